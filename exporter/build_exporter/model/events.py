@@ -1,0 +1,211 @@
+"""The event types of the journal: one struct an event, decoded by its `event` field.
+
+Fields not named here are ignored by the decoder and stay in the line; a field of a wrong type rejects the line.
+Times are Unix seconds, durations seconds, sizes bytes, ratios 0 to 1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from build_exporter.model.names import BUILD_PATTERN, MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_TIME
+
+Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
+BuildName = Annotated[str, Meta(pattern=BUILD_PATTERN)]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
+Ratio = Annotated[float, Meta(ge=0, le=1)]
+Amount = Annotated[float, Meta(ge=0, le=1e18)]
+Count = Annotated[int, Meta(ge=0, le=10**18)]
+FinishStatus = Literal["succeeded", "failed", "skipped", "interrupted"]
+BuildStatus = Literal["succeeded", "failed", "interrupted"]
+
+
+class Event(msgspec.Struct, tag_field="event", gc=False, omit_defaults=True, kw_only=True):
+    """What every event carries: when, and of which line of builds."""
+
+    time: Time
+    build: BuildName
+
+
+class PlannedStep(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
+    """One step of a plan; `after` names steps (or `phase/step`) that must be done before it."""
+
+    phase: Name
+    step: Name
+    package: Name | None = None
+    version: Name | None = None
+    sbu: Amount | None = None
+    expected_seconds: Amount | None = None
+    disk_bytes: Count | None = None
+    memory_bytes: Count | None = None
+    after: list[Name] | None = None
+
+
+class PlannedMilestone(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
+    """A milestone and what reaches it: the end of a phase, of a step, or a progress ratio."""
+
+    name: Name
+    phase: Name | None = None
+    step: Name | None = None
+    progress: Ratio | None = None
+
+
+class BuildStarted(Event, tag="build_started"):
+    """A run began, or was taken up again where its file already holds one."""
+
+    run: Name | None = None
+    source: Name | None = None
+    target: Name | None = None
+    book: Name | None = None
+    jobs: Count | None = None
+    plan: Text | None = None
+    deadline: Time | None = None
+
+
+class Plan(Event, tag="plan"):
+    """The steps to come in their order; a later plan replaces weights and order, never what has happened."""
+
+    steps: list[PlannedStep]
+    milestones: list[PlannedMilestone] | None = None
+
+
+class StepStarted(Event, tag="step_started"):
+    """An attempt at a step began."""
+
+    phase: Name
+    step: Name
+    package: Name | None = None
+    version: Name | None = None
+    attempt: Count | None = None
+    log: Text | None = None
+    pid: Count | None = None
+
+
+class StepProgress(Event, tag="step_progress"):
+    """How far a running step is."""
+
+    phase: Name
+    step: Name
+    ratio: Ratio | None = None
+    done: Amount | None = None
+    total: Amount | None = None
+    message: Text | None = None
+
+
+class StepFinished(Event, tag="step_finished"):
+    """An attempt ended; `seconds` is the duration where the writer measured it better than the two times tell."""
+
+    phase: Name
+    step: Name
+    status: FinishStatus
+    exit_code: int | None = None
+    signal: Count | None = None
+    seconds: Amount | None = None
+    cpu_seconds: Amount | None = None
+    max_rss_bytes: Count | None = None
+    read_bytes: Count | None = None
+    written_bytes: Count | None = None
+    disk_bytes: Count | None = None
+    error_class: Name | None = None
+    message: Text | None = None
+    warnings: Count | None = None
+
+
+class TestsReported(Event, tag="tests_reported"):
+    """Results of one test suite of a step; a later report of the same suite replaces the earlier."""
+
+    __test__ = False
+
+    phase: Name
+    step: Name
+    suite: Name
+    passed: Count
+    failed: Count
+    expected_failed: Count | None = None
+    unexpected_passed: Count | None = None
+    skipped: Count | None = None
+    errors: Count | None = None
+
+
+class MilestoneReached(Event, tag="milestone_reached"):
+    """A milestone was reached, told by whoever knows."""
+
+    milestone: Name
+
+
+class BuildFinished(Event, tag="build_finished"):
+    """The run ended."""
+
+    status: BuildStatus
+
+
+class Note(Event, tag="note"):
+    """Something a person or tool wants remembered."""
+
+    message: Text
+    level: Name | None = None
+
+
+class Feedback(Event, tag="feedback"):
+    """A rating by a person."""
+
+    rating: Annotated[int, Meta(ge=1, le=5)]
+    message: Text | None = None
+
+
+class Alert(Event, tag="alert"):
+    """What Alertmanager told of an alert."""
+
+    name: Name | None = None
+    status: Name | None = None
+    message: Text | None = None
+
+
+class Acknowledged(Event, tag="acknowledged"):
+    """A person took an alert."""
+
+    name: Name | None = None
+    message: Text | None = None
+
+
+class Escalated(Event, tag="escalated"):
+    """An alert went to the next tier."""
+
+    name: Name | None = None
+    message: Text | None = None
+
+
+AnyEvent = (
+    BuildStarted
+    | Plan
+    | StepStarted
+    | StepProgress
+    | StepFinished
+    | TestsReported
+    | MilestoneReached
+    | BuildFinished
+    | Note
+    | Feedback
+    | Alert
+    | Acknowledged
+    | Escalated
+)
+
+EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__  # type: ignore[attr-defined]
+EVENT_NAMES: Final = tuple(str(t.__struct_config__.tag) for t in EVENT_TYPES)
+
+_encoder = msgspec.json.Encoder()
+
+
+def event_name(event: Event) -> str:
+    """Return the `event` field's value for an event."""
+    return str(event.__struct_config__.tag)
+
+
+def encode_line(event: Event) -> bytes:
+    """Return the event as one journal line, newline included."""
+    return _encoder.encode(event) + b"\n"

@@ -1,0 +1,61 @@
+"""Names of builds and runs, and the limits every line and label must keep."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+MAX_LINE_BYTES = 64 * 1024
+"""Longest event line, newline included."""
+
+MAX_NAME_LENGTH = 256
+"""Longest phase, step, milestone or suite name, in characters: these become label values."""
+
+MAX_TEXT_LENGTH = 16 * 1024
+"""Longest free text (message, log path) in an event, in characters."""
+
+MAX_TIME = 253402300799.0
+"""Last second of the year 9999: beyond it a time is damage, not a date."""
+
+FUTURE_TOLERANCE_SECONDS = 86400.0
+"""How far ahead of this machine's clock an event may be: a time zone mistaken for UTC is at most 14 hours."""
+
+BUILD_PATTERN = r"^[A-Za-z0-9._+-]{1,100}$"
+RUN_PATTERN = r"^\d{8}T\d{6}Z$"
+
+_BUILD = re.compile(BUILD_PATTERN)
+_RUN = re.compile(RUN_PATTERN)
+
+
+def is_build_name(name: str) -> bool:
+    """Tell whether `name` may name a line of builds; `.` and `..` may not, as it is also a directory's name."""
+    return _BUILD.match(name) is not None and name.strip(".") != ""
+
+
+def build_name_from(text: str) -> str:
+    """Return the build name nearest to any text: other characters become `-`; `build` where nothing is left."""
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text)[:100].strip("-")
+    return name if is_build_name(name) else "build"
+
+
+def is_run_name(name: str) -> bool:
+    """Tell whether `name` is a run's start in UTC, `YYYYMMDDTHHMMSSZ`."""
+    return _RUN.match(name) is not None
+
+
+def run_name(start: float) -> str:
+    """Return the run name for a start in Unix seconds.
+
+    Raises:
+        ValueError: `start` is no date that can be written.
+    """
+    return datetime.fromtimestamp(start, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def run_start(run: str) -> float:
+    """Return the start in Unix seconds that a run name tells.
+
+    Raises:
+        ValueError: `run` is not a run name.
+    """
+    return datetime.strptime(run, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()

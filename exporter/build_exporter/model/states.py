@@ -1,0 +1,83 @@
+"""The closed sets: states of steps and builds, results, failure classes, verdicts, levels."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Final
+
+
+class StepState(IntEnum):
+    """State of a step; the numbers are the values of `build_step_status`."""
+
+    PENDING = 0
+    RUNNING = 1
+    SUCCEEDED = 2
+    FAILED = 3
+    SKIPPED = 4
+    INTERRUPTED = 5
+
+    @property
+    def label(self) -> str:
+        """The state as a label value."""
+        return self.name.lower()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more is expected of the step: it succeeded or was skipped."""
+        return self in (StepState.SUCCEEDED, StepState.SKIPPED)
+
+
+class BuildState(StrEnum):
+    """State of a build's newest run."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class FailureClass(StrEnum):
+    """Why a step failed; ordered rules as data decide which."""
+
+    COMPILER_ERROR = "compiler-error"
+    INTERNAL_COMPILER_ERROR = "internal-compiler-error"
+    MISSING_HEADER = "missing-header"
+    MISSING_LIBRARY = "missing-library"
+    MISSING_TOOL = "missing-tool"
+    LINKER_ERROR = "linker-error"
+    CONFIGURE_ERROR = "configure-error"
+    PATCH_FAILED = "patch-failed"
+    TEST_FAILED = "test-failed"
+    OUT_OF_MEMORY = "out-of-memory"
+    DISK_FULL = "disk-full"
+    PERMISSION_DENIED = "permission-denied"
+    DOWNLOAD_FAILED = "download-failed"
+    CHECKSUM_MISMATCH = "checksum-mismatch"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+    OTHER = "other"
+
+
+class Verdict(StrEnum):
+    """What a running step is doing, in one word."""
+
+    UNPACKING = "unpacking"
+    CONFIGURING = "configuring"
+    COMPILING = "compiling"
+    LINKING = "linking"
+    TESTING = "testing"
+    INSTALLING = "installing"
+    WAITING_FOR_INPUT = "waiting-for-input"
+    SWAPPING = "swapping"
+    THROTTLED = "throttled"
+    SUSPENDED = "suspended"
+    STUCK = "stuck"
+
+
+FAILURE_CLASSES: Final = frozenset(str(c) for c in FailureClass)
+
+
+def failure_class(name: str | None) -> str:
+    """Return `name` where it is a known class, else `other`: the label's values stay a closed set."""
+    return name if name in FAILURE_CLASSES else FailureClass.OTHER.value
