@@ -1,0 +1,54 @@
+"""Where a journal lies and how its files are named: `JOURNAL/<build>/<run>.jsonl`.
+
+Kept to what `os` gives, because the step wrapper loads it before the wrapped command may start.
+"""
+
+from __future__ import annotations
+
+import os
+
+SUFFIX = ".jsonl"
+JOURNAL_VARIABLE = "BUILD_EXPORTER_JOURNAL"
+RUN_FILE_VARIABLE = "BUILD_EXPORTER_RUN_FILE"
+"""Set by the hook and by the wrapper for their children: the run file that nested steps join."""
+
+
+def default_journal() -> str:
+    """Return the journal directory: the environment's, else the system's for root, else the user's state directory."""
+    named = os.environ.get(JOURNAL_VARIABLE)
+    if named:
+        return named
+    if os.geteuid() == 0:
+        return "/var/lib/build-exporter/journal"
+    # "~" expands without HOME too, by the password database
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    return f"{state}/build-exporter/journal"
+
+
+def run_path(journal: str, build: str, run: str) -> str:
+    """Return the path of a run's file."""
+    return f"{journal}/{build}/{run}{SUFFIX}"
+
+
+def runs(journal: str, build: str) -> list[str]:
+    """Return the names of a build's runs, oldest first; empty where there is none or the directory can't be read."""
+    try:
+        names = os.listdir(f"{journal}/{build}")  # noqa: PTH208
+    except OSError:
+        return []
+    return sorted(name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX) and len(name) == 16 + len(SUFFIX))
+
+
+def builds(journal: str) -> list[str]:
+    """Return the names of the builds that have a directory in the journal, sorted; empty where it can't be read."""
+    try:
+        with os.scandir(journal) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    except OSError:
+        return []
+
+
+def newest_run(journal: str, build: str) -> str | None:
+    """Return the path of a build's newest run file, None where it has none."""
+    found = runs(journal, build)
+    return run_path(journal, build, found[-1]) if found else None
