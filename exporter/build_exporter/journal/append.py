@@ -33,7 +33,7 @@ class Writer:
         self.append_lines(line)
 
     def append_lines(self, lines: bytes) -> None:
-        """Append whole lines by one write; after a write cut short by a full disk, end the torn line when there is room.
+        """Append whole lines by one write; one that a full disk cut short is ended so that the next is not glued to it.
 
         Raises:
             OSError: the file can't be made or written.

@@ -1,0 +1,24 @@
+"""Every metric family the exporter can show: one row each. Documentation and checks come from here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from build_exporter.catalog.build import BUILD
+from build_exporter.catalog.exporter import EXPORTER
+from build_exporter.catalog.host import HOST
+from build_exporter.catalog.metric import Kind, Metric
+from build_exporter.catalog.step import STEP
+
+__all__ = ["CATALOG", "Kind", "Metric", "metric"]
+
+CATALOG: Final[dict[str, Metric]] = {row.name: row for row in (*BUILD, *STEP, *HOST, *EXPORTER)}
+
+
+def metric(name: str) -> Metric:
+    """Return the row of a family.
+
+    Raises:
+        KeyError: no such family is catalogued, so none may be shown.
+    """
+    return CATALOG[name]

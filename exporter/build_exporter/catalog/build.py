@@ -1,0 +1,61 @@
+"""Families of a build as a whole; the first label is always the line of builds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from build_exporter.catalog.metric import Metric, counter, gauge
+
+BUILD: Final[tuple[Metric, ...]] = (
+    gauge("build_info", "", "build run source target book", "Facts of the build's newest run; always 1."),
+    gauge("build_state", "", "build state", "1 for the state the build's newest run is in, 0 for the others."),
+    gauge("build_jobs", "", "build", "Parallel jobs (-j) the run was started with."),
+    gauge("build_start_timestamp_seconds", "seconds", "build", "Start of the newest run, Unix time."),
+    gauge("build_end_timestamp_seconds", "seconds", "build", "End of the newest run, Unix time; only once it ended."),
+    gauge("build_last_event_timestamp_seconds", "seconds", "build", "Time of the newest event of the run, Unix time."),
+    gauge(
+        "build_progress_ratio",
+        "ratio",
+        "build",
+        "Share of the run that is done, weighted by expected time; 1 only when the build has succeeded. "
+        "Only where the steps to come are known.",
+    ),
+    gauge(
+        "build_phase_progress_ratio",
+        "ratio",
+        "build phase",
+        "Share of the phase that is done, weighted by expected time; 1 only when each of its steps is done.",
+    ),
+    gauge("build_steps", "", "build phase state", "Steps of the newest run by phase and state."),
+    gauge(
+        "build_estimated_remaining_seconds",
+        "seconds",
+        "build percentile",
+        "Time the run still needs: the 10th, 50th and 90th percentile of the estimate.",
+    ),
+    gauge(
+        "build_estimated_end_timestamp_seconds",
+        "seconds",
+        "build percentile",
+        "When the run is expected to end, Unix time: the 10th, 50th and 90th percentile of the estimate.",
+    ),
+    gauge(
+        "build_sbu_seconds",
+        "seconds",
+        "build",
+        "Seconds one standard build unit (SBU) takes in this run: time of the finished steps that have an SBU "
+        "over the sum of their SBU.",
+    ),
+    gauge(
+        "build_milestone_timestamp_seconds", "seconds", "build milestone", "When a milestone was reached, Unix time."
+    ),
+    counter("build_steps_finished_total", "", "build status", "Attempts at steps that ended in the newest run."),
+    counter("build_runs_total", "", "build result", "Runs kept in the journal that ended, by result."),
+    counter(
+        "build_failures_total",
+        "",
+        "build phase class",
+        "Failed attempts at steps over all runs kept in the journal, by phase and failure class.",
+    ),
+    gauge("build_threshold", "", "name", "Limits the alert rules compare with, as configured under `thresholds`."),
+)

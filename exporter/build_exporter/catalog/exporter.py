@@ -1,0 +1,34 @@
+"""Families the exporter tells of itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from build_exporter.catalog.metric import Metric, counter, gauge, histogram
+
+EXPORTER: Final[tuple[Metric, ...]] = (
+    gauge("build_exporter_build_info", "", "version pythonversion", "Version of the exporter; always 1."),
+    gauge("build_exporter_collector_success", "", "collector", "Whether the collector's newest run succeeded."),
+    gauge("build_exporter_collector_duration_seconds", "seconds", "collector", "Time the collector's newest run took."),
+    gauge("build_exporter_source_up", "", "source", "Whether a source can be read at the moment."),
+    counter("build_exporter_events_total", "", "event", "Events read from the journal since the exporter started."),
+    counter("build_exporter_lines_rejected_total", "", "reason", "Journal lines that could not be taken, by reason."),
+    histogram(
+        "build_exporter_event_lag_seconds",
+        "seconds",
+        "",
+        (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60),
+        "Time from an event's own time to its being read, of events read live.",
+    ),
+    counter("build_exporter_http_requests_total", "", "handler code", "HTTP requests answered."),
+    counter("build_exporter_auth_failures_total", "", "", "Requests refused for a wrong or missing credential."),
+    gauge(
+        "build_exporter_config_last_reload_successful",
+        "",
+        "",
+        "Whether the newest reading of the configuration succeeded.",
+    ),
+    gauge("build_exporter_series", "", "", "Series shown in the newest scrape."),
+    gauge("build_exporter_steps_hidden", "", "build", "Steps that have no series because the build has too many."),
+    gauge("build_exporter_journal_bytes", "bytes", "", "Size of the run files in the journal."),
+)
