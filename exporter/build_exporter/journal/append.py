@@ -57,5 +57,5 @@ class Writer:
         try:
             return os.open(self.path, flags, 0o644)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)  # noqa: PTH103, PTH120
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
             return os.open(self.path, flags, 0o644)

@@ -21,7 +21,7 @@ def default_journal() -> str:
     if os.geteuid() == 0:
         return "/var/lib/build-exporter/journal"
     # "~" expands without HOME too, by the password database
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return f"{state}/build-exporter/journal"
 
 
@@ -33,7 +33,7 @@ def run_path(journal: str, build: str, run: str) -> str:
 def runs(journal: str, build: str) -> list[str]:
     """Return the names of a build's runs, oldest first; empty where there is none or the directory can't be read."""
     try:
-        names = os.listdir(f"{journal}/{build}")  # noqa: PTH208
+        names = os.listdir(f"{journal}/{build}")
     except OSError:
         return []
     return sorted(name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX) and len(name) == 16 + len(SUFFIX))

@@ -1,0 +1,113 @@
+"""Lines to events. A bad line is counted by its reason and costs only itself."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+import msgspec
+
+from build_exporter.model.events import AnyEvent, Event
+from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS
+
+
+class Reason(StrEnum):
+    """Why a line was not taken."""
+
+    TOO_LONG = "too-long"
+    NOT_UTF8 = "not-utf-8"
+    NOT_JSON = "not-json"
+    NOT_AN_OBJECT = "not-an-object"
+    WRONG_FIELD = "wrong-field"
+    FUTURE = "future"
+    WRONG_BUILD = "wrong-build"
+
+
+UNKNOWN_EVENT = "unknown"
+
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
+
+
+class _Header(msgspec.Struct):
+    time: float
+    event: str
+    build: str
+
+
+_header_decoder = msgspec.json.Decoder(_Header)
+
+
+class Decoder:
+    """Decodes chunks of whole lines and counts what it could not take.
+
+    Attributes:
+        rejected: lines not taken, by reason.
+        unknown_events: well-formed lines of events this version does not know.
+        last_reject: reason and first bytes of the newest rejected line, for one clear report.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.rejected: Counter[Reason] = Counter()
+        self.unknown_events = 0
+        self.last_reject: tuple[Reason, bytes] | None = None
+        self._clock = clock
+
+    def reject(self, reason: Reason, line: bytes = b"", count: int = 1) -> None:
+        """Count lines that could not be taken."""
+        self.rejected[reason] += count
+        self.last_reject = (reason, line[:200])
+
+    def decode(self, data: bytes, build: str) -> list[Event]:
+        """Return the events in whole lines of a file of `build`, in their order."""
+        try:
+            events = _decoder.decode_lines(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            events = list(self._one_by_one(data))
+        horizon = self._clock() + FUTURE_TOLERANCE_SECONDS
+        if events and (max([e.time for e in events]) > horizon or {e.build for e in events} != {build}):
+            events = list(self._plausible(events, build, horizon))
+        return events
+
+    def _one_by_one(self, data: bytes) -> Iterator[Event]:
+        for line in data.split(b"\n"):
+            if not line or line.isspace():
+                continue
+            try:
+                yield _decoder.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                self._refuse(line, error)
+
+    def _refuse(self, line: bytes, error: Exception) -> None:
+        if isinstance(error, msgspec.ValidationError):
+            if not line.lstrip().startswith(b"{"):
+                self.reject(Reason.NOT_AN_OBJECT, line)
+            elif "`$.event`" in str(error) and self._is_unknown_event(line):
+                self.unknown_events += 1
+            else:
+                self.reject(Reason.WRONG_FIELD, line)
+            return
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            self.reject(Reason.NOT_UTF8, line)
+        else:
+            self.reject(Reason.NOT_JSON, line)
+
+    @staticmethod
+    def _is_unknown_event(line: bytes) -> bool:
+        try:
+            _header_decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+        return True
+
+    def _plausible(self, events: list[Event], build: str, horizon: float) -> Iterator[Event]:
+        for event in events:
+            if event.time > horizon:
+                self.reject(Reason.FUTURE, f"time {event.time}".encode())
+            elif event.build != build:
+                self.reject(Reason.WRONG_BUILD, f"build {event.build}".encode())
+            else:
+                yield event

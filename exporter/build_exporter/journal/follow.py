@@ -1,0 +1,193 @@
+"""Following a journal: the newest run of each build as it grows, and the older ones when asked.
+
+Reading is by looking (`poll`), which costs one read a build when nothing is new; the watcher only says when to look.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from build_exporter.journal.decode import Decoder, Reason
+from build_exporter.journal.layout import SUFFIX, builds, run_path, runs
+from build_exporter.journal.lines import LineFile
+from build_exporter.journal.watch import Watcher
+from build_exporter.model.events import Event
+from build_exporter.model.names import is_build_name, is_run_name
+
+log = logging.getLogger(__name__)
+
+_MTIME_GRAIN_NS = 50_000_000
+"""A directory changed this recently may change again within the same tick of its time stamp."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events of one run in their order; `anew` when the run's file is read from its beginning."""
+
+    build: str
+    run: str
+    events: list[Event]
+    anew: bool
+
+
+@dataclass(slots=True)
+class _Directory:
+    """A build's directory as last seen."""
+
+    mtime_ns: int = -1
+    listed_ns: int = 0
+    runs: list[str] = field(default_factory=list)
+    newest: str | None = None
+    file: LineFile | None = None
+    read: dict[str, int] = field(default_factory=dict)
+    """Size in bytes of each older run when it was read."""
+
+
+class Follower:
+    """Reads a journal directory, which may appear later, and says what is new at each `poll`."""
+
+    def __init__(self, root: str, decoder: Decoder | None = None) -> None:
+        self.root = root
+        self.decoder = decoder or Decoder()
+        self.watcher = Watcher()
+        self.errors: dict[str, str] = {}
+        self._root = _Directory()
+        self._builds: dict[str, _Directory] = {}
+        self._reported = 0
+
+    def poll(self) -> Iterator[Batch]:
+        """Yield what was appended since the last call, build by build.
+
+        The first batch of a run is `anew`, even when it has no events yet.
+        """
+        self._scan()
+        for build, directory in self._builds.items():
+            if directory.file is not None and directory.newest is not None:
+                yield from self._read(build, directory.newest, directory.file)
+        self._report_rejects()
+
+    def build_names(self) -> list[str]:
+        """Return the builds there are now."""
+        return list(self._builds)
+
+    def older_runs(self, build: str) -> list[str]:
+        """Return the runs before the newest that have not been read, or have grown since; newest first."""
+        directory = self._builds.get(build)
+        if directory is None:
+            return []
+        older = [run for run in directory.runs if run != directory.newest]
+        return [run for run in reversed(older) if directory.read.get(run) != self._size(build, run)]
+
+    def read_older(self, build: str, run: str) -> Iterator[list[Event]]:
+        """Yield an older run's events, some at a time, and remember that it was read."""
+        size = self._size(build, run)
+        file = LineFile(run_path(self.root, build, run))
+        try:
+            for batch in self._read(build, run, file):
+                yield batch.events
+        finally:
+            file.close()
+            directory = self._builds.get(build)
+            if directory is not None:
+                directory.read[run] = size
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.watcher.close()
+        for directory in self._builds.values():
+            if directory.file is not None:
+                directory.file.close()
+
+    def _read(self, build: str, run: str, file: LineFile) -> Iterator[Batch]:
+        while True:
+            try:
+                chunk = file.read()
+            except OSError as error:
+                self._tell(file.path, error)
+                return
+            if chunk is None:
+                self.errors.pop(file.path, None)
+                return
+            if chunk.too_long:
+                self.decoder.reject(Reason.TOO_LONG, count=chunk.too_long)
+            yield Batch(build, run, self.decoder.decode(chunk.data, build) if chunk.data else [], chunk.anew)
+
+    def _scan(self) -> None:
+        if self._is_changed(self._root, self.root):
+            names = {name for name in builds(self.root) if is_build_name(name)}
+            for name in self._builds.keys() - names:
+                gone = self._builds.pop(name)
+                if gone.file is not None:
+                    gone.file.close()
+            for name in sorted(names - self._builds.keys()):
+                self._builds[name] = _Directory()
+            if not self.watcher.is_watched(self.root):
+                self.watcher.add(self.root)
+        for name, directory in self._builds.items():
+            path = f"{self.root}/{name}"
+            if self._is_changed(directory, path):
+                self._list(name, directory)
+                if not self.watcher.is_watched(path):
+                    self.watcher.add(path)
+
+    def _list(self, build: str, directory: _Directory) -> None:
+        directory.runs = [run for run in runs(self.root, build) if is_run_name(run)]
+        newest = directory.runs[-1] if directory.runs else None
+        if newest != directory.newest:
+            if directory.file is not None:
+                directory.file.close()
+            directory.newest = newest
+            directory.file = LineFile(run_path(self.root, build, newest)) if newest else None
+        elif directory.file is not None:
+            directory.file.check_replaced()
+
+    def _is_changed(self, directory: _Directory, path: str) -> bool:
+        try:
+            mtime_ns = os.stat(path).st_mtime_ns
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self._tell(path, error)
+            mtime_ns = -2
+        settled = directory.listed_ns - mtime_ns > _MTIME_GRAIN_NS
+        if mtime_ns == directory.mtime_ns and settled:
+            return False
+        directory.mtime_ns = mtime_ns
+        directory.listed_ns = time.time_ns()
+        return True
+
+    def _size(self, build: str, run: str) -> int:
+        try:
+            return os.stat(run_path(self.root, build, run)).st_size
+        except OSError:
+            return -1
+
+    def _tell(self, path: str, error: OSError) -> None:
+        told = error.strerror or str(error)
+        if self.errors.get(path) != told:
+            self.errors[path] = told
+            log.warning("cannot read the journal", extra={"path": path, "error": told})
+
+    def _report_rejects(self) -> None:
+        total = self.decoder.rejected.total()
+        # the first one is told; after that only each tenfold, so a flood of bad lines is no flood of messages
+        if total > self._reported and total >= self._reported * 10 and self.decoder.last_reject is not None:
+            reason, line = self.decoder.last_reject
+            text = line.decode("utf-8", "backslashreplace")
+            log.warning("journal lines rejected", extra={"reason": str(reason), "line": text, "total": total})
+            self._reported = total
+
+
+def journal_bytes(root: str) -> int:
+    """Return the size in bytes of all run files in a journal."""
+    total = 0
+    for build in builds(root):
+        try:
+            with os.scandir(f"{root}/{build}") as entries:
+                total += sum(entry.stat().st_size for entry in entries if entry.name.endswith(SUFFIX))
+        except OSError:
+            continue
+    return total

@@ -1,0 +1,20 @@
+"""The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
+
+from build_exporter.tracker.apply import apply, apply_all
+from build_exporter.tracker.progress import build_progress, phase_progress, step_progress
+from build_exporter.tracker.records import Run, Step
+from build_exporter.tracker.tracker import Build, RunSummary, Tracker, summarise
+
+__all__ = [
+    "Build",
+    "Run",
+    "RunSummary",
+    "Step",
+    "Tracker",
+    "apply",
+    "apply_all",
+    "build_progress",
+    "phase_progress",
+    "step_progress",
+    "summarise",
+]

@@ -1,0 +1,306 @@
+"""The fold: one event into a run's state.
+
+Events may come twice, late or without their counterpart. An event is the same as one before when it has the very
+time of one, so a duplicate does nothing; a clock set back does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from build_exporter.model import events as e
+from build_exporter.model.states import BuildState, StepState, failure_class
+from build_exporter.tracker.progress import CEILING, is_reached, raise_floors
+from build_exporter.tracker.records import Key, Phase, Run, Step
+
+MAX_ATTEMPT_TIMES = 32
+MAX_NOTES = 100
+
+
+def apply(run: Run, event: e.Event) -> None:
+    """Change `run` by one event of it."""
+    apply_all(run, (event,))
+
+
+def apply_all(run: Run, events: Iterable[e.Event]) -> None:
+    """Change `run` by events of it, in their order."""
+    handlers = _HANDLERS
+    newest = -1.0 if run.last_event is None else run.last_event
+    for event in events:
+        if event.time > newest:
+            newest = run.last_event = event.time
+        handler = handlers.get(type(event))
+        if handler is not None:
+            handler(run, event)
+
+
+def _count_work(run: Run) -> None:
+    """Add the time since the set of running steps last changed to the sums that tell how many ran at once."""
+    now = run.last_event or 0.0
+    if run.running:
+        passed = now - run.counted_until
+        run.busy_seconds += passed
+        run.work_seconds += passed * len(run.running)
+    run.counted_until = now
+
+
+def _build_started(run: Run, event: e.BuildStarted) -> None:
+    if event.time in run.starts:
+        run.ignored["build_started"] += 1
+        return
+    _remember(run.starts, event.time)
+    # whatever still seemed to run belonged to a process that is gone
+    _interrupt_running(run, event.time)
+    if run.status is BuildState.SUCCEEDED:
+        # more work than the finished run had: its progress starts from what is done, not from 1
+        run.floor = 0.0
+    run.status = None
+    run.end = None
+    run.start = event.time if run.start is None else min(run.start, event.time)
+    run.source = event.source or run.source
+    run.target = event.target or run.target
+    run.book = event.book or run.book
+    run.jobs = event.jobs if event.jobs is not None else run.jobs
+    run.deadline = event.deadline if event.deadline is not None else run.deadline
+
+
+def _plan(run: Run, event: e.Plan) -> None:
+    raise_floors(run, event.time)
+    old, run.steps = run.steps, {}
+    named = {(planned.phase, planned.step) for planned in event.steps}
+    for planned in event.steps:
+        step = old.get((planned.phase, planned.step)) or Step(planned.phase, planned.step, 0)
+        step.package = planned.package or step.package
+        step.version = planned.version or step.version
+        step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
+        step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
+        step.after = tuple(planned.after or ())
+        step.planned = True
+        run.steps[step.key] = step
+    for key, step in old.items():
+        # a step dropped from the plan before it ever started is not to come any more
+        if key not in named and step.state is not StepState.PENDING:
+            run.steps[key] = step
+    for index, step in enumerate(run.steps.values()):
+        step.index = index
+    run.planned_milestones = event.milestones or run.planned_milestones
+    _recount(run)
+    run.plans += 1
+    run.changed.update(run.steps)
+
+
+def _recount(run: Run) -> None:
+    floors = {name: phase.floor for name, phase in run.phases.items()}
+    run.phases = {}
+    run.done_seconds = run.done_planned = run.sbu_seconds = run.sbu_done = 0.0
+    for step in run.steps.values():
+        phase = run.phases.get(step.phase)
+        if phase is None:
+            phase = run.phases[step.phase] = Phase(step.phase, floor=floors.get(step.phase, 0.0))
+        phase.states[step.state] += 1
+        phase.weight += step.weight
+        if step.state.is_done:
+            phase.done_weight += step.weight
+        if step.state is StepState.SUCCEEDED:
+            _learn_pace(run, step)
+
+
+def _step_started(run: Run, event: e.StepStarted) -> None:
+    step = _step(run, event.phase, event.step)
+    if event.time in step.starts:
+        run.ignored["step_started"] += 1
+        return
+    if step.attempts and not step.starts and event.time <= (step.end or 0.0):
+        # its end was read first
+        _remember(step.starts, event.time)
+        step.start = event.time
+        _describe(step, event)
+        return
+    raise_floors(run, event.time)
+    run.status = None if run.status is not BuildState.SUCCEEDED else run.status
+    run.end = None if run.status is None else run.end
+    if run.start is None:
+        run.start = event.time
+    if step.state is StepState.RUNNING:
+        run.finished["interrupted"] += 1
+    _remember(step.starts, event.time)
+    step.attempts = max(step.attempts + 1, event.attempt or 0)
+    step.start, step.end, step.seconds, step.ratio, step.message = event.time, None, None, None, None
+    step.exit_code = step.signal = step.error_class = None
+    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = None
+    step.warnings = None
+    step.tests = {}
+    _describe(step, event)
+    _move(run, step, StepState.RUNNING)
+
+
+def _describe(step: Step, event: e.StepStarted) -> None:
+    step.package = event.package or step.package
+    step.version = event.version or step.version
+    step.log = event.log
+    step.pid = event.pid
+
+
+def _step_progress(run: Run, event: e.StepProgress) -> None:
+    key = (event.phase, event.step)
+    step = run.running.get(key)
+    if step is None:
+        run.ignored["step_progress"] += 1
+        return
+    ratio = event.ratio
+    if ratio is None and event.done is not None and event.total:
+        ratio = event.done / event.total
+    if ratio is not None and (step.ratio is None or ratio > step.ratio):
+        step.ratio = min(CEILING, ratio)
+    if event.message is not None:
+        step.message = event.message
+    run.changed[key] = step
+
+
+def _step_finished(run: Run, event: e.StepFinished) -> None:
+    step = _step(run, event.phase, event.step)
+    state = StepState[event.status.upper()]
+    corrects = step.state is StepState.INTERRUPTED and state is not StepState.INTERRUPTED
+    if event.time in step.ends or (step.state is state and not corrects):
+        run.ignored["step_finished"] += 1
+        return
+    raise_floors(run, event.time)
+    if step.state is not StepState.RUNNING and not corrects:
+        # a skipped step was never tried
+        step.attempts += state is not StepState.SKIPPED
+        step.start = None
+    if run.start is None:
+        run.start = event.time
+    _remember(step.ends, event.time)
+    step.end = event.time
+    step.seconds = _duration(step, event)
+    step.exit_code, step.signal = event.exit_code, event.signal
+    step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
+    step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
+    step.warnings = event.warnings
+    step.message = event.message if event.message is not None else step.message
+    step.error_class = failure_class(event.error_class) if state is StepState.FAILED else None
+    run.finished[event.status] += 1
+    if step.error_class is not None:
+        run.failures[step.phase, step.error_class] += 1
+    _move(run, step, state)
+    _check_milestones(run, event.time)
+
+
+def _duration(step: Step, event: e.StepFinished) -> float | None:
+    if event.seconds is not None:
+        return event.seconds
+    return max(0.0, event.time - step.start) if step.start is not None else None
+
+
+def _tests_reported(run: Run, event: e.TestsReported) -> None:
+    step = _step(run, event.phase, event.step)
+    step.tests[event.suite] = event
+    run.changed[step.key] = step
+
+
+def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
+    run.milestones.setdefault(event.milestone, event.time)
+
+
+def _check_milestones(run: Run, time: float) -> None:
+    for planned in run.planned_milestones:
+        if planned.name not in run.milestones and is_reached(run, planned, time):
+            run.milestones[planned.name] = time
+
+
+def _build_finished(run: Run, event: e.BuildFinished) -> None:
+    if event.time in run.ends:
+        run.ignored["build_finished"] += 1
+        return
+    _remember(run.ends, event.time)
+    raise_floors(run, event.time)
+    _interrupt_running(run, event.time)
+    run.status = BuildState(event.status)
+    run.end = event.time
+    if run.start is None:
+        run.start = event.time
+    _check_milestones(run, event.time)
+
+
+def _note(run: Run, event: e.Note) -> None:
+    run.notes.append((event.time, event.message))
+    del run.notes[:-MAX_NOTES]
+
+
+def _interrupt_running(run: Run, time: float) -> None:
+    if not run.running:
+        return
+    raise_floors(run, time)
+    for step in list(run.running.values()):
+        step.end = time
+        step.seconds = max(0.0, time - step.start) if step.start is not None else None
+        run.finished["interrupted"] += 1
+        _move(run, step, StepState.INTERRUPTED)
+
+
+def _step(run: Run, phase_name: str, name: str) -> Step:
+    key = (phase_name, name)
+    step = run.steps.get(key)
+    if step is None:
+        step = run.steps[key] = Step(phase_name, name, len(run.steps))
+        phase = run.phases.get(phase_name)
+        if phase is None:
+            phase = run.phases[phase_name] = Phase(phase_name)
+        phase.states[StepState.PENDING] += 1
+        phase.weight += step.weight
+        run.changed[key] = step
+    return step
+
+
+def _move(run: Run, step: Step, state: StepState) -> None:
+    """Put a step into a state and keep every sum that depends on it."""
+    _count_work(run)
+    key: Key = step.key
+    phase = run.phases[step.phase]
+    if step.state.is_done and not state.is_done:
+        phase.done_weight -= step.weight
+    elif state.is_done and not step.state.is_done:
+        phase.done_weight += step.weight
+    phase.states[step.state] -= 1
+    phase.states[state] += 1
+    step.state = state
+    run.running.pop(key, None)
+    run.failed.pop(key, None)
+    if state is StepState.RUNNING:
+        run.running[key] = step
+    elif state is StepState.FAILED:
+        run.failed[key] = step
+    elif state is StepState.SUCCEEDED:
+        _learn_pace(run, step)
+    run.changed[key] = step
+
+
+def _learn_pace(run: Run, step: Step) -> None:
+    if step.seconds is None:
+        return
+    if step.sbu is not None or step.expected_seconds is not None:
+        run.done_seconds += step.seconds
+        run.done_planned += step.weight
+    if step.sbu:
+        run.sbu_seconds += step.seconds
+        run.sbu_done += step.sbu
+
+
+def _remember(times: list[float], time: float) -> None:
+    times.append(time)
+    del times[:-MAX_ATTEMPT_TIMES]
+
+
+_HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
+    e.BuildStarted: _build_started,
+    e.Plan: _plan,
+    e.StepStarted: _step_started,
+    e.StepProgress: _step_progress,
+    e.StepFinished: _step_finished,
+    e.TestsReported: _tests_reported,
+    e.MilestoneReached: _milestone_reached,
+    e.BuildFinished: _build_finished,
+    e.Note: _note,
+}

@@ -1,0 +1,106 @@
+"""Progress weighted by time. It never goes back within a run and is 1 only at the end.
+
+A running step counts by the ratio it tells, else by the time it has run against the time expected of it. What was
+once shown is kept as a floor in the state, raised with each event by that event's own time: so a restart, which
+sees the same events, shows no less than what was shown before.
+"""
+
+from __future__ import annotations
+
+from build_exporter.model.events import PlannedMilestone
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.records import Phase, Run, Step
+
+CEILING = 0.999
+"""Most that is shown before the end."""
+
+UNTOLD_CEILING = 0.95
+"""Most a step that tells no ratio is taken to have done, however long it has run."""
+
+
+def expected_seconds(run: Run, step: Step) -> float | None:
+    """Return the seconds a step should take on this machine: as planned, times how slow the run is against its plan.
+
+    None where nothing is planned, or planned in SBU alone and no step has told yet what an SBU is here.
+    """
+    if step.expected_seconds is None and step.sbu is None:
+        return None
+    pace = run.seconds_per_planned
+    if pace is None:
+        return step.expected_seconds
+    return step.weight * pace
+
+
+def step_progress(run: Run, step: Step, now: float | None = None) -> float | None:
+    """Return a step's ratio: 1 when done, None where it can't be told.
+
+    With `now` (Unix seconds) a running step that tells no ratio gets one by its time.
+    """
+    if step.state.is_done:
+        return 1.0
+    if step.state is StepState.PENDING:
+        return 0.0
+    if step.ratio is not None:
+        return step.ratio
+    if now is not None and step.state is StepState.RUNNING and step.start is not None:
+        expected = expected_seconds(run, step)
+        if expected:
+            return min(max(0.0, now - step.start) / expected, UNTOLD_CEILING)
+    return None
+
+
+def build_progress(run: Run, now: float) -> float | None:
+    """Return the run's ratio at `now`, None where the steps to come are not known."""
+    if run.status is BuildState.SUCCEEDED:
+        return 1.0
+    if not run.has_plan:
+        return None
+    return max(run.floor, min(_whole(run, now), CEILING))
+
+
+def phase_progress(run: Run, phase: Phase, now: float) -> float:
+    """Return a phase's ratio at `now`."""
+    if phase.done_weight and _all_done(phase):
+        return 1.0
+    credit = sum(_credit(run, step, now) for step in run.running.values() if step.phase == phase.name)
+    ratio = (phase.done_weight + credit) / phase.weight if phase.weight else 0.0
+    return max(phase.floor, min(ratio, CEILING))
+
+
+def is_reached(run: Run, milestone: PlannedMilestone, now: float) -> bool:
+    """Tell whether what a milestone waits for has come: the end of a step, of a phase, or a progress ratio."""
+    if milestone.step is not None:
+        steps = (s for s in run.steps.values() if s.step == milestone.step and milestone.phase in (None, s.phase))
+        return any(step.state.is_done for step in steps)
+    if milestone.phase is not None:
+        phase = run.phases.get(milestone.phase)
+        return phase is not None and _all_done(phase)
+    return milestone.progress is not None and (build_progress(run, now) or 0.0) >= milestone.progress
+
+
+def raise_floors(run: Run, now: float) -> None:
+    """Keep what progress is at `now`, so that it can't go back below it."""
+    if not run.has_plan:
+        return
+    run.floor = max(run.floor, min(_whole(run, now), CEILING))
+    for name in {step.phase for step in run.running.values()}:
+        phase = run.phases[name]
+        phase.floor = phase_progress(run, phase, now)
+
+
+def _whole(run: Run, now: float) -> float:
+    weight = done = 0.0
+    for phase in run.phases.values():
+        weight += phase.weight
+        done += phase.done_weight
+    credit = sum(_credit(run, step, now) for step in run.running.values())
+    return (done + credit) / weight if weight else 0.0
+
+
+def _credit(run: Run, step: Step, now: float) -> float:
+    return step.weight * (step_progress(run, step, now) or 0.0)
+
+
+def _all_done(phase: Phase) -> bool:
+    states = phase.states
+    return states[StepState.SUCCEEDED] + states[StepState.SKIPPED] == sum(states)

@@ -1,0 +1,172 @@
+"""What is known of a run, its phases and its steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from build_exporter.model.events import PlannedMilestone, TestsReported
+from build_exporter.model.states import BuildState, StepState
+
+UNKNOWN_WEIGHT = 10.0
+"""Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
+
+SBU_PRIOR_SECONDS = 100.0
+"""Seconds an SBU counts for beside steps planned in seconds; of no effect where all steps are planned alike."""
+
+Key = tuple[str, str]
+"""A step's identity within a run: phase and step."""
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One step of a run; figures are of its newest attempt. Times are Unix seconds, `seconds` its duration."""
+
+    phase: str
+    step: str
+    index: int
+    package: str | None = None
+    version: str | None = None
+    sbu: float | None = None
+    expected_seconds: float | None = None
+    planned_disk_bytes: int | None = None
+    planned_memory_bytes: int | None = None
+    after: tuple[str, ...] = ()
+    planned: bool = False
+    state: StepState = StepState.PENDING
+    attempts: int = 0
+    starts: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    start: float | None = None
+    end: float | None = None
+    seconds: float | None = None
+    ratio: float | None = None
+    message: str | None = None
+    log: str | None = None
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    cpu_seconds: float | None = None
+    max_rss_bytes: int | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    disk_bytes: int | None = None
+    warnings: int | None = None
+    error_class: str | None = None
+    tests: dict[str, TestsReported] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Phase and step."""
+        return (self.phase, self.step)
+
+    @property
+    def weight(self) -> float:
+        """Expected time in seconds as planned: what progress is weighted by. Never 0, so that each step counts."""
+        if self.expected_seconds is not None:
+            return max(self.expected_seconds, 0.1)
+        if self.sbu is not None:
+            return max(self.sbu * SBU_PRIOR_SECONDS, 0.1)
+        return UNKNOWN_WEIGHT
+
+
+@dataclass(slots=True, eq=False)
+class Phase:
+    """Sums over the steps of one phase; weights in planned seconds."""
+
+    name: str
+    states: list[int] = field(default_factory=lambda: [0] * len(StepState))
+    weight: float = 0.0
+    done_weight: float = 0.0
+    floor: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One run of a build: what its events amount to so far."""
+
+    build: str
+    run: str
+    source: str = ""
+    target: str = ""
+    book: str = ""
+    jobs: int | None = None
+    deadline: float | None = None
+    start: float | None = None
+    end: float | None = None
+    last_event: float | None = None
+    status: BuildState | None = None
+    starts: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    plans: int = 0
+    steps: dict[Key, Step] = field(default_factory=dict)
+    phases: dict[str, Phase] = field(default_factory=dict)
+    running: dict[Key, Step] = field(default_factory=dict)
+    failed: dict[Key, Step] = field(default_factory=dict)
+    planned_milestones: list[PlannedMilestone] = field(default_factory=list)
+    milestones: dict[str, float] = field(default_factory=dict)
+    notes: list[tuple[float, str]] = field(default_factory=list)
+    failures: Counter[Key] = field(default_factory=Counter)
+    finished: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    floor: float = 0.0
+    done_seconds: float = 0.0
+    done_planned: float = 0.0
+    sbu_seconds: float = 0.0
+    sbu_done: float = 0.0
+    counted_until: float = 0.0
+    busy_seconds: float = 0.0
+    work_seconds: float = 0.0
+    changed: dict[Key, Step] = field(default_factory=dict)
+    """Steps that changed since a reader last emptied this."""
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether the steps to come are known."""
+        return self.plans > 0
+
+    @property
+    def state(self) -> BuildState:
+        """The run's state: as told at its end, else failed while a step is, else by what has happened."""
+        if self.status is not None:
+            return self.status
+        if self.failed:
+            return BuildState.FAILED
+        if self.running or self.start is not None:
+            return BuildState.RUNNING
+        return BuildState.PENDING
+
+    @property
+    def seconds_per_planned(self) -> float | None:
+        """How much slower than planned this run is: seconds taken over seconds planned of succeeded steps."""
+        return self.done_seconds / self.done_planned if self.done_planned else None
+
+    @property
+    def seconds_per_sbu(self) -> float | None:
+        """Seconds one SBU takes in this run, None before a step with an SBU succeeded."""
+        return self.sbu_seconds / self.sbu_done if self.sbu_done else None
+
+    @property
+    def concurrency(self) -> float:
+        """Steps running at once on average while any ran; 1 for a sequential build."""
+        return max(1.0, self.work_seconds / self.busy_seconds) if self.busy_seconds else 1.0
+
+    def count(self, state: StepState) -> int:
+        """Return how many steps are in a state."""
+        return sum(phase.states[state] for phase in self.phases.values())
+
+    def blocked(self) -> list[Step]:
+        """Return the pending steps that can't start before a failed one is put right, in plan order.
+
+        A step names what it needs by step, or by `phase/step`.
+        """
+        barred = {name for step in self.failed.values() for name in (step.step, f"{step.phase}/{step.step}")}
+        found: list[Step] = []
+        pending = [s for s in self.steps.values() if s.state is StepState.PENDING and s.after] if barred else []
+        while True:
+            fresh = [step for step in pending if not barred.isdisjoint(step.after)]
+            if not fresh:
+                return sorted(found, key=lambda step: step.index)
+            found.extend(fresh)
+            barred = {name for step in fresh for name in (step.step, f"{step.phase}/{step.step}")}
+            pending = [step for step in pending if step not in fresh]

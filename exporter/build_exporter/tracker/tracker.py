@@ -1,0 +1,97 @@
+"""All builds: the newest run of each, and what is kept of the runs before it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from build_exporter.model.events import Event
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.apply import apply_all
+from build_exporter.tracker.records import Key, Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds by step."""
+
+    run: str
+    result: str
+    start: float | None
+    end: float | None
+    failures: Counter[Key]
+    steps: dict[Key, float]
+
+
+def summarise(run: Run) -> RunSummary:
+    """Return what is kept of a run that another has followed; without an end of its own it was interrupted."""
+    result = run.status or BuildState.INTERRUPTED
+    seconds = {
+        key: step.seconds
+        for key, step in run.steps.items()
+        if step.state is StepState.SUCCEEDED and step.seconds is not None
+    }
+    return RunSummary(run.run, result.value, run.start, run.end, Counter(run.failures), seconds)
+
+
+@dataclass(slots=True, eq=False)
+class Build:
+    """A line of builds: its newest run, and the earlier ones by their names.
+
+    `history_complete` tells whether every earlier run has been read; counters over runs are not shown before.
+    """
+
+    name: str
+    current: Run | None = None
+    history: dict[str, RunSummary] = field(default_factory=dict)
+    history_complete: bool = False
+
+    def runs_by_result(self) -> Counter[str]:
+        """Return how many runs ended, by result; the newest counts once it has ended."""
+        counts = Counter(summary.result for summary in self.history.values())
+        if self.current is not None and self.current.status is not None:
+            counts[self.current.status.value] += 1
+        return counts
+
+    def failures(self) -> Counter[Key]:
+        """Return how many attempts failed over all runs, by (phase, class)."""
+        total = Counter(self.current.failures) if self.current is not None else Counter()
+        for summary in self.history.values():
+            total.update(summary.failures)
+        return total
+
+
+class Tracker:
+    """Every build's state. `feed` is the only way in."""
+
+    def __init__(self) -> None:
+        self.builds: dict[str, Build] = {}
+
+    def feed(self, build: str, run: str, events: Iterable[Event], *, anew: bool = False) -> Run:
+        """Apply events of a run to its state and return it.
+
+        A run newer than the one known becomes the newest, the other one history; `anew` forgets what was known of the
+        run, because its file was replaced or cut. Events of an older run change nothing: they are read as history.
+        """
+        known = self.builds.get(build)
+        if known is None:
+            known = self.builds[build] = Build(build)
+        current = known.current
+        if current is None or run > current.run or (anew and run == current.run):
+            if current is not None and current.run != run:
+                known.history[current.run] = summarise(current)
+            current = known.current = Run(build, run)
+        if run == current.run:
+            apply_all(current, events)
+        return current
+
+    def remember(self, build: str, summary: RunSummary) -> None:
+        """Keep the summary of an earlier run, in place of one kept before."""
+        known = self.builds.setdefault(build, Build(build))
+        if known.current is None or known.current.run != summary.run:
+            known.history[summary.run] = summary
+
+    def forget(self, build: str) -> None:
+        """Drop a build whose directory is gone."""
+        self.builds.pop(build, None)
