@@ -31,4 +31,16 @@ EXPORTER: Final[tuple[Metric, ...]] = (
     gauge("build_exporter_series", "", "", "Series shown in the newest scrape."),
     gauge("build_exporter_steps_hidden", "", "build", "Steps that have no series because the build has too many."),
     gauge("build_exporter_journal_bytes", "bytes", "", "Size of the run files in the journal."),
+    counter("process_cpu_seconds_total", "seconds", "", "CPU time the exporter's process took, user and system."),
+    gauge("process_resident_memory_bytes", "bytes", "", "Resident memory of the exporter's process."),
+    gauge("process_virtual_memory_bytes", "bytes", "", "Virtual memory of the exporter's process."),
+    gauge("process_start_time_seconds", "seconds", "", "Start of the exporter's process, Unix time."),
+    gauge("process_open_fds", "", "", "File descriptors the exporter's process has open."),
+    gauge("process_max_fds", "", "", "File descriptors the exporter's process may have open."),
+    gauge(
+        "python_info",
+        "",
+        "implementation major minor patchlevel version",
+        "The Python that runs the exporter; always 1.",
+    ),
 )

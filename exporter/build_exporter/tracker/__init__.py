@@ -1,7 +1,13 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
 from build_exporter.tracker.apply import apply, apply_all
-from build_exporter.tracker.progress import build_progress, phase_progress, step_progress
+from build_exporter.tracker.progress import (
+    build_progress,
+    expected_seconds,
+    phase_progress,
+    planned_left,
+    step_progress,
+)
 from build_exporter.tracker.records import Run, Step
 from build_exporter.tracker.tracker import Build, RunSummary, Tracker, summarise
 
@@ -14,7 +20,9 @@ __all__ = [
     "apply",
     "apply_all",
     "build_progress",
+    "expected_seconds",
     "phase_progress",
+    "planned_left",
     "step_progress",
     "summarise",
 ]

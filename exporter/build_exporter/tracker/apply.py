@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from build_exporter.model import events as e
 from build_exporter.model.states import BuildState, StepState, failure_class
-from build_exporter.tracker.progress import CEILING, is_reached, raise_floors
-from build_exporter.tracker.records import Key, Phase, Run, Step
+from build_exporter.tracker.progress import CEILING, expected_seconds, is_reached, raise_floors
+from build_exporter.tracker.records import Key, Pace, Phase, Run, Step
 
 MAX_ATTEMPT_TIMES = 32
 MAX_NOTES = 100
@@ -93,7 +93,7 @@ def _plan(run: Run, event: e.Plan) -> None:
 def _recount(run: Run) -> None:
     floors = {name: phase.floor for name, phase in run.phases.items()}
     run.phases = {}
-    run.done_seconds = run.done_planned = run.sbu_seconds = run.sbu_done = 0.0
+    run.pace, run.blind_pace, run.sbu_seconds, run.sbu_done = Pace(), Pace(), 0.0, 0.0
     for step in run.steps.values():
         phase = run.phases.get(step.phase)
         if phase is None:
@@ -102,6 +102,8 @@ def _recount(run: Run) -> None:
         phase.weight += step.weight
         if step.state.is_done:
             phase.done_weight += step.weight
+        else:
+            phase.left_squares += step.weight**2
         if step.state is StepState.SUCCEEDED:
             _learn_pace(run, step)
 
@@ -131,6 +133,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = None
     step.warnings = None
     step.tests = {}
+    step.expected_at_start = expected_seconds(run, step)
     _describe(step, event)
     _move(run, step, StepState.RUNNING)
 
@@ -250,6 +253,7 @@ def _step(run: Run, phase_name: str, name: str) -> Step:
             phase = run.phases[phase_name] = Phase(phase_name)
         phase.states[StepState.PENDING] += 1
         phase.weight += step.weight
+        phase.left_squares += step.weight**2
         run.changed[key] = step
     return step
 
@@ -261,8 +265,10 @@ def _move(run: Run, step: Step, state: StepState) -> None:
     phase = run.phases[step.phase]
     if step.state.is_done and not state.is_done:
         phase.done_weight -= step.weight
+        phase.left_squares += step.weight**2
     elif state.is_done and not step.state.is_done:
         phase.done_weight += step.weight
+        phase.left_squares -= step.weight**2
     phase.states[step.state] -= 1
     phase.states[state] += 1
     step.state = state
@@ -280,9 +286,8 @@ def _move(run: Run, step: Step, state: StepState) -> None:
 def _learn_pace(run: Run, step: Step) -> None:
     if step.seconds is None:
         return
-    if step.sbu is not None or step.expected_seconds is not None:
-        run.done_seconds += step.seconds
-        run.done_planned += step.weight
+    pace = run.pace if step.has_figures else run.blind_pace
+    pace.learn(step.seconds, step.weight)
     if step.sbu:
         run.sbu_seconds += step.seconds
         run.sbu_done += step.sbu

@@ -7,6 +7,8 @@ sees the same events, shows no less than what was shown before.
 
 from __future__ import annotations
 
+import math
+
 from build_exporter.model.events import PlannedMilestone
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.records import Phase, Run, Step
@@ -23,9 +25,9 @@ def expected_seconds(run: Run, step: Step) -> float | None:
 
     None where nothing is planned, or planned in SBU alone and no step has told yet what an SBU is here.
     """
-    if step.expected_seconds is None and step.sbu is None:
+    if not step.has_figures:
         return None
-    pace = run.seconds_per_planned
+    pace = run.pace.ratio
     if pace is None:
         return step.expected_seconds
     return step.weight * pace
@@ -95,6 +97,16 @@ def _whole(run: Run, now: float) -> float:
         done += phase.done_weight
     credit = sum(_credit(run, step, now) for step in run.running.values())
     return (done + credit) / weight if weight else 0.0
+
+
+def planned_left(run: Run, now: float) -> tuple[float, float]:
+    """Return the planned seconds still to be done at `now`, and the root of the sum of their squares over steps."""
+    weight = squares = 0.0
+    for phase in run.phases.values():
+        weight += phase.weight - phase.done_weight
+        squares += phase.left_squares
+    credit = sum(_credit(run, step, now) for step in run.running.values())
+    return max(0.0, weight - credit), math.sqrt(max(0.0, squares))
 
 
 def _credit(run: Run, step: Step, now: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -33,6 +34,7 @@ class Step:
     planned_memory_bytes: int | None = None
     after: tuple[str, ...] = ()
     planned: bool = False
+    expected_at_start: float | None = None
     state: StepState = StepState.PENDING
     attempts: int = 0
     starts: list[float] = field(default_factory=list)
@@ -69,15 +71,57 @@ class Step:
             return max(self.sbu * SBU_PRIOR_SECONDS, 0.1)
         return UNKNOWN_WEIGHT
 
+    @property
+    def has_figures(self) -> bool:
+        """Whether the plan says how long the step takes."""
+        return self.expected_seconds is not None or self.sbu is not None
+
+
+@dataclass(slots=True)
+class Pace:
+    """How steps that succeeded compare with their plan, summed over steps; seconds.
+
+    `logs` and `squares` are sums, weighted by planned seconds, of the logarithm of taken over planned and its square.
+    """
+
+    taken: float = 0.0
+    planned: float = 0.0
+    logs: float = 0.0
+    squares: float = 0.0
+    steps: int = 0
+
+    def learn(self, taken: float, planned: float) -> None:
+        """Count one step that succeeded."""
+        error = math.log(max(taken, 0.1) / planned)
+        self.taken += taken
+        self.planned += planned
+        self.logs += planned * error
+        self.squares += planned * error * error
+        self.steps += 1
+
+    @property
+    def ratio(self) -> float | None:
+        """Seconds taken for each second planned, None before the first step."""
+        return self.taken / self.planned if self.planned else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of that ratio's logarithm over steps, None before the third."""
+        if self.steps < 3:
+            return None
+        mean = self.logs / self.planned
+        return math.sqrt(max(0.0, self.squares / self.planned - mean * mean))
+
 
 @dataclass(slots=True, eq=False)
 class Phase:
-    """Sums over the steps of one phase; weights in planned seconds."""
+    """Sums over the steps of one phase; weights in planned seconds, `left_squares` of the squares of those not done."""
 
     name: str
     states: list[int] = field(default_factory=lambda: [0] * len(StepState))
     weight: float = 0.0
     done_weight: float = 0.0
+    left_squares: float = 0.0
     floor: float = 0.0
 
 
@@ -110,8 +154,9 @@ class Run:
     finished: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     floor: float = 0.0
-    done_seconds: float = 0.0
-    done_planned: float = 0.0
+    pace: Pace = field(default_factory=Pace)
+    blind_pace: Pace = field(default_factory=Pace)
+    """The same over steps planned without figures."""
     sbu_seconds: float = 0.0
     sbu_done: float = 0.0
     counted_until: float = 0.0
@@ -138,8 +183,9 @@ class Run:
 
     @property
     def seconds_per_planned(self) -> float | None:
-        """How much slower than planned this run is: seconds taken over seconds planned of succeeded steps."""
-        return self.done_seconds / self.done_planned if self.done_planned else None
+        """Seconds this run takes for each second planned; None before a step that tells succeeded."""
+        ratio = self.pace.ratio
+        return ratio if ratio is not None else self.blind_pace.ratio
 
     @property
     def seconds_per_sbu(self) -> float | None:

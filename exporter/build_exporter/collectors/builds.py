@@ -1,0 +1,101 @@
+"""Families of builds as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from build_exporter.estimate import remaining
+from build_exporter.exposition import Family
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.monitor import Monitor
+from build_exporter.tracker import Build, Run, build_progress, phase_progress
+
+FINISH_STATUSES = ("succeeded", "failed", "skipped", "interrupted")
+RESULTS = ("succeeded", "failed", "interrupted")
+
+
+class _Families(dict[str, Family]):
+    """Families made as they are first named."""
+
+    def __missing__(self, name: str) -> Family:
+        family = self[name] = Family(name)
+        return family
+
+
+class BuildCollector:
+    """Shows the newest run of each build, and counts over all its runs."""
+
+    name = "builds"
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def collect(self) -> Iterable[Family]:
+        """Return the families of all builds."""
+        now = self._monitor.clock()
+        families = _Families()
+        for build in self._monitor.tracker.builds.values():
+            if build.current is not None:
+                _show_run(families, build.current, now)
+            _show_counts(families, build)
+        return families.values()
+
+
+def _show_run(families: _Families, run: Run, now: float) -> None:
+    name = run.build
+    families["build_info"].add(1, name, run.run, run.source, run.target, run.book)
+    state = run.state
+    for each in BuildState:
+        families["build_state"].add(int(each is state), name, each.value)
+    times = {
+        "build_jobs": run.jobs,
+        "build_start_timestamp_seconds": run.start,
+        "build_end_timestamp_seconds": run.end,
+        "build_last_event_timestamp_seconds": run.last_event,
+        "build_progress_ratio": build_progress(run, now),
+        "build_sbu_seconds": run.seconds_per_sbu,
+    }
+    for family, value in times.items():
+        if value is not None:
+            families[family].add(value, name)
+    for phase in run.phases.values():
+        for step_state in StepState:
+            families["build_steps"].add(phase.states[step_state], name, phase.name, step_state.label)
+        if run.has_plan:
+            families["build_phase_progress_ratio"].add(phase_progress(run, phase, now), name, phase.name)
+    for status in FINISH_STATUSES:
+        families["build_steps_finished_total"].add(run.finished[status], name, status)
+    for milestone, reached in run.milestones.items():
+        families["build_milestone_timestamp_seconds"].add(reached, name, milestone)
+    estimate = remaining(run, now)
+    if estimate is not None:
+        for percentile, seconds in estimate.by_percentile:
+            families["build_estimated_remaining_seconds"].add(seconds, name, percentile)
+            families["build_estimated_end_timestamp_seconds"].add(now + seconds, name, percentile)
+
+
+def _show_counts(families: _Families, build: Build) -> None:
+    if not build.history_complete:
+        # a count without the older runs would be lower than one shown before a restart
+        return
+    results = build.runs_by_result()
+    for result in RESULTS:
+        families["build_runs_total"].add(results[result], build.name, result)
+    for (phase, failure), count in build.failures().items():
+        families["build_failures_total"].add(count, build.name, phase, failure)
+
+
+class ThresholdCollector:
+    """Shows the limits the alert rules compare with."""
+
+    name = "thresholds"
+
+    def __init__(self, thresholds: Mapping[str, float]) -> None:
+        self.thresholds = thresholds
+
+    def collect(self) -> Iterable[Family]:
+        """Return the one family."""
+        family = Family("build_threshold")
+        for name, value in self.thresholds.items():
+            family.add(value, name)
+        return [family]

@@ -1,0 +1,224 @@
+"""Families of steps. A step's lines are rendered when it changes and kept: a finished step costs nothing more."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from build_exporter.exposition import Family, label_block, sample_line
+from build_exporter.failures import excerpt
+from build_exporter.model.states import StepState
+from build_exporter.monitor import Monitor
+from build_exporter.tracker import Run, Step, expected_seconds, step_progress
+from build_exporter.tracker.records import Key
+
+_LABELS = ("build", "phase", "step")
+_PLAIN = {
+    "build_step_start_timestamp_seconds": "start",
+    "build_step_duration_seconds": "seconds",
+    "build_step_cpu_seconds": "cpu_seconds",
+    "build_step_peak_memory_bytes": "max_rss_bytes",
+    "build_step_read_bytes": "read_bytes",
+    "build_step_written_bytes": "written_bytes",
+    "build_step_disk_bytes": "disk_bytes",
+    "build_step_warnings": "warnings",
+}
+"""Families that show an attribute of the step as it is."""
+
+_PROGRESS = "build_step_progress_ratio"
+_EXPECTED = "build_step_expected_seconds"
+_OUTCOMES = ("passed", "failed", "expected_failed", "unexpected_passed", "skipped", "errors")
+
+FAMILIES = (
+    "build_step_status",
+    *_PLAIN,
+    _EXPECTED,
+    _PROGRESS,
+    "build_step_attempts",
+    "build_step_tests",
+    "build_step_failure_info",
+)
+
+
+class RunSeries:
+    """The lines of one run's steps, family by family.
+
+    With more than `limit` steps, shown are those that run, failed or were interrupted, and the last that ended.
+    """
+
+    def __init__(self, run: Run, limit: int) -> None:
+        self.run = run
+        self.hidden = 0
+        self._limit = limit
+        self._lines: dict[str, dict[Key, bytes]] = {name: {} for name in FAMILIES}
+        self._bodies: dict[str, bytes] = dict.fromkeys(FAMILIES, b"")
+        self._dirty: set[str] = set(FAMILIES)
+        self._prefixes: dict[Key, str] = {}
+        self._shown: dict[Key, tuple[StepState, int]] = {}
+        self._ended: list[tuple[float, Key]] = []
+        self._plans = run.plans
+        self._pace: float | None = None
+        run.changed.update(run.steps)
+
+    def bodies(self, now: float) -> dict[str, bytes]:
+        """Return each family's lines as they are at `now` (Unix seconds)."""
+        run = self.run
+        if run.plans != self._plans:
+            self._forget_unplanned()
+        if run.changed:
+            for key, step in run.changed.items():
+                self._render(key, step)
+            run.changed.clear()
+            self._keep_limit()
+        self._follow_pace()
+        for key, step in run.running.items():
+            # a step that tells nothing moves with the clock
+            if step.ratio is None and step.has_figures:
+                self._put(_PROGRESS, key, step_progress(run, step, now))
+        for name in self._dirty:
+            self._bodies[name] = b"".join(self._lines[name].values())
+        self._dirty.clear()
+        return self._bodies
+
+    def _render(self, key: Key, step: Step) -> None:
+        if step.state is StepState.PENDING and len(self.run.steps) > self._limit:
+            return
+        before = self._shown.get(key)
+        self._shown[key] = (step.state, step.attempts)
+        self._put(_PROGRESS, key, None if step.state is StepState.PENDING else step_progress(self.run, step))
+        if step.tests:
+            self._put_tests(key, step)
+        if before == (StepState.RUNNING, step.attempts) and step.state is StepState.RUNNING:
+            return
+        self._put("build_step_status", key, int(step.state))
+        for name, attribute in _PLAIN.items():
+            self._put(name, key, getattr(step, attribute))
+        self._put(_EXPECTED, key, self._expected(step))
+        self._put("build_step_attempts", key, step.attempts or None)
+        self._put_tests(key, step)
+        self._put_failure(key, step)
+        if step.end is not None and step.state is not StepState.RUNNING:
+            heapq.heappush(self._ended, (step.end, key))
+
+    def _expected(self, step: Step) -> float | None:
+        # what a step was expected to take does not change once it has begun
+        return expected_seconds(self.run, step) if step.state is StepState.PENDING else step.expected_at_start
+
+    def _follow_pace(self) -> None:
+        pace = self.run.pace.ratio
+        if pace == self._pace:
+            return
+        self._pace = pace
+        for key in self._shown:
+            step = self.run.steps[key]
+            if step.state is StepState.PENDING:
+                self._put(_EXPECTED, key, self._expected(step))
+
+    def _put(self, name: str, key: Key, value: float | None) -> None:
+        lines = self._lines[name]
+        if value is None:
+            if lines.pop(key, None) is not None:
+                self._dirty.add(name)
+            return
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = self._prefixes[key] = label_block(_LABELS, (self.run.build, *key))
+        line = sample_line(name, prefix, value)
+        if lines.get(key) != line:
+            lines[key] = line
+            self._dirty.add(name)
+
+    def _put_lines(self, name: str, key: Key, line: bytes) -> None:
+        lines = self._lines[name]
+        if line:
+            lines[key] = line
+            self._dirty.add(name)
+        elif lines.pop(key, None) is not None:
+            self._dirty.add(name)
+
+    def _put_tests(self, key: Key, step: Step) -> None:
+        lines = []
+        for suite, report in step.tests.items():
+            for outcome in _OUTCOMES:
+                count = getattr(report, outcome)
+                if count is not None:
+                    labels = label_block((*_LABELS, "suite", "outcome"), (self.run.build, *key, suite, outcome))
+                    lines.append(sample_line("build_step_tests", labels, count))
+        self._put_lines("build_step_tests", key, b"".join(lines))
+
+    def _put_failure(self, key: Key, step: Step) -> None:
+        line = b""
+        if step.state is StepState.FAILED:
+            values = (self.run.build, *key, step.error_class or "other", excerpt(step.message))
+            line = sample_line("build_step_failure_info", label_block((*_LABELS, "class", "excerpt"), values), 1)
+        self._put_lines("build_step_failure_info", key, line)
+
+    def _keep_limit(self) -> None:
+        steps = self.run.steps
+        if len(steps) > self._limit:
+            for key in [k for k, (state, _) in self._shown.items() if state is StepState.PENDING]:
+                self._drop(key)
+            while len(self._shown) > self._limit and self._ended:
+                end, key = heapq.heappop(self._ended)
+                if key in self._shown and steps[key].state.is_done and steps[key].end == end:
+                    self._drop(key)
+        self.hidden = len(steps) - len(self._shown)
+
+    def _forget_unplanned(self) -> None:
+        """Take up the plan's order, and leave out steps it no longer has."""
+        self._plans = self.run.plans
+        self._shown.clear()
+        self._ended.clear()
+        for lines in self._lines.values():
+            lines.clear()
+        self._dirty.update(FAMILIES)
+        self.run.changed.clear()
+        self.run.changed.update(self.run.steps)
+
+    def _drop(self, key: Key) -> None:
+        del self._shown[key]
+        self._prefixes.pop(key, None)
+        for name, lines in self._lines.items():
+            if lines.pop(key, None) is not None:
+                self._dirty.add(name)
+
+
+class StepCollector:
+    """Shows the steps of the newest run of each of the `max_builds` builds that were active last."""
+
+    name = "steps"
+
+    def __init__(self, monitor: Monitor, max_steps: int, max_builds: int) -> None:
+        self._monitor = monitor
+        self._max_steps = max_steps
+        self._max_builds = max_builds
+        self._series: dict[str, RunSeries] = {}
+
+    def limit(self, max_steps: int, max_builds: int) -> None:
+        """Take new limits, as after a reload."""
+        if (max_steps, max_builds) != (self._max_steps, self._max_builds):
+            self._max_steps, self._max_builds = max_steps, max_builds
+            self._series.clear()
+
+    def collect(self) -> Iterable[Family]:
+        """Return the families of all steps."""
+        now = self._monitor.clock()
+        families = {name: Family(name) for name in FAMILIES}
+        hidden = Family("build_exporter_steps_hidden")
+        for run in self._runs():
+            series = self._series.get(run.build)
+            if series is None or series.run is not run:
+                series = self._series[run.build] = RunSeries(run, self._max_steps)
+            for name, body in series.bodies(now).items():
+                if body:
+                    families[name].add_lines((body,), body.count(b"\n"))
+            hidden.add(series.hidden, run.build)
+        return [*families.values(), hidden]
+
+    def _runs(self) -> list[Run]:
+        runs = [build.current for build in self._monitor.tracker.builds.values() if build.current is not None]
+        if len(runs) > self._max_builds:
+            runs = heapq.nlargest(self._max_builds, runs, key=lambda run: run.last_event or 0.0)
+        for gone in self._series.keys() - {run.build for run in runs}:
+            del self._series[gone]
+        return sorted(runs, key=lambda run: run.build)

@@ -1,0 +1,158 @@
+"""The journal's state kept up to date: reads what is new when told or asked, and the older runs in between."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from build_exporter.catalog import metric
+from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
+from build_exporter.journal.follow import Batch, Follower
+from build_exporter.model.events import Event
+from build_exporter.tracker import Run, Tracker, apply_all, summarise
+
+log = logging.getLogger(__name__)
+
+LAG_BOUNDS = metric("build_exporter_event_lag_seconds").buckets
+
+WATCHED_POLL_SECONDS = 1.0
+"""Between looks while the kernel tells of changes: covers what it may not tell."""
+
+UNWATCHED_POLL_SECONDS = 0.1
+"""Between looks where it does not: no inotify, or a file system that gives nothing, as of another machine."""
+
+SETTLE_SECONDS = 0.001
+"""Wait after a change is told before looking: a burst of writes is read at once."""
+
+HISTORY_RECHECK_SECONDS = 10.0
+
+
+class Monitor:
+    """Follows a journal into a tracker. All of it runs in one thread.
+
+    Attributes:
+        tracker: the state of every build.
+        events: events read since the start, by type; `lag_counts` and `lag_sum` tell of those read live.
+        ready: whether the newest run of each build has been read.
+    """
+
+    def __init__(self, journal: str, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.decoder = Decoder(clock)
+        self.follower = Follower(journal, self.decoder)
+        self.tracker = Tracker()
+        self.events: Counter[type[Event]] = Counter()
+        self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
+        self.lag_sum = 0.0
+        self.ready = False
+        self._silent = False
+        self._told = False
+        self._looks: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the kernel tells of changes in the journal."""
+        return self.follower.watcher.is_watched(self.follower.root) and not self._silent
+
+    def poll(self) -> int:
+        """Read what is new and return how many events that was."""
+        read = 0
+        for batch in self.follower.poll():
+            read += len(batch.events)
+            self._take(batch)
+        for name in self.tracker.builds.keys() - set(self.follower.build_names()):
+            self.tracker.forget(name)
+        self.ready = True
+        return read
+
+    def _take(self, batch: Batch) -> None:
+        self.tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+        if not batch.events:
+            return
+        self.events.update(map(type, batch.events))
+        if self.ready:
+            lag = max(0.0, self.clock() - batch.events[-1].time)
+            self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1
+            self.lag_sum += lag
+
+    def read_history(self) -> Iterator[None]:
+        """Read the older runs that have not been, pausing after each piece."""
+        for build in self.follower.build_names():
+            for name in self.follower.older_runs(build):
+                run = Run(build, name)
+                for events in self.follower.read_older(build, name):
+                    apply_all(run, events)
+                    yield
+                self.tracker.remember(build, summarise(run))
+            known = self.tracker.builds.get(build)
+            if known is not None:
+                known.history_complete = True
+
+    def start(self) -> None:
+        """Read what is there and go on following in the running event loop."""
+        self._looks = asyncio.Event()
+        self.poll()
+        descriptor = self.follower.watcher.descriptor
+        if descriptor >= 0:
+            asyncio.get_running_loop().add_reader(descriptor, self._on_change)
+        self._task = asyncio.create_task(self._follow(), name="journal")
+
+    async def stop(self) -> None:
+        """End following and close what is open."""
+        descriptor = self.follower.watcher.descriptor
+        if descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(descriptor)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.follower.close()
+
+    def _on_change(self) -> None:
+        self.follower.watcher.read()
+        self._told = True
+        if self._looks is not None:
+            self._looks.set()
+
+    async def _follow(self) -> None:
+        assert self._looks is not None
+        recheck = 0.0
+        while True:
+            if time.monotonic() >= recheck:
+                for _ in self.read_history():
+                    await asyncio.sleep(0)
+                recheck = time.monotonic() + HISTORY_RECHECK_SECONDS
+            pause = WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS
+            try:
+                await asyncio.wait_for(self._looks.wait(), pause)
+                await asyncio.sleep(SETTLE_SECONDS)
+            except TimeoutError:
+                pass
+            told, self._told = self._told, False
+            self._looks.clear()
+            try:
+                read = self.poll()
+            except Exception:
+                # following must go on whatever one look ran into
+                log.exception("reading the journal failed")
+                continue
+            self._judge_watching(told=told, read=read)
+
+    def _judge_watching(self, *, told: bool, read: int) -> None:
+        """Look more often once events came that the kernel did not tell of."""
+        if read and not told and self.follower.watcher.is_watched(self.follower.root) and not self._silent:
+            self._silent = True
+            log.info("the file system does not tell of changes, polling", extra={"journal": self.follower.root})
+        elif told and read:
+            self._silent = False
+
+    def events_by_name(self) -> dict[str, int]:
+        """Return how many events were read, by the `event` field; those this version does not know as one."""
+        named = {str(kind.__struct_config__.tag): count for kind, count in self.events.items()}
+        if self.decoder.unknown_events:
+            named[UNKNOWN_EVENT] = self.decoder.unknown_events
+        return named
