@@ -1,26 +1,69 @@
-"""What may stand in the configuration file: frozen structs, each field with its meaning, unit, bounds and default.
+"""What may stand in the configuration file: frozen structs, each field with its meaning, form, bounds and default.
 
 The loader, the reference page and the exported `build_threshold` series are all made from these declarations.
-Durations are stored in seconds, sizes in bytes, ratios as 0 to 1 (a multiple where the text says "times").
+Durations are stored in seconds, sizes in bytes, times as Unix seconds, ratios as 0 to 1 (or a multiple, where the text
+says "times"), paths as absolute text. Lists are stored as tuples, mappings as read-only views.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Literal, Self
 
 import msgspec
-from msgspec import Meta
 
-Unit = Literal["seconds", "bytes", "bytes_per_second", "ratio", "celsius", "count"]
+from build_exporter.config.section import Section, about, repeated
+from build_exporter.config.values import check_target, compiled
+from build_exporter.model.names import MAX_TIME
 
-
-def about(description: str, unit: Unit | None = None, *, ge: float | None = None, le: float | None = None) -> Meta:
-    """Return the metadata of a field: its description, the unit it is stored in and its bounds."""
-    return Meta(description=description, ge=ge, le=le, extra={"unit": unit} if unit else None)
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A mapping of the configuration: immutable, comparable, and no key beyond the declared ones."""
+class Milestone(Section, frozen=True):
+    """A point of the build worth telling: reached by exactly one of a phase's end, a step's end, or a progress."""
+
+    name: Annotated[str, about("What it is called in metrics, in messages and on the page.", "name")]
+    phase: Annotated[str | None, about("Reached when every step of this phase is done.", "name")] = None
+    step: Annotated[str | None, about("Reached when this step is done; `phase/step` if two have the name.", "name")] = (
+        None
+    )
+    progress: Annotated[float | None, about("Reached at this progress of the build.", "ratio", within=(0, 1))] = None
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault unless exactly one of phase, step, progress is given."""
+        given = [key for key in ("phase", "step", "progress") if getattr(self, key) is not None]
+        if len(given) != 1:
+            has = " and ".join(given) or "none"
+            yield (given[-1] if given else ""), f"needs exactly one of phase, step, progress; it has {has}"
+
+    @classmethod
+    def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
+        """Yield the names given twice."""
+        yield from repeated(items, "name")
+
+
+class Schedule(Section, frozen=True):
+    """When the build should be done: by a deadline, or within a duration from its start."""
+
+    deadline: Annotated[float | None, about("When builds must have ended.", "time", within=(0, MAX_TIME))] = None
+    duration: Annotated[
+        float | None, about("How long a build may take from its start.", "seconds", within=(1, None))
+    ] = None
+    tolerance: Annotated[
+        float,
+        about(
+            "Lateness, as a share of the planned duration, that still counts as on schedule. "
+            'Exported as `build_threshold{name="late_ratio"}`.',
+            "ratio",
+            within=(0, 10),
+        ),
+    ] = 0.05
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault where both a deadline and a duration are given."""
+        if self.deadline is not None and self.duration is not None:
+            yield "duration", "has both deadline and duration; allowed: one of them"
 
 
 class Thresholds(Section, frozen=True):
@@ -30,66 +73,256 @@ class Thresholds(Section, frozen=True):
     """
 
     stalled_seconds: Annotated[
-        float, about("No event of a running build for so long means it has stalled.", "seconds", ge=1)
+        float, about("No event of a running build for so long means it has stalled.", "seconds", within=(1, None))
     ] = 1800.0
     step_stuck_seconds: Annotated[
-        float, about("No output and no CPU use of a running step for so long means it is stuck.", "seconds", ge=1)
+        float,
+        about("No output and no CPU use of a running step for so long: it is stuck.", "seconds", within=(1, None)),
     ] = 900.0
     step_overdue_ratio: Annotated[
-        float, about("A running step is overdue at so many times its expected duration.", "ratio", ge=1)
+        float, about("A running step is overdue at so many times its expected duration …", "ratio", within=(1, None))
     ] = 2.0
     step_overdue_seconds: Annotated[
-        float, about("… and only when it is at least so far beyond the expected duration.", "seconds", ge=0)
+        float, about("… and at least so far beyond the expected duration.", "seconds", within=(0, None))
     ] = 300.0
     step_regression_ratio: Annotated[
-        float, about("A finished step has regressed at so many times its duration in earlier runs.", "ratio", ge=1)
+        float, about("A finished step has regressed at so many times its earlier duration …", "ratio", within=(1, None))
     ] = 1.25
     step_regression_seconds: Annotated[
-        float, about("… and only when it took at least so much longer.", "seconds", ge=0)
+        float, about("… and at least so much longer than earlier.", "seconds", within=(0, None))
     ] = 60.0
     step_attempts: Annotated[
-        int, about("A step tried so many times in one run is failing again and again.", "count", ge=2)
+        int, about("A step tried so many times in one run fails again and again.", "count", within=(2, None))
     ] = 3
     tests_failed: Annotated[
-        int, about("More unexpected failures than this in a test suite are told.", "count", ge=0)
+        int, about("Unexpected failures of a test suite beyond this number are told.", "count", within=(0, None))
     ] = 0
     disk_free_bytes: Annotated[
-        int, about("Less free space than this on a build's file system is critical.", "bytes", ge=0)
-    ] = 2 * 1024**3
+        int, about("Less free space than this where a build writes is critical.", "bytes", within=(0, None))
+    ] = 2 * GIB
     disk_free_ratio: Annotated[
-        float, about("Less free space than this share of a build's file system is a warning.", "ratio", ge=0, le=1)
+        float, about("Less free space than this share of the file system is a warning.", "ratio", within=(0, 1))
     ] = 0.1
     disk_reserve_bytes: Annotated[
-        int, about("Space that must remain free after what the coming steps need.", "bytes", ge=0)
-    ] = 1024**3
+        int, about("Space that must remain free after what the coming steps need.", "bytes", within=(0, None))
+    ] = GIB
     disk_full_seconds: Annotated[
         float,
-        about("A file system that will be full within so long, at its present rate, is a warning.", "seconds", ge=60),
+        about("A file system that will be full within so long at its present rate.", "seconds", within=(60, None)),
     ] = 14400.0
     memory_available_ratio: Annotated[
-        float, about("Less available memory than this share of all memory is a warning.", "ratio", ge=0, le=1)
+        float, about("Less available memory than this share of all memory.", "ratio", within=(0, 1))
     ] = 0.05
     memory_pressure_ratio: Annotated[
-        float,
-        about("Tasks stalled for memory for more than this share of time (pressure stall, some).", "ratio", ge=0, le=1),
+        float, about("Some tasks wait for memory for more than this share of time.", "ratio", within=(0, 1))
     ] = 0.2
     io_pressure_ratio: Annotated[
-        float,
-        about(
-            "All tasks stalled for I/O for more than this share of time (pressure stall, full).", "ratio", ge=0, le=1
-        ),
+        float, about("All tasks wait for I/O for more than this share of time.", "ratio", within=(0, 1))
     ] = 0.5
-    swap_rate_bytes: Annotated[int, about("Swapping in and out at more than this rate.", "bytes_per_second", ge=0)] = (
-        10 * 1024**2
-    )
-    cpu_temperature_celsius: Annotated[float, about("A hotter CPU than this.", "celsius", ge=20, le=150)] = 90.0
+    swap_rate_bytes: Annotated[
+        int, about("Swapping in and out faster than this.", "bytes_per_second", within=(0, None))
+    ] = 10 * MIB
+    cpu_temperature_celsius: Annotated[float, about("A CPU hotter than this.", "celsius", within=(20, 150))] = 90.0
     cpu_throttled_ratio: Annotated[
-        float, about("A CPU held back by heat for more than this share of time.", "ratio", ge=0, le=1)
+        float, about("A CPU held back by heat for more than this share of time.", "ratio", within=(0, 1))
     ] = 0.05
-    probe_seconds: Annotated[float, about("A probe that answers slower than this is slow.", "seconds", ge=0)] = 2.0
+    probe_seconds: Annotated[float, about("A probe answered slower than this.", "seconds", within=(0, None))] = 2.0
     event_lag_seconds: Annotated[
-        float,
-        about("Events that reach the exporter later than this after they happened (99th percentile).", "seconds", ge=0),
+        float, about("Events reach the exporter later than this, 99th percentile.", "seconds", within=(0, None))
     ] = 10.0
-    lines_rejected: Annotated[int, about("More rejected journal lines than this in ten minutes.", "count", ge=0)] = 0
-    auth_failures: Annotated[int, about("More refused credentials than this in ten minutes.", "count", ge=0)] = 10
+    lines_rejected: Annotated[
+        int, about("More rejected journal lines than this in ten minutes.", "count", within=(0, None))
+    ] = 0
+    auth_failures: Annotated[
+        int, about("More refused credentials than this in ten minutes.", "count", within=(0, None))
+    ] = 10
+
+
+class LogPatterns(Section, frozen=True):
+    """How lines of a log are recognised; what is not given keeps the source's own pattern.
+
+    The named groups `step`, `phase`, `package` and `version` are taken from the line where the pattern has them.
+    """
+
+    started: Annotated[str | None, about("A step began; must have the group `(?P<step>…)`.", "regex")] = None
+    completed: Annotated[str | None, about("A step succeeded; without the group: the running one.", "regex")] = None
+    failed: Annotated[str | None, about("A step failed; without the group: the running one.", "regex")] = None
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault where the start of a step would not say which."""
+        if self.started is not None and "step" not in compiled(self.started).groupindex:
+            yield "started", "has a pattern 'started' without the group (?P<step>…), which says what step began"
+
+
+class Source(Section, frozen=True):
+    """A record that a build writes by itself, watched from outside; `--watch KIND=PATH` adds one more."""
+
+    kind: Annotated[
+        Literal["jhalfs", "blfs", "portage", "buildroot", "bitbake", "ninja", "log", "auto"],
+        about("Whose record it is; `auto` looks at the path and decides."),
+    ]
+    path: Annotated[str, about("The record: a work tree, a directory or a log file, as the kind has it.", "path")]
+    build: Annotated[str | None, about("The build it tells of; without one the source finds a name.", "build")] = None
+    patterns: Annotated[LogPatterns | None, about("How lines are recognised; for kind `log` alone.")] = None
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault where patterns are given to a source that has none."""
+        if self.patterns is not None and self.kind != "log":
+            yield "patterns", f"has patterns, but is of kind {self.kind}; only kind log takes them"
+
+    @classmethod
+    def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
+        """Yield the sources that read what another of their kind reads: every step would be told twice."""
+        for place, (index, item) in enumerate(items):
+            for other, earlier in items[:place]:
+                mine, theirs = item.path.rstrip("/") + "/", earlier.path.rstrip("/") + "/"
+                alike = item.kind == earlier.kind or "auto" in {item.kind, earlier.kind}
+                if alike and (mine.startswith(theirs) or theirs.startswith(mine)):
+                    yield index, "path", "reads what is already read by", other
+                    break
+
+
+class Probe(Section, frozen=True):
+    """A service the build needs, tried again and again; the answers are `build_probe_*`."""
+
+    name: Annotated[str, about("What it is called in metrics.", "name")]
+    kind: Annotated[Literal["tcp", "http", "process", "command", "dns"], about("How it is tried.")]
+    target: Annotated[
+        str,
+        about(
+            "tcp: `host:port`; http: an address; process: a process name; dns: a host name; "
+            "command: a command line, run without a shell, whose exit code 0 is success.",
+            "text",
+            secret=True,
+        ),
+    ]
+    interval: Annotated[float, about("Time from try to try.", "seconds", within=(1, 86400))] = 30.0
+    timeout: Annotated[
+        float, about("Longest wait for an answer; not above `interval`.", "seconds", within=(0.01, 3600))
+    ] = 5.0
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault where the target is not of the kind's form, or a try could outlast the next."""
+        if (needed := check_target(self.kind, self.target)) is not None:
+            yield "target", f"has a target that kind {self.kind} cannot try; allowed: {needed}"
+        if self.timeout > self.interval:
+            yield "timeout", "has a timeout longer than its interval"
+
+    @classmethod
+    def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
+        """Yield the names given twice."""
+        yield from repeated(items, "name")
+
+
+class Alerting(Section, frozen=True):
+    """Where alerts go, and where their links lead."""
+
+    alertmanager_url: Annotated[
+        str | None, about("Alertmanager, as this machine reaches it; without one nothing is sent.", "url", secret=True)
+    ] = None
+    external_url: Annotated[
+        str | None, about("The exporter's page, as those who get the alerts reach it.", "url", secret=True)
+    ] = None
+    fast_path: Annotated[bool, about("Tell Alertmanager of a failure at once, before Prometheus has seen it.")] = True
+
+
+class Hooks(Section, frozen=True):
+    """Programs of yours that run on events."""
+
+    directory: Annotated[str | None, about("Every executable file in it runs on each event.", "path")] = None
+    timeout: Annotated[float, about("A hook that runs longer is ended.", "seconds", within=(0.1, 3600))] = 30.0
+
+
+EventName = Literal[
+    "build_started", "plan", "step_started", "step_progress", "step_finished", "tests_reported", "milestone_reached",
+    "build_finished", "note", "feedback", "alert", "acknowledged", "escalated",
+]  # fmt: skip
+ExtraLabel = Literal["phase", "step", "package", "status", "suite", "error_class", "milestone", "level"]
+
+
+class ExtraMetric(Section, frozen=True):
+    """A metric of your own, made from a field of events; its first label is `build`."""
+
+    name: Annotated[str, about("The metric's name; a counter's ends in `_total`.", "metric")]
+    help: Annotated[str, about("What it is, for the reader of `/metrics`.", "name")]
+    type: Annotated[Literal["gauge", "counter"], about("gauge: the newest value; counter: the sum of all.")]
+    event: Annotated[EventName, about("The events it is made from.")]
+    field: Annotated[str | None, about("The event's field that is its value; a counter may do without.", "name")] = None
+    labels: Annotated[tuple[ExtraLabel, ...], about("Fields of the event that become labels.")] = ()
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield the faults of naming and of a gauge without a value."""
+        if (self.type == "counter") != self.name.endswith("_total"):
+            yield "name", "has a wrong name: that of a counter ends in _total, that of a gauge does not"
+        if self.type == "gauge" and self.field is None:
+            yield "type", "is a gauge without 'field', and so without a value"
+
+    @classmethod
+    def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
+        """Yield the names given twice."""
+        yield from repeated(items, "name")
+
+
+class Metrics(Section, frozen=True):
+    """What `/metrics` holds, and how much of it at most."""
+
+    max_steps_per_build: Annotated[
+        int,
+        about(
+            "Steps of a build with series of their own; beyond it the oldest lose theirs.", "count", within=(1, None)
+        ),
+    ] = 2000
+    max_builds: Annotated[
+        int, about("Builds with series; beyond it the oldest lose theirs.", "count", within=(1, None))
+    ] = 100
+    filesystems: Annotated[tuple[str, ...], about("Mount points to watch beside those builds write to.", "path")] = ()
+    extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.", planned=True)] = ()
+
+
+class Retention(Section, frozen=True):
+    """How much of the past the journal keeps; the newest run of a build is never removed."""
+
+    runs: Annotated[int | None, about("Runs kept of each build; `none`: all.", "count", within=(1, None))] = 50
+    bytes: Annotated[int | None, about("Size of the whole journal; `none`: any.", "bytes", within=(MIB, None))] = GIB
+    age: Annotated[
+        float | None, about("Runs that ended longer ago are removed; `none`: none is.", "seconds", within=(3600, None))
+    ] = None
+
+
+class Web(Section, frozen=True):
+    """Limits of the HTTP server. Its address is `--web.listen-address`; TLS and users are in `--web.config.file`."""
+
+    max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB))] = 8 * MIB
+    max_stream_clients: Annotated[
+        int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
+    ] = 1000
+    max_requests_per_second: Annotated[
+        int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
+    ] = None
+
+
+def _no_queries() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+class Config(Section, frozen=True):
+    """The whole configuration; an empty file is one, and has every default."""
+
+    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.")] = ()
+    schedule: Annotated[Schedule, about("When the build should be done.")] = Schedule()
+    thresholds: Annotated[Thresholds, about("Where alerts begin.")] = Thresholds()
+    sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()
+    probes: Annotated[tuple[Probe, ...], about("Services to try.", planned=True)] = ()
+    alerting: Annotated[Alerting, about("Where alerts go.", planned=True)] = Alerting()
+    hooks: Annotated[Hooks, about("Programs to run on events.", planned=True)] = Hooks()
+    metrics: Annotated[Metrics, about("What `/metrics` holds.")] = Metrics()
+    queries: Annotated[Mapping[str, str], about("PromQL queries of yours, by name.", "text", planned=True)] = (
+        msgspec.field(default_factory=_no_queries)
+    )
+    retention: Annotated[Retention, about("How much of the past is kept.")] = Retention()
+    web: Annotated[Web, about("Limits of the HTTP server.")] = Web()
+
+    def threshold_values(self) -> dict[str, float]:
+        """Return the values of `build_threshold` by name, in base units: every threshold, and `late_ratio`."""
+        named = {key: float(value) for key, value in msgspec.structs.asdict(self.thresholds).items()}
+        return named | {"late_ratio": self.schedule.tolerance}

@@ -1,0 +1,285 @@
+"""The configuration file to a `Config`, or to every problem in it with its line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, NoReturn
+
+from msgspec import inspect
+
+from build_exporter.config.document import (
+    MAX_REASON,
+    Items,
+    Mark,
+    Node,
+    Pairs,
+    Refused,
+    Scalar,
+    SyntaxFault,
+    mark_at,
+    parse,
+)
+from build_exporter.config.schema import Config
+from build_exporter.config.section import About, Section, field_type, words
+from build_exporter.config.values import SHOWN_LENGTH, allowed, escaped, read, shown
+
+MAX_BYTES: Final = 1024**2
+"""Largest configuration file."""
+
+MAX_ITEMS: Final = 500
+"""Longest list or mapping of any names in the configuration."""
+
+MAX_PROBLEMS: Final = 50
+"""Problems told at a time: a file with more is not a configuration."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a configuration file."""
+
+    file: str
+    line: int
+    """From 1; 0 where the file could not be read at all."""
+    column: int
+    path: str
+    """Where in the configuration, as in `milestones[0].progress`; empty for the whole."""
+    message: str
+    """What is wrong and, after `allowed:`, what would be right."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return escaped(f"{place}: {self.message}")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; its text is one line a problem."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Return the configuration that a file holds.
+
+    Relative paths in it are taken from the file's own directory, `~` from the home directory.
+
+    Raises:
+        ConfigError: the file cannot be read or is wrong; tells all that is wrong (at most `MAX_PROBLEMS`).
+    """
+    file = os.fspath(path)
+    try:
+        with Path(file).open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: {reason}")]) from None
+    return parse_config(content, file)
+
+
+def parse_config(content: bytes, file: str) -> Config:
+    """Return the configuration that is the content of `file`, which is not read; see `load`."""
+    walk = _Walk(file)
+    if len(content) > MAX_BYTES:
+        raise ConfigError([Problem(file, 0, 0, "", f"is larger than {MAX_BYTES // 1024} KiB")])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode()
+        walk.stop(mark_at(before, len(before)), "", f"not UTF-8: byte 0x{error.object[error.start]:02X}")
+    try:
+        root, refusals = parse(text)
+    except SyntaxFault as fault:
+        walk.stop(fault.refusal.mark, "", fault.refusal.message)
+    for refusal in refusals:
+        walk.problem(refusal.mark, "", refusal.message)
+    made = Config() if root is None else walk.value(inspect.type_info(Config), None, root, "")
+    if walk.problems:
+        raise ConfigError(walk.problems)
+    assert made is UNSET or isinstance(made, Config), "no problem means a value"
+    return made if isinstance(made, Config) else Config()
+
+
+class _Nothing:
+    """The two outcomes of reading a node that are not values."""
+
+
+UNSET: Final = _Nothing()
+"""Nothing is written, as after `deadline:`: the default holds."""
+INVALID: Final = _Nothing()
+"""What is written is wrong, and that has been told."""
+
+_NAME: Final = About("", "name", (None, None), secret=False, planned=False)
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+def _choice(text: str, names: Iterable[str]) -> str:
+    """Return the end of an error about a word that is none of the names: the nearest, if any, and all of them."""
+    names = sorted(names)
+    nearest = get_close_matches(text[:100], names, n=1)
+    return (f"; did you mean {nearest[0]!r}? " if nearest else "; ") + f"allowed: {', '.join(names)}"
+
+
+class _Walk:
+    """One reading of a tree against the schema, collecting problems."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.directory = Path(file).parent
+        self.problems: list[Problem] = []
+
+    def problem(self, mark: Mark, path: str, message: str) -> _Nothing:
+        """Note a problem and return `INVALID`; ends the reading when there are too many."""
+        self.problems.append(Problem(self.file, mark.line, mark.column, path, message))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise ConfigError(self.problems)
+        return INVALID
+
+    def stop(self, mark: Mark, path: str, message: str) -> NoReturn:
+        """End the reading with a problem."""
+        self.problem(mark, path, message)
+        raise ConfigError(self.problems)
+
+    def value(self, kind: inspect.Type, about: About | None, node: Node, path: str) -> Any:
+        """Return the value of a node for a field of this type, `UNSET` or `INVALID`."""
+        kind, about, optional = field_type(kind, about)
+        if isinstance(node, Refused):
+            return INVALID
+        if isinstance(node, Scalar) and node.plain:
+            if optional and (node.text == "none" or node.text in _NULLS - {""}):
+                return None
+            if node.text in _NULLS:
+                return UNSET
+        match kind:
+            case inspect.StructType():
+                return self.section(kind, node, path)
+            case inspect.VarTupleType():
+                return self.items(kind, about, node, path)
+            case inspect.DictType():
+                return self.names(kind, about, node, path)
+            case _:
+                return self.scalar(kind, about, node, path, optional)
+
+    def section(self, kind: inspect.StructType, node: Node, path: str) -> Any:
+        """Return the section of a mapping, its faults noted; what is unknown is told and does not spoil the rest."""
+        if not isinstance(node, Pairs):
+            return self.wrong(node, path, words(kind, None, False))
+        fields = {field.name: field for field in kind.fields}
+        values: dict[str, Any] = {}
+        marks: dict[str, Mark] = {}
+        for key, child in self.pairs(node, path):
+            if (field := fields.get(key.text)) is None:
+                place = f"in {path}" if path else "at the top level"
+                self.problem(key.mark, path, f"unknown key {shown(key.text)} {place}" + _choice(key.text, fields))
+                continue
+            marks[key.text] = key.mark
+            values[key.text] = self.value(field.type, None, child, _inside(path, key.text))
+        for field in kind.fields:
+            if values.get(field.name, UNSET) is UNSET:
+                values.pop(field.name, None)
+                if field.required:
+                    values[field.name] = self.missing(field, marks.get(field.name, node.mark), path)
+        if INVALID in values.values():
+            return INVALID
+        made: Section = kind.cls(**values)
+        for name, message in made.faults():
+            self.problem(marks.get(name, node.mark), path, f"{path} {message}")
+        return made
+
+    def missing(self, field: inspect.Field, mark: Mark, path: str) -> _Nothing:
+        """Note that a field without a default is not there, or has nothing after its colon."""
+        kind, about, _ = field_type(field.type)
+        return self.problem(mark, path, f"{path} needs {field.name!r}; allowed: {words(kind, about, False)}")
+
+    def pairs(self, node: Pairs, path: str) -> Iterator[tuple[Scalar, Node]]:
+        """Yield the mapping's entries whose key is text, and the first of that name."""
+        if len(node.pairs) > MAX_ITEMS:
+            self.stop(node.mark, path, f"{path or 'the file'} has {len(node.pairs)} keys; allowed: at most {MAX_ITEMS}")
+        first: dict[str, Mark] = {}
+        for key, child in node.pairs:
+            if isinstance(key, Refused):
+                continue
+            if not isinstance(key, Scalar):
+                self.problem(
+                    key.mark, path, "a list or mapping as a key; allowed: text, with quotes if it begins with { or ["
+                )
+            elif (earlier := first.setdefault(key.text, key.mark)) is not key.mark:
+                self.problem(key.mark, path, f"the key {shown(key.text)} is there already, in line {earlier.line}")
+            else:
+                yield key, child
+
+    def items(self, kind: inspect.VarTupleType, about: About | None, node: Node, path: str) -> Any:
+        """Return the tuple of a list, the faults among its items noted."""
+        if not isinstance(node, Items):
+            return self.wrong(node, path, words(kind, None, False))
+        if len(node.items) > MAX_ITEMS:
+            return self.problem(node.mark, path, f"{path} has {len(node.items)} items; allowed: at most {MAX_ITEMS}")
+        made = []
+        for index, child in enumerate(node.items):
+            item = self.value(kind.item_type, about, child, f"{path}[{index}]")
+            if item is UNSET:
+                item = self.problem(child.mark, path, f"{path}[{index}] is empty")
+            if item is not INVALID:
+                made.append((index, item))
+        if isinstance(kind.item_type, inspect.StructType):
+            section: type[Section] = kind.item_type.cls
+            for index, key, message, other in section.faults_among(made):
+                mark, line = _key_mark(node.items[index], key), _key_mark(node.items[other], key).line
+                self.problem(mark, path, f"{path}[{index}] {message} {path}[{other}] (line {line})")
+        return tuple(item for _, item in made) if len(made) == len(node.items) else INVALID
+
+    def names(self, kind: inspect.DictType, about: About | None, node: Node, path: str) -> Any:
+        """Return the read-only view of a mapping whose keys are names of the user's own."""
+        if not isinstance(node, Pairs):
+            return self.wrong(node, path, words(kind, None, False))
+        made = {}
+        for key, child in self.pairs(node, path):
+            name = self.scalar(kind.key_type, _NAME, key, f"a key of {path}", False)
+            value = self.value(kind.value_type, about, child, _inside(path, escaped(key.text[:SHOWN_LENGTH])))
+            if value is UNSET:
+                value = self.problem(key.mark, path, f"{path}: {shown(key.text)} has no value")
+            made[name] = value
+        return INVALID if INVALID in made or INVALID in made.values() else MappingProxyType(made)
+
+    def scalar(self, kind: inspect.Type, about: About | None, node: Node, path: str, optional: bool) -> Any:
+        """Return the value of a text, number, switch or choice."""
+        expected = words(kind, about, optional)
+        if not isinstance(node, Scalar):
+            return self.wrong(node, path, expected)
+        form, within = (about.form, about.within) if about else (None, (None, None))
+        try:
+            value = read(node.text, kind, form, within)
+        except ValueError as error:
+            given = (
+                "is wrong (it may hold a secret and is not shown)"
+                if about and about.secret
+                else f"is {shown(node.text)}"
+            )
+            reason = f": {error}"[:MAX_REASON] if str(error) else ""
+            choices = map(str, kind.values) if isinstance(kind, inspect.LiteralType) else None
+            ending = _choice(node.text, choices) if choices else f"; allowed: {expected}"
+            return self.problem(node.mark, path, f"{path} {given}{reason}{ending}")
+        return self.absolute(value) if form == "path" else value
+
+    def absolute(self, path: str) -> str:
+        """Return a path of the file as an absolute one."""
+        return os.path.abspath(self.directory / os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+    def wrong(self, node: Node, path: str, words: str) -> _Nothing:
+        """Note that a node is of another shape than the schema's."""
+        shapes: dict[type, str] = {Items: "a list", Pairs: "a mapping"}
+        given = shapes.get(type(node)) or (shown(node.text) if isinstance(node, Scalar) else "")
+        return self.problem(node.mark, path, f"{path or 'the file'} is {given}; allowed: {words}")
+
+
+def _inside(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _key_mark(node: Node, key: str) -> Mark:
+    """Return where a mapping's key stands; where the mapping does when it has none."""
+    pairs = node.pairs if isinstance(node, Pairs) else []
+    return next((found.mark for found, _ in pairs if isinstance(found, Scalar) and found.text == key), node.mark)

@@ -1,0 +1,117 @@
+"""What every mapping of the configuration is, and what the loader and the reference page know of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+import msgspec
+from msgspec import Meta, inspect
+
+from build_exporter.config.values import Bounds, Form, allowed
+
+
+class About(msgspec.Struct, frozen=True):
+    """What the loader and the reference page know of a field beside its type and default."""
+
+    description: str
+    """One or two sentences for the reference page."""
+    form: Form | None
+    """What the text means; None where the type says it alone."""
+    within: Bounds
+    """Least and greatest value in the unit it is stored in; None: no bound."""
+    secret: bool
+    """The value may hold a credential: no error repeats it."""
+    planned: bool
+    """Nothing acts on the field yet, and the reference page and `config check` say so."""
+
+
+def about(
+    description: str,
+    form: Form | None = None,
+    *,
+    within: Bounds = (None, None),
+    secret: bool = False,
+    planned: bool = False,
+) -> Meta:
+    """Return a field's `About` as the annotation that `msgspec.inspect` hands on; remove `planned` when it works."""
+    return Meta(extra={"about": About(description, form, within, secret, planned)})
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mapping of the configuration: immutable, comparable, and no key beyond the declared ones."""
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong between fields that are right each by itself.
+
+        Yields:
+            The key at fault (`""`: the section) and a message that continues the section's path.
+        """
+        yield from ()
+
+    @classmethod
+    def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
+        """Yield what is wrong between the items of a list.
+
+        Args:
+            items: The items that are right each by itself, with their places in the list.
+
+        Yields:
+            The place of the item at fault, its key at fault, a message that continues the item's path and ends before
+            the name of the other item, and that other's place.
+        """
+        yield from ()
+
+
+def repeated(items: Sequence[tuple[int, Section]], key: str) -> Iterator[tuple[int, str, str, int]]:
+    """Yield the items whose value of `key` an earlier item has, in the form of `Section.faults_among`."""
+    first: dict[str, int] = {}
+    for index, item in items:
+        other = first.setdefault(getattr(item, key), index)
+        if other != index:
+            yield index, key, f"has the {key} of", other
+
+
+def field_type(kind: inspect.Type, about: About | None = None) -> tuple[inspect.Type, About | None, bool]:
+    """Return a field's type without its annotations, what is known of it (else `about`), and whether it may be None."""
+    optional = False
+    while isinstance(kind, inspect.Metadata | inspect.UnionType):
+        if isinstance(kind, inspect.Metadata):
+            kind, about = kind.type, (kind.extra or {}).get("about", about)
+        else:
+            optional = True
+            (kind,) = (member for member in kind.types if not isinstance(member, inspect.NoneType))
+    return kind, about, optional
+
+
+def words(kind: inspect.Type, about: About | None, optional: bool) -> str:
+    """Return what may be written for a field, as an error says it."""
+    match kind:
+        case inspect.StructType():
+            return f"a mapping of {', '.join(sorted(field.name for field in kind.fields))}"
+        case inspect.VarTupleType():
+            return "a list, each item after '- '"
+        case inspect.DictType():
+            return "a mapping of names of your own"
+        case _:
+            form, within = (about.form, about.within) if about else (None, (None, None))
+            return allowed(kind, form, within) + (", or none" if optional else "")
+
+
+def fields_of(section: type[Section]) -> tuple[inspect.Field, ...]:
+    """Return the fields of a section's type as they are declared."""
+    kind = inspect.type_info(section)
+    assert isinstance(kind, inspect.StructType), "a section is a struct"
+    return kind.fields
+
+
+def without_effect(section: Section, path: str = "") -> Iterator[str]:
+    """Yield the paths of what is set in a configuration, beside its default, and that nothing acts on yet."""
+    for field in fields_of(type(section)):
+        value = getattr(section, field.name)
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        about = field_type(field.type)[1]
+        if about is not None and about.planned and value != default:
+            yield path + field.name
+        elif isinstance(value, Section):
+            yield from without_effect(value, f"{path}{field.name}.")

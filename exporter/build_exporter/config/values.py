@@ -1,0 +1,269 @@
+"""Text of the configuration to values: each form a value may be written in, its bounds, and the words that explain it.
+
+Nothing here guesses as YAML 1.1 does (`9:30` is not 570, `12.10` as a name stays `12.10`): the schema says which form
+a field has, and the text is read in that form. No error raised here repeats the text it was given.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, NamedTuple, get_args
+from urllib.parse import urlsplit
+
+from msgspec import inspect
+
+from build_exporter.model.names import MAX_NAME_LENGTH, is_build_name
+
+Form = Literal[
+    "seconds", "bytes", "bytes_per_second", "ratio", "celsius", "count", "time",
+    "name", "build", "metric", "path", "url", "regex", "text",
+]  # fmt: skip
+"""What a field's text means: the units numbers are stored in, and the kinds of text."""
+
+Bounds = tuple[float | None, float | None]
+"""Least and greatest value, in the unit a number is stored in; None: no bound."""
+
+MAX_NUMBER: Final = 1e15
+"""Largest number accepted anywhere: beyond it floats no longer hold every whole number of bytes or seconds."""
+
+MAX_TEXT: Final = 4096
+"""Longest text value, in characters."""
+
+SHOWN_LENGTH: Final = 60
+"""Longest piece of the file repeated in an error, in characters."""
+
+_NUMBER = r"(\d{1,16}(?:\.\d{0,20})?|\.\d{1,20})"
+_PLAIN = re.compile(rf"[-+]?{_NUMBER}(?:[eE][-+]?\d{{1,2}})?")
+_WHOLE = re.compile(r"[-+]?\d{1,16}")
+_PERCENT = re.compile(rf"{_NUMBER}\s*%")
+_TIME_UNITS: Final = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile(r"\s*".join(rf"(?:{_NUMBER}\s*{unit})?" for unit in _TIME_UNITS))
+_SIZE_UNITS: Final = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4} | {
+    "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4,
+}  # fmt: skip
+_SIZE = re.compile(rf"{_NUMBER}\s*({'|'.join(_SIZE_UNITS)})")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)")
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # what no file name, process argument or response can hold
+_METRIC = re.compile(r"build_custom_[a-z0-9]+(?:_[a-z0-9]+)*")
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_HOST = re.compile(r"(?=.{1,253}\.?$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?)+")
+
+
+def shown(text: str) -> str:
+    """Return text of the file as an error may repeat it: quoted, cut short, control characters escaped."""
+    return repr(text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…")
+
+
+def escaped(text: str) -> str:
+    """Return text on one line that a terminal shows and does not obey: what is not printable is escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _number(text: str) -> float:
+    if not _PLAIN.fullmatch(text):
+        raise ValueError
+    return float(text)
+
+
+def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    parts = _DURATION.fullmatch(text)
+    if parts is None or not any(parts.groups()):
+        return _number(text)
+    return sum(float(part) * unit for part, unit in zip(parts.groups(), _TIME_UNITS.values(), strict=True) if part)
+
+
+def _bytes(text: str) -> int:
+    parts = _SIZE.fullmatch(text)
+    return round(float(parts[1]) * _SIZE_UNITS[parts[2]]) if parts else _whole(text)
+
+
+def _ratio(text: str) -> float:
+    parts = _PERCENT.fullmatch(text)
+    return float(parts[1]) / 100 if parts else _number(text)
+
+
+def _time(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp() if _TIMESTAMP.fullmatch(text) else _number(text)
+
+
+def _name(text: str) -> str:
+    if not (0 < len(text) <= MAX_NAME_LENGTH and text.isprintable() and text == text.strip()):
+        raise ValueError
+    return text
+
+
+def _build(text: str) -> str:
+    if not is_build_name(text):
+        raise ValueError
+    return text
+
+
+def _metric(text: str) -> str:
+    if not _METRIC.fullmatch(text) or len(text) > MAX_NAME_LENGTH:
+        raise ValueError
+    return text
+
+
+def _text(text: str) -> str:
+    if not text.strip() or len(text) > MAX_TEXT or _NOT_TEXT.search(text):
+        raise ValueError
+    return text
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(_text(text))
+        named = parts.hostname and parts.port != 0  # reading the port refuses one that is no number, or too large
+    except ValueError:
+        raise ValueError from None  # without its message, which repeats parts of the address
+    if not named or parts.scheme not in {"http", "https"} or not text.isprintable() or " " in text:
+        raise ValueError
+    if "@" in parts.netloc:
+        raise ValueError("it has a user or password")
+    return text.rstrip("/")
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return the compiled regular expression.
+
+    Raises:
+        ValueError: it is none; says why and at which character.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(str(error)) from None
+    except (OverflowError, RecursionError):
+        raise ValueError("too large or too deeply nested") from None
+
+
+def _regex(text: str) -> str:
+    compiled(_text(text))
+    return text
+
+
+class _Reading(NamedTuple):
+    """How a form is read, and what an error or the reference page says may be written."""
+
+    read: Callable[[str], Any]
+    words: str
+
+
+READINGS: Final[Mapping[Form, _Reading]] = {
+    "seconds": _Reading(_seconds, "a duration (90s, 15m, 9h30m; plain numbers are seconds)"),
+    "bytes": _Reading(_bytes, "a size (500 MB, 8 GiB; plain numbers are bytes)"),
+    "bytes_per_second": _Reading(lambda text: _bytes(text.removesuffix("/s")), "bytes a second (8 MiB, 8 MiB/s)"),
+    "ratio": _Reading(_ratio, "a ratio (0.4 or 40%)"),
+    "celsius": _Reading(_number, "degrees Celsius"),
+    "count": _Reading(_whole, "a whole number"),
+    "time": _Reading(_time, "a time with its zone (2026-11-22T06:00:00Z, …+01:00) or Unix seconds"),
+    "name": _Reading(_name, f"text of 1 to {MAX_NAME_LENGTH} printable characters"),
+    "build": _Reading(_build, "a build's name: letters, digits and . _ + -, at most 100"),
+    "metric": _Reading(_metric, "a metric name that begins with build_custom_, in lower case"),
+    "path": _Reading(_text, "a path"),
+    "url": _Reading(_url, "an http:// or https:// address without user and password"),
+    "regex": _Reading(_regex, "a Python regular expression"),
+    "text": _Reading(_text, f"text of 1 to {MAX_TEXT} characters"),
+}
+assert set(READINGS) == set(get_args(Form))
+
+_TRUTH: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def read(text: str, kind: inspect.Type, form: Form | None, within: Bounds = (None, None)) -> Any:
+    """Return the value that a field of this type and form has when `text` is written.
+
+    Raises:
+        ValueError: the text is not of the form or not within the bounds; the message adds why, or is empty.
+    """
+    if isinstance(kind, inspect.BoolType):
+        if text.lower() not in _TRUTH:
+            raise ValueError
+        return _TRUTH[text.lower()]
+    if isinstance(kind, inspect.LiteralType):
+        if text not in kind.values:
+            raise ValueError
+        return text
+    assert form is not None, "only switches and choices need no form"
+    value = READINGS[form].read(text)
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        least, most = within
+        if not (-MAX_NUMBER if least is None else least) <= value <= (MAX_NUMBER if most is None else most):
+            raise ValueError
+        return int(value) if isinstance(kind, inspect.IntType) else float(value)
+    return value
+
+
+def allowed(kind: inspect.Type, form: Form | None, within: Bounds = (None, None)) -> str:
+    """Return in words what may be written for a field of this type and form, bounds included."""
+    if isinstance(kind, inspect.BoolType):
+        return "true or false"
+    if isinstance(kind, inspect.LiteralType):
+        return ", ".join(map(str, kind.values))
+    assert form is not None, "only switches and choices need no form"
+    least, most = (None if bound is None else written(bound, form) for bound in within)
+    if least and most:
+        return f"{READINGS[form].words}, {least} to {most}"
+    return READINGS[form].words + (f", at least {least}" if least else f", at most {most}" if most else "")
+
+
+def written(value: object, form: Form | None) -> str:
+    """Return a value as a person would write it into the file; reading it gives the value again."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    if not isinstance(value, int | float):
+        return str(value)
+    whole = int(value)
+    if form == "time":
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    if form == "seconds" and 0 < whole == value:
+        return _whole_seconds(whole)
+    if form in {"bytes", "bytes_per_second"} and whole > 0:
+        return _whole_bytes(whole)
+    return repr(whole if whole == value else value)
+
+
+def _whole_seconds(seconds: int) -> str:
+    parts = []
+    for unit in ("d", "h", "m", "s"):
+        count, seconds = divmod(seconds, int(_TIME_UNITS[unit]))
+        parts.append(f"{count}{unit}" if count else "")
+    return "".join(parts)
+
+
+def _whole_bytes(size: int) -> str:
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if size % _SIZE_UNITS[unit] == 0:
+            return f"{size // _SIZE_UNITS[unit]} {unit}"
+    return repr(size)
+
+
+def check_target(kind: str, target: str) -> str | None:
+    """Return what a probe of this kind needs as its target where `target` is not that, else None."""
+    try:
+        match kind:
+            case "tcp":
+                address = _ADDRESS.fullmatch(target)
+                return None if address and 0 < int(address[1]) < 65536 else "host:port"
+            case "http":
+                return None if _url(target) else READINGS["url"].words
+            case "dns":
+                return None if _HOST.fullmatch(target) else "a host name"
+            case "command":
+                return None if shlex.split(target) else "a command line"
+            case _:
+                return None
+    except ValueError:
+        return {"http": READINGS["url"].words, "command": "a command line with closed quotes"}[kind]
