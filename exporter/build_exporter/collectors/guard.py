@@ -27,8 +27,12 @@ class Guarded(Protocol):
     """A collector that never raises, with the success and duration of its newest run."""
 
     name: str
-    success: bool
     seconds: float
+
+    @property
+    def success(self) -> bool:
+        """Whether the newest run succeeded."""
+        ...
 
     def families(self) -> list[Family]:
         """Return the newest families; empty after a failure."""

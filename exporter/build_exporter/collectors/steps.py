@@ -43,7 +43,7 @@ FAMILIES = (
 class RunSeries:
     """The lines of one run's steps, family by family.
 
-    With more than `limit` steps, shown are those that run, failed or were interrupted, and the last that ended.
+    With more than `limit` steps, shown are those that run, failed or were interrupted, then the last that ended.
     """
 
     def __init__(self, run: Run, limit: int) -> None:
@@ -55,7 +55,7 @@ class RunSeries:
         self._dirty: set[str] = set(FAMILIES)
         self._prefixes: dict[Key, str] = {}
         self._shown: dict[Key, tuple[StepState, int]] = {}
-        self._ended: list[tuple[float, Key]] = []
+        self._leave: list[tuple[int, float, int, Key]] = []
         self._plans = run.plans
         self._pace: float | None = None
         run.changed.update(run.steps)
@@ -97,8 +97,8 @@ class RunSeries:
         self._put("build_step_attempts", key, step.attempts or None)
         self._put_tests(key, step)
         self._put_failure(key, step)
-        if step.end is not None and step.state is not StepState.RUNNING:
-            heapq.heappush(self._ended, (step.end, key))
+        time = step.start if step.state is StepState.RUNNING else step.end
+        heapq.heappush(self._leave, (_importance(step), time or 0.0, step.attempts, key))
 
     def _expected(self, step: Step) -> float | None:
         # what a step was expected to take does not change once it has begun
@@ -158,9 +158,9 @@ class RunSeries:
         if len(steps) > self._limit:
             for key in [k for k, (state, _) in self._shown.items() if state is StepState.PENDING]:
                 self._drop(key)
-            while len(self._shown) > self._limit and self._ended:
-                end, key = heapq.heappop(self._ended)
-                if key in self._shown and steps[key].state.is_done and steps[key].end == end:
+            while len(self._shown) > self._limit and self._leave:
+                importance, _, attempts, key = heapq.heappop(self._leave)
+                if key in self._shown and (importance, attempts) == (_importance(steps[key]), steps[key].attempts):
                     self._drop(key)
         self.hidden = len(steps) - len(self._shown)
 
@@ -168,7 +168,7 @@ class RunSeries:
         """Take up the plan's order, and leave out steps it no longer has."""
         self._plans = self.run.plans
         self._shown.clear()
-        self._ended.clear()
+        self._leave.clear()
         for lines in self._lines.values():
             lines.clear()
         self._dirty.update(FAMILIES)
@@ -181,6 +181,13 @@ class RunSeries:
         for name, lines in self._lines.items():
             if lines.pop(key, None) is not None:
                 self._dirty.add(name)
+
+
+def _importance(step: Step) -> int:
+    """Return which steps go first when there are too many: the done ones, running ones last."""
+    if step.state is StepState.RUNNING:
+        return 2
+    return 0 if step.state.is_done else 1
 
 
 class StepCollector:

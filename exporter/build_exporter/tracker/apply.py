@@ -16,6 +16,8 @@ from build_exporter.tracker.records import Key, Pace, Phase, Run, Step
 
 MAX_ATTEMPT_TIMES = 32
 MAX_NOTES = 100
+MAX_STEPS = 200_000
+"""Steps kept of one run: twice the largest builds known; whoever writes more names is not building."""
 
 
 def apply(run: Run, event: e.Event) -> None:
@@ -247,6 +249,11 @@ def _step(run: Run, phase_name: str, name: str) -> Step:
     key = (phase_name, name)
     step = run.steps.get(key)
     if step is None:
+        if len(run.steps) >= MAX_STEPS:
+            run.ignored["too_many_steps"] += 1
+            key = phase_name, name = ("", "too many steps")
+            if key in run.steps:
+                return run.steps[key]
         step = run.steps[key] = Step(phase_name, name, len(run.steps))
         phase = run.phases.get(phase_name)
         if phase is None:

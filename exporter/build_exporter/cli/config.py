@@ -1,0 +1,53 @@
+"""`build-exporter config`: questions about the configuration file."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from msgspec import structs
+
+from build_exporter.config.load import ConfigError, load
+from build_exporter.config.schema import Config
+from build_exporter.config.section import without_effect
+from build_exporter.config.values import escaped
+
+
+@click.group()
+def config() -> None:
+    """Check the configuration file."""
+
+
+@config.command()
+@click.argument("file", type=click.Path())
+def check(file: str) -> None:
+    """Tell everything that is wrong with the configuration FILE, each with line and column.
+
+    Exit code 0: the file is right; 2: it is not, or cannot be read.
+
+    \b
+    Example:
+      build-exporter config check /etc/build-exporter/config.yml
+    """
+    try:
+        loaded = load(file)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    click.echo(f"{escaped(file)}: ok")
+    click.echo(summary(loaded))
+
+
+def summary(loaded: Config) -> str:
+    """Return one line: what the configuration sets beside the defaults, and what of it has no effect yet."""
+    parts = [
+        _part(key, getattr(loaded, key))
+        for key in structs.asdict(loaded)
+        if getattr(loaded, key) != getattr(Config(), key)
+    ]
+    unused = ", ".join(without_effect(loaded))
+    return (", ".join(parts) or "all defaults") + (f"; not acted on yet: {unused}" if unused else "")
+
+
+def _part(key: str, value: object) -> str:
+    return f"{len(value)} {key}" if hasattr(value, "__len__") else key

@@ -1,0 +1,39 @@
+"""Options and helpers that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from build_exporter.config.load import ConfigError, load
+from build_exporter.config.schema import Config
+from build_exporter.journal.layout import default_journal
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+USAGE_ERROR = 2
+
+
+def journal_option(command: F) -> F:
+    """Add `--journal DIR`, given to the command as a string with its default filled in."""
+    option = click.option(
+        "--journal",
+        metavar="DIR",
+        default=default_journal,
+        help="Journal directory. Default: $BUILD_EXPORTER_JOURNAL, else the system's or the user's.",
+    )
+    return option(command)
+
+
+def load_config(path: str | None) -> Config:
+    """Return the configuration, the default one without a path; end with code 2 when it is wrong."""
+    if path is None:
+        return Config()
+    try:
+        return load(Path(path))
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(USAGE_ERROR) from None

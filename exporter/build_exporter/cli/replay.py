@@ -1,0 +1,75 @@
+"""`build-exporter replay`: a recorded run lived again, to see the exporter and its dashboards at work."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.journal.append import Writer
+from build_exporter.journal.layout import run_path
+from build_exporter.model.events import BuildFinished, encode_line
+from build_exporter.model.names import is_build_name, run_name
+from build_exporter.replay import read_recording, replayed
+from build_exporter.spoken import duration
+
+
+class _EndedError(Exception):
+    """The replay was told to end."""
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise _EndedError
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@journal_option
+@click.option("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="N",
+              help="How many times as fast as recorded.")  # fmt: skip
+@click.option("--build", metavar="NAME", help="Name of the build it becomes. Default: as recorded.")
+@click.option("--keep-times", is_flag=True, help="Write all lines at once with their recorded times, as history.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def replay(file: Path, journal: str, speed: float, build: str | None, keep_times: bool, quiet: bool) -> None:
+    """Write a recorded run into the journal again, as if it happened now.
+
+    Ended early, by Ctrl-C or SIGTERM, it leaves the run as interrupted.
+
+    \b
+    build-exporter replay examples/recorded/mini-lfs/*.jsonl --speed 60
+    """
+    try:
+        recording = read_recording(file)
+    except ValueError as error:
+        click.echo(f"build-exporter: {error}", err=True)
+        raise SystemExit(1) from None
+    if recording.unreadable and not quiet:
+        click.echo(f"{recording.unreadable} lines of {file} are no events and left out", err=True)
+    name = build or recording.build
+    if not is_build_name(name):
+        click.echo(f"build-exporter: {name!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -", err=True)
+        raise SystemExit(USAGE_ERROR)
+    begin = recording.start if keep_times else time.time()
+    run = run_name(begin)
+    writer = Writer(run_path(journal, name, run))
+    if not quiet:
+        click.echo(f"{name}, run {run}: {duration(recording.seconds / speed)} at {speed:g} times the speed", err=True)
+    if keep_times:
+        speed = 1.0
+    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGTERM, _end)
+    lines = replayed(recording, name, run, begin, speed)
+    try:
+        with click.progressbar(lines, length=len(recording.lines), label=name, hidden=quiet) as bar:
+            started = time.monotonic()
+            for due, line in bar:
+                if not keep_times:
+                    time.sleep(max(0.0, started + due - time.monotonic()))
+                writer.append_lines(line)
+    except _EndedError:
+        writer.append(encode_line(BuildFinished(time=time.time(), build=name, status="interrupted")))
+        raise SystemExit(130) from None

@@ -1,0 +1,170 @@
+"""`build-exporter serve`: the exporter itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from build_exporter import __version__
+from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
+from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
+from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.guard import Direct, Guarded, Sampled
+from build_exporter.collectors.registry import HOST_COLLECTORS
+from build_exporter.collectors.scrape import Scrape
+from build_exporter.collectors.steps import StepCollector
+from build_exporter.config.load import ConfigError, load
+from build_exporter.config.schema import Config
+from build_exporter.journal.retention import Limits, prune
+from build_exporter.logs import FORMATS, LEVELS, set_up
+from build_exporter.monitor import Monitor
+from build_exporter.web.app import Service, make_app
+from build_exporter.web.server import AddressError, make_server, open_sockets
+
+log = logging.getLogger("build_exporter.serve")
+
+DEFAULT_ADDRESS = "127.0.0.1:10110"
+RETENTION_SECONDS = 600.0
+JOURNAL_SIZE_SECONDS = 15.0
+
+
+def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for row in reversed(HOST_COLLECTORS):
+        flag = f"--collector.{row.name}/--no-collector.{row.name}"
+        command = click.option(flag, f"collector_{row.name}", default=row.enabled, show_default=True, help=row.help)(
+            command
+        )
+    return command
+
+
+@click.command()
+@journal_option
+@click.option("--config", "config_path", metavar="FILE", help="Configuration file (YAML). Default: none.")
+@click.option(
+    "--web.listen-address",
+    "addresses",
+    multiple=True,
+    default=[DEFAULT_ADDRESS],
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Address to listen on; repeatable.",
+)
+@click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, metavar="PATH")
+@click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
+@click.option("--log.format", "log_format", type=click.Choice(FORMATS), default="logfmt", show_default=True)
+@_collector_options
+def serve(
+    journal: str,
+    config_path: str | None,
+    addresses: tuple[str, ...],
+    telemetry_path: str,
+    log_level: str,
+    log_format: str,
+    **collectors: bool,
+) -> None:
+    """Follow the journal and serve metrics and page until ended by SIGTERM or Ctrl-C.
+
+    SIGHUP, or POST /-/reload, reads the configuration again; one with errors is refused and the old one stays.
+
+    \b
+    build-exporter serve
+    build-exporter serve --journal /mnt/lfs/var/lib/build-exporter/journal --no-collector.network
+    """
+    set_up(log_level, log_format)
+    if not telemetry_path.startswith("/"):
+        raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
+    config = load_config(config_path)
+    enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
+    exporter = Exporter(journal, config, config_path, telemetry_path, enabled)
+    try:
+        asyncio.run(exporter.serve(addresses))
+    except AddressError as error:
+        click.echo(f"build-exporter: {error}", err=True)
+        raise SystemExit(USAGE_ERROR) from None
+
+
+class Exporter:
+    """The parts of a running exporter, put together."""
+
+    def __init__(
+        self, journal: str, config: Config, config_path: str | None, telemetry_path: str, enabled: set[str]
+    ) -> None:
+        self.monitor = Monitor(journal)
+        self.config = config
+        self._config_path = config_path
+        self._thresholds = ThresholdCollector(config.threshold_values())
+        self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path)
+        self._own = ExporterCollector(self.monitor, self.service.requests)
+        self.service.scrape = Scrape(self._collectors(enabled))
+
+    def _collectors(self, enabled: set[str]) -> list[Guarded]:
+        direct = (BuildCollector(self.monitor), self._steps, self._thresholds, self._own, ProcessCollectors())
+        return [
+            *(Direct(collector) for collector in direct),
+            Sampled(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
+            *(Sampled(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
+        ]
+
+    def reload(self) -> str:
+        """Read the configuration again; return what is wrong with it, empty when it was taken."""
+        if self._config_path is None:
+            return ""
+        try:
+            self.config = load(self._config_path)
+        except ConfigError as error:
+            self._own.config_is_good = False
+            log.error("configuration not taken, the old one stays", extra={"problems": str(error)})
+            return str(error)
+        self._own.config_is_good = True
+        self._thresholds.thresholds = self.config.threshold_values()
+        self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)
+        log.info("configuration loaded", extra={"file": self._config_path})
+        return ""
+
+    async def serve(self, addresses: tuple[str, ...]) -> None:
+        """Serve until a signal ends it.
+
+        Raises:
+            AddressError: an address can't be listened on.
+        """
+        sockets = open_sockets(addresses)
+        server = make_server(make_app(self.service))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.end)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self.monitor.start()
+        self.service.scrape.start()
+        retention = asyncio.create_task(self._retain(), name="retention")
+        listening = [f"{host}:{port}" for host, port, *_ in (each.getsockname() for each in sockets)]
+        log.info(
+            "build-exporter started",
+            extra={"version": __version__, "journal": self.monitor.follower.root, "listen": " ".join(listening)},
+        )
+        try:
+            await server.serve(sockets=sockets)
+        finally:
+            retention.cancel()
+            self.service.scrape.stop()
+            await self.monitor.stop()
+            log.info("build-exporter ended")
+
+    async def _retain(self) -> None:
+        while True:
+            kept = self.config.retention
+            limits = Limits(kept.runs, kept.bytes, kept.age)
+            try:
+                removed = await asyncio.to_thread(prune, self.monitor.follower.root, limits, time.time())
+            except OSError as error:
+                log.warning("cannot remove old runs", extra={"error": str(error)})
+            else:
+                for path in removed:
+                    log.info("old run removed", extra={"path": path})
+            await asyncio.sleep(RETENTION_SECONDS)

@@ -1,0 +1,156 @@
+"""`build-exporter status`: where the builds are, read from the journal; needs no running exporter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import msgspec
+
+from build_exporter.cli.options import journal_option
+from build_exporter.estimate import remaining
+from build_exporter.failures import excerpt, plain
+from build_exporter.journal.follow import Follower
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.spoken import clock_time, duration, percent, size
+from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
+
+THROUGHPUT_WINDOW_SECONDS = 3600.0
+
+_COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "running": "blue"}
+
+
+@click.command()
+@journal_option
+@click.option("--build", metavar="NAME", help="Only this build.")
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def status(journal: str, build: str | None, output: str) -> None:
+    """Show state, progress, time left, running and failed steps of each build's newest run.
+
+    Exits with 1 when a shown build has failed or was interrupted, or there is none.
+    """
+    tracker = Tracker()
+    for batch in Follower(journal).poll():
+        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+    runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
+    now = time.time()
+    if output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now) for run in runs])))
+    elif not runs:
+        click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal}")
+    else:
+        click.echo("\n\n".join("\n".join(_lines(run, now)) for run in runs))
+    bad = any(run.state in (BuildState.FAILED, BuildState.INTERRUPTED) for run in runs)
+    raise SystemExit(1 if bad or not runs else 0)
+
+
+def as_object(run: Run, now: float) -> dict[str, Any]:
+    """Return what is shown of a run as plain data; times Unix seconds, durations seconds, shares as ratios."""
+    estimate = remaining(run, now)
+    hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
+    return {
+        "build": run.build,
+        "run": run.run,
+        "state": run.state.value,
+        "start": run.start,
+        "end": run.end,
+        "progress_ratio": build_progress(run, now),
+        "steps": {state.label: run.count(state) for state in StepState},
+        "steps_finished": dict(run.finished),
+        "success_ratio": success_ratio(run),
+        "steps_per_hour": {
+            "since_start": None if run.start is None else throughput(run, run.start, run.end or now),
+            "last_hour": hour,
+        },
+        "estimated_remaining_seconds": dict(estimate.by_percentile) if estimate else None,
+        "sbu_seconds": run.seconds_per_sbu,
+        "milestones": run.milestones,
+        "running": [_step_object(run, step, now) for step in run.running.values()],
+        "failed": [_step_object(run, step, now) for step in run.failed.values()],
+        "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
+    }
+
+
+def success_ratio(run: Run) -> float | None:
+    """Return the share of ended attempts that succeeded, None before the first has ended; skipped ones don't count."""
+    tried = run.finished["succeeded"] + run.finished["failed"] + run.finished["interrupted"]
+    return run.finished["succeeded"] / tried if tried else None
+
+
+def throughput(run: Run, begin: float, end: float) -> float | None:
+    """Return steps done an hour between two Unix times, None where there is no time between them."""
+    begin = max(begin, run.start or begin)
+    if end <= begin:
+        return None
+    done = sum(1 for s in run.steps.values() if s.state is StepState.SUCCEEDED and begin < (s.end or 0.0) <= end)
+    return done * 3600.0 / (end - begin)
+
+
+def _step_object(run: Run, step: Step, now: float) -> dict[str, Any]:
+    return {
+        "phase": step.phase,
+        "step": step.step,
+        "attempts": step.attempts,
+        "start": step.start,
+        "seconds": step.seconds if step.state is not StepState.RUNNING else now - (step.start or now),
+        "expected_seconds": step.expected_at_start,
+        "progress_ratio": step_progress(run, step, now),
+        "exit_code": step.exit_code,
+        "signal": step.signal,
+        "error_class": step.error_class,
+        "message": excerpt(step.message) or None,
+        "log": step.log,
+    }
+
+
+def _lines(run: Run, now: float) -> Iterator[str]:
+    state = run.state.value
+    name = click.style(run.build, bold=True)
+    yield f"{name}  {click.style(state, fg=_COLOURS.get(state))}  run {run.run}"
+    ratio = build_progress(run, now)
+    if ratio is not None:
+        filled = int(ratio * 40)
+        yield f"  {'█' * filled}{'░' * (40 - filled)} {percent(ratio)}"
+    counts = [f"{run.count(each)} {each.label}" for each in StepState if run.count(each)]
+    yield f"  steps      {', '.join(counts) or 'none yet'}"
+    if run.start is not None:
+        yield f"  time       {duration((run.end or now) - run.start)} since {clock_time(run.start)}"
+    estimate = remaining(run, now)
+    if estimate is not None:
+        band = f"{duration(estimate.low)} to {duration(estimate.high)}"
+        yield f"  left       {duration(estimate.middle)} ({band}), done about {clock_time(now + estimate.middle)}"
+    hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
+    whole = throughput(run, run.start, run.end or now) if run.start is not None else None
+    if whole is not None:
+        last = f", {hour:.1f} in the last hour" if hour is not None and run.end is None else ""
+        yield f"  speed      {whole:.1f} steps an hour{last}"
+    if run.seconds_per_sbu is not None:
+        yield f"  SBU        {duration(run.seconds_per_sbu)}"
+    for milestone, reached in run.milestones.items():
+        yield f"  milestone  {plain(milestone)} at {clock_time(reached)}"
+    for step in run.running.values():
+        yield f"  running    {_step_line(run, step, now)}"
+    for step in run.failed.values():
+        yield click.style(f"  failed     {_step_line(run, step, now)}: {step.error_class}", fg="red")
+        yield from (f"             {line}" for line in excerpt(step.message).splitlines())
+    blocked = run.blocked()
+    if blocked:
+        yield f"  blocked    {len(blocked)} steps wait for it"
+
+
+def _step_line(run: Run, step: Step, now: float) -> str:
+    parts = [plain(f"{step.phase}/{step.step}").replace("\n", " ")]
+    if step.attempts > 1:
+        parts.append(f"attempt {step.attempts}")
+    seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds
+    if seconds is not None:
+        expected = f" of about {duration(step.expected_at_start)}" if step.expected_at_start else ""
+        parts.append(f"{duration(seconds)}{expected}")
+    ratio = step_progress(run, step, now)
+    if ratio is not None and step.state is StepState.RUNNING:
+        parts.append(percent(ratio))
+    if step.max_rss_bytes is not None:
+        parts.append(f"peak {size(step.max_rss_bytes)}")
+    return ", ".join(parts)

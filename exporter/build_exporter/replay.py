@@ -1,0 +1,87 @@
+"""Living a recorded run again: its lines with times moved to now and, at a speed, drawn together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+_DURATIONS: Final = ("seconds", "cpu_seconds")
+_FOREIGN: Final = ("pid",)
+"""Fields that name something of the recorded machine that is not here now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recorded run: its lines as objects in their order, and how many lines were none."""
+
+    lines: list[dict[str, Any]]
+    unreadable: int
+
+    @property
+    def start(self) -> float:
+        """Time of the first event, Unix seconds."""
+        return float(self.lines[0]["time"])
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first event to the last."""
+        return max(float(line["time"]) for line in self.lines) - self.start
+
+    @property
+    def build(self) -> str:
+        """The build that was recorded."""
+        return str(self.lines[0].get("build", "build"))
+
+
+def read_recording(path: Path) -> Recording:
+    """Return a run file's lines.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it holds no event.
+    """
+    lines: list[dict[str, Any]] = []
+    unreadable = 0
+    with path.open("rb") as file:
+        for raw in file:
+            if not raw.strip():
+                continue
+            try:
+                line = msgspec.json.decode(raw, type=dict[str, Any])
+                float(line["time"])
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError):
+                unreadable += 1
+            else:
+                lines.append(line)
+    if not lines:
+        raise ValueError(f"{path} holds no event")
+    return Recording(lines, unreadable)
+
+
+def replayed(recording: Recording, build: str, run: str, begin: float, speed: float) -> Iterator[tuple[float, bytes]]:
+    """Yield (seconds after the begin, line) for each recorded line, as lines of `run` of `build`.
+
+    `begin` is the Unix time the first event is moved to; durations are divided by `speed` like the times between.
+    """
+    for recorded in recording.lines:
+        line = dict(recorded)
+        due = max(0.0, float(line["time"]) - recording.start) / speed
+        line["time"] = round(begin + due, 3)
+        line["build"] = build
+        for name in _FOREIGN:
+            line.pop(name, None)
+        for name in _DURATIONS:
+            if isinstance(line.get(name), int | float):
+                line[name] = round(line[name] / speed, 3)
+        if line.get("event") == "build_started":
+            line["run"] = run
+            if isinstance(line.get("deadline"), int | float):
+                line["deadline"] = begin + (line["deadline"] - recording.start) / speed
+        for planned in line.get("steps", ()) if line.get("event") == "plan" else ():
+            if isinstance(planned, dict) and isinstance(planned.get("expected_seconds"), int | float):
+                planned["expected_seconds"] = planned["expected_seconds"] / speed
+        yield due, msgspec.json.encode(line) + b"\n"

@@ -1,0 +1,40 @@
+"""Figures as a person says them: durations, times, shares and sizes."""
+
+from __future__ import annotations
+
+import time
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units: `3 h 05 min`, `2 min 08 s`, `9 s`."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours:02} h"
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def clock_time(when: float) -> str:
+    """Return a Unix time in the local zone, `Sat 06:40`; `-` where it is no date."""
+    try:
+        return time.strftime("%a %H:%M", time.localtime(when))
+    except (OverflowError, ValueError, OSError):
+        return "-"
+
+
+def percent(ratio: float) -> str:
+    """Return a ratio in percent with one decimal, rounded down: 100 % is said only of what is done."""
+    return f"{int(ratio * 1000) / 10:.1f} %"
+
+
+def size(count: float) -> str:
+    """Return bytes in the largest binary unit that keeps at least one."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

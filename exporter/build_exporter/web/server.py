@@ -1,0 +1,88 @@
+"""Running the application: uvicorn on sockets opened here, ended by the caller."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class AddressError(ValueError):
+    """An address to listen on that can't be: its text says which and why."""
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT`, `[IPV6]:PORT` or `:PORT`, which is every address.
+
+    Raises:
+        AddressError: it is none of these.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise AddressError(f"{text!r} is no address to listen on: HOST:PORT is, such as 127.0.0.1:10110")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise AddressError(f"{text!r} is no address to listen on: an IPv6 address goes in brackets, [::1]:{port}")
+    return host.strip("[]"), int(port)
+
+
+def open_sockets(addresses: Sequence[str]) -> list[socket.socket]:
+    """Return listening sockets, one an address.
+
+    Raises:
+        AddressError: an address is malformed, unknown, or taken.
+    """
+    opened: list[socket.socket] = []
+    try:
+        opened.extend(_open(text, *parse_address(text)) for text in addresses)
+    except BaseException:
+        for each in opened:
+            each.close()
+        raise
+    return opened
+
+
+def _open(text: str, host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        both = not host and socket.has_dualstack_ipv6()
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if both else family, backlog=128, dualstack_ipv6=both
+        )
+    except OSError as error:
+        raise AddressError(f"cannot listen on {text}: {error.strerror or error}") from error
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the command that started it decides when it ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    def end(self) -> None:
+        """Finish what is being answered and return from `serve`."""
+        self.should_exit = True
+
+
+def make_server(app: ASGIApp, **options: Any) -> Server:
+    """Return a server for the application; `options` are uvicorn's, such as its TLS files."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,
+        limit_concurrency=1000,
+        **options,
+    )
+    return Server(config)
