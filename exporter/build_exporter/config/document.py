@@ -17,6 +17,9 @@ MAX_DEPTH: Final = 32
 """Deepest nesting of lists and mappings."""
 
 
+MAX_NODES: Final = 20_000
+"""Most values, lists and mappings in the file: what bounds the time that reading takes."""
+
 MAX_REASON: Final = 200
 """Longest piece of the parser's own words in an error, in characters."""
 
@@ -67,7 +70,7 @@ class Refusal(NamedTuple):
     message: str
 
 
-class SyntaxFault(Exception):
+class SyntaxRefusedError(Exception):
     """The text is no YAML from here on."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -80,7 +83,8 @@ def mark_at(text: str, offset: int) -> Mark:
     return Mark(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
-def _mark(place: yaml.Mark) -> Mark:
+def _mark(place: yaml.error.Mark | yaml._yaml.Mark | None) -> Mark:
+    assert place is not None, "events and errors of the parser have a place"
     return Mark(place.line + 1, place.column + 1)
 
 
@@ -88,19 +92,23 @@ def parse(text: str) -> tuple[Node | None, list[Refusal]]:
     """Return the document's node (None: there is none) and what in it was refused, in the order of the text.
 
     Raises:
-        SyntaxFault: it is not YAML, or nested deeper than `MAX_DEPTH`.
+        SyntaxRefusedError: it is not YAML, or nested deeper than `MAX_DEPTH`.
     """
     refusals: list[Refusal] = []
     roots: list[Node] = []
     open_nodes: list[tuple[Mark, bool, list[Node]]] = []
+    nodes = 0
     for event in _events(text):
         mark = _mark(event.start_mark)
+        nodes += isinstance(event, yaml.NodeEvent)
+        if nodes > MAX_NODES:
+            raise SyntaxRefusedError(Refusal(mark, f"more than {MAX_NODES} values"))
         if isinstance(event, yaml.DocumentStartEvent) and roots:
             refusals.append(Refusal(mark, "a second document begins here; allowed: one"))
             break
         if isinstance(event, yaml.CollectionStartEvent):
             if len(open_nodes) == MAX_DEPTH:
-                raise SyntaxFault(Refusal(mark, f"nested deeper than {MAX_DEPTH} levels"))
+                raise SyntaxRefusedError(Refusal(mark, f"nested deeper than {MAX_DEPTH} levels"))
             open_nodes.append((mark, isinstance(event, yaml.MappingStartEvent), []))
         if isinstance(event, yaml.NodeEvent):
             refusals += _refused(event, mark)
@@ -110,7 +118,7 @@ def parse(text: str) -> tuple[Node | None, list[Refusal]]:
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    """Yield the parser's events, errors told as `SyntaxFault`.
+    """Yield the parser's events, errors told as `SyntaxRefusedError`.
 
     The Python parser, not libyaml's: a configuration is small, and its errors name the character and are the same on
     every machine.
@@ -118,28 +126,28 @@ def _events(text: str) -> Iterator[yaml.Event]:
     try:
         loader = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as error:
-        raise SyntaxFault(
+        raise SyntaxRefusedError(
             Refusal(mark_at(text, error.position), f"the character U+{ord(text[error.position]):04X} is not allowed")
         ) from None
     try:
         while loader.check_event():
-            yield loader.get_event()
+            yield loader.get_event()  # type: ignore[no-untyped-call]
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or loader.get_mark()
         message = ", ".join(part[:MAX_REASON] for part in (error.problem, error.context) if part)
         hint = "; indent with spaces" if "'\\t'" in message else ""
-        raise SyntaxFault(Refusal(_mark(place), f"not YAML: {message}{hint}")) from None
+        raise SyntaxRefusedError(Refusal(_mark(place), f"not YAML: {message}{hint}")) from None
     except ValueError:  # the parser's own slips: "\UFFFFFFFF", a version of thousands of digits
-        raise SyntaxFault(Refusal(_mark(loader.get_mark()), "not YAML: a number out of range")) from None
+        raise SyntaxRefusedError(Refusal(_mark(loader.get_mark()), "not YAML: a number out of range")) from None
 
 
 def _refused(event: yaml.NodeEvent, mark: Mark) -> Iterator[Refusal]:
     if isinstance(event, yaml.AliasEvent):
-        yield Refusal(mark, f"the alias {shown('*' + event.anchor)} is not allowed: write the value itself")
+        yield Refusal(mark, f"the alias {shown(f'*{event.anchor}')} is not allowed: write the value itself")
     elif event.anchor is not None:
-        yield Refusal(mark, f"the anchor {shown('&' + event.anchor)} is not allowed, as aliases are not")
+        yield Refusal(mark, f"the anchor {shown(f'&{event.anchor}')} is not allowed, as aliases are not")
     if (tag := getattr(event, "tag", None)) is not None:
-        yield Refusal(mark, f"the tag {shown(tag)} is not allowed")
+        yield Refusal(mark, f"the tag {shown(tag.replace('tag:yaml.org,2002:', '!!'))} is not allowed")
 
 
 def _finished(event: yaml.Event, mark: Mark, open_nodes: list[tuple[Mark, bool, list[Node]]]) -> Node | None:

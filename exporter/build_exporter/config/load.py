@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,13 +20,13 @@ from build_exporter.config.document import (
     Pairs,
     Refused,
     Scalar,
-    SyntaxFault,
+    SyntaxRefusedError,
     mark_at,
     parse,
 )
 from build_exporter.config.schema import Config
 from build_exporter.config.section import About, Section, field_type, words
-from build_exporter.config.values import SHOWN_LENGTH, allowed, escaped, read, shown
+from build_exporter.config.values import SHOWN_LENGTH, escaped, read, shown
 
 MAX_BYTES: Final = 1024**2
 """Largest configuration file."""
@@ -84,7 +85,7 @@ def parse_config(content: bytes, file: str) -> Config:
     """Return the configuration that is the content of `file`, which is not read; see `load`."""
     walk = _Walk(file)
     if len(content) > MAX_BYTES:
-        raise ConfigError([Problem(file, 0, 0, "", f"is larger than {MAX_BYTES // 1024} KiB")])
+        raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: larger than {MAX_BYTES // 1024} KiB")])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -92,7 +93,7 @@ def parse_config(content: bytes, file: str) -> Config:
         walk.stop(mark_at(before, len(before)), "", f"not UTF-8: byte 0x{error.object[error.start]:02X}")
     try:
         root, refusals = parse(text)
-    except SyntaxFault as fault:
+    except SyntaxRefusedError as fault:
         walk.stop(fault.refusal.mark, "", fault.refusal.message)
     for refusal in refusals:
         walk.problem(refusal.mark, "", refusal.message)
@@ -113,7 +114,16 @@ INVALID: Final = _Nothing()
 """What is written is wrong, and that has been told."""
 
 _NAME: Final = About("", "name", (None, None), secret=False, planned=False)
+_WORD: Final = re.compile(r"[\w .-]{1,60}")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+def _shown_key(text: str) -> str:
+    """Return the key as an error may repeat it: what is no word may come from a file that is no configuration at all.
+
+    Whoever names the wrong file (`web.yml` with its password hashes, `.netrc`) must not find its content in a log.
+    """
+    return f" {shown(text)}" if _WORD.fullmatch(text) else ", which is no word and not shown,"
 
 
 def _choice(text: str, names: Iterable[str]) -> str:
@@ -146,22 +156,20 @@ class _Walk:
     def value(self, kind: inspect.Type, about: About | None, node: Node, path: str) -> Any:
         """Return the value of a node for a field of this type, `UNSET` or `INVALID`."""
         kind, about, optional = field_type(kind, about)
+        if isinstance(node, Scalar) and node.plain and (node.text in _NULLS or (optional and node.text == "none")):
+            return None if optional and node.text else UNSET
         if isinstance(node, Refused):
             return INVALID
-        if isinstance(node, Scalar) and node.plain:
-            if optional and (node.text == "none" or node.text in _NULLS - {""}):
-                return None
-            if node.text in _NULLS:
-                return UNSET
-        match kind:
-            case inspect.StructType():
-                return self.section(kind, node, path)
-            case inspect.VarTupleType():
-                return self.items(kind, about, node, path)
-            case inspect.DictType():
-                return self.names(kind, about, node, path)
-            case _:
-                return self.scalar(kind, about, node, path, optional)
+        made: Any
+        if isinstance(kind, inspect.StructType):
+            made = self.section(kind, node, path)
+        elif isinstance(kind, inspect.VarTupleType):
+            made = self.items(kind, about, node, path)
+        elif isinstance(kind, inspect.DictType):
+            made = self.names(kind, about, node, path)
+        else:
+            made = self.scalar(kind, about, node, path, optional)
+        return made
 
     def section(self, kind: inspect.StructType, node: Node, path: str) -> Any:
         """Return the section of a mapping, its faults noted; what is unknown is told and does not spoil the rest."""
@@ -173,7 +181,7 @@ class _Walk:
         for key, child in self.pairs(node, path):
             if (field := fields.get(key.text)) is None:
                 place = f"in {path}" if path else "at the top level"
-                self.problem(key.mark, path, f"unknown key {shown(key.text)} {place}" + _choice(key.text, fields))
+                self.problem(key.mark, path, f"unknown key{_shown_key(key.text)} {place}" + _choice(key.text, fields))
                 continue
             marks[key.text] = key.mark
             values[key.text] = self.value(field.type, None, child, _inside(path, key.text))
@@ -184,7 +192,8 @@ class _Walk:
                     values[field.name] = self.missing(field, marks.get(field.name, node.mark), path)
         if INVALID in values.values():
             return INVALID
-        made: Section = kind.cls(**values)
+        assert issubclass(kind.cls, Section), "every mapping of the schema is a section"
+        made = kind.cls(**values)
         for name, message in made.faults():
             self.problem(marks.get(name, node.mark), path, f"{path} {message}")
         return made
@@ -207,7 +216,7 @@ class _Walk:
                     key.mark, path, "a list or mapping as a key; allowed: text, with quotes if it begins with { or ["
                 )
             elif (earlier := first.setdefault(key.text, key.mark)) is not key.mark:
-                self.problem(key.mark, path, f"the key {shown(key.text)} is there already, in line {earlier.line}")
+                self.problem(key.mark, path, f"the key{_shown_key(key.text)} is there already, in line {earlier.line}")
             else:
                 yield key, child
 
@@ -224,9 +233,8 @@ class _Walk:
                 item = self.problem(child.mark, path, f"{path}[{index}] is empty")
             if item is not INVALID:
                 made.append((index, item))
-        if isinstance(kind.item_type, inspect.StructType):
-            section: type[Section] = kind.item_type.cls
-            for index, key, message, other in section.faults_among(made):
+        if isinstance(kind.item_type, inspect.StructType) and issubclass(kind.item_type.cls, Section):
+            for index, key, message, other in kind.item_type.cls.faults_among(made):
                 mark, line = _key_mark(node.items[index], key), _key_mark(node.items[other], key).line
                 self.problem(mark, path, f"{path}[{index}] {message} {path}[{other}] (line {line})")
         return tuple(item for _, item in made) if len(made) == len(node.items) else INVALID
@@ -254,9 +262,7 @@ class _Walk:
             value = read(node.text, kind, form, within)
         except ValueError as error:
             given = (
-                "is wrong (it may hold a secret and is not shown)"
-                if about and about.secret
-                else f"is {shown(node.text)}"
+                f"is {shown(node.text)}" if not (about and about.secret) else "is wrong (not shown: it may be secret)"
             )
             reason = f": {error}"[:MAX_REASON] if str(error) else ""
             choices = map(str, kind.values) if isinstance(kind, inspect.LiteralType) else None
@@ -268,11 +274,10 @@ class _Walk:
         """Return a path of the file as an absolute one."""
         return os.path.abspath(self.directory / os.path.expanduser(path))  # noqa: PTH100, PTH111
 
-    def wrong(self, node: Node, path: str, words: str) -> _Nothing:
+    def wrong(self, node: Node, path: str, expected: str) -> _Nothing:
         """Note that a node is of another shape than the schema's."""
-        shapes: dict[type, str] = {Items: "a list", Pairs: "a mapping"}
-        given = shapes.get(type(node)) or (shown(node.text) if isinstance(node, Scalar) else "")
-        return self.problem(node.mark, path, f"{path or 'the file'} is {given}; allowed: {words}")
+        given = "a list" if isinstance(node, Items) else "a mapping" if isinstance(node, Pairs) else "a single value"
+        return self.problem(node.mark, path, f"{path or 'the file'} is {given}; allowed: {expected}")
 
 
 def _inside(path: str, key: str) -> str:

@@ -309,18 +309,18 @@ class Config(Section, frozen=True):
     """The whole configuration; an empty file is one, and has every default."""
 
     milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.")] = ()
-    schedule: Annotated[Schedule, about("When the build should be done.")] = Schedule()
-    thresholds: Annotated[Thresholds, about("Where alerts begin.")] = Thresholds()
+    schedule: Annotated[Schedule, about("A deadline or a planned duration, and the tolerance.")] = Schedule()
+    thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()
     probes: Annotated[tuple[Probe, ...], about("Services to try.", planned=True)] = ()
-    alerting: Annotated[Alerting, about("Where alerts go.", planned=True)] = Alerting()
-    hooks: Annotated[Hooks, about("Programs to run on events.", planned=True)] = Hooks()
-    metrics: Annotated[Metrics, about("What `/metrics` holds.")] = Metrics()
+    alerting: Annotated[Alerting, about("Alertmanager and links.", planned=True)] = Alerting()
+    hooks: Annotated[Hooks, about("Where they are and how long they may take.", planned=True)] = Hooks()
+    metrics: Annotated[Metrics, about("What is exported, and the bounds of it.")] = Metrics()
     queries: Annotated[Mapping[str, str], about("PromQL queries of yours, by name.", "text", planned=True)] = (
         msgspec.field(default_factory=_no_queries)
     )
-    retention: Annotated[Retention, about("How much of the past is kept.")] = Retention()
-    web: Annotated[Web, about("Limits of the HTTP server.")] = Web()
+    retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
+    web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
 
     def threshold_values(self) -> dict[str, float]:
         """Return the values of `build_threshold` by name, in base units: every threshold, and `late_ratio`."""

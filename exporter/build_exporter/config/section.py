@@ -74,14 +74,12 @@ def repeated(items: Sequence[tuple[int, Section]], key: str) -> Iterator[tuple[i
 
 def field_type(kind: inspect.Type, about: About | None = None) -> tuple[inspect.Type, About | None, bool]:
     """Return a field's type without its annotations, what is known of it (else `about`), and whether it may be None."""
-    optional = False
-    while isinstance(kind, inspect.Metadata | inspect.UnionType):
-        if isinstance(kind, inspect.Metadata):
-            kind, about = kind.type, (kind.extra or {}).get("about", about)
-        else:
-            optional = True
-            (kind,) = (member for member in kind.types if not isinstance(member, inspect.NoneType))
-    return kind, about, optional
+    if isinstance(kind, inspect.Metadata):
+        return field_type(kind.type, (kind.extra or {}).get("about", about))
+    if isinstance(kind, inspect.UnionType):
+        (member,) = (member for member in kind.types if not isinstance(member, inspect.NoneType))
+        return *field_type(member, about)[:2], True
+    return kind, about, False
 
 
 def words(kind: inspect.Type, about: About | None, optional: bool) -> str:

@@ -11,7 +11,7 @@ import shlex
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import inspect
@@ -41,7 +41,7 @@ _PLAIN = re.compile(rf"[-+]?{_NUMBER}(?:[eE][-+]?\d{{1,2}})?")
 _WHOLE = re.compile(r"[-+]?\d{1,16}")
 _PERCENT = re.compile(rf"{_NUMBER}\s*%")
 _TIME_UNITS: Final = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile(r"\s*".join(rf"(?:{_NUMBER}\s*{unit})?" for unit in _TIME_UNITS))
+_DURATION = re.compile("".join(rf"(?:{_NUMBER}\s*{unit}\s*)?" for unit in _TIME_UNITS))
 _SIZE_UNITS: Final = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4} | {
     "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4,
 }  # fmt: skip
@@ -50,7 +50,8 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # what no file name, process argument or response can hold
 _METRIC = re.compile(r"build_custom_[a-z0-9]+(?:_[a-z0-9]+)*")
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
-_HOST = re.compile(r"(?=.{1,253}\.?$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?)+")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,254}}$){_LABEL}(?:\.{_LABEL})*\.?")
 
 
 def shown(text: str) -> str:
@@ -115,7 +116,7 @@ def _metric(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    if not text.strip() or len(text) > MAX_TEXT or _NOT_TEXT.search(text):
+    if not text.strip() or _NOT_TEXT.search(text):
         raise ValueError
     return text
 
@@ -154,30 +155,31 @@ def _regex(text: str) -> str:
     return text
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """How a form is read, and what an error or the reference page says may be written."""
 
     read: Callable[[str], Any]
-    words: str
+    noun: str
+    how: str = ""
+    """Examples, or what else the noun leaves open."""
 
 
-READINGS: Final[Mapping[Form, _Reading]] = {
-    "seconds": _Reading(_seconds, "a duration (90s, 15m, 9h30m; plain numbers are seconds)"),
-    "bytes": _Reading(_bytes, "a size (500 MB, 8 GiB; plain numbers are bytes)"),
-    "bytes_per_second": _Reading(lambda text: _bytes(text.removesuffix("/s")), "bytes a second (8 MiB, 8 MiB/s)"),
-    "ratio": _Reading(_ratio, "a ratio (0.4 or 40%)"),
-    "celsius": _Reading(_number, "degrees Celsius"),
-    "count": _Reading(_whole, "a whole number"),
-    "time": _Reading(_time, "a time with its zone (2026-11-22T06:00:00Z, …+01:00) or Unix seconds"),
-    "name": _Reading(_name, f"text of 1 to {MAX_NAME_LENGTH} printable characters"),
-    "build": _Reading(_build, "a build's name: letters, digits and . _ + -, at most 100"),
-    "metric": _Reading(_metric, "a metric name that begins with build_custom_, in lower case"),
-    "path": _Reading(_text, "a path"),
-    "url": _Reading(_url, "an http:// or https:// address without user and password"),
-    "regex": _Reading(_regex, "a Python regular expression"),
-    "text": _Reading(_text, f"text of 1 to {MAX_TEXT} characters"),
+READINGS: Final[Mapping[Form, Reading]] = {
+    "seconds": Reading(_seconds, "a duration", "90s, 15m, 9h30m; plain numbers are seconds"),
+    "bytes": Reading(_bytes, "a size", "500 MB, 8 GiB; plain numbers are bytes"),
+    "bytes_per_second": Reading(lambda text: _bytes(text.removesuffix("/s")), "a rate", "8 MiB or 8 MiB/s; a second"),
+    "ratio": Reading(_ratio, "a ratio", "0.4 or 40%"),
+    "celsius": Reading(_number, "degrees Celsius"),
+    "count": Reading(_whole, "a whole number"),
+    "time": Reading(_time, "a time", "2026-11-22T06:00:00Z, …+01:00 or Unix seconds; the zone is needed"),
+    "name": Reading(_name, "a name", f"1 to {MAX_NAME_LENGTH} printable characters"),
+    "build": Reading(_build, "a build's name", "letters, digits and . _ + -, at most 100"),
+    "metric": Reading(_metric, "a metric's name", "in lower case, begins with build_custom_"),
+    "path": Reading(_text, "a path"),
+    "url": Reading(_url, "an address", "http:// or https://, without user and password"),
+    "regex": Reading(_regex, "a regular expression", "as Python has them"),
+    "text": Reading(_text, "text", f"1 to {MAX_TEXT} characters"),
 }
-assert set(READINGS) == set(get_args(Form))
 
 _TRUTH: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -188,6 +190,8 @@ def read(text: str, kind: inspect.Type, form: Form | None, within: Bounds = (Non
     Raises:
         ValueError: the text is not of the form or not within the bounds; the message adds why, or is empty.
     """
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"it has {len(text)} characters")
     if isinstance(kind, inspect.BoolType):
         if text.lower() not in _TRUTH:
             raise ValueError
@@ -206,17 +210,24 @@ def read(text: str, kind: inspect.Type, form: Form | None, within: Bounds = (Non
     return value
 
 
-def allowed(kind: inspect.Type, form: Form | None, within: Bounds = (None, None)) -> str:
-    """Return in words what may be written for a field of this type and form, bounds included."""
+def words_for(form: Form) -> str:
+    """Return in words what may be written in a form."""
+    reading = READINGS[form]
+    return f"{reading.noun} ({reading.how})" if reading.how else reading.noun
+
+
+def allowed(kind: inspect.Type, form: Form | None, within: Bounds = (None, None), *, brief: bool = False) -> str:
+    """Return in words what may be written for a field of this type and form, bounds included; brief: no examples."""
     if isinstance(kind, inspect.BoolType):
         return "true or false"
     if isinstance(kind, inspect.LiteralType):
         return ", ".join(map(str, kind.values))
     assert form is not None, "only switches and choices need no form"
-    least, most = (None if bound is None else written(bound, form) for bound in within)
+    words = READINGS[form].noun if brief else words_for(form)
+    least, most = (None if bound is None or form == "time" else written(bound, form) for bound in within)
     if least and most:
-        return f"{READINGS[form].words}, {least} to {most}"
-    return READINGS[form].words + (f", at least {least}" if least else f", at most {most}" if most else "")
+        return f"{words}, {least} to {most}"
+    return words + (f", at least {least}" if least else f", at most {most}" if most else "")
 
 
 def written(value: object, form: Form | None) -> str:
@@ -225,25 +236,27 @@ def written(value: object, form: Form | None) -> str:
         return {None: "none", True: "true", False: "false"}[value]
     if not isinstance(value, int | float):
         return str(value)
-    whole = int(value)
     if form == "time":
         return datetime.fromtimestamp(value, UTC).isoformat()
-    if form == "seconds" and 0 < whole == value:
-        return _whole_seconds(whole)
-    if form in {"bytes", "bytes_per_second"} and whole > 0:
-        return _whole_bytes(whole)
-    return repr(whole if whole == value else value)
+    if form == "seconds" and value > 0:
+        return _written_seconds(value)
+    if form in {"bytes", "bytes_per_second"} and value > 0:
+        return _written_bytes(int(value))
+    return repr(int(value) if value == int(value) else value)
 
 
-def _whole_seconds(seconds: int) -> str:
-    parts = []
+def _written_seconds(seconds: float) -> str:
+    if seconds != int(seconds):
+        milliseconds = round(seconds * 1000)
+        return f"{milliseconds}ms" if milliseconds * _TIME_UNITS["ms"] == seconds else repr(seconds)
+    parts, rest = "", int(seconds)
     for unit in ("d", "h", "m", "s"):
-        count, seconds = divmod(seconds, int(_TIME_UNITS[unit]))
-        parts.append(f"{count}{unit}" if count else "")
-    return "".join(parts)
+        count, rest = divmod(rest, int(_TIME_UNITS[unit]))
+        parts += f"{count}{unit}" if count else ""
+    return parts
 
 
-def _whole_bytes(size: int) -> str:
+def _written_bytes(size: int) -> str:
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         if size % _SIZE_UNITS[unit] == 0:
             return f"{size // _SIZE_UNITS[unit]} {unit}"
@@ -258,7 +271,7 @@ def check_target(kind: str, target: str) -> str | None:
                 address = _ADDRESS.fullmatch(target)
                 return None if address and 0 < int(address[1]) < 65536 else "host:port"
             case "http":
-                return None if _url(target) else READINGS["url"].words
+                return None if _url(target) else words_for("url")
             case "dns":
                 return None if _HOST.fullmatch(target) else "a host name"
             case "command":
@@ -266,4 +279,4 @@ def check_target(kind: str, target: str) -> str | None:
             case _:
                 return None
     except ValueError:
-        return {"http": READINGS["url"].words, "command": "a command line with closed quotes"}[kind]
+        return {"http": words_for("url"), "command": "a command line with closed quotes"}[kind]

@@ -1,0 +1,120 @@
+"""The reference page of the configuration, `docs/configuration.md`, made from the schema.
+
+`python -m build_exporter.config.docs FILE` writes it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from inspect import getdoc
+from pathlib import Path
+from typing import Final
+
+from msgspec import NODEFAULT, inspect
+
+from build_exporter.config.load import MAX_BYTES, MAX_ITEMS
+from build_exporter.config.schema import Config
+from build_exporter.config.section import About, Section, field_type, fields_of
+from build_exporter.config.values import READINGS, Form, allowed, written
+
+INTRODUCTION: Final = f"""\
+# Configuration
+
+<!-- Made from the schema by `python -m build_exporter.config.docs docs/configuration.md`: change it there. -->
+
+`build-exporter serve --config FILE` reads one YAML file. Every key may be left out: an empty file has every default.
+[examples/config.yml](../examples/config.yml) is a complete one. `build-exporter config check FILE` tells everything
+that is wrong with a file, each with its line and what is allowed there, and exits 2; for a file without fault it exits
+0. When a running exporter reads the file again and it is wrong, the old configuration stays in force.
+
+The table decides what a text means, not YAML: `build: 12.10` stays `12.10`, and quotes make no difference. A key with
+nothing after it has its default; `none` (or `null`) means none where the table says so. Relative paths are taken from
+the directory of the file, `~` is the home directory. Aliases, anchors, tags and repeated keys are errors, as are files
+above {MAX_BYTES // 1024} KiB and lists above {MAX_ITEMS} items.
+
+| value | what may be written | stored as |
+|---|---|---|
+"""
+
+STORED: Final[Mapping[Form, str]] = {
+    "seconds": "seconds",
+    "bytes": "bytes",
+    "bytes_per_second": "bytes a second",
+    "ratio": "ratio",
+    "celsius": "degrees Celsius",
+    "count": "number",
+    "time": "Unix seconds",
+    "path": "absolute path",
+}
+
+PLANNED: Final = "**Not acted on yet**: accepted and checked, without effect."
+
+
+def render() -> str:
+    """Return the text of the reference page."""
+    forms = (f"| {form.noun} | {form.how or '-'} | {STORED.get(key, 'text')} |\n" for key, form in READINGS.items())
+    return INTRODUCTION + "".join(forms) + "".join(part for field in fields_of(Config) for part in _top_level(field))
+
+
+def _top_level(field: inspect.Field) -> Iterator[str]:
+    kind, about, _ = field_type(field.type)
+    assert about is not None, "every field is described"
+    yield f"\n## `{field.name}`\n\n{about.description}" + (f" {PLANNED}\n" if about.planned else "\n")
+    if (section := _section(kind)) is None:
+        yield f"\nA mapping of names of your own to {_words(kind, about)}.\n"
+    else:
+        yield from _table(section, field.name + _each(kind))
+
+
+def _table(section: type[Section], path: str) -> Iterator[str]:
+    """Yield the description of a section, the table of its keys, and those of the sections within it."""
+    yield f"\n`{path}`: {getdoc(section)}\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
+    inner: list[tuple[type[Section], str]] = []
+    for field in fields_of(section):
+        kind, about, optional = field_type(field.type)
+        assert about is not None, "every field is described"
+        words = _words(kind, about) + (", or none" if optional else "")
+        meaning = about.description + (f" {PLANNED}" if about.planned else "")
+        yield f"| `{field.name}` | {_cell(words)} | {_default(field, about)} | {_cell(meaning)} |\n"
+        if (within := _section(kind)) is not None:
+            inner.append((within, f"{path}.{field.name}{_each(kind)}"))
+    for within, place in inner:
+        yield from _table(within, place)
+
+
+def _section(kind: inspect.Type) -> type[Section] | None:
+    """Return the section that a field is, or is a list of."""
+    if isinstance(kind, inspect.VarTupleType):
+        kind = field_type(kind.item_type)[0]
+    return kind.cls if isinstance(kind, inspect.StructType) and issubclass(kind.cls, Section) else None
+
+
+def _each(kind: inspect.Type) -> str:
+    return "[]" if isinstance(kind, inspect.VarTupleType) else ""
+
+
+def _words(kind: inspect.Type, about: About) -> str:
+    if isinstance(kind, inspect.DictType):
+        return allowed(kind.value_type, about.form, about.within, brief=True)
+    if _section(kind) is not None:
+        return "a list of mappings, see below" if _each(kind) else "a mapping, see below"
+    if isinstance(kind, inspect.VarTupleType):
+        return f"a list, each item: {allowed(kind.item_type, about.form, about.within, brief=True)}"
+    return allowed(kind, about.form, about.within, brief=True)
+
+
+def _default(field: inspect.Field, about: About) -> str:
+    if field.required:
+        return "required"
+    if field.default is NODEFAULT or isinstance(field.default, Section) or field.default == ():
+        return "empty"
+    return f"`{written(field.default, about.form)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(render(), encoding="utf-8")
