@@ -13,7 +13,7 @@ from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.model.events import Event
-from build_exporter.tracker import Run, Tracker, apply_all, summarise
+from build_exporter.tracker import Build, Run, Tracker, apply_all, summarise
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,13 @@ class Monitor:
             self._take(batch)
         for name in self.tracker.builds.keys() - set(self.follower.build_names()):
             self.tracker.forget(name)
+        for build in self._without_history():
+            build.history_complete = not self.follower.older_runs(build.name)
         self.ready = True
         return read
+
+    def _without_history(self) -> list[Build]:
+        return [build for build in self.tracker.builds.values() if not build.history_complete]
 
     def _take(self, batch: Batch) -> None:
         self.tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
@@ -122,7 +127,7 @@ class Monitor:
         assert self._looks is not None
         recheck = 0.0
         while True:
-            if time.monotonic() >= recheck:
+            if time.monotonic() >= recheck or self._without_history():
                 for _ in self.read_history():
                     await asyncio.sleep(0)
                 recheck = time.monotonic() + HISTORY_RECHECK_SECONDS

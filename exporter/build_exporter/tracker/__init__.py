@@ -1,6 +1,6 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
-from build_exporter.tracker.apply import apply, apply_all
+from build_exporter.tracker.fold import apply, apply_all
 from build_exporter.tracker.progress import (
     build_progress,
     expected_seconds,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from build_exporter.model.events import Event
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.tracker.apply import apply_all
+from build_exporter.tracker.fold import apply_all
 from build_exporter.tracker.records import Key, Run
 
 

@@ -111,7 +111,7 @@ def _recount(run: Run) -> None:
 
 
 def _step_started(run: Run, event: e.StepStarted) -> None:
-    step = _step(run, event.phase, event.step)
+    step = _step(run, event)
     if event.time in step.starts:
         run.ignored["step_started"] += 1
         return
@@ -164,7 +164,7 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
 
 
 def _step_finished(run: Run, event: e.StepFinished) -> None:
-    step = _step(run, event.phase, event.step)
+    step = _step(run, event)
     state = StepState[event.status.upper()]
     corrects = step.state is StepState.INTERRUPTED and state is not StepState.INTERRUPTED
     if event.time in step.ends or (step.state is state and not corrects):
@@ -200,7 +200,7 @@ def _duration(step: Step, event: e.StepFinished) -> float | None:
 
 
 def _tests_reported(run: Run, event: e.TestsReported) -> None:
-    step = _step(run, event.phase, event.step)
+    step = _step(run, event)
     step.tests[event.suite] = event
     run.changed[step.key] = step
 
@@ -245,10 +245,12 @@ def _interrupt_running(run: Run, time: float) -> None:
         _move(run, step, StepState.INTERRUPTED)
 
 
-def _step(run: Run, phase_name: str, name: str) -> Step:
-    key = (phase_name, name)
+def _step(run: Run, event: e.StepStarted | e.StepFinished | e.TestsReported) -> Step:
+    key = phase_name, name = event.phase, event.step
     step = run.steps.get(key)
     if step is None:
+        # one more step than planned makes what is done a smaller share
+        raise_floors(run, event.time)
         if len(run.steps) >= MAX_STEPS:
             run.ignored["too_many_steps"] += 1
             key = phase_name, name = ("", "too many steps")

@@ -1,0 +1,173 @@
+"""What all tests share: a journal to write, an exporter to ask, and waiting that polls instead of sleeping."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+COMMAND = (sys.executable, "-m", "build_exporter")
+
+
+def wait_until(check: Callable[[], bool], seconds: float = 15.0, what: str = "") -> None:
+    """Poll until `check` holds; fail when it does not within `seconds`."""
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, f"did not come within {seconds} s: {what or check}"
+        time.sleep(0.01)
+
+
+class RunFile:
+    """A run's file, written as any writer may: one line, one append. `clock` is the time of the newest event."""
+
+    def __init__(self, journal: Path, build: str = "lfs", run: str = "20260102T030405Z", clock: float = 1.78e9) -> None:
+        self.path = journal / build / f"{run}.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.build, self.run, self.clock = build, run, clock
+
+    def add(self, event: str, after: float = 1.0, **fields: object) -> None:
+        """Append an event `after` seconds later than the one before."""
+        self.clock += after
+        self.raw(json.dumps({"time": self.clock, "event": event, "build": self.build, **fields}).encode() + b"\n")
+
+    def step(self, phase: str, step: str, seconds: float = 10.0, status: str = "succeeded", **fields: object) -> None:
+        """Append a whole step."""
+        self.add("step_started", phase=phase, step=step)
+        self.add("step_finished", after=seconds, phase=phase, step=step, status=status, **fields)
+
+    def raw(self, data: bytes) -> None:
+        """Append bytes."""
+        with self.path.open("ab", buffering=0) as file:
+            file.write(data)
+
+
+class Served:
+    """A running `build-exporter serve`."""
+
+    def __init__(self, journal: Path, log: Path, *flags: str, environment: dict[str, str] | None = None) -> None:
+        self.journal, self.log = journal, log
+        command = [*COMMAND, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
+        with log.open("wb") as stream:
+            self.process = subprocess.Popen(command, stderr=stream, env={**os.environ, **(environment or {})})
+        wait_until(self._is_listening, 20, "the exporter listens")
+        wait_until(lambda: self.get("/-/ready")[0] == 200, what="the exporter is ready")
+
+    def _is_listening(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        found = re.search(r"listen=127\.0\.0\.1:(\d+)", self.log.read_text())
+        self.port = int(found[1]) if found else 0
+        return self.port > 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers (lower case) and body."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, headers=named, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
+
+    def samples(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        """Return every sample of `/metrics` by name and labels."""
+        text = self.get("/metrics")[2].decode()
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return the sum of the samples of `name` whose labels include `labels`, None without one."""
+        found = [v for (n, have), v in self.samples().items() if n == name and labels.items() <= have]
+        return sum(found) if found else None
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """End it as a service manager does and return its exit code."""
+        self.process.terminate()
+        return self.process.wait(15)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """An empty journal directory."""
+    path = tmp_path / "journal"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def run_file(journal: Path) -> Callable[..., RunFile]:
+    """Make run files in the journal."""
+    return lambda *args, **options: RunFile(journal, *args, **options)
+
+
+@pytest.fixture
+def poll() -> Callable[..., None]:
+    """Wait for something by looking again and again."""
+    return wait_until
+
+
+@pytest.fixture
+def serve(journal: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Start exporters over the journal; those still running are ended with the test."""
+    started: list[Served] = []
+
+    def start(*flags: str, **options: Any) -> Served:
+        log = tmp_path / f"serve-{len(started)}.log"
+        served = Served(options.pop("journal", journal), log, *flags, **options)
+        started.append(served)
+        return served
+
+    yield start
+    for served in started:
+        if served.process.poll() is None:
+            served.kill()
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `build-exporter` with arguments and return how it ended."""
+
+    def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        options.setdefault("timeout", 60)
+        return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, **options)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository's top."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def records() -> Path:
+    """Other people's build records, where they are at hand."""
+    path = Path(os.environ.get("BUILD_RECORDS", Path(__file__).resolve().parents[2] / "shared" / "records"))
+    if not path.is_dir():
+        pytest.skip("no build records here (BUILD_RECORDS)")
+    return path

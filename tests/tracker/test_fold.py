@@ -1,0 +1,234 @@
+"""The fold of events into a run's state."""
+
+from __future__ import annotations
+
+import pytest
+
+from build_exporter.model import events as e
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker import Run, apply_all, build_progress, phase_progress
+
+PLAN = [
+    e.PlannedStep(phase="chapter-5", step="501-binutils-pass1", sbu=1.0),
+    e.PlannedStep(phase="chapter-5", step="502-gcc-pass1", sbu=3.0, after=["501-binutils-pass1"]),
+    e.PlannedStep(phase="chapter-6", step="601-m4", sbu=0.1, after=["502-gcc-pass1"]),
+    e.PlannedStep(phase="chapter-8", step="801-glibc", sbu=12.0, after=["chapter-6/601-m4"]),
+]
+
+
+class Story:
+    """Events of one build told one after the other; `run` is what they amount to."""
+
+    def __init__(self) -> None:
+        self.run = Run("lfs", "20260101T000000Z")
+        self.time = 1000.0
+
+    def tell(self, kind: type[e.Event], after: float = 1.0, **fields: object) -> Story:
+        self.time += after
+        apply_all(self.run, [kind(time=self.time, build="lfs", **fields)])
+        return self
+
+    def begin(self) -> Story:
+        return self.tell(e.BuildStarted).tell(e.Plan, steps=PLAN)
+
+    def start(self, phase: str, step: str, **fields: object) -> Story:
+        return self.tell(e.StepStarted, phase=phase, step=step, **fields)
+
+    def finish(self, phase: str, step: str, status: str = "succeeded", after: float = 60.0, **fields: object) -> Story:
+        return self.tell(e.StepFinished, after=after, phase=phase, step=step, status=status, **fields)
+
+    @property
+    def progress(self) -> float:
+        ratio = build_progress(self.run, self.time)
+        assert ratio is not None
+        return ratio
+
+
+@pytest.fixture
+def story() -> Story:
+    """A build nothing has been told of yet."""
+    return Story()
+
+
+def test_progress_is_weighted_by_planned_time(story: Story) -> None:
+    """A quarter of the planned time done is a quarter of progress, however many steps that were."""
+    story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
+    assert story.progress == pytest.approx(1 / 16.1)
+    story.start("chapter-5", "502-gcc-pass1").finish("chapter-5", "502-gcc-pass1", after=180)
+    assert story.progress == pytest.approx(4 / 16.1)
+    assert phase_progress(story.run, story.run.phases["chapter-5"], story.time) == 1
+
+
+def test_a_running_step_moves_with_its_time_and_then_with_what_it_tells(story: Story) -> None:
+    """The bar of a long step moves while it runs, and follows the step's own word once it says how far it is."""
+    story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
+    story.start("chapter-5", "502-gcc-pass1")
+    halfway = build_progress(story.run, story.time + 90.0)
+    assert halfway == pytest.approx((1 + 3 * 90 / (3 * 60)) / 16.1)
+    story.tell(e.StepProgress, phase="chapter-5", step="502-gcc-pass1", done=75, total=100)
+    assert story.progress == pytest.approx((1 + 3 * 0.75) / 16.1)
+
+
+def test_progress_stays_below_one_until_the_build_has_succeeded(story: Story) -> None:
+    """All steps done is not the end: only the build's own word is."""
+    story.begin()
+    for planned in PLAN:
+        story.start(planned.phase, planned.step).finish(planned.phase, planned.step)
+    assert 0.99 < story.progress < 1
+    story.tell(e.BuildFinished, status="succeeded")
+    assert story.progress == 1
+    assert story.run.state is BuildState.SUCCEEDED
+
+
+def test_without_a_plan_no_progress_is_claimed(story: Story) -> None:
+    """Where the steps to come are not known, no share of them is made up."""
+    story.tell(e.BuildStarted).start("p", "s").finish("p", "s")
+    assert build_progress(story.run, story.time) is None
+
+
+def test_a_failed_step_fails_the_build_until_it_is_tried_again(story: Story) -> None:
+    """A retry that works leaves no failed build behind, but the failure stays counted."""
+    story.begin().start("chapter-5", "501-binutils-pass1")
+    story.finish("chapter-5", "501-binutils-pass1", "failed", error_class="compiler-error", exit_code=2)
+    assert story.run.state is BuildState.FAILED
+    assert [step.step for step in story.run.blocked()] == ["502-gcc-pass1", "601-m4", "801-glibc"]
+    story.start("chapter-5", "501-binutils-pass1")
+    assert story.run.state is BuildState.RUNNING
+    story.finish("chapter-5", "501-binutils-pass1")
+    step = story.run.steps["chapter-5", "501-binutils-pass1"]
+    assert (step.state, step.attempts, step.exit_code) == (StepState.SUCCEEDED, 2, None)
+    assert story.run.failures == {("chapter-5", "compiler-error"): 1}
+    assert story.run.blocked() == []
+
+
+def test_progress_does_not_go_back_when_a_step_fails(story: Story) -> None:
+    """What a failed attempt had shown stays on the bar until the next one has caught up."""
+    story.begin().start("chapter-8", "801-glibc")
+    story.tell(e.StepProgress, phase="chapter-8", step="801-glibc", ratio=0.9)
+    shown = story.progress
+    story.finish("chapter-8", "801-glibc", "failed")
+    assert story.progress == shown
+    story.start("chapter-8", "801-glibc")
+    assert story.progress == shown
+
+
+def test_an_unknown_failure_class_becomes_other(story: Story) -> None:
+    """Labels keep to the closed set whatever a writer says."""
+    story.start("p", "s").finish("p", "s", "failed", error_class="gremlins")
+    assert story.run.failures == {("p", "other"): 1}
+
+
+def test_a_run_taken_up_again_interrupts_what_was_running(story: Story) -> None:
+    """After a power cut the step that ran is interrupted, and its next attempt is the second."""
+    story.begin().start("chapter-5", "501-binutils-pass1").tell(e.BuildStarted, after=3600)
+    step = story.run.steps["chapter-5", "501-binutils-pass1"]
+    assert step.state is StepState.INTERRUPTED
+    story.start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
+    assert (step.state, step.attempts, step.seconds) == (StepState.SUCCEEDED, 2, 60.0)
+    assert story.run.finished == {"interrupted": 1, "succeeded": 1}
+
+
+def test_a_build_that_ends_interrupts_steps_without_an_end(story: Story) -> None:
+    """No step runs on for ever because its writer was killed before it could tell."""
+    story.begin().start("chapter-5", "501-binutils-pass1").tell(e.BuildFinished, status="failed")
+    assert story.run.steps["chapter-5", "501-binutils-pass1"].state is StepState.INTERRUPTED
+    assert story.run.state is BuildState.FAILED
+    assert not story.run.running
+
+
+def test_a_late_end_corrects_an_interruption(story: Story) -> None:
+    """A parallel step whose end is read after the build's is told with its true result, counted as one attempt."""
+    story.begin().start("chapter-5", "501-binutils-pass1").tell(e.BuildFinished, status="failed")
+    story.finish("chapter-5", "501-binutils-pass1", "succeeded", after=0.5)
+    step = story.run.steps["chapter-5", "501-binutils-pass1"]
+    assert (step.state, step.attempts) == (StepState.SUCCEEDED, 1)
+
+
+def test_a_clock_set_back_gives_no_negative_duration(story: Story) -> None:
+    """A step that ends before it began took no time rather than less than none."""
+    story.start("p", "s").finish("p", "s", after=-7000.0)
+    assert story.run.steps["p", "s"].seconds == 0.0
+    assert story.run.steps["p", "s"].state is StepState.SUCCEEDED
+
+
+def test_the_writers_own_duration_is_preferred(story: Story) -> None:
+    """A wrapper's monotonic measurement is better than the difference of two wall clocks."""
+    story.start("p", "s").finish("p", "s", after=-7000.0, seconds=12.5)
+    assert story.run.steps["p", "s"].seconds == 12.5
+
+
+def test_an_end_read_before_its_start_is_one_attempt(story: Story) -> None:
+    """Two writers' lines may come in the wrong order: that is still one attempt, with its start."""
+    story.finish("p", "s", after=10.0)
+    end = story.time
+    story.start("p", "s", log="/logs/s.log", after=-5.0)
+    step = story.run.steps["p", "s"]
+    assert (step.attempts, step.start, step.end, step.state) == (1, end - 5.0, end, StepState.SUCCEEDED)
+
+
+def test_a_skipped_step_counts_as_done_without_an_attempt(story: Story) -> None:
+    """A step that a resumed build leaves out is done, and was not tried."""
+    story.begin().finish("chapter-5", "501-binutils-pass1", "skipped")
+    step = story.run.steps["chapter-5", "501-binutils-pass1"]
+    assert (step.state, step.attempts) == (StepState.SKIPPED, 0)
+    assert story.progress == pytest.approx(1 / 16.1)
+
+
+def test_a_new_plan_keeps_what_has_happened_and_drops_what_will_not(story: Story) -> None:
+    """A rewritten Makefile changes what is to come, not what was built."""
+    story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
+    shown = story.progress
+    longer = [e.PlannedStep(phase="chapter-8", step="802-zlib", sbu=100.0)]
+    story.tell(e.Plan, steps=longer)
+    assert set(story.run.steps) == {("chapter-8", "802-zlib"), ("chapter-5", "501-binutils-pass1")}
+    assert story.progress == shown
+
+
+def test_milestones_come_by_step_phase_and_progress(story: Story) -> None:
+    """A planned milestone is reached when its step, its phase or its share of the build is done."""
+    milestones = [
+        e.PlannedMilestone(name="binutils", step="501-binutils-pass1"),
+        e.PlannedMilestone(name="cross toolchain", phase="chapter-5"),
+        e.PlannedMilestone(name="a quarter", progress=0.25),
+    ]
+    story.tell(e.BuildStarted).tell(e.Plan, steps=PLAN, milestones=milestones)
+    story.start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
+    assert set(story.run.milestones) == {"binutils"}
+    story.start("chapter-5", "502-gcc-pass1").finish("chapter-5", "502-gcc-pass1")
+    assert set(story.run.milestones) == {"binutils", "cross toolchain"}
+    story.start("chapter-6", "601-m4").finish("chapter-6", "601-m4")
+    assert set(story.run.milestones) == {"binutils", "cross toolchain", "a quarter"}
+
+
+def test_needs_in_a_circle_end(story: Story) -> None:
+    """A plan whose steps need each other in a circle blocks them all and hangs nothing."""
+    circle = [
+        e.PlannedStep(phase="p", step="a", after=["c"]),
+        e.PlannedStep(phase="p", step="b", after=["a"]),
+        e.PlannedStep(phase="p", step="c", after=["b"]),
+        e.PlannedStep(phase="p", step="free"),
+    ]
+    story.tell(e.Plan, steps=circle).start("p", "a").finish("p", "a", "failed")
+    assert [step.step for step in story.run.blocked()] == ["b", "c"]
+
+
+def test_parallel_steps_show_how_many_ran_at_once(story: Story) -> None:
+    """Two steps side by side all the time are a concurrency of two."""
+    story.start("p", "a").start("p", "b", after=0.0)
+    story.finish("p", "a", after=100.0).finish("p", "b", after=0.0)
+    assert story.run.concurrency == pytest.approx(2.0)
+
+
+def test_the_sbu_of_this_machine_is_measured(story: Story) -> None:
+    """An SBU is the time of the finished steps over their SBU."""
+    story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1", after=50)
+    assert story.run.seconds_per_sbu == pytest.approx(50.0)
+
+
+def test_more_steps_than_any_build_has_are_not_kept(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer gone mad cannot fill the exporter's memory with names."""
+    monkeypatch.setattr("build_exporter.tracker.fold.MAX_STEPS", 10)
+    for number in range(100):
+        story.start("p", f"step-{number}")
+    assert len(story.run.steps) == 11
+    assert story.run.ignored["too_many_steps"] == 90
