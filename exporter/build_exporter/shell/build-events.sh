@@ -7,57 +7,67 @@
 #   be_step_start PHASE STEP [--package P] [--version V] [--log FILE]
 #   be_step_progress PHASE STEP RATIO [MESSAGE]
 #   be_step_end STATUS [EXIT_CODE]                ends the step started last
-#   be_milestone NAME; be_note MESSAGE; be_plan FILE; be_end STATUS
-#   be_exit STATUS                                for your own EXIT trap: trap 'be_exit $?' EXIT
+#   be_milestone NAME, be_note MESSAGE, be_plan FILE, be_end STATUS
+#   be_exit STATUS                                for an EXIT trap of your own: trap 'be_exit $?' EXIT
 #
-# Every function but be_step returns 0 whatever happens, and none prints on stdout. An event is one line appended to
+# Every function but be_step returns 0 whatever happens, and none prints on stdout. An event is one line, appended to
 #   $BUILD_EXPORTER_JOURNAL/<build>/<run>.jsonl
-# by one write(); when that fails the build goes on, and one line on stderr says so.
+# by one write(). When that fails the build goes on, and one line on stderr says so.
+#
+# BE_LOG_DIR=DIR   be_step writes its command's output to DIR/STEP.log; with BE_LOG_TEE=1 it is shown as well
+# BE_NO_PID=1      leave the shell's process id out: where the exporter sees other ids than this shell (a container)
 #
 # How it is written:
-# - Names that begin with _be_ are private. There is no `local` (POSIX has none): a function keeps what must survive
-#   a nested step in its positional parameters and hands results back in globals that are read at once.
-# - Public functions run their work as `{ … || :; } 2>&-`: `||` keeps the caller's errexit and ERR trap out, a closed
-#   stderr keeps his xtrace and the shell's own complaints out. /dev/null is not used: a chroot may not have it yet,
-#   and `>/dev/null` by root would make a plain file of that name.
-# - A failed redirection ends dash only on a special builtin, so writes are on `printf`, `read` or a brace group.
+# - Names that begin with _be_ are private. Results come back in globals that are read at once; what must survive a
+#   nested step is kept in positional parameters, the locals that every shell has (`local` is used in bash alone).
+# - Public functions do their work inside `{ ... || :; } 2>&-`: `||` keeps the caller's errexit and ERR trap out, the
+#   closed stderr his xtrace and the shell's complaints. /dev/null would not do: a chroot may have none yet, and
+#   `>/dev/null` by root would make a plain file of that name.
+# - A failed redirection ends dash where it is on a special builtin, so they are on printf, read and brace groups.
 
-# A child of another shell may inherit our variables (set -a); they are this shell's own only where it set them.
+# A child may inherit our variables (set -a); they are this shell's own only where this shell set them.
 if [ "${_be_owner-}" != "$$" ]; then
 	_be_owner=$$
-	_be_open=''     # steps begun by be_step_start, innermost first, a JSON fragment a line
-	_be_torn=''     # a newline after a failed write: what was written of that line must not be glued to the next
+	_be_open=''     # steps begun by be_step_start, innermost first, a line each: "pid:" and a piece of JSON
+	_be_running=''  # the same for the steps that be_step runs
+	_be_guarded=''  # process in which _be_guard set a trap, and _be_running as it then was
+	_be_guarded_by=''
+	_be_begun=''    # process in which be_start began a run that has not ended
 	_be_run_file='' # the run file that _be_directory and _be_build were taken from
+	_be_torn=''     # a newline after a failed write: what was written of that line ends there
 	_be_retry=0     # time before which a missing directory is not made again
-	_be_checked=''  # uptime at which the clock base was last compared with date
-	_be_warning=''
+	_be_checked=''  # uptime at which the clock's base was last compared with date
+	_be_warning=''  # why the last event was not written
+	_be_home=''     # the process that may say so: not a subshell beside it
 fi
 
 _be_newline='
 '
-# Every character that stands for itself in JSON; `]` first and `-` last, as it is used inside a bracket.
-# Spelled out, since a range means different characters in different locales.
-_be_plain=']ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 !#$%&'"'"'()*+,./:;<=>?@[^_`{|}~-'
-_be_10='??????????'
-_be_200=$_be_10$_be_10$_be_10$_be_10$_be_10$_be_10$_be_10$_be_10$_be_10$_be_10
+# Every character that stands for itself in JSON; `]` first and `-` last, as it is used inside brackets.
+# Spelled out, since a range holds other characters in other locales.
+_be_plain=']ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 !#$%&'\''()*+,./:;<=>?@[^_`{|}~-'
+# Patterns that cut a text: 200 and 1000 times any character.
+_be_200='????????????????????'
+_be_200=$_be_200$_be_200$_be_200$_be_200$_be_200
 _be_200=$_be_200$_be_200
 _be_1000=$_be_200$_be_200$_be_200$_be_200$_be_200
+
+_be_no_clock='no clock: neither /proc/uptime nor a date command'
 
 # ---------------------------------------------------------------------------------------------------- JSON text
 
 # _be_quote TEXT CHARACTERS BYTES: set _be_quoted to TEXT as it stands between the quotes of a JSON string, cut to
-# CHARACTERS (200 or 1000) and to BYTES of output.
+# CHARACTERS (200 or 1000) and BYTES.
 _be_quote() {
+	_be_quoted=$1
 	case $1 in
 	*[!$_be_plain]*) _be_quote_special "$@" ;;
-	*)
-		_be_quoted=$1
-		if [ "${#1}" -gt "$2" ]; then _be_cut "$2"; fi
-		;;
+	*) [ "${#1}" -le "$2" ] || _be_cut "$2" ;;
 	esac
 }
 
-# _be_cut CHARACTERS: cut _be_quoted.
+# _be_cut CHARACTERS: cut _be_quoted to 200 or 1000 characters. The variables are patterns, so they are not quoted.
+# shellcheck disable=SC2295
 _be_cut() {
 	case $1 in
 	200) _be_quoted=${_be_quoted%"${_be_quoted#$_be_200}"} ;;
@@ -65,150 +75,206 @@ _be_cut() {
 	esac
 }
 
-# The same for text with quotes, backslashes, control characters or anything outside ASCII.
+# The same for text with quotes, backslashes, control characters or anything outside ASCII, byte by byte. Where `?`
+# matches a character and not a byte this needs the C locale: bash gives it back at a function's end, a subshell keeps
+# it to itself elsewhere. Where that fails (a readonly LC_ALL) characters outside ASCII become U+FFFD.
 _be_quote_special() {
-	# where `?` matches a character and not a byte the decoder needs the C locale, and a subshell keeps it to itself
-	_be_tables
+	[ -n "${_be_e_acute-}" ] || _be_make_tables
+	[ "${#1}" -le 1000 ] || _be_cut 1000
 	case $_be_e_acute in
-	??) _be_quote_bytes "$@" ;;
-	*) _be_quoted=$(LC_ALL=C && _be_quote_bytes "$@" && printf %s "$_be_quoted") || _be_quoted='' ;;
+	??) _be_quote_bytes "$_be_quoted" "$2" "$3" ;;
+	*)
+		if [ -n "${BASH_VERSION-}" ]; then
+			_be_quote_in_c_locale "$_be_quoted" "$2" "$3"
+		else
+			_be_quoted=$(LC_ALL=C && _be_quote_bytes "$_be_quoted" "$2" "$3" && printf %s "$_be_quoted") ||
+				_be_quote_bytes "$1" "$2" "$3"
+		fi
+		;;
 	esac
 }
 
-# Bytes by their number, for shells that have no ord(): made once, by one fork, when first needed.
-_be_tables() {
-	[ -z "${_be_e_acute-}" ] || return 0
-	_be_controls=$(printf '\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037\177')
+_be_quote_in_c_locale() {
+	# shellcheck disable=SC3043
+	local LC_ALL=C
+	_be_quote_bytes "$@"
+}
+
+# Bytes in the order of their numbers, as no shell here has ord(): made once, when first needed.
+_be_make_tables() {
+	_be_n=0 _be_format=''
+	while [ "$_be_n" -lt 128 ]; do
+		_be_format=$_be_format\\$((2 + _be_n / 64))$((_be_n / 8 % 8))$((_be_n % 8)) _be_n=$((_be_n + 1))
+	done
+	# shellcheck disable=SC2059
+	_be_high=$(printf "$_be_format")
+	_be_controls=$(printf '\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20\21\22\23\24\25\26\27\30\31\32\33\34\35\36\37')
 	_be_delete=$(printf '\177')
 	_be_e_acute=$(printf '\303\251')
-	_be_high=$(printf '\200\201\202\203\204\205\206\207\210\211\212\213\214\215\216\217\220\221\222\223\224\225\226\227\230\231\232\233\234\235\236\237\240\241\242\243\244\245\246\247\250\251\252\253\254\255\256\257\260\261\262\263\264\265\266\267\270\271\272\273\274\275\276\277\300\301\302\303\304\305\306\307\310\311\312\313\314\315\316\317\320\321\322\323\324\325\326\327\330\331\332\333\334\335\336\337\340\341\342\343\344\345\346\347\350\351\352\353\354\355\356\357\360\361\362\363\364\365\366\367\370\371\372\373\374\375\376\377')
 }
 
 # _be_quote_bytes TEXT CHARACTERS BYTES: the decoder; `?` must match one byte.
+# shellcheck disable=SC2295
 _be_quote_bytes() {
-	_be_rest=$1 _be_quoted='' _be_room=$2 _be_bytes=$3
-	while [ -n "$_be_rest" ] && [ "$_be_room" -gt 0 ]; do
+	_be_rest=$1 _be_characters=$2 _be_bytes=$3 _be_quoted=''
+	while [ -n "$_be_rest" ]; do
 		_be_piece=${_be_rest%%[!$_be_plain]*}
 		if [ -n "$_be_piece" ]; then
 			_be_rest=${_be_rest#"$_be_piece"}
-			while [ "${#_be_piece}" -gt "$_be_room" ] || [ "${#_be_piece}" -gt "$_be_bytes" ]; do
-				_be_piece=${_be_piece%?} _be_rest=''
+			while [ "${#_be_piece}" -gt "$_be_characters" ] || [ "${#_be_piece}" -gt "$_be_bytes" ]; do
+				_be_piece=${_be_piece%?}
 			done
-			_be_width=${#_be_piece} _be_room=$((_be_room - ${#_be_piece} + 1))
+			_be_width=${#_be_piece} _be_characters=$((_be_characters - ${#_be_piece}))
 		else
-			_be_byte=${_be_rest%"${_be_rest#?}"}
-			_be_rest=${_be_rest#?}
+			_be_byte=${_be_rest%"${_be_rest#?}"} _be_rest=${_be_rest#?} _be_characters=$((_be_characters - 1))
 			_be_quote_byte
 		fi
-		_be_bytes=$((_be_bytes - _be_width)) _be_room=$((_be_room - 1))
-		[ "$_be_bytes" -ge 0 ] || return 0
+		_be_bytes=$((_be_bytes - _be_width))
+		if [ "$_be_bytes" -lt 0 ] || [ "$_be_characters" -lt 0 ]; then break; fi
 		_be_quoted=$_be_quoted$_be_piece
 	done
 }
 
-# Set _be_piece and its _be_width for the special character that begins with _be_byte, taking the rest of it
-# from _be_rest; what is not UTF-8 becomes U+FFFD.
+# Set _be_piece, of _be_width bytes, to the character that begins with _be_byte and goes on in _be_rest.
 _be_quote_byte() {
+	_be_width=2
 	case $_be_byte in
-	'"' | '\') _be_piece=\\$_be_byte _be_width=2 ;;
-	"$_be_newline") _be_piece='\n' _be_width=2 ;;
+	[\"\\]) _be_piece=\\$_be_byte ;;
+	"$_be_newline") _be_piece='\n' ;;
 	"$_be_delete") _be_piece=$_be_byte _be_width=1 ;;
 	*)
 		_be_prefix=${_be_controls%%"$_be_byte"*}
-		if [ "$_be_prefix" != "$_be_controls" ]; then
-			_be_hex_escape "$((${#_be_prefix} + 1))"
+		if [ "$_be_prefix" = "$_be_controls" ]; then
+			_be_quote_sequence || _be_piece='\ufffd' _be_width=6
 		else
-			_be_sequence
+			_be_quote_control "$((${#_be_prefix} + 1))"
 		fi
 		;;
 	esac
 }
 
-# _be_hex_escape NUMBER: the escape of the control character NUMBER (1 to 31).
-_be_hex_escape() {
-	_be_width=6
-	case $1 in
-	9) _be_piece='\t' _be_width=2 ;;
-	10 | 11 | 12 | 13 | 14 | 15 | 26 | 27 | 28 | 29 | 30 | 31)
-		_be_piece='abcdef'
-		_be_n=$(($1 % 16 - 10))
-		while [ "$_be_n" -gt 0 ]; do _be_piece=${_be_piece#?} _be_n=$((_be_n - 1)); done
-		_be_piece="\\u00$(($1 / 16))${_be_piece%"${_be_piece#?}"}"
-		;;
-	*) _be_piece="\\u00$(($1 / 16))$(($1 % 16))" ;;
-	esac
+# _be_quote_control NUMBER: the control character NUMBER, 1 to 31.
+_be_quote_control() {
+	_be_piece='0123456789abcdef' _be_n=$(($1 % 16)) _be_width=6
+	while [ "$_be_n" -gt 0 ]; do _be_piece=${_be_piece#?} _be_n=$((_be_n - 1)); done
+	_be_piece=\\u00$(($1 / 16))${_be_piece%"${_be_piece#?}"}
 }
 
-# A sequence of UTF-8 whose lead is _be_byte. Numbers are byte values less 128; the table of the Unicode standard
-# (3-7, well-formed byte sequences) gives the bounds of the second byte.
-_be_sequence() {
+# The UTF-8 sequence led by _be_byte; status 1 where it is not well-formed. Numbers are those of the bytes less 128,
+# bounds of the second byte those of the Unicode standard, table 3-7.
+_be_quote_sequence() {
 	_be_prefix=${_be_high%%"$_be_byte"*}
-	_be_n=${#_be_prefix} _be_low=0 _be_top=63
-	if [ "$_be_n" -lt 66 ] || [ "$_be_n" -gt 116 ]; then
-		_be_piece='\ufffd' _be_width=6
-		return 0
-	elif [ "$_be_n" -lt 96 ]; then _be_more=1
-	elif [ "$_be_n" -lt 112 ]; then _be_more=2
-	else _be_more=3; fi
+	_be_n=${#_be_prefix} _be_least=0 _be_most=63 _be_width=4
+	if [ "$_be_n" -lt 66 ] || [ "$_be_n" -gt 116 ]; then return 1; fi
+	[ "$_be_n" -ge 112 ] || _be_width=3
+	[ "$_be_n" -ge 96 ] || _be_width=2
 	case $_be_n in
-	96) _be_low=32 ;;
-	109) _be_top=31 ;;
-	112) _be_low=16 ;;
-	116) _be_top=15 ;;
+	96) _be_least=32 ;;
+	109) _be_most=31 ;;
+	112) _be_least=16 ;;
+	116) _be_most=15 ;;
 	esac
-	_be_piece=$_be_byte _be_width=$((_be_more + 1)) _be_after=$_be_rest
-	while [ "$_be_more" -gt 0 ]; do
-		_be_byte=${_be_after%"${_be_after#?}"}
-		_be_after=${_be_after#?}
+	_be_piece=$_be_byte _be_tail=$_be_rest _be_n=1
+	while [ "$_be_n" -lt "$_be_width" ]; do
+		[ -n "$_be_tail" ] || return 1
+		_be_byte=${_be_tail%"${_be_tail#?}"} _be_tail=${_be_tail#?}
 		_be_prefix=${_be_high%%"$_be_byte"*}
-		if [ -z "$_be_byte" ] || [ "${#_be_prefix}" -lt "$_be_low" ] || [ "${#_be_prefix}" -gt "$_be_top" ]; then
-			_be_piece='\ufffd' _be_width=6
-			return 0
-		fi
-		_be_piece=$_be_piece$_be_byte _be_more=$((_be_more - 1)) _be_low=0 _be_top=63
+		if [ "${#_be_prefix}" -lt "$_be_least" ] || [ "${#_be_prefix}" -gt "$_be_most" ]; then return 1; fi
+		_be_piece=$_be_piece$_be_byte _be_least=0 _be_most=63 _be_n=$((_be_n + 1))
 	done
-	_be_rest=$_be_after
+	_be_rest=$_be_tail
 }
 
-# _be_name TEXT: set _be_quoted to TEXT as a name: 200 characters, never empty.
-_be_name() {
+# _be_place PHASE STEP: set _be_fields to the fields that name a step. The widest names, message and paths together
+# keep an event below 4096 bytes: what shells write at once.
+_be_place() {
 	_be_quote "${1:--}" 200 1200
+	_be_fields=",\"phase\":\"$_be_quoted\",\"step\":\""
+	_be_quote "${2:--}" 200 1200
+	_be_fields=$_be_fields$_be_quoted\"
 }
 
-# _be_number TEXT: set _be_digits to TEXT as a JSON integer of at most nine digits; status 1 where it is none.
-_be_number() {
-	_be_digits=$1
-	case $_be_digits in
+# _be_text NAME TEXT CHARACTERS BYTES: add a text to _be_fields.
+_be_text() {
+	_be_quote "$2" "$3" "$4"
+	_be_fields="$_be_fields,\"$1\":\"$_be_quoted\""
+}
+
+# _be_path NAME FILE: add the absolute path of FILE to _be_fields; one too long for an event is left out.
+_be_path() {
+	case $2 in
+	'') return 0 ;;
+	/*) _be_file=$2 ;;
+	*) _be_file=$PWD/$2 ;;
+	esac
+	[ "${#_be_file}" -gt 500 ] || _be_text "$1" "$_be_file" 1000 800
+}
+
+# _be_integer TEXT: set _be_digits to TEXT as a JSON integer; status 1 where it is none or too long to be meant.
+_be_integer() {
+	case $1 in
 	'' | *[!0123456789]*) return 1 ;;
 	esac
-	while :; do
-		case $_be_digits in
-		0?*) _be_digits=${_be_digits#0} ;;
-		*) break ;;
-		esac
-	done
+	_be_digits=${1#"${1%%[!0]*}"}
+	_be_digits=${_be_digits:-0}
 	[ "${#_be_digits}" -le 11 ]
+}
+
+# _be_decimal TEXT: set _be_digits to TEXT, `.5` and a decimal comma included, as a JSON number; status 1 if it is none.
+_be_decimal() {
+	case $1 in
+	*[.,]*)
+		_be_n=${1#*[.,]}
+		case $_be_n in
+		'' | *[!0123456789]* | ??????????*) return 1 ;;
+		esac
+		_be_digits=${1%%[.,]*}
+		_be_integer "${_be_digits:-0}" || return 1
+		_be_digits=$_be_digits.$_be_n
+		;;
+	*) _be_integer "$1" ;;
+	esac
+}
+
+# _be_file_name TEXT FALLBACK: set _be_named to TEXT as a build's name, which is a file's name too.
+_be_file_name() {
+	_be_rest=$1 _be_named='' _be_n=0 _be_last=''
+	while [ -n "$_be_rest" ] && [ "$_be_n" -lt 100 ]; do
+		_be_piece=${_be_rest%"${_be_rest#?}"} _be_rest=${_be_rest#?}
+		case $_be_piece in
+		[ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-]) _be_last='' ;;
+		*)
+			[ -z "$_be_last" ] || continue
+			_be_piece=- _be_last=replaced
+			;;
+		esac
+		_be_named=$_be_named$_be_piece _be_n=$((_be_n + 1))
+	done
+	_be_named=${_be_named#"${_be_named%%[!-]*}"}
+	_be_named=${_be_named%"${_be_named##*[!-]}"}
+	case $_be_named in
+	*[!.]*) ;;
+	*) _be_named=$2 ;;
+	esac
 }
 
 # ---------------------------------------------------------------------------------------------------------- time
 
-# Set _be_time to now, in Unix seconds with a fraction, and _be_seconds to its whole part; status 1 where no clock
-# can be read. bash has a variable for it (with the locale's decimal comma); elsewhere a fork of `date` gives the base
-# to which /proc/uptime is added, and is asked again from time to time since clocks are set.
-case ${BASH_VERSION-} in
-[56789].* | [123456789][0123456789].*)
-	_be_now() {
-		_be_time=${EPOCHREALTIME-}
-		_be_seconds=${_be_time%%[!0123456789]*}
-		[ -n "$_be_seconds" ] || _be_now_by_uptime || return 1
+# Set _be_time to now in Unix seconds with a fraction and _be_seconds to its whole part; status 1 without a clock.
+# bash has a variable for it, written with the locale's decimal sign.
+_be_now() {
+	# shellcheck disable=SC3028
+	_be_time=${EPOCHREALTIME-} _be_seconds=''
+	[ -z "${BASH_VERSION-}" ] || _be_seconds=${_be_time%%[!0123456789]*}
+	if [ -n "$_be_seconds" ]; then
 		_be_time=$_be_seconds.${_be_time##*[!0123456789]}
-	}
-	;;
-*)
-	_be_now() { _be_now_by_uptime; }
-	;;
-esac
+	else
+		_be_now_by_uptime
+	fi
+}
 
+# Elsewhere it is a base, got from date by a fork, plus the uptime; the base is compared with date again every half
+# minute, since clocks are set. Children get it by BUILD_EXPORTER_CLOCK: one clock for a run whose date knows no %N.
 _be_now_by_uptime() {
 	_be_uptime=''
 	IFS=' ' read -r _be_uptime _be_n </proc/uptime || :
@@ -216,14 +282,14 @@ _be_now_by_uptime() {
 	[0123456789]*.[0123456789][0123456789]) ;;
 	*)
 		_be_date || return 1
-		_be_seconds=$_be_date_seconds _be_time=$_be_date_seconds.${_be_date_hundredths:-00}
+		_be_seconds=$_be_date_seconds _be_time=$_be_date_seconds.$_be_date_hundredths
 		return 0
 		;;
 	esac
-	_be_whole=${_be_uptime%.*} _be_hundredths=1${_be_uptime#*.}
-	if [ -z "$_be_checked" ] || [ "$((_be_whole - _be_checked))" -ge 30 ]; then
-		_be_set_base || return 1
-	fi
+	_be_uptime_hundredths=${_be_uptime#*.} _be_uptime=${_be_uptime%.*}
+	[ -n "$_be_checked" ] || _be_inherit_base
+	_be_n=$((_be_uptime - ${_be_checked:-0}))
+	if [ -z "$_be_checked" ] || [ "$_be_n" -ge 30 ] || [ "$_be_n" -lt 0 ]; then _be_set_base || return 1; fi
 	_be_add_base
 	case $_be_hundredths in
 	?) _be_time=$_be_seconds.0$_be_hundredths ;;
@@ -231,182 +297,193 @@ _be_now_by_uptime() {
 	esac
 }
 
-# Set _be_seconds and _be_hundredths to the base plus the uptime just read.
+# Set _be_seconds and _be_hundredths to the base plus the uptime. (1NN - 100: a leading 0 would mean octal.)
 _be_add_base() {
-	_be_hundredths=$((_be_base_hundredths + 1${_be_uptime#*.} - 100))
-	_be_seconds=$((_be_base + _be_whole + _be_hundredths / 100))
-	_be_hundredths=$((_be_hundredths % 100))
+	_be_hundredths=$((_be_base_hundredths + 1$_be_uptime_hundredths - 100))
+	_be_seconds=$((_be_base + _be_uptime + _be_hundredths / 100)) _be_hundredths=$((_be_hundredths % 100))
 }
 
-# Set _be_date_seconds and, where this date knows %N, _be_date_hundredths.
-_be_date() {
-	_be_date_seconds=$(command date +%s.%N) || return 1
-	_be_date_hundredths=${_be_date_seconds#*.}
-	_be_date_seconds=${_be_date_seconds%%.*}
-	_be_number "$_be_date_seconds" || return 1
-	case $_be_date_hundredths in
-	*[!0123456789]* | '' | ?) _be_date_hundredths='' ;;
-	*) _be_date_hundredths=${_be_date_hundredths%"${_be_date_hundredths#??}"} ;;
-	esac
-}
-
-# Compare the base with date and set it where the clock was set. A date without a fraction only bounds the time to a
-# second: then the base moves no further than it must.
-_be_set_base() {
-	_be_date || return 1
-	if [ -n "$_be_checked" ] && [ "$_be_whole" -ge "$_be_checked" ]; then
-		_be_add_base
-		if [ -n "$_be_date_hundredths" ]; then
-			_be_n=$(((_be_date_seconds - _be_seconds) * 100 + 1$_be_date_hundredths - 100 - _be_hundredths))
-		else
-			_be_n=$(((_be_date_seconds - _be_seconds) * 100))
-			[ "$_be_n" -ge 0 ] || _be_date_hundredths=99
-		fi
-		_be_checked=$_be_whole
-		# the fork itself takes a few hundredths
-		if [ "$_be_n" -ge -20 ] && [ "$_be_n" -le 20 ]; then return 0; fi
-	fi
-	_be_checked=$_be_whole
-	_be_base_hundredths=$((1${_be_date_hundredths:-00} - 1${_be_uptime#*.}))
-	_be_base=$((_be_date_seconds - _be_whole))
-	if [ "$_be_base_hundredths" -lt 0 ]; then
-		_be_base_hundredths=$((_be_base_hundredths + 100)) _be_base=$((_be_base - 1))
-	fi
-}
-
-# _be_run_name SECONDS: set _be_run to the UTC name of a run that starts then (days to a civil date: years begin in
-# March, so that the leap day is their last).
-_be_run_name() {
-	_be_n=$(($1 / 86400 + 719468))
-	_be_era=$((_be_n / 146097)) _be_n=$((_be_n % 146097))
-	_be_year=$(((_be_n - _be_n / 1460 + _be_n / 36524 - _be_n / 146096) / 365))
-	_be_n=$((_be_n - (365 * _be_year + _be_year / 4 - _be_year / 100)))
-	_be_month=$(((5 * _be_n + 2) / 153)) _be_year=$((_be_year + _be_era * 400))
-	_be_n=$((_be_n - (153 * _be_month + 2) / 5 + 1))
-	if [ "$_be_month" -lt 10 ]; then _be_month=$((_be_month + 3)); else _be_month=$((_be_month - 9)) _be_year=$((_be_year + 1)); fi
-	_be_run=$(printf '%04d%02d%02dT%02d%02d%02dZ' "$_be_year" "$_be_month" "$_be_n" \
-		"$(($1 % 86400 / 3600))" "$(($1 % 3600 / 60))" "$(($1 % 60))")
-}
-
-# ------------------------------------------------------------------------------------------------------- writing
-
-# _be_emit EVENT FIELDS: append the event; FIELDS is '' or begins with a comma.
-_be_emit() {
-	_be_target || return 1
-	_be_now || {
-		_be_warning='no clock: neither /proc/uptime nor a date command'
-		return 1
-	}
-	_be_append "{\"time\":$_be_time,\"event\":\"$1\",\"build\":\"$_be_build\"$2}"
-}
-
-# Set _be_build and _be_directory from the run file; status 1 where there is none to write to.
-_be_target() {
-	if [ "${BUILD_EXPORTER_RUN_FILE-}" != "$_be_run_file" ]; then
-		_be_run_file=$BUILD_EXPORTER_RUN_FILE _be_torn='' _be_retry=0
-		_be_directory=${_be_run_file%/*}
-		_be_build_name "${_be_directory##*/}"
-		# a writer before us may have met a full disk in the middle of a line
-		if [ -s "$_be_run_file" ] && [ -f "$_be_run_file" ] && [ -n "$(command tail -c 1 "$_be_run_file")" ]; then _be_torn=$_be_newline; fi
-	fi
-	case $_be_run_file in
-	/*/*.jsonl) ;;
-	*)
-		_be_warning='events are not recorded: no be_start before, and no BUILD_EXPORTER_RUN_FILE'
-		return 1
+# Take the base from BUILD_EXPORTER_CLOCK ("seconds hundredths uptime-when-checked") where that holds one.
+_be_inherit_base() {
+	case ${BUILD_EXPORTER_CLOCK-} in
+	*[!0123456789\ ]* | '' | *' '*' '*' '*) ;;
+	[123456789]*' '[0123456789]*' '[0123456789]*)
+		_be_base=${BUILD_EXPORTER_CLOCK%% *} _be_checked=${BUILD_EXPORTER_CLOCK##* }
+		_be_base_hundredths=${BUILD_EXPORTER_CLOCK#* }
+		_be_base_hundredths=${_be_base_hundredths% *}
+		_be_integer "$_be_base_hundredths" && _be_base_hundredths=$_be_digits
+		_be_integer "$_be_checked" && _be_checked=$_be_digits
 		;;
 	esac
 }
 
-# _be_append LINE: append LINE and a newline by one write; make the directory where it is gone. A FIFO or a device is
-# left alone: opening it could wait.
-_be_append() {
-	if [ -e "$_be_run_file" ] && [ ! -f "$_be_run_file" ]; then
-		_be_warning="events are not recorded: $_be_run_file is not a regular file"
-		return 1
-	fi
-	if printf %s "$_be_torn$1$_be_newline" >>"$_be_run_file"; then
-		_be_torn=''
-		return 0
-	fi
-	if [ ! -d "$_be_directory" ] && [ "$_be_seconds" -ge "$_be_retry" ]; then
-		_be_retry=$((_be_seconds + 5))
-		if command mkdir -p "$_be_directory" && printf %s "$1$_be_newline" >>"$_be_run_file"; then
-			_be_torn=''
-			return 0
-		fi
-	fi
-	_be_torn=$_be_newline
-	_be_warning="events are lost while this can not be written: $_be_run_file"
-	return 1
+# Set _be_date_seconds, and _be_date_hundredths to two digits; _be_date_exact is empty where date knows no %N.
+_be_date() {
+	_be_date_seconds=$(command date +%s.%N) || return 1
+	_be_date_hundredths=${_be_date_seconds#*.} _be_date_seconds=${_be_date_seconds%%.*} _be_date_exact=yes
+	_be_integer "$_be_date_seconds" || return 1
+	case $_be_date_hundredths in
+	*[!0123456789]* | '' | ?) _be_date_hundredths=00 _be_date_exact='' ;;
+	*) _be_date_hundredths=${_be_date_hundredths%"${_be_date_hundredths#??}"} ;;
+	esac
 }
 
-# Say on stderr, once for this run, why events are lost.
+# Compare the base with date and set it where it is none or the clock was set. A date without a fraction tells only
+# the second that it is: then the base moves no further than into that second.
+_be_set_base() {
+	_be_date || return 1
+	if [ -n "$_be_checked" ]; then
+		_be_add_base
+		_be_checked=$_be_uptime
+		if [ -z "$_be_date_exact" ]; then
+			[ "$_be_seconds" -ne "$_be_date_seconds" ] || return 0
+			[ "$_be_seconds" -lt "$_be_date_seconds" ] || _be_date_hundredths=99
+		else
+			# the fork itself takes hundredths, and a base that moves by them gains nothing
+			_be_n=$(((_be_date_seconds - _be_seconds) * 100 + 1$_be_date_hundredths - 100 - _be_hundredths))
+			if [ "$_be_n" -gt -10 ] && [ "$_be_n" -lt 10 ]; then return 0; fi
+		fi
+	fi
+	_be_checked=$_be_uptime
+	_be_base=$((_be_date_seconds - _be_uptime))
+	_be_base_hundredths=$((1$_be_date_hundredths - 1$_be_uptime_hundredths))
+	if [ "$_be_base_hundredths" -lt 0 ]; then
+		_be_base=$((_be_base - 1)) _be_base_hundredths=$((_be_base_hundredths + 100))
+	fi
+	export BUILD_EXPORTER_CLOCK="$_be_base $_be_base_hundredths $_be_checked"
+}
+
+# _be_run_name SECONDS: set _be_run to the name of a run that starts then, its UTC date and time. The years of this
+# calculation begin in March, so that a leap day is the last of its year.
+_be_run_name() {
+	_be_n=$(($1 / 86400 + 719468))
+	_be_era=$((_be_n / 146097)) _be_n=$((_be_n % 146097))
+	_be_year=$(((_be_n - _be_n / 1460 + _be_n / 36524 - _be_n / 146096) / 365))
+	_be_n=$((_be_n - 365 * _be_year - _be_year / 4 + _be_year / 100))
+	_be_month=$(((5 * _be_n + 2) / 153))
+	_be_day=$((_be_n - (153 * _be_month + 2) / 5 + 1))
+	_be_month=$((_be_month + 3)) _be_year=$((_be_year + 400 * _be_era))
+	if [ "$_be_month" -gt 12 ]; then _be_month=$((_be_month - 12)) _be_year=$((_be_year + 1)); fi
+	_be_n=$(($1 % 86400))
+	_be_run=$(printf '%04d%02d%02dT%02d%02d%02dZ' "$_be_year" "$_be_month" "$_be_day" \
+		"$((_be_n / 3600))" "$((_be_n / 60 % 60))" "$((_be_n % 60))")
+}
+
+# ------------------------------------------------------------------------------------------------------- writing
+
+# _be_quietly FUNCTION ARGUMENT...: call FUNCTION so that its failure stops nothing and it prints nothing; say on
+# stderr, once for a journal, why events are lost.
+_be_quietly() {
+	{ "$@" || :; } 2>&-
+	[ -z "$_be_warning" ] || _be_warn
+}
+
 _be_warn() {
-	if [ -z "${BUILD_EXPORTER_HOOK_WARNED-}" ]; then
-		export BUILD_EXPORTER_HOOK_WARNED=1
-		printf 'build-events: %s\n' "$_be_warning" >&2 || :
+	_be_process
+	if [ "${BUILD_EXPORTER_HOOK_WARNED-}" != "${_be_directory:-none}" ] && [ "$_be_self" = "$_be_home" ]; then
+		export BUILD_EXPORTER_HOOK_WARNED="${_be_directory:-none}"
+		printf 'build-events: events are lost: %s\n' "$_be_warning" >&2 || :
 	fi
 	_be_warning=''
 }
 
-# _be_build_name TEXT: set _be_build to TEXT as the name of a build.
-_be_build_name() {
-	_be_rest=$1 _be_build=''
-	while [ -n "$_be_rest" ] && [ "${#_be_build}" -lt 100 ]; do
-		_be_piece=${_be_rest%"${_be_rest#?}"}
-		_be_rest=${_be_rest#?}
-		case $_be_piece in
-		[ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-]) _be_build=$_be_build$_be_piece ;;
-		*) case $_be_build in *-) ;; *) _be_build=$_be_build- ;; esac ;;
-		esac
-	done
-	while :; do
-		case $_be_build in
-		-*) _be_build=${_be_build#-} ;;
-		*-) _be_build=${_be_build%-} ;;
-		*) break ;;
-		esac
-	done
-	case $_be_build in
-	*[!.]*) ;;
-	*) _be_build=build ;;
-	esac
+# _be_emit EVENT FIELDS: append an event; FIELDS is empty or begins with a comma.
+_be_emit() {
+	[ "${BUILD_EXPORTER_RUN_FILE-}" = "$_be_run_file" ] || _be_open_run
+	if [ -z "$_be_run_file" ]; then
+		_be_warning='no be_start before, and BUILD_EXPORTER_RUN_FILE names no run file'
+	elif _be_now; then
+		_be_append "{\"time\":$_be_time,\"event\":\"$1\",\"build\":\"$_be_build\"$2}"
+	else
+		_be_warning=$_be_no_clock
+	fi
 }
 
-# -------------------------------------------------------------------------------------------------------- events
+# Take up BUILD_EXPORTER_RUN_FILE: set _be_run_file (empty where it can't be one), _be_directory and _be_build.
+_be_open_run() {
+	_be_run_file='' _be_torn='' _be_retry=0
+	case ${BUILD_EXPORTER_RUN_FILE-} in
+	/*/*.jsonl) ;;
+	*) return 0 ;;
+	esac
+	_be_run_file=$BUILD_EXPORTER_RUN_FILE
+	_be_directory=${_be_run_file%/*}
+	_be_file_name "${_be_directory##*/}" build
+	_be_build=$_be_named
+	# a writer before us may have met a full disk in the middle of a line
+	if [ -f "$_be_run_file" ] && [ -s "$_be_run_file" ] && [ -n "$(command tail -c 1 "$_be_run_file")" ]; then
+		_be_torn=$_be_newline
+	fi
+}
+
+# _be_append LINE: append LINE by one write; make its directory again where that is gone. What is not a regular file is
+# left alone, as opening a FIFO could wait.
+_be_append() {
+	if [ ! -f "$_be_run_file" ] && [ -e "$_be_run_file" ]; then
+		_be_warning="$_be_run_file is not a regular file"
+		return 0
+	fi
+	if _be_write "$1"; then return 0; fi
+	if [ ! -d "$_be_directory" ] && [ "$_be_seconds" -ge "$_be_retry" ]; then
+		_be_retry=$((_be_seconds + 5))
+		if command mkdir -p "$_be_directory" && _be_write "$1"; then return 0; fi
+	fi
+	# the next line must not be glued to what was written of this one
+	[ ! -f "$_be_run_file" ] || _be_torn=$_be_newline
+	_be_warning="$_be_run_file can not be written"
+}
+
+# _be_write LINE. Shells write up to 4096 bytes at once; dd gathers what is longer.
+_be_write() {
+	if [ "${#1}" -lt 4000 ]; then
+		printf %s "$_be_torn$1$_be_newline" >>"$_be_run_file" || return 1
+	elif ! { printf %s "$_be_torn$1$_be_newline" | command dd obs=65536 status=none; } >>"$_be_run_file"; then
+		printf %s "$_be_newline$1$_be_newline" >>"$_be_run_file" || return 1
+	fi
+	_be_torn=''
+}
+
+# Set _be_self to the id of this process, which in a subshell is not $$.
+_be_process() {
+	# shellcheck disable=SC3028
+	if [ -n "${BASH_VERSION-}" ]; then
+		_be_self=${BASHPID-}
+	else
+		_be_self=''
+		IFS=' ' read -r _be_self _be_n </proc/self/stat || :
+	fi
+	_be_self=${_be_self:-$$}
+}
+
+# --------------------------------------------------------------------------------------------------------- build
 
 # be_start BUILD [--new] [--target T] [--book B] [--jobs N] [--source S] [--deadline EPOCH]: begin a run of BUILD, or
-# go on with its newest one unless that succeeded; exports BUILD_EXPORTER_RUN_FILE so that child scripts join it.
-be_start() {
-	{ _be_start "$@" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
-}
+# go on with its newest one if that did not succeed. Exports BUILD_EXPORTER_RUN_FILE, by which child scripts join.
+be_start() { _be_quietly _be_start "$@"; }
 
 _be_start() {
-	_be_build_name "${1-}"
+	_be_file_name "${1-}" build
+	_be_build=$_be_named _be_new='' _be_fields='' _be_directory=''
 	[ "$#" -eq 0 ] || shift
-	_be_fields='' _be_new=''
 	while [ "$#" -gt 0 ]; do
 		case $1 in
 		--new) _be_new=yes ;;
-		--target | --book | --source)
-			_be_quote "${2-}" 200 300
-			[ -z "$_be_quoted" ] || _be_fields="$_be_fields,\"${1#--}\":\"$_be_quoted\""
-			[ "$#" -lt 2 ] || shift
-			;;
-		--jobs | --deadline)
-			_be_deadline=${2-}
-			if _be_number "${_be_deadline%%.*}"; then _be_fields="$_be_fields,\"${1#--}\":$_be_digits"; fi
-			[ "$#" -lt 2 ] || shift
-			;;
+		--target | --book | --source) [ -z "${2-}" ] || _be_text "${1#--}" "$2" 200 300 ;;
+		--jobs) if _be_integer "${2-}"; then _be_fields="$_be_fields,\"jobs\":$_be_digits"; fi ;;
+		--deadline) if _be_decimal "${2-}"; then _be_fields="$_be_fields,\"deadline\":$_be_digits"; fi ;;
+		esac
+		case $1 in
+		--target | --book | --source | --jobs | --deadline) [ "$#" -eq 1 ] || shift ;;
 		esac
 		shift
 	done
-	_be_open='' _be_run_file=''
-	unset BUILD_EXPORTER_HOOK_WARNED
-	_be_now || return 1
-	_be_journal_directory
+	_be_process
+	_be_open='' _be_begun=$_be_self _be_home=$_be_self
+	if ! _be_now; then
+		_be_warning=$_be_no_clock
+		return 0
+	fi
+	_be_set_journal
 	_be_directory=$_be_directory/$_be_build
 	BUILD_EXPORTER_RUN_FILE=$(_be_choose_run)
 	export BUILD_EXPORTER_RUN_FILE
@@ -415,46 +492,41 @@ _be_start() {
 }
 
 # Set _be_directory to the journal: the environment's, else the system's for root, else the user's state directory.
-_be_journal_directory() {
+_be_set_journal() {
 	_be_directory=${BUILD_EXPORTER_JOURNAL-}
-	if [ -z "$_be_directory" ]; then
-		if [ "$(command id -u)" = 0 ]; then
-			_be_directory=/var/lib/build-exporter/journal
-		else
-			_be_directory=${XDG_STATE_HOME:-${HOME-}/.local/state}/build-exporter/journal
-		fi
-	fi
 	case $_be_directory in
 	/*) ;;
+	'')
+		_be_directory=/var/lib/build-exporter/journal
+		[ "$(command id -u)" = 0 ] || _be_directory=${XDG_STATE_HOME:-${HOME-}/.local/state}/build-exporter/journal
+		;;
 	*) _be_directory=$PWD/$_be_directory ;;
 	esac
 }
 
-# Print the path of the run file to use, in a subshell of its own: the newest of _be_directory unless it succeeded or
-# _be_new is set, else a new one.
+# Print the run file to use, in a subshell: the newest of _be_directory unless its run succeeded or _be_new is set,
+# else one that is not there yet.
 _be_choose_run() {
 	set +f
-	set -C
-	IFS=' '
-	command mkdir -p "$_be_directory" || :
-	_be_newest=''
-	for _be_file in "$_be_directory"/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z.jsonl; do
-		[ ! -f "$_be_file" ] || _be_newest=$_be_file
+	# shellcheck disable=SC3044
+	[ -z "${BASH_VERSION-}" ] || shopt -u failglob
+	_be_file=''
+	for _be_n in "$_be_directory"/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z.jsonl; do
+		[ ! -f "$_be_n" ] || _be_file=$_be_n
 	done
-	if [ -n "$_be_newest" ] && [ -z "$_be_new" ] && ! _be_succeeded "$_be_newest"; then
-		printf %s "$_be_newest"
-		return 0
+	if [ -z "$_be_file" ] || [ -n "$_be_new" ] || _be_succeeded "$_be_file"; then
+		while :; do
+			_be_run_name "$_be_seconds"
+			_be_file=$_be_directory/$_be_run.jsonl
+			[ -e "$_be_file" ] || break
+			_be_seconds=$((_be_seconds + 1))
+		done
 	fi
-	while :; do
-		_be_run_name "$_be_seconds"
-		_be_file=$_be_directory/$_be_run.jsonl
-		[ -e "$_be_file" ] || break
-		_be_seconds=$((_be_seconds + 1))
-	done
 	printf %s "$_be_file"
 }
 
-# _be_succeeded FILE: whether the last build event of FILE says that the run succeeded.
+# _be_succeeded FILE: whether the last build event of FILE tells success. Inside a JSON string a quote is escaped, so
+# no message can look like one.
 _be_succeeded() {
 	case $(command grep -a '"event" *: *"build_[sf]' "$1" | command tail -n 1) in
 	*\"build_finished\"*\"status\"*\"succeeded\"*) return 0 ;;
@@ -462,168 +534,346 @@ _be_succeeded() {
 	return 1
 }
 
-# be_step PHASE STEP COMMAND...: run COMMAND as a step and return its status. COMMAND runs in this shell, so a shell
-# function keeps its variables. With BE_LOG_DIR its output goes to $BE_LOG_DIR/STEP.log.
+# be_milestone NAME: a milestone is reached.
+be_milestone() { _be_quietly _be_milestone "${1:--}"; }
+
+_be_milestone() {
+	_be_fields=''
+	_be_text milestone "$1" 200 1200
+	_be_emit milestone_reached "$_be_fields"
+}
+
+# be_note MESSAGE: something worth remembering.
+be_note() { _be_quietly _be_note "${1-}"; }
+
+_be_note() {
+	_be_fields=''
+	_be_text message "$1" 1000 1000
+	_be_emit note "$_be_fields"
+}
+
+# be_end STATUS: the run ended; STATUS is succeeded, failed or interrupted, or a command's as in `be_end $?`.
+be_end() { _be_quietly _be_end "${1-}"; }
+
+_be_end() {
+	_be_open='' _be_begun=''
+	case $1 in
+	0 | succeeded) _be_emit build_finished ',"status":"succeeded"' ;;
+	129 | 130 | 143 | interrupted) _be_emit build_finished ',"status":"interrupted"' ;;
+	*) _be_emit build_finished ',"status":"failed"' ;;
+	esac
+}
+
+# be_exit STATUS: end what this shell began and did not end: steps, and the run if it called be_start.
+be_exit() { _be_quietly _be_exit "${1-}"; }
+
+_be_exit() {
+	_be_end_frames "$1"
+	[ "$_be_begun" != "$_be_self" ] || _be_end "$1"
+}
+
+# _be_end_frames STATUS: end the steps open in this process; a subshell leaves its parent's alone.
+_be_end_frames() {
+	_be_process
+	while :; do
+		case $_be_open in
+		"$_be_self":*)
+			_be_step_end "$1"
+			continue
+			;;
+		esac
+		case $_be_running in
+		"$_be_self":*) ;;
+		*) return 0 ;;
+		esac
+		_be_fields=${_be_running%%"$_be_newline"*}
+		_be_fields=${_be_fields#*:} _be_running=${_be_running#*"$_be_newline"}
+		_be_outcome "$1"
+		_be_emit_finished
+	done
+}
+
+# --------------------------------------------------------------------------------------------------------- steps
+
+# be_step_start PHASE STEP [--package P] [--version V] [--log FILE]: a step that ends at be_step_end.
+be_step_start() { _be_quietly _be_step_start "$@"; }
+
+_be_step_start() {
+	_be_place "${1-}" "${2-}"
+	_be_process
+	_be_open=$_be_self:$_be_fields$_be_newline$_be_open
+	while [ "$#" -gt 3 ]; do
+		case $3 in
+		--package | --version) [ -z "$4" ] || _be_text "${3#--}" "$4" 200 200 ;;
+		--log) _be_path log "$4" ;;
+		esac
+		shift 2
+	done
+	_be_emit_started
+}
+
+_be_emit_started() {
+	[ -n "${BE_NO_PID-}" ] || _be_fields="$_be_fields,\"pid\":$_be_self"
+	_be_emit step_started "$_be_fields"
+}
+
+_be_emit_finished() {
+	_be_emit step_finished "$_be_fields,\"status\":\"$_be_word\"$_be_codes"
+}
+
+# be_step_progress PHASE STEP RATIO [MESSAGE]: how far a step is, 0 to 1; a RATIO that is no such number is left out.
+be_step_progress() { _be_quietly _be_step_progress "$@"; }
+
+_be_step_progress() {
+	_be_place "${1-}" "${2-}"
+	if _be_decimal "${3-}"; then
+		case $_be_digits in
+		0 | 0.*) _be_fields="$_be_fields,\"ratio\":$_be_digits" ;;
+		*) _be_fields="$_be_fields,\"ratio\":1" ;;
+		esac
+	fi
+	[ "$#" -lt 4 ] || _be_text message "$4" 1000 1000
+	_be_emit step_progress "$_be_fields"
+}
+
+# be_step_end STATUS [EXIT_CODE]: end the step that be_step_start began last; STATUS is succeeded, failed, skipped or
+# interrupted, or a command's as in `be_step_end $?`.
+be_step_end() { _be_quietly _be_step_end "$@"; }
+
+_be_step_end() {
+	[ -n "$_be_open" ] || return 0
+	_be_fields=${_be_open%%"$_be_newline"*}
+	_be_fields=${_be_fields#*:} _be_open=${_be_open#*"$_be_newline"}
+	case ${1-} in
+	succeeded | failed | skipped | interrupted)
+		_be_outcome "${2-}"
+		_be_word=$1
+		;;
+	*)
+		_be_outcome "${1-}"
+		# a word outside the set is not guessed at: it shows as a failure that says why
+		_be_integer "${1-}" || _be_text message "be_step_end got the status '${1-}'" 200 300
+		;;
+	esac
+	_be_emit_finished
+}
+
+# _be_outcome EXIT_CODE: set _be_word to the status of a command that ended so, _be_codes to exit_code and signal.
+_be_outcome() {
+	_be_word=failed _be_codes=''
+	_be_integer "$1" || return 0
+	case $_be_digits in
+	0) _be_word=succeeded ;;
+	129 | 130 | 143) _be_word=interrupted ;;
+	esac
+	if [ "$_be_digits" -gt 128 ] && [ "$_be_digits" -le 192 ]; then _be_codes=",\"signal\":$((_be_digits - 128))"; fi
+	_be_codes="$_be_codes,\"exit_code\":$_be_digits"
+}
+
+# be_step PHASE STEP COMMAND...: run COMMAND as a step and return its status. It runs in this shell: a function keeps
+# what it sets, and errexit works inside it as it would without the hook.
 be_step() {
-	{ _be_step_begin "${1-}" "${2-}" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
-	_be_run_command "$@" && set -- "${1-}" "${2-}" 0 || set -- "${1-}" "${2-}" "$?"
-	{ _be_step_done "$@" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
+	_be_quietly _be_step_begin "$@"
+	if [ -n "$_be_compound" ]; then
+		# not as a condition: that would take errexit from the function's body
+		_be_run "$_be_log" "$_be_shown" "$@"
+		set -- "${1-}" "${2-}" "$?"
+	elif _be_run "$_be_log" "$_be_shown" "$@"; then
+		set -- "${1-}" "${2-}" 0
+	else
+		set -- "${1-}" "${2-}" "$?"
+	fi
+	_be_quietly _be_step_done "$@"
 	return "$3"
 }
 
-_be_run_command() {
-	shift
-	[ "$#" -eq 0 ] || shift
-	"$@"
-}
-
+# _be_step_begin PHASE STEP COMMAND...: set _be_log and _be_shown to where the output goes, _be_compound where COMMAND
+# is run by this shell line by line, and tell of the step.
 _be_step_begin() {
-	_be_name "$1"
-	_be_fields=",\"phase\":\"$_be_quoted\""
-	_be_name "$2"
-	_be_emit step_started "$_be_fields,\"step\":\"$_be_quoted\",\"pid\":$$"
+	_be_log='' _be_shown='' _be_compound=''
+	[ -z "${BE_LOG_DIR-}" ] || _be_open_log "${2-}"
+	if _be_is_compound "${3-}"; then _be_compound=yes; fi
+	_be_place "${1-}" "${2-}"
+	_be_process
+	_be_running=$_be_self:$_be_fields$_be_newline$_be_running
+	_be_path log "$_be_log"
+	_be_emit_started
+	[ -z "$_be_compound" ] || _be_guard
 }
 
 # _be_step_done PHASE STEP STATUS
 _be_step_done() {
-	_be_name "$1"
-	_be_fields=",\"phase\":\"$_be_quoted\""
-	_be_name "$2"
-	_be_fields="$_be_fields,\"step\":\"$_be_quoted\""
+	[ -z "$_be_guarded" ] || _be_unguard
+	_be_place "$1" "$2"
+	# the first frame of this step, and what a `continue` out of a function may have left above it
+	case $_be_running in
+	*:"$_be_fields$_be_newline"*) _be_running=${_be_running#*:"$_be_fields$_be_newline"} ;;
+	esac
 	_be_outcome "$3"
-	_be_emit step_finished "$_be_fields$_be_status"
+	_be_emit_finished
 }
 
-# _be_outcome EXIT_CODE: set _be_status to the fields that tell how a command ended.
-_be_outcome() {
+# _be_is_compound COMMAND: whether the shell itself runs what COMMAND holds: a function, a sourced file, eval.
+_be_is_compound() {
 	case $1 in
-	0) _be_status=',"status":"succeeded"' ;;
-	129 | 130 | 143) _be_status=",\"status\":\"interrupted\",\"signal\":$(($1 - 128))" ;;
-	129 | 1[3-8][0-9] | 19[0-2]) _be_status=",\"status\":\"failed\",\"signal\":$(($1 - 128))" ;;
-	*) _be_status=',"status":"failed"' ;;
+	'' | */* | : | true | false | test | '[' | echo | printf) return 1 ;;
+	. | source | eval | exit) return 0 ;;
 	esac
-	_be_status="$_be_status,\"exit_code\":$1"
+	case $(LC_ALL=C type "$1") in
+	"$1 is a function"* | "$1 is a shell function"*) return 0 ;;
+	esac
+	return 1
 }
 
-# be_step_start PHASE STEP [--package P] [--version V] [--log FILE]: a step begins here and ends at be_step_end.
-be_step_start() {
-	{ _be_step_start "$@" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
+# _be_run LOG SHOWN PHASE STEP COMMAND...: run COMMAND with its output where it belongs.
+_be_run() {
+	[ "$#" -gt 4 ] || return 0
+	case $1$2 in
+	'')
+		shift 4
+		"$@"
+		;;
+	*"$_be_newline") _be_run_shown "$@" ;;
+	*)
+		_be_log=$1
+		shift 4
+		{ "$@"; } >>"$_be_log" 2>&1
+		;;
+	esac
 }
 
-_be_step_start() {
-	_be_name "${1-}"
-	_be_fields=",\"phase\":\"$_be_quoted\""
-	_be_name "${2-}"
-	_be_fields="$_be_fields,\"step\":\"$_be_quoted\""
-	_be_open=$_be_fields$_be_newline$_be_open
-	while [ "$#" -gt 2 ]; do
-		case $3 in
-		--package | --version)
-			_be_quote "${4-}" 200 200
-			[ -z "$_be_quoted" ] || _be_fields="$_be_fields,\"${3#--}\":\"$_be_quoted\""
+# The same with tee, in a subshell: a pipeline would tell tee's status and not the command's, and `&` would change the
+# caller's $!.
+_be_run_shown() {
+	(
+		_be_log=$1
+		shift 4
+		command tee -a "$_be_log" <"$_be_log.fifo" &
+		case $- in
+		*e*)
+			set +e
+			(
+				set -e
+				"$@"
+			) >"$_be_log.fifo" 2>&1
 			;;
-		--log)
-			_be_log=${4-}
-			case $_be_log in
-			/* | '') ;;
-			*) _be_log=$PWD/$_be_log ;;
-			esac
-			_be_quote "$_be_log" 1000 800
-			[ -z "$_be_quoted" ] || _be_fields="$_be_fields,\"log\":\"$_be_quoted\""
-			;;
+		*) ("$@") >"$_be_log.fifo" 2>&1 ;;
 		esac
-		if [ "$#" -gt 3 ]; then shift; fi
-		shift
+		_be_n=$?
+		command rm -f "$_be_log.fifo"
+		wait
+		exit "$_be_n"
+	)
+}
+
+# _be_open_log STEP: make an empty $BE_LOG_DIR/STEP.log and set _be_log to it; the one before is kept as STEP.log.old.
+# Where that fails the command runs as if no log were asked for.
+_be_open_log() {
+	_be_file_name "$1" step
+	_be_file=$BE_LOG_DIR/$_be_named.log
+	case $_be_file in
+	/*) ;;
+	*) _be_file=$PWD/$_be_file ;;
+	esac
+	[ -d "$BE_LOG_DIR" ] || command mkdir -p "$BE_LOG_DIR" || return 0
+	if [ -s "$_be_file" ] && [ -f "$_be_file" ]; then command mv -f "$_be_file" "$_be_file.old"; fi
+	if [ ! -f "$_be_file" ] && [ -e "$_be_file" ]; then return 0; fi
+	{ printf ''; } >|"$_be_file" || return 0
+	_be_log=$_be_file
+	case ${BE_LOG_TEE-} in
+	'' | 0) ;;
+	*)
+		command rm -f "$_be_log.fifo"
+		if [ -n "$(command -v tee)" ] && command mkfifo "$_be_log.fifo"; then _be_shown=$_be_newline; fi
+		;;
+	esac
+}
+
+# A function may end the whole shell, by `exit` or by errexit, and with it the chance to tell that the step failed.
+# Where there is no EXIT trap one is set while the function runs. Shells list their traps alike but not in $(...),
+# so the list goes through a file.
+_be_guard() {
+	if [ "$_be_guarded" = "$_be_self" ] || ! _be_find_exit_trap; then return 0; fi
+	case $_be_trap in
+	'' | *_be_end_frames*) ;; # bash shows a subshell its parent's traps, which are not set in it
+	*) return 0 ;;
+	esac
+	trap '_be_quietly _be_end_frames "$?"' EXIT
+	_be_guarded=$_be_self _be_guarded_by=$_be_running
+}
+
+# Take the trap away when the step that set it is done, unless the function set another.
+_be_unguard() {
+	_be_process
+	if [ "$_be_guarded" != "$_be_self" ] || [ "$_be_guarded_by" != "$_be_running" ]; then return 0; fi
+	_be_guarded=''
+	if _be_find_exit_trap; then
+		case $_be_trap in
+		*_be_end_frames*) trap - EXIT ;;
+		esac
+	fi
+}
+
+# Set _be_trap to the last line of the EXIT trap as `trap` lists it, empty where there is none; status 1 where the
+# list can't be had.
+_be_find_exit_trap() {
+	_be_trap='' _be_file=$_be_run_file.$_be_self
+	if [ -z "$_be_run_file" ] || ! { trap; } >|"$_be_file"; then return 1; fi
+	while IFS='' read -r _be_n; do
+		case $_be_n in
+		*"' EXIT") _be_trap=$_be_n ;;
+		esac
+	done <"$_be_file"
+	command rm -f "$_be_file"
+}
+
+# ---------------------------------------------------------------------------------------------------------- plan
+
+# be_plan FILE: the steps to come in their order, lines `PHASE STEP [SBU] [PACKAGE VERSION]`, `#` begins a comment.
+be_plan() {
+	_be_complaint=''
+	_be_quietly _be_plan "${1-}"
+	[ -z "$_be_complaint" ] || printf 'build-events: be_plan: %s\n' "$_be_complaint" >&2 || :
+}
+
+_be_plan() {
+	if [ ! -f "$1" ] || [ ! -r "$1" ]; then
+		_be_complaint="can not read the file '$1'"
+		return 0
+	fi
+	_be_steps=$(_be_plan_steps <"$1")
+	_be_n=$(printf %s "$_be_steps" | command wc -c)
+	if [ "$((${_be_n:-${#_be_steps}}))" -gt 65200 ]; then
+		_be_complaint="$1 is not recorded: its $((_be_n)) bytes are more than one event may have (65536)"
+	elif [ -n "$_be_steps" ]; then
+		_be_emit plan ",\"steps\":[$_be_steps]"
+	fi
+}
+
+# Print the steps in a plan on stdin as the elements of a JSON array; in a subshell.
+_be_plan_steps() {
+	set -f
+	IFS=$(printf ' \t\r')
+	_be_steps=''
+	while read -r _be_line || [ -n "$_be_line" ]; do
+		case $_be_line in '#'*) continue ;; esac
+		# shellcheck disable=SC2086
+		set -- ${_be_line%%[[:blank:]]#*}
+		[ "$#" -ge 2 ] || continue
+		_be_place "$1" "$2"
+		shift 2
+		if _be_decimal "${1-}"; then
+			_be_fields="$_be_fields,\"sbu\":$_be_digits"
+			shift
+		fi
+		[ -z "${1-}" ] || _be_text package "$1" 200 200
+		[ -z "${2-}" ] || _be_text version "$2" 200 200
+		_be_steps=$_be_steps${_be_steps:+,}\{${_be_fields#,}\}
 	done
-	_be_emit step_started "$_be_fields,\"pid\":$$"
+	printf %s "$_be_steps"
 }
 
-# be_step_progress PHASE STEP RATIO [MESSAGE]: how far a step is, 0 to 1.
-be_step_progress() {
-	{ _be_step_progress "$@" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
-}
-
-_be_step_progress() {
-	_be_name "${1-}"
-	_be_fields=",\"phase\":\"$_be_quoted\""
-	_be_name "${2-}"
-	_be_fields="$_be_fields,\"step\":\"$_be_quoted\""
-	_be_ratio=${3-}
-	case $_be_ratio in
-	.*) _be_ratio=0$_be_ratio ;;
-	*,*) _be_ratio=${_be_ratio%%,*}.${_be_ratio#*,} ;;
-	esac
-	case $_be_ratio in
-	*[!.0123456789]* | *.*.* | '' | *. | ?????????????*) ;;
-	0 | 1 | 0.* | 1.0) _be_fields="$_be_fields,\"ratio\":$_be_ratio" ;;
-	esac
-	if [ "$#" -gt 3 ]; then
-		_be_quote "$4" 1000 1000
-		_be_fields="$_be_fields,\"message\":\"$_be_quoted\""
-	fi
-	_be_emit step_progress "$_be_fields"
-}
-
-# be_step_end STATUS [EXIT_CODE]: end the step started last by be_step_start; STATUS is succeeded, failed, skipped or
-# interrupted, or a command's status as in `be_step_end $?`.
-be_step_end() {
-	{ _be_step_end "$@" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
-}
-
-_be_step_end() {
-	_be_fields=${_be_open%%"$_be_newline"*}
-	_be_open=${_be_open#*"$_be_newline"}
-	[ -n "$_be_fields" ] || return 0
-	if _be_number "${1-}"; then
-		_be_outcome "$_be_digits"
-	else
-		case ${1-} in
-		succeeded | failed | skipped | interrupted) _be_status=",\"status\":\"$1\"" ;;
-		*)
-			_be_quote "${1-}" 200 300
-			_be_status=",\"status\":\"failed\",\"message\":\"be_step_end does not know the status '$_be_quoted'\""
-			;;
-		esac
-		if _be_number "${2-}"; then _be_status="$_be_status,\"exit_code\":$_be_digits"; fi
-	fi
-	_be_emit step_finished "$_be_fields$_be_status"
-}
-
-# be_milestone NAME: a milestone is reached.
-be_milestone() {
-	{ _be_name "${1-}" && _be_emit milestone_reached ",\"milestone\":\"$_be_quoted\"" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
-}
-
-# be_note MESSAGE: something worth remembering.
-be_note() {
-	{ _be_quote "${1-}" 1000 1000 && _be_emit note ",\"message\":\"$_be_quoted\"" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
-}
-
-# be_end STATUS: the run ends; STATUS is succeeded, failed or interrupted, or a command's status.
-be_end() {
-	{ _be_end "${1-}" || :; } 2>&-
-	[ -z "$_be_warning" ] || _be_warn
-}
-
-_be_end() {
-	_be_open=''
-	case $1 in
-	0 | succeeded) _be_status=succeeded ;;
-	interrupted | 129 | 130 | 143) _be_status=interrupted ;;
-	*) _be_status=failed ;;
-	esac
-	_be_emit build_finished ",\"status\":\"$_be_status\""
-}
-
-# be_exit STATUS: end every step still open and the run with the status of the shell.
-be_exit() {
-	while [ -n "$_be_open" ]; do be_step_end "${1-}"; done
-	be_end "${1-}"
-}
+if [ -z "$_be_home" ]; then
+	{ _be_process || :; } 2>&-
+	_be_home=$_be_self
+fi
