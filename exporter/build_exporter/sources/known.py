@@ -1,0 +1,94 @@
+"""What of a source's events a run already knows, so that a record told twice is journalled once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from build_exporter.model import events as e
+from build_exporter.tracker import Run, Step
+
+PROGRESS_GRAIN = 0.005
+"""Least gain of a step's ratio that is worth a line."""
+
+
+def is_known(run: Run, event: e.Event) -> bool:
+    """Tell whether `event` would tell `run` nothing new: it, or one that says the same, was applied before."""
+    judge = _JUDGES.get(type(event))
+    return judge is not None and judge(run, event)
+
+
+def _build_started(run: Run, event: e.BuildStarted) -> bool:
+    return event.time in run.starts
+
+
+def _build_finished(run: Run, event: e.BuildFinished) -> bool:
+    return event.time in run.ends
+
+
+def _plan(run: Run, event: e.Plan) -> bool:
+    planned = [step for step in run.steps.values() if step.planned]
+    return len(planned) == len(event.steps) and all(map(_is_planned_so, planned, event.steps))
+
+
+def _is_planned_so(step: Step, planned: e.PlannedStep) -> bool:
+    return (
+        step.key == (planned.phase, planned.step)
+        and step.sbu == planned.sbu
+        and step.expected_seconds == planned.expected_seconds
+        and step.planned_disk_bytes == planned.disk_bytes
+        and step.planned_memory_bytes == planned.memory_bytes
+        and step.after == tuple(planned.after or ())
+    )
+
+
+def _step_started(run: Run, event: e.StepStarted) -> bool:
+    step = run.steps.get((event.phase, event.step))
+    return step is not None and event.time in step.starts
+
+
+def _step_finished(run: Run, event: e.StepFinished) -> bool:
+    step = run.steps.get((event.phase, event.step))
+    return step is not None and event.time in step.ends
+
+
+def _step_progress(run: Run, event: e.StepProgress) -> bool:
+    step = run.running.get((event.phase, event.step))
+    if step is None:
+        return True
+    ratio = event.ratio
+    if ratio is None and event.done is not None and event.total:
+        ratio = event.done / event.total
+    return ratio is None or ratio < (step.ratio or 0.0) + PROGRESS_GRAIN
+
+
+def _tests_reported(run: Run, event: e.TestsReported) -> bool:
+    step = run.steps.get((event.phase, event.step))
+    found = step.tests.get(event.suite) if step is not None else None
+    if found is None:
+        return False
+    return all(
+        getattr(found, name) == getattr(event, name)
+        for name in ("passed", "failed", "expected_failed", "unexpected_passed", "skipped", "errors")
+    )
+
+
+def _milestone_reached(run: Run, event: e.MilestoneReached) -> bool:
+    return event.milestone in run.milestones
+
+
+def _note(run: Run, event: e.Note) -> bool:
+    return (event.time, event.message) in run.notes
+
+
+_JUDGES: Final[dict[type[e.Event], Callable[[Run, Any], bool]]] = {
+    e.BuildStarted: _build_started,
+    e.BuildFinished: _build_finished,
+    e.Plan: _plan,
+    e.StepStarted: _step_started,
+    e.StepFinished: _step_finished,
+    e.StepProgress: _step_progress,
+    e.TestsReported: _tests_reported,
+    e.MilestoneReached: _milestone_reached,
+    e.Note: _note,
+}

@@ -1,0 +1,55 @@
+"""What a source is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from build_exporter.model.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a source is told: the record's path, the build's name where one is given, and the kind's own options."""
+
+    path: Path
+    build: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Told(NamedTuple):
+    """An event and the start, in Unix seconds, of the run it belongs to."""
+
+    run_start: float
+    event: Event
+
+
+class SourceError(Exception):
+    """The record can't be read at the moment; its text says what and why, for one line of the log."""
+
+
+class Source(Protocol):
+    """Reads one foreign record.
+
+    A new instance tells the record from its beginning; after that each `look` tells what has come since. Times come
+    from the record (its dates, the times of its files), never from when it was looked at: so an instance made after
+    a restart tells the same events again, and what the journal already holds is left out by whoever asked.
+    A source only ever reads.
+    """
+
+    kind: str
+    build: str
+
+    def look(self, now: float, *, over: bool = False) -> Iterable[Told]:
+        """Return what the record tells since the last look, in the order in which it happened.
+
+        Args:
+            now: Unix seconds, to judge how long something has been silent.
+            over: nothing more will come: whatever still runs was interrupted or has failed.
+
+        Raises:
+            SourceError: the record can't be read.
+        """
+        ...

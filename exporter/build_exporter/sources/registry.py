@@ -1,0 +1,57 @@
+"""The kinds of sources there are: a row each; packages add theirs by the entry point group `build_exporter.sources`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final, cast
+
+from build_exporter.sources.protocol import Settings, Source
+
+GROUP: Final = "build_exporter.sources"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of record: `target` is `module:Class`, called with `Settings`; `recognises` is a static method of it."""
+
+    name: str
+    target: str
+    help: str
+
+    def make(self, settings: Settings) -> Source:
+        """Return a new source; its module is loaded only now."""
+        return cast("Callable[[Settings], Source]", self._load())(settings)
+
+    def recognises(self, path: Path) -> bool:
+        """Tell whether a path looks like a record of this kind."""
+        judge = getattr(self._load(), "recognises", None)
+        return judge is not None and bool(judge(path))
+
+    def _load(self) -> object:
+        module, _, name = self.target.partition(":")
+        return getattr(import_module(module), name)
+
+
+_SOURCES: Final = "build_exporter.sources"
+
+BUILT_IN: Final[tuple[Kind, ...]] = ()
+"""Rows in the order in which `auto` tries them: the most telling records first."""
+
+
+def kinds() -> dict[str, Kind]:
+    """Return every kind by name: the built-in ones, and those of installed packages."""
+    found = {kind.name: kind for kind in BUILT_IN}
+    for point in entry_points(group=GROUP):
+        found.setdefault(
+            point.name, Kind(point.name, point.value, f"by {point.dist.name if point.dist else 'a package'}")
+        )
+    return found
+
+
+def recognise(path: Path) -> Kind | None:
+    """Return the first kind whose record `path` looks like, None when it looks like none."""
+    return next((kind for kind in kinds().values() if kind.recognises(path)), None)
