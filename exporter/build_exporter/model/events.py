@@ -67,10 +67,14 @@ class BuildStarted(Event, tag="build_started"):
 
 
 class Plan(Event, tag="plan"):
-    """The steps to come in their order; a later plan replaces weights and order, never what has happened."""
+    """The steps to come in their order; a later plan replaces weights and order, never what has happened.
+
+    A plan too long for one line goes on in further ones that say `continues`.
+    """
 
     steps: list[PlannedStep]
     milestones: list[PlannedMilestone] | None = None
+    continues: bool = False
 
 
 class StepStarted(Event, tag="step_started"):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import msgspec
+
 from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
@@ -51,8 +55,8 @@ class Attachment:
         run, writer = self._run(run_name(told.run_start))
         if is_known(run, told.event):
             return False
-        line = encode_line(fitting(told.event))
-        writer.append(line)
+        for line in lines_of(told.event):
+            writer.append(line)
         apply(run, told.event)
         return True
 
@@ -85,10 +89,18 @@ def read_run(path: str, build: str, name: str) -> Run:
     return run
 
 
-def fitting(event: Event) -> Event:
-    """Return the event, a plan too long for one line without its packages' versions and needs."""
-    if not isinstance(event, Plan) or len(encode_line(event)) <= MAX_LINE_BYTES:
-        return event
-    for step in event.steps:
-        step.version = step.package = step.after = None
-    return event
+def lines_of(event: Event) -> Iterator[bytes]:
+    """Yield the event's lines: one, or as many as a long plan needs.
+
+    Raises:
+        ValueError: it is too long for a line and can't be parted.
+    """
+    line = encode_line(event)
+    if len(line) <= MAX_LINE_BYTES:
+        yield line
+        return
+    if not isinstance(event, Plan) or len(event.steps) < 2:
+        raise ValueError(f"an event of {len(line)} bytes fits no line")
+    middle = len(event.steps) // 2
+    yield from lines_of(msgspec.structs.replace(event, steps=event.steps[:middle]))
+    yield from lines_of(msgspec.structs.replace(event, steps=event.steps[middle:], milestones=None, continues=True))

@@ -68,28 +68,38 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
 
 
 def _plan(run: Run, event: e.Plan) -> None:
-    raise_floors(run, event.time)
-    old, run.steps = run.steps, {}
-    named = {(planned.phase, planned.step) for planned in event.steps}
+    if not event.continues:
+        # half a plan would make what is done seem more than it is, so only whole ones count
+        raise_floors(run, event.time)
+        for step in run.steps.values():
+            step.planned = False
+    old = run.steps
+    run.steps = {key: step for key, step in old.items() if step.planned}
     for planned in event.steps:
-        step = old.get((planned.phase, planned.step)) or Step(planned.phase, planned.step, 0)
-        step.package = planned.package or step.package
-        step.version = planned.version or step.version
-        step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
-        step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
-        step.after = tuple(planned.after or ())
-        step.planned = True
-        run.steps[step.key] = step
+        key = (planned.phase, planned.step)
+        step = old.get(key) or Step(planned.phase, planned.step, 0)
+        _describe_planned(step, planned)
+        run.steps[key] = step
     for key, step in old.items():
         # a step dropped from the plan before it ever started is not to come any more
-        if key not in named and step.state is not StepState.PENDING:
+        if key not in run.steps and step.state is not StepState.PENDING:
             run.steps[key] = step
     for index, step in enumerate(run.steps.values()):
         step.index = index
     run.planned_milestones = event.milestones or run.planned_milestones
     _recount(run)
     run.plans += 1
+    run.changed.clear()
     run.changed.update(run.steps)
+
+
+def _describe_planned(step: Step, planned: e.PlannedStep) -> None:
+    step.package = planned.package or step.package
+    step.version = planned.version or step.version
+    step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
+    step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
+    step.after = tuple(planned.after or ())
+    step.planned = True
 
 
 def _recount(run: Run) -> None:
