@@ -1,0 +1,22 @@
+"""The command `build-exporter`, also `python -m build_exporter`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; `run` by a way that loads none of the others' libraries before its command has started."""
+    # the shell's completion asks by this variable, and click answers
+    if sys.argv[1:2] == ["run"] and "_BUILD_EXPORTER_COMPLETE" not in os.environ:
+        from build_exporter.wrapper.command import run  # noqa: PLC0415
+
+        run(sys.argv[2:])
+    from build_exporter.cli import main as cli_main  # noqa: PLC0415
+
+    cli_main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""What the wrapper tells the journal, and its one word to the user when the journal can't be written."""
+
+from __future__ import annotations
+
+import os
+
+from build_exporter.journal.append import Writer
+from build_exporter.journal.layout import JOURNAL_VARIABLE, RUN_FILE_VARIABLE, default_journal
+from build_exporter.wrapper.event_line import event_line
+from build_exporter.wrapper.run_file import BUILD_VARIABLE, ends_torn, find_run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from build_exporter.wrapper.options import Options
+    from build_exporter.wrapper.run_file import RunFile
+
+_INTERRUPTING = (1, 2, 15)
+"""SIGHUP, SIGINT, SIGTERM: someone ended the command, it did not fail."""
+
+
+class Outcome:
+    """How the command ended and what it and all its waited-for descendants used.
+
+    `exit_code` is as a shell tells it, 128 + n after a signal n; times in seconds, sizes in bytes, -1 where not known.
+    """
+
+    __slots__ = (
+        "asked_to_end",
+        "cpu_seconds",
+        "exit_code",
+        "max_rss_bytes",
+        "message",
+        "read_bytes",
+        "seconds",
+        "signal",
+        "written_bytes",
+    )
+
+    def __init__(self, wait_status: int) -> None:
+        code = os.waitstatus_to_exitcode(wait_status)
+        self.signal = max(0, -code)
+        self.exit_code = code if code >= 0 else 128 - code
+        self.seconds = self.cpu_seconds = 0.0
+        self.max_rss_bytes = self.read_bytes = self.written_bytes = -1
+        self.asked_to_end = False
+        self.message = ""
+
+    @property
+    def status(self) -> str:
+        """The step's status; a command that fails after it was asked to end has been interrupted."""
+        if self.exit_code == 0:
+            return "succeeded"
+        # a shell whose command died of a signal exits with 128 + n itself
+        told = self.exit_code - 128 in _INTERRUPTING
+        return "interrupted" if told or (self.asked_to_end and not self.signal) else "failed"
+
+
+class Record:
+    """The events of one wrapped command, in one run file; silent after the first error."""
+
+    def __init__(self, options: Options, now: float) -> None:
+        self._options = options
+        self._writer: Writer | None = None
+        self._run: RunFile | None = None
+        try:
+            self._run = run = find_run(options, now)
+        except OSError as error:
+            complain(f"journal {error.filename or options.journal or default_journal()}: {error.strerror}")
+            return
+        self._writer = Writer(run.path)
+        if run.begins:
+            self._append(
+                event_line(
+                    {
+                        "time": now,
+                        "event": "build_started",
+                        "build": run.build,
+                        "run": run.run,
+                        "source": "run",
+                        "target": options.target or None,
+                        "jobs": options.jobs,
+                    }
+                )
+            )
+        run.unlock()
+        if self._writer is not None:
+            os.environ[RUN_FILE_VARIABLE] = run.path
+            os.environ[BUILD_VARIABLE] = run.build
+            if options.journal:
+                os.environ[JOURNAL_VARIABLE] = os.path.abspath(options.journal)  # noqa: PTH100
+
+    def started(self, now: float, pid: int) -> None:
+        """Tell that the step runs, as process `pid`, since `now` in Unix seconds."""
+        if self._run is None or self._options.no_step:
+            return
+        options = self._options
+        self._append(
+            event_line(
+                {
+                    **self._step(now, "step_started"),
+                    "package": options.package or None,
+                    "version": options.version or None,
+                    "log": os.path.abspath(options.log) if options.log else None,  # noqa: PTH100
+                    "pid": pid,
+                }
+            )
+        )
+
+    def finished(self, now: float, outcome: Outcome) -> None:
+        """Tell how the step ended, and with a whole build that the run did, by one write."""
+        if self._run is None:
+            return
+        lines = b""
+        if not self._options.no_step:
+            lines = event_line(
+                {
+                    **self._step(now, "step_finished"),
+                    "status": outcome.status,
+                    "exit_code": outcome.exit_code,
+                    "signal": outcome.signal or None,
+                    "seconds": round(outcome.seconds, 6),
+                    "cpu_seconds": round(outcome.cpu_seconds, 6),
+                    "max_rss_bytes": _known(outcome.max_rss_bytes),
+                    "read_bytes": _known(outcome.read_bytes),
+                    "written_bytes": _known(outcome.written_bytes),
+                    "message": outcome.message or None,
+                }
+            )
+        if self._run.whole:
+            lines += event_line(
+                {"time": now, "event": "build_finished", "build": self._run.build, "status": outcome.status}
+            )
+        if lines:
+            self._append(lines)
+
+    def _step(self, now: float, event: str) -> dict[str, str | int | float | None]:
+        assert self._run is not None
+        build = self._run.build
+        phase, step = self._options.phase_name, self._options.step_name
+        return {"time": now, "event": event, "build": build, "phase": phase, "step": step}
+
+    def _append(self, lines: bytes) -> None:
+        if self._writer is None:
+            return
+        try:
+            # a writer that died in the middle of a line must cost that line alone
+            self._writer.append_lines(b"\n" + lines if ends_torn(self._writer.path) else lines)
+        except OSError as error:
+            complain(f"journal {self._writer.path}: {error.strerror}")
+            self._writer = None
+
+
+def complain(what: str) -> None:
+    """Say on standard error, in one line, what the wrapper goes on without."""
+    line = f"build-exporter run: {what}; going on without it\n"
+    try:  # noqa: SIM105 - contextlib would take a millisecond to load
+        os.write(2, line.encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass
+
+
+def _known(value: int) -> int | None:
+    return value if value >= 0 else None

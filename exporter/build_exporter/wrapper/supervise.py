@@ -1,0 +1,122 @@
+"""Standing between whoever started the wrapper and the command: waiting, signals both ways, job control."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from build_exporter.wrapper.record import Outcome
+from build_exporter.wrapper.signals import FROM_KERNEL, OF_TERMINAL, STOPS, next_signal, signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import resource
+    from collections.abc import Iterable
+
+    from build_exporter.wrapper.resources import MemoryPeak
+
+_GROUP_LAG_SECONDS = 0.05
+"""How much later than the child the wrapper may get a signal that was sent to both."""
+
+_BLOCK_BYTES = 512
+"""Unit of getrusage's block counts."""
+
+ASKS_TO_END = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+
+
+class Supervisor:
+    """Waits for a command that shares the wrapper's process group, so has every signal of the terminal by itself."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.asked_to_end = False
+        self._stop_seen = 0
+
+    def wait(self, peak: MemoryPeak) -> Outcome:
+        """Return how the command ended, having passed on what was sent to the wrapper alone."""
+        next_look = time.monotonic()
+        while True:
+            told = next_signal(next_look - time.monotonic())
+            if told is None:
+                next_look = time.monotonic() + peak.look()
+            elif told.si_signo == signal.SIGCHLD:
+                outcome = self._reap()
+                if outcome is not None:
+                    outcome.asked_to_end = self.asked_to_end
+                    return outcome
+            else:
+                self.asked_to_end |= told.si_signo in ASKS_TO_END
+                self._pass_on(told)
+
+    def _reap(self) -> Outcome | None:
+        """Take what the kernel tells of the command; return its outcome if it has ended."""
+        while True:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED)
+            if pid == 0:
+                return None
+            if not os.WIFSTOPPED(status):
+                return outcome_of(status, figures_of(usage))
+            self._child_stopped(os.WSTOPSIG(status))
+
+    def _pass_on(self, told: signal.struct_siginfo) -> None:
+        number = told.si_signo
+        if number in STOPS:
+            self._stop_seen = number
+        if number == signal.SIGCONT:
+            self._stop_seen = 0
+        from_terminal = told.si_code == FROM_KERNEL and number in OF_TERMINAL
+        # a command that signals its whole group has had its own
+        if not from_terminal and told.si_pid not in (self.pid, os.getpid()):
+            send(self.pid, number)
+
+    def _child_stopped(self, number: int) -> None:
+        """Stop as the command did, for the shell to see, unless it was stopped alone and no shell's job is this one.
+
+        Below make, say, nobody would wake the wrapper when the command is woken.
+        """
+        is_job = os.getpgrp() == os.getpid()
+        stopped_together = self._stop_seen == number or (number in STOPS and _take(number))
+        if is_job or stopped_together:
+            self._stop_seen = 0
+            self._suspend(number)
+            self._resume()
+
+    def _resume(self) -> None:
+        send(self.pid, signal.SIGCONT)
+
+    def _suspend(self, number: int) -> None:
+        """Stop this process by a signal; returns when it has been continued."""
+        if number != signal.SIGSTOP:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
+        os.kill(os.getpid(), number)
+        if number != signal.SIGSTOP:
+            signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+
+
+def figures_of(usage: resource.struct_rusage) -> tuple[float, ...]:
+    """Return CPU seconds, peak memory in kB, blocks read and blocks written."""
+    return (usage.ru_utime + usage.ru_stime, usage.ru_maxrss, usage.ru_inblock, usage.ru_oublock)
+
+
+def outcome_of(status: int, figures: Iterable[float]) -> Outcome:
+    """Return an outcome from a wait status and the figures of `figures_of`."""
+    outcome = Outcome(status)
+    cpu_seconds, max_rss_kilobytes, blocks_read, blocks_written = figures
+    outcome.cpu_seconds = cpu_seconds
+    outcome.max_rss_bytes = int(max_rss_kilobytes) * 1024
+    outcome.read_bytes = int(blocks_read) * _BLOCK_BYTES
+    outcome.written_bytes = int(blocks_written) * _BLOCK_BYTES
+    return outcome
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal, to a process group where `pid` is negative; nothing happens if there is no such process."""
+    try:  # noqa: SIM105 - contextlib would take a millisecond to load
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        # gone, or another user's (sudo): there the bare command could not have been reached either
+        pass
+
+
+def _take(number: int) -> bool:
+    return signal.sigtimedwait((number,), _GROUP_LAG_SECONDS) is not None
