@@ -27,5 +27,18 @@ class HostCollector:
 
 _HOST: Final = "build_exporter.collectors.host"
 
-HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = ()
+HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
+    HostCollector("cpu", f"{_HOST}.cpu:Cpu", "CPU time by mode, tasks that run or are blocked, context switches."),
+    HostCollector("load", f"{_HOST}.load:Load", "Load averages."),
+    HostCollector("memory", f"{_HOST}.memory:Memory", "Memory: total, available, caches, unwritten."),
+    HostCollector("swap", f"{_HOST}.swap:Swap", "Swap, paging and out-of-memory kills."),
+    HostCollector("pressure", f"{_HOST}.pressure:Pressure", "Time lost waiting for CPU, memory and I/O."),
+    HostCollector("disk", f"{_HOST}.disk:Disk", "Disk reads, writes and busy time."),
+    HostCollector("network", f"{_HOST}.network:Network", "Network traffic, errors and drops."),
+    HostCollector("throttling", f"{_HOST}.throttling:Throttling", "CPUs slowed down by heat.", interval=5.0),
+    HostCollector("temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=5.0),
+    HostCollector("frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=5.0),
+    HostCollector("filesystem", f"{_HOST}.filesystem:Filesystem", "Space on file systems.", interval=15.0),
+    HostCollector("system", f"{_HOST}.system:System", "Boot time, suspended time, uname.", interval=15.0),
+)
 """Rows: name, class, help, whether on by default, seconds between samples."""

@@ -1,0 +1,106 @@
+"""Space on the mounted file systems, by statvfs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from build_exporter.collectors.host.files import ABSENT, read
+from build_exporter.collectors.host.mounts import Mount, is_directory, parse_mounts
+from build_exporter.exposition import Family
+
+PATIENCE_SECONDS: Final = 2.0
+"""How long the file systems have, all together, to answer."""
+
+_PREFIX: Final = "build_host_filesystem_"
+_FAMILIES: Final = ("size_bytes", "available_bytes", "free_bytes", "files", "files_free", "readonly", "error")
+
+Ask = Callable[[bytes], os.statvfs_result | None]
+
+
+def ask(path: bytes) -> os.statvfs_result | None:
+    """Return what the kernel tells of the file system mounted at `path`; None where that is a single file.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    return os.statvfs(path) if is_directory(path) else None
+
+
+class Question(threading.Thread):
+    """One file system being asked, in a thread of its own: over a dead network mount the kernel waits for ever."""
+
+    def __init__(self, mount: Mount, statvfs: Ask) -> None:
+        # a daemon: what hangs in the kernel must not keep the exporter from ending
+        super().__init__(name=f"statvfs {mount.labels[0]}", daemon=True)
+        self.mount = mount
+        self.answer: os.statvfs_result | None = None
+        self.error: OSError | None = None
+        self._statvfs = statvfs
+
+    def run(self) -> None:
+        """Ask and keep the answer or the error."""
+        try:
+            self.answer = self._statvfs(self.mount.path)
+        except OSError as error:
+            self.error = error
+
+
+class Filesystem:
+    """Size and free space of each real file system; one that hangs is marked and costs the others nothing."""
+
+    name = "filesystem"
+
+    def __init__(self, proc: str = "/proc", statvfs: Ask = ask, patience: float = PATIENCE_SECONDS) -> None:
+        self._path = f"{proc}/self/mountinfo"
+        self._statvfs = statvfs
+        self._patience = patience
+        self._hanging: dict[bytes, Question] = {}
+
+    def collect(self) -> Iterator[Family]:
+        """Return the families.
+
+        Raises:
+            OSError: the list of mounts can't be read.
+        """
+        families = {name: Family(_PREFIX + name) for name in _FAMILIES}
+        for question in self._asked(parse_mounts(read(self._path))):
+            add_answer(families, question)
+        yield from families.values()
+
+    def _asked(self, mounts: list[Mount]) -> list[Question]:
+        """Return a question for each mount, answered unless it hangs; one that hangs is not asked again."""
+        deadline = time.monotonic() + self._patience
+        questions = []
+        for mount in mounts:
+            question = self._hanging.get(mount.path)
+            if question is None or not question.is_alive():
+                question = Question(mount, self._statvfs)
+                question.start()
+            questions.append(question)
+        for question in questions:
+            if question.mount.path not in self._hanging:
+                question.join(max(0.0, deadline - time.monotonic()))
+        self._hanging = {question.mount.path: question for question in questions if question.is_alive()}
+        return questions
+
+
+def add_answer(families: dict[str, Family], question: Question) -> None:
+    """Add one file system's samples; nothing where it is gone again, has no size, or is a single file."""
+    labels = question.mount.labels
+    # taken once: the thread may finish while it is looked at
+    hangs, error, answer = question.is_alive(), question.error, question.answer
+    if hangs or (error is not None and error.errno not in ABSENT):
+        families["error"].add(1, *labels)
+    elif answer is not None and answer.f_blocks:
+        families["error"].add(0, *labels)
+        families["size_bytes"].add(answer.f_blocks * answer.f_frsize, *labels)
+        families["available_bytes"].add(answer.f_bavail * answer.f_frsize, *labels)
+        families["free_bytes"].add(answer.f_bfree * answer.f_frsize, *labels)
+        families["readonly"].add(int(bool(answer.f_flag & os.ST_RDONLY)), *labels)
+        if answer.f_files:
+            families["files"].add(answer.f_files, *labels)
+            families["files_free"].add(answer.f_ffree, *labels)

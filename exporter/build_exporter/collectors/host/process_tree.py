@@ -1,0 +1,180 @@
+"""What the process trees of the running steps use: CPU, memory, storage I/O, processes.
+
+A tree is a step's root process and all that descends from it. CPU time and I/O are added up so that no process is
+lost or counted twice when it ends:
+
+* For each process alive the kernel tells its own use and that of the children it has waited for. The tree's use is the
+  sum over the processes alive, for a child that ended and was waited for has moved into its parent's share.
+* A process that ended when no ancestor of it in the tree was left to wait for it (the root itself; one whose parent
+  ended first) keeps its last known share. What it used after the newest sample, a second at most, is not seen.
+* Members stay members when their parent ends and they are given to another: they are known by pid and start time.
+* Not seen at all is who left the tree within a second of its birth (a daemon that forks twice), and a child whose
+  parent ignores SIGCHLD: the kernel adds it to nobody.
+* A sample that reads a parent before, and its child after, the child's end finds too little: the counter is held.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+from build_exporter.collectors.host.cgroup import Cgroups
+from build_exporter.collectors.host.forest import Forest, Tree
+from build_exporter.collectors.host.process import Process, ProcessReader
+from build_exporter.exposition import Family
+
+Roots = Callable[[], Mapping[str, Collection[int]]]
+"""Tells the root processes of each build's running steps: pids, or a mapping of each to its step's start, Unix time."""
+
+LINGER_SECONDS: Final = 300.0
+"""How long a build is shown after its last step: its counters go on with the next step, and their end is scraped."""
+
+_REUSE_TOLERANCE_SECONDS: Final = 60.0
+"""A process that started later than this after its step is another one with the same pid; clocks get set meanwhile."""
+
+_YOUNG_SECONDS: Final = 2.0
+"""A process older than its step by more than this has a past that is not the step's: a shell that runs many steps."""
+
+_FORGET_FOREIGN_SAMPLES: Final = 60
+"""After so many samples processes outside the trees are looked at again: their pids may have been given to others."""
+
+
+def _boottime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class ProcessTrees:
+    """Use of the running steps' process trees, summed for each build.
+
+    `roots` is called for each sample. A build without roots is shown for `LINGER_SECONDS` more; one whose roots can't
+    be found, because they ended or live in another pid namespace, is not shown.
+    """
+
+    name = "process_tree"
+
+    def __init__(
+        self,
+        roots: Roots,
+        proc: str = "/proc",
+        boottime: Callable[[], float] = _boottime,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._roots = roots
+        self._boottime = boottime
+        self._wall = wall
+        self._reader = ProcessReader(proc)
+        self._cgroups = Cgroups(proc)
+        self._forests: dict[str, Forest] = {}
+        self._known: dict[int, Process] = {}
+        self._foreign: set[int] = set()
+        self._samples = 0
+        self._tick = 1 / os.sysconf("SC_CLK_TCK")
+        self._page = os.sysconf("SC_PAGE_SIZE")
+
+    def collect(self) -> Iterator[Family]:
+        """Take a sample and return the families.
+
+        Raises:
+            OSError: the processes can't be listed or read.
+        """
+        running = self._roots()
+        self._sample(running)
+        yield from self._families()
+        yield from self._cgroups.families(
+            {build: sorted(tree.root.pid for tree in forest.living()) for build, forest in self._forests.items()}
+        )
+
+    def close(self) -> None:
+        """Give back all descriptors."""
+        for process in self._known.values():
+            self._reader.close(process)
+        self._known.clear()
+        self._forests.clear()
+
+    def _sample(self, running: Mapping[str, Collection[int]]) -> None:
+        now = self._boottime()
+        for build in running:
+            self._forests.setdefault(build, Forest(now))
+        for build, forest in list(self._forests.items()):
+            forest.keep(running.get(build, ()), now)
+            for root in sorted(self._new_roots(forest, running.get(build, ())), key=lambda process: process.start):
+                self._plant(forest, root, now, running[build])
+            if not forest.trees and now - forest.last_tree > LINGER_SECONDS:
+                del self._forests[build]
+        gone, children = self._refresh()
+        for forest in self._forests.values():
+            forest.update(gone, children)
+        self._sort_out(children)
+
+    def _new_roots(self, forest: Forest, pids: Iterable[int]) -> Iterator[Process]:
+        for pid in pids:
+            if not forest.holds(pid):
+                process = self._known.get(pid) or self._reader.first(pid)
+                if process is not None:
+                    yield process
+
+    def _plant(self, forest: Forest, root: Process, now: float, began: Collection[int]) -> None:
+        step_age = self._wall() - began[root.pid] if isinstance(began, Mapping) else 0.0
+        root_age = now - root.start * self._tick
+        if isinstance(began, Mapping) and root_age < step_age - _REUSE_TOLERANCE_SECONDS:
+            return
+        if forest.holds(root.pid):
+            return
+        self._known[root.pid] = root
+        # its descendants may be among those passed over so far
+        self._foreign.clear()
+        forest.plant(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS), self._known.values())
+
+    def _refresh(self) -> tuple[dict[int, Process], dict[int, list[Process]]]:
+        """Read the processes known again; return those gone, and those new by their parent."""
+        self._samples += 1
+        if self._samples % _FORGET_FOREIGN_SAMPLES == 0:
+            self._foreign.clear()
+        # listed before any is read: what has ended by now is already in its parent's share
+        listed = self._reader.pids()
+        gone = {
+            pid: process
+            for pid, process in self._known.items()
+            if pid not in listed or not self._reader.update(process)
+        }
+        for pid, process in gone.items():
+            self._reader.close(process)
+            del self._known[pid]
+        self._foreign &= listed
+        children: dict[int, list[Process]] = {}
+        for pid in sorted(listed - self._known.keys() - self._foreign):
+            if (found := self._reader.first(pid)) is not None:
+                children.setdefault(found.parent, []).append(found)
+        return gone, children
+
+    def _sort_out(self, children: Mapping[int, list[Process]]) -> None:
+        """Keep the processes that are in a tree, parents first, and pass over the others from now on."""
+        members = {pid: process for forest in self._forests.values() for pid, process in forest.members()}
+        for process in [process for pid, process in self._known.items() if pid not in members]:
+            self._reader.close(process)
+        for process in (process for family in children.values() for process in family):
+            if members.get(process.pid) is process:
+                self._reader.add_io(process)
+            else:
+                self._foreign.add(process.pid)
+        self._known = members
+        for forest in self._forests.values():
+            forest.measure()
+
+    def _families(self) -> Iterator[Family]:
+        cpu, count = Family("build_process_cpu_seconds_total"), Family("build_process_count")
+        memory, peak = Family("build_process_memory_bytes"), Family("build_process_peak_memory_bytes")
+        read, written = Family("build_process_read_bytes_total"), Family("build_process_written_bytes_total")
+        for build, forest in self._forests.items():
+            if not forest.had_tree:
+                continue
+            cpu.add(round(forest.ticks * self._tick, 2), build)
+            count.add(forest.processes, build)
+            memory.add(forest.pages * self._page, build)
+            peak.add(forest.peak_pages * self._page, build)
+            if forest.tells_io:
+                read.add(forest.read_bytes, build)
+                written.add(forest.written_bytes, build)
+        yield from (cpu, memory, peak, read, written, count)
