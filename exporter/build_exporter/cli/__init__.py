@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import Final, cast
 
 import click
@@ -12,13 +13,14 @@ from build_exporter import __version__
 COMMANDS: Final[dict[str, str]] = {
     "config": "Check a configuration file.",
     "emit": "Append events to the journal.",
+    "import": "Take finished builds of other tools into the journal.",
     "hook": "Print the path of the shell hook.",
     "replay": "Live a recorded journal again.",
     "run": "Run a command as a step, or as a whole build.",
     "serve": "Follow the journal and serve metrics, page and API.",
     "status": "Show where the builds are.",
 }
-"""Each command is `build_exporter.cli.<name>:<name>`; its module is loaded only when it is called."""
+"""Each command is `build_exporter.cli.<name>:<name>`, loaded only when called; a Python keyword has a `_` added."""
 
 
 class LazyGroup(click.Group):
@@ -32,7 +34,7 @@ class LazyGroup(click.Group):
         """Return a command, None where there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
+        name = cmd_name.replace("-", "_") + ("_" if iskeyword(cmd_name) else "")
         return cast("click.Command", getattr(import_module(f"build_exporter.cli.{name}"), name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

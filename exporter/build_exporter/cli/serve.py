@@ -6,10 +6,12 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from build_exporter import __version__
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
@@ -21,9 +23,14 @@ from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.steps import StepCollector
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
+from build_exporter.config.schema import Source as ConfiguredSource
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.logs import FORMATS, LEVELS, set_up
 from build_exporter.monitor import Monitor
+from build_exporter.sources.attach import Attachment
+from build_exporter.sources.protocol import Settings, Source
+from build_exporter.sources.registry import kinds, recognise
+from build_exporter.sources.runner import SourceRunner
 from build_exporter.web.app import Service, make_app
 from build_exporter.web.server import AddressError, make_server, open_sockets
 
@@ -58,9 +65,11 @@ def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, metavar="PATH")
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
 @click.option("--log.format", "log_format", type=click.Choice(FORMATS), default="logfmt", show_default=True)
+@click.option("--watch", "watched", multiple=True, metavar="KIND=PATH", help="Follow a foreign record; repeatable.")
 @_collector_options
 def serve(
     journal: str,
+    watched: tuple[str, ...],
     config_path: str | None,
     addresses: tuple[str, ...],
     telemetry_path: str,
@@ -80,8 +89,9 @@ def serve(
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
     config = load_config(config_path)
+    sources = SourceRunner(Attachment(source, journal) for source in _sources(watched, config))
     enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
-    exporter = Exporter(journal, config, config_path, telemetry_path, enabled)
+    exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources)
     try:
         asyncio.run(exporter.serve(addresses))
     except AddressError as error:
@@ -89,19 +99,50 @@ def serve(
         raise SystemExit(USAGE_ERROR) from None
 
 
+def _sources(watched: tuple[str, ...], config: Config) -> Iterator[Source]:
+    """Yield the sources of the command line and of the configuration; end with code 2 where one can't be."""
+    known = kinds()
+    wanted: list[tuple[str, Settings]] = [
+        (each.kind, Settings(Path(each.path), each.build, as_options(each))) for each in config.sources
+    ]
+    for text in watched:
+        name, equals, path = text.partition("=")
+        if not equals or not path:
+            raise click.UsageError(f"--watch takes KIND=PATH, not {text!r}; kinds: auto, {', '.join(sorted(known))}")
+        wanted.append((name, Settings(Path(path))))
+    for name, settings in wanted:
+        kind = recognise(settings.path) if name == "auto" else known.get(name)
+        if kind is None:
+            what = f"{settings.path} looks like no record" if name == "auto" else f"there is no kind {name!r}"
+            raise click.UsageError(f"cannot watch: {what}; kinds: {', '.join(sorted(known))}")
+        yield kind.make(settings)
+
+
+def as_options(source: ConfiguredSource) -> dict[str, Any]:
+    """Return a configured source's own options: the patterns of a log."""
+    return {} if source.patterns is None else msgspec.structs.asdict(source.patterns)
+
+
 class Exporter:
     """The parts of a running exporter, put together."""
 
     def __init__(
-        self, journal: str, config: Config, config_path: str | None, telemetry_path: str, enabled: set[str]
+        self,
+        journal: str,
+        config: Config,
+        config_path: str | None,
+        telemetry_path: str,
+        enabled: set[str],
+        sources: SourceRunner,
     ) -> None:
         self.monitor = Monitor(journal)
         self.config = config
         self._config_path = config_path
+        self._sources = sources
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path)
-        self._own = ExporterCollector(self.monitor, self.service.requests)
+        self._own = ExporterCollector(self.monitor, self.service.requests, sources.up)
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[Guarded]:
@@ -142,6 +183,7 @@ class Exporter:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self.monitor.start()
         self.service.scrape.start()
+        self._sources.start()
         retention = asyncio.create_task(self._retain(), name="retention")
         listening = [f"{host}:{port}" for host, port, *_ in (each.getsockname() for each in sockets)]
         log.info(
@@ -152,6 +194,7 @@ class Exporter:
             await server.serve(sockets=sockets)
         finally:
             retention.cancel()
+            self._sources.stop()
             self.service.scrape.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")

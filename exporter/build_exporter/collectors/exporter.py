@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import PlatformCollector, ProcessCollector
 
@@ -20,11 +20,14 @@ class ExporterCollector:
 
     name = "exporter"
 
-    def __init__(self, monitor: Monitor, requests: Counter[tuple[str, str]]) -> None:
+    def __init__(
+        self, monitor: Monitor, requests: Counter[tuple[str, str]], sources_up: Callable[[], Mapping[str, bool]]
+    ) -> None:
         self.auth_failures = 0
         self.config_is_good = True
         self._monitor = monitor
         self._requests = requests
+        self._sources_up = sources_up
 
     def collect(self) -> Iterable[Family]:
         """Return the families."""
@@ -39,7 +42,10 @@ class ExporterCollector:
             rejected.add(monitor.decoder.rejected[reason], reason.value)
         yield rejected
         yield Family("build_exporter_event_lag_seconds").add_histogram(monitor.lag_counts, monitor.lag_sum)
-        yield Family("build_exporter_source_up").add(int(not monitor.follower.errors), "journal")
+        sources = Family("build_exporter_source_up").add(int(not monitor.follower.errors), "journal")
+        for name, up in self._sources_up().items():
+            sources.add(int(up), name)
+        yield sources
         requests = Family("build_exporter_http_requests_total")
         for (handler, code), count in sorted(self._requests.items()):
             requests.add(count, handler, code)
