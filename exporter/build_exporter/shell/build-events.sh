@@ -102,12 +102,12 @@ _be_quote_in_c_locale() {
 
 # Bytes in the order of their numbers, as no shell here has ord(): made once, when first needed.
 _be_make_tables() {
-	_be_n=0 _be_format=''
+	_be_n=0 _be_octal=''
 	while [ "$_be_n" -lt 128 ]; do
-		_be_format=$_be_format\\$((2 + _be_n / 64))$((_be_n / 8 % 8))$((_be_n % 8)) _be_n=$((_be_n + 1))
+		_be_octal=$_be_octal\\$((2 + _be_n / 64))$((_be_n / 8 % 8))$((_be_n % 8)) _be_n=$((_be_n + 1))
 	done
 	# shellcheck disable=SC2059
-	_be_high=$(printf "$_be_format")
+	_be_high=$(printf "$_be_octal")
 	_be_controls=$(printf '\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20\21\22\23\24\25\26\27\30\31\32\33\34\35\36\37')
 	_be_delete=$(printf '\177')
 	_be_e_acute=$(printf '\303\251')
@@ -188,6 +188,16 @@ _be_quote_sequence() {
 # _be_place PHASE STEP: set _be_fields to the fields that name a step. The widest names, message and paths together
 # keep an event below 4096 bytes: what shells write at once.
 _be_place() {
+	case $1$2 in
+	*[!$_be_plain]*) ;;
+	*)
+		# nearly always
+		if [ -n "$1" ] && [ -n "$2" ] && [ "${#1}" -le 200 ] && [ "${#2}" -le 200 ]; then
+			_be_fields=",\"phase\":\"$1\",\"step\":\"$2\""
+			return 0
+		fi
+		;;
+	esac
 	_be_quote "${1:--}" 200 1200
 	_be_fields=",\"phase\":\"$_be_quoted\",\"step\":\""
 	_be_quote "${2:--}" 200 1200
@@ -260,29 +270,35 @@ _be_file_name() {
 
 # ---------------------------------------------------------------------------------------------------------- time
 
-# Set _be_time to now in Unix seconds with a fraction and _be_seconds to its whole part; status 1 without a clock.
-# bash has a variable for it, written with the locale's decimal sign.
-_be_now() {
-	# shellcheck disable=SC3028
-	_be_time=${EPOCHREALTIME-} _be_seconds=''
-	[ -z "${BASH_VERSION-}" ] || _be_seconds=${_be_time%%[!0123456789]*}
-	if [ -n "$_be_seconds" ]; then
-		_be_time=$_be_seconds.${_be_time##*[!0123456789]}
-	else
-		_be_now_by_uptime
-	fi
-}
+# Set _be_time to now in Unix seconds with a fraction; status 1 without a clock. bash has a variable for it, written
+# with the locale's decimal sign.
+case ${BASH_VERSION-} in
+'' | [1234].*)
+	_be_now() { _be_now_by_uptime; }
+	;;
+*)
+	_be_now() {
+		# shellcheck disable=SC3028
+		_be_time=${EPOCHREALTIME-}
+		case $_be_time in
+		*.*) ;;
+		*,*) _be_time=${_be_time%,*}.${_be_time#*,} ;;
+		*) _be_now_by_uptime ;;
+		esac
+	}
+	;;
+esac
 
 # Elsewhere it is a base, got from date by a fork, plus the uptime; the base is compared with date again every half
 # minute, since clocks are set. Children get it by BUILD_EXPORTER_CLOCK: one clock for a run whose date knows no %N.
 _be_now_by_uptime() {
-	_be_uptime=''
+	_be_uptime='' _be_time=''
 	IFS=' ' read -r _be_uptime _be_n </proc/uptime || :
 	case $_be_uptime in
 	[0123456789]*.[0123456789][0123456789]) ;;
 	*)
 		_be_date || return 1
-		_be_seconds=$_be_date_seconds _be_time=$_be_date_seconds.$_be_date_hundredths
+		_be_time=$_be_date_seconds.$_be_date_hundredths
 		return 0
 		;;
 	esac
@@ -387,15 +403,52 @@ _be_warn() {
 	_be_warning=''
 }
 
-# _be_emit EVENT FIELDS: append an event; FIELDS is empty or begins with a comma.
+# _be_emit EVENT FIELDS: append an event; FIELDS is empty or begins with a comma. A shell writes up to 4096 bytes at
+# once; for what is longer _be_printf is _be_printf_long.
 _be_emit() {
 	[ "${BUILD_EXPORTER_RUN_FILE-}" = "$_be_run_file" ] || _be_open_run
+	if _be_now && [ -f "$_be_run_file" ] && "$_be_printf" "$_be_format" \
+		"$_be_torn" "$_be_time" "$1" "$_be_build" "$2" >>"$_be_run_file"; then
+		_be_torn=''
+	else
+		_be_emit_otherwise "$@"
+	fi
+}
+
+_be_printf='printf'
+_be_format='%s{"time":%s,"event":"%s","build":"%s"%s}\n'
+
+# printf by one write: dd gathers what the shell writes to it in pieces.
+_be_printf_long() {
+	# shellcheck disable=SC2059
+	printf "$@" | command dd obs=65536 status=none
+}
+
+# The event could not be written: make the run file and its directory, or see why there is none. What is not a regular
+# file is left alone, as opening a FIFO could wait.
+_be_emit_otherwise() {
 	if [ -z "$_be_run_file" ]; then
 		_be_warning='no be_start before, and BUILD_EXPORTER_RUN_FILE names no run file'
-	elif _be_now; then
-		_be_append "{\"time\":$_be_time,\"event\":\"$1\",\"build\":\"$_be_build\"$2}"
-	else
+	elif [ -z "$_be_time" ]; then
 		_be_warning=$_be_no_clock
+	elif [ -f "$_be_run_file" ]; then
+		# the next line must not be glued to what was written of this one
+		_be_torn=$_be_newline
+		_be_warning="can not write $_be_run_file"
+	elif [ -e "$_be_run_file" ]; then
+		_be_warning="$_be_run_file is not a regular file"
+	else
+		_be_make_directory
+		"$_be_printf" "$_be_format" '' "$_be_time" "$1" "$_be_build" "$2" >>"$_be_run_file" ||
+			_be_warning="can not write $_be_run_file"
+	fi
+}
+
+# Make _be_directory where it is not there; tried every five seconds at most, since it costs a process.
+_be_make_directory() {
+	if [ ! -d "$_be_directory" ] && [ "${_be_time%.*}" -ge "$_be_retry" ]; then
+		_be_retry=$((${_be_time%.*} + 5))
+		command mkdir -p "$_be_directory"
 	fi
 }
 
@@ -414,33 +467,6 @@ _be_open_run() {
 	if [ -f "$_be_run_file" ] && [ -s "$_be_run_file" ] && [ -n "$(command tail -c 1 "$_be_run_file")" ]; then
 		_be_torn=$_be_newline
 	fi
-}
-
-# _be_append LINE: append LINE by one write; make its directory again where that is gone. What is not a regular file is
-# left alone, as opening a FIFO could wait.
-_be_append() {
-	if [ ! -f "$_be_run_file" ] && [ -e "$_be_run_file" ]; then
-		_be_warning="$_be_run_file is not a regular file"
-		return 0
-	fi
-	if _be_write "$1"; then return 0; fi
-	if [ ! -d "$_be_directory" ] && [ "$_be_seconds" -ge "$_be_retry" ]; then
-		_be_retry=$((_be_seconds + 5))
-		if command mkdir -p "$_be_directory" && _be_write "$1"; then return 0; fi
-	fi
-	# the next line must not be glued to what was written of this one
-	[ ! -f "$_be_run_file" ] || _be_torn=$_be_newline
-	_be_warning="$_be_run_file can not be written"
-}
-
-# _be_write LINE. Shells write up to 4096 bytes at once; dd gathers what is longer.
-_be_write() {
-	if [ "${#1}" -lt 4000 ]; then
-		printf %s "$_be_torn$1$_be_newline" >>"$_be_run_file" || return 1
-	elif ! { printf %s "$_be_torn$1$_be_newline" | command dd obs=65536 status=none; } >>"$_be_run_file"; then
-		printf %s "$_be_newline$1$_be_newline" >>"$_be_run_file" || return 1
-	fi
-	_be_torn=''
 }
 
 # Set _be_self to the id of this process, which in a subshell is not $$.
@@ -479,7 +505,8 @@ _be_start() {
 	done
 	_be_process
 	_be_open='' _be_begun=$_be_self _be_home=$_be_self
-	if ! _be_now; then
+	_be_now || :
+	if [ -z "$_be_time" ]; then
 		_be_warning=$_be_no_clock
 		return 0
 	fi
@@ -515,6 +542,7 @@ _be_choose_run() {
 		[ ! -f "$_be_n" ] || _be_file=$_be_n
 	done
 	if [ -z "$_be_file" ] || [ -n "$_be_new" ] || _be_succeeded "$_be_file"; then
+		_be_seconds=${_be_time%.*}
 		while :; do
 			_be_run_name "$_be_seconds"
 			_be_file=$_be_directory/$_be_run.jsonl
@@ -626,14 +654,21 @@ be_step_progress() { _be_quietly _be_step_progress "$@"; }
 
 _be_step_progress() {
 	_be_place "${1-}" "${2-}"
-	if _be_decimal "${3-}"; then
+	case ${3-} in
+	0.[0123456789] | 0.[0123456789][0123456789]) _be_fields="$_be_fields,\"ratio\":$3" ;;
+	*) _be_ratio "${3-}" ;;
+	esac
+	[ "$#" -lt 4 ] || _be_text message "$4" 1000 1000
+	_be_emit step_progress "$_be_fields"
+}
+
+_be_ratio() {
+	if _be_decimal "$1"; then
 		case $_be_digits in
 		0 | 0.*) _be_fields="$_be_fields,\"ratio\":$_be_digits" ;;
 		*) _be_fields="$_be_fields,\"ratio\":1" ;;
 		esac
 	fi
-	[ "$#" -lt 4 ] || _be_text message "$4" 1000 1000
-	_be_emit step_progress "$_be_fields"
 }
 
 # be_step_end STATUS [EXIT_CODE]: end the step that be_step_start began last; STATUS is succeeded, failed, skipped or
@@ -846,7 +881,9 @@ _be_plan() {
 	if [ "$((${_be_n:-${#_be_steps}}))" -gt 65200 ]; then
 		_be_complaint="$1 is not recorded: its $((_be_n)) bytes are more than one event may have (65536)"
 	elif [ -n "$_be_steps" ]; then
+		_be_printf=_be_printf_long
 		_be_emit plan ",\"steps\":[$_be_steps]"
+		_be_printf='printf'
 	fi
 }
 
