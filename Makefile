@@ -1,0 +1,56 @@
+# Two commands: `make up` runs the main job, `make test` runs every check. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help up test lint types unit bundle bench docs format packages clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+up: ## Start exporter, Prometheus, Alertmanager (Grafana with Docker) and replay the recorded build
+	@PYTHON=$(PYTHON) VENV=$(VENV) sh exporter/up.sh
+
+test: packages $(VENV)/.test lint types bundle unit ## Run lint, types, bundle checks and all tests
+
+lint: $(VENV)/.test ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test ## Check types
+	$(BIN)/mypy
+
+bundle: $(VENV)/.test ## Check Prometheus' and Alertmanager's files with their own tools
+	promtool check config prometheus/prometheus.yml
+	promtool check rules --lint-fatal prometheus/rules/*.yml
+	promtool test rules prometheus/tests/*.yml
+	amtool check-config alertmanager/alertmanager.yml
+
+unit: $(VENV)/.test ## Run the tests
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+bench: $(VENV)/.test ## Measure against mtail and node_exporter; prints the table and keeps it as JSON
+	$(BIN)/python bench/run.py
+
+docs: $(VENV)/.test ## Write the reference pages anew from the code
+	$(BIN)/python -m build_exporter.catalog > docs/metrics.md
+	$(BIN)/python -m build_exporter.config.docs > docs/configuration.md
+	$(BIN)/python grafana/src/generate.py
+
+format: $(VENV)/.test ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+packages: ## Install what tests need from the distribution, where root may
+	@sh exporter/packages.sh test
+
+$(VENV)/.test: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info exporter/*.egg-info
