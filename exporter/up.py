@@ -1,0 +1,217 @@
+"""Start the whole bundle on this machine, replay the recorded build into it, and stop it all at Ctrl-C.
+
+With a Docker daemon the compose file is started, with Grafana; else the programs of the Procfile that are installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+VAR = TOP / "var"
+JOURNAL = VAR / "journal"
+RECORDED = TOP / "examples" / "recorded" / "mini-lfs"
+REPLAY_SECONDS = 300.0
+"""How long the recorded build takes when it is replayed."""
+
+HEALTH = {
+    "exporter": ("http://127.0.0.1:10110/-/ready", "page and metrics   http://localhost:10110"),
+    "prometheus": ("http://127.0.0.1:9090/-/ready", "Prometheus         http://localhost:9090/alerts"),
+    "alertmanager": ("http://127.0.0.1:9093/-/ready", "Alertmanager       http://localhost:9093"),
+    "grafana": ("http://127.0.0.1:3000/api/health", "Grafana            http://localhost:3000"),
+}
+
+
+@dataclass(slots=True)
+class Program:
+    """One program of the Procfile, running."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    told: bool = False
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM; return the exit code."""
+    os.chdir(TOP)
+    for directory in (JOURNAL, VAR / "log", VAR / "prometheus", VAR / "alertmanager"):
+        directory.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    docker = _has_docker()
+    programs: list[Program] = []
+    try:
+        names = _start_compose() if docker else _start_programs(programs)
+        if not names:
+            return 1
+        _show(names)
+        programs.extend(_start_replay())
+        _watch(programs)
+    except KeyboardInterrupt:
+        print("\nstopping")
+    finally:
+        _stop(programs)
+        if docker:
+            subprocess.run(["docker", "compose", "down"], check=False)
+    return 0
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _has_docker() -> bool:
+    if not shutil.which("docker"):
+        return False
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            return False
+    return True
+
+
+def _start_compose() -> list[str]:
+    print("starting the containers")
+    subprocess.run(["docker", "compose", "up", "--build", "--detach", "--wait"], check=True)
+    return list(HEALTH)
+
+
+def _procfile() -> Iterator[tuple[str, str]]:
+    for line in (TOP / "Procfile").read_text().splitlines():
+        name, colon, command = line.partition(":")
+        if colon and not line.startswith("#"):
+            yield name.strip(), command.strip()
+
+
+def _start_programs(programs: list[Program]) -> list[str]:
+    """Start what is installed and whose port is free; return the names that became ready, none without the exporter."""
+    ready = []
+    for name, command in _procfile():
+        if name not in HEALTH:
+            continue
+        url = HEALTH[name][0]
+        program = command.split()[0]
+        if not shutil.which(program, path=_path()):
+            print(f"{name}: not started, {program} is not installed")
+            continue
+        if _is_taken(url):
+            print(f"{name}: not started, another program listens at {url.split('/')[2]}")
+            continue
+        programs.append(_start(name, command))
+        if _wait_ready(programs[-1], url):
+            ready.append(name)
+        else:
+            print(f"{name}: did not become ready, see {programs[-1].log.relative_to(TOP)}")
+    return ready if "exporter" in ready else []
+
+
+def _path() -> str:
+    return f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+
+
+def _start(name: str, command: str) -> Program:
+    log = VAR / "log" / f"{name}.log"
+    with log.open("ab") as stream:
+        # a session of its own: Ctrl-C reaches this program alone, which then ends the others in order
+        process = subprocess.Popen(
+            ["sh", "-c", f"exec {command}"],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            env={**os.environ, "PATH": _path(), "BUILD_EXPORTER_JOURNAL": str(JOURNAL)},
+        )
+    return Program(name, process, log)
+
+
+def _is_taken(url: str) -> bool:
+    host, _, port = url.split("/")[2].partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def _wait_ready(program: Program, url: str, seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while program.process.poll() is None and time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def _show(names: list[str]) -> None:
+    command = f"{Path(sys.executable).parent}/build-exporter"
+    hook = subprocess.run([command, "hook"], capture_output=True, text=True, check=True)
+    print()
+    for name in names:
+        print(f"  {HEALTH[name][1]}")
+    print(f"""
+The recorded build is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes. To watch a build of your own, in another shell:
+
+  export BUILD_EXPORTER_JOURNAL={JOURNAL}
+  {command} run --build my-build -- make -j2
+
+or, in a build script of your own, step by step:
+
+  . {hook.stdout.strip()}
+  be_start my-build
+  be_step chapter-5 binutils-pass1 ./build-binutils
+
+Ctrl-C stops everything started here.
+""", flush=True)  # fmt: skip
+
+
+def _start_replay() -> Iterator[Program]:
+    found = sorted(RECORDED.glob("*.jsonl"))
+    if not found:
+        print("no recorded build here to replay")
+        return
+    recorded = _seconds(found[0])
+    speed = max(1.0, recorded / REPLAY_SECONDS)
+    yield _start("replay", f"build-exporter replay '{found[0]}' --journal '{JOURNAL}' --speed {speed:.2f}")
+
+
+def _seconds(path: Path) -> float:
+    times = [json.loads(line)["time"] for line in path.read_text().splitlines() if line.strip()]
+    return float(max(times) - min(times))
+
+
+def _watch(programs: list[Program]) -> None:
+    """Tell when one ends, until interrupted."""
+    while True:
+        for program in programs:
+            code = program.process.poll()
+            if code is not None and not program.told:
+                program.told = True
+                how = "has ended" if code == 0 else f"ended with code {code}, see {program.log.relative_to(TOP)}"
+                print(f"{program.name} {how}", flush=True)
+        time.sleep(0.5)
+
+
+def _stop(programs: list[Program]) -> None:
+    for program in reversed(programs):
+        if program.process.poll() is None:
+            program.process.terminate()
+    for program in programs:
+        try:
+            program.process.wait(15)
+        except subprocess.TimeoutExpired:
+            program.process.kill()
+            program.process.wait()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
