@@ -159,7 +159,8 @@ def _show(names: list[str]) -> None:
     for name in names:
         print(f"  {HEALTH[name][1]}")
     print(f"""
-The recorded build is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes. To watch a build of your own, in another shell:
+The recorded build is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes.
+To watch a build of your own, in another shell:
 
   export BUILD_EXPORTER_JOURNAL={JOURNAL}
   {command} run --build my-build -- make -j2

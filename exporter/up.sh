@@ -18,7 +18,7 @@ if [ ! -x "$VENV/bin/python" ]; then
     fi
     "$PYTHON" -m venv "$VENV"
 fi
-if [ ! -x "$VENV/bin/build-exporter" ] || [ pyproject.toml -nt "$VENV/.run" ]; then
+if [ ! -x "$VENV/bin/build-exporter" ] || [ -z "$(find "$VENV/.run" -newer pyproject.toml 2>/dev/null)" ]; then
     say 2/3 "installing build-exporter into it"
     "$VENV/bin/pip" install --quiet --disable-pip-version-check --editable .
     touch "$VENV/.run"
