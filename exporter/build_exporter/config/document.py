@@ -137,7 +137,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
         message = ", ".join(part[:MAX_REASON] for part in (error.problem, error.context) if part)
         hint = "; indent with spaces" if "'\\t'" in message else ""
         raise SyntaxRefusedError(Refusal(_mark(place), f"not YAML: {message}{hint}")) from None
-    except ValueError:  # the parser's own slips: "\UFFFFFFFF", a version of thousands of digits
+    except (ValueError, OverflowError):  # the parser's own slips: "\UFFFFFFFF", a version of thousands of digits
         raise SyntaxRefusedError(Refusal(_mark(loader.get_mark()), "not YAML: a number out of range")) from None
 
 

@@ -114,7 +114,7 @@ INVALID: Final = _Nothing()
 """What is written is wrong, and that has been told."""
 
 _NAME: Final = About("", "name", (None, None), secret=False, planned=False)
-_WORD: Final = re.compile(r"[\w .-]{1,60}")
+_WORD: Final = re.compile(r"[\w .<-]{1,60}")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
 

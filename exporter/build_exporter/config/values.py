@@ -36,9 +36,9 @@ MAX_TEXT: Final = 4096
 SHOWN_LENGTH: Final = 60
 """Longest piece of the file repeated in an error, in characters."""
 
-_NUMBER = r"(\d{1,16}(?:\.\d{0,20})?|\.\d{1,20})"
-_PLAIN = re.compile(rf"[-+]?{_NUMBER}(?:[eE][-+]?\d{{1,2}})?")
-_WHOLE = re.compile(r"[-+]?\d{1,16}")
+_NUMBER = r"([0-9]{1,16}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})"
+_PLAIN = re.compile(rf"[-+]?{_NUMBER}(?:[eE][-+]?[0-9]{{1,3}})?")
+_WHOLE = re.compile(r"[-+]?[0-9]{1,16}")
 _PERCENT = re.compile(rf"{_NUMBER}\s*%")
 _TIME_UNITS: Final = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile("".join(rf"(?:{_NUMBER}\s*{unit}\s*)?" for unit in _TIME_UNITS))
@@ -46,10 +46,10 @@ _SIZE_UNITS: Final = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000*
     "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4,
 }  # fmt: skip
 _SIZE = re.compile(rf"{_NUMBER}\s*({'|'.join(_SIZE_UNITS)})")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # what no file name, process argument or response can hold
 _METRIC = re.compile(r"build_custom_[a-z0-9]+(?:_[a-z0-9]+)*")
-_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,254}}$){_LABEL}(?:\.{_LABEL})*\.?")
 
@@ -94,7 +94,12 @@ def _ratio(text: str) -> float:
 
 
 def _time(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp() if _TIMESTAMP.fullmatch(text) else _number(text)
+    if not _TIMESTAMP.fullmatch(text):
+        return _number(text)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise ValueError("there is no such day, hour or zone") from None
 
 
 def _name(text: str) -> str:
@@ -104,7 +109,7 @@ def _name(text: str) -> str:
 
 
 def _build(text: str) -> str:
-    if not is_build_name(text):
+    if not is_build_name(text) or not text.isprintable():
         raise ValueError
     return text
 

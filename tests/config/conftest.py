@@ -1,0 +1,42 @@
+"""What the tests of the configuration share: a file's faults as a user sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from build_exporter.config.load import ConfigError, load
+from build_exporter.config.schema import Config
+
+Faults = Callable[[str | bytes], list[str]]
+Loaded = Callable[[str], Config]
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loaded:
+    """Load a text as the file `config.yml` of a directory of its own."""
+
+    def load_text(text: str) -> Config:
+        file = tmp_path / "config.yml"
+        file.write_text(text, encoding="utf-8")
+        return load(file)
+
+    return load_text
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
+    """Return the lines that loading a text as `config.yml` in the working directory tells; none when it is right."""
+    monkeypatch.chdir(tmp_path)
+
+    def faults_of(content: str | bytes) -> list[str]:
+        Path("config.yml").write_bytes(content if isinstance(content, bytes) else content.encode())
+        try:
+            load("config.yml")
+        except ConfigError as error:
+            return str(error).split("\n")
+        return []
+
+    return faults_of
