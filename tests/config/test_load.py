@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import pytest
 from msgspec import inspect
 
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config, EventName, Milestone, Source, Thresholds
-from build_exporter.config.section import About, Section, field_type, fields_of, without_effect
+from build_exporter.config.section import About, Section, about, field_type, fields_of, without_effect
 from build_exporter.config.values import READINGS, read, written
 from build_exporter.model.events import EVENT_NAMES
 
@@ -146,19 +146,35 @@ def test_thresholds_are_exported_under_their_names(loaded: Loaded) -> None:
     assert all(isinstance(value, float) for value in values.values())
 
 
-def test_what_has_no_effect_yet_is_named(loaded: Loaded) -> None:
-    """Nobody waits for a setting that nothing acts on."""
-    planned = [field.name for field in fields_of(Config) if (about := field_type(field.type)[1]) and about.planned]
-    assert list(without_effect(Config())) == []
-    assert set(planned) <= set(without_effect(load(EXAMPLE)))
+class Inner(Section, frozen=True):
+    """A section with one field that works and one that does not yet."""
+
+    works: Annotated[int, about("Works.", "count")] = 0
+    waits: Annotated[int, about("Waits.", "count", planned=True)] = 0
+
+
+class Outer(Section, frozen=True):
+    """A section that holds others."""
+
+    one: Annotated[Inner, about("One.")] = Inner()
+    many: Annotated[tuple[Inner, ...], about("Many.")] = ()
+
+
+def test_what_has_no_effect_yet_is_named() -> None:
+    """Nobody waits for a setting that nothing acts on: where it is set, it is named, and only there."""
+    assert list(without_effect(Outer(one=Inner(works=1), many=(Inner(),)))) == []
+    assert list(without_effect(Outer(one=Inner(waits=1), many=(Inner(), Inner(waits=2))))) == [
+        "one.waits",
+        "many[1].waits",
+    ]
 
 
 def every_field(section: type[Section] = Config) -> Iterator[tuple[str, inspect.Field, inspect.Type, About]]:
     """Yield every field of the schema: its place, the field, its type and what is known of it."""
     for field in fields_of(section):
-        kind, about, _ = field_type(field.type)
-        assert about is not None, f"{section.__name__}.{field.name} is not described"
-        yield f"{section.__name__}.{field.name}", field, kind, about
+        kind, known, _ = field_type(field.type)
+        assert known is not None, f"{section.__name__}.{field.name} is not described"
+        yield f"{section.__name__}.{field.name}", field, kind, known
         if isinstance(kind, inspect.VarTupleType):
             kind = field_type(kind.item_type)[0]
         if isinstance(kind, inspect.StructType):
@@ -168,32 +184,32 @@ def every_field(section: type[Section] = Config) -> Iterator[tuple[str, inspect.
 
 def test_every_default_could_be_written_into_the_file() -> None:
     """A default is within its own bounds and reads back as itself, so that the reference page tells the truth."""
-    for place, field, kind, about in every_field():
+    for place, field, kind, known in every_field():
         if isinstance(field.default, str | int | float | bool):
-            assert read(written(field.default, about.form), kind, about.form, about.within) == field.default, place
+            assert read(written(field.default, known.form), kind, known.form, known.within) == field.default, place
 
 
 def test_every_field_has_a_form_its_type_can_hold() -> None:
     """A text has a form of text and a number a form of numbers: there is no field the loader cannot read."""
     numbers = {"seconds", "bytes", "bytes_per_second", "ratio", "celsius", "count", "time"}
-    for place, _, kind, about in every_field():
+    for place, _, kind, known in every_field():
         match kind:
             case inspect.IntType() | inspect.FloatType():
-                assert about.form in numbers, place
+                assert known.form in numbers, place
             case inspect.StrType():
-                assert about.form in set(READINGS) - numbers, place
+                assert known.form in set(READINGS) - numbers, place
             case inspect.BoolType() | inspect.LiteralType():
-                assert about.form is None, place
+                assert known.form is None, place
 
 
 def test_names_with_a_unit_are_stored_in_it() -> None:
     """`…_seconds` is seconds, `…_bytes` bytes and `…_ratio` a ratio: in the file, in the code and in Prometheus."""
     for field in fields_of(Thresholds):
-        about = field_type(field.type)[1]
+        known = field_type(field.type)[1]
         unit = field.name.rsplit("_", 1)[1]
-        assert about is not None
+        assert known is not None
         expected = {"seconds": "seconds", "ratio": "ratio", "celsius": "celsius", "bytes": "bytes"}.get(unit, "count")
-        assert about.form in {expected, "bytes_per_second" if "rate" in field.name else expected}
+        assert known.form in {expected, "bytes_per_second" if "rate" in field.name else expected}
 
 
 def test_extra_metrics_offer_every_event() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -69,6 +69,7 @@ def check(content: bytes) -> None:
         assert problem.message
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(b"\xff\xfea\x00")
 def test_any_bytes(content: bytes) -> None:
@@ -76,6 +77,7 @@ def test_any_bytes(content: bytes) -> None:
     check(content)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS) | WORDS, max_size=30))
 @example(["%YAML 1." + "9" * 5000 + "\n---\n"])
 @example(['"\\Uffffffff"'])
@@ -86,6 +88,7 @@ def test_any_syntax(fragments: list[str]) -> None:
     check("".join(fragments).encode())
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_any_structure(tree: Any) -> None:
     """Right YAML of any shape is refused or read."""
@@ -100,6 +103,7 @@ NUMBERS: dict[Form, st.SearchStrategy[float]] = {
 }
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from(sorted(NUMBERS)))
 def test_any_value_reads_back_as_it_is_written(data: st.DataObject, form: Form) -> None:
     """The defaults and bounds that errors and the reference page name are exact."""

@@ -46,9 +46,11 @@ class Milestone(Section, frozen=True):
 class Schedule(Section, frozen=True):
     """When the build should be done: by a deadline, or within a duration from its start."""
 
-    deadline: Annotated[float | None, about("When builds must have ended.", "time", within=(0, MAX_TIME))] = None
+    deadline: Annotated[
+        float | None, about("When builds must have ended.", "time", within=(0, MAX_TIME), planned=True)
+    ] = None
     duration: Annotated[
-        float | None, about("How long a build may take from its start.", "seconds", within=(1, None))
+        float | None, about("How long a build may take from its start.", "seconds", within=(1, None), planned=True)
     ] = None
     tolerance: Annotated[
         float,
@@ -163,7 +165,9 @@ class Source(Section, frozen=True):
     ]
     path: Annotated[str, about("The record: a work tree, a directory or a log file, as the kind has it.", "path")]
     build: Annotated[str | None, about("The build it tells of; without one the source finds a name.", "build")] = None
-    patterns: Annotated[LogPatterns | None, about("How lines are recognised; for kind `log` alone.")] = None
+    patterns: Annotated[LogPatterns | None, about("How lines are recognised; for kind `log` alone.", planned=True)] = (
+        None
+    )
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield a fault where patterns are given to a source that has none."""
@@ -275,7 +279,9 @@ class Metrics(Section, frozen=True):
     max_builds: Annotated[
         int, about("Builds with series; beyond it the oldest lose theirs.", "count", within=(1, None))
     ] = 100
-    filesystems: Annotated[tuple[str, ...], about("Mount points to watch beside those builds write to.", "path")] = ()
+    filesystems: Annotated[
+        tuple[str, ...], about("Mount points to watch beside those builds write to.", "path", planned=True)
+    ] = ()
     extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.", planned=True)] = ()
 
 
@@ -292,9 +298,11 @@ class Retention(Section, frozen=True):
 class Web(Section, frozen=True):
     """Limits of the HTTP server. Its address is `--web.listen-address`; TLS and users are in `--web.config.file`."""
 
-    max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB))] = 8 * MIB
+    max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB), planned=True)] = (
+        8 * MIB
+    )
     max_stream_clients: Annotated[
-        int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
+        int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000), planned=True)
     ] = 1000
     max_requests_per_second: Annotated[
         int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
@@ -308,7 +316,9 @@ def _no_queries() -> Mapping[str, str]:
 class Config(Section, frozen=True):
     """The whole configuration; an empty file is one, and has every default."""
 
-    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.")] = ()
+    milestones: Annotated[
+        tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.", planned=True)
+    ] = ()
     schedule: Annotated[Schedule, about("A deadline or a planned duration, and the tolerance.")] = Schedule()
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()

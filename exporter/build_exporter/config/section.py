@@ -113,3 +113,7 @@ def without_effect(section: Section, path: str = "") -> Iterator[str]:
             yield path + field.name
         elif isinstance(value, Section):
             yield from without_effect(value, f"{path}{field.name}.")
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                if isinstance(item, Section):
+                    yield from without_effect(item, f"{path}{field.name}[{index}].")
