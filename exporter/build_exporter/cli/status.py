@@ -18,6 +18,8 @@ from build_exporter.spoken import clock_time, duration, percent, size
 from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
 
 THROUGHPUT_WINDOW_SECONDS = 3600.0
+THROUGHPUT_LEAST_SECONDS = 60.0
+"""Below this a rate an hour says nothing."""
 
 _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "running": "blue"}
 
@@ -80,9 +82,9 @@ def success_ratio(run: Run) -> float | None:
 
 
 def throughput(run: Run, begin: float, end: float) -> float | None:
-    """Return steps done an hour between two Unix times, None where there is no time between them."""
+    """Return steps done an hour between two Unix times, None where they are too close."""
     begin = max(begin, run.start or begin)
-    if end <= begin:
+    if end - begin < THROUGHPUT_LEAST_SECONDS:
         return None
     done = sum(1 for s in run.steps.values() if s.state is StepState.SUCCEEDED and begin < (s.end or 0.0) <= end)
     return done * 3600.0 / (end - begin)

@@ -20,8 +20,8 @@ MAX_TIME = 253402300799.0
 FUTURE_TOLERANCE_SECONDS = 86400.0
 """How far ahead of this machine's clock an event may be: a time zone mistaken for UTC is at most 14 hours."""
 
-BUILD_PATTERN = r"^[A-Za-z0-9._+-]{1,100}$"
-RUN_PATTERN = r"^\d{8}T\d{6}Z$"
+BUILD_PATTERN = r"^[A-Za-z0-9._+-]{1,100}\Z"
+RUN_PATTERN = r"^[0-9]{8}T[0-9]{6}Z\Z"
 
 _BUILD = re.compile(BUILD_PATTERN)
 _RUN = re.compile(RUN_PATTERN)

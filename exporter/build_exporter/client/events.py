@@ -1,0 +1,84 @@
+"""Events of one run into the journal, from any thread, without ever stopping the program that tells them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from build_exporter.journal.append import Writer
+from build_exporter.journal.current import ends_torn, join_run
+from build_exporter.journal.layout import default_journal
+from build_exporter.model.events import Event, encode_line
+from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name
+
+log = logging.getLogger(__name__)
+
+
+def name_of(text: str) -> str:
+    """Return a text as a name an event may hold: not empty, and not longer than a label may be."""
+    return readable(text)[:MAX_NAME_LENGTH] or "unnamed"
+
+
+def text_of(text: str | None) -> str | None:
+    """Return a text as an event may hold it; None stays None."""
+    return None if text is None else readable(text)[: MAX_TEXT_LENGTH // 4]
+
+
+def readable(text: str) -> str:
+    """Return a text that can be written as UTF-8: what can't becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+class EventLog:
+    """Appends events to a run of `build`: a new one, or the newest where that has not succeeded and `new` is false.
+
+    Raises:
+        ValueError: `build` can't name a build.
+    """
+
+    def __init__(self, build: str, journal: str | None = None, *, new: bool = False) -> None:
+        if not is_build_name(build):
+            raise ValueError(f"{build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -")
+        self.build = build
+        self._journal = journal or default_journal()
+        self._new = new
+        self._lock = threading.Lock()
+        self._writer: Writer | None = None
+        self._told = False
+        self._newest = 0.0
+
+    @property
+    def path(self) -> str | None:
+        """The run's file, None before the first event."""
+        return None if self._writer is None else self._writer.path
+
+    def now(self) -> float:
+        """Return the time for an event, Unix seconds: later than that of any event told before."""
+        with self._lock:
+            # two events of the same time would be one
+            self._newest = max(round(time.time(), 6), self._newest + 1e-6)
+            return self._newest
+
+    def append(self, event: Event) -> bool:
+        """Append an event; False when it could not be written."""
+        try:
+            with self._lock:
+                if self._writer is None:
+                    path = join_run(self._journal, self.build, event.time, resume=True, new=self._new)
+                    self._writer = Writer(path)
+                    if ends_torn(path):
+                        self._writer.append_lines(b"\n")
+                self._writer.append(encode_line(event))
+        except (OSError, ValueError) as error:
+            if not self._told:
+                log.warning("the build's events can't be written: %s", error)
+                self._told = True
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
