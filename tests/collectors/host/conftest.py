@@ -10,15 +10,31 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from build_exporter.collectors.guard import Collector
+from build_exporter.collectors.host.cpu import Cpu
+from build_exporter.collectors.host.disk import Disk
+from build_exporter.collectors.host.filesystem import Filesystem
+from build_exporter.collectors.host.frequency import Frequency
+from build_exporter.collectors.host.load import Load
+from build_exporter.collectors.host.memory import Memory
+from build_exporter.collectors.host.network import Network
+from build_exporter.collectors.host.pressure import Pressure
+from build_exporter.collectors.host.process_tree import ProcessTrees
+from build_exporter.collectors.host.swap import Swap
+from build_exporter.collectors.host.temperature import Temperature
+from build_exporter.collectors.host.throttling import Throttling
 from build_exporter.exposition import TEXT, Family, render
 
 Samples = dict[str, float]
+Statvfs = Callable[[bytes], os.statvfs_result | None]
+Collected = Callable[[Path, Statvfs], Iterator[Family]]
 
 
 @pytest.fixture
@@ -66,19 +82,44 @@ def psutil_reads(machine: Path) -> Iterator[Path]:
 
 
 def _forget_counters() -> None:
-    psutil.disk_io_counters.cache_clear()
-    psutil.net_io_counters.cache_clear()
+    psutil.disk_io_counters.cache_clear()  # type: ignore[attr-defined]
+    psutil.net_io_counters.cache_clear()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
-def unprivileged() -> Iterator[None]:
-    """Run a test as a user who may not read everything, whoever runs the tests."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    yield
-    os.seteuid(0)
+def collected() -> Collected:
+    """Return a function that samples each topic twice under a directory and gives the second families."""
+
+    def collect(root: Path, statvfs: Statvfs) -> Iterator[Family]:
+        proc, sys = str(root / "proc"), str(root / "sys")
+        cpu = Cpu(proc)
+        list(cpu.collect())
+        stat = root / "proc/stat"
+        # a tenth of a second on, half of it idle
+        stat.write_text(stat.read_text().replace("cpu  1001 202 303 40404", "cpu  1021 202 303 40424"))
+        topics: list[Collector] = [cpu, Load(proc), Memory(proc), Swap(proc), Pressure(proc), Disk(sys), Network()]
+        topics += [Throttling(sys), Temperature(sys), Frequency(proc, sys), Filesystem(proc, statvfs)]
+        for topic in topics:
+            yield from topic.collect()
+
+    return collect
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context in which this process is a user who may not read everything, whoever runs the tests."""
+
+    @contextmanager
+    def become_nobody() -> Iterator[None]:
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+
+    return become_nobody
 
 
 class Peer:
@@ -108,7 +149,10 @@ def node_exporter() -> Iterator[Peer]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [binary, f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        # Debian's leaves out the loopback interface
+        [binary, f"--web.listen-address=127.0.0.1:{port}", "--collector.netdev.device-exclude=^none$"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     peer = Peer(port)
     try:
@@ -125,3 +169,94 @@ def node_exporter() -> Iterator[Peer]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture
+def process_trees() -> Iterator[Callable[..., ProcessTrees]]:
+    """Return the constructor of process trees; their descriptors are given back after the test."""
+    made: list[ProcessTrees] = []
+
+    def make(*arguments: object, **named: object) -> ProcessTrees:
+        made.append(ProcessTrees(*arguments, **named))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for trees in made:
+        trees.close()
+
+
+class Kernel:
+    """Processes as files, added up as the kernel does when a parent has waited for its child."""
+
+    def __init__(self, root: Path) -> None:
+        self.proc = root / "proc"
+        self.uptime = 1000.0
+        self.alive: dict[int, dict[str, int]] = {}
+        self._next = 100
+        (self.proc / "self").mkdir(parents=True)
+        (self.proc / "self/mountinfo").write_text(f"1 0 0:1 / {root}/cgroup rw - cgroup2 cgroup2 rw\n")
+        (self.proc / "self/cgroup").write_text("0::/system.slice/exporter.service\n")
+
+    def fork(self, parent: int = 1, pid: int | None = None) -> int:
+        """Start a process; return its pid."""
+        pid = pid or self._next
+        self._next = max(self._next, pid) + 1
+        start = int(self.uptime * os.sysconf("SC_CLK_TCK"))
+        self.alive[pid] = {"parent": parent, "start": start, "own": 0, "waited": 0, "io": 0, "waited_io": 0, "rss": 1}
+        (self.proc / str(pid)).mkdir()
+        self._write(pid)
+        return pid
+
+    def use(self, pid: int, ticks: int = 0, written: int = 0, pages: int | None = None) -> None:
+        """Let a process use CPU, write, or grow."""
+        process = self.alive[pid]
+        process["own"] += ticks
+        process["io"] += written
+        process["rss"] = process["rss"] if pages is None else pages
+        self._write(pid)
+
+    def exit(self, pid: int) -> None:
+        """End a process: its children go to init, and its parent waits for it at once."""
+        process = self.alive.pop(pid)
+        for child, theirs in self.alive.items():
+            if theirs["parent"] == pid:
+                theirs["parent"] = 1
+                self._write(child)
+        parent = self.alive.get(process["parent"])
+        if parent is not None:
+            parent["waited"] += process["own"] + process["waited"]
+            parent["waited_io"] += process["io"] + process["waited_io"]
+            self._write(process["parent"])
+        for file in (self.proc / str(pid)).iterdir():
+            file.write_text("")  # whoever has it open reads nothing any more, as of a process that ended
+        shutil.rmtree(self.proc / str(pid))
+
+    def _write(self, pid: int) -> None:
+        at, place = self.alive[pid], self.proc / str(pid)
+        name = f"({pid}) odd (name"
+        fields = [at["parent"], *[0] * 9, at["own"], 0, at["waited"], 0, 20, 0, 1, 0, at["start"], 999, at["rss"], 7, 8]
+        (place / "stat").write_text(f"{pid} ({name}) S {' '.join(map(str, fields))}\n")
+        written = at["io"] + at["waited_io"]
+        counts = {"rchar": 1, "wchar": 2, "syscr": 3, "syscw": 4, "read_bytes": 2 * written, "write_bytes": written}
+        (place / "io").write_text("".join(f"{key}: {value}\n" for key, value in counts.items()))
+        (place / "cgroup").write_text("0::/system.slice/exporter.service\n")
+
+
+@pytest.fixture
+def kernels() -> Iterator[Callable[[], Kernel]]:
+    """Return a function that makes empty process tables; removed after the test."""
+    made: list[Path] = []
+
+    def make() -> Kernel:
+        made.append(Path(tempfile.mkdtemp(prefix="kernel-")))
+        return Kernel(made[-1])
+
+    yield make
+    for root in made:
+        shutil.rmtree(root)
+
+
+@pytest.fixture
+def kernel(kernels: Callable[[], Kernel]) -> Kernel:
+    """Return an empty process table."""
+    return kernels()

@@ -8,18 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.collectors.guard import Collector
-from build_exporter.collectors.host.cpu import Cpu
-from build_exporter.collectors.host.disk import Disk
-from build_exporter.collectors.host.filesystem import Filesystem
-from build_exporter.collectors.host.frequency import Frequency
-from build_exporter.collectors.host.load import Load
-from build_exporter.collectors.host.memory import Memory
-from build_exporter.collectors.host.network import Network
-from build_exporter.collectors.host.pressure import Pressure
-from build_exporter.collectors.host.swap import Swap
-from build_exporter.collectors.host.temperature import Temperature
-from build_exporter.collectors.host.throttling import Throttling
 from build_exporter.exposition import TEXT, Family, render
 
 GOLDEN = Path(__file__).with_name("golden.prom")
@@ -47,25 +35,6 @@ def statvfs() -> Statvfs:
         return os.statvfs_result(answers.get(path, (512, 4096, 10, 5, 4, 3, 2, 2, 0, 255)))
 
     return answer
-
-
-@pytest.fixture
-def collected() -> Collected:
-    """Return a function that samples each topic twice under a directory and gives the second families."""
-
-    def collect(root: Path, statvfs: Statvfs) -> Iterator[Family]:
-        proc, sys = str(root / "proc"), str(root / "sys")
-        cpu = Cpu(proc)
-        list(cpu.collect())
-        stat = root / "proc/stat"
-        # a tenth of a second on, half of it idle
-        stat.write_text(stat.read_text().replace("cpu  1001 202 303 40404", "cpu  1021 202 303 40424"))
-        topics: list[Collector] = [cpu, Load(proc), Memory(proc), Swap(proc), Pressure(proc), Disk(sys), Network()]
-        topics += [Throttling(sys), Temperature(sys), Frequency(proc, sys), Filesystem(proc, statvfs)]
-        for topic in topics:
-            yield from topic.collect()
-
-    return collect
 
 
 def test_each_topic_shows_what_the_files_say(psutil_reads: Path, statvfs: Statvfs, collected: Collected) -> None:

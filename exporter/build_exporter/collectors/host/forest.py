@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from build_exporter.collectors.host.process import Amounts, Process, total_of
 
@@ -70,7 +70,7 @@ class Forest:
         self._left: dict[tuple[int, int], Amounts] = {}
 
     def holds(self, pid: int) -> bool:
-        """Tell whether a process is in one of the trees, or was the root of one that is still watched."""
+        """Tell whether a process is in one of the trees, or was the root of one still watched."""
         return pid in self.trees or any(pid in tree.members for tree in self.trees.values())
 
     def living(self) -> list[Tree]:
@@ -89,28 +89,26 @@ class Forest:
         if self.trees:
             self.last_tree = now
 
-    def plant(self, tree: Tree, known: Iterable[Process]) -> None:
-        """Begin to watch a tree; one within it that was watched on its own becomes part of it."""
+    def plant(self, tree: Tree) -> None:
+        """Begin to watch a tree."""
         if not self.trees:
             self.peak_pages = 0
-        root = tree.root
-        left = self._left.pop((root.pid, root.start), None)
+        left = self._left.pop((tree.root.pid, tree.root.start), None)
         if left is not None:
             tree.before = left
-        by_parent: dict[int, list[Process]] = {}
-        for process in known:
-            by_parent.setdefault(process.parent, []).append(process)
-        tree.grow(by_parent)
-        for pid in [pid for pid in self.trees if pid in tree.members]:
-            self._absorb(tree, self.trees.pop(pid))
-        self.trees[root.pid] = tree
+        self.trees[tree.root.pid] = tree
         self.had_tree = True
 
     def update(self, gone: Mapping[int, Process], children: Mapping[int, list[Process]]) -> None:
-        """Take a sample's ended and new processes in."""
+        """Take a sample's ended and new processes in; a tree that is found within another becomes part of it."""
         for tree in self.trees.values():
             tree.release(gone)
             tree.grow(children)
+        for pid, inner in list(self.trees.items()):
+            for outer in self.trees.values():
+                if outer is not inner and outer.members.get(pid) is inner.root:
+                    self._absorb(outer, self.trees.pop(pid))
+                    break
 
     def measure(self) -> None:
         """Add up the newest sample."""
@@ -134,7 +132,10 @@ class Forest:
         while len(self._left) > _MAX_LEFT:
             del self._left[next(iter(self._left))]
 
-    def _absorb(self, tree: Tree, inner: Tree) -> None:
-        self._finished.add(inner.used())
-        if not tree.has_past:
-            tree.before = total_of([tree.before or Amounts(), inner.used()])
+    def _absorb(self, outer: Tree, inner: Tree) -> None:
+        if inner.before is None:
+            return  # as new as the other: it has not been counted yet
+        used = inner.used()
+        self._finished.add(used)
+        if outer.before is not None or not outer.has_past:
+            outer.before = total_of([outer.before or Amounts(), used])

@@ -94,19 +94,23 @@ class ProcessTrees:
         self._forests.clear()
 
     def _sample(self, running: Mapping[str, Collection[int]]) -> None:
-        now = self._boottime()
+        now, planted = self._boottime(), False
         for build in running:
             self._forests.setdefault(build, Forest(now))
         for build, forest in list(self._forests.items()):
             forest.keep(running.get(build, ()), now)
-            for root in sorted(self._new_roots(forest, running.get(build, ())), key=lambda process: process.start):
-                self._plant(forest, root, now, running[build])
+            for root in list(self._new_roots(forest, running.get(build, ()))):
+                planted |= self._plant(forest, root, now, running[build])
             if not forest.trees and now - forest.last_tree > LINGER_SECONDS:
                 del self._forests[build]
-        gone, children = self._refresh()
+        if planted:
+            self._foreign.clear()  # the descendants of the new roots may be among those passed over so far
+        gone, new = self._refresh()
+        # and among those that are in other trees
+        children = by_parent([*self._known.values(), *new] if planted else new)
         for forest in self._forests.values():
             forest.update(gone, children)
-        self._sort_out(children)
+        self._sort_out(new)
 
     def _new_roots(self, forest: Forest, pids: Iterable[int]) -> Iterator[Process]:
         for pid in pids:
@@ -115,20 +119,18 @@ class ProcessTrees:
                 if process is not None:
                     yield process
 
-    def _plant(self, forest: Forest, root: Process, now: float, began: Collection[int]) -> None:
+    def _plant(self, forest: Forest, root: Process, now: float, began: Collection[int]) -> bool:
+        """Begin to watch a tree; False where the root can't be the step's."""
         step_age = self._wall() - began[root.pid] if isinstance(began, Mapping) else 0.0
         root_age = now - root.start * self._tick
         if isinstance(began, Mapping) and root_age < step_age - _REUSE_TOLERANCE_SECONDS:
-            return
-        if forest.holds(root.pid):
-            return
+            return False
         self._known[root.pid] = root
-        # its descendants may be among those passed over so far
-        self._foreign.clear()
-        forest.plant(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS), self._known.values())
+        forest.plant(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS))
+        return True
 
-    def _refresh(self) -> tuple[dict[int, Process], dict[int, list[Process]]]:
-        """Read the processes known again; return those gone, and those new by their parent."""
+    def _refresh(self) -> tuple[dict[int, Process], list[Process]]:
+        """Read the processes known again; return those gone and those new."""
         self._samples += 1
         if self._samples % _FORGET_FOREIGN_SAMPLES == 0:
             self._foreign.clear()
@@ -143,18 +145,15 @@ class ProcessTrees:
             self._reader.close(process)
             del self._known[pid]
         self._foreign &= listed
-        children: dict[int, list[Process]] = {}
-        for pid in sorted(listed - self._known.keys() - self._foreign):
-            if (found := self._reader.first(pid)) is not None:
-                children.setdefault(found.parent, []).append(found)
-        return gone, children
+        unknown = sorted(listed - self._known.keys() - self._foreign)
+        return gone, [found for pid in unknown if (found := self._reader.first(pid)) is not None]
 
-    def _sort_out(self, children: Mapping[int, list[Process]]) -> None:
+    def _sort_out(self, new: list[Process]) -> None:
         """Keep the processes that are in a tree, parents first, and pass over the others from now on."""
         members = {pid: process for forest in self._forests.values() for pid, process in forest.members()}
         for process in [process for pid, process in self._known.items() if pid not in members]:
             self._reader.close(process)
-        for process in (process for family in children.values() for process in family):
+        for process in new:
             if members.get(process.pid) is process:
                 self._reader.add_io(process)
             else:
@@ -178,3 +177,11 @@ class ProcessTrees:
                 read.add(forest.read_bytes, build)
                 written.add(forest.written_bytes, build)
         yield from (cpu, memory, peak, read, written, count)
+
+
+def by_parent(processes: Iterable[Process]) -> dict[int, list[Process]]:
+    """Return the processes by the pid of their parent."""
+    children: dict[int, list[Process]] = {}
+    for process in processes:
+        children.setdefault(process.parent, []).append(process)
+    return children
