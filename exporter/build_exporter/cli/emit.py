@@ -115,8 +115,8 @@ def _line(number: int, told: dict[str, Any], build: str) -> tuple[Event, bytes]:
         event = _decoder.decode(text)
     except msgspec.ValidationError as error:
         event_type = told.get("event")
-        known = "" if event_type in EVENT_NAMES else f"; events: {', '.join(EVENT_NAMES)}"
-        _stop(f"line {number}, event {event_type!r}: {error}{known}")
+        names = "" if event_type in EVENT_NAMES else f"; events: {', '.join(EVENT_NAMES)}"
+        _stop(f"line {number}, event {event_type!r}: {error}{names}")
     # fields this version does not know stay in the line
     known = msgspec.json.decode(encode_line(event), type=dict[str, Any])
     return event, msgspec.json.encode({"time": whole["time"], "event": event_name(event), **whole, **known}) + b"\n"

@@ -1,0 +1,167 @@
+"""The Python client: what a program tells is what the tracker sees."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from build_exporter.client import Milestone, Operation, Workflow
+from build_exporter.journal.follow import Follower
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker import Run, Tracker
+
+
+def newest(journal: Path, build: str) -> Run:
+    """Return the state of a build's newest run as read from the journal."""
+    tracker = Tracker()
+    follower = Follower(str(journal))
+    for batch in follower.poll():
+        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+    follower.close()
+    assert not follower.decoder.rejected
+    run = tracker.builds[build].current
+    assert run is not None
+    return run
+
+
+def test_an_operation_goes_through_its_steps(journal: Path) -> None:
+    """Each update ends the step before it, and completing ends the last: nobody has to tell both."""
+    operation = Operation("import", journal=str(journal))
+    operation.start(["download", "unpack", "load"])
+    operation.update("download", "12 of 40 files", done=12, total=40)
+    run = newest(journal, "import")
+    step = run.steps["operation", "download"]
+    assert (step.state, step.ratio, step.message) == (StepState.RUNNING, 0.3, "12 of 40 files")
+    operation.update("unpack")
+    operation.update("load")
+    operation.complete("40 files")
+    run = newest(journal, "import")
+    assert [step.state for step in run.steps.values()] == [StepState.SUCCEEDED] * 3
+    assert run.state is BuildState.SUCCEEDED
+    assert run.notes[0][1] == "40 files"
+
+
+def test_a_failed_operation_says_why(journal: Path) -> None:
+    """The exception's words and class are on the step that was being done."""
+    operation = Operation("import", ["download", "load"], journal=str(journal))
+    operation.start()
+    operation.update("download")
+    operation.fail(OSError("No space left on device"), error_class="disk-full")
+    run = newest(journal, "import")
+    step = run.steps["operation", "download"]
+    assert (step.state, step.error_class) == (StepState.FAILED, "disk-full")
+    assert step.message == "OSError: No space left on device"
+    assert run.state is BuildState.FAILED
+    assert run.count(StepState.PENDING) == 1
+
+
+def test_an_operation_as_a_block_fails_by_its_exception(journal: Path) -> None:
+    """The exception is told and passes on."""
+    with pytest.raises(ZeroDivisionError), Operation("import", ["load"], journal=str(journal)) as operation:
+        operation.update("load")
+        raise ZeroDivisionError("by zero")
+    assert newest(journal, "import").failures == {("operation", "other"): 1}
+
+
+def test_ctrl_c_is_an_interruption(journal: Path) -> None:
+    """A program ended by its user has not failed."""
+    with pytest.raises(KeyboardInterrupt), Operation("import", ["load"], journal=str(journal)) as operation:
+        operation.update("load")
+        raise KeyboardInterrupt
+    run = newest(journal, "import")
+    assert run.state is BuildState.INTERRUPTED
+    assert run.steps["operation", "load"].state is StepState.INTERRUPTED
+
+
+def test_a_workflow_has_phases_and_milestones(journal: Path) -> None:
+    """Milestones come by themselves with what they wait for, and by name."""
+    plan = {"chapter-5": {"binutils": 60.0, "gcc": 600.0}, "chapter-6": ["m4"]}
+    milestones = [Milestone("cross toolchain", phase="chapter-5")]
+    workflow = Workflow("lfs", plan, milestones=milestones, journal=str(journal), target="x86_64-lfs-linux-gnu", jobs=4)
+    with workflow:
+        with workflow.step("chapter-5", "binutils") as progress:
+            progress(0.5, message="half way")
+            assert newest(journal, "lfs").steps["chapter-5", "binutils"].ratio == 0.5
+        assert not newest(journal, "lfs").milestones
+        workflow.skip("chapter-5", "gcc")
+        workflow.milestone("coffee")
+        with workflow.step("chapter-6", "m4", log="/logs/m4.log"):
+            pass
+    run = newest(journal, "lfs")
+    assert set(run.milestones) == {"cross toolchain", "coffee"}
+    assert (run.state, run.target, run.jobs) == (BuildState.SUCCEEDED, "x86_64-lfs-linux-gnu", 4)
+    assert run.steps["chapter-5", "gcc"].state is StepState.SKIPPED
+
+
+def test_a_workflow_that_caught_a_failure_still_failed(journal: Path) -> None:
+    """A step's failure that the program goes on after is the run's failure, unless the step is done again."""
+    with Workflow("lfs", journal=str(journal)) as workflow, pytest.raises(RuntimeError), workflow.step("p", "s"):
+        raise RuntimeError("boom")
+    assert newest(journal, "lfs").state is BuildState.FAILED
+    with Workflow("lfs", journal=str(journal), resume=True) as workflow, workflow.step("p", "s"):
+        pass
+    run = newest(journal, "lfs")
+    assert run.state is BuildState.SUCCEEDED
+    assert run.steps["p", "s"].attempts == 2
+
+
+def test_many_threads_tell_at_once(journal: Path) -> None:
+    """Steps that run side by side in threads lose nothing and tear no line."""
+    with Workflow("threads", journal=str(journal)) as workflow:
+
+        def work(number: int) -> None:
+            for part in range(25):
+                with workflow.step("p", f"{number}-{part}") as progress:
+                    progress(0.5)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert newest(journal, "threads").count(StepState.SUCCEEDED) == 200
+
+
+def test_a_program_goes_on_without_a_journal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A journal that can't be written is logged once and changes nothing else."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with caplog.at_level(logging.WARNING), Operation("import", ["a", "b"], journal=str(blocked)) as operation:
+        operation.update("a")
+        operation.update("b")
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b[31m", "x" * 100_000, ""])
+def test_any_text_can_be_told(journal: Path, text: str) -> None:
+    """Names and messages that no event may hold are made to fit instead of being lost."""
+    with Operation("odd", [text], journal=str(journal)) as operation:
+        operation.update(text, text)
+    assert newest(journal, "odd").count(StepState.SUCCEEDED) == 1
+
+
+def test_a_name_no_build_can_have_is_refused() -> None:
+    """A wrong build name is the programmer's mistake and told at once."""
+    with pytest.raises(ValueError, match="can't name a build"):
+        Operation("../etc")
+
+
+def test_the_example_program_runs(journal: Path, repository: Path) -> None:
+    """The example that ships is one that works."""
+    example = repository / "examples" / "workflow.py"
+    done = subprocess.run(
+        [sys.executable, str(example), "--journal", str(journal)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    run = newest(journal, "photo-index")
+    assert run.state is BuildState.SUCCEEDED
+    assert "indexed" in run.milestones
