@@ -49,9 +49,13 @@ def _open(text: str, host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         both = not host and socket.has_dualstack_ipv6()
-        return socket.create_server(
+        opened = socket.create_server(
             (host, port), family=socket.AF_INET6 if both else family, backlog=128, dualstack_ipv6=both
         )
+        # connections inherit it; asyncio sets it only on sockets made with the protocol named, which these are not,
+        # and an answer's body would wait 40 ms for its head's acknowledgement
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return opened
     except OSError as error:
         raise AddressError(f"cannot listen on {text}: {error.strerror or error}") from error
 
