@@ -125,6 +125,34 @@ def test_what_no_parent_waits_for_is_kept(kernel: Kernel, watch: Watch) -> None:
     assert watch.sample()["lfs:cpu"] == 111
 
 
+def test_a_counter_is_held_where_less_can_be_seen_than_before(kernel: Kernel, watch: Watch) -> None:
+    """What a process used whose parent was killed just before it is lost to everyone, and no counter goes back."""
+    root = kernel.fork()
+    make = kernel.fork(root)
+    compiler = kernel.fork(make)
+    kernel.use(compiler, 50, written=500)
+    watch.roots = {"lfs": [root]}
+    watch.sample()
+    kernel.exit(make)
+    kernel.exit(compiler)
+    shown = watch.sample()
+    assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:read"], shown["lfs:count"]) == (50, 500, 1000, 1)
+
+
+@pytest.mark.parametrize("seen_gone", [True, False])
+def test_a_strangers_pid_given_to_a_compiler_is_the_builds(kernel: Kernel, watch: Watch, seen_gone: bool) -> None:
+    """Pids go round: one passed over as a stranger's is looked at again, within a minute at the latest."""
+    stranger, root = kernel.fork(), kernel.fork()
+    watch.roots = {"lfs": [root]}
+    assert watch.sample()["lfs:count"] == 1
+    kernel.exit(stranger)
+    if seen_gone:
+        watch.sample()
+    kernel.fork(root, pid=stranger)
+    samples = 1 if seen_gone else 60
+    assert [watch.sample()["lfs:count"] for _ in range(samples)][-1] == 2
+
+
 def test_the_counter_goes_on_with_the_next_step(kernel: Kernel, watch: Watch) -> None:
     """A build's CPU time rises over its steps; the peak of memory is each step's own."""
     first = kernel.fork()
