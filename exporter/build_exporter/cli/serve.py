@@ -18,6 +18,7 @@ from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.guard import Direct, Guarded, Sampled
+from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.registry import HOST_COLLECTORS
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.steps import StepCollector
@@ -25,6 +26,7 @@ from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.schema import Source as ConfiguredSource
 from build_exporter.journal.retention import Limits, prune
+from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logs import FORMATS, LEVELS, set_up
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
@@ -39,14 +41,17 @@ log = logging.getLogger("build_exporter.serve")
 DEFAULT_ADDRESS = "127.0.0.1:10110"
 RETENTION_SECONDS = 600.0
 JOURNAL_SIZE_SECONDS = 15.0
+LIVENESS_SECONDS = 2.0
+PROCESS_TREE = "process_tree"
 
 
 def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for row in reversed(HOST_COLLECTORS):
-        flag = f"--collector.{row.name}/--no-collector.{row.name}"
-        command = click.option(flag, f"collector_{row.name}", default=row.enabled, show_default=True, help=row.help)(
-            command
-        )
+    rows = [(row.name, row.enabled, row.help) for row in HOST_COLLECTORS]
+    rows.append((PROCESS_TREE, True, "CPU, memory and I/O of the running steps' processes."))
+    for name, enabled, text in reversed(rows):
+        flag = f"--collector.{name}/--no-collector.{name}"
+        told = f"{text} On by default." if enabled else text
+        command = click.option(flag, f"collector_{name}", default=enabled, help=told)(command)
     return command
 
 
@@ -150,8 +155,12 @@ class Exporter:
         return [
             *(Direct(collector) for collector in direct),
             Sampled(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
+            *([Sampled(ProcessTrees(self._roots))] if PROCESS_TREE in enabled else []),
             *(Sampled(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
         ]
+
+    def _roots(self) -> dict[str, dict[int, float]]:
+        return running_roots(self.monitor)
 
     def reload(self) -> str:
         """Read the configuration again; return what is wrong with it, empty when it was taken."""
@@ -184,7 +193,10 @@ class Exporter:
         self.monitor.start()
         self.service.scrape.start()
         self._sources.start()
-        retention = asyncio.create_task(self._retain(), name="retention")
+        chores = [
+            asyncio.create_task(self._retain(), name="retention"),
+            asyncio.create_task(self._look_after_steps(), name="liveness"),
+        ]
         listening = [f"{host}:{port}" for host, port, *_ in (each.getsockname() for each in sockets)]
         log.info(
             "build-exporter started",
@@ -193,11 +205,22 @@ class Exporter:
         try:
             await server.serve(sockets=sockets)
         finally:
-            retention.cancel()
+            for chore in chores:
+                chore.cancel()
             self._sources.stop()
             self.service.scrape.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
+
+    async def _look_after_steps(self) -> None:
+        liveness = Liveness(self.monitor)
+        while True:
+            try:
+                liveness.look()
+            except Exception:
+                # a check that fails must not end all checks
+                log.exception("looking after running steps failed")
+            await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:
         while True:

@@ -1,0 +1,141 @@
+"""Steps whose process is gone without having told an end: killed, or lost with the machine's power.
+
+Their end is told for them, as interrupted. Only processes known to be a step's are judged: one that was seen alive
+while the step ran, or any where the machine has been started anew since the step's last sign of life.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from build_exporter.journal.append import Writer
+from build_exporter.journal.layout import run_path
+from build_exporter.model.events import BuildFinished, StepFinished, encode_line
+from build_exporter.model.states import StepState
+from build_exporter.monitor import Monitor
+from build_exporter.tracker import Run, Step
+from build_exporter.tracker.records import Key
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5.0
+"""A step's end is told by its own writer within this after its process is gone."""
+
+YOUNGER_SECONDS = 2.0
+"""A process that began this long after its step is another one with the same pid."""
+
+MESSAGE = "its process is gone and never told how it ended"
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A running step's process: when it was started, and since when it is gone."""
+
+    created: float
+    gone_since: float | None = None
+
+
+class Liveness:
+    """Looks after the processes of running steps."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._watched: dict[tuple[str, str, Key, int], _Watched] = {}
+        self._told = False
+
+    def look(self) -> int:
+        """Tell the end of steps whose process is gone; return how many."""
+        now = self._monitor.clock()
+        current = [build.current for build in self._monitor.tracker.builds.values() if build.current is not None]
+        alive = {(run.build, run.run, key, step.pid or 0) for run in current for key, step in run.running.items()}
+        for watched in self._watched.keys() - alive:
+            del self._watched[watched]
+        return sum(self._look_at(run, now) for run in current if run.running)
+
+    def _look_at(self, run: Run, now: float) -> int:
+        gone = [step for step in run.running.values() if step.pid and self._is_gone(run, step, now)]
+        if not gone:
+            return 0
+        lines = [
+            encode_line(
+                StepFinished(
+                    time=round(now, 6),
+                    build=run.build,
+                    phase=step.phase,
+                    step=step.step,
+                    status=StepState.INTERRUPTED.label,
+                    message=MESSAGE,
+                )
+            )
+            for step in gone
+        ]
+        if len(gone) == len(run.running):
+            # whoever ran the steps is gone too, or would have told of them
+            lines.append(encode_line(BuildFinished(time=round(now, 6), build=run.build, status="interrupted")))
+        writer = Writer(run_path(self._monitor.follower.root, run.build, run.run))
+        try:
+            for line in lines:
+                writer.append(line)
+        except OSError as error:
+            if not self._told:
+                log.warning("the end of lost steps can't be written", extra={"error": str(error)})
+                self._told = True
+            return 0
+        finally:
+            writer.close()
+        log.info("steps interrupted", extra={"build": run.build, "steps": ", ".join(step.step for step in gone)})
+        return len(gone)
+
+    def _is_gone(self, run: Run, step: Step, now: float) -> bool:
+        pid = step.pid or 0
+        identity = (run.build, run.run, step.key, pid)
+        created = _created(pid)
+        is_its_own = created is not None and created <= (step.start or now) + YOUNGER_SECONDS
+        watched = self._watched.get(identity)
+        if watched is None:
+            if is_its_own and created is not None:
+                self._watched[identity] = _Watched(created)
+                return False
+            return self._is_of_an_earlier_boot(run)
+        if is_its_own and created == watched.created:
+            watched.gone_since = None
+            return False
+        if watched.gone_since is None:
+            watched.gone_since = now
+        return now - watched.gone_since >= GRACE_SECONDS
+
+    def _is_of_an_earlier_boot(self, run: Run) -> bool:
+        path = Path(run_path(self._monitor.follower.root, run.build, run.run))
+        try:
+            touched = path.stat().st_mtime
+        except OSError:
+            return False
+        return max(touched, run.last_event or 0.0) < psutil.boot_time()
+
+
+def _created(pid: int) -> float | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except (psutil.Error, OSError, ValueError, OverflowError):
+        return None
+
+
+def running_roots(monitor: Monitor) -> dict[str, dict[int, float]]:
+    """Return, for each build, the pids of its running steps with their steps' start in Unix seconds.
+
+    May be called from another thread than the monitor's.
+    """
+    roots: dict[str, dict[int, float]] = {}
+    for build in list(monitor.tracker.builds.values()):
+        run = build.current
+        if run is None or run.status is not None:
+            continue
+        pids = {step.pid: step.start or 0.0 for step in list(run.running.values()) if step.pid}
+        if pids:
+            roots[build.name] = pids
+    return roots

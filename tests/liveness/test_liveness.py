@@ -1,0 +1,127 @@
+"""Steps whose process is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.liveness import GRACE_SECONDS, Liveness, running_roots
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.monitor import Monitor
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The monitor's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def monitor(journal: Path, clock: Clock) -> Monitor:
+    """A monitor over the journal, polled by hand."""
+    return Monitor(str(journal), clock)
+
+
+def _state(monitor: Monitor, step: str) -> StepState:
+    monitor.poll()
+    run = monitor.tracker.builds["lfs"].current
+    assert run is not None
+    return run.steps["p", step].state
+
+
+def test_a_killed_step_is_told_as_interrupted(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
+    """After kill -9 of a build script nothing runs on for ever: step and build are interrupted soon."""
+    child = subprocess.Popen(["sleep", "600"])
+    run = run_file(clock=clock.now)
+    run.add("step_started", after=0, phase="p", step="s", pid=child.pid)
+    monitor.poll()
+    liveness = Liveness(monitor)
+    assert liveness.look() == 0
+    assert set(running_roots(monitor)["lfs"]) == {child.pid}
+    child.kill()
+    child.wait()
+    assert liveness.look() == 0, "its own writer may still tell the end"
+    clock.now += GRACE_SECONDS + 1
+    assert liveness.look() == 1
+    assert _state(monitor, "s") is StepState.INTERRUPTED
+    current = monitor.tracker.builds["lfs"].current
+    assert current is not None
+    assert current.state is BuildState.INTERRUPTED
+    assert running_roots(monitor) == {}
+    assert liveness.look() == 0
+
+
+def test_a_step_that_tells_its_end_is_left_alone(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
+    """A process that ended and was told of as failed stays failed."""
+    child = subprocess.Popen(["sleep", "600"])
+    run = run_file(clock=clock.now)
+    run.add("step_started", after=0, phase="p", step="s", pid=child.pid)
+    monitor.poll()
+    liveness = Liveness(monitor)
+    liveness.look()
+    child.kill()
+    child.wait()
+    run.add("step_finished", phase="p", step="s", status="failed")
+    monitor.poll()
+    clock.now += GRACE_SECONDS + 1
+    assert liveness.look() == 0
+    assert _state(monitor, "s") is StepState.FAILED
+
+
+def test_other_steps_of_the_build_go_on(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
+    """One lost step of a parallel build does not end the build."""
+    child = subprocess.Popen(["sleep", "600"])
+    run = run_file(clock=clock.now)
+    run.add("step_started", after=0, phase="p", step="lost", pid=child.pid)
+    run.add("step_started", after=0, phase="p", step="alive", pid=os.getpid())
+    monitor.poll()
+    liveness = Liveness(monitor)
+    liveness.look()
+    child.kill()
+    child.wait()
+    liveness.look()
+    clock.now += GRACE_SECONDS + 1
+    assert liveness.look() == 1
+    assert _state(monitor, "lost") is StepState.INTERRUPTED
+    assert _state(monitor, "alive") is StepState.RUNNING
+
+
+def test_a_pid_never_seen_is_not_judged(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
+    """A pid of another machine or container says nothing here."""
+    run = run_file(clock=clock.now)
+    run.add("step_started", after=0, phase="p", step="s", pid=2**22 - 1)
+    monitor.poll()
+    liveness = Liveness(monitor)
+    for _ in range(3):
+        assert liveness.look() == 0
+        clock.now += GRACE_SECONDS + 1
+    assert _state(monitor, "s") is StepState.RUNNING
+
+
+def test_a_reboot_ends_what_ran_before_it(
+    monitor: Monitor, clock: Clock, run_file: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut the step that ran is interrupted as soon as the exporter is back."""
+    run = run_file(clock=clock.now - 7200)
+    run.add("step_started", after=0, phase="p", step="s", pid=2**22 - 1)
+    os.utime(run.path, (clock.now - 7200, clock.now - 7200))
+    monkeypatch.setattr("psutil.boot_time", lambda: clock.now - 3600)
+    monitor.poll()
+    assert Liveness(monitor).look() == 1
+    assert _state(monitor, "s") is StepState.INTERRUPTED
