@@ -35,7 +35,7 @@ if [ "${_be_owner-}" != "$$" ]; then
 	_be_begun=''    # process in which be_start began a run that has not ended
 	_be_run_file='' # the run file that _be_directory and _be_build were taken from
 	_be_torn=''     # a newline after a failed write: what was written of that line ends there
-	_be_retry=0     # time before which a missing directory is not made again
+	_be_retry=0     # time before which a directory that could not be made is not tried again
 	_be_checked=''  # uptime at which the clock's base was last compared with date
 	_be_warning=''  # why the last event was not written
 	_be_home=''     # the process that may say so: not a subshell beside it
@@ -46,49 +46,44 @@ _be_newline='
 # Every character that stands for itself in JSON; `]` first and `-` last, as it is used inside brackets.
 # Spelled out, since a range holds other characters in other locales.
 _be_plain=']ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 !#$%&'\''()*+,./:;<=>?@[^_`{|}~-'
-# Patterns that cut a text: 200 and 1000 times any character.
-_be_200='????????????????????'
-_be_200=$_be_200$_be_200$_be_200$_be_200$_be_200
-_be_200=$_be_200$_be_200
-_be_1000=$_be_200$_be_200$_be_200$_be_200$_be_200
-
 _be_no_clock='no clock: neither /proc/uptime nor a date command'
 
 # ---------------------------------------------------------------------------------------------------- JSON text
 
 # _be_quote TEXT CHARACTERS BYTES: set _be_quoted to TEXT as it stands between the quotes of a JSON string, cut to
-# CHARACTERS (200 or 1000) and BYTES.
+# CHARACTERS and BYTES, 1000 at most.
 _be_quote() {
 	_be_quoted=$1
-	case $1 in
-	*[!$_be_plain]*) _be_quote_special "$@" ;;
-	*) [ "${#1}" -le "$2" ] || _be_cut "$2" ;;
+	[ "${#1}" -le 1000 ] || _be_cut 1000
+	case $_be_quoted in
+	*[!$_be_plain]*) _be_quote_special "$_be_quoted" "$2" "$3" ;;
+	*) [ "${#_be_quoted}" -le "$2" ] || _be_cut "$2" ;;
 	esac
 }
 
-# _be_cut CHARACTERS: cut _be_quoted to 200 or 1000 characters. The variables are patterns, so they are not quoted.
-# shellcheck disable=SC2295
+# _be_cut BYTES: cut _be_quoted.
 _be_cut() {
-	case $1 in
-	200) _be_quoted=${_be_quoted%"${_be_quoted#$_be_200}"} ;;
-	*) _be_quoted=${_be_quoted%"${_be_quoted#$_be_1000}"} ;;
-	esac
+	if [ -n "${BASH_VERSION-}" ]; then
+		# shellcheck disable=SC3045
+		printf -v _be_quoted "%.$1s" "$_be_quoted"
+	else
+		_be_quoted=$(printf "%.$1s." "$_be_quoted")
+		_be_quoted=${_be_quoted%.}
+	fi
 }
 
 # The same for text with quotes, backslashes, control characters or anything outside ASCII, byte by byte. Where `?`
 # matches a character and not a byte this needs the C locale: bash gives it back at a function's end, a subshell keeps
 # it to itself elsewhere. Where that fails (a readonly LC_ALL) characters outside ASCII become U+FFFD.
 _be_quote_special() {
-	[ -n "${_be_e_acute-}" ] || _be_make_tables
-	[ "${#1}" -le 1000 ] || _be_cut 1000
-	case $_be_e_acute in
-	??) _be_quote_bytes "$_be_quoted" "$2" "$3" ;;
+	[ -n "${_be_probe-}" ] || _be_make_tables
+	case $_be_probe in
+	?????????) _be_quote_bytes "$@" ;;
 	*)
-		if [ -n "${BASH_VERSION-}" ]; then
-			_be_quote_in_c_locale "$_be_quoted" "$2" "$3"
-		else
-			_be_quoted=$(LC_ALL=C && _be_quote_bytes "$_be_quoted" "$2" "$3" && printf %s "$_be_quoted") ||
-				_be_quote_bytes "$1" "$2" "$3"
+		if [ -z "${BASH_VERSION-}" ]; then
+			_be_quoted=$(LC_ALL=C && _be_quote_bytes "$@" && printf %s "$_be_quoted") || _be_quote_bytes "$@"
+		elif ! _be_is_clean "$@"; then
+			_be_quote_in_c_locale "$@"
 		fi
 		;;
 	esac
@@ -98,6 +93,22 @@ _be_quote_in_c_locale() {
 	# shellcheck disable=SC3043
 	local LC_ALL=C
 	_be_quote_bytes "$@"
+}
+
+# _be_is_clean TEXT CHARACTERS BYTES: whether bash, in a UTF-8 locale, sees nothing in TEXT that must be changed: to it
+# bytes that are not UTF-8 do not print.
+_be_is_clean() {
+	case $_be_probe in ???) ;; *) return 1 ;; esac
+	case $1 in *[![:print:]]* | *[\"\\]*) return 1 ;; esac
+	[ "${#1}" -le "$2" ] || return 1
+	_be_count_bytes "$1"
+	[ "$_be_n" -le "$3" ]
+}
+
+_be_count_bytes() {
+	# shellcheck disable=SC3043
+	local LC_ALL=C
+	_be_n=${#1}
 }
 
 # Bytes in the order of their numbers, as no shell here has ord(): made once, when first needed.
@@ -110,10 +121,11 @@ _be_make_tables() {
 	_be_high=$(printf "$_be_octal")
 	_be_controls=$(printf '\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20\21\22\23\24\25\26\27\30\31\32\33\34\35\36\37')
 	_be_delete=$(printf '\177')
-	_be_e_acute=$(printf '\303\251')
+	_be_probe=$(printf '\303\251\342\202\254\360\237\230\200') # three characters in UTF-8
 }
 
-# _be_quote_bytes TEXT CHARACTERS BYTES: the decoder; `?` must match one byte.
+# _be_quote_bytes TEXT CHARACTERS BYTES: the decoder; `?` must match one byte. (The first byte of a text is what is
+# left without the rest: by `%%`, which is tried from the left, where `%` would take time by the square of the length.)
 # shellcheck disable=SC2295
 _be_quote_bytes() {
 	_be_rest=$1 _be_characters=$2 _be_bytes=$3 _be_quoted=''
@@ -126,7 +138,7 @@ _be_quote_bytes() {
 			done
 			_be_width=${#_be_piece} _be_characters=$((_be_characters - ${#_be_piece}))
 		else
-			_be_byte=${_be_rest%"${_be_rest#?}"} _be_rest=${_be_rest#?} _be_characters=$((_be_characters - 1))
+			_be_byte=${_be_rest%%"${_be_rest#?}"} _be_rest=${_be_rest#?} _be_characters=$((_be_characters - 1))
 			_be_quote_byte
 		fi
 		_be_bytes=$((_be_bytes - _be_width))
@@ -157,7 +169,7 @@ _be_quote_byte() {
 _be_quote_control() {
 	_be_piece='0123456789abcdef' _be_n=$(($1 % 16)) _be_width=6
 	while [ "$_be_n" -gt 0 ]; do _be_piece=${_be_piece#?} _be_n=$((_be_n - 1)); done
-	_be_piece=\\u00$(($1 / 16))${_be_piece%"${_be_piece#?}"}
+	_be_piece=\\u00$(($1 / 16))${_be_piece%%"${_be_piece#?}"}
 }
 
 # The UTF-8 sequence led by _be_byte; status 1 where it is not well-formed. Numbers are those of the bytes less 128,
@@ -177,7 +189,7 @@ _be_quote_sequence() {
 	_be_piece=$_be_byte _be_tail=$_be_rest _be_n=1
 	while [ "$_be_n" -lt "$_be_width" ]; do
 		[ -n "$_be_tail" ] || return 1
-		_be_byte=${_be_tail%"${_be_tail#?}"} _be_tail=${_be_tail#?}
+		_be_byte=${_be_tail%%"${_be_tail#?}"} _be_tail=${_be_tail#?}
 		_be_prefix=${_be_high%%"$_be_byte"*}
 		if [ "${#_be_prefix}" -lt "$_be_least" ] || [ "${#_be_prefix}" -gt "$_be_most" ]; then return 1; fi
 		_be_piece=$_be_piece$_be_byte _be_least=0 _be_most=63 _be_n=$((_be_n + 1))
@@ -188,16 +200,16 @@ _be_quote_sequence() {
 # _be_place PHASE STEP: set _be_fields to the fields that name a step. The widest names, message and paths together
 # keep an event below 4096 bytes: what shells write at once.
 _be_place() {
-	case $1$2 in
-	*[!$_be_plain]*) ;;
-	*)
-		# nearly always
-		if [ -n "$1" ] && [ -n "$2" ] && [ "${#1}" -le 200 ] && [ "${#2}" -le 200 ]; then
+	if [ -n "$1" ] && [ -n "$2" ] && [ "${#1}" -le 200 ] && [ "${#2}" -le 200 ]; then
+		case $1$2 in
+		*[!$_be_plain]*) ;;
+		*)
+			# nearly always
 			_be_fields=",\"phase\":\"$1\",\"step\":\"$2\""
 			return 0
-		fi
-		;;
-	esac
+			;;
+		esac
+	fi
 	_be_quote "${1:--}" 200 1200
 	_be_fields=",\"phase\":\"$_be_quoted\",\"step\":\""
 	_be_quote "${2:--}" 200 1200
@@ -250,7 +262,7 @@ _be_decimal() {
 _be_file_name() {
 	_be_rest=$1 _be_named='' _be_n=0 _be_last=''
 	while [ -n "$_be_rest" ] && [ "$_be_n" -lt 100 ]; do
-		_be_piece=${_be_rest%"${_be_rest#?}"} _be_rest=${_be_rest#?}
+		_be_piece=${_be_rest%%"${_be_rest#?}"} _be_rest=${_be_rest#?}
 		case $_be_piece in
 		[ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-]) _be_last='' ;;
 		*)
@@ -444,11 +456,10 @@ _be_emit_otherwise() {
 	fi
 }
 
-# Make _be_directory where it is not there; tried every five seconds at most, since it costs a process.
+# Make _be_directory where it is not there; after a failure not before five seconds have gone, as it costs a process.
 _be_make_directory() {
 	if [ ! -d "$_be_directory" ] && [ "${_be_time%.*}" -ge "$_be_retry" ]; then
-		_be_retry=$((${_be_time%.*} + 5))
-		command mkdir -p "$_be_directory"
+		command mkdir -p "$_be_directory" || _be_retry=$((${_be_time%.*} + 5))
 	fi
 }
 
