@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from build_exporter.collectors.guard import Collector
+from build_exporter.collectors.host import process
 from build_exporter.collectors.host.cpu import Cpu
 from build_exporter.collectors.host.disk import Disk
 from build_exporter.collectors.host.filesystem import Filesystem
@@ -185,6 +186,10 @@ def process_trees() -> Iterator[Callable[..., ProcessTrees]]:
         trees.close()
 
 
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
 class Kernel:
     """Processes as files, added up as the kernel does when a parent has waited for its child."""
 
@@ -260,3 +265,56 @@ def kernels() -> Iterator[Callable[[], Kernel]]:
 def kernel(kernels: Callable[[], Kernel]) -> Kernel:
     """Return an empty process table."""
     return kernels()
+
+
+class Watch:
+    """Process trees over a planted process table, and their newest figures."""
+
+    def __init__(self, kernel: Kernel, samples_of: Callable[[Iterable[Family]], Samples]) -> None:
+        self.roots: Mapping[str, Collection[int]] = {}
+        self.now = 1.7e9
+        self._kernel = kernel
+        self._samples_of = samples_of
+        self._trees = ProcessTrees(
+            lambda: self.roots, str(kernel.proc), boottime=lambda: kernel.uptime, wall=lambda: self.now
+        )
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self._trees.close()
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self._kernel.uptime += seconds
+        self.now += seconds
+
+    def sample(self) -> dict[str, float]:
+        """Take a sample; return its figures as `build:quantity`, CPU in clock ticks and memory in pages."""
+        found: dict[str, float] = {}
+        for series, value in self._samples_of(self._trees.collect()).items():
+            name, _, labels = series.removeprefix("build_process_").partition("{")
+            unit = {"cpu_seconds_total": TICK, "memory_bytes": PAGE, "peak_memory_bytes": PAGE}.get(name, 1)
+            build = labels.split('"')[1]
+            found[f"{build}:{name.split('_')[0]}"] = round(value / unit)
+        return found
+
+
+@pytest.fixture
+def watch_over(
+    samples_of: Callable[[Iterable[Family]], Samples],
+) -> Callable[[Kernel], AbstractContextManager[Watch]]:
+    """Return the function that watches a planted process table; its context gives back what is open."""
+    return lambda kernel: closing(Watch(kernel, samples_of))
+
+
+@pytest.fixture(params=[512, 0], ids=["descriptors kept", "files opened each time"])
+def watch(
+    kernel: Kernel,
+    samples_of: Callable[[Iterable[Family]], Samples],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Watch]:
+    """Return a watch over the planted process table, with descriptors to keep and without."""
+    monkeypatch.setattr(process, "_MAX_DESCRIPTORS", request.param)
+    with closing(Watch(kernel, samples_of)) as made:
+        yield made

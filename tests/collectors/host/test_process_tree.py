@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from build_exporter.collectors.host import process
-from build_exporter.collectors.host.process_tree import LINGER_SECONDS, ProcessTrees
-from build_exporter.exposition import Family
-
-TICK = 1 / os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
+from build_exporter.collectors.host.process_tree import LINGER_SECONDS
 
 
 class Kernel(Protocol):
@@ -30,49 +22,12 @@ class Kernel(Protocol):
     def exit(self, pid: int) -> None: ...
 
 
-class Watch:
-    """Process trees over a planted process table, and their newest figures."""
+class Watch(Protocol):
+    roots: Mapping[str, Collection[int]]
+    now: float
 
-    def __init__(self, kernel: Kernel, samples_of: Callable[[Iterable[Family]], dict[str, float]]) -> None:
-        self.roots: Mapping[str, Collection[int]] = {}
-        self.now = 1.7e9
-        self._kernel = kernel
-        self._samples_of = samples_of
-        self._trees = ProcessTrees(
-            lambda: self.roots, str(kernel.proc), boottime=lambda: kernel.uptime, wall=lambda: self.now
-        )
-
-    def close(self) -> None:
-        """Give back what is open."""
-        self._trees.close()
-
-    def later(self, seconds: float) -> None:
-        """Let time pass."""
-        self._kernel.uptime += seconds
-        self.now += seconds
-
-    def sample(self) -> dict[str, float]:
-        """Take a sample; return its figures as `build:quantity`, CPU in clock ticks and memory in pages."""
-        found: dict[str, float] = {}
-        for series, value in self._samples_of(self._trees.collect()).items():
-            name, _, labels = series.removeprefix("build_process_").partition("{")
-            unit = {"cpu_seconds_total": TICK, "memory_bytes": PAGE, "peak_memory_bytes": PAGE}.get(name, 1)
-            build = labels.split('"')[1]
-            found[f"{build}:{name.split('_')[0]}"] = round(value / unit)
-        return found
-
-
-@pytest.fixture(params=[512, 0], ids=["descriptors kept", "files opened each time"])
-def watch(
-    kernel: Kernel,
-    samples_of: Callable[[Iterable[Family]], dict[str, float]],
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Watch]:
-    """Return a watch over the planted process table, with descriptors to keep and without."""
-    monkeypatch.setattr(process, "_MAX_DESCRIPTORS", request.param)
-    with closing(Watch(kernel, samples_of)) as made:
-        yield made
+    def later(self, seconds: float) -> None: ...
+    def sample(self) -> dict[str, float]: ...
 
 
 def test_a_tree_is_the_root_and_all_that_descends_from_it(kernel: Kernel, watch: Watch) -> None:
@@ -245,6 +200,23 @@ def test_a_pid_from_an_old_record_is_not_believed(kernel: Kernel, watch: Watch) 
     assert watch.sample() == {}
 
 
+@pytest.mark.parametrize("on_the_host", [True, False])
+def test_init_is_no_step_where_the_whole_machine_is_seen(
+    kernel: Kernel, watch_over: Callable[[Kernel], AbstractContextManager[Watch]], on_the_host: bool
+) -> None:
+    """A step in a container tells pid 1: seen from the host that is the whole machine, in the container the build."""
+    kernel.fork(0, pid=1)
+    second = kernel.fork(0, pid=2)
+    if on_the_host:
+        stat = kernel.proc / "2/stat"
+        stat.write_text(stat.read_text().replace("(2) odd (name", "kthreadd"))
+    thread = kernel.fork(second)
+    with watch_over(kernel) as watch:
+        watch.roots = {"lfs": [1], "blfs": [thread]}
+        counts = {series: value for series, value in watch.sample().items() if "count" in series}
+    assert counts == ({} if on_the_host else {"lfs:count": 1, "blfs:count": 1})
+
+
 def test_a_stranger_passed_over_becomes_a_root_when_its_step_is_told(kernel: Kernel, watch: Watch) -> None:
     """The step's event comes after its process was seen: the process and its children are taken in then."""
     first, second = kernel.fork(), kernel.fork()
@@ -324,77 +296,3 @@ def test_a_process_that_ends_while_it_is_read_is_no_failure(kernel: Kernel, watc
         if content is not None:
             (kernel.proc / name / "stat").write_text(content)
     assert watch.sample()["lfs:count"] == 1
-
-
-OPERATIONS = st.lists(
-    st.tuples(st.sampled_from(["fork", "use", "use", "exit", "sample", "sample"]), st.integers(0, 50)), max_size=60
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(operations=OPERATIONS)
-def test_the_sum_is_exact_whoever_forks_uses_and_ends(
-    kernels: Callable[[], Kernel],
-    samples_of: Callable[[Iterable[Family]], dict[str, float]],
-    operations: list[tuple[str, int]],
-) -> None:
-    """Looked at after each change, the counters hold every tick and byte of the tree, never less and never more."""
-    kernel = kernels()
-    with closing(Watch(kernel, samples_of)) as watch:
-        change_and_compare_each_time(kernel, watch, operations)
-
-
-def change_and_compare_each_time(kernel: Kernel, watch: Watch, operations: list[tuple[str, int]]) -> None:
-    """Compare after each operation what is shown with what was used."""
-    kernel.fork()
-    root = kernel.fork()
-    members, used = [root], 0
-    watch.roots = {"lfs": [root]}
-    for operation, number in operations:
-        chosen = members[number % len(members)] if members else 0
-        if operation == "fork" and chosen:
-            members.append(kernel.fork(chosen))
-        elif operation == "use" and chosen:
-            kernel.use(chosen, number, written=number)
-            used += number
-        elif operation == "exit" and chosen:
-            kernel.exit(chosen)
-            members.remove(chosen)
-        shown = watch.sample() if members or used else {}
-        if shown:
-            assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:count"]) == (used, used, len(members))
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(operations=OPERATIONS)
-def test_the_sum_never_falls_and_never_exceeds_what_was_used(
-    kernels: Callable[[], Kernel],
-    samples_of: Callable[[Iterable[Family]], dict[str, float]],
-    operations: list[tuple[str, int]],
-) -> None:
-    """With any number of changes between two samples nothing is counted twice and no counter goes back."""
-    kernel = kernels()
-    with closing(Watch(kernel, samples_of)) as watch:
-        change_and_compare_at_times(kernel, watch, operations)
-
-
-def change_and_compare_at_times(kernel: Kernel, watch: Watch, operations: list[tuple[str, int]]) -> None:
-    """Compare what is shown with the bounds it must keep, where the operations hold a sample."""
-    root = kernel.fork()
-    members, used, last = [root], 0, 0.0
-    watch.roots = {"lfs": [root]}
-    watch.sample()
-    for operation, number in operations:
-        chosen = members[number % len(members)] if members else 0
-        if operation == "sample":
-            shown = watch.sample()["lfs:cpu"]
-            assert last <= shown <= used
-            last = shown
-        elif operation == "fork" and chosen:
-            members.append(kernel.fork(chosen))
-        elif operation == "use" and chosen:
-            kernel.use(chosen, number)
-            used += number
-        elif operation == "exit" and chosen:
-            kernel.exit(chosen)
-            members.remove(chosen)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from build_exporter.collectors.host.cgroup import Cgroups
+from build_exporter.collectors.host.files import read_if_there
 from build_exporter.collectors.host.forest import Forest, Tree
 from build_exporter.collectors.host.process import Process, ProcessReader
 from build_exporter.exposition import Family
@@ -36,6 +37,9 @@ _REUSE_TOLERANCE_SECONDS: Final = 60.0
 
 _YOUNG_SECONDS: Final = 2.0
 """A process older than its step by more than this has a past that is not the step's: a shell that runs many steps."""
+
+_KERNEL: Final = (0, 2)
+"""Parents of init and of the kernel's threads."""
 
 _FORGET_FOREIGN_SAMPLES: Final = 60
 """After so many samples processes outside the trees are looked at again: their pids may have been given to others."""
@@ -66,6 +70,8 @@ class ProcessTrees:
         self._wall = wall
         self._reader = ProcessReader(proc)
         self._cgroups = Cgroups(proc)
+        # only where all processes are seen are there the kernel's own
+        self._sees_kernel = b"(kthreadd)" in (read_if_there(f"{proc}/2/stat") or b"")
         self._forests: dict[str, Forest] = {}
         self._known: dict[int, Process] = {}
         self._foreign: set[int] = set()
@@ -113,7 +119,7 @@ class ProcessTrees:
         self._sort_out(new)
 
     def _new_roots(self, forest: Forest, pids: Iterable[int]) -> Iterator[Process]:
-        for pid in pids:
+        for pid in dict.fromkeys(pids):
             if not forest.holds(pid):
                 process = self._known.get(pid) or self._reader.first(pid)
                 if process is not None:
@@ -125,6 +131,8 @@ class ProcessTrees:
         root_age = now - root.start * self._tick
         if isinstance(began, Mapping) and root_age < step_age - _REUSE_TOLERANCE_SECONDS:
             return False
+        if self._sees_kernel and root.parent in _KERNEL:
+            return False  # a step in a container tells its pid there, which is init's or a kernel thread's here
         self._known[root.pid] = root
         forest.plant(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS))
         return True
