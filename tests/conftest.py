@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -55,8 +56,16 @@ class RunFile:
 class Served:
     """A running `build-exporter serve`."""
 
-    def __init__(self, journal: Path, log: Path, *flags: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        log: Path,
+        *flags: str,
+        environment: dict[str, str] | None = None,
+        trust: Path | None = None,
+    ) -> None:
         self.journal, self.log = journal, log
+        self.trust = ssl.create_default_context(cafile=str(trust)) if trust is not None else None
         command = [*COMMAND, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
         with log.open("wb") as stream:
             self.process = subprocess.Popen(command, stderr=stream, env={**os.environ, **(environment or {})})
@@ -72,14 +81,14 @@ class Served:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.trust else 'http'}://127.0.0.1:{self.port}"
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers (lower case) and body."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, headers=named, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=10, context=self.trust) as answer:
                 return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
         except urllib.error.HTTPError as error:
             with error:

@@ -13,7 +13,7 @@ from msgspec import inspect
 
 from build_exporter.cli.options import USAGE_ERROR, journal_option
 from build_exporter.journal.append import Writer
-from build_exporter.journal.current import ends_torn, join_run
+from build_exporter.journal.current import join_run
 from build_exporter.journal.layout import RUN_FILE_VARIABLE
 from build_exporter.model.events import EVENT_NAMES, EVENT_TYPES, AnyEvent, BuildStarted, Event, encode_line, event_name
 from build_exporter.model.names import is_build_name
@@ -57,8 +57,6 @@ def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, n
         joined = around if around and not build and not new else None
         path = joined or join_run(journal, name, time.time(), resume=starts, new=new)
         writer = Writer(path)
-        if ends_torn(path):
-            writer.append_lines(b"\n")
         for _, line in lines:
             writer.append(line)
     except (OSError, ValueError) as error:

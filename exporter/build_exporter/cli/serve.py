@@ -34,7 +34,8 @@ from build_exporter.sources.protocol import Settings, Source
 from build_exporter.sources.registry import kinds, recognise
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.web.app import Service, make_app
-from build_exporter.web.server import AddressError, make_server, open_sockets
+from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
+from build_exporter.web.server import AddressError, Server, make_server, open_sockets
 
 log = logging.getLogger("build_exporter.serve")
 
@@ -68,6 +69,7 @@ def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Address to listen on; repeatable.",
 )
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, metavar="PATH")
+@click.option("--web.config.file", "web_config", metavar="FILE", help="TLS, users and headers, in Prometheus' form.")
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
 @click.option("--log.format", "log_format", type=click.Choice(FORMATS), default="logfmt", show_default=True)
 @click.option("--watch", "watched", multiple=True, metavar="KIND=PATH", help="Follow a foreign record; repeatable.")
@@ -78,6 +80,7 @@ def serve(
     config_path: str | None,
     addresses: tuple[str, ...],
     telemetry_path: str,
+    web_config: str | None,
     log_level: str,
     log_format: str,
     **collectors: bool,
@@ -98,9 +101,12 @@ def serve(
     enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
     exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources)
     try:
-        asyncio.run(exporter.serve(addresses))
-    except AddressError as error:
+        asyncio.run(exporter.serve(addresses, web_config))
+    except (AddressError, ConfigError, CertificateError) as error:
         click.echo(f"build-exporter: {error}", err=True)
+        raise SystemExit(USAGE_ERROR) from None
+    except ImportError as error:
+        click.echo(f"build-exporter: {web_config} names users: pip install 'build-exporter[auth]' ({error})", err=True)
         raise SystemExit(USAGE_ERROR) from None
 
 
@@ -178,14 +184,16 @@ class Exporter:
         log.info("configuration loaded", extra={"file": self._config_path})
         return ""
 
-    async def serve(self, addresses: tuple[str, ...]) -> None:
+    async def serve(self, addresses: tuple[str, ...], web_config: str | None) -> None:
         """Serve until a signal ends it.
 
         Raises:
             AddressError: an address can't be listened on.
+            ConfigError: the web configuration can't be used.
+            CertificateError: a certificate can't be used.
         """
+        server = self._server(web_config)
         sockets = open_sockets(addresses)
-        server = make_server(make_app(self.service))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.end)
@@ -211,6 +219,15 @@ class Exporter:
             self.service.scrape.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
+
+    def _server(self, web_config: str | None) -> Server:
+        app = make_app(self.service)
+        if web_config is None:
+            return make_server(app)
+        file = WebConfigFile(web_config)
+        config = file.load()
+        tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
+        return make_server(Guard(app, file, self._own.count_refusal), tls)
 
     async def _look_after_steps(self) -> None:
         liveness = Liveness(self.monitor)

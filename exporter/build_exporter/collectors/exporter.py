@@ -29,6 +29,10 @@ class ExporterCollector:
         self._requests = requests
         self._sources_up = sources_up
 
+    def count_refusal(self) -> None:
+        """Count a request refused for its credential."""
+        self.auth_failures += 1
+
     def collect(self) -> Iterable[Family]:
         """Return the families."""
         monitor = self._monitor

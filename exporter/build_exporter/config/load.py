@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from msgspec import inspect
 
@@ -27,6 +27,8 @@ from build_exporter.config.document import (
 from build_exporter.config.schema import Config
 from build_exporter.config.section import About, Section, field_type, words
 from build_exporter.config.values import SHOWN_LENGTH, escaped, read, shown
+
+S = TypeVar("S", bound=Section)
 
 MAX_BYTES: Final = 1024**2
 """Largest configuration file."""
@@ -64,7 +66,12 @@ class ConfigError(Exception):
 
 
 def load(path: str | os.PathLike[str]) -> Config:
-    """Return the configuration that a file holds.
+    """Return the configuration that a file holds; see `load_as`."""
+    return load_as(Config, path)
+
+
+def load_as(form: type[S], path: str | os.PathLike[str]) -> S:
+    """Return what a file holds, in the form of a section whose fields all have defaults.
 
     Relative paths in it are taken from the file's own directory, `~` from the home directory.
 
@@ -78,11 +85,16 @@ def load(path: str | os.PathLike[str]) -> Config:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: {reason}")]) from None
-    return parse_config(content, file)
+    return parse_as(form, content, file)
 
 
 def parse_config(content: bytes, file: str) -> Config:
-    """Return the configuration that is the content of `file`, which is not read; see `load`."""
+    """Return the configuration that is the content of `file`, which is not read; see `load_as`."""
+    return parse_as(Config, content, file)
+
+
+def parse_as(form: type[S], content: bytes, file: str) -> S:
+    """Return what `content`, that of `file`, says in the form of a section; see `load_as`."""
     walk = _Walk(file)
     if len(content) > MAX_BYTES:
         raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: larger than {MAX_BYTES // 1024} KiB")])
@@ -97,11 +109,11 @@ def parse_config(content: bytes, file: str) -> Config:
         walk.stop(fault.refusal.mark, "", fault.refusal.message)
     for refusal in refusals:
         walk.problem(refusal.mark, "", refusal.message)
-    made = Config() if root is None else walk.value(inspect.type_info(Config), None, root, "")
+    made = form() if root is None else walk.value(inspect.type_info(form), None, root, "")
     if walk.problems:
         raise ConfigError(walk.problems)
-    assert made is UNSET or isinstance(made, Config), "no problem means a value"
-    return made if isinstance(made, Config) else Config()
+    assert made is UNSET or isinstance(made, form), "no problem means a value"
+    return made if isinstance(made, form) else form()
 
 
 class _Nothing:

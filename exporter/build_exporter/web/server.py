@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -73,8 +73,8 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_server(app: ASGIApp, **options: Any) -> Server:
-    """Return a server for the application; `options` are uvicorn's, such as its TLS files."""
+def make_server(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Server:
+    """Return a server for the application, one that speaks TLS where a context is given."""
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -87,6 +87,7 @@ def make_server(app: ASGIApp, **options: Any) -> Server:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
         limit_concurrency=1000,
-        **options,
     )
+    config.load()
+    config.ssl = tls
     return Server(config)

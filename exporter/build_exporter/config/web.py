@@ -1,0 +1,57 @@
+"""The web configuration file that Prometheus' exporters share: TLS, users, headers (`--web.config.file`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import msgspec
+
+from build_exporter.config.section import Section, about
+
+
+def _none() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+class TlsServer(Section, frozen=True):
+    """TLS of the server."""
+
+    cert_file: Annotated[str | None, about("Certificate of the server, PEM, with its chain.", "path")] = None
+    key_file: Annotated[str | None, about("Key of the certificate, PEM.", "path")] = None
+    client_ca_file: Annotated[str | None, about("Authorities that sign clients' certificates, PEM.", "path")] = None
+    client_auth_type: Annotated[
+        Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"],
+        about("Whether clients must show a certificate."),
+    ] = "NoClientCert"
+    min_version: Annotated[Literal["TLS12", "TLS13"], about("Oldest version of TLS that is spoken.")] = "TLS12"
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault where one file lacks the other."""
+        if (self.cert_file is None) != (self.key_file is None):
+            yield ("cert_file" if self.key_file is None else "key_file"), "needs both cert_file and key_file"
+        if (self.client_ca_file is None) != (self.client_auth_type == "NoClientCert"):
+            yield "client_auth_type", "needs client_ca_file where clients show certificates, and only there"
+
+
+class HttpServer(Section, frozen=True):
+    """Headers the server adds to every answer."""
+
+    http2: Annotated[bool, about("Taken for the form's sake: HTTP/1.1 is what is spoken.")] = False
+    headers: Annotated[Mapping[str, str], about("Headers by name.", "text")] = msgspec.field(default_factory=_none)
+
+
+class WebConfig(Section, frozen=True):
+    """The whole file; an empty one is plain HTTP without users."""
+
+    tls_server_config: Annotated[TlsServer | None, about("TLS of the server.")] = None
+    http_server_config: Annotated[HttpServer, about("What is added to answers.")] = HttpServer()
+    basic_auth_users: Annotated[
+        Mapping[str, str], about("bcrypt hashes of passwords, by user name.", "text", secret=True)
+    ] = msgspec.field(default_factory=_none)
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the server speaks TLS."""
+        return self.tls_server_config is not None and self.tls_server_config.cert_file is not None
