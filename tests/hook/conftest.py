@@ -15,7 +15,7 @@ import pytest
 import build_exporter.shell
 from build_exporter.model.events import AnyEvent
 
-SHELLS = {"bash": ("bash",), "dash": ("dash",), "busybox": ("busybox", "sh")}
+SHELLS = {"bash": ("bash",), "posix": ("bash", "--posix"), "dash": ("dash",), "busybox": ("busybox", "sh")}
 HOOK = Path(str(build_exporter.shell.__file__)).with_name("build-events.sh")
 
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyEvent)
@@ -71,9 +71,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(params=sorted(SHELLS))
 def hook(request: pytest.FixtureRequest, journal: Path, tmp_path: Path) -> Hook:
-    """The hook in one of the shells, with an empty journal."""
+    """The hook in each of the shells (`posix`: bash as it is when it is /bin/sh), with an empty journal."""
     if not shutil.which(SHELLS[request.param][0]):
-        pytest.skip(f"{request.param} is not installed")
+        pytest.skip(f"{SHELLS[request.param][0]} is not installed")
     return Hook(request.param, journal, tmp_path)
 
 

@@ -89,10 +89,9 @@ def test_tracing_shows_the_build_and_not_the_hook(hook: Any) -> None:
     assert "+ true" in done.stderr
 
 
+@pytest.mark.parametrize("hook", ["bash", "posix"], indirect=True)
 def test_the_err_trap_of_bash(hook: Any) -> None:
     """An ERR trap fires for a failed step and for nothing else, with and without errtrace."""
-    if hook.name != "bash":
-        pytest.skip("a trap of bash")
     for option in ("", "set -E;"):
         done = hook.run(f""". "$HOOK"; {option} trap 'echo ERR' ERR; be_start b; be_note x; be_step p s true; be_end 0""")
         assert done.stdout == ""

@@ -27,13 +27,10 @@ def assert_unharmed(done: subprocess.CompletedProcess[str]) -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("journal", ["/proc/nowhere", "/dev/null/journal", "/dev/full", ""])
+@pytest.mark.parametrize("journal", ["/proc/nowhere", "/dev/null/journal", "/dev/full"])
 def test_a_journal_that_can_not_be(hook: Any, journal: str) -> None:
     """A journal in an impossible place costs one line on stderr and nothing else."""
-    environment = {"BUILD_EXPORTER_JOURNAL": journal, "XDG_STATE_HOME": "/proc", "HOME": "/proc"}
-    if not journal and os.geteuid() == 0:
-        pytest.skip("root's default journal can be made")
-    assert_unharmed(hook.run(BUILD, **environment))
+    assert_unharmed(hook.run(BUILD, BUILD_EXPORTER_JOURNAL=journal))
 
 
 def test_a_file_in_place_of_the_journal(hook: Any, tmp_path: Path) -> None:

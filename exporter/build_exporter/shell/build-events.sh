@@ -15,7 +15,8 @@
 # by one write(). When that fails the build goes on, and one line on stderr says so.
 #
 # BE_LOG_DIR=DIR   be_step writes its command's output to DIR/STEP.log; with BE_LOG_TEE=1 it is shown as well
-# BE_NO_PID=1      leave the shell's process id out: where the exporter sees other ids than this shell (a container)
+# BE_ROOT=DIR      in a chroot: DIR is this root as seen from outside, put before the paths of logs for the exporter there
+# BE_NO_PID=1      leave the shell's process id out: in a container, where ids are others than the exporter's
 #
 # How it is written:
 # - Names that begin with _be_ are private. Results come back in globals that are read at once; what must survive a
@@ -222,13 +223,15 @@ _be_text() {
 	_be_fields="$_be_fields,\"$1\":\"$_be_quoted\""
 }
 
-# _be_path NAME FILE: add the absolute path of FILE to _be_fields; one too long for an event is left out.
+# _be_path NAME FILE: add the absolute path of FILE, as the exporter sees it, to _be_fields; one too long for an event
+# is left out.
 _be_path() {
 	case $2 in
 	'') return 0 ;;
 	/*) _be_file=$2 ;;
 	*) _be_file=$PWD/$2 ;;
 	esac
+	_be_file=${BE_ROOT-}$_be_file
 	[ "${#_be_file}" -gt 500 ] || _be_text "$1" "$_be_file" 1000 800
 }
 
@@ -789,12 +792,15 @@ _be_run() {
 }
 
 # The same with tee, in a subshell: a pipeline would tell tee's status and not the command's, and `&` would change the
-# caller's $!.
+# caller's $!. The FIFO goes when tee is done.
 _be_run_shown() {
 	(
 		_be_log=$1
 		shift 4
-		command tee -a "$_be_log" <"$_be_log.fifo" &
+		{
+			command tee -a "$_be_log" <"$_be_log.fifo"
+			command rm -f "$_be_log.fifo"
+		} &
 		case $- in
 		*e*)
 			set +e
@@ -805,10 +811,14 @@ _be_run_shown() {
 			;;
 		*) ("$@") >"$_be_log.fifo" 2>&1 ;;
 		esac
-		_be_n=$?
-		command rm -f "$_be_log.fifo"
-		wait
-		exit "$_be_n"
+		_be_status=$?
+		# a process that the command left behind may hold the FIFO for ever: the build does not wait for that
+		_be_n=0
+		while [ -p "$_be_log.fifo" ] && [ "$_be_n" -lt 20 ]; do
+			command sleep 0.05 || command sleep 1
+			_be_n=$((_be_n + 1))
+		done
+		exit "$_be_status"
 	)
 }
 
