@@ -61,8 +61,13 @@ class Decoder:
 
     def decode(self, data: bytes, build: str) -> list[Event]:
         """Return the events in whole lines of a file of `build`, in their order."""
+        decode = _decoder.decode
         try:
-            events = _decoder.decode_lines(data)
+            if not data.isascii():
+                # the decoder does not look at what no field takes up
+                data.decode()
+            # `decode_lines` takes values, not lines: two on one line, one over two; which depends on where a read ended
+            events = [decode(line) for line in data.split(b"\n") if line]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             events = list(self._one_by_one(data))
         horizon = self._clock() + FUTURE_TOLERANCE_SECONDS
@@ -75,6 +80,7 @@ class Decoder:
             if not line or line.isspace():
                 continue
             try:
+                line.decode()
                 yield _decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 self._refuse(line, error)
