@@ -20,6 +20,7 @@ Text = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
 Amount = Annotated[float, Meta(ge=0, le=1e18)]
 Count = Annotated[int, Meta(ge=0, le=10**18)]
+ExitCode = Annotated[int, Meta(ge=-(2**31), lt=2**32)]
 FinishStatus = Literal["succeeded", "failed", "skipped", "interrupted"]
 BuildStatus = Literal["succeeded", "failed", "interrupted"]
 
@@ -106,7 +107,7 @@ class StepFinished(Event, tag="step_finished"):
     phase: Name
     step: Name
     status: FinishStatus
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     signal: Count | None = None
     seconds: Amount | None = None
     cpu_seconds: Amount | None = None
