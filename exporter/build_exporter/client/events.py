@@ -7,7 +7,7 @@ import threading
 import time
 
 from build_exporter.journal.append import Writer
-from build_exporter.journal.current import ends_torn, join_run
+from build_exporter.journal.current import join_run
 from build_exporter.journal.layout import default_journal
 from build_exporter.model.events import Event, encode_line
 from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name
@@ -67,8 +67,6 @@ class EventLog:
                 if self._writer is None:
                     path = join_run(self._journal, self.build, event.time, resume=True, new=self._new)
                     self._writer = Writer(path)
-                    if ends_torn(path):
-                        self._writer.append_lines(b"\n")
                 self._writer.append(encode_line(event))
         except (OSError, ValueError) as error:
             if not self._told:

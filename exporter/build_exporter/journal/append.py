@@ -6,9 +6,11 @@ there whole or, after a crash in mid-write, torn at the end where the reader wai
 
 from __future__ import annotations
 
+import errno
 import os
 
 LINE_LIMIT = 64 * 1024
+_NEWLINE = 10
 
 
 class Writer:
@@ -20,6 +22,7 @@ class Writer:
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor = -1
+        self._torn = False
 
     def append(self, line: bytes) -> None:
         """Append one line, newline included, by one write.
@@ -40,11 +43,16 @@ class Writer:
         """
         if self._descriptor < 0:
             self._descriptor = self._open()
+        if self._torn:
+            # what another wrote in the meantime makes this an empty line, which is nothing
+            lines = b"\n" + lines
         written = os.write(self._descriptor, lines)
+        self._torn = written < len(lines) and lines[written - 1] != _NEWLINE
         if written < len(lines):
-            # what follows must not be glued to the torn line
-            os.write(self._descriptor, b"\n")
-            raise OSError(28, "only part of the line could be written", self.path)
+            if self._torn:
+                os.write(self._descriptor, b"\n")
+                self._torn = False
+            raise OSError(errno.ENOSPC, "only part of the line could be written", self.path)
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""
@@ -53,9 +61,25 @@ class Writer:
             self._descriptor = -1
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+        # a writer that died in the middle of a line left it without an end
+        self._torn = self._torn or ends_torn(self.path)
+        # O_NONBLOCK: never wait on a FIFO put where a run should be
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         try:
             return os.open(self.path, flags, 0o644)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             return os.open(self.path, flags, 0o644)
+
+
+def ends_torn(path: str) -> bool:
+    """Tell whether a file's last line has no end, as after a crash in the middle of a write; False if unreadable."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            size = os.fstat(descriptor).st_size
+            return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False

@@ -114,19 +114,6 @@ def last_state(path: str) -> str:
         os.close(descriptor)
 
 
-def ends_torn(path: str) -> bool:
-    """Tell whether a file's last line has no end, as after a crash in the middle of a write; False if unreadable."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        try:
-            size = os.fstat(descriptor).st_size
-            return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return False
-
-
 def _field(line: bytes, name: bytes) -> bytes:
     """Return a text field of a line of JSON, empty where it has none: a key's quotes can't occur inside a text."""
     key = b'"' + name + b'"'
