@@ -1,0 +1,179 @@
+"""Writing: many writers, a full disk, what is no line."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from build_exporter.journal.append import LINE_LIMIT, Writer
+from build_exporter.model.names import MAX_LINE_BYTES
+
+WRITERS, LINES = 8, 500
+
+WRITER = """
+import os, sys
+from build_exporter.journal.append import Writer
+path, name, lines = sys.argv[1], sys.argv[2], int(sys.argv[3])
+writer = Writer(path)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(lines):
+    # from 40 bytes to more than a page, so that lines of all writers meet within pages
+    writer.append(f'{{"writer":"{name}","number":{number},"text":"{name * (number * 37 % 5000)}"}}\\n'.encode())
+    os.sched_yield()
+"""
+
+FILLER = """
+import os, sys
+from build_exporter.journal.append import Writer
+folder = sys.argv[1]
+with open(folder + "/ballast", "wb") as ballast:
+    ballast.write(bytes(16384))
+writer = Writer(folder + "/b/20260101T000000Z.jsonl")
+told, refused = [], 0
+for number in range(2000):
+    try:
+        writer.append(b'{"number":%d,"text":"%s"}\\n' % (number, b"x" * 700))
+        told.append(number)
+    except OSError as error:
+        assert error.errno == 28, error
+        refused += 1
+        if refused == 3:
+            os.unlink(folder + "/ballast")
+        if refused == 6:
+            break
+print(told, refused, sep="|")
+sys.stdout.flush()
+sys.stdout.buffer.write(open(writer.path, "rb").read())
+"""
+
+
+def test_many_writers_lose_and_tear_nothing(tmp_path: Path) -> None:
+    """Eight processes that append to one run at the same time: every line is there, whole, each writer's in order."""
+    path = tmp_path / "lfs" / "20260101T000000Z.jsonl"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), "abcdefgh"[number], str(LINES)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(WRITERS)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    # one that starts while another's line is half seen begins with an empty line, which is nothing
+    told = [json.loads(line) for line in path.read_bytes().splitlines() if line]
+    for name in "abcdefgh":
+        assert [each["number"] for each in told if each["writer"] == name] == list(range(LINES))
+    order = "".join(each["writer"] for each in told)
+    assert len(order) == WRITERS * LINES
+    # they did write side by side, not one after the other
+    assert sum(one != other for one, other in itertools.pairwise(order)) > WRITERS
+
+
+def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
+    """On a full disk the build gets an error, and with room again the next event is not glued to a torn one."""
+    unshare = shutil.which("unshare")
+    mount = f'mount -t tmpfs -o size=65536 tmpfs {tmp_path} && exec "$@"'
+    namespace = [unshare or "", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
+    if unshare is None or subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system isn't permitted here")
+    filled = subprocess.run([*namespace, sys.executable, "-c", FILLER, str(tmp_path)], capture_output=True, check=True)
+    head, _, data = filled.stdout.partition(b"\n")
+    told, refused = head.split(b"|")
+    whole, torn = [], []
+    for line in data.splitlines():
+        try:
+            whole.append(json.loads(line)["number"])
+        except ValueError:
+            torn.append(line)
+    assert whole == json.loads(told)
+    assert int(refused) == 6
+    assert torn, "the disk was never filled in the middle of a line"
+    # more was told after the disk had been full than could have been before
+    assert whole[-1] > 16384 // 700
+    assert b"" not in torn
+
+
+def test_a_line_torn_by_a_crash_costs_the_next_writer_nothing(tmp_path: Path) -> None:
+    """A file that ends in half a line, after a power cut, gets its end before the first line of the next writer."""
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(b'{"whole":1}\n{"half":')
+    for number in range(2):
+        writer = Writer(str(path))
+        writer.append(b'{"next":%d}\n' % number)
+        writer.close()
+    assert path.read_bytes() == b'{"whole":1}\n{"half":\n{"next":0}\n{"next":1}\n'
+
+
+def test_limits_of_writer_and_reader_are_one() -> None:
+    """What a writer takes is what a reader takes, though the writer keeps its own number to start fast."""
+    assert LINE_LIMIT == MAX_LINE_BYTES
+
+
+@pytest.mark.parametrize(
+    "line", [b"x" * LINE_LIMIT + b"\n", b"two\nlines\n", b"no end"], ids=["long", "two", "endless"]
+)
+def test_what_is_no_line_is_refused(tmp_path: Path, line: bytes) -> None:
+    """A line too long for readers, two lines or half of one never reach the file."""
+    writer = Writer(str(tmp_path / "b" / "run.jsonl"))
+    with pytest.raises(ValueError, match="one line"):
+        writer.append(line)
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_longest_line_is_taken(tmp_path: Path) -> None:
+    """A line of exactly the limit is written."""
+    path = tmp_path / "run.jsonl"
+    writer = Writer(str(path))
+    line = b"x" * (LINE_LIMIT - 1) + b"\n"
+    writer.append(line)
+    writer.close()
+    assert path.read_bytes() == line
+
+
+def test_a_writer_goes_on_after_close(tmp_path: Path) -> None:
+    """A closed writer opens the file again, also one removed in between, and appends."""
+    path = tmp_path / "b" / "run.jsonl"
+    writer = Writer(str(path))
+    writer.append(b"1\n")
+    writer.close()
+    writer.append(b"2\n")
+    writer.close()
+    shutil.rmtree(path.parent)
+    writer.append(b"3\n")
+    writer.close()
+    writer.close()
+    assert path.read_bytes() == b"3\n"
+
+
+def test_a_fifo_in_place_of_a_run_does_not_hold_a_build_up(tmp_path: Path) -> None:
+    """Appending to a named pipe that nobody reads is an error at once, not a wait for ever."""
+    path = tmp_path / "run.jsonl"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="No such device"):
+        Writer(str(path)).append(b"x\n")
+
+
+def test_errors_are_the_callers(journal: Path, note: Callable[..., bytes]) -> None:
+    """A journal that can't be written raises, so that the caller decides to go on without it."""
+    (journal / "lfs").write_text("a file where a directory should be")
+    with pytest.raises(OSError, match="Not a directory"):
+        Writer(str(journal / "lfs" / "20260101T000000Z.jsonl")).append(note())
