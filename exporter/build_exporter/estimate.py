@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from build_exporter.model.states import BuildState
-from build_exporter.tracker import Run, planned_left
+from build_exporter.tracker import Run, Step, planned_ahead
 
 PERCENTILE_90_DEVIATIONS = 1.2816
 """How many standard deviations the 90th percentile of a normal distribution lies above its middle."""
@@ -16,6 +16,9 @@ PRIOR_SPREAD = 0.4
 
 PRIOR_STEPS = 3
 """How many steps' worth that prior counts."""
+
+OVERDUE_SHARE = 0.15
+"""Least that is left of a step that tells no ratio, as a share of the time it has run; overdue is not nearly done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,12 @@ def remaining(run: Run, now: float) -> Estimate | None:
         if not any(step.expected_seconds is not None for step in run.steps.values()):
             return None
         pace = 1.0
-    left, scatter = planned_left(run, now)
-    seconds = left * pace / run.concurrency
-    if left <= 0:
+    ahead, scatter = planned_ahead(run)
+    running = [_running_left(step, step.weight * pace, now) for step in run.running.values()]
+    whole = ahead * pace + sum(running)
+    if whole <= 0:
         return Estimate(0.0, 0.0, 0.0)
+    seconds = max(whole / run.concurrency, max(running, default=0.0))
     known = run.pace if run.pace.steps else run.blind_pace
     own = known.spread
     spread = (
@@ -57,6 +62,18 @@ def remaining(run: Run, now: float) -> Estimate | None:
         else math.sqrt((PRIOR_SPREAD**2 * PRIOR_STEPS + own**2 * known.steps) / (PRIOR_STEPS + known.steps))
     )
     # each step's own scatter partly evens out in the sum, an error of the pace itself does not
-    deviation = spread * math.sqrt(min(1.0, scatter / left) ** 2 + 1.0 / (PRIOR_STEPS + known.steps))
+    own_share = min(1.0, math.hypot(scatter * pace, *running) / whole)
+    deviation = spread * math.sqrt(own_share**2 + 1.0 / (PRIOR_STEPS + known.steps))
     factor = math.exp(PERCENTILE_90_DEVIATIONS * deviation)
     return Estimate(seconds / factor, seconds, seconds * factor)
+
+
+def _running_left(step: Step, expected: float, now: float) -> float:
+    """Return the seconds a running step still needs, expected to take `expected` in all."""
+    elapsed = max(0.0, now - step.start) if step.start is not None else 0.0
+    if step.ratio is None or step.ratio <= 0:
+        return max(expected - elapsed, OVERDUE_SHARE * elapsed)
+    by_plan = (1.0 - step.ratio) * expected
+    by_itself = elapsed * (1.0 - step.ratio) / step.ratio
+    # the further it is, the more its own speed tells
+    return step.ratio * by_itself + (1.0 - step.ratio) * by_plan

@@ -5,7 +5,7 @@ from build_exporter.tracker.progress import (
     build_progress,
     expected_seconds,
     phase_progress,
-    planned_left,
+    planned_ahead,
     step_progress,
 )
 from build_exporter.tracker.records import Run, Step
@@ -22,7 +22,7 @@ __all__ = [
     "build_progress",
     "expected_seconds",
     "phase_progress",
-    "planned_left",
+    "planned_ahead",
     "step_progress",
     "summarise",
 ]

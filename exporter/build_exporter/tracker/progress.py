@@ -99,14 +99,16 @@ def _whole(run: Run, now: float) -> float:
     return (done + credit) / weight if weight else 0.0
 
 
-def planned_left(run: Run, now: float) -> tuple[float, float]:
-    """Return the planned seconds still to be done at `now`, and the root of the sum of their squares over steps."""
+def planned_ahead(run: Run) -> tuple[float, float]:
+    """Return the planned seconds of the steps that have not begun, and the root of the sum of their squares."""
     weight = squares = 0.0
     for phase in run.phases.values():
         weight += phase.weight - phase.done_weight
         squares += phase.left_squares
-    credit = sum(_credit(run, step, now) for step in run.running.values())
-    return max(0.0, weight - credit), math.sqrt(max(0.0, squares))
+    for step in run.running.values():
+        weight -= step.weight
+        squares -= step.weight**2
+    return max(0.0, weight), math.sqrt(max(0.0, squares))
 
 
 def _credit(run: Run, step: Step, now: float) -> float:
