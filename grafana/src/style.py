@@ -257,7 +257,7 @@ def timeline(about: About, *queries: Query, states: Sequence[str]) -> Json:
             "alignValue": "center",
             "rowHeight": 0.8,
             "perPage": 20,
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False},
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },
     )
