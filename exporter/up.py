@@ -33,6 +33,14 @@ HEALTH = {
 }
 
 
+PROGRAMS = {
+    "exporter": ("build-exporter",),
+    "prometheus": ("prometheus",),
+    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
+}
+"""What each line of the Procfile needs: one of these."""
+
+
 @dataclass(slots=True)
 class Program:
     """One program of the Procfile, running."""
@@ -97,12 +105,11 @@ def _start_programs(programs: list[Program]) -> list[str]:
     """Start what is installed and whose port is free; return the names that became ready, none without the exporter."""
     ready = []
     for name, command in _procfile():
-        if name not in HEALTH:
+        if name not in PROGRAMS:
             continue
         url = HEALTH[name][0]
-        program = command.split()[0]
-        if not shutil.which(program, path=_path()):
-            print(f"{name}: not started, {program} is not installed")
+        if not any(shutil.which(program, path=_path()) for program in PROGRAMS[name]):
+            print(f"{name}: not started, {' or '.join(PROGRAMS[name])} is not installed")
             continue
         if _is_taken(url):
             print(f"{name}: not started, another program listens at {url.split('/')[2]}")
@@ -124,7 +131,7 @@ def _start(name: str, command: str) -> Program:
     with log.open("ab") as stream:
         # a session of its own: Ctrl-C reaches this program alone, which then ends the others in order
         process = subprocess.Popen(
-            ["sh", "-c", f"exec {command}"],
+            ["sh", "-c", command],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
@@ -182,7 +189,7 @@ def _start_replay() -> Iterator[Program]:
         return
     recorded = _seconds(found[0])
     speed = max(1.0, recorded / REPLAY_SECONDS)
-    yield _start("replay", f"build-exporter replay '{found[0]}' --journal '{JOURNAL}' --speed {speed:.2f}")
+    yield _start("replay", f"exec build-exporter replay '{found[0]}' --journal '{JOURNAL}' --speed {speed:.2f}")
 
 
 def _seconds(path: Path) -> float:
