@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-EVENTS = """be_start b --jobs 4; be_step p 'a "b" é' true; be_step_start p s; be_step_progress p s 0.5 'é'; be_step_end 0
+EVENTS = """be_start b --jobs 4; be_step p 'a "b" é' true
+be_step_start p s; be_step_progress p s 0.5 'é'; be_step_end 0
 be_plan "$HOME/plan"; be_milestone m; be_note 'x\\y'; be_step p function work; be_end 0"""
 STATE = """state() {
     printf '<%s>\\n' "$IFS" "${LC_ALL-unset}" "$PWD" "$OPTIND" "$*" "$#" "$-" "$!" "${LC_CTYPE-unset}"
@@ -15,7 +16,9 @@ STATE = """state() {
 }"""
 
 
-@pytest.mark.parametrize("options", ["", "set -euf; set -C", "IFS=:; umask 027; trap 'echo x' INT", "unset LC_ALL", "set -a"])
+@pytest.mark.parametrize(
+    "options", ["", "set -euf; set -C", "IFS=:; umask 027; trap 'echo x' INT", "unset LC_ALL", "set -a"]
+)
 def test_state_is_unchanged(hook: Any, options: str, tmp_path: Any) -> None:
     """Options, IFS, locale, directory, positional parameters, $!, umask and traps are as they were."""
     (tmp_path / "plan").write_text("p s 1 gcc 15\n")
@@ -39,7 +42,9 @@ def test_only_names_of_its_own(hook: Any, tmp_path: Any) -> None:
         set >"$HOME/before"; . "$HOOK"; {EVENTS}
         set >"$HOME/after" """,
     )
-    before, after = (set(re.findall(r"(?m)^(\w+)=", (tmp_path / name).read_text(errors="replace"))) for name in ("before", "after"))
+    before, after = (
+        set(re.findall(r"(?m)^(\w+)=", (tmp_path / name).read_text(errors="replace"))) for name in ("before", "after")
+    )
     shells_own = {"_", "BASH_REMATCH", "PIPESTATUS", "FUNCNAME", "LINENO", "EPOCHREALTIME", "BASHPID", "OLDPWD"}
     assert {n for n in after - before - shells_own if not n.startswith(("_be_", "BUILD_EXPORTER_"))} == set()
 
@@ -93,11 +98,17 @@ def test_tracing_shows_the_build_and_not_the_hook(hook: Any) -> None:
 def test_the_err_trap_of_bash(hook: Any) -> None:
     """An ERR trap fires for a failed step and for nothing else, with and without errtrace."""
     for option in ("", "set -E;"):
-        done = hook.run(f""". "$HOOK"; {option} trap 'echo ERR' ERR; be_start b; be_note x; be_step p s true; be_end 0""")
-        assert done.stdout == ""
-        assert "ERR" in hook.run(f""". "$HOOK"; {option} trap 'echo ERR' ERR; be_start b; be_step p s false; true""").stdout
         done = hook.run(
-            f""". "$HOOK"; {option} trap 'echo ERR' ERR; be_start b; be_note x; true""", BUILD_EXPORTER_JOURNAL="/proc/nowhere"
+            f""". "$HOOK"; {option} trap 'echo ERR' ERR; be_start b; be_note x; be_step p s true; be_end 0"""
+        )
+        assert done.stdout == ""
+        assert (
+            "ERR"
+            in hook.run(f""". "$HOOK"; {option} trap 'echo ERR' ERR; be_start b; be_step p s false; true""").stdout
+        )
+        done = hook.run(
+            f""". "$HOOK"; {option} trap 'echo ERR' ERR; be_start b; be_note x; true""",
+            BUILD_EXPORTER_JOURNAL="/proc/nowhere",
         )
         assert done.stdout == ""
 

@@ -47,8 +47,9 @@ def root(request: pytest.FixtureRequest, tmp_path: Path, hook: Any) -> Path:
 def test_a_build_in_a_root_of_busybox(hook: Any, root: Path, read_run: Any) -> None:
     """In a chroot of busybox without /proc and /dev every event arrives, and nothing but the journal is made there."""
     before = set(root.rglob("*"))
+    chroot = shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin") or "chroot"
     done = subprocess.run(
-        [shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin") or "chroot", str(root), "/bin/busybox", "sh", "-c", SCRIPT],
+        [chroot, str(root), "/bin/busybox", "sh", "-c", SCRIPT],
         env={"PATH": "/bin"}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
@@ -57,6 +58,7 @@ def test_a_build_in_a_root_of_busybox(hook: Any, root: Path, read_run: Any) -> N
     assert made == {run}
     finished = [(e["step"], e["status"]) for e in read_run(run) if e["event"] == "step_finished"]
     assert finished == [
-        ('gettext "1"', "succeeded"), ("perl", "failed"), ("child", "succeeded"), ("inner", "failed"), ("function", "failed"),
+        ('gettext "1"', "succeeded"), ("perl", "failed"), ("child", "succeeded"),
+        ("inner", "failed"), ("function", "failed"),
     ]  # fmt: skip
     assert read_run(run)[-1]["event"] == "build_finished"

@@ -80,7 +80,8 @@ def test_status_is_kept_when_the_log_meets_a_full_disk(hook: Any, tmpfs: Callabl
     """With the disk full of the log itself, a shown step still returns its own status."""
     point = tmpfs("size=64k")
     script = """. "$HOOK"; be_start b
-        be_step p s sh -c 'i=0; while [ $i -lt 9000 ]; do echo 0123456789; i=$((i+1)); done; exit 5'; echo "status $?" """
+        be_step p s sh -c 'i=0; while [ $i -lt 9000 ]; do echo 0123456789; i=$((i+1)); done; exit 5'
+        echo "status $?" """
     done = hook.run(script, BE_LOG_DIR=str(point), BE_LOG_TEE="1")
     assert done.stdout.endswith("status 5\n")
     assert done.stdout.count("0123456789\n") == 9000

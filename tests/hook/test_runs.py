@@ -69,7 +69,9 @@ def test_files_that_are_no_runs_are_passed_over(hook: Any) -> None:
 def test_globbing_options_of_bash_do_not_matter(hook: Any) -> None:
     """A script with failglob or nullglob finds its runs like any other."""
     for option in ("failglob", "nullglob", "nocasematch", "extglob"):
-        hook.run(f'shopt -s {option}; . "$HOOK"; be_start {option}; be_step p s true; shopt -q {option} && be_end failed')
+        hook.run(
+            f'shopt -s {option}; . "$HOOK"; be_start {option}; be_step p s true; shopt -q {option} && be_end failed'
+        )
         hook.run(f'shopt -s {option}; . "$HOOK"; be_start {option}')
         assert len(list(hook.journal.glob(f"{option}/*.jsonl"))) == 1
         assert len(hook.events(option)) == 5
@@ -77,9 +79,11 @@ def test_globbing_options_of_bash_do_not_matter(hook: Any) -> None:
 
 def test_children_join_without_be_start(hook: Any) -> None:
     """A script started by a step writes into the run of its parent, whichever shell it is."""
-    hook.run(""". "$HOOK"; be_start b
-        for shell in sh bash; do command -v $shell >/dev/null && $shell -c '. "$HOOK"; be_step child $0 true' $shell; done
-        env -i PATH="$PATH" HOOK="$HOOK" BUILD_EXPORTER_RUN_FILE="$BUILD_EXPORTER_RUN_FILE" sh -c '. "$HOOK"; be_note hi'""")
+    hook.run(""". "$HOOK"; be_start b; run=$BUILD_EXPORTER_RUN_FILE
+        for shell in sh bash dash; do
+            if command -v $shell >/dev/null; then $shell -c '. "$HOOK"; be_step child $0 true' $shell; fi
+        done
+        env -i PATH="$PATH" HOOK="$HOOK" BUILD_EXPORTER_RUN_FILE="$run" sh -c '. "$HOOK"; be_note hi'""")
     assert [e["event"] for e in hook.events()][-1] == "note"
     assert "sh" in hook.finished()
 
@@ -131,9 +135,13 @@ def test_times_are_the_clocks(hook: Any) -> None:
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "de_DE.UTF-8"])
 def test_times_in_any_locale(hook: Any, locale: str) -> None:
     """A locale with a decimal comma makes no line invalid."""
-    script = '. "$HOOK"; be_start b; EPOCHREALTIME=1790000000,5; unset EPOCHREALTIME; EPOCHREALTIME=1790000000,5; be_note x'
+    script = (
+        '. "$HOOK"; be_start b; EPOCHREALTIME=1790000000,5; unset EPOCHREALTIME; EPOCHREALTIME=1790000000,5; be_note x'
+    )
     hook.run(script, LC_ALL=locale)
-    assert hook.events()[-1]["time"] == (1790000000.5 if hook.name in ("bash", "posix") else pytest.approx(time.time(), abs=2))
+    assert hook.events()[-1]["time"] == (
+        1790000000.5 if hook.name in ("bash", "posix") else pytest.approx(time.time(), abs=2)
+    )
 
 
 @pytest.mark.parametrize("hook", ["dash"], indirect=True)

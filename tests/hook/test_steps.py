@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,10 +32,12 @@ def test_a_whole_build_under_any_options(hook: Any, options: str) -> None:
     assert (done.stdout, done.stderr) == ("reached\n", "")
     run = next((hook.journal / "lfs-12.4").glob("*.jsonl")).stem
     expected = [
-        {"event": "build_started", "run": run, "target": "x86_64-lfs", "book": "LFS 12.4", "jobs": 8, "source": "hook", "deadline": 1790000000.5},
+        {"event": "build_started", "run": run, "target": "x86_64-lfs", "book": "LFS 12.4", "jobs": 8, "source": "hook",
+         "deadline": 1790000000.5},
         {"event": "step_started", "phase": "chapter-5", "step": "binutils"},
         {"event": "step_finished", "phase": "chapter-5", "step": "binutils", "status": "succeeded", "exit_code": 0},
-        {"event": "step_started", "phase": "chapter-5", "step": "gcc", "package": "gcc", "version": "15.2.0", "log": f"{os.getcwd()}/gcc.log"},
+        {"event": "step_started", "phase": "chapter-5", "step": "gcc", "package": "gcc", "version": "15.2.0",
+         "log": f"{Path.cwd()}/gcc.log"},
         {"event": "step_progress", "phase": "chapter-5", "step": "gcc", "ratio": 0.5, "message": "half way"},
         {"event": "step_finished", "phase": "chapter-5", "step": "gcc", "status": "succeeded"},
         {"event": "step_started", "phase": "chapter-5", "step": "tests"},
@@ -178,7 +181,8 @@ def test_steps_in_steps_and_child_scripts(hook: Any) -> None:
 def test_started_steps_end_in_reverse(hook: Any) -> None:
     """be_step_end ends the step started last, also around a be_step."""
     hook.run(""". "$HOOK"; be_start b
-        be_step_start p a; be_step_start p 'b "2"'; be_step p c true; be_step_end 0; be_step_end 130; be_step_end failed""")
+        be_step_start p a; be_step_start p 'b "2"'; be_step p c true
+        be_step_end 0; be_step_end 130; be_step_end failed""")
     assert list(hook.finished().items()) == [("c", "succeeded"), ('b "2"', "succeeded"), ("a", "interrupted")]
 
 
@@ -244,6 +248,8 @@ def test_two_builds_at_once(hook: Any) -> None:
 
 def test_no_command_and_no_names(hook: Any) -> None:
     """Calls with arguments missing make valid events and stop nothing."""
-    script = '. "$HOOK"; set -eu; be_start; be_step; be_step p; be_step p s; be_step_start; be_step_end; be_step_progress'
+    script = (
+        '. "$HOOK"; set -eu; be_start; be_step; be_step p; be_step p s; be_step_start; be_step_end; be_step_progress'
+    )
     hook.run(f"{script}; be_milestone; be_note; be_plan 2>/dev/null; be_exit; be_end")
     assert hook.events("build")[-1]["event"] == "build_finished"

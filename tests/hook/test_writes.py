@@ -28,7 +28,8 @@ def writes(hook: Any, trace: Path, script: str, *arguments: str) -> list[int]:
     if "ptrace" in done.stderr.lower():
         pytest.skip(f"strace may not trace here: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
-    return [int(n) for n in re.findall(rf"write\w*\(\d+<{re.escape(str(run))}>.* = (\d+)$", trace.read_text(), re.M)]
+    pattern = rf"write\w*\(\d+<{re.escape(str(run))}>.* = (\d+)$"
+    return [int(size) for size in re.findall(pattern, trace.read_text(), re.MULTILINE)]
 
 
 def test_one_write_an_event(hook: Any, tmp_path: Path) -> None:

@@ -198,24 +198,19 @@ _be_quote_sequence() {
 	_be_rest=$_be_tail
 }
 
-# _be_place PHASE STEP: set _be_fields to the fields that name a step. The widest names, message and paths together
-# keep an event below 4096 bytes: what shells write at once.
+# _be_place PHASE STEP: set _be_fields to the fields that name a step; those of the last one are kept, as it is mostly
+# the same. The widest names, message and paths together keep an event below 4096 bytes: what shells write at once.
 _be_place() {
-	if [ -n "$1" ] && [ -n "$2" ] && [ "${#1}" -le 200 ] && [ "${#2}" -le 200 ]; then
-		case $1$2 in
-		*[!$_be_plain]*) ;;
-		*)
-			# nearly always
-			_be_fields=",\"phase\":\"$1\",\"step\":\"$2\""
-			return 0
-			;;
-		esac
+	if [ "$1" != "$_be_phase" ] || [ "$2" != "$_be_step" ]; then
+		_be_quote "${1:--}" 200 1200
+		_be_placed=",\"phase\":\"$_be_quoted\",\"step\":\""
+		_be_quote "${2:--}" 200 1200
+		_be_placed=$_be_placed$_be_quoted\" _be_phase=$1 _be_step=$2
 	fi
-	_be_quote "${1:--}" 200 1200
-	_be_fields=",\"phase\":\"$_be_quoted\",\"step\":\""
-	_be_quote "${2:--}" 200 1200
-	_be_fields=$_be_fields$_be_quoted\"
+	_be_fields=$_be_placed
 }
+
+_be_phase='' _be_step='' _be_placed=',"phase":"-","step":"-"'
 
 # _be_text NAME TEXT CHARACTERS BYTES: add a text to _be_fields.
 _be_text() {
