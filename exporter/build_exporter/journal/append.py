@@ -10,7 +10,6 @@ import errno
 import os
 
 LINE_LIMIT = 64 * 1024
-_NEWLINE = 10
 
 
 class Writer:
@@ -22,7 +21,6 @@ class Writer:
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor = -1
-        self._torn = False
 
     def append(self, line: bytes) -> None:
         """Append one line, newline included, by one write.
@@ -36,23 +34,22 @@ class Writer:
         self.append_lines(line)
 
     def append_lines(self, lines: bytes) -> None:
-        """Append whole lines by one write; one that a full disk cut short is ended so that the next is not glued to it.
+        """Append whole lines by one write, never glued to a line that a crash or a full disk left without its end.
 
         Raises:
             OSError: the file can't be made or written.
         """
         if self._descriptor < 0:
             self._descriptor = self._open()
-        if self._torn:
-            # what another wrote in the meantime makes this an empty line, which is nothing
+        if self._ends_torn():
+            # where that was another's write half seen, this makes an empty line, which is nothing
             lines = b"\n" + lines
         written = os.write(self._descriptor, lines)
-        self._torn = written < len(lines) and lines[written - 1] != _NEWLINE
         if written < len(lines):
-            if self._torn:
+            try:
                 os.write(self._descriptor, b"\n")
-                self._torn = False
-            raise OSError(errno.ENOSPC, "only part of the line could be written", self.path)
+            finally:
+                raise OSError(errno.ENOSPC, "only part of the line could be written", self.path)
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""
@@ -61,25 +58,14 @@ class Writer:
             self._descriptor = -1
 
     def _open(self) -> int:
-        # a writer that died in the middle of a line left it without an end
-        self._torn = self._torn or ends_torn(self.path)
         # O_NONBLOCK: never wait on a FIFO put where a run should be
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         try:
             return os.open(self.path, flags, 0o644)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             return os.open(self.path, flags, 0o644)
 
-
-def ends_torn(path: str) -> bool:
-    """Tell whether a file's last line has no end, as after a crash in the middle of a write; False if unreadable."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        try:
-            size = os.fstat(descriptor).st_size
-            return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return False
+    def _ends_torn(self) -> bool:
+        size = os.fstat(self._descriptor).st_size
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"

@@ -7,7 +7,7 @@ import os
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import JOURNAL_VARIABLE, RUN_FILE_VARIABLE, default_journal
 from build_exporter.wrapper.event_line import event_line
-from build_exporter.wrapper.run_file import BUILD_VARIABLE, ends_torn, find_run
+from build_exporter.wrapper.run_file import BUILD_VARIABLE, find_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,8 +143,7 @@ class Record:
         if self._writer is None:
             return
         try:
-            # a writer that died in the middle of a line must cost that line alone
-            self._writer.append_lines(b"\n" + lines if ends_torn(self._writer.path) else lines)
+            self._writer.append_lines(lines)
         except OSError as error:
             complain(f"journal {self._writer.path}: {error.strerror}")
             self._writer = None
