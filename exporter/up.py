@@ -56,7 +56,9 @@ def main() -> int:
     os.chdir(TOP)
     for directory in (JOURNAL, VAR / "log", VAR / "prometheus", VAR / "alertmanager"):
         directory.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    # also where this was started with SIGINT ignored, and when the terminal is closed
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     docker = _has_docker()
     programs: list[Program] = []
     try:
