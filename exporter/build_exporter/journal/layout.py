@@ -36,16 +36,30 @@ def runs(journal: str, build: str) -> list[str]:
         names = os.listdir(f"{journal}/{build}")
     except OSError:
         return []
-    return sorted(name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX) and len(name) == 16 + len(SUFFIX))
+    return sorted(name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX) and _is_run(name[: -len(SUFFIX)]))
+
+
+def _is_run(name: str) -> bool:
+    # `model.names.is_run_name` without the regular expressions that a step's start would wait for
+    digits = name[:8] + name[9:15]
+    return len(name) == 16 and name[8] == "T" and name[15] == "Z" and digits.isascii() and digits.isdigit()
 
 
 def builds(journal: str) -> list[str]:
     """Return the names of the builds that have a directory in the journal, sorted; empty where it can't be read."""
     try:
         with os.scandir(journal) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            return sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_directory(entry))
     except OSError:
         return []
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # a link in a circle is no build, and must not cost the others
+        return False
 
 
 def newest_run(journal: str, build: str) -> str | None:
