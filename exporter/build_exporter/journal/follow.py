@@ -5,6 +5,7 @@ Reading is by looking (`poll`), which costs one read a build when nothing is new
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -12,16 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from build_exporter.journal.decode import Decoder, Reason
-from build_exporter.journal.layout import SUFFIX, builds, run_path, runs
+from build_exporter.journal.layout import builds, run_path, runs
 from build_exporter.journal.lines import LineFile
 from build_exporter.journal.watch import Watcher
 from build_exporter.model.events import Event
-from build_exporter.model.names import is_build_name, is_run_name
+from build_exporter.model.names import is_build_name
 
 log = logging.getLogger(__name__)
 
 _MTIME_GRAIN_NS = 50_000_000
 """A directory changed this recently may change again within the same tick of its time stamp."""
+
+_COARSE_GRAIN_NS = 2_000_000_000
+"""The same where time stamps have no fraction of a second: some file systems keep only every other second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,8 @@ class Follower:
         self._report_rejects()
 
     def build_names(self) -> list[str]:
-        """Return the builds there are now."""
-        return list(self._builds)
+        """Return the builds that have a run now."""
+        return [name for name, directory in self._builds.items() if directory.newest is not None]
 
     def older_runs(self, build: str) -> list[str]:
         """Return the runs before the newest that have not been read, or have grown since; newest first."""
@@ -80,17 +84,19 @@ class Follower:
         if directory is None:
             return []
         older = [run for run in directory.runs if run != directory.newest]
-        return [run for run in reversed(older) if directory.read.get(run) != self._size(build, run)]
+        return [run for run in reversed(older) if directory.read.get(run) != _size(run_path(self.root, build, run))]
 
     def read_older(self, build: str, run: str) -> Iterator[list[Event]]:
         """Yield an older run's events, some at a time, and remember that it was read."""
-        size = self._size(build, run)
+        size = _size(run_path(self.root, build, run))
         file = LineFile(run_path(self.root, build, run))
         try:
             for batch in self._read(build, run, file):
                 yield batch.events
         finally:
             file.close()
+            # told once in the log; what is over does not make the journal unreadable
+            self.errors.pop(file.path, None)
             directory = self._builds.get(build)
             if directory is not None:
                 directory.read[run] = size
@@ -117,53 +123,65 @@ class Follower:
             yield Batch(build, run, self.decoder.decode(chunk.data, build) if chunk.data else [], chunk.anew)
 
     def _scan(self) -> None:
+        self._watch(self.root)
         if self._is_changed(self._root, self.root):
+            self._check_readable(self.root)
             names = {name for name in builds(self.root) if is_build_name(name)}
             for name in self._builds.keys() - names:
-                gone = self._builds.pop(name)
-                if gone.file is not None:
-                    gone.file.close()
+                self._let_go(self._builds.pop(name))
+                self.errors.pop(f"{self.root}/{name}", None)
             for name in sorted(names - self._builds.keys()):
                 self._builds[name] = _Directory()
-            if not self.watcher.is_watched(self.root):
-                self.watcher.add(self.root)
         for name, directory in self._builds.items():
             path = f"{self.root}/{name}"
+            self._watch(path)
             if self._is_changed(directory, path):
+                self._check_readable(path)
                 self._list(name, directory)
-                if not self.watcher.is_watched(path):
-                    self.watcher.add(path)
+
+    def _watch(self, path: str) -> None:
+        # before looking, so that what comes after the look is told
+        if not self.watcher.is_watched(path):
+            self.watcher.add(path)
 
     def _list(self, build: str, directory: _Directory) -> None:
-        directory.runs = [run for run in runs(self.root, build) if is_run_name(run)]
+        directory.runs = runs(self.root, build)
         newest = directory.runs[-1] if directory.runs else None
         if newest != directory.newest:
-            if directory.file is not None:
-                directory.file.close()
+            self._let_go(directory)
             directory.newest = newest
             directory.file = LineFile(run_path(self.root, build, newest)) if newest else None
         elif directory.file is not None:
             directory.file.check_replaced()
 
+    def _let_go(self, directory: _Directory) -> None:
+        if directory.file is not None:
+            directory.file.close()
+            self.errors.pop(directory.file.path, None)
+
     def _is_changed(self, directory: _Directory, path: str) -> bool:
         try:
             mtime_ns = os.stat(path).st_mtime_ns
-        except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                self._tell(path, error)
+        except FileNotFoundError:
+            self.errors.pop(path, None)
             mtime_ns = -2
-        settled = directory.listed_ns - mtime_ns > _MTIME_GRAIN_NS
-        if mtime_ns == directory.mtime_ns and settled:
+        except OSError as error:
+            self._tell(path, error)
+            mtime_ns = -2
+        grain = _MTIME_GRAIN_NS if mtime_ns % 1_000_000_000 else _COARSE_GRAIN_NS
+        settled = directory.listed_ns - mtime_ns > grain
+        # permissions put right change no time stamp
+        if mtime_ns == directory.mtime_ns and settled and path not in self.errors:
             return False
         directory.mtime_ns = mtime_ns
         directory.listed_ns = time.time_ns()
         return True
 
-    def _size(self, build: str, run: str) -> int:
-        try:
-            return os.stat(run_path(self.root, build, run)).st_size
-        except OSError:
-            return -1
+    def _check_readable(self, path: str) -> None:
+        if os.access(path, os.R_OK | os.X_OK, effective_ids=True):
+            self.errors.pop(path, None)
+        elif os.path.exists(path):
+            self._tell(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
     def _tell(self, path: str, error: OSError) -> None:
         told = error.strerror or str(error)
@@ -183,11 +201,11 @@ class Follower:
 
 def journal_bytes(root: str) -> int:
     """Return the size in bytes of all run files in a journal."""
-    total = 0
-    for build in builds(root):
-        try:
-            with os.scandir(f"{root}/{build}") as entries:
-                total += sum(entry.stat().st_size for entry in entries if entry.name.endswith(SUFFIX))
-        except OSError:
-            continue
-    return total
+    return sum(_size(run_path(root, build, run)) for build in builds(root) for run in runs(root, build))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0

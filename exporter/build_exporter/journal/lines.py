@@ -58,7 +58,8 @@ class LineFile:
         """Let go of a file that another has taken the place of, or that is gone: the next read starts anew."""
         try:
             found = os.stat(self.path)
-        except FileNotFoundError:
+        except OSError:
+            # what it is the next read tells
             self.close()
             return
         if (found.st_dev, found.st_ino) != self._inode:

@@ -56,6 +56,9 @@ class Watcher:
                 path = self._paths.get(watch)
                 if path is not None:
                     changed.add(path)
+                    if mask & _MOVE_SELF:
+                        # what happens at its new place is nothing of ours
+                        self._libc.inotify_rm_watch(self.descriptor, watch)
                     if mask & (_IGNORED | _MOVE_SELF):
                         self._forget(path)
 
