@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from build_exporter.journal.layout import builds, run_path, runs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,19 @@ class _File:
 def prune(root: str, limits: Limits, now: float) -> list[str]:
     """Remove the run files beyond the limits, oldest first, and return their paths.
 
-    The newest run of each build always stays: it may still be written to.
+    The newest run of each build always stays: it may still be written to. A file that can't be removed is told in the
+    log and keeps none of the others from being removed.
     """
-    removed = list(_beyond(root, limits, now))
-    for path in removed:
-        os.unlink(path)
+    removed: list[str] = []
+    for path in list(_beyond(root, limits, now)):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("cannot remove an old run", extra={"path": path, "error": error.strerror})
+        else:
+            removed.append(path)
     return removed
 
 
@@ -40,13 +51,13 @@ def _beyond(root: str, limits: Limits, now: float) -> Iterator[str]:
     left: list[_File] = []
     total = 0
     for build in builds(root):
-        names = runs(root, build)
-        if not names:
+        files = [_file(run_path(root, build, name)) for name in runs(root, build)]
+        if not files:
             continue
-        total += _size(run_path(root, build, names[-1]))
-        older = [_file(run_path(root, build, name)) for name in names[:-1]]
+        *older, newest = files
+        total += newest.size
         spare = len(older) if limits.runs is None else max(0, limits.runs - 1)
-        surplus = older[: len(older) - spare] if spare < len(older) else []
+        surplus = older[: max(0, len(older) - spare)]
         yield from (file.path for file in surplus)
         for file in older[len(surplus) :]:
             if limits.age is not None and now - file.mtime > limits.age:
@@ -62,9 +73,9 @@ def _beyond(root: str, limits: Limits, now: float) -> Iterator[str]:
 
 
 def _file(path: str) -> _File:
-    found = os.stat(path)
+    try:
+        found = os.stat(path)
+    except OSError:
+        # gone in the meantime, or a link to nothing
+        return _File(0.0, 0, path)
     return _File(found.st_mtime, found.st_size, path)
-
-
-def _size(path: str) -> int:
-    return os.stat(path).st_size
