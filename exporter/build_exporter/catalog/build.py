@@ -50,7 +50,12 @@ BUILD: Final[tuple[Metric, ...]] = (
         "build_milestone_timestamp_seconds", "seconds", "build milestone", "When a milestone was reached, Unix time."
     ),
     counter("build_steps_finished_total", "", "build status", "Attempts at steps that ended in the newest run."),
-    counter("build_runs_total", "", "build result", "Runs kept in the journal that ended, by result."),
+    counter(
+        "build_runs_total",
+        "",
+        "build result",
+        "Ends of runs kept in the journal, by result; one that is taken up again ends more than once.",
+    ),
     counter(
         "build_failures_total",
         "",

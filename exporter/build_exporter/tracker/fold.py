@@ -232,6 +232,9 @@ def _build_finished(run: Run, event: e.BuildFinished) -> None:
     _remember(run.ends, event.time)
     raise_floors(run, event.time)
     _interrupt_running(run, event.time)
+    if run.status != event.status:
+        # the same told by two writers is one end
+        run.results[event.status] += 1
     run.status = BuildState(event.status)
     run.end = event.time
     if run.start is None:

@@ -152,6 +152,8 @@ class Run:
     notes: list[tuple[float, str]] = field(default_factory=list)
     failures: Counter[Key] = field(default_factory=Counter)
     finished: Counter[str] = field(default_factory=Counter)
+    results: Counter[str] = field(default_factory=Counter)
+    """Ends of the run by their status; more than one where it was taken up again."""
     ignored: Counter[str] = field(default_factory=Counter)
     floor: float = 0.0
     pace: Pace = field(default_factory=Pace)

@@ -14,10 +14,14 @@ from build_exporter.tracker.records import Key, Run
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds by step."""
+    """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds by step.
+
+    `results` counts every end the run had: one that was taken up again had more than one.
+    """
 
     run: str
     result: str
+    results: Counter[str]
     start: float | None
     end: float | None
     failures: Counter[Key]
@@ -27,12 +31,15 @@ class RunSummary:
 def summarise(run: Run) -> RunSummary:
     """Return what is kept of a run that another has followed; without an end of its own it was interrupted."""
     result = run.status or BuildState.INTERRUPTED
+    results = Counter(run.results)
+    if run.status is None:
+        results[result.value] += 1
     seconds = {
         key: step.seconds
         for key, step in run.steps.items()
         if step.state is StepState.SUCCEEDED and step.seconds is not None
     }
-    return RunSummary(run.run, result.value, run.start, run.end, Counter(run.failures), seconds)
+    return RunSummary(run.run, result.value, results, run.start, run.end, Counter(run.failures), seconds)
 
 
 @dataclass(slots=True, eq=False)
@@ -48,10 +55,10 @@ class Build:
     history_complete: bool = False
 
     def runs_by_result(self) -> Counter[str]:
-        """Return how many runs ended, by result; the newest counts once it has ended."""
-        counts = Counter(summary.result for summary in self.history.values())
-        if self.current is not None and self.current.status is not None:
-            counts[self.current.status.value] += 1
+        """Return how often runs ended, by result; what the newest had ended with stays counted when it goes on."""
+        counts = Counter(self.current.results) if self.current is not None else Counter()
+        for summary in self.history.values():
+            counts.update(summary.results)
         return counts
 
     def failures(self) -> Counter[Key]:
@@ -71,16 +78,19 @@ class Tracker:
     def feed(self, build: str, run: str, events: Iterable[Event], *, anew: bool = False) -> Run:
         """Apply events of a run to its state and return it.
 
-        A run newer than the one known becomes the newest, the other one history; `anew` forgets what was known of the
-        run, because its file was replaced or cut. Events of an older run change nothing: they are read as history.
+        A run newer than the one known becomes the newest, the other one history. `anew` says that the newest run is
+        read from its beginning: what was known of it is forgotten, because its file was replaced or cut, and so is a
+        run known that would be newer, because its file is gone. Without it events of an older run change nothing:
+        they are read as history.
         """
         known = self.builds.get(build)
         if known is None:
             known = self.builds[build] = Build(build)
         current = known.current
-        if current is None or run > current.run or (anew and run == current.run):
-            if current is not None and current.run != run:
+        if current is None or run > current.run or anew:
+            if current is not None and run > current.run:
                 known.history[current.run] = summarise(current)
+            known.history.pop(run, None)
             current = known.current = Run(build, run)
         if run == current.run:
             apply_all(current, events)
