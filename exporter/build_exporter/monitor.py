@@ -90,9 +90,13 @@ class Monitor:
         for build in self.follower.build_names():
             for name in self.follower.older_runs(build):
                 run = Run(build, name)
-                for events in self.follower.read_older(build, name):
-                    apply_all(run, events)
-                    yield
+                try:
+                    for events in self.follower.read_older(build, name):
+                        apply_all(run, events)
+                        yield
+                except Exception:
+                    # one run that can't be understood must cost neither the others nor the following
+                    log.exception("reading an older run failed", extra={"build": build, "run": name})
                 self.tracker.remember(build, summarise(run))
             known = self.tracker.builds.get(build)
             if known is not None:
@@ -130,6 +134,8 @@ class Monitor:
             if time.monotonic() >= recheck or self._without_history():
                 for _ in self.read_history():
                     await asyncio.sleep(0)
+                    if self._told:
+                        self._look()
                 recheck = time.monotonic() + HISTORY_RECHECK_SECONDS
             pause = WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS
             try:
@@ -137,15 +143,23 @@ class Monitor:
                 await asyncio.sleep(SETTLE_SECONDS)
             except TimeoutError:
                 pass
-            told, self._told = self._told, False
-            self._looks.clear()
-            try:
-                read = self.poll()
-            except Exception:
-                # following must go on whatever one look ran into
-                log.exception("reading the journal failed")
-                continue
-            self._judge_watching(told=told, read=read)
+            self._look()
+
+    def _look(self) -> None:
+        assert self._looks is not None
+        told, self._told = self._told, False
+        self._looks.clear()
+        try:
+            read = self.poll()
+        except Exception:
+            # following must go on whatever one look ran into
+            log.exception("reading the journal failed")
+            return
+        if read and not told and self.follower.watcher.read():
+            # it was told, only not yet heard; what came after this look is looked at next
+            told = self._told = True
+            self._looks.set()
+        self._judge_watching(told=told, read=read)
 
     def _judge_watching(self, *, told: bool, read: int) -> None:
         """Look more often once events came that the kernel did not tell of."""
