@@ -201,6 +201,7 @@ def test_what_is_no_file_is_an_error_and_no_wait(path: Path, kind: str) -> None:
     MAKERS[kind](path)
     file = LineFile(str(path))
     for _ in range(3):
+        file.check_replaced()
         with pytest.raises(OSError, match=r"regular|directory|symbolic|No such"):
             file.read()
 
