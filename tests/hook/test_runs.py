@@ -47,6 +47,10 @@ def test_lines_of_other_writers_are_understood(hook: Any, run_file: Any) -> None
     run.add("note", message='"event": "build_started"')
     hook.run('. "$HOOK"; be_start b')
     assert len(list(hook.journal.glob("b/*.jsonl"))) == 2
+    other_order = run_file("d", "20260102T030405Z")
+    other_order.raw(b'{"status":"succeeded","event":"build_finished","build":"d","time":1}\n')
+    hook.run('. "$HOOK"; be_start d')
+    assert len(list(hook.journal.glob("d/*.jsonl"))) == 2
     failed = run_file("c", "20260102T030405Z")
     failed.add("build_finished", status="failed")
     failed.add("note", message='{"event": "build_finished", "status": "succeeded"}')

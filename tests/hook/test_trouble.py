@@ -132,6 +132,16 @@ def test_a_full_disk_and_room_again(hook: Any, tmpfs: Callable[..., Path]) -> No
     assert len(lines) < 30
 
 
+def test_a_full_disk_and_a_trap_of_the_caller(hook: Any, tmpfs: Callable[..., Path]) -> None:
+    """On a full disk, where the hook can't see which traps there are, it sets none over the caller's."""
+    point = tmpfs("size=64k")
+    script = """. "$HOOK"; be_start b; trap 'echo "cleaned up"' EXIT
+        cat /dev/zero >"$BUILD_EXPORTER_JOURNAL/filler" 2>/dev/null; set -e
+        work() { echo ran; exit 3; }; be_step p s work"""
+    done = hook.run(script, status=3, BUILD_EXPORTER_JOURNAL=str(point))
+    assert done.stdout == "ran\ncleaned up\n"
+
+
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)

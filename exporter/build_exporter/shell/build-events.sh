@@ -246,7 +246,8 @@ _be_decimal() {
 	*[.,]*)
 		_be_n=${1#*[.,]}
 		case $_be_n in
-		'' | *[!0123456789]* | ??????????*) return 1 ;;
+		'' | *[!0123456789]*) return 1 ;;
+		??????????*) _be_n=${_be_n%"${_be_n#?????????}"} ;;
 		esac
 		_be_digits=${1%%[.,]*}
 		_be_integer "${_be_digits:-0}" || return 1
@@ -428,10 +429,10 @@ _be_emit() {
 _be_printf='printf'
 _be_format='%s{"time":%s,"event":"%s","build":"%s"%s}\n'
 
-# printf by one write: dd gathers what the shell writes to it in pieces.
+# printf by one write: dd gathers what the shell writes to it in pieces (an old one may not know `status`).
 _be_printf_long() {
 	# shellcheck disable=SC2059
-	printf "$@" | command dd obs=65536 status=none
+	printf "$@" | command dd obs=65536 status=none || printf "$@"
 }
 
 # The event could not be written: make the run file and its directory, or see why there is none. What is not a regular
@@ -565,10 +566,15 @@ _be_choose_run() {
 # _be_succeeded FILE: whether the last build event of FILE tells success. Inside a JSON string a quote is escaped, so
 # no message can look like one.
 _be_succeeded() {
-	case $(command grep -a '"event" *: *"build_[sf]' "$1" | command tail -n 1) in
-	*\"build_finished\"*\"status\"*\"succeeded\"*) return 0 ;;
+	_be_n=$(command grep -a '"event" *: *"build_[sf]' "$1" | command tail -n 1)
+	case $_be_n in
+	*\"build_finished\"*) ;;
+	*) return 1 ;;
 	esac
-	return 1
+	case $_be_n in
+	*\"status\"*\"succeeded\"*) ;;
+	*) return 1 ;;
+	esac
 }
 
 # be_milestone NAME: a milestone is reached.
@@ -866,16 +872,20 @@ _be_unguard() {
 }
 
 # Set _be_trap to the last line of the EXIT trap as `trap` lists it, empty where there is none; status 1 where the
-# list can't be had.
+# list can't be had whole: on a full disk the caller's trap could be missing from it.
 _be_find_exit_trap() {
 	_be_trap='' _be_file=$_be_run_file.$_be_self
-	if [ -z "$_be_run_file" ] || ! { trap; } >|"$_be_file"; then return 1; fi
+	[ -f "$_be_run_file" ] || return 1
+	{ trap && printf 'end\n'; } >|"$_be_file" || :
+	_be_n=''
 	while IFS='' read -r _be_n; do
 		case $_be_n in
 		*"' EXIT") _be_trap=$_be_n ;;
+		end) break ;;
 		esac
 	done <"$_be_file"
 	command rm -f "$_be_file"
+	[ "$_be_n" = end ]
 }
 
 # ---------------------------------------------------------------------------------------------------------- plan
@@ -895,7 +905,7 @@ _be_plan() {
 	_be_steps=$(_be_plan_steps <"$1")
 	_be_n=$(printf %s "$_be_steps" | command wc -c)
 	if [ "$((${_be_n:-${#_be_steps}}))" -gt 65200 ]; then
-		_be_complaint="$1 is not recorded: its $((_be_n)) bytes are more than one event may have (65536)"
+		_be_complaint="$1 is not recorded: it would be longer than the 65536 bytes of one event"
 	elif [ -n "$_be_steps" ]; then
 		_be_printf=_be_printf_long
 		_be_emit plan ",\"steps\":[$_be_steps]"
@@ -922,6 +932,7 @@ _be_plan_steps() {
 		[ -z "${1-}" ] || _be_text package "$1" 200 200
 		[ -z "${2-}" ] || _be_text version "$2" 200 200
 		_be_steps=$_be_steps${_be_steps:+,}\{${_be_fields#,}\}
+		[ "${#_be_steps}" -lt 66000 ] || break
 	done
 	printf %s "$_be_steps"
 }
