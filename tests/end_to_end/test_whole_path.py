@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import socket
 import subprocess
 import threading
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -171,8 +173,6 @@ def test_a_failed_step_reaches_its_receiver_and_so_does_the_end_of_it(
     stack: Stack, receiver: Receiver, run_file: Callable[..., Any], poll: Callable[..., None]
 ) -> None:
     """A failing step becomes one critical alert that names step, class and first words; the retry resolves it."""
-    import time  # noqa: PLC0415
-
     run = run_file("lfs", run="20260102T030405Z", clock=time.time() - 60)
     run.add("build_started", after=0)
     run.add("plan", after=0, steps=[{"phase": "chapter-5", "step": "502-gcc-pass1", "sbu": 3.2}])
@@ -202,3 +202,64 @@ def test_the_dead_mans_switch_proves_the_path(stack: Stack, receiver: Receiver, 
     """Something always fires, so silence means that alerting is broken."""
     poll(lambda: receiver.alerts("BuildDeadMansSwitch"), 60, "the dead man's switch is delivered")
     assert not receiver.alerts("BuildExporterDown")
+
+
+ALWAYS = {"Alerts firing", "CPU", "Memory", "Disk space free", "Exporter", "Events read", "Series"}
+"""Panels that have data whatever the build does."""
+
+BUILDING = {"State", "Progress", "States", "Phases", "Steps by state"}
+"""Panels that have data as soon as there is a build."""
+
+ANSWERS: dict[str, set[str]] = {
+    "idle": ALWAYS,
+    "running": ALWAYS
+    | BUILDING
+    | {"Last event", "Running step", "Running steps", "Time left", "Ends", "Expected end", "Milestones"},
+    "failed": ALWAYS | BUILDING | {"Failed steps", "Failures", "Recent steps", "Slowest steps"},
+    "finished": ALWAYS | BUILDING | {"Recent steps", "Slowest steps", "Milestones"},
+}
+"""For each kind of build, the panels of the dashboard that must show data."""
+
+
+def _tell(run: Any, kind: str) -> None:
+    """Tell a build that has come as far as `kind` says."""
+    steps = [{"phase": "chapter-5", "step": name, "sbu": 1.0} for name in ("501-binutils-pass1", "502-gcc-pass1")]
+    milestones = [{"name": "cross-binutils", "step": "501-binutils-pass1"}]
+    run.add("build_started", after=0, target="x86_64-lfs-linux-gnu", jobs=2)
+    run.add("plan", after=0, steps=steps, milestones=milestones)
+    run.step("chapter-5", "501-binutils-pass1", cpu_seconds=15.0, max_rss_bytes=5_000_000)
+    run.add("step_started", phase="chapter-5", step="502-gcc-pass1")
+    if kind == "failed":
+        run.add("step_finished", phase="chapter-5", step="502-gcc-pass1", status="failed", message="boom")
+    if kind == "finished":
+        run.add("step_finished", phase="chapter-5", step="502-gcc-pass1", status="succeeded")
+        run.add("build_finished", status="succeeded")
+
+
+@pytest.mark.parametrize("kind", sorted(ANSWERS))
+def test_every_question_of_the_dashboard_is_answered(
+    stack: Stack,
+    repository: Path,
+    run_file: Callable[..., Any],
+    poll: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    """Every query of Build / Now runs in Prometheus, and the panels show data for the builds they are about."""
+    monkeypatch.syspath_prepend(str(repository / "grafana" / "src"))
+    layout = importlib.import_module("layout")
+    board = json.loads((repository / "grafana" / "dashboards" / "build-now.json").read_text())
+    if kind != "idle":
+        _tell(run_file("lfs", clock=time.time() - 120), kind)
+    values = {"build": "lfs" if kind != "idle" else ".+", "instance": ".+"}
+    asked = [(title, layout.interpolate(expression, values)) for title, expression in layout.queries(board)]
+    assert len(asked) > 40
+
+    def missing() -> set[str]:
+        answered = {title for title, expression in asked if stack.query(expression)}
+        return ANSWERS[kind] - answered
+
+    try:
+        poll(lambda: not missing(), 45, "every panel has data")
+    except AssertionError:
+        pytest.fail(f"no data for {kind}: {sorted(missing())}")
