@@ -1,0 +1,76 @@
+"""The measurements work from end to end; how fast anything is, they tell and this does not judge."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TOOLS = ("mtail", "prometheus", "prometheus-node-exporter", "gcc", "make", "bash")
+MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+
+FIGURES = {
+    "throughput",
+    "throughput_turning",
+    "latency_busy",
+    "latency_idle",
+    "scrape_small",
+    "scrape_large_cpu",
+    "scrape_large_prometheus",
+    "memory",
+    "idle",
+    "idle_scraped",
+    "host_sample",
+    "tree_sample",
+    "start",
+    "start_large",
+    "slow_down",
+    "slow_down_machine",
+    "slow_down_cpu",
+}
+WITHOUT_PEER = {"slow_down", "slow_down_machine", "slow_down_cpu", "start_large"}
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+@pytest.mark.timeout(400)
+def test_a_quick_run_takes_every_figure_beside_its_peer(repository: Path, tmp_path: Path) -> None:
+    """`bench/run.py --quick` runs all measurements and leaves a table and a JSON file with each figure."""
+    output = tmp_path / "figures.json"
+    command = [sys.executable, str(repository / "bench" / "run.py"), "--quick", "--output", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=390, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(output.read_text(encoding="utf-8"))
+    figures = {figure["key"]: figure for figure in document["figures"]}
+    assert figures.keys() >= FIGURES
+    for key in FIGURES:
+        figure = figures[key]
+        assert math.isfinite(figure["ours"]), key
+        assert figure["what"] in done.stdout
+        if not key.startswith("slow_down"):
+            assert figure["ours"] > 0, key
+        if key not in WITHOUT_PEER:
+            assert figure["peer_value"] > 0, key
+    assert figures["idle"]["detail"]["process_tree"], "the tree was not sampled while its cost was taken"
+    machine = document["machine"]
+    assert machine["cores"] > 0
+    assert all("not installed" not in found for found in machine["peers"].values())
+
+
+def test_a_missed_goal_is_told(figure: ModuleType) -> None:
+    """A figure says whether its goal is reached: in its unit, or by its ratio to the peer where one is given."""
+    rate = {"key": "a", "what": "rate", "unit": "events/s", "ours": 90, "higher_is_better": True, "peer_value": 30}
+    slow = figure.Figure(**rate, goal=100)
+    assert slow.reached is False
+    assert "NO" in figure.table([slow])
+    assert figure.Figure(**rate, goal=100, goal_ratio=3).reached is True
+    low = figure.Figure(key="b", what="time", unit="s", ours=0.002, peer_value=0.02, goal=0.003)
+    assert low.reached is True
+    assert low.ratio == pytest.approx(10)
+    assert figure.percentile([3, 1, 2, 4], 0.5) == 2
+    assert figure.percentile(range(1, 101), 0.99) == 99
