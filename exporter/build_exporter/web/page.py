@@ -14,7 +14,7 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.spoken import clock_time, duration, percent
-from build_exporter.tracker import Run, Step, build_progress, step_progress
+from build_exporter.tracker import Run, Step, build_progress, phase_progress, step_progress
 
 RECENT_STEPS: Final = 8
 
@@ -31,6 +31,8 @@ progress { width: 100%; height: .8rem; accent-color: var(--run); }
 .running { background: var(--run); } .succeeded { background: var(--good); }
 .failed, .interrupted { background: var(--bad); }
 .dim { color: var(--dim); } pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .2rem 0; }
+.phases { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .3rem 1rem; }
+.phases span { float: right; color: var(--dim); } .phases progress { height: .4rem; display: block; }
 .head { display: flex; gap: .8rem; align-items: baseline; flex-wrap: wrap; } .head .dim { margin-left: auto; }
 """.strip()
 
@@ -73,6 +75,11 @@ def _parts(run: Run, now: float) -> Iterator[str]:
     if ratio is not None:
         yield f'<progress max="1" value="{ratio:.4f}"></progress>'
     yield f"<p>{escape(summary(run, now))}</p>"
+    yield from _phases(run, now)
+    if run.milestones:
+        reached = sorted(run.milestones.items(), key=lambda item: item[1])
+        told = " · ".join(f"{name} {clock_time(when)}" for name, when in reached)
+        yield f'<p class="dim">Milestones: {escape(told)}</p>'
     for step in sorted(run.failed.values(), key=lambda s: s.end or 0.0):
         yield f"<p><b>{escape(step.phase)} / {escape(step.step)}</b> failed: {escape(step.error_class or 'other')}</p>"
         text = excerpt(step.message)
@@ -86,6 +93,17 @@ def _parts(run: Run, now: float) -> Iterator[str]:
         yield '<th class="number">Expected</th><th class="number">Done</th></tr>'
         yield from (_row(run, step, now) for step in rows)
         yield "</table>"
+
+
+def _phases(run: Run, now: float) -> Iterator[str]:
+    if not run.has_plan or len(run.phases) < 2:
+        return
+    yield '<div class="phases">'
+    for phase in run.phases.values():
+        done = phase.states[StepState.SUCCEEDED] + phase.states[StepState.SKIPPED]
+        yield f"<div>{escape(phase.name)} <span>{done}/{sum(phase.states)}</span>"
+        yield f'<progress max="1" value="{phase_progress(run, phase, now):.4f}"></progress></div>'
+    yield "</div>"
 
 
 def summary(run: Run, now: float) -> str:
