@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -138,11 +139,11 @@ class Monitor:
                         self._look()
                 recheck = time.monotonic() + HISTORY_RECHECK_SECONDS
             pause = WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS
-            try:
-                await asyncio.wait_for(self._looks.wait(), pause)
+            # not `wait_for`: before Python 3.12 it loses a cancellation that comes with what it waits for
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._looks.wait()
                 await asyncio.sleep(SETTLE_SECONDS)
-            except TimeoutError:
-                pass
             self._look()
 
     def _look(self) -> None:
