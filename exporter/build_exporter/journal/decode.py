@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from build_exporter.model.events import AnyEvent, Event
-from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS
+from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, is_build_name
 
 
 class Reason(StrEnum):
@@ -114,6 +114,7 @@ class Decoder:
             if event.time > horizon:
                 self.reject(Reason.FUTURE, f"time {event.time}".encode())
             elif event.build != build:
-                self.reject(Reason.WRONG_BUILD, f"build {event.build}".encode())
+                reason = Reason.WRONG_BUILD if is_build_name(event.build) else Reason.WRONG_FIELD
+                self.reject(reason, f"build {event.build}".encode())
             else:
                 yield event
