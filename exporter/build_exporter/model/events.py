@@ -15,7 +15,7 @@ from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_TIM
 
 Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
 BuildName = Annotated[str, Meta(min_length=1, max_length=100)]
-"""Which characters is for the reader to judge, once a build and not once an event: a pattern takes as long as the rest."""
+"""Which characters is for the reader to judge, once a build: a pattern here takes as long as all the rest."""
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
