@@ -27,6 +27,10 @@ def _build_finished(run: Run, event: e.BuildFinished) -> bool:
 
 
 def _plan(run: Run, event: e.Plan) -> bool:
+    if event.continues:
+        # it adds to what is planned and leaves the rest as it is
+        keyed = [(run.steps.get((each.phase, each.step)), each) for each in event.steps]
+        return all(step is not None and step.planned and _is_planned_so(step, each) for step, each in keyed)
     planned = [step for step in run.steps.values() if step.planned]
     return len(planned) == len(event.steps) and all(map(_is_planned_so, planned, event.steps))
 

@@ -1,0 +1,199 @@
+"""Buildroot: what its build-time.log, stamps and `make show-info` tell of a build."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from build_exporter.model.events import Plan
+from build_exporter.model.names import build_name_from
+from build_exporter.sources.buildroot_log import PAUSE_SECONDS, BuildTimeLog, Key, Stretch, read_line
+from build_exporter.sources.buildroot_plan import ShowInfo, planned_steps
+from build_exporter.sources.make_process import Closed, MakeWatch
+from build_exporter.sources.protocol import Settings, SourceError, Told
+from build_exporter.sources.reading import Limits, TailFile, read_ends
+
+LOG_NAME: Final = "build-time.log"
+SHOW_INFO_NAME: Final = "show-info.json"
+
+LAST_BYTES: Final = 64 * 1024 * 1024
+"""Of a larger log only the end is read; a whole build makes some 100 KB."""
+
+HISTORY_RUNS: Final = 50
+"""Past runs that watching tells, as many as are kept; `import` tells all."""
+
+FUTURE_SECONDS: Final = 86400.0
+
+LONGEST_SECONDS: Final = 86400.0
+"""A step may take long on a small machine; a log that nothing was added to for longer is nobody's any more."""
+
+_DEFCONFIG: Final = re.compile(r'^BR2_DEFCONFIG="(?:[^"\n]*/)?([^"/\n]+?)(?:_?defconfig)"', re.MULTILINE)
+_WRAPPED: Final = re.compile(r"^MAKEARGS\s*:?=\s*-C\s+(/\S+)", re.MULTILINE)
+
+
+def find_log(path: Path) -> Path:
+    """Return the log that a path means: itself, or that of an output directory, or of Buildroot's own."""
+    for candidate in (path / "build" / LOG_NAME, path / LOG_NAME, path / "output/build" / LOG_NAME):
+        if candidate.is_file():
+            return candidate
+    if not path.is_dir():
+        return path
+    inside = path / "output" if (path / "output").is_dir() else path
+    return inside / "build" / LOG_NAME
+
+
+class Buildroot:
+    """Reads build-time.log; see `docs/sources/buildroot.md`.
+
+    Attributes:
+        tail: the log's reader.
+    """
+
+    kind = "buildroot"
+
+    def __init__(self, settings: Settings) -> None:
+        log = find_log(settings.path).absolute()
+        self._output = log.parent.parent if log.parent.name == "build" else None
+        self._defconfig = _defconfig(self._output)
+        self.build = settings.build or _build_name(self._output, self._defconfig)
+        self.tail = TailFile(log, Limits(last=LAST_BYTES))
+        info = settings.options.get("show_info")
+        self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
+        self._pause = float(settings.options.get("pause") or PAUSE_SECONDS)
+        self._make = _watch(self._output)
+        self._begin()
+
+    @staticmethod
+    def recognises(path: Path) -> bool:
+        """Tell whether a path is, or has, a build-time.log."""
+        log = find_log(path)
+        try:
+            head = read_ends(log, 4096, 0).head
+        except OSError:
+            return False
+        return any(read_line(line) is not None for line in head.splitlines())
+
+    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+        """Return what is new; see `Source`.
+
+        Raises:
+            SourceError: the log can't be read.
+        """
+        if self._make is not None and not over:
+            self._make.look(now)
+        self._read(now, over=over)
+        if over or self._is_over(now):
+            self._log.end()
+        if not over:
+            self._limit_history()
+        return iter(list(self._told(has_new_plan=self._info.look())))
+
+    def _begin(self) -> None:
+        self._log = BuildTimeLog(self.build, self._pause, self._defconfig)
+        self._is_first = True
+        self._skipped: set[Stretch] = set()
+        self._planned: Stretch | None = None
+
+    def _read(self, now: float, *, over: bool) -> None:
+        more = True
+        while more:
+            try:
+                found = self.tail.read(over=over)
+            except OSError as error:
+                raise SourceError(f"{self.tail.path}: {error.strerror or error}") from error
+            entries = [entry for line in found.lines if (entry := read_line(line)) is not None]
+            entries = [entry for entry in entries if entry.time <= now + FUTURE_SECONDS]
+            if found.anew and entries and entries[0].time <= self._log.newest:
+                # not a new one after `make clean`, but this one written again
+                self._begin()
+            for entry in entries:
+                self._log.feed(entry)
+            more = found.more
+
+    def _is_over(self, now: float) -> bool:
+        """Tell whether nothing more will come: no make is at work, or nothing was done for long."""
+        stretch = self._log.current
+        if stretch is None or stretch.is_over:
+            return False
+        try:
+            written = self.tail.path.stat().st_mtime
+        except OSError:
+            return False
+        if not stretch.open and now - written > self._pause:
+            return True
+        closed = self._make.closed(now, written) if self._make is not None else None
+        if closed is not None:
+            return closed is not Closed.SILENT or not stretch.open or now - written > LONGEST_SECONDS
+        return now - written > LONGEST_SECONDS
+
+    def _limit_history(self) -> None:
+        if self._is_first:
+            self._is_first = False
+            known = sorted({stretch for stretch, _ in self._log.out}, key=lambda stretch: stretch.start)
+            self._skipped = set(known[:-HISTORY_RUNS])
+
+    def _told(self, *, has_new_plan: bool) -> Iterator[Told]:
+        out, self._log.out = self._log.out, []
+        current = self._log.current
+        for stretch, event in out:
+            if stretch in self._skipped:
+                continue
+            yield Told(stretch.start, event)
+            if stretch is current and self._planned is not stretch:
+                self._planned = stretch
+                has_new_plan = False
+                yield from self._plan(stretch)
+        if has_new_plan and current is not None and not current.is_over:
+            yield from self._plan(current)
+
+    def _plan(self, stretch: Stretch) -> Iterator[Told]:
+        packages = self._info.packages
+        stamped: set[Key] = set()
+        if self._output is not None:
+            for package in packages:
+                stamped.update((step, package.name) for step in package.stamped(self._output / "build"))
+        seen = {phase for phase, _ in self._log.done}
+
+        def is_wanted(key: Key) -> bool:
+            if key in stretch.done or key in stretch.open or key in stretch.failed:
+                return True
+            if key[0] == "download" and seen and "download" not in seen:
+                # older trees do not log it
+                return False
+            return key not in self._log.done and key not in stamped
+
+        steps = planned_steps(packages, is_wanted, lambda key: self._log.expected(key, stretch.mark))
+        if steps:
+            yield Told(stretch.start, Plan(time=stretch.start, build=self.build, steps=steps))
+
+
+def _defconfig(output: Path | None) -> str:
+    if output is None:
+        return ""
+    try:
+        found = _DEFCONFIG.search(read_ends(output / ".config", 1024 * 1024, 0).head)
+    except OSError:
+        return ""
+    return found[1] if found else ""
+
+
+def _build_name(output: Path | None, defconfig: str) -> str:
+    if defconfig:
+        return build_name_from(f"buildroot-{defconfig}")
+    names = (output.name, output.parent.name) if output is not None else ()
+    return build_name_from(next((name for name in names if name.startswith("buildroot")), "buildroot"))
+
+
+def _watch(output: Path | None) -> MakeWatch | None:
+    """Return a watch on the directory Buildroot's make works in; None where that is not certain."""
+    if output is None:
+        return None
+    tops = [output.parent]
+    # an output directory elsewhere holds a Makefile that leads back
+    with suppress(OSError):
+        tops[:0] = [Path(top) for top in _WRAPPED.findall(read_ends(output / "Makefile", 65536, 0).head)]
+    found = next((top for top in tops if (top / "Config.in").is_file() and (top / "package").is_dir()), None)
+    return MakeWatch(found) if found is not None else None

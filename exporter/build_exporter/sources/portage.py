@@ -1,0 +1,133 @@
+"""Portage: builds of Gentoo packages, from emerge.log and what else the machine tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from build_exporter.model.events import Event
+from build_exporter.sources.portage_lines import looks_like_log, read_line
+from build_exporter.sources.portage_log import DEAD_SECONDS, EmergeLog
+from build_exporter.sources.portage_plan import Planner
+from build_exporter.sources.portage_session import Session
+from build_exporter.sources.portage_surroundings import LOG_NAME, Machine, find_log, find_places
+from build_exporter.sources.protocol import Settings, SourceError, Told
+from build_exporter.sources.reading import Limits, TailFile, milliseconds, read_ends
+
+LAST_BYTES: Final = 64 * 1024 * 1024
+"""Of a larger log only the end is read; twenty years of building make some 20 MB."""
+
+HISTORY_RUNS: Final = 50
+"""Past emerges that watching tells, as many as are kept; `import` tells all."""
+
+FUTURE_SECONDS: Final = 86400.0
+
+
+class Portage:
+    """Reads emerge.log; see `docs/sources/portage.md`.
+
+    Attributes:
+        tail: the log's reader.
+    """
+
+    kind = "portage"
+
+    def __init__(self, settings: Settings) -> None:
+        self.build = settings.build or "portage"
+        self._machine = Machine(find_places(settings.path, settings.options))
+        self._path = settings.path
+        self.tail = TailFile(find_log(settings.path), Limits(last=LAST_BYTES))
+        self._begin()
+
+    @staticmethod
+    def recognises(path: Path) -> bool:
+        """Tell whether a path is, or has, an emerge.log."""
+        log = find_log(path)
+        try:
+            head = read_ends(log, 4096, 0).head
+        except OSError:
+            return False
+        return any(map(looks_like_log, head.splitlines())) or (log.name == LOG_NAME and not head)
+
+    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+        """Return what is new; see `Source`.
+
+        Raises:
+            SourceError: the log can't be read.
+        """
+        self._machine.look(now, over=over)
+        self._read(now, over=over)
+        if over:
+            self._log.settle_kinds(anyway=True)
+            self._log.end_all(lambda session: True)
+        else:
+            self._log.settle_kinds()
+            self._end_dead(now)
+            self._limit_history()
+        return iter(list(self._told()))
+
+    def _begin(self) -> None:
+        self._log = EmergeLog(self.build, self._machine)
+        self._planner = Planner(self.build, self._log.history, self._machine)
+        self._is_first = True
+        self._skipped: set[Session] = set()
+
+    def _read(self, now: float, *, over: bool) -> None:
+        more = True
+        while more:
+            try:
+                found = self.tail.read(over=over)
+            except OSError as error:
+                raise SourceError(f"{self.tail.path}: {error.strerror or error}") from error
+            entries = [entry for line in found.lines for entry in read_line(line)]
+            entries = [entry for entry in entries if entry.time <= now + FUTURE_SECONDS]
+            if found.anew and entries and entries[0].time <= self._log.newest:
+                # not the next log after a rotation, but this one written again
+                self._begin()
+            for entry in entries:
+                self._log.feed(entry)
+            more = found.more
+
+    def _end_dead(self, now: float) -> None:
+        if not self._log.sessions:
+            return
+        try:
+            changed = milliseconds(self.tail.path.stat().st_mtime_ns)
+        except OSError:
+            return
+        is_silent = now - changed > DEAD_SECONDS or changed < psutil.boot_time()
+        self._log.end_all(lambda session: is_silent or self._machine.is_gone(session, now))
+
+    def _limit_history(self) -> None:
+        if not self._is_first:
+            return
+        self._is_first = False
+        ended = {s for s, _ in self._log.out} - set(self._log.sessions)
+        self._skipped = set(sorted(ended, key=lambda s: s.start or 0.0)[:-HISTORY_RUNS])
+
+    def _told(self) -> Iterator[Told]:
+        told: set[Session] = set()
+        out, self._log.out = self._log.out, []
+        for session, event in out:
+            if session in self._skipped:
+                continue
+            start = session.start or session.began
+            is_begin = session.planned is None and session not in told
+            if session not in told and not is_begin:
+                yield from self._plan(session, start, event.time)
+            yield Told(start, event)
+            if is_begin:
+                yield from self._plan(session, start, event.time)
+            told.add(session)
+        for session in self._log.sessions:
+            if session.start is not None and session.exited is None and session not in told:
+                yield from self._plan(session, session.start, session.last)
+
+    def _plan(self, session: Session, start: float, time: float) -> Iterator[Told]:
+        ended = session.exited is not None or session not in self._log.sessions
+        plan: Event | None = self._planner.tell(session, time, ended=ended)
+        if plan is not None:
+            yield Told(start, plan)

@@ -1,0 +1,299 @@
+"""emerge.log as events: each emerge that merges something is a run, each package a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, Protocol
+
+from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
+from build_exporter.sources.portage_history import BINARY, MERGE, History
+from build_exporter.sources.portage_lines import Entry, Says, split_package
+from build_exporter.sources.portage_session import (
+    Merge,
+    Session,
+    is_renumbered,
+    session_of_cleaning,
+    session_of_exit,
+    session_of_merge,
+    session_of_package,
+    session_of_termination,
+)
+
+DEAD_SECONDS: Final = 86400.0
+"""An emerge without a line for this long is taken for dead: its machine or its terminal went down."""
+
+MAX_OPEN: Final = 32
+"""Emerges that may go on at once; the oldest beyond are taken for dead."""
+
+MAX_ENDED: Final = 8
+"""Emerges that ended last, one of which may turn out to go on."""
+
+FIRST_SIGNAL_STATUS: Final = 128
+
+Status = Literal["succeeded", "failed", "interrupted"]
+
+_BEGINNINGS: Final = frozenset({"Cleaning", "Compiling/Merging", "Merging Binary"})
+
+
+class Surroundings(Protocol):
+    """What the machine tells of packages beside the log."""
+
+    def kind_of(self, package: str) -> str:
+        """Return `merge` or `binary`; empty where nothing tells."""
+        ...
+
+    def start_fields(self, session: Session, merge: Merge) -> dict[str, Any]:
+        """Return fields for a package's start."""
+        ...
+
+    def end_fields(self, session: Session, merge: Merge, status: Status) -> dict[str, Any]:
+        """Return fields for a package's end."""
+        ...
+
+
+class EmergeLog:
+    """Entries in, events out.
+
+    Attributes:
+        out: events not fetched yet, with their emerge.
+        sessions: the emerges that go on.
+        history: how long packages took.
+        newest: Unix seconds of the newest line.
+    """
+
+    def __init__(self, build: str, surroundings: Surroundings) -> None:
+        self.out: list[tuple[Session, Event]] = []
+        self.sessions: list[Session] = []
+        self.history = History()
+        self._build = build
+        self._surroundings = surroundings
+        self._ended: list[Session] = []
+        self._starts: set[int] = set()
+        self.newest = 0.0
+
+    def feed(self, entry: Entry) -> None:
+        """Take the next entry."""
+        self.newest = max(self.newest, entry.time)
+        _HANDLERS[entry.says](self, entry)
+
+    def end_all(self, is_dead: Callable[[Session], bool]) -> None:
+        """Tell the end of the emerges that are dead, as of their last line."""
+        for session in [session for session in self.sessions if is_dead(session)]:
+            self._close(session, session.last)
+
+    def settle_kinds(self, *, anyway: bool = False) -> None:
+        """Tell the packages whose kind is known by now; all of them with `anyway`."""
+        for session in self.sessions:
+            for merge in session.open.values():
+                if not merge.kind and not merge.status:
+                    kind = self._surroundings.kind_of(merge.package) or (MERGE if anyway else "")
+                    self._release(session, merge, kind)
+
+    def _started(self, entry: Entry) -> None:
+        self.end_all(lambda session: entry.time - session.last > DEAD_SECONDS)
+        while len(self.sessions) >= MAX_OPEN:
+            oldest = min(self.sessions, key=lambda session: session.last)
+            self._close(oldest, oldest.last)
+        self.sessions.append(Session(entry.time, entry.time))
+
+    def _command(self, entry: Entry) -> None:
+        waiting = [session for session in self.sessions if not session.command and session.is_fresh]
+        if waiting:
+            waiting[-1].command, waiting[-1].last = entry.text, entry.time
+
+    def _merge(self, entry: Entry) -> None:
+        session = session_of_merge(self.sessions, entry)
+        if session is None:
+            session = Session(entry.time, entry.time)
+            self.sessions.append(session)
+        self._end_other_attempts(session, entry)
+        if session.start is None:
+            self._begin(session, entry)
+        elif is_renumbered(session, entry):
+            self._end_open(session, entry.time, "failed")
+        is_renumbered_now = is_renumbered(session, entry)
+        session.number = entry.number if is_renumbered_now else max(session.number, entry.number)
+        session.total, session.last, session.is_cleaning = entry.total, entry.time, False
+        step = session.step_name(entry.package, entry.text)
+        merge = Merge(step, entry.package, entry.text, entry.time)
+        session.merges.pop(step, None)
+        session.merges[step] = session.open[entry.package] = merge
+        self._release(session, merge, self._surroundings.kind_of(entry.package))
+
+    def _begin(self, session: Session, entry: Entry) -> None:
+        start = int(session.began)
+        while start in self._starts:
+            # a run is named by its second
+            start += 1
+        self._starts.add(start)
+        session.start, session.mark, session.root = float(start), self.history.mark, entry.text
+        session.jobs = session.told_jobs
+        self._tell(
+            session,
+            BuildStarted(
+                time=session.start, build=self._build, source="portage", target=session.target, jobs=session.jobs
+            ),
+        )
+
+    def _end_other_attempts(self, session: Session, entry: Entry) -> None:
+        """End what can't go on any more: a package has one build directory, so only one emerge can build it."""
+        for other in [*self.sessions, *self._ended]:
+            merge = other.open.get(entry.package)
+            if merge is None or merge.root != entry.text:
+                continue
+            if merge.status:
+                del other.open[entry.package]
+            elif other is session:
+                self._end_merge(session, merge, entry.time, "failed")
+            else:
+                self._close(other, other.last)
+
+    def _stage(self, entry: Entry) -> None:
+        session = self._session_going_on(entry)
+        if session is None:
+            if entry.text not in _BEGINNINGS or self._is_done(entry):
+                return
+            # the line of its start is lost
+            around = session_of_merge(self.sessions, entry)
+            root = around.root if around is not None else ""
+            self._merge(Entry(entry.time, Says.MERGE, entry.number, entry.total, entry.package, root or "/"))
+            session = session_of_package(self.sessions, entry)
+        if session is not None:
+            session.last = entry.time
+            kind = BINARY if entry.text == "Merging Binary" else MERGE
+            self._release(session, session.open[entry.package], kind)
+
+    def _completed(self, entry: Entry) -> None:
+        session = self._session_going_on(entry)
+        if session is None:
+            return
+        merge = session.open[entry.package]
+        session.last = entry.time
+        self._end_merge(session, merge, entry.time, "succeeded")
+        self.history.add(merge.phase, merge.name, entry.time - merge.started)
+
+    def _cleaning(self, entry: Entry) -> None:
+        session = session_of_cleaning(self.sessions)
+        if session is not None:
+            session.is_cleaning, session.last = True, entry.time
+
+    def _exit(self, entry: Entry) -> None:
+        session = session_of_exit(self.sessions, entry.status)
+        if session is not None:
+            self._end(session, entry.time, entry.status)
+
+    def _end(self, session: Session, time: float, code: int) -> None:
+        status: Status = "succeeded" if code == 0 else "interrupted" if code >= FIRST_SIGNAL_STATUS else "failed"
+        session.exited, session.status, session.last = time, code, time
+        self._finish(session, time, status, code or None)
+
+    def _terminating(self, entry: Entry) -> None:
+        session = session_of_termination(self.sessions, entry.time)
+        if session is not None:
+            session.last = session.last if session.is_fresh else entry.time
+            self._close(session, entry.time)
+
+    def _close(self, session: Session, time: float) -> None:
+        """Let an emerge go, and tell its end where it has not told it."""
+        self.sessions.remove(session)
+        if session.is_fresh:
+            return
+        self._ended = [*self._ended, session][-MAX_ENDED:]
+        if session.exited is not None:
+            return
+        failed = any(merge.status == "failed" for merge in session.merges.values())
+        status: Status = "failed" if failed and not session.going_on else "interrupted"
+        self._finish(session, time, "succeeded" if session.is_complete else status)
+
+    def _finish(self, session: Session, time: float, status: Status, code: int | None = None) -> None:
+        if session.is_fresh:
+            return
+        # what goes on stays in `open`: should a later line be of it, the emerge has not ended
+        for merge in session.going_on:
+            self._tell_end(session, merge, time, status, code)
+        self._tell(session, BuildFinished(time=time, build=self._build, status=status))
+
+    def _is_done(self, entry: Entry) -> bool:
+        """Tell whether the package is one that was merged lately: its last lines may come after its end."""
+        return any(
+            merge.package == entry.package and entry.number <= session.number and merge.status == "succeeded"
+            for session in [*self.sessions, *self._ended]
+            for merge in session.merges.values()
+            if session.total == entry.total
+        )
+
+    def _session_going_on(self, entry: Entry) -> Session | None:
+        """Return the emerge in which a package goes on, be it one taken for ended: that end was not its own."""
+        session = session_of_package(self.sessions, entry)
+        if session is not None and session.exited is None:
+            return session
+        if session is None:
+            session = session_of_package(self._ended, entry)
+            if session is None:
+                return None
+            self._ended.remove(session)
+            self.sessions.append(session)
+        exited, code, session.exited = session.exited, session.status, None
+        for merge in session.open.values():
+            merge.status = ""
+        others = [other for other in self.sessions if other.going_on and other.exited is None and other is not session]
+        if exited is not None and others:
+            self._end(max(others, key=lambda other: other.began), exited, code)
+        return session
+
+    def _end_open(self, session: Session, time: float, status: Status, code: int | None = None) -> None:
+        for merge in list(session.open.values()):
+            self._end_merge(session, merge, time, status, code)
+
+    def _end_merge(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
+        del session.open[merge.package]
+        self._tell_end(session, merge, time, status, code)
+
+    def _tell_end(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
+        self._release(session, merge, merge.phase)
+        merge.status = status
+        self._tell(
+            session,
+            StepFinished(
+                time=time,
+                build=self._build,
+                phase=merge.phase,
+                step=merge.step,
+                status=status,
+                exit_code=code or None,
+                **self._surroundings.end_fields(session, merge, status),
+            ),
+        )
+
+    def _release(self, session: Session, merge: Merge, kind: str) -> None:
+        if merge.kind or not kind:
+            return
+        merge.kind = kind
+        name, version = split_package(merge.package)
+        self._tell(
+            session,
+            StepStarted(
+                time=merge.started,
+                build=self._build,
+                phase=kind,
+                step=merge.step,
+                package=name,
+                version=version or None,
+                **self._surroundings.start_fields(session, merge),
+            ),
+        )
+
+    def _tell(self, session: Session, event: Event) -> None:
+        self.out.append((session, event))
+
+
+_HANDLERS: Final[dict[Says, Callable[[EmergeLog, Entry], None]]] = {
+    Says.STARTED: EmergeLog._started,
+    Says.COMMAND: EmergeLog._command,
+    Says.MERGE: EmergeLog._merge,
+    Says.STAGE: EmergeLog._stage,
+    Says.COMPLETED: EmergeLog._completed,
+    Says.FINISHED: EmergeLog._cleaning,
+    Says.EXIT: EmergeLog._exit,
+    Says.TERMINATING: EmergeLog._terminating,
+}

@@ -1,0 +1,171 @@
+"""Emerges that go on at the same time, and which of them a line of emerge.log is of: the lines do not say.
+
+A line is given to the emerge it continues best: by count (`3 of 12` follows `2 of 12`), by package, by what can be
+its turn. What a later line shows to have been wrong is put right by `portage_log`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from build_exporter.model.names import MAX_NAME_LENGTH
+from build_exporter.sources.portage_history import MERGE
+from build_exporter.sources.portage_lines import Entry, split_package
+from build_exporter.sources.portage_pending import Pending
+
+EXIT_SECONDS: Final = 60.0
+"""`*** terminating.` comes within this after `*** exiting`; a later one is another emerge's."""
+
+_JOBS: Final = re.compile(r"(?:--jobs[= ]|-j ?)(\d{1,4})\b")
+
+
+@dataclass(slots=True, eq=False)
+class Merge:
+    """One package of an emerge: `kind` is `merge` or `binary`, empty while nothing has told which."""
+
+    step: str
+    package: str
+    root: str
+    started: float
+    kind: str = ""
+    status: str = ""
+
+    @property
+    def name(self) -> str:
+        """Category and name: what its history goes by."""
+        return split_package(self.package)[0]
+
+    @property
+    def phase(self) -> str:
+        """The phase it is told in."""
+        return self.kind or MERGE
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One emerge: a run, once it merges something.
+
+    Attributes:
+        began: Unix seconds of its first line; `last` of its newest one.
+        start: what its run is named by; None while it has merged nothing.
+        number, total: the newest `(number of total)`.
+        merges: by step name, in the order of their first start; `open` those without an end of their own, by package.
+        mark: how much of the history was there before it.
+        exited: Unix seconds of its `*** exiting`, with `status`.
+        pid: its process where that is known, 0 where it was looked for in vain; begun at `process_began`.
+        planned: phase and step of what was told to be its plan; `pending` what it has not begun of its list.
+    """
+
+    began: float
+    last: float
+    command: str = ""
+    start: float | None = None
+    number: int = 0
+    total: int = 0
+    root: str = ""
+    merges: dict[str, Merge] = field(default_factory=dict)
+    open: dict[str, Merge] = field(default_factory=dict)
+    mark: int = 0
+    is_cleaning: bool = False
+    exited: float | None = None
+    status: int = 0
+    jobs: int | None = None
+    pid: int | None = None
+    process_began: float = 0.0
+    planned: tuple[tuple[str, str], ...] | None = None
+    pending: list[Pending] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """How many packages have not begun yet."""
+        return max(0, self.total - self.number)
+
+    @property
+    def going_on(self) -> list[Merge]:
+        """The packages whose end has not been told."""
+        return [merge for merge in self.merges.values() if not merge.status]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it has merged nothing so far."""
+        return self.start is None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all it had to merge was merged."""
+        good = all(merge.status == "succeeded" for merge in self.merges.values())
+        return bool(self.merges) and good and self.left == 0
+
+    @property
+    def target(self) -> str | None:
+        """What it was asked to merge, as in its command line."""
+        words = [word for word in self.command.split() if not word.startswith("-")]
+        return " ".join(words)[:MAX_NAME_LENGTH] or None
+
+    @property
+    def told_jobs(self) -> int | None:
+        """How many packages it may build at once by its command line."""
+        found = _JOBS.search(self.command)
+        return int(found[1]) if found else None
+
+    def step_name(self, package: str, root: str) -> str:
+        """Return a step's name: the package, with its root where that is another than the emerge's first."""
+        return package if root == (self.root or root) else f"{package} to {root}"[:MAX_NAME_LENGTH]
+
+
+def session_of_merge(sessions: Sequence[Session], entry: Entry) -> Session | None:
+    """Return the emerge that begins a package now; None where there is none."""
+    fitting = [(fit, index) for index, session in enumerate(sessions) if (fit := _fit(session, entry))]
+    return sessions[max(fitting)[1]] if fitting else None
+
+
+def session_of_package(sessions: Sequence[Session], entry: Entry) -> Session | None:
+    """Return the emerge in which the entry's package goes on; None where it does in none."""
+    having = [session for session in sessions if entry.package in session.open]
+    return max(having, key=lambda s: (s.exited is None, s.total == entry.total, s.last), default=None)
+
+
+def session_of_exit(sessions: Sequence[Session], status: int) -> Session | None:
+    """Return the emerge that ends with a status now."""
+    candidates = [session for session in sessions if session.exited is None]
+    if status == 0:
+        return max(candidates, key=lambda s: (not s.going_on, s.is_cleaning, s.began), default=None)
+    return max(candidates, key=lambda s: (s.is_cleaning, s.began), default=None)
+
+
+def session_of_cleaning(sessions: Sequence[Session]) -> Session | None:
+    """Return the emerge that has merged what it could."""
+    candidates = [session for session in sessions if not session.is_fresh and session.exited is None]
+    return max(candidates, key=lambda s: (not s.going_on and s.left == 0, not s.going_on, s.began), default=None)
+
+
+def session_of_termination(sessions: Sequence[Session], time: float) -> Session | None:
+    """Return the emerge that is gone now: one that said it exits, else one that merged nothing, else any."""
+
+    def turn(session: Session) -> tuple[bool, bool, bool, float]:
+        exits = session.exited is not None and abs(time - session.exited) <= EXIT_SECONDS
+        return (exits, session.is_fresh, not session.going_on, session.began)
+
+    return max(sessions, key=turn, default=None)
+
+
+def is_renumbered(session: Session, entry: Entry) -> bool:
+    """Tell whether a count begins anew: after a failure `--keep-going` leaves out what can't be merged any more."""
+    return not session.is_fresh and entry.number == 1 and entry.total < session.total
+
+
+def _fit(session: Session, entry: Entry) -> int:
+    if session.exited is not None:
+        return 0
+    if session.is_fresh:
+        return 60 if entry.number == 1 else 10
+    if entry.total == session.total:
+        if entry.number == session.number + 1:
+            return 100
+        return 80 if entry.number > session.number else 30
+    if is_renumbered(session, entry):
+        return 70 if "--keep-going" in session.command and entry.total <= session.left + len(session.going_on) else 20
+    return 5
