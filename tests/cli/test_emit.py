@@ -1,0 +1,114 @@
+"""`build-exporter emit`: events from a shell or another program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.model.events import EVENT_NAMES
+
+Command = Callable[..., Any]
+
+
+def lines(journal: Path, build: str = "lfs") -> list[dict[str, Any]]:
+    """Return the events of a build's runs, oldest run first."""
+    files = sorted((journal / build).glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_events_join_the_unfinished_run(command: Command, journal: Path) -> None:
+    """Step by step a shell tells one run, without naming it."""
+    told = (
+        ["build_started", "target=x86_64-lfs-linux-gnu", "jobs=4"],
+        ["step_started", "phase=chapter-5", "step=gcc-pass1", "version=14.2"],
+        ["step_finished", "phase=chapter-5", "step=gcc-pass1", "status=succeeded", "exit_code=0"],
+        ["build_finished", "status=succeeded"],
+        ["build_started"],
+    )
+    for arguments in told:
+        done = command("emit", "--journal", str(journal), "--build", "lfs", *arguments)
+        assert done.returncode == 0, done.stderr
+    assert len(list((journal / "lfs").glob("*.jsonl"))) == 2, "what succeeded is over: the next is a new run"
+    events = lines(journal)
+    assert [event["event"] for event in events] == [arguments[0] for arguments in told]
+    assert events[0]["jobs"] == 4
+    assert events[1]["version"] == "14.2", "a text stays one, however much like a number it looks"
+
+
+def test_a_failed_run_is_taken_up_again(command: Command, journal: Path) -> None:
+    """build_started after a failure goes on with the run, and with --new begins another."""
+    for arguments in (["build_started"], ["build_finished", "status=failed"], ["build_started"]):
+        command("emit", "--journal", str(journal), "--build", "lfs", *arguments)
+    assert len(list((journal / "lfs").glob("*.jsonl"))) == 1
+    command("emit", "--journal", str(journal), "--build", "lfs", "--new", "build_started")
+    assert len(list((journal / "lfs").glob("*.jsonl"))) == 2
+
+
+def test_many_events_come_from_standard_input(command: Command, journal: Path) -> None:
+    """Another tool's output is taken as a whole: times of its own stay, fields of its own stay."""
+    told = '{"event":"note","message":"a","time":1700000000,"mine":[1]}\n\n{"event":"note","message":"b"}\n'
+    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=told)
+    assert done.returncode == 0, done.stderr
+    first, second = lines(journal)
+    assert (first["time"], first["mine"], first["build"]) == (1700000000, [1], "lfs")
+    assert second["time"] > 1.7e9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--build", "lfs", "no_such_event"], EVENT_NAMES[0]),
+        (["--build", "lfs", "step_started", "phase=p"], "missing required field `step`"),
+        (["--build", "lfs", "step_finished", "phase=p", "step=s", "status=great"], "$.status"),
+        (["--build", "lfs", "note", "message"], "FIELD=VALUE"),
+        (["--build", "../etc", "note", "message=x"], "must name the build"),
+        (["note", "message=x"], "must name the build"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_written(
+    command: Command, journal: Path, arguments: list[str], told: str
+) -> None:
+    """A wrong event is refused with what is allowed, and leaves no line behind."""
+    done = command("emit", "--journal", str(journal), *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(journal.iterdir()) == []
+
+
+def test_one_wrong_line_keeps_all_of_them_out(command: Command, journal: Path) -> None:
+    """Half a batch is worse than none: the writer can send it again as a whole."""
+    told = '{"event":"note","message":"a"}\n{"event":"note"}\n'
+    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=told)
+    assert done.returncode == 2
+    assert "line 2" in done.stderr
+    assert list(journal.iterdir()) == []
+
+
+def test_a_journal_that_cannot_be_written_is_code_one(command: Command, tmp_path: Path) -> None:
+    """The caller learns that the event is lost."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = command("emit", "--journal", str(blocked), "--build", "lfs", "note", "message=x")
+    assert done.returncode == 1
+    assert "can't be written" in done.stderr
+
+
+def test_inside_a_run_its_file_is_joined(command: Command, journal: Path) -> None:
+    """Called from a wrapped build, an event needs no build named."""
+    done = command(
+        "run", "--journal", str(journal), "--build", "lfs", "--", "sh", "-c", '"$@"', "sh",
+        *command_line("emit", "note", "message=inside"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "inside" in [event.get("message") for event in lines(journal)]
+
+
+def command_line(*arguments: str) -> list[str]:
+    """Return the command as a child process calls it."""
+    return [sys.executable, "-m", "build_exporter", *arguments]
