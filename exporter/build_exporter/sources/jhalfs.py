@@ -1,0 +1,180 @@
+"""jhalfs: an automated LFS build, read from outside by its directory while it goes on, or when it is over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from build_exporter.model import events as e
+from build_exporter.model.names import build_name_from
+from build_exporter.plan.jhalfs_makefile import is_makefile
+from build_exporter.sources.jhalfs_judge import Judge, Reading
+from build_exporter.sources.jhalfs_tree import JhalfsTree, locate
+from build_exporter.sources.make_process import Closed, MakeWatch
+from build_exporter.sources.protocol import Settings, SourceError, Told
+from build_exporter.sources.sequence import Teller
+
+ASKING_SECONDS: Final = 10.0
+"""Between looks at who asks for a password, and least time between two steps before anybody does."""
+
+_RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
+
+
+class Jhalfs:
+    """Reads the directory of jhalfs (`BUILDDIR/jhalfs`), or the one it is in.
+
+    Options: `weights`, a mapping of SBU by target.
+    """
+
+    kind = "jhalfs"
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.path
+        self._name = settings.build
+        self._weights: Mapping[str, float] = settings.options.get("weights") or {}
+        self._teller = Teller()
+        self._record: _Record | None = None
+
+    @staticmethod
+    def recognises(path: Path) -> bool:
+        """Tell whether a path is a Makefile of jhalfs, or a directory that has one or has it in `jhalfs`."""
+        return is_makefile(path) or is_makefile(path / "Makefile") or is_makefile(path / "jhalfs" / "Makefile")
+
+    @property
+    def build(self) -> str:
+        """The build's name: as given, else after the book: `lfs-12.4`, `lfs-trunk-systemd`; `lfs` while unknown."""
+        if self._name is None and self._record is not None and self._record.tree.makefile.steps:
+            self._name = name_after(self._record.tree.makefile.book, self._record.tree.settings)
+        return self._name or "lfs"
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of logs read so far."""
+        return self._record.tree.bytes_read if self._record is not None else 0
+
+    def step_logs(self, step: str) -> list[Path]:
+        """Return the paths of a step's log and of its test log, those that there are."""
+        return self._record.tree.step_logs(step) if self._record is not None else []
+
+    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+        """Yield what the tree tells since the last look.
+
+        Raises:
+            SourceError: there is no tree, or some of it can't be read; the rest has been told then.
+        """
+        record = self._record = self._record or _Record(locate(self._path))
+        active = record.reading is None or not record.reading.complete
+        if active and not over:
+            record.watch.look(now)
+        changed = record.tree.look(now)
+        closed = Closed.OVER if over else record.closed(now, changed=changed)
+        if changed or closed is not record.was_closed or record.reading is None:
+            yield from self._tell(record, closed)
+        if closed is None and active:
+            yield from self._waiting(record, now)
+        if over and (record.reading is None or record.reading.run_start is None):
+            raise SourceError(f"{record.tree.path}: no step of the Makefile has been begun")
+        if record.tree.unreadable:
+            path, why = next(iter(record.tree.unreadable.items()))
+            raise SourceError(f"{len(record.tree.unreadable)} logs can't be read, among them {path}: {why}")
+
+    def _tell(self, record: _Record, closed: Closed | None) -> Iterator[Told]:
+        reading = record.read(closed)
+        if reading.run_start is None:
+            return
+        makefile, settings = record.tree.makefile, record.tree.settings
+        yield from self._teller.begin(
+            e.BuildStarted(
+                time=reading.run_start,
+                build=self.build,
+                source=self.kind,
+                target=target_of(settings),
+                book=makefile.book or settings.get("COMMIT") or None,
+                jobs=jobs_of(settings) or makefile.jobs,
+            )
+        )
+        yield from self._teller.plan(makefile.plan(self._weights), makefile.milestones())
+        yield from self._teller.tell(reading.attempts)
+        last = max((attempt.end for attempt in reading.attempts), default=reading.run_start)
+        if reading.complete:
+            yield from self._teller.finish("succeeded", last)
+        elif closed is not None:
+            ending = reading.current.ending if reading.current is not None else None
+            yield from self._teller.finish("failed" if ending == "failed" else "interrupted", last)
+
+    def _waiting(self, record: _Record, now: float) -> Iterator[Told]:
+        """Tell, once, that a program asks for a password between two steps: the build waits for a person."""
+        reading = record.reading
+        if reading is None or reading.current is None or reading.current.ending is None or now < record.next_asking:
+            return
+        record.next_asking = now + ASKING_SECONDS
+        ended = reading.current.end
+        asking = record.watch.asking() if now - ended >= ASKING_SECONDS else None
+        if asking is not None and (record.asked is None or record.asked < ended):
+            record.asked = ended
+            yield from self._teller.note(
+                ended, f"waiting-for-input: {asking} asks for a password before {reading.pending}"
+            )
+
+
+class _Record:
+    """A tree, what was made of it, and who works on it."""
+
+    def __init__(self, path: Path) -> None:
+        self.tree = JhalfsTree(path)
+        self.watch = MakeWatch(path)
+        self.reading: Reading | None = None
+        self.was_closed: Closed | None = None
+        self.next_asking = 0.0
+        self.asked: float | None = None
+        self._judge = Judge(self.tree)
+
+    def read(self, closed: Closed | None) -> Reading:
+        """Judge the tree anew."""
+        self.was_closed = closed
+        self.reading = self._judge.read(closed)
+        self.tree.keep_open(self.reading.open)
+        return self.reading
+
+    def closed(self, now: float, *, changed: bool) -> Closed | None:
+        """Return why nothing more will come, None while something may."""
+        if changed:
+            # somebody is at work: who was seen, or not seen, before that tells nothing any more
+            self.watch.forget()
+            return None
+        newest = self.reading.newest if self.reading is not None else None
+        if self.reading is None or newest is None or self.reading.complete:
+            return None
+        written = max(self.tree.last_write(newest) or 0.0, newest.done or 0.0)
+        return self.watch.closed(now, written)
+
+
+def name_after(book: str, settings: Mapping[str, str]) -> str:
+    """Return a name for the line of builds of a book, the same for every development version of it.
+
+    Args:
+        book: its version: `12.4`, `12.4-systemd`, `r12.4-31-systemd`.
+        settings: of `jhalfs.config`.
+    """
+    version = book or settings.get("COMMIT", "")
+    found = _RELEASE.match(version)
+    if found:
+        version = ("trunk" if found[1] else found[2]) + found[3]
+    multilib = settings.get("MULTILIB", "")
+    parts = ["lfs", version, "" if multilib in {"", "default"} else multilib]
+    return build_name_from("-".join(part for part in parts if part))
+
+
+def target_of(settings: Mapping[str, str]) -> str | None:
+    """Return what is built as the settings tell: the init system, and the multilib variant where there is one."""
+    multilib = settings.get("MULTILIB", "")
+    parts = [settings.get("INITSYS", ""), "" if multilib == "default" else multilib]
+    return "-".join(part for part in parts if part) or None
+
+
+def jobs_of(settings: Mapping[str, str]) -> int | None:
+    """Return how many jobs a step's make is given, None where the settings don't tell."""
+    text = settings.get("N_PARALLEL", "").strip()
+    return int(text) if text.isdecimal() and 0 < len(text) < 6 else None

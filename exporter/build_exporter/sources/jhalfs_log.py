@@ -1,0 +1,87 @@
+"""The log of one step as jhalfs writes it: its date first, what it took last.
+
+    Sat Mar 30 08:24:21 UTC 2024
+    tar: stdout: write error
+    KB: 709876	/lfs_build/
+    …all output of the step…
+
+    Totalseconds: 625
+
+    KB: 5298004	/lfs_build/
+
+The last three lines are missing while it runs, when it failed, and always with the steps of chapter 4 and those the
+user added.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from build_exporter.sources.jhalfs_dates import LocalDate, parse_date
+from build_exporter.sources.reading import Ends, read_ends
+
+HEAD_BYTES: Final = 1024
+TAIL_BYTES: Final = 1024
+ERROR_BYTES: Final = 256 * 1024
+"""How much of a failed log's end is searched for the reason."""
+
+_DISK: Final = re.compile(r"^KB: (\d{1,18})(?:\s|$)", re.MULTILINE)
+_SECONDS: Final = re.compile(r"^Totalseconds: (\d{1,9})[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class StepLog:
+    """What a log tells.
+
+    Attributes:
+        began: the date in its first line, None where there is none.
+        seconds: how long the step's commands took, without unpacking; None before their end.
+        disk_bytes: how much more the disk held at the end than before unpacking, negative where it was less.
+        size: bytes.
+        changed: Unix seconds of the last write.
+    """
+
+    began: LocalDate | None
+    seconds: int | None
+    disk_bytes: int | None
+    size: int
+    changed: float
+
+
+def read_step_log(path: Path) -> StepLog:
+    """Return what a log tells; only its beginning and end are read.
+
+    Raises:
+        OSError: it can't be read or is no regular file.
+    """
+    return parse_ends(read_ends(path, HEAD_BYTES, TAIL_BYTES, follow_links=False))
+
+
+def parse_ends(ends: Ends) -> StepLog:
+    """Return what the beginning and the end of a log tell."""
+    # the last one counts: a package may print such a line as well
+    took = next(iter(reversed(list(_SECONDS.finditer(ends.tail)))), None)
+    disk = None
+    if took is not None:
+        before, after = _DISK.search(ends.head), _DISK.search(ends.tail, took.end())
+        if before and after:
+            disk = (int(after[1]) - int(before[1])) * 1024
+    return StepLog(
+        began=parse_date(ends.head.lstrip("\n").partition("\n")[0]),
+        seconds=int(took[1]) if took is not None else None,
+        disk_bytes=disk,
+        size=ends.size,
+        changed=ends.changed,
+    )
+
+
+def read_last_lines(path: Path) -> list[str]:
+    """Return the lines at a log's end, to be searched for an error; empty where it can't be read."""
+    try:
+        ends = read_ends(path, 0, ERROR_BYTES, follow_links=False)
+    except OSError:
+        return []
+    return ends.tail.splitlines()

@@ -1,0 +1,162 @@
+"""A build of one step after the other, told as events: what a record shows now against what was told of it before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from build_exporter.model import events as e
+from build_exporter.sources.protocol import Told
+
+Ending = Literal["succeeded", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The newest attempt at a step, as its record shows it. Times in Unix seconds.
+
+    Attributes:
+        phase: the step's phase.
+        step: the step.
+        start: when it began, None where nothing tells: then it has no duration.
+        end: when it ended; while it runs, its last sign of life.
+        ending: how it ended, None while it runs.
+        seconds: its duration where the record tells it better than start and end do.
+        disk_bytes: what it needed on disk.
+        message: why it failed.
+        package: what it builds.
+        version: of the package.
+        log: path of its log.
+    """
+
+    phase: str
+    step: str
+    start: float | None
+    end: float
+    ending: Ending | None = None
+    seconds: float | None = None
+    disk_bytes: int | None = None
+    message: str | None = None
+    package: str | None = None
+    version: str | None = None
+    log: str | None = None
+
+    @property
+    def began(self) -> float:
+        """When it began, or ended where that is all there is."""
+        return self.end if self.start is None else self.start
+
+
+@dataclass(slots=True)
+class _Run:
+    """What was told of the run."""
+
+    build: str
+    start: float
+    newest: float
+    attempts: dict[tuple[str, str], Attempt] = field(default_factory=dict)
+    plan: list[e.PlannedStep] | None = None
+    milestones: list[e.PlannedMilestone] | None = None
+    ending: Ending | None = None
+
+
+class Teller:
+    """Keeps what was told, and tells the difference."""
+
+    def __init__(self) -> None:
+        self._run: _Run | None = None
+
+    def begin(self, started: e.BuildStarted) -> Iterator[Told]:
+        """Begin the run that `started` opens, unless it is the one already told; end one that it takes the place of."""
+        run = self._run
+        if run is not None and run.start == started.time:
+            return
+        if run is not None and run.ending is None:
+            yield Told(run.start, e.BuildFinished(time=run.newest, build=run.build, status="interrupted"))
+        self._run = _Run(started.build, started.time, started.time)
+        yield Told(started.time, started)
+
+    def plan(self, steps: list[e.PlannedStep], milestones: list[e.PlannedMilestone]) -> Iterator[Told]:
+        """Tell the plan where it is another than the one told; its time is that of the newest event."""
+        run = self._run
+        if run is not None and (run.plan, run.milestones) != (steps, milestones):
+            run.plan, run.milestones = steps, milestones
+            yield Told(run.start, e.Plan(time=run.newest, build=run.build, steps=steps, milestones=milestones))
+
+    def tell(self, attempts: Iterable[Attempt]) -> Iterator[Told]:
+        """Tell what is new of the attempts, in the order in which they were made."""
+        run = self._run
+        if run is None:
+            return
+        for attempt in sorted(attempts, key=lambda each: (each.began, each.start is None)):
+            for event in _difference(run, attempt):
+                run.newest = max(run.newest, event.time)
+                yield Told(run.start, event)
+
+    def finish(self, status: Ending, time: float) -> Iterator[Told]:
+        """Tell the end of the run, once; what begins after it takes the run up again."""
+        run = self._run
+        if run is not None and run.ending != status:
+            run.ending = status
+            run.newest = max(run.newest, time)
+            yield Told(run.start, e.BuildFinished(time=time, build=run.build, status=status))
+
+    def note(self, time: float, message: str) -> Iterator[Told]:
+        """Tell a warning; the journal keeps one of the same time and words."""
+        run = self._run
+        if run is not None:
+            yield Told(run.start, e.Note(time=time, build=run.build, message=message, level="warning"))
+
+
+def _difference(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
+    key = (attempt.phase, attempt.step)
+    told = run.attempts.get(key)
+    if told is not None and told.start == attempt.start:
+        if not _tells_more(told, attempt):
+            if told.ending is None:
+                run.attempts[key] = attempt
+            return
+    else:
+        if told is not None and told.ending is None:
+            # begun again before anybody saw the end of the earlier attempt
+            yield _finished(run, told, "failed")
+        yield from _started(run, attempt)
+    run.attempts[key] = attempt
+    if attempt.ending is not None:
+        yield _finished(run, attempt, attempt.ending)
+
+
+def _started(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
+    if attempt.start is None:
+        return
+    if run.ending == "succeeded":
+        yield e.BuildStarted(time=attempt.start, build=run.build)
+    run.ending = None
+    yield e.StepStarted(
+        time=attempt.start,
+        build=run.build,
+        phase=attempt.phase,
+        step=attempt.step,
+        package=attempt.package,
+        version=attempt.version,
+        log=attempt.log,
+    )
+
+
+def _tells_more(told: Attempt, attempt: Attempt) -> bool:
+    """Tell whether the same attempt has come to an end, or to a better one than was thought; never back again."""
+    return told.ending != attempt.ending and (told.ending is None or attempt.ending == "succeeded")
+
+
+def _finished(run: _Run, attempt: Attempt, ending: Ending) -> e.StepFinished:
+    return e.StepFinished(
+        time=attempt.end,
+        build=run.build,
+        phase=attempt.phase,
+        step=attempt.step,
+        status=ending,
+        seconds=attempt.seconds,
+        disk_bytes=attempt.disk_bytes,
+        message=attempt.message,
+    )
