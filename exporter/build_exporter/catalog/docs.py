@@ -1,0 +1,47 @@
+"""The reference page of metrics, made from the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from build_exporter.catalog.build import BUILD
+from build_exporter.catalog.exporter import EXPORTER
+from build_exporter.catalog.host import HOST
+from build_exporter.catalog.metric import Metric
+from build_exporter.catalog.step import STEP
+
+_HEAD: Final = """\
+# Metrics
+
+This page is made from the catalog (`make docs`); every family the exporter shows is on it. Units are base units:
+seconds, bytes, ratios from 0 to 1. Times are Unix time, so that Prometheus' `time()` gives ages. Texts from outside
+never become a label, but for the excerpt of a failure, which is cut, cleaned and there only while the step is failed.
+"""
+
+_GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
+    ("Builds", "Of the newest run of each line of builds, unless they say that they count over runs.", BUILD),
+    (
+        "Steps",
+        "Of the newest run. A step keeps its series until the next run; see `metrics.max_steps_per_build`.",
+        STEP,
+    ),
+    ("Machine and processes", "Sampled beside the scrape; each group has its `--collector` switch.", HOST),
+    ("The exporter itself", "And what every Prometheus client tells of its process.", EXPORTER),
+)
+
+
+def render() -> str:
+    """Return the page as Markdown."""
+    return "\n".join([_HEAD, *(line for group in _GROUPS for line in _group(*group))])
+
+
+def _group(title: str, text: str, rows: Sequence[Metric]) -> Iterator[str]:
+    yield f"## {title}\n\n{text}\n"
+    yield "| name | type | labels | what it is | since |\n|---|---|---|---|---|"
+    for row in rows:
+        labels = " ".join(f"`{label}`" for label in row.labels)
+        text = row.help.replace("|", "\\|")
+        bounds = f" Bounds: {', '.join(f'{bound:g}' for bound in row.buckets)}." if row.buckets else ""
+        yield f"| `{row.name}` | {row.kind} | {labels} | {text}{bounds} | {row.since} |"
+    yield ""

@@ -1,0 +1,106 @@
+"""Who may know whom: arrows go one way."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+BASE = {"model", "catalog", "exposition", "config", "journal"}
+STATE = {"tracker", "plan", "sources", "client"}
+KNOWLEDGE = {"estimate", "failures", "monitor", "liveness", "spoken", "replay"}
+
+MAY_KNOW: dict[str, set[str]] = {
+    "__init__": set(),
+    "model": set(),
+    "spoken": set(),
+    "logs": set(),
+    "shell": set(),
+    "failures": set(),
+    "catalog": {"model"},
+    "config": {"model"},
+    "exposition": {"model", "catalog"},
+    "journal": {"model"},
+    "wrapper": {"model", "journal"},
+    "client": {"model", "journal"},
+    "replay": {"model", "journal"},
+    "tracker": {"model", "journal"},
+    "plan": {"model", "journal", "config"},
+    "sources": {"model", "journal", "tracker", "plan", "failures"},
+    "estimate": {"model", "journal", "tracker"},
+    "monitor": {"model", "catalog", "journal", "tracker"},
+    "liveness": {"model", "journal", "tracker", "monitor"},
+    "collectors": BASE | STATE | KNOWLEDGE,
+    "web": BASE | STATE | KNOWLEDGE | {"collectors", "__init__"},
+    "cli": BASE | STATE | KNOWLEDGE | {"collectors", "web", "wrapper", "logs", "shell", "__init__"},
+    "__main__": {"cli", "wrapper"},
+}
+"""Each room, and the rooms its files may import beside their own; `__init__` is the package itself (its version)."""
+
+UPWARD_EXCEPTIONS: set[tuple[str, str]] = {("collectors", "__init__")}
+"""Imports allowed beside the table: the exporter shows its own version."""
+
+
+def modules(package: Path) -> list[Path]:
+    """Return the package's source files."""
+    return sorted(package.rglob("*.py"))
+
+
+def room_of(package: Path, file: Path) -> str:
+    """Return the room a file is in: its top-level folder or module."""
+    return file.relative_to(package).parts[0].removesuffix(".py")
+
+
+def imported_rooms(file: Path) -> set[str]:
+    """Return the rooms a file imports, wherever in the file it does."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "build_exporter" else []
+            names = names or [node.module or ""]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "build_exporter":
+                found.add(parts[1] if len(parts) > 1 and not parts[1].startswith("__") else "__init__")
+    return found
+
+
+@pytest.fixture(scope="session")
+def package(repository: Path) -> Path:
+    """The package's folder."""
+    return repository / "exporter" / "build_exporter"
+
+
+def test_every_file_is_in_a_known_room(package: Path) -> None:
+    """A new room is a decision: it gets its row, and its arrows, in the table above."""
+    assert {room_of(package, file) for file in modules(package)} <= MAY_KNOW.keys()
+
+
+def test_arrows_go_one_way(package: Path) -> None:
+    """No file knows a room that it has no business with, so each can be understood, and tried, without the rest."""
+    wrong = [
+        f"{file.relative_to(package)} imports {other}"
+        for file in modules(package)
+        for other in imported_rooms(file)
+        for room in [room_of(package, file)]
+        if other != room and other not in MAY_KNOW[room] and (room, other) not in UPWARD_EXCEPTIONS
+    ]
+    assert wrong == []
+
+
+def test_the_table_itself_has_no_circle() -> None:
+    """The arrows of the table can be put in an order."""
+    left = {room: known - {"__init__"} for room, known in MAY_KNOW.items() if room != "__init__"}
+    while left:
+        free = {room for room, known in left.items() if not known & left.keys()}
+        assert free, f"these rooms know each other in a circle: {sorted(left)}"
+        left = {room: known for room, known in left.items() if room not in free}
+
+
+def test_no_file_is_too_long_to_read(package: Path) -> None:
+    """What does not fit a few screens is two things."""
+    long = {str(file.relative_to(package)): len(file.read_text().splitlines()) for file in modules(package)}
+    assert {name: lines for name, lines in long.items() if lines > 450} == {}
