@@ -18,6 +18,18 @@ MAX_ATTEMPT_TIMES = 32
 MAX_NOTES = 100
 MAX_STEPS = 200_000
 """Steps kept of one run: twice the largest builds known; whoever writes more names is not building."""
+MAX_PHASES = 1000
+MAX_MILESTONES = 1000
+MAX_SUITES = 100
+"""Phases and milestones kept of a run, and test suites of a step: each of them is some series."""
+TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
+
+_FINISHED: Final = {
+    "succeeded": StepState.SUCCEEDED,
+    "failed": StepState.FAILED,
+    "skipped": StepState.SKIPPED,
+    "interrupted": StepState.INTERRUPTED,
+}
 
 
 def apply(run: Run, event: e.Event) -> None:
@@ -68,6 +80,36 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
 
 
 def _plan(run: Run, event: e.Plan) -> None:
+    if event.continues and _only_adds(run, event.steps):
+        for planned in event.steps:
+            step = Step(planned.phase, planned.step, len(run.steps))
+            _describe_planned(step, planned)
+            _enter(run, step)
+    else:
+        _replace_plan(run, event)
+    run.plans += 1
+    run.planned_milestones = event.milestones or run.planned_milestones
+    for milestone in event.milestones or ():
+        # those of a phase or a share can't be judged by a plan that may go on in the next line
+        if milestone.step is not None and is_reached(run, milestone, event.time):
+            run.milestones.setdefault(milestone.name, event.time)
+
+
+def _only_adds(run: Run, steps: list[e.PlannedStep]) -> bool:
+    """Tell whether steps can be put after the others: a plan of many lines must not be counted anew with each."""
+    last = next(reversed(run.steps.values()), None)
+    fresh = {(planned.phase, planned.step) for planned in steps}
+    return (
+        last is not None
+        and last.planned
+        and len(fresh) == len(steps)
+        and not any(key in run.steps for key in fresh)
+        and len(run.steps) + len(fresh) <= MAX_STEPS
+        and len(run.phases.keys() | {phase for phase, _ in fresh}) <= MAX_PHASES
+    )
+
+
+def _replace_plan(run: Run, event: e.Plan) -> None:
     if not event.continues:
         # half a plan would make what is done seem more than it is, so only whole ones count
         raise_floors(run, event.time)
@@ -76,8 +118,8 @@ def _plan(run: Run, event: e.Plan) -> None:
     old = run.steps
     run.steps = {key: step for key, step in old.items() if step.planned}
     for planned in event.steps:
-        key = (planned.phase, planned.step)
-        step = old.get(key) or Step(planned.phase, planned.step, 0)
+        key = _place(run, planned.phase, planned.step)
+        step = old.get(key) or Step(*key, 0)
         _describe_planned(step, planned)
         run.steps[key] = step
     for key, step in old.items():
@@ -86,9 +128,7 @@ def _plan(run: Run, event: e.Plan) -> None:
             run.steps[key] = step
     for index, step in enumerate(run.steps.values()):
         step.index = index
-    run.planned_milestones = event.milestones or run.planned_milestones
     _recount(run)
-    run.plans += 1
     run.changed.clear()
     run.changed.update(run.steps)
 
@@ -129,7 +169,10 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         # its end was read first
         _remember(step.starts, event.time)
         step.start = event.time
+        if step.seconds is None and step.end is not None:
+            step.seconds = step.end - step.start
         _describe(step, event)
+        run.changed[step.key] = step
         return
     raise_floors(run, event.time)
     run.status = None if run.status is not BuildState.SUCCEEDED else run.status
@@ -175,7 +218,7 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
 
 def _step_finished(run: Run, event: e.StepFinished) -> None:
     step = _step(run, event)
-    state = StepState[event.status.upper()]
+    state = _FINISHED[event.status]
     corrects = step.state is StepState.INTERRUPTED and state is not StepState.INTERRUPTED
     if event.time in step.ends or (step.state is state and not corrects):
         run.ignored["step_finished"] += 1
@@ -200,7 +243,7 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     if step.error_class is not None:
         run.failures[step.phase, step.error_class] += 1
     _move(run, step, state)
-    _check_milestones(run, event.time)
+    _check_milestones(run, event.time, step.step)
 
 
 def _duration(step: Step, event: e.StepFinished) -> float | None:
@@ -211,17 +254,26 @@ def _duration(step: Step, event: e.StepFinished) -> float | None:
 
 def _tests_reported(run: Run, event: e.TestsReported) -> None:
     step = _step(run, event)
+    if event.suite not in step.tests and len(step.tests) >= MAX_SUITES:
+        run.ignored["too_many_suites"] += 1
+        return
     step.tests[event.suite] = event
     run.changed[step.key] = step
 
 
 def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
+    if event.milestone not in run.milestones and len(run.milestones) >= MAX_MILESTONES:
+        run.ignored["too_many_milestones"] += 1
+        return
     run.milestones.setdefault(event.milestone, event.time)
 
 
-def _check_milestones(run: Run, time: float) -> None:
+def _check_milestones(run: Run, time: float, ended: str | None = None) -> None:
+    """Note the milestones reached; with `ended` the name of the one step whose end can have reached any."""
     for planned in run.planned_milestones:
-        if planned.name not in run.milestones and is_reached(run, planned, time):
+        if planned.name in run.milestones or (ended is not None and planned.step not in (None, ended)):
+            continue
+        if is_reached(run, planned, time):
             run.milestones[planned.name] = time
 
 
@@ -259,25 +311,40 @@ def _interrupt_running(run: Run, time: float) -> None:
 
 
 def _step(run: Run, event: e.StepStarted | e.StepFinished | e.TestsReported) -> Step:
-    key = phase_name, name = event.phase, event.step
-    step = run.steps.get(key)
+    step = run.steps.get((event.phase, event.step))
     if step is None:
         # one more step than planned makes what is done a smaller share
         raise_floors(run, event.time)
-        if len(run.steps) >= MAX_STEPS:
-            run.ignored["too_many_steps"] += 1
-            key = phase_name, name = ("", "too many steps")
-            if key in run.steps:
-                return run.steps[key]
-        step = run.steps[key] = Step(phase_name, name, len(run.steps))
-        phase = run.phases.get(phase_name)
-        if phase is None:
-            phase = run.phases[phase_name] = Phase(phase_name)
-        phase.states[StepState.PENDING] += 1
-        phase.weight += step.weight
-        phase.left_squares += step.weight**2
-        run.changed[key] = step
+        key = _place(run, event.phase, event.step)
+        if key in run.steps:
+            return run.steps[key]
+        step = Step(*key, len(run.steps))
+        _enter(run, step)
     return step
+
+
+def _enter(run: Run, step: Step) -> None:
+    """Put a pending step after the others and into the sums of its phase."""
+    run.steps[step.key] = run.changed[step.key] = step
+    phase = run.phases.get(step.phase)
+    if phase is None:
+        phase = run.phases[step.phase] = Phase(step.phase)
+    phase.states[StepState.PENDING] += 1
+    phase.weight += step.weight
+    phase.left_squares += step.weight**2
+
+
+def _place(run: Run, phase: str, step: str) -> Key:
+    """Return the key of a step: its own, or what all beyond the bounds share."""
+    if (phase, step) in run.steps:
+        return (phase, step)
+    if len(run.steps) >= MAX_STEPS:
+        run.ignored["too_many_steps"] += 1
+        return TOO_MANY_STEPS
+    if phase not in run.phases and len(run.phases) >= MAX_PHASES:
+        run.ignored["too_many_phases"] += 1
+        return ("", step)
+    return (phase, step)
 
 
 def _move(run: Run, step: Step, state: StepState) -> None:
@@ -285,12 +352,11 @@ def _move(run: Run, step: Step, state: StepState) -> None:
     _count_work(run)
     key: Key = step.key
     phase = run.phases[step.phase]
-    if step.state.is_done and not state.is_done:
-        phase.done_weight -= step.weight
-        phase.left_squares += step.weight**2
-    elif state.is_done and not step.state.is_done:
-        phase.done_weight += step.weight
-        phase.left_squares -= step.weight**2
+    was_done, is_done = step.state.is_done, state.is_done
+    if was_done != is_done:
+        weight = step.weight if is_done else -step.weight
+        phase.done_weight += weight
+        phase.left_squares -= weight * abs(weight)
     phase.states[step.state] -= 1
     phase.states[state] += 1
     step.state = state

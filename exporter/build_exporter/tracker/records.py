@@ -208,13 +208,16 @@ class Run:
 
         A step names what it needs by step, or by `phase/step`.
         """
-        barred = {name for step in self.failed.values() for name in (step.step, f"{step.phase}/{step.step}")}
-        found: list[Step] = []
-        pending = [s for s in self.steps.values() if s.state is StepState.PENDING and s.after] if barred else []
-        while True:
-            fresh = [step for step in pending if not barred.isdisjoint(step.after)]
-            if not fresh:
-                return sorted(found, key=lambda step: step.index)
-            found.extend(fresh)
-            barred = {name for step in fresh for name in (step.step, f"{step.phase}/{step.step}")}
-            pending = [step for step in pending if step not in fresh]
+        waiting: dict[str, list[Step]] = {}
+        for step in self.steps.values() if self.failed else ():
+            for need in step.after if step.state is StepState.PENDING else ():
+                waiting.setdefault(need, []).append(step)
+        found: dict[Key, Step] = {}
+        barred = list(self.failed.values())
+        while barred:
+            last = barred.pop()
+            for name in (last.step, f"{last.phase}/{last.step}"):
+                fresh = [step for step in waiting.pop(name, ()) if step.key not in found]
+                found.update((step.key, step) for step in fresh)
+                barred += fresh
+        return sorted(found.values(), key=lambda step: step.index)

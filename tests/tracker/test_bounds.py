@@ -1,0 +1,163 @@
+"""Large plans, and writers gone mad: what is kept is bounded, and nothing takes time that grows with the square."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from build_exporter.model import events as e
+from build_exporter.model.states import StepState
+from build_exporter.tracker import Run, apply_all
+from build_exporter.tracker.fold import MAX_MILESTONES, MAX_PHASES, MAX_SUITES
+
+BASE: dict[str, Any] = {"build": "b"}
+
+
+@pytest.fixture
+def run() -> Run:
+    """A run of which nothing is known."""
+    return Run("b", "20260101T000000Z")
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    return {
+        "steps": [(s.key, s.index, s.state, s.planned, s.weight, s.after) for s in run.steps.values()],
+        "phases": {
+            name: (phase.states, round(phase.weight, 6), round(phase.done_weight, 6), round(phase.left_squares, 6))
+            for name, phase in run.phases.items()
+        },
+        "milestones": run.milestones,
+        "pace": (run.pace.steps, run.blind_pace.steps),
+        "changed": set(run.changed),
+    }
+
+
+names = st.tuples(st.sampled_from(("p", "q", "r")), st.sampled_from("abcdefgh"))
+planned_steps = st.builds(
+    lambda name, sbu: e.PlannedStep(phase=name[0], step=name[1], sbu=sbu), names, st.none() | st.floats(0, 9)
+)
+
+
+@given(
+    st.lists(st.tuples(names, st.sampled_from(("started", "succeeded", "failed", "tests"))), max_size=8),
+    st.lists(planned_steps, max_size=10, unique_by=lambda s: (s.phase, s.step)),
+    st.lists(planned_steps, max_size=14),
+    st.lists(st.integers(0, 14), max_size=4),
+)
+def test_a_plan_in_many_lines_is_the_plan_in_one(
+    before: list[tuple[tuple[str, str], Any]],
+    earlier: list[e.PlannedStep],
+    plan: list[e.PlannedStep],
+    cuts: list[int],
+) -> None:
+    """However a plan is spread over lines, and whatever was planned and had happened before, it amounts to the same."""
+    told: list[e.Event] = [e.Plan(time=1.0, steps=earlier, **BASE)] if earlier else []
+    for number, ((phase, step), what) in enumerate(before):
+        at: dict[str, Any] = {"time": 2.0 + number, "phase": phase, "step": step, **BASE}
+        if what == "started":
+            told.append(e.StepStarted(**at))
+        elif what == "tests":
+            told.append(e.TestsReported(**at, suite="s", passed=1, failed=0))
+        else:
+            told.append(e.StepFinished(**at, status=what))
+    whole, parts = Run("b", "r"), Run("b", "r")
+    milestones = [e.PlannedMilestone(name="m", step="a")]
+    apply_all(whole, [*told, e.Plan(time=50.0, steps=plan, milestones=milestones, **BASE)])
+    edges = [0, *sorted(min(cut, len(plan)) for cut in cuts), len(plan)]
+    lines = [
+        e.Plan(
+            time=50.0, steps=plan[begin:end], continues=number > 0, milestones=None if number else milestones, **BASE
+        )
+        for number, (begin, end) in enumerate(itertools.pairwise(edges))
+    ]
+    apply_all(parts, [*told, *lines])
+    facts, expected = _facts(parts), _facts(whole)
+    # a step that was only heard of is dropped with the first line and so has no milestone
+    dropped = facts.pop("changed"), expected.pop("changed")
+    assert dropped[0] == dropped[1]
+    assert facts == expected
+
+
+def test_a_hundred_thousand_steps_are_planned_and_built_in_seconds(run: Run) -> None:
+    """The largest build there is costs no time that grows with the square of its steps: plan, milestones, needs."""
+    count, line = 100_000, 700
+    steps = [e.PlannedStep(phase=f"c-{n % 50}", step=f"{n}-pkg", sbu=1.0, after=[f"{n - 1}-pkg"]) for n in range(count)]
+    milestones = [e.PlannedMilestone(name=f"m{n}", step=f"{n}-pkg") for n in range(0, count, 10_000)]
+    began = time.process_time()
+    for place in range(0, count, line):
+        part = steps[place : place + line]
+        told = e.Plan(
+            time=1.0 + place, steps=part, continues=place > 0, milestones=milestones if not place else None, **BASE
+        )
+        apply_all(run, [told])
+    assert len(run.steps) == count
+    clock = float(2 * count)
+    for planned in steps[:10_000]:
+        at: dict[str, Any] = {"phase": planned.phase, "step": planned.step, **BASE}
+        status: Any = "failed" if planned is steps[9_999] else "succeeded"
+        apply_all(run, [e.StepStarted(time=clock, **at), e.StepFinished(time=clock + 1, status=status, **at)])
+        clock += 2
+    assert len(run.blocked()) == count - 10_000
+    assert run.milestones.keys() == {"m0"}
+    # a tenth of this on an idle machine; by squares it would be minutes
+    assert time.process_time() - began < 30
+
+
+def test_phases_are_bounded(run: Run) -> None:
+    """A writer that makes up a phase for each step fills one phase without a name, not the metrics."""
+    for number in range(2 * MAX_PHASES):
+        at: dict[str, Any] = {"phase": f"phase-{number}", "step": f"s{number}", **BASE}
+        apply_all(
+            run, [e.StepStarted(time=1.0 + number, **at), e.StepFinished(time=1.5 + number, status="failed", **at)]
+        )
+    assert len(run.phases) == MAX_PHASES + 1
+    assert run.phases[""].states[StepState.FAILED] == MAX_PHASES
+    assert len(run.failures) == MAX_PHASES + 1
+    assert sum(run.failures.values()) == 2 * MAX_PHASES
+    assert run.count(StepState.RUNNING) == 0
+
+
+def test_planned_steps_are_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that never ends stops at as many steps as are kept of any build."""
+    monkeypatch.setattr("build_exporter.tracker.fold.MAX_STEPS", 100)
+    for number in range(50):
+        steps = [e.PlannedStep(phase="p", step=f"{number}-{each}") for each in range(10)]
+        apply_all(run, [e.Plan(time=1.0 + number, steps=steps, continues=number > 0, **BASE)])
+    assert len(run.steps) == 101
+    assert sum(phase.states[StepState.PENDING] for phase in run.phases.values()) == 101
+
+
+def test_milestones_and_suites_are_bounded(run: Run) -> None:
+    """Names made up without end for milestones and test suites are not kept; those known go on."""
+    for number in range(MAX_MILESTONES + 50):
+        apply_all(run, [e.MilestoneReached(time=1.0 + number, milestone=f"m{number}", **BASE)])
+    assert len(run.milestones) == MAX_MILESTONES
+    for number in range(MAX_SUITES + 50):
+        at: dict[str, Any] = {"time": 1.0 + number, "phase": "p", "step": "s", **BASE}
+        apply_all(run, [e.TestsReported(**at, suite=f"suite-{number}", passed=1, failed=0)])
+    apply_all(run, [e.TestsReported(time=9.0, phase="p", step="s", suite="suite-0", passed=7, failed=0, **BASE)])
+    tests = run.steps["p", "s"].tests
+    assert len(tests) == MAX_SUITES
+    assert tests["suite-0"].passed == 7
+
+
+def test_a_milestone_planned_after_its_step_is_reached(run: Run) -> None:
+    """A milestone told of only when its step is done has been reached, by the time it was told."""
+    apply_all(run, [e.StepFinished(time=1.0, phase="p", step="s", status="succeeded", **BASE)])
+    milestones = [e.PlannedMilestone(name="done", step="s"), e.PlannedMilestone(name="not", step="t")]
+    apply_all(run, [e.Plan(time=2.0, steps=[e.PlannedStep(phase="p", step="t")], milestones=milestones, **BASE)])
+    assert run.milestones == {"done": 2.0}
+
+
+def test_a_start_read_after_its_end_gives_the_duration(run: Run) -> None:
+    """Two lines in the wrong order still tell how long the step took."""
+    apply_all(run, [e.StepFinished(time=60.0, phase="p", step="s", status="succeeded", **BASE)])
+    run.changed.clear()
+    apply_all(run, [e.StepStarted(time=20.0, phase="p", step="s", **BASE)])
+    assert run.steps["p", "s"].seconds == 40.0
+    assert run.changed == run.steps
