@@ -15,7 +15,6 @@ import psutil
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildFinished, StepFinished, encode_line
-from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.records import Key
@@ -67,7 +66,7 @@ class Liveness:
                     build=run.build,
                     phase=step.phase,
                     step=step.step,
-                    status=StepState.INTERRUPTED.label,
+                    status="interrupted",
                     message=MESSAGE,
                 )
             )

@@ -201,7 +201,7 @@ AnyEvent = (
     | Escalated
 )
 
-EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__  # type: ignore[attr-defined]
+EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__
 EVENT_NAMES: Final = tuple(str(t.__struct_config__.tag) for t in EVENT_TYPES)
 
 _encoder = msgspec.json.Encoder()
