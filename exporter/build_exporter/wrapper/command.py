@@ -70,10 +70,10 @@ def _run_plainly(options: Options, dispositions: Dispositions, record: Record) -
 
     # the command is running: what is loaded from here on delays nobody
     from build_exporter.wrapper.resources import MemoryPeak, account  # noqa: PLC0415
-    from build_exporter.wrapper.supervise import Supervisor  # noqa: PLC0415
+    from build_exporter.wrapper.supervise import Supervisor, outlive  # noqa: PLC0415
 
     peak = MemoryPeak(pid)
-    outcome = Supervisor(pid).wait(peak)
+    outcome = outlive(lambda: Supervisor(pid).wait(peak), pid)
     account(outcome, peak, began)
     outcome.message = launch.error()
     return outcome

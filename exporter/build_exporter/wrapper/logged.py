@@ -11,7 +11,7 @@ from build_exporter.wrapper.record import complain
 from build_exporter.wrapper.resources import MemoryPeak, account
 from build_exporter.wrapper.session import Session, SessionSupervisor
 from build_exporter.wrapper.signals import signal
-from build_exporter.wrapper.supervise import Supervisor, send
+from build_exporter.wrapper.supervise import Supervisor, outlive, send
 from build_exporter.wrapper.tee import Stream, Tee
 from build_exporter.wrapper.terminal import PseudoTerminal
 
@@ -116,15 +116,18 @@ def run_logged(
             launch.become(redirection.descriptors)
     redirection.close_command_ends()
     tee = Tee(redirection.streams, log, options.log)
+    if terminal:
+        terminal.take()
     tee.start()
     record.started(time.time(), pid)
     began = time.monotonic()
     launch.go()
     peak = MemoryPeak(pid)
     if session and terminal:
-        outcome = SessionSupervisor(session, terminal, tee).wait(peak)
+        supervisor: Supervisor = SessionSupervisor(session, terminal, tee)
     else:
-        outcome = _Resizing(pid, redirection.terminals).wait(peak)
+        supervisor = _Resizing(pid, redirection.terminals)
+    outcome = outlive(lambda: supervisor.wait(peak), session.leader if session else pid)
     # before the copying thread ends: the kernel keeps its account apart, the log is none of the command's I/O
     account(outcome, peak, began)
     tee.finish()

@@ -22,7 +22,7 @@ OPTIONS = (
     Option(
         "build",
         "NAME",
-        "Line of builds, such as lfs-12.4. Default: $BUILD_EXPORTER_BUILD, else that of the run around it, else the "
+        "Line of builds, such as lfs-12.4. Default: that of the run around it, else $BUILD_EXPORTER_BUILD, else the "
         "current directory's name.",
     ),
     Option("phase", "NAME", "Phase of the step; makes the command one step of a run. Default: build."),

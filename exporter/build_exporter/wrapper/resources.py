@@ -82,10 +82,10 @@ def io_bytes() -> tuple[int, int] | None:
 
 def _io(path: str) -> tuple[int, int]:
     read = written = 0
-    content = _content(path)
-    if not content:
+    told = proc_file(path)
+    if not told:
         raise FileNotFoundError(path)
-    for line in content.splitlines():
+    for line in told.splitlines():
         name, _, value = line.partition(b":")
         if name == b"read_bytes":
             read = int(value)
@@ -97,7 +97,7 @@ def _io(path: str) -> tuple[int, int]:
 def _memory_and_threads(pid: int) -> tuple[int, int]:
     """Return a process's resident pages and how many threads it has; zeros when it has gone."""
     # the name in brackets may itself hold brackets and spaces
-    fields = _content(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = proc_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     return (int(fields[21]), int(fields[17])) if len(fields) > 21 else (0, 0)
 
 
@@ -110,7 +110,7 @@ def _children(pid: int, threads: int) -> Iterator[int]:
         except OSError:
             tasks = []
     for task in tasks:
-        yield from map(int, _content(f"/proc/{pid}/task/{task}/children").split())
+        yield from map(int, proc_file(f"/proc/{pid}/task/{task}/children").split())
 
 
 def _children_by_parent() -> dict[int, list[int]]:
@@ -118,13 +118,14 @@ def _children_by_parent() -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
-            fields = _content(f"/proc/{name}/stat").rpartition(b")")[2].split()
+            fields = proc_file(f"/proc/{name}/stat").rpartition(b")")[2].split()
             if len(fields) > 1:
                 children.setdefault(int(fields[1]), []).append(int(name))
     return children
 
 
-def _content(path: str) -> bytes:
+def proc_file(path: str) -> bytes:
+    """Return what a file of /proc says, empty if it can't be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

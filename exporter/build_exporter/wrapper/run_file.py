@@ -63,15 +63,16 @@ def find_run(options: Options, now: float) -> RunFile:
     Raises:
         OSError: the journal can't be read or written.
     """
-    around = "" if options.new else _surrounding_run()
-    build = options.build or os.environ.get(BUILD_VARIABLE, "")
+    around = _surrounding_run()
+    # the run file first: a script's be_start may have begun a run of another build since the variable was set
+    build = options.build or _directory_name(around)
     if not is_build_name(build):
-        build = _directory_name(around)
+        build = os.environ.get(BUILD_VARIABLE, "")
     if not is_build_name(build):
         from build_exporter.model.names import build_name_from  # noqa: PLC0415 - once a build, and slow to load
 
         build = build_name_from(build or _directory_name(f"{os.getcwd()}/"))  # noqa: PTH109
-    if around and _directory_name(around) == build and _lies_in(around, options.journal):
+    if around and not options.new and _directory_name(around) == build and _lies_in(around, options.journal):
         return RunFile(around, build)
     journal = os.path.abspath(options.journal or default_journal())  # noqa: PTH100
     os.makedirs(f"{journal}/{build}", exist_ok=True)  # noqa: PTH103

@@ -8,7 +8,7 @@ import termios
 
 from build_exporter.wrapper.record import Outcome
 from build_exporter.wrapper.signals import FROM_KERNEL, OF_TERMINAL, STOPS, signal
-from build_exporter.wrapper.supervise import Supervisor, figures_of, outcome_of, send
+from build_exporter.wrapper.supervise import Supervisor, figures_of, is_stopped, outcome_of, send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SessionSupervisor(Supervisor):
                 outcome = outcome_of(int(status), usage)
         if outcome is None and ended:
             # someone killed the leader alone: how the command ends, nobody will know
-            outcome = Outcome(leader_status or signal.SIGKILL)
+            outcome = Outcome(leader_status)
         elif outcome is not None and not ended:
             # its account, with the command's in it, comes to ours by this
             os.waitpid(self._session.leader, 0)
@@ -88,7 +88,7 @@ class SessionSupervisor(Supervisor):
         if number == signal.SIGWINCH:
             self._terminal.resize()
         elif number == signal.SIGCONT:
-            self._tee.wake()
+            self._resume()
         elif number in _KEYS and from_terminal:
             self._terminal.send(number)
         elif number == signal.SIGHUP or not from_terminal:
@@ -99,16 +99,21 @@ class SessionSupervisor(Supervisor):
             # it stopped its own job, as an editor does when told to: that job is the wrapper's here
             self._stop_seen = number
             os.killpg(0, number)
+            signal.sigtimedwait((number,), 0)
         super()._child_stopped(number)
 
     def _suspend(self, number: int) -> None:
+        self._tee.catch_up()
         self._terminal.let_go()
         super()._suspend(number)
 
     def _resume(self) -> None:
         self._terminal.resize()
+        # before the command writes: the settings it left must be the real terminal's again
+        self._terminal.take()
         self._tee.wake()
-        send(-self.pid, signal.SIGCONT)
+        if is_stopped(self.pid):
+            send(-self.pid, signal.SIGCONT)
 
 
 def _lead(launch: Launch, slave: int, descriptors: dict[int, int], report: int) -> None:
@@ -128,5 +133,5 @@ def _lead(launch: Launch, slave: int, descriptors: dict[int, int], report: int) 
         _, status, usage = os.wait4(pid, os.WUNTRACED)
         os.write(report, " ".join(map(str, (status, *figures_of(usage)))).encode() + b"\n")
         if not os.WIFSTOPPED(status):
-            os._exit(0)
+            os._exit(Outcome(status).exit_code)
         send(wrapper, signal.SIGCHLD)

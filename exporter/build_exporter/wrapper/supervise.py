@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from build_exporter.wrapper.record import Outcome
+from build_exporter.wrapper.record import Outcome, complain
+from build_exporter.wrapper.resources import proc_file
 from build_exporter.wrapper.signals import FROM_KERNEL, OF_TERMINAL, STOPS, next_signal, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from build_exporter.wrapper.resources import MemoryPeak
 
@@ -64,7 +65,10 @@ class Supervisor:
             self._stop_seen = number
         if number == signal.SIGCONT:
             self._stop_seen = 0
-        from_terminal = told.si_code == FROM_KERNEL and number in OF_TERMINAL
+            self._resume()
+            return
+        # a lost terminal is told to the leader of its session alone
+        from_terminal = told.si_code == FROM_KERNEL and number in OF_TERMINAL and not _leads_session(number)
         # a command that signals its whole group has had its own
         if not from_terminal and told.si_pid not in (self.pid, os.getpid()):
             send(self.pid, number)
@@ -82,11 +86,15 @@ class Supervisor:
             self._resume()
 
     def _resume(self) -> None:
-        send(self.pid, signal.SIGCONT)
+        """Wake the command, if the shell has not woken it with the rest of the job."""
+        if is_stopped(self.pid):
+            send(self.pid, signal.SIGCONT)
 
     def _suspend(self, number: int) -> None:
         """Stop this process by a signal; returns when it has been continued."""
         if number != signal.SIGSTOP:
+            # one that still waits would stop it a second time
+            signal.sigtimedwait((number,), 0)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
         os.kill(os.getpid(), number)
         if number != signal.SIGSTOP:
@@ -109,6 +117,18 @@ def outcome_of(status: int, figures: Iterable[float]) -> Outcome:
     return outcome
 
 
+def outlive(wait: Callable[[], Outcome], pid: int) -> Outcome:
+    """Return what `wait` does; should it fail, say so and wait for the process without it.
+
+    A fault of the wrapper must not become one of the build.
+    """
+    try:
+        return wait()
+    except Exception as error:  # noqa: BLE001
+        complain(f"measuring: {error!r}")
+        return Outcome(os.waitpid(pid, 0)[1])
+
+
 def send(pid: int, number: int) -> None:
     """Send a signal, to a process group where `pid` is negative; nothing happens if there is no such process."""
     try:  # noqa: SIM105 - contextlib would take a millisecond to load
@@ -116,6 +136,15 @@ def send(pid: int, number: int) -> None:
     except (ProcessLookupError, PermissionError):
         # gone, or another user's (sudo): there the bare command could not have been reached either
         pass
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether a process is stopped; False if it is gone."""
+    return proc_file(f"/proc/{pid}/stat").rpartition(b")")[2].lstrip().startswith(b"T")
+
+
+def _leads_session(number: int) -> bool:
+    return number == signal.SIGHUP and os.getsid(0) == os.getpid()
 
 
 def _take(number: int) -> bool:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 64 * 1024
 
+_CATCH_UP_SECONDS = 0.5
+
+_UNFINISHED_LINE_SECONDS = 0.1
+"""How long the log waits for the rest of a line, lest another stream's lines come between."""
+
+_LONGEST_LINE_BYTES = 1024 * 1024
+
 _LEFT_OVER_BYTES = 2 * 1024 * 1024
 """How much is still taken from a stream after the command has ended: more than a pipe can hold is someone else's."""
 
@@ -43,35 +50,55 @@ class Tee(threading.Thread):
     def __init__(self, streams: list[Stream], log: int, log_name: str) -> None:
         super().__init__(name="tee", daemon=True)
         self._streams = streams
+        self._every_stream = tuple(streams)
         self._log = log
         self._log_name = log_name
         self._keyboard = next((s.terminal for s in streams if s.terminal and s.terminal.keyboard >= 0), None)
         self._typed = b""
         self._ended = False
+        self._behind = False
+        self._caught_up = threading.Event()
         self._woken, self._wake = os.pipe()
 
     def wake(self) -> None:
         """Have the terminal's state looked at again."""
         os.write(self._wake, b"\0")
 
+    def catch_up(self) -> None:
+        """Copy what the command has written so far, before the terminal goes to another job."""
+        self._caught_up.clear()
+        self._behind = True
+        self.wake()
+        # a terminal held by Ctrl-S takes nothing: then the rest comes later
+        self._caught_up.wait(_CATCH_UP_SECONDS)
+
     def finish(self) -> None:
         """Copy what the command left in its streams and end; call once the command has ended."""
         self._ended = True
         self.wake()
         self.join()
-        for stream in self._streams:
-            self._write_log(stream.carry)
 
     def run(self) -> None:
         """Copy until `finish` is called."""
         while not self._ended:
-            for descriptor, events in self._poll():
+            ready = self._poll()
+            if not ready:
+                self._write_carried()
+            for descriptor, events in ready:
                 if descriptor == self._woken:
                     os.read(self._woken, 64)
                 elif self._keyboard and descriptor == self._keyboard.keyboard:
                     self._typed += self._keyboard.read_keyboard()
                 else:
                     self._serve(descriptor, events)
+            if self._behind:
+                self._copy_rest()
+                self._behind = False
+                self._caught_up.set()
+        self._copy_rest()
+        self._write_carried()
+
+    def _copy_rest(self) -> None:
         for stream in list(self._streams):
             taken = 0
             while stream in self._streams and taken < _LEFT_OVER_BYTES and _is_readable(stream.source):
@@ -82,14 +109,20 @@ class Tee(threading.Thread):
         poll.register(self._woken, select.POLLIN)
         for stream in self._streams:
             poll.register(stream.source, select.POLLIN)
+        waits = _UNFINISHED_LINE_SECONDS if any(stream.carry for stream in self._every_stream) else None
         if self._keyboard is None:
-            return poll.poll()
+            return poll.poll(waits and waits * 1000)
         if self._typed:
             # one chunk at a time: who types faster than the command reads must wait, as at any terminal
             poll.register(self._keyboard.master, select.POLLIN | select.POLLOUT)
         elif self._keyboard.take():
             poll.register(self._keyboard.keyboard, select.POLLIN)
-        return poll.poll(_TERMINAL_POLL_SECONDS * 1000)
+        return poll.poll((waits or _TERMINAL_POLL_SECONDS) * 1000)
+
+    def _write_carried(self) -> None:
+        for stream in self._every_stream:
+            self._write_log(stream.carry)
+            stream.carry = b""
 
     def _serve(self, descriptor: int, events: int) -> None:
         if events & select.POLLOUT and self._keyboard:
@@ -117,11 +150,7 @@ class Tee(threading.Thread):
             # the terminal outside adds the carriage returns again
             data = data.replace(b"\r\n", b"\n")
         self._pass_on(stream, data)
-        if is_translated or stream.carry:
-            data = stream.carry + data
-            stream.carry = b"\r" if data.endswith(b"\r") else b""
-            data = data.removesuffix(b"\r").replace(b"\r\n", b"\n")
-        self._write_log(data)
+        self._write_log(_whole_lines(stream, data, is_translated=is_translated))
         return taken
 
     def _pass_on(self, stream: Stream, data: bytes) -> None:
@@ -143,6 +172,14 @@ class Tee(threading.Thread):
         except OSError as error:
             complain(f"log {self._log_name}: {error.strerror}")
             self._log = -1
+
+
+def _whole_lines(stream: Stream, data: bytes, *, is_translated: bool) -> bytes:
+    """Return the lines that may go to the log; the stream carries on the last one's beginning."""
+    data = stream.carry + data
+    end = data.rfind(b"\n") + 1 if len(data) < _LONGEST_LINE_BYTES else len(data)
+    stream.carry = data[end:]
+    return data[:end].replace(b"\r\n", b"\n") if is_translated else data[:end]
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
