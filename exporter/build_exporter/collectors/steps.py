@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from itertools import chain, islice
 
 from build_exporter.exposition import Family, label_block, sample_line
 from build_exporter.failures import excerpt
@@ -55,7 +56,6 @@ class RunSeries:
         self._dirty: set[str] = set(FAMILIES)
         self._prefixes: dict[Key, str] = {}
         self._shown: dict[Key, tuple[StepState, int]] = {}
-        self._leave: list[tuple[int, float, int, Key]] = []
         self._plans = run.plans
         self._pace: float | None = None
         run.changed.update(run.steps)
@@ -70,10 +70,11 @@ class RunSeries:
                 self._render(key, step)
             run.changed.clear()
             self._keep_limit()
+        self.hidden = len(run.steps) - len(self._shown)
         self._follow_pace()
         for key, step in run.running.items():
             # a step that tells nothing moves with the clock
-            if step.ratio is None and step.has_figures:
+            if step.ratio is None and step.has_figures and key in self._shown:
                 self._put(_PROGRESS, key, step_progress(run, step, now))
         for name in self._dirty:
             self._bodies[name] = b"".join(self._lines[name].values())
@@ -97,8 +98,6 @@ class RunSeries:
         self._put("build_step_attempts", key, step.attempts or None)
         self._put_tests(key, step)
         self._put_failure(key, step)
-        time = step.start if step.state is StepState.RUNNING else step.end
-        heapq.heappush(self._leave, (_importance(step), time or 0.0, step.attempts, key))
 
     def _expected(self, step: Step) -> float | None:
         # what a step was expected to take does not change once it has begun
@@ -158,17 +157,19 @@ class RunSeries:
         if len(steps) > self._limit:
             for key in [k for k, (state, _) in self._shown.items() if state is StepState.PENDING]:
                 self._drop(key)
-            while len(self._shown) > self._limit and self._leave:
-                importance, _, attempts, key = heapq.heappop(self._leave)
-                if key in self._shown and (importance, attempts) == (_importance(steps[key]), steps[key].attempts):
-                    self._drop(key)
-        self.hidden = len(steps) - len(self._shown)
+            # there may be room again for those that had to give way to others of their kind
+            for key, step in islice(chain(self.run.running.items(), self.run.failed.items()), self._limit):
+                if key not in self._shown:
+                    self._render(key, step)
+            surplus = len(self._shown) - self._limit
+            for key in heapq.nsmallest(surplus, self._shown, key=lambda key: _importance(steps[key])):
+                self._drop(key)
 
     def _forget_unplanned(self) -> None:
         """Take up the plan's order, and leave out steps it no longer has."""
         self._plans = self.run.plans
         self._shown.clear()
-        self._leave.clear()
+        self._prefixes.clear()
         for lines in self._lines.values():
             lines.clear()
         self._dirty.update(FAMILIES)
@@ -183,11 +184,11 @@ class RunSeries:
                 self._dirty.add(name)
 
 
-def _importance(step: Step) -> int:
-    """Return which steps go first when there are too many: the done ones, running ones last."""
+def _importance(step: Step) -> tuple[int, float]:
+    """Return which steps go first when there are too many: the done ones, running ones last, each kind by its time."""
     if step.state is StepState.RUNNING:
-        return 2
-    return 0 if step.state.is_done else 1
+        return (2, step.start or 0.0)
+    return (0 if step.state.is_done else 1, step.end or 0.0)
 
 
 class StepCollector:
