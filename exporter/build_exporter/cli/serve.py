@@ -151,13 +151,14 @@ class Exporter:
         self._config_path = config_path
         self._sources = sources
         self._thresholds = ThresholdCollector(config.threshold_values())
+        self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path)
         self._own = ExporterCollector(self.monitor, self.service.requests, sources.up)
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[Guarded]:
-        direct = (BuildCollector(self.monitor), self._steps, self._thresholds, self._own, ProcessCollectors())
+        direct = (self._builds, self._steps, self._thresholds, self._own, ProcessCollectors())
         return [
             *(Direct(collector) for collector in direct),
             Sampled(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
@@ -180,6 +181,7 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._thresholds.thresholds = self.config.threshold_values()
+        self._builds.max_builds = self.config.metrics.max_builds
         self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)
         log.info("configuration loaded", extra={"file": self._config_path})
         return ""

@@ -23,18 +23,19 @@ class _Families(dict[str, Family]):
 
 
 class BuildCollector:
-    """Shows the newest run of each build, and counts over all its runs."""
+    """Shows the newest run, and counts over all runs, of the `max_builds` builds that were active last."""
 
     name = "builds"
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor, max_builds: int) -> None:
+        self.max_builds = max_builds
         self._monitor = monitor
 
     def collect(self) -> Iterable[Family]:
-        """Return the families of all builds."""
+        """Return the families of these builds."""
         now = self._monitor.clock()
         families = _Families()
-        for build in self._monitor.tracker.builds.values():
+        for build in self._monitor.tracker.recent(self.max_builds):
             if build.current is not None:
                 _show_run(families, build.current, now)
             _show_counts(families, build)

@@ -224,9 +224,7 @@ class StepCollector:
         return [*families.values(), hidden]
 
     def _runs(self) -> list[Run]:
-        runs = [build.current for build in self._monitor.tracker.builds.values() if build.current is not None]
-        if len(runs) > self._max_builds:
-            runs = heapq.nlargest(self._max_builds, runs, key=lambda run: run.last_event or 0.0)
-        for gone in self._series.keys() - {run.build for run in runs}:
+        builds = self._monitor.tracker.recent(self._max_builds)
+        for gone in self._series.keys() - {build.name for build in builds}:
             del self._series[gone]
-        return sorted(runs, key=lambda run: run.build)
+        return [build.current for build in builds if build.current is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -102,6 +103,17 @@ class Tracker:
         if known.current is None or known.current.run != summary.run:
             known.history[summary.run] = summary
 
+    def recent(self, count: int) -> list[Build]:
+        """Return the builds with a run that were active last, at most `count`, by name."""
+        found = [build for build in self.builds.values() if build.current is not None]
+        if len(found) > count:
+            found = heapq.nlargest(count, found, key=_last_event)
+        return sorted(found, key=lambda build: build.name)
+
     def forget(self, build: str) -> None:
         """Drop a build whose directory is gone."""
         self.builds.pop(build, None)
+
+
+def _last_event(build: Build) -> float:
+    return build.current.last_event or 0.0 if build.current is not None else 0.0
