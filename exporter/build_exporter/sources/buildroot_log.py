@@ -104,7 +104,9 @@ class BuildTimeLog:
                 return
             stretch = self.current = self._begin(entry.time)
         if stretch.is_over:
+            # its end was told when nothing seemed to come any more
             stretch.is_over = False
+            self._tell_begin(stretch, entry.time)
         before, stretch.last = stretch.last, entry.time
         if entry.starts:
             self._start(stretch, entry, before)
@@ -144,9 +146,12 @@ class BuildTimeLog:
             start += 1
         self._starts.add(start)
         stretch = Stretch(float(start) if start > time else time, time, self._ends)
-        started = BuildStarted(time=stretch.start, build=self._build, source="buildroot", target=self._target)
-        self.out.append((stretch, started))
+        self._tell_begin(stretch, stretch.start)
         return stretch
+
+    def _tell_begin(self, stretch: Stretch, time: float) -> None:
+        started = BuildStarted(time=time, build=self._build, source="buildroot", target=self._target)
+        self.out.append((stretch, started))
 
     def _start(self, stretch: Stretch, entry: Entry, before: float) -> None:
         if entry.key in stretch.open:

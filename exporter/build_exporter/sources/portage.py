@@ -99,7 +99,8 @@ class Portage:
         except OSError:
             return
         is_silent = now - changed > DEAD_SECONDS or changed < psutil.boot_time()
-        self._log.end_all(lambda session: is_silent or self._machine.is_gone(session, now))
+        # a package may be built for days while its emerge is seen to live
+        self._log.end_all(lambda session: self._machine.is_gone(session, now) or (is_silent and not session.pid))
 
     def _limit_history(self) -> None:
         if not self._is_first:

@@ -38,7 +38,12 @@ class Kind:
 
 _SOURCES: Final = "build_exporter.sources"
 
-BUILT_IN: Final[tuple[Kind, ...]] = ()
+BUILT_IN: Final[tuple[Kind, ...]] = (
+    Kind("jhalfs", f"{_SOURCES}.jhalfs:Jhalfs", "LFS by jhalfs: its directory, or the one it is in"),
+    Kind("blfs", f"{_SOURCES}.blfs:Blfs", "BLFS by jhalfs' tools: the work directory, or the one it is in"),
+    Kind("portage", f"{_SOURCES}.portage:Portage", "Gentoo: emerge.log, its directory, or the root it is under"),
+    Kind("buildroot", f"{_SOURCES}.buildroot:Buildroot", "Buildroot: build-time.log, or the output directory"),
+)
 """Rows in the order in which `auto` tries them: the most telling records first."""
 
 

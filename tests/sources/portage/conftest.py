@@ -119,7 +119,7 @@ def followed(tmp_path: Path) -> Callable[..., None]:
     def check(record: Path, pieces: int, seed: int = 1) -> None:
         chance = random.Random(seed)
         data = record.read_bytes()
-        cuts = sorted({chance.randrange(len(data)) for _ in range(pieces)}) + [len(data)]
+        cuts = [*sorted({chance.randrange(len(data)) for _ in range(pieces)}), len(data)]
         late_at = set(chance.sample(range(len(cuts)), min(10, len(cuts))))
         restart_at = set(chance.sample(range(len(cuts)), min(10, len(cuts))))
         grown = tmp_path / "grown.log"

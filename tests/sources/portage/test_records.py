@@ -38,7 +38,8 @@ def test_every_merge_is_counted_once(name: str, records: Path, imported: Callabl
     states = ("succeeded", "failed", "interrupted")
     found = (attempts, *(by_state[state] for state in states), *(by_run[state] for state in states))
     assert found == COUNTS[name]
-    assert attempts == text.count(">>> emerge (") and by_state["succeeded"] == text.count("::: completed emerge")
+    assert attempts == text.count(">>> emerge (")
+    assert by_state["succeeded"] == text.count("::: completed emerge")
 
 
 def test_durations_are_those_of_qlop(records: Path, imported: Callable[..., Runs]) -> None:
@@ -61,7 +62,9 @@ def test_one_emerge_ending_leaves_the_other_running(
     assert {key[1] for key in world.running} == {
         "net-analyzer/wireshark-3.0.4", "kde-frameworks/kxmlgui-5.62.0", "dev-qt/qtmultimedia-5.12.5"
     }  # fmt: skip
-    assert str(touch.state) == "succeeded" and touch.start is not None and world.start is not None
+    assert str(touch.state) == "succeeded"
+    assert touch.start is not None
+    assert world.start is not None
     assert touch.start > world.start
 
 

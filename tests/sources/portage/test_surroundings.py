@@ -44,9 +44,7 @@ def emerge_process() -> Iterator[subprocess.Popen[bytes]]:
     process.wait(10)
 
 
-def test_resume_list_is_the_plan(
-    log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
-) -> None:
+def test_resume_list_is_the_plan(log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]) -> None:
     """While emerge runs, what it has not begun is pending by its resume list, with the time it took before."""
     log.emerge()
     log.begin(1, 1, "app-misc/c-1")
@@ -124,7 +122,8 @@ def test_count_stands_for_names_that_nothing_tells(
         follower.look(time.time())
         (run,) = runs_of().values()
         progress = build_progress(run, log.clock)
-        assert progress is not None and abs(progress - number / 4) < 0.01
+        assert progress is not None
+        assert abs(progress - number / 4) < 0.01
     assert [step.expected_seconds if step else None for step in shown] == [30, 20, 10, None]
     log.end(0)
     follower.look(time.time())
@@ -220,9 +219,7 @@ def test_killed_emerge_is_noticed(
     """An emerge whose process was seen and is gone is interrupted as of its last line."""
     pid = emerge_process.pid
     task = {"cpv": "app-misc/a-1", "binary": False}
-    (tmp_path / f"emerge-{pid}.json").write_text(
-        json.dumps({"type": "snapshot", "emerge_pid": pid, "tasks": [task]})
-    )
+    (tmp_path / f"emerge-{pid}.json").write_text(json.dumps({"type": "snapshot", "emerge_pid": pid, "tasks": [task]}))
     log.clock = time.time() - 30
     log.emerge()
     last = log.begin(1, 1, "app-misc/a-1")
@@ -266,7 +263,8 @@ def test_build_log_is_shown_and_its_error_told(
     follower.look(time.time())
     (run,) = runs_of().values()
     message = run.steps["merge", "app-misc/a-1"].message or ""
-    assert message.startswith("main.c:3:1: error: unknown type name 'x'") and "failed (compile phase)" in message
+    assert message.startswith("main.c:3:1: error: unknown type name 'x'")
+    assert "failed (compile phase)" in message
     assert run.steps["merge", "app-misc/b-1"].message is None
 
 
@@ -286,7 +284,9 @@ def test_where_things_are(tmp_path: Path) -> None:
         assert (places.log, places.mtimedb) == (log, tmp_path / "var/cache/edb/mtimedb")
         assert (places.temporary, places.status) == (tmp_path / "var/tmp", tmp_path / "run/portage")
         kind = recognise(path)
-        assert kind is not None and kind.name == "portage"
+        assert kind is not None
+        assert kind.name == "portage"
     other = tmp_path / "other.log"
     other.write_text("make: nothing to be done\n")
-    assert not kinds()["portage"].recognises(other) and not kinds()["portage"].recognises(tmp_path / "none")
+    assert not kinds()["portage"].recognises(other)
+    assert not kinds()["portage"].recognises(tmp_path / "none")

@@ -1,0 +1,275 @@
+"""Buildroot's build-time.log: real ones, and what happens to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.sources.attach import Attachment
+from build_exporter.sources.buildroot import Buildroot
+from build_exporter.sources.protocol import Settings, SourceError
+from build_exporter.sources.registry import recognise
+from build_exporter.tracker import Run
+
+Runs = list[Run]
+
+RECORDS = {
+    # runs, their states, steps begun and ended, those that did not end
+    "Dean-Chu+buildroot-2017.08": (["failed", "failed", *["succeeded"] * 4], 410, 408, 2),
+    "Taiwei-Sun+mscc-servalt": (["succeeded"], 234, 234, 0),
+    "shufayang+buildroot": (["succeeded", "succeeded"], 200, 195, 5),
+}
+
+
+def labels(run: Run) -> dict[tuple[str, str], str]:
+    """Return the states of a run's steps."""
+    return {key: step.state.label for key, step in run.steps.items()}
+
+
+def rendered(runs: Runs) -> list[object]:
+    """Return what runs amount to, comparable."""
+    return [
+        (
+            run.run,
+            str(run.state),
+            run.start,
+            run.end,
+            {k: (s.attempts, s.state, s.seconds) for k, s in run.steps.items()},
+        )
+        for run in runs
+    ]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_real_logs(name: str, records: Path, imported: Callable[..., Runs]) -> None:
+    """Runs, attempts and steps without an end are as the log's own lines, counted apart, say."""
+    states, begun, ended, not_ended = RECORDS[name]
+    path = records / f"buildroot/{name}.build-time.log"
+    runs = imported(path)
+    counts = sum((run.finished for run in runs), Counter[str]())
+    assert [str(run.state) for run in runs] == states
+    assert (
+        sum(step.attempts for run in runs for step in run.steps.values()) == begun == path.read_text().count(":start:")
+    )
+    assert (counts["succeeded"], counts["failed"]) == (ended, not_ended)
+
+
+def test_durations_are_the_logs(records: Path, imported: Callable[..., Runs]) -> None:
+    """The steps of a log that holds one build take as long in sum as its lines say, to the millisecond a step."""
+    path = records / "buildroot/Taiwei-Sun+mscc-servalt.build-time.log"
+    lines = [line.split(":") for line in path.read_text().splitlines()]
+    (run,) = imported(path)
+    newest = {}
+    for when, what, step, package in lines:
+        newest[what.strip(), step.strip(), package.strip()] = float(when)
+    wanted = sum(newest["end", *key] - newest["start", *key] for key in run.steps)
+    assert abs(sum(step.seconds or 0 for step in run.steps.values()) - wanted) < 0.001 * len(run.steps)
+    assert run.steps["build", "linux"].attempts == 2
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_same_end_however_it_is_read(
+    name: str, records: Path, tmp_path: Path, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]
+) -> None:
+    """Followed from the start, restarted at random moments, or attached late: the state is the import's."""
+    data = (records / f"buildroot/{name}.build-time.log").read_bytes()
+    chance = random.Random(2)
+    cuts = [*sorted(chance.randrange(len(data)) for _ in range(40)), len(data)]
+    path = tmp_path / "build-time.log"
+    path.touch()
+    whole, late = attach(path, "followed"), []
+    for index, (begin, end) in enumerate(zip([0, *cuts], cuts, strict=False)):
+        with path.open("ab") as file:
+            file.write(data[begin:end])
+        whole.look(time.time())
+        restarted = attach(path, "restarted")
+        restarted.look(time.time())
+        restarted.close()
+        if index % 4 == 0:
+            late.append(attach(path, f"late-{index}"))
+        for each in late:
+            each.look(time.time())
+    for each in (whole, *late, attach(path, "restarted"), attach(path, "imported")):
+        each.look(time.time(), over=True)
+        each.close()
+    wanted = rendered(runs_of("imported"))
+    assert wanted
+    for journal in ("followed", "restarted", *(f"late-{index}" for index in range(0, len(cuts), 4))):
+        assert rendered(runs_of(journal)) == wanted, journal
+
+
+def test_step_without_end_failed(output: Any, imported: Callable[..., Runs]) -> None:
+    """A build that stops within a step failed there; the message says that more is not known."""
+    output.step("configure", "busybox")
+    last = output.add("start", "build", "busybox")
+    (run,) = imported(output.output)
+    step = run.steps["build", "busybox"]
+    assert (str(run.state), step.state.label, run.end) == ("failed", "failed", last)
+    assert "does not tell which" in (step.message or "") or "not tell which" in (step.message or "")
+
+
+def test_begun_again_soon_is_an_attempt_later_a_run(output: Any, imported: Callable[..., Runs]) -> None:
+    """The same step begun again is its next attempt; after a pause it is the first of another run."""
+    output.add("start", "build", "busybox")
+    output.add("start", "build", "busybox", 60)
+    output.add("start", "build", "busybox", 5000)
+    output.add("end", "build", "busybox", 5000)
+    first, second = imported(output.output)
+    assert first.steps["build", "busybox"].attempts == 2
+    assert [str(run.state) for run in (first, second)] == ["failed", "succeeded"]
+    assert second.steps["build", "busybox"].seconds == 5000
+
+
+def test_long_step_is_no_pause(output: Any, imported: Callable[..., Runs]) -> None:
+    """A step of hours keeps its run together, alone or beside others."""
+    output.add("start", "build", "webkitgtk")
+    output.add("end", "build", "webkitgtk", 20000)
+    output.add("start", "build", "gcc")
+    output.step("build", "zlib")
+    output.add("start", "build", "bash", 5000)
+    output.add("end", "build", "gcc", 5000)
+    output.add("end", "build", "bash")
+    (run,) = imported(output.output)
+    assert set(labels(run).values()) == {"succeeded"}
+    assert run.concurrency > 1
+
+
+def test_names_and_damage(output: Any, imported: Callable[..., Runs]) -> None:
+    """Phase is what is done, step the package as the log cuts it; lines that are none are left out."""
+    output.step("install-target", "python-some-very-long-name")
+    with output.path.open("ab") as file:
+        file.write(b"\0\xff\n12:start:build               : clock\n1700000000.5:begin:build: x\n:::\n")
+    (run,) = imported(output.path)
+    assert list(run.steps) == [("install-target", "python-some-very-lon")]
+
+
+def test_show_info_is_the_plan(output: Any, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]) -> None:
+    """With the output of `make show-info` every step to come is known, in order and with what it waits for."""
+    info = {
+        "busybox": {"type": "target", "version": "1.36", "dependencies": ["host-skeleton"], "install_target": True,
+                    "install_staging": False, "install_images": False, "virtual": False},
+        "host-skeleton": {"type": "host", "virtual": True, "dependencies": []},
+        "rootfs-tar": {"type": "rootfs", "dependencies": ["busybox"]},
+        "odd": "no object",
+    }  # fmt: skip
+    (output.output / "show-info.json").write_text(json.dumps(info))
+    stamped = output.output / "build/busybox-1.36"
+    stamped.mkdir()
+    (stamped / ".stamp_downloaded").touch()
+    output.clock = time.time() - 60
+    output.step("download", "host-skeleton")
+    output.add("start", "extract", "host-skeleton")
+    follower = attach(output.output)
+    follower.look(time.time())
+    (run,) = runs_of()
+    host = [("download", "host-skeleton"), ("extract", "host-skeleton"), ("patch", "host-skeleton"),
+            ("configure", "host-skeleton"), ("build", "host-skeleton"), ("install-host", "host-skeleton")]  # fmt: skip
+    target = [(phase, "busybox") for phase in ("extract", "patch", "configure", "build", "install-target")]
+    assert list(run.steps) == host + target
+    assert run.steps["configure", "busybox"].after == ("patch/busybox", "install-host/host-skeleton")
+    assert run.steps["build", "busybox"].after == ("configure/busybox",)
+    assert (run.steps["build", "busybox"].version, run.count(run.steps[target[0]].state)) == ("1.36", 9)
+    follower.close()
+    assert attach(output.output).look(time.time()) == 0
+
+
+def test_expected_time_is_that_of_earlier_runs(output: Any, imported: Callable[..., Runs]) -> None:
+    """What a step took in earlier runs of the log is what it is expected to take."""
+    (output.output / "show-info.json").write_text(json.dumps({"host-a": {"type": "host"}, "host-b": {"type": "host"}}))
+    for seconds in (10, 30, 20):
+        output.step("build", "host-a", seconds)
+        output.clock += 5000
+    output.add("start", "build", "host-a")
+    assert imported(output.output)[-1].steps["build", "host-a"].expected_seconds == 20
+
+
+def test_names_of_builds(tmp_path: Path) -> None:
+    """A build is named by its defconfig, else by Buildroot's directory."""
+    for directory, config, name in (
+        ("one/output", 'BR2_DEFCONFIG="/x/configs/raspberrypi4_64_defconfig"\n', "buildroot-raspberrypi4_64"),
+        ("buildroot-2024.02/output", 'BR2_DEFCONFIG="$(CONFIG_DIR)/defconfig"\n', "buildroot-2024.02"),
+        ("other/out", None, "buildroot"),
+    ):
+        output = tmp_path / directory
+        (output / "build").mkdir(parents=True)
+        (output / "build/build-time.log").write_text("1700000000:start:build               : a\n")
+        if config is not None:
+            (output / ".config").write_text(config)
+        for path in (output, output / "build/build-time.log", output.parent if output.name == "output" else output):
+            assert Buildroot(Settings(path)).build == name
+            kind = recognise(path)
+            assert kind is not None
+            assert kind.name == "buildroot"
+
+
+def test_silent_log_is_over(output: Any, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]) -> None:
+    """Live, a run ends when nothing was done for the pause, and within a step only after a day without a sign."""
+    output.clock = time.time() - 50
+    output.step("build", "a")
+    follower = attach(output.path)
+    follower.look(time.time())
+    assert str(runs_of()[0].state) == "running"
+    follower.look(time.time() + 1000)
+    assert str(runs_of()[0].state) == "succeeded"
+    output.add("start", "build", "b")
+    follower.look(time.time())
+    follower.look(time.time() + 40000)
+    assert str(runs_of()[0].state) == "running"
+    follower.look(time.time() + 90000)
+    assert str(runs_of()[0].state) == "failed"
+
+
+@pytest.mark.parametrize("kind", ["random", "endless", "sparse", "directory", "missing"])
+def test_hostile_logs(kind: str, output: Any) -> None:
+    """Whatever is in place of a log is survived, and told when it can't be read."""
+    path = output.path
+    path.unlink()
+    if kind == "random":
+        path.write_bytes(os.urandom(1_000_000))
+    elif kind == "endless":
+        path.write_bytes(b"1700000000:start:build               : " + b"a" * 3_000_000)
+    elif kind == "sparse":
+        with path.open("wb") as file:
+            file.truncate(2 << 30)
+    elif kind == "directory":
+        path.mkdir()
+    source = Buildroot(Settings(path))
+    if kind in ("directory", "missing"):
+        with pytest.raises(SourceError):
+            source.look(time.time())
+    else:
+        assert not list(source.look(time.time()))
+
+
+def test_only_new_bytes_are_read(output: Any) -> None:
+    """Following costs what is appended."""
+    for number in range(3000):
+        output.step("build", f"p{number}", 0.01)
+    source = Buildroot(Settings(output.path))
+    list(source.look(time.time()))
+    before = source.tail.bytes_read
+    assert not list(source.look(time.time()))
+    assert source.tail.bytes_read == before
+    output.step("build", "new")
+    assert len(list(source.look(time.time()))) == 2
+    assert source.tail.bytes_read - before < 1000
+
+
+def test_metrics_of_a_growing_log(output: Any, serve: Callable[..., Any], poll: Callable[..., None]) -> None:
+    """`serve --watch` shows each package's steps as they come."""
+    output.clock = time.time() - 60
+    output.step("extract", "busybox")
+    exporter = serve("--watch", f"buildroot={output.output}")
+    output.add("start", "build", "busybox")
+    poll(lambda: exporter.value("build_step_status", phase="build", step="busybox") == 1, what="it builds")
+    output.add("end", "build", "busybox")
+    poll(lambda: exporter.value("build_step_status", phase="build", step="busybox") == 2, what="it is built")
+    assert exporter.value("build_state", state="running") == 1
