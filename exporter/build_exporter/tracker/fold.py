@@ -174,7 +174,9 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         _describe(step, event)
         run.changed[step.key] = step
         return
-    raise_floors(run, event.time)
+    if step.state is not StepState.PENDING:
+        # a first attempt begins with nothing done: it takes nothing from what is shown
+        raise_floors(run, event.time)
     run.status = None if run.status is not BuildState.SUCCEEDED else run.status
     run.end = None if run.status is None else run.end
     if run.start is None:

@@ -8,6 +8,8 @@ sees the same events, shows no less than what was shown before.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 
 from build_exporter.model.events import PlannedMilestone
 from build_exporter.model.states import BuildState, StepState
@@ -18,6 +20,9 @@ CEILING = 0.999
 
 UNTOLD_CEILING = 0.95
 """Most a step that tells no ratio is taken to have done, however long it has run."""
+
+MAX_CREDITED = 500
+"""Running steps whose share done counts before they end: more than any machine runs, and all an event looks at."""
 
 
 def expected_seconds(run: Run, step: Step) -> float | None:
@@ -38,17 +43,16 @@ def step_progress(run: Run, step: Step, now: float | None = None) -> float | Non
 
     With `now` (Unix seconds) a running step that tells no ratio gets one by its time.
     """
-    if step.state.is_done:
-        return 1.0
-    if step.state is StepState.PENDING:
-        return 0.0
-    if step.ratio is not None:
-        return step.ratio
-    if now is not None and step.state is StepState.RUNNING and step.start is not None:
+    state = step.state
+    if state is StepState.RUNNING:
+        # first, because each event asks this of every running step
+        if step.ratio is not None or now is None or step.start is None:
+            return step.ratio
         expected = expected_seconds(run, step)
-        if expected:
-            return min(max(0.0, now - step.start) / expected, UNTOLD_CEILING)
-    return None
+        return min(max(0.0, now - step.start) / expected, UNTOLD_CEILING) if expected else None
+    if state.is_done:
+        return 1.0
+    return 0.0 if state is StepState.PENDING else step.ratio
 
 
 def build_progress(run: Run, now: float) -> float | None:
@@ -57,14 +61,19 @@ def build_progress(run: Run, now: float) -> float | None:
         return 1.0
     if not run.has_plan:
         return None
-    return max(run.floor, min(_whole(run, now), CEILING))
+    credit = sum(_credit(run, step, now) for step in _credited(run))
+    return max(run.floor, min(_whole(run, credit), CEILING))
 
 
 def phase_progress(run: Run, phase: Phase, now: float) -> float:
     """Return a phase's ratio at `now`."""
+    credit = sum(_credit(run, step, now) for step in _credited(run) if step.phase == phase.name)
+    return _phase_ratio(phase, credit)
+
+
+def _phase_ratio(phase: Phase, credit: float) -> float:
     if phase.done_weight and _all_done(phase):
         return 1.0
-    credit = sum(_credit(run, step, now) for step in run.running.values() if step.phase == phase.name)
     ratio = (phase.done_weight + credit) / phase.weight if phase.weight else 0.0
     return max(phase.floor, min(ratio, CEILING))
 
@@ -84,18 +93,21 @@ def raise_floors(run: Run, now: float) -> None:
     """Keep what progress is at `now`, so that it can't go back below it."""
     if not run.has_plan:
         return
-    run.floor = max(run.floor, min(_whole(run, now), CEILING))
-    for name in {step.phase for step in run.running.values()}:
+    # each step is looked at once, as this is done with every event that starts or ends one; and summed in the order
+    # in which progress is shown, so that a floor is not below it by a rounding
+    credits = [(step.phase, _credit(run, step, now)) for step in _credited(run)]
+    run.floor = max(run.floor, min(_whole(run, sum(credit for _, credit in credits)), CEILING))
+    for name in {phase for phase, _ in credits}:
         phase = run.phases[name]
-        phase.floor = phase_progress(run, phase, now)
+        phase.floor = _phase_ratio(phase, sum(credit for of, credit in credits if of == name))
 
 
-def _whole(run: Run, now: float) -> float:
+def _whole(run: Run, credit: float) -> float:
+    """Return the share done of all planned time; `credit` is what running steps have done of theirs, in seconds."""
     weight = done = 0.0
     for phase in run.phases.values():
         weight += phase.weight
         done += phase.done_weight
-    credit = sum(_credit(run, step, now) for step in run.running.values())
     return (done + credit) / weight if weight else 0.0
 
 
@@ -109,6 +121,11 @@ def planned_ahead(run: Run) -> tuple[float, float]:
         weight -= step.weight
         squares -= step.weight**2
     return max(0.0, weight), math.sqrt(max(0.0, squares))
+
+
+def _credited(run: Run) -> Iterator[Step]:
+    """Return the running steps whose share counts: where steps are begun and never ended, those begun first."""
+    return islice(run.running.values(), MAX_CREDITED)
 
 
 def _credit(run: Run, step: Step, now: float) -> float:
