@@ -1,0 +1,185 @@
+"""What every alert must have, and that the rules name nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import promql_parser
+import pytest
+import yaml
+
+from build_exporter.config.schema import Thresholds
+
+LONGEST_GAP: Final = 60.0
+"""Seconds between the last look at which a tested alert must be silent and the one at which it must fire."""
+
+Json = dict[str, Any]
+
+
+def seconds(duration: str) -> float:
+    """Return the seconds of a duration as Prometheus writes it."""
+    return promql_parser.parse_duration(duration).total_seconds() if duration not in ("0", "0s") else 0.0
+
+
+def kind(rule: Json) -> tuple[str, str, str]:
+    """Return what tells the variants of an alert apart: name, severity, tier."""
+    return rule["alert"], rule["labels"]["severity"], rule["labels"].get("tier", "")
+
+
+def looks(repository: Path) -> list[tuple[int, str, float, set[tuple[str, str, str]]]]:
+    """Return each look of the promtool tests: test block, alert, time, and the variants that must fire."""
+    found = []
+    block = 0
+    for path in sorted((repository / "prometheus/tests").glob("*_test.yml")):
+        for test in yaml.safe_load(path.read_text())["tests"]:
+            block += 1
+            for look in test["alert_rule_test"]:
+                name = look["alertname"]
+                fires = {
+                    (name, each["exp_labels"]["severity"], each["exp_labels"].get("tier", ""))
+                    for each in look["exp_alerts"]
+                }
+                found.append((block, name, seconds(look["eval_time"]), fires))
+    return found
+
+
+def test_every_alert_is_tried_just_before_it_fires_and_when_it_does(repository: Path, alerts: list[Json]) -> None:
+    """Each variant of each alert has a test in which it is silent at one look and fires at most a minute later."""
+    by_test: dict[tuple[int, str], list[tuple[float, set[tuple[str, str, str]]]]] = {}
+    for block, name, time, fires in looks(repository):
+        by_test.setdefault((block, name), []).append((time, fires))
+    tried = {
+        variant
+        for found in by_test.values()
+        for time, fires in found
+        for variant in fires
+        if any(0 < time - before <= LONGEST_GAP and variant not in silent for before, silent in found)
+    }
+    wanted = {kind(rule) for rule in alerts} - {("BuildDeadMansSwitch", "info", "")}
+    assert wanted - tried == set()
+
+
+def test_every_alert_is_tried_where_it_must_not_fire(repository: Path, alerts: list[Json]) -> None:
+    """Each alert has a test in which it stays silent beyond the time for which its condition would have to hold."""
+    waits: dict[str, float] = {}
+    for rule in alerts:
+        waits[rule["alert"]] = max(waits.get(rule["alert"], 0.0), seconds(rule.get("for", "0s")))
+    blocks: dict[tuple[int, str], list[tuple[float, bool]]] = {}
+    for block, name, time, fires in looks(repository):
+        blocks.setdefault((block, name), []).append((time, bool(fires)))
+    never = {
+        name
+        for (_, name), found in blocks.items()
+        if not any(fired for _, fired in found) and max(time for time, _ in found) > waits[name]
+    }
+    assert set(waits) - never == {"BuildDeadMansSwitch"}
+
+
+def test_every_alert_says_how_bad_it_is_and_what_to_do(repository: Path, alerts: list[Json]) -> None:
+    """Severity, a summary that never changes, a description that says which, a runbook entry and a dashboard."""
+    headings = re.findall(r"^## (\w+)$", (repository / "alertmanager/runbook.md").read_text(), re.MULTILINE)
+    for rule in alerts:
+        name, annotations = rule["alert"], rule["annotations"]
+        assert rule["labels"]["severity"] in ("critical", "warning", "info"), name
+        assert "{{" not in annotations["summary"], name
+        assert annotations["summary"].endswith("."), name
+        assert "{{" in annotations["description"] or name == "BuildDeadMansSwitch", name
+        assert annotations["runbook_url"] == f"alertmanager/runbook.md#{name.lower()}", name
+        assert annotations["dashboard_url"].startswith("http://localhost:3000/d/"), name
+    assert sorted(headings) == sorted({rule["alert"] for rule in alerts})
+
+
+def test_good_news_is_information(alerts: list[Json]) -> None:
+    """What is told of success is of severity info, so that nobody's routes take it for trouble or drop it."""
+    good = {rule["alert"] for rule in alerts if rule["labels"].get("outcome") == "success"}
+    assert good == {"BuildFinished", "BuildMilestoneReached"}
+    assert {r["labels"]["severity"] for r in alerts if r["alert"] in good} == {"info"}
+
+
+def test_the_second_tier_asks_the_same_and_waits_longer(alerts: list[Json]) -> None:
+    """Escalation is a matter of time alone."""
+    second = [rule for rule in alerts if rule["labels"].get("tier") == "2"]
+    assert {rule["alert"] for rule in second} == {"BuildFailed", "BuildStalled", "BuildStepStuck", "BuildHostDiskLow"}
+    for rule in second:
+        first = [r for r in alerts if r["alert"] == rule["alert"] and r["labels"].get("tier") == "1"]
+        same = [r for r in first if r["expr"] == rule["expr"]]
+        assert same, rule["alert"]
+        assert seconds(rule["for"]) > seconds(same[0].get("for", "0s"))
+        assert rule["labels"]["severity"] == "critical"
+
+
+def test_rules_name_families_and_labels_that_exist(rules: list[Json], labels: Any) -> None:
+    """Every family and label in every expression is in the catalog, or of Prometheus and Alertmanager themselves."""
+    for rule in rules:
+        assert labels.of(rule["expr"]) is not None, rule
+
+
+def test_messages_name_labels_the_alert_has(alerts: list[Json], labels: Any) -> None:
+    """No message has a hole where a label was hoped for; the aggregation decides which labels there are."""
+    for rule in alerts:
+        have = labels.of(rule["expr"]) | set(rule["labels"])
+        if rule["alert"] == "BuildExporterDown":
+            have = {"job"}  # absent() takes its labels from the selector
+        used = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+        assert used <= have, (rule["alert"], used - have)
+
+
+def test_queries_in_messages_name_what_exists(alerts: list[Json], labels: Any) -> None:
+    """The PromQL within messages names families and labels that exist, like that of the rules."""
+    asked = 0
+    for rule in alerts:
+        for text in rule["annotations"].values():
+            for query in re.findall(r'printf\s+"((?:[^"\\]|\\.)*)"[^|}]*\|\s*query', text):
+                asked += 1
+                assert labels.of(query.replace('\\"', '"').replace("%q", '"x"')) is not None
+    assert asked > 10
+
+
+def test_thresholds_are_those_of_the_configuration(rules: list[Json]) -> None:
+    """A rule compares with thresholds the exporter exports; a misspelt one would never fire."""
+    used = set(re.findall(r'build_threshold:max\{name="(\w+)"', " ".join(rule["expr"] for rule in rules)))
+    assert len(used) > 15
+    assert used <= set(Thresholds.__struct_fields__)
+
+
+def test_no_rule_uses_what_old_or_new_servers_lack(repository: Path) -> None:
+    """The rules keep to what Prometheus 2.42 and 3.x both take."""
+    for path in (repository / "prometheus/rules").glob("*.yml"):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            assert set(group) <= {"name", "interval", "rules"}, path
+            for rule in group["rules"]:
+                assert set(rule) <= {"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"}
+
+
+@pytest.mark.parametrize(
+    ("expr", "complaint"),
+    [
+        ("build_stat", "no such family"),
+        ('build_state{stat="running"}', "no label"),
+        ("max by (step) (build_state)", "no label"),
+        ("build_state > on (step) group_left () build_step_status", "no label"),
+    ],
+)
+def test_the_check_of_names_finds_faults(expr: str, complaint: str, labels: Any) -> None:
+    """A misspelt family, label, grouping or matching is found."""
+    with pytest.raises(AssertionError, match=complaint):
+        labels.of(expr)
+
+
+def test_promtool_accepts_rules_and_configuration(promtool: Callable[..., Any], repository: Path) -> None:
+    """Prometheus' own tool finds nothing to say, warnings of duplicates included."""
+    files = sorted(str(path) for path in (repository / "prometheus/rules").glob("*.yml"))
+    checked = promtool("check", "rules", "--lint-fatal", *files)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    checked = promtool("check", "config", "--lint-fatal", "prometheus.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_alerts_fire_as_their_tests_say(promtool: Callable[..., Any], repository: Path) -> None:
+    """Prometheus' own tool runs the tests of the rules: silence, firing, and the messages word for word."""
+    tests = sorted((repository / "prometheus/tests").glob("*_test.yml"))
+    ran = promtool("test", "rules", *map(str, tests))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
