@@ -15,7 +15,7 @@ FIRST_INTERVAL_SECONDS = 0.01
 """Steps of a few milliseconds are many: the first looks come soon, each later one twice as late as the one before."""
 
 INTERVAL_SECONDS = 0.25
-SHARE_OF_A_CORE = 0.004
+SHARE_OF_A_CORE = 0.0025
 """What looking may cost: the larger the tree, the rarer the looks."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
