@@ -12,7 +12,7 @@ from build_exporter.journal.layout import run_path
 from build_exporter.journal.lines import LineFile
 from build_exporter.model.events import Event, Plan, encode_line
 from build_exporter.model.names import MAX_LINE_BYTES, run_name
-from build_exporter.sources.known import is_known
+from build_exporter.sources.known import is_known, is_known_by_count
 from build_exporter.sources.protocol import Source, Told
 from build_exporter.tracker import Run, apply, apply_all
 
@@ -53,7 +53,7 @@ class Attachment:
 
     def _take(self, told: Told) -> bool:
         run, writer = self._run(run_name(told.run_start))
-        if is_known(run, told.event):
+        if is_known_by_count(run, told.event, told.nth) if told.nth else is_known(run, told.event):
             return False
         for line in lines_of(told.event):
             writer.append(line)

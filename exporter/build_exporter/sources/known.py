@@ -18,6 +18,19 @@ def is_known(run: Run, event: e.Event) -> bool:
     return judge is not None and judge(run, event)
 
 
+def is_known_by_count(run: Run, event: e.Event, nth: int) -> bool:
+    """Tell whether `run` has seen the nth start or end of a step, counted from 1, whatever their times."""
+    if isinstance(event, e.StepStarted | e.StepFinished):
+        step = run.steps.get((event.phase, event.step))
+        if step is None:
+            return False
+        seen = len(step.starts) if isinstance(event, e.StepStarted) else len(step.ends)
+        return seen >= nth
+    if isinstance(event, e.BuildStarted | e.BuildFinished):
+        return len(run.starts if isinstance(event, e.BuildStarted) else run.ends) >= nth
+    return is_known(run, event)
+
+
 def _build_started(run: Run, event: e.BuildStarted) -> bool:
     return event.time in run.starts
 

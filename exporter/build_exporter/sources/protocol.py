@@ -20,10 +20,15 @@ class Settings:
 
 
 class Told(NamedTuple):
-    """An event and the start, in Unix seconds, of the run it belongs to."""
+    """An event and the start, in Unix seconds, of the run it belongs to.
+
+    `nth` is for records that hold no times: the event is the nth start, or the nth end, of its step, counted from 1.
+    It is known to a run that has seen so many, whatever time it bears. With 0 the event's own time tells.
+    """
 
     run_start: float
     event: Event
+    nth: int = 0
 
 
 class SourceError(Exception):

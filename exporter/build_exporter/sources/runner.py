@@ -45,6 +45,7 @@ class RunningSource:
         self._stop.set()
 
     def _run(self) -> None:
+        rest_ratio = 0.0
         while not self._stop.is_set():
             began = time.perf_counter()
             try:
@@ -58,7 +59,9 @@ class RunningSource:
                     log.info("source is back", extra={"source_name": self.name})
                 self.up, self._told = True, ""
             took = time.perf_counter() - began
-            self._stop.wait(max(LOOK_SECONDS, took * REST_RATIO))
+            # the first look reads a whole past; what it costs says nothing of those to come
+            self._stop.wait(max(LOOK_SECONDS, took * rest_ratio))
+            rest_ratio = REST_RATIO
         self._attachment.close()
 
     def _fail(self, told: str, *, unexpected: bool = False) -> None:
