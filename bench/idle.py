@@ -65,7 +65,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
 
 
 def _has_tree(body: bytes) -> bool:
-    return b"\nbuild_process_count{" in body
+    return b"\nbuild_process_processes{" in body
 
 
 @contextlib.contextmanager

@@ -172,7 +172,7 @@ _PROCESS: Final = (
         "build",
         "Bytes the process trees had written to storage; only where the exporter may see it.",
     ),
-    gauge("build_process_count", "", "build", "Processes in the running steps' process trees."),
+    gauge("build_process_processes", "", "build", "Processes in the running steps' process trees."),
     counter(
         "build_process_cgroup_cpu_seconds_total",
         "seconds",

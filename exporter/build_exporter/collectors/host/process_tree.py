@@ -171,7 +171,7 @@ class ProcessTrees:
             forest.measure()
 
     def _families(self) -> Iterator[Family]:
-        cpu, count = Family("build_process_cpu_seconds_total"), Family("build_process_count")
+        cpu, count = Family("build_process_cpu_seconds_total"), Family("build_process_processes")
         memory, peak = Family("build_process_memory_bytes"), Family("build_process_peak_memory_bytes")
         read, written = Family("build_process_read_bytes_total"), Family("build_process_written_bytes_total")
         for build, forest in self._forests.items():
