@@ -21,7 +21,7 @@ from build_exporter.sources.birth import birth_time
 from build_exporter.sources.first_error import first_error, was_stopped
 from build_exporter.sources.jhalfs_judge import LAST_LINES
 from build_exporter.sources.jhalfs_log import read_last_lines
-from build_exporter.sources.make_process import Closed, MakeWatch
+from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Directory, milliseconds, read_ends
 from build_exporter.sources.sequence import Attempt, Ending, Teller
@@ -161,9 +161,11 @@ class _Work:
         if changed:
             self.watch.forget()
             return None
-        times = [time for step in self.steps for time in (step.written, step.done) if time is not None]
-        complete = all(step.done is not None for step in self.steps)
-        return self.watch.closed(now, max(times)) if times and not complete else None
+        begun = [step for step in self.steps if step.began is not None or step.done is not None]
+        if not begun or all(step.done is not None for step in self.steps):
+            return None
+        written = last_activity((self.log_path(begun[-1].target), self.path / begun[-1].target))
+        return self.watch.closed(now, written) if written is not None else None
 
     def run_start(self) -> float | None:
         """Return when the first step began, in Unix seconds; None before. The run's name needs a fixed time."""

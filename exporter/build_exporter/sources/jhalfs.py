@@ -12,7 +12,7 @@ from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile
 from build_exporter.sources.jhalfs_judge import Judge, Reading
 from build_exporter.sources.jhalfs_tree import JhalfsTree, locate
-from build_exporter.sources.make_process import Closed, MakeWatch
+from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.sequence import Teller
 
@@ -26,13 +26,17 @@ class Jhalfs:
     """Reads the directory of jhalfs (`BUILDDIR/jhalfs`), or the one it is in.
 
     Options: `weights`, a mapping of SBU by target.
+
+    Attributes:
+        build: the build's name as given, else after the book (`name_after`), once its Makefile has been read.
     """
 
     kind = "jhalfs"
 
     def __init__(self, settings: Settings) -> None:
+        self.build = settings.build or "lfs"
+        self._is_named = settings.build is not None
         self._path = settings.path
-        self._name = settings.build
         self._weights: Mapping[str, float] = settings.options.get("weights") or {}
         self._teller = Teller()
         self._record: _Record | None = None
@@ -41,13 +45,6 @@ class Jhalfs:
     def recognises(path: Path) -> bool:
         """Tell whether a path is a Makefile of jhalfs, or a directory that has one or has it in `jhalfs`."""
         return is_makefile(path) or is_makefile(path / "Makefile") or is_makefile(path / "jhalfs" / "Makefile")
-
-    @property
-    def build(self) -> str:
-        """The build's name: as given, else after the book: `lfs-12.4`, `lfs-trunk-systemd`; `lfs` while unknown."""
-        if self._name is None and self._record is not None and self._record.tree.makefile.steps:
-            self._name = name_after(self._record.tree.makefile.book, self._record.tree.settings)
-        return self._name or "lfs"
 
     @property
     def bytes_read(self) -> int:
@@ -69,6 +66,9 @@ class Jhalfs:
         if active and not over:
             record.watch.look(now)
         changed = record.tree.look(now)
+        if not self._is_named:
+            self.build = name_after(record.tree.makefile.book, record.tree.settings)
+            self._is_named = True
         closed = Closed.OVER if over else record.closed(now, changed=changed)
         if changed or closed is not record.was_closed or record.reading is None:
             yield from self._tell(record, closed)
@@ -147,8 +147,8 @@ class _Record:
         newest = self.reading.newest if self.reading is not None else None
         if self.reading is None or newest is None or self.reading.complete:
             return None
-        written = max(self.tree.last_write(newest) or 0.0, newest.done or 0.0)
-        return self.watch.closed(now, written)
+        written = last_activity(self.tree.paths_of(newest))
+        return self.watch.closed(now, written) if written is not None else None
 
 
 def name_after(book: str, settings: Mapping[str, str]) -> str:

@@ -179,6 +179,8 @@ class _Picture:
             end = least
         else:
             end = self._next_start.get(index)
+            if end is None and self._times_kept:
+                end = self._tree.last_write(files)
         if end is None:
             # that it was done is known, how long it took is not
             return _attempt(files, None, start, "succeeded")

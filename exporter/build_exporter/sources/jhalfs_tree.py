@@ -122,6 +122,11 @@ class JhalfsTree:
             return []
         return [path for path in (files.log_path, self._test_log(files.log_path)) if path.is_file()]
 
+    def paths_of(self, files: StepFiles) -> list[Path]:
+        """Return where a step's log, test log and stamp are, or would be."""
+        logs = [] if files.log_path is None else [files.log_path, self._test_log(files.log_path)]
+        return [*logs, self.path / files.step.target]
+
     def last_write(self, files: StepFiles) -> float | None:
         """Return when a step's log or test log was written to last, in Unix seconds; None without a log."""
         if files.log is None or files.log_path is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -105,7 +106,7 @@ class MakeWatch:
 
         Args:
             now: Unix seconds.
-            written: when the build last wrote anything, in Unix seconds, read after that look.
+            written: when the build last touched anything, in Unix seconds, read after that look.
         """
         if self._make is not None:
             return None
@@ -231,3 +232,18 @@ def boot_time(proc: Path = Path("/proc")) -> float | None:
         return None
     found = next((line for line in text.splitlines() if line.startswith("btime ")), None)
     return float(found.split()[1]) if found else None
+
+
+def last_activity(paths: Iterable[Path]) -> float | None:
+    """Return when any of the files was last written, made, or otherwise touched, in Unix seconds; None without one.
+
+    Unlike the time of the last write that of the last touch can't be set: it tells of a copy as well.
+    """
+    newest: float | None = None
+    for path in paths:
+        try:
+            found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - each second
+        except OSError:
+            continue
+        newest = max(newest or 0.0, found.st_mtime, found.st_ctime)
+    return newest

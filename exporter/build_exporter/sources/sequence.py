@@ -85,11 +85,12 @@ class Teller:
             yield Told(run.start, e.Plan(time=run.newest, build=run.build, steps=steps, milestones=milestones))
 
     def tell(self, attempts: Iterable[Attempt]) -> Iterator[Told]:
-        """Tell what is new of the attempts, in the order in which they were made."""
+        """Tell what is new of the attempts, given in the order of the plan, in the order in which they were made."""
         run = self._run
         if run is None:
             return
-        for attempt in sorted(attempts, key=lambda each: (each.began, each.start is None)):
+        # a start may be known to the second only, and the end before it to the millisecond
+        for attempt in sorted(attempts, key=lambda each: int(each.began)):
             for event in _difference(run, attempt):
                 run.newest = max(run.newest, event.time)
                 yield Told(run.start, event)
@@ -112,7 +113,7 @@ class Teller:
 def _difference(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
     key = (attempt.phase, attempt.step)
     told = run.attempts.get(key)
-    if told is not None and told.start == attempt.start:
+    if told is not None and (told.start == attempt.start or (told.ending is None and attempt.start is None)):
         if not _tells_more(told, attempt):
             if told.ending is None:
                 run.attempts[key] = attempt
