@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from build_exporter.catalog import Kind, Metric, metric
 
@@ -27,10 +28,15 @@ def label_block(names: Sequence[str], values: Sequence[str]) -> str:
     return f"{{{pairs}}}"
 
 
+_kept_block = lru_cache(maxsize=16384)(label_block)
+"""The same, kept: a scrape shows the label sets of the scrape before."""
+
+
 def number(value: float) -> str:
     """Return a sample value as both formats spell it: integers without a fraction, `NaN`, `+Inf`, `-Inf`."""
     if isinstance(value, int):
-        return str(value)
+        # not `str`: truth is 1
+        return f"{value:d}"
     if value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if math.isfinite(value):
@@ -63,7 +69,7 @@ class Family:
         Raises:
             ValueError: not one value for each label of the catalog's row.
         """
-        self.lines.append(sample_line(self.metric.name, label_block(self.metric.labels, labels), value))
+        self.lines.append(sample_line(self.metric.name, _kept_block(self.metric.labels, labels), value))
         self.count += 1
         return self
 
@@ -85,9 +91,9 @@ class Family:
         for bound, count in zip((*self.metric.buckets, math.inf), counts, strict=True):
             seen += count
             le = "+Inf" if bound == math.inf else repr(float(bound))
-            block = label_block((*self.metric.labels, "le"), (*labels, le))
+            block = _kept_block((*self.metric.labels, "le"), (*labels, le))
             self.lines.append(sample_line(f"{name}_bucket", block, seen))
-        block = label_block(self.metric.labels, labels)
+        block = _kept_block(self.metric.labels, labels)
         self.lines.append(sample_line(f"{name}_sum", block, total))
         self.lines.append(sample_line(f"{name}_count", block, seen))
         self.count += len(counts) + 2

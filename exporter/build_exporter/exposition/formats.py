@@ -27,13 +27,13 @@ class Format(Enum):
 TEXT = Format.TEXT
 OPENMETRICS = Format.OPENMETRICS
 
-_headers: dict[tuple[str, Format], bytes] = {}
+_headers: dict[Format, dict[str, bytes]] = {form: {} for form in Format}
 
 
 def negotiate(accept: str) -> Format:
     """Return the format an Accept header prefers; the text format where OpenMetrics is not asked for or refused."""
     best, chosen = -1.0, TEXT
-    for part in accept.split(","):
+    for part in accept.lower().split(","):
         kind, *parameters = (p.strip() for p in part.split(";"))
         quality = 1.0
         version = ""
@@ -45,7 +45,7 @@ def negotiate(accept: str) -> Format:
                 except ValueError:
                     quality = 0.0
             elif key == "version":
-                version = value
+                version = value.strip('"')
         found = _offered(kind, version)
         if found is not None and quality > best and quality > 0:
             best, chosen = quality, found
@@ -61,9 +61,10 @@ def _offered(kind: str, version: str) -> Format | None:
 def render(families: Iterable[Family], form: Format) -> bytes:
     """Return the body of a scrape: each family's header and lines; families without samples are left out."""
     parts: list[bytes] = []
+    headers = _headers[form]
     for family in families:
         if family.lines:
-            parts.append(header(family.metric, form))
+            parts.append(headers.get(family.metric.name) or header(family.metric, form))
             parts.extend(family.lines)
     if form is OPENMETRICS:
         parts.append(b"# EOF\n")
@@ -72,9 +73,9 @@ def render(families: Iterable[Family], form: Format) -> bytes:
 
 def header(row: Metric, form: Format) -> bytes:
     """Return a family's HELP and TYPE lines, and OpenMetrics' UNIT where the name carries one."""
-    known = _headers.get((row.name, form))
+    known = _headers[form].get(row.name)
     if known is None:
-        known = _headers[row.name, form] = _header(row, form)
+        known = _headers[form][row.name] = _header(row, form)
     return known
 
 

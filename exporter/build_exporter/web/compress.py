@@ -23,8 +23,8 @@ compress: Final = _choose()
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Tell whether an Accept-Encoding header allows gzip."""
-    for part in accept_encoding.split(","):
-        coding, *parameters = (p.strip().lower() for p in part.split(";"))
-        if coding in ("gzip", "*"):
-            return not any(p.startswith("q=0") and not p.strip("q=0.") for p in parameters)
-    return False
+    allowed: dict[str, bool] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, *parameters = (p.strip() for p in part.split(";"))
+        allowed[coding] = not any(p.startswith("q=0") and not p.strip("q=0.") for p in parameters)
+    return allowed.get("gzip", allowed.get("*", False))
