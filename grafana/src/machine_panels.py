@@ -150,8 +150,9 @@ def _event_lag() -> Json:
     buckets = f"sum by (le) ({rate('build_exporter_event_lag_seconds_bucket')})"
     return graph(
         About(43, "Event lag", purpose, SECONDS, "No events"),
-        Query(f"histogram_quantile(0.5, {buckets})", "Half"),
-        Query(f"histogram_quantile(0.99, {buckets})", "99 of 100"),
+        # without events in the interval it is NaN, which is not >= 0
+        Query(f"histogram_quantile(0.5, {buckets}) >= 0", "Half"),
+        Query(f"histogram_quantile(0.99, {buckets}) >= 0", "99 of 100"),
         min=0,
     )
 

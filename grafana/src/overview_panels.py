@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from layout import Grid
-from promql import BUILD, ELAPSED, RUNNING, SAME_STEP, STATE, expected_end, remaining
+from promql import BUILD, BUILDING, ELAPSED, RUNNING, SAME_STEP, STATE, expected_end, remaining
 from style import (
     ALERTMANAGER_URL,
     BUILD_STATES,
@@ -80,9 +80,9 @@ def _done() -> Json:
 
 
 def _time_left() -> Json:
-    purpose = "What the run still needs: the middle of the estimate. Needs a plan."
+    purpose = "What the run still needs, or would need once it goes on: the middle of the estimate. Needs a plan."
     return stat(
-        About(4, "Time left", purpose, SECONDS, "Not known"),
+        About(4, "Time left", purpose, SECONDS, "Nothing to estimate"),
         Query(remaining("50"), "{{build}}", instant=True),
         decimals=1,
     )
@@ -91,7 +91,7 @@ def _time_left() -> Json:
 def _ends() -> Json:
     purpose = "When the run will end: the middle of the estimate, and what it keeps with 90 % certainty. Needs a plan."
     return stat(
-        About(5, "Ends", purpose, MOMENT, "Not known"),
+        About(5, "Ends", purpose, MOMENT, "Nothing to estimate"),
         Query(expected_end("50"), "{{build}} likely", instant=True),
         Query(expected_end("90"), "{{build}} at the latest", instant=True),
         text="value_and_name",
@@ -129,8 +129,7 @@ def _last_event() -> Json:
     return stat(
         About(8, "Last event", "How long ago the running build was last heard of.", SECONDS, "Nothing runs"),
         Query(
-            f"time() - max by (build) (build_last_event_timestamp_seconds{{{BUILD}}})"
-            f' and on (build) max by (build) (build_state{{{BUILD},state="running"}}) == 1',
+            f"time() - max by (build) (build_last_event_timestamp_seconds{{{BUILD}}}) and on (build) {BUILDING}",
             "{{build}}",
             instant=True,
         ),

@@ -27,14 +27,19 @@ STATE: Final = " + ".join(
 """State of each build as a number: its place in `BUILD_STATES`."""
 
 
+BUILDING: Final = f'max by (build) (build_state{{{BUILD},state="running"}}) == 1'
+"""1 for each build that is running."""
+
+
 def remaining(percentile: str) -> str:
     """Return the seconds each run still needs, at a percentile of the estimate."""
     return f'max by (build) (build_estimated_remaining_seconds{{{BUILD},percentile="{percentile}"}})'
 
 
 def expected_end(percentile: str) -> str:
-    """Return when each run is expected to end, in milliseconds, at a percentile of the estimate."""
-    return f'1000 * max by (build) (build_estimated_end_timestamp_seconds{{{BUILD},percentile="{percentile}"}})'
+    """Return when each running build is expected to end, in milliseconds, at a percentile of the estimate."""
+    end = f'max by (build) (build_estimated_end_timestamp_seconds{{{BUILD},percentile="{percentile}"}})'
+    return f"1000 * {end} and on (build) {BUILDING}"
 
 
 def rate(metric: str, selector: str = MACHINE) -> str:
