@@ -28,6 +28,7 @@ _PLAIN = {
 
 _PROGRESS = "build_step_progress_ratio"
 _EXPECTED = "build_step_expected_seconds"
+_TESTS = "build_step_tests"
 _OUTCOMES = ("passed", "failed", "expected_failed", "unexpected_passed", "skipped", "errors")
 
 FAMILIES = (
@@ -36,7 +37,7 @@ FAMILIES = (
     _EXPECTED,
     _PROGRESS,
     "build_step_attempts",
-    "build_step_tests",
+    _TESTS,
     "build_step_failure_info",
 )
 
@@ -52,7 +53,8 @@ class RunSeries:
         self.hidden = 0
         self._limit = limit
         self._lines: dict[str, dict[Key, bytes]] = {name: {} for name in FAMILIES}
-        self._bodies: dict[str, bytes] = dict.fromkeys(FAMILIES, b"")
+        self.counts: dict[str, int] = {}
+        self._bodies: dict[str, bytes] = {}
         self._dirty: set[str] = set(FAMILIES)
         self._prefixes: dict[Key, str] = {}
         self._shown: dict[Key, tuple[StepState, int]] = {}
@@ -61,7 +63,7 @@ class RunSeries:
         run.changed.update(run.steps)
 
     def bodies(self, now: float) -> dict[str, bytes]:
-        """Return each family's lines as they are at `now` (Unix seconds)."""
+        """Return each family's lines as they are at `now` (Unix seconds); `counts` has how many samples they are."""
         run = self.run
         if run.plans != self._plans:
             self._forget_unplanned()
@@ -77,7 +79,10 @@ class RunSeries:
             if step.ratio is None and step.has_figures and key in self._shown:
                 self._put(_PROGRESS, key, step_progress(run, step, now))
         for name in self._dirty:
-            self._bodies[name] = b"".join(self._lines[name].values())
+            lines = self._lines[name]
+            self._bodies[name] = b"".join(lines.values())
+            # a step has several lines of tests, and one of all else
+            self.counts[name] = self._bodies[name].count(b"\n") if name == _TESTS else len(lines)
         self._dirty.clear()
         return self._bodies
 
@@ -142,8 +147,8 @@ class RunSeries:
                 count = getattr(report, outcome)
                 if count is not None:
                     labels = label_block((*_LABELS, "suite", "outcome"), (self.run.build, *key, suite, outcome))
-                    lines.append(sample_line("build_step_tests", labels, count))
-        self._put_lines("build_step_tests", key, b"".join(lines))
+                    lines.append(sample_line(_TESTS, labels, count))
+        self._put_lines(_TESTS, key, b"".join(lines))
 
     def _put_failure(self, key: Key, step: Step) -> None:
         line = b""
@@ -219,7 +224,7 @@ class StepCollector:
                 series = self._series[run.build] = RunSeries(run, self._max_steps)
             for name, body in series.bodies(now).items():
                 if body:
-                    families[name].add_lines((body,), body.count(b"\n"))
+                    families[name].add_lines((body,), series.counts[name])
             hidden.add(series.hidden, run.build)
         return [*families.values(), hidden]
 

@@ -95,11 +95,11 @@ def raise_floors(run: Run, now: float) -> None:
         return
     # each step is looked at once, as this is done with every event that starts or ends one; and summed in the order
     # in which progress is shown, so that a floor is not below it by a rounding
-    credits = [(step.phase, _credit(run, step, now)) for step in _credited(run)]
-    run.floor = max(run.floor, min(_whole(run, sum(credit for _, credit in credits)), CEILING))
-    for name in {phase for phase, _ in credits}:
+    shares = [(step.phase, _credit(run, step, now)) for step in _credited(run)]
+    run.floor = max(run.floor, min(_whole(run, sum(credit for _, credit in shares)), CEILING))
+    for name in {phase for phase, _ in shares}:
         phase = run.phases[name]
-        phase.floor = _phase_ratio(phase, sum(credit for of, credit in credits if of == name))
+        phase.floor = _phase_ratio(phase, sum(credit for of, credit in shares if of == name))
 
 
 def _whole(run: Run, credit: float) -> float:
