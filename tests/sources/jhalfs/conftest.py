@@ -127,7 +127,7 @@ class Tree:
         """Write the end of a step's log, so many seconds later."""
         self.write(target, f"\n\nTotalseconds: {seconds}\n\nKB: {kilobytes}\t/mnt/lfs/\n", seconds)
 
-    def stamp(self, target: str, after: float = 0.3) -> None:
+    def stamp(self, target: str, after: float = 0.25) -> None:
         """Mark a step as done."""
         self.clock += after
         self.put(target, "")
