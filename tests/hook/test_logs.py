@@ -59,6 +59,12 @@ def test_the_log_before_is_kept(hook: Any, tmp_path: Path) -> None:
     assert (tmp_path / "s.log.old").read_text() == "2\n"
 
 
+def test_an_empty_log_is_written_again_under_noclobber(hook: Any, tmp_path: Path) -> None:
+    """A step that printed nothing the first time has its log the second time, also under set -C."""
+    hook.run('. "$HOOK"; be_start b; set -C; be_step p s true; be_step p s echo out', BE_LOG_DIR=str(tmp_path))
+    assert (tmp_path / "s.log").read_text() == "out\n"
+
+
 @TEE
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null/logs"])
 def test_a_log_that_can_not_be(hook: Any, tee: str, place: str) -> None:

@@ -116,6 +116,7 @@ def test_valid_text_is_kept_to_the_byte(hook: Any) -> None:
         (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),  # a surrogate
         (b"\xf4\x90\x80\x80", "\ufffd" * 4),  # beyond U+10FFFF
         (b"\xf0\x8f\xbf\xbf", "\ufffd" * 4),  # overlong
+        (b"\xe0\x9f\xbf\xe0\xa0\x80", "\ufffd\ufffd\ufffd\u0800"),  # overlong, and the first that is not
         (b"\xe2\x82", "\ufffd\ufffd"),  # cut off
         (b"\xe2\x82\xac\xe2A", "€\ufffdA"),
         (b"caf\xe9", "caf\ufffd"),  # Latin-1

@@ -27,6 +27,13 @@ def test_the_next_start_goes_on_unless_the_run_succeeded(hook: Any, ending: str,
     assert (last["run"] == newest.stem) == goes_on
 
 
+def test_runs_are_found_without_globbing(hook: Any, run_file: Any) -> None:
+    """A script under set -f goes on with its run like any other."""
+    run_file("b").add("build_started")
+    hook.run('set -f; . "$HOOK"; be_start b; be_step p s true')
+    assert len(list(hook.journal.glob("b/*.jsonl"))) == 1
+
+
 def test_new_begins_a_new_run_at_once(hook: Any) -> None:
     """--new makes a run of its own each time, also several in one second, named in their order."""
     hook.run('. "$HOOK"; be_start b; for i in 1 2 3; do be_start b --new --jobs $i; be_step p s true; done')
