@@ -65,7 +65,11 @@ class Monitor:
         read = 0
         for batch in self.follower.poll():
             read += len(batch.events)
-            self._take(batch)
+            try:
+                self._take(batch)
+            except Exception:
+                # what one build told must cost neither the others nor a scrape
+                log.exception("reading events failed", extra={"build": batch.build, "run": batch.run})
         for name in self.tracker.builds.keys() - set(self.follower.build_names()):
             self.tracker.forget(name)
         for build in self._without_history():

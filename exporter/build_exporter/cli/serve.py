@@ -35,7 +35,7 @@ from build_exporter.sources.registry import kinds, recognise
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.web.app import Service, make_app
 from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
-from build_exporter.web.server import AddressError, Server, make_server, open_sockets
+from build_exporter.web.server import AddressError, Server, make_server, open_sockets, told_address
 
 log = logging.getLogger("build_exporter.serve")
 
@@ -207,10 +207,13 @@ class Exporter:
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._look_after_steps(), name="liveness"),
         ]
-        listening = [f"{host}:{port}" for host, port, *_ in (each.getsockname() for each in sockets)]
         log.info(
             "build-exporter started",
-            extra={"version": __version__, "journal": self.monitor.follower.root, "listen": " ".join(listening)},
+            extra={
+                "version": __version__,
+                "journal": self.monitor.follower.root,
+                "listen": " ".join(map(told_address, sockets)),
+            },
         )
         try:
             await server.serve(sockets=sockets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,17 +41,20 @@ class Service:
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def error(status: int, code: str, message: str, details: object = None) -> JSONResponse:
+def error(
+    status: int, code: str, message: str, details: object = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return the one form every error has."""
-    return JSONResponse({"error": {"code": code, "message": message, "details": details}}, status)
+    return JSONResponse({"error": {"code": code, "message": message, "details": details}}, status, headers)
 
 
 def make_app(service: Service) -> ASGIApp:
     """Return the application."""
     handlers = _Handlers(service)
     routes = [
-        Route("/", handlers.page),
+        # first, so that metrics may be at / where somebody wants them there
         Route(service.telemetry_path, handlers.metrics),
+        Route("/", handlers.page),
         Route("/-/healthy", handlers.healthy),
         Route("/-/ready", handlers.ready),
         Route("/-/reload", handlers.reload, methods=["POST", "PUT"]),
@@ -98,7 +101,7 @@ class _Handlers:
 async def _on_http_error(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
     code = {404: "not-found", 405: "method-not-allowed"}.get(problem.status_code, "error")
-    return error(problem.status_code, code, problem.detail)
+    return error(problem.status_code, code, problem.detail, headers=problem.headers)
 
 
 async def _on_error(request: Request, problem: Exception) -> Response:

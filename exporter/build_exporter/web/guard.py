@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from build_exporter.config.load import ConfigError, load_as
 from build_exporter.config.web import TlsServer, WebConfig
+from build_exporter.web.app import error
 
 log = logging.getLogger(__name__)
 
@@ -104,11 +105,12 @@ class Guard:
             return
         config = self._file.current()
         if config is None:
-            await _answer(send, 503, b"the web configuration can't be used\n")
+            await error(503, "invalid-configuration", "the web configuration can't be used")(scope, receive, send)
             return
         if config.basic_auth_users and scope["path"] not in OPEN_PATHS and not self._is_user(config, scope):
             self._on_refusal()
-            await _answer(send, 401, b"unauthorized\n", (b"www-authenticate", b'Basic realm="build-exporter"'))
+            challenge = {"www-authenticate": 'Basic realm="build-exporter"'}
+            await error(401, "unauthorized", "user and password are needed", headers=challenge)(scope, receive, send)
             return
         extra = [(k.lower().encode(), v.encode()) for k, v in config.http_server_config.headers.items()]
 
@@ -149,12 +151,6 @@ def _verify(check: Callable[[bytes, bytes], bool], password: bytes, hashed: byte
         return check(password[:72], hashed)
     except ValueError:
         return False
-
-
-async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    plain = (b"content-type", b"text/plain; charset=utf-8")
-    await send({"type": "http.response.start", "status": status, "headers": [plain, *headers]})
-    await send({"type": "http.response.body", "body": body})
 
 
 def tls_context(file: WebConfigFile, tls: TlsServer) -> ssl.SSLContext:

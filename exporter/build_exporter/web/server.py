@@ -22,7 +22,7 @@ def parse_address(text: str) -> tuple[str, int]:
         AddressError: it is none of these.
     """
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise AddressError(f"{text!r} is no address to listen on: HOST:PORT is, such as 127.0.0.1:10110")
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise AddressError(f"{text!r} is no address to listen on: an IPv6 address goes in brackets, [::1]:{port}")
@@ -56,8 +56,15 @@ def _open(text: str, host: str, port: int) -> socket.socket:
         # and an answer's body would wait 40 ms for its head's acknowledgement
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return opened
-    except OSError as error:
-        raise AddressError(f"cannot listen on {text}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        # a name that can't be one is a UnicodeError
+        raise AddressError(f"cannot listen on {text}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def told_address(opened: socket.socket) -> str:
+    """Return the address a socket listens on as `HOST:PORT` or `[IPV6]:PORT`."""
+    host, port, *_ = opened.getsockname()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Server(uvicorn.Server):
