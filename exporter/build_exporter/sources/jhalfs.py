@@ -61,7 +61,9 @@ class Jhalfs:
         Raises:
             SourceError: there is no tree, or some of it can't be read; the rest has been told then.
         """
-        record = self._record = self._record or _Record(locate(self._path))
+        record = self._record
+        if record is None or not record.tree.makefile.steps:
+            record = self._record = _Record(locate(self._path))
         active = record.reading is None or not record.reading.complete
         if active and not over:
             record.watch.look(now)
@@ -77,8 +79,8 @@ class Jhalfs:
         if over and (record.reading is None or record.reading.run_start is None):
             raise SourceError(f"{record.tree.path}: no step of the Makefile has been begun")
         if record.tree.unreadable:
-            path, why = next(iter(record.tree.unreadable.items()))
-            raise SourceError(f"{len(record.tree.unreadable)} logs can't be read, among them {path}: {why}")
+            why = next(iter(record.tree.unreadable.values()))
+            raise SourceError(f"{len(record.tree.unreadable)} logs can't be read, among them {why}")
 
     def _tell(self, record: _Record, closed: Closed | None) -> Iterator[Told]:
         reading = record.read(closed)

@@ -64,7 +64,7 @@ class JhalfsTree:
         makefile: as last read.
         settings: of `jhalfs.config`, by name.
         files: what there is of each step, by target in the order of the build.
-        unreadable: why logs can't be read, by path.
+        unreadable: which logs can't be read and why, by target.
         bytes_read: how many bytes of logs were read so far.
     """
 
@@ -206,8 +206,11 @@ class JhalfsTree:
         changed = done != files.done
         files.done = done
         path, seen = self._log_of(files)
-        if path is None or (seen == files.seen and str(path) not in self.unreadable):
+        if path is None:
             # a log taken away has told what it had to tell
+            self.unreadable.pop(target, None)
+            return changed
+        if seen == files.seen and target not in self.unreadable:
             return changed
         return self._read_log(files, path, seen) or changed
 
@@ -223,9 +226,9 @@ class JhalfsTree:
         try:
             files.log, files.log_path = read_step_log(path), path
         except OSError as error:
-            self.unreadable[str(path)] = error.strerror or str(error)
+            self.unreadable[files.step.target] = f"{path}: {error.strerror or error}"
             return False
-        self.unreadable.pop(str(path), None)
+        self.unreadable.pop(files.step.target, None)
         self.bytes_read += min(files.log.size, HEAD_BYTES + TAIL_BYTES)
         if before is not None and (before.began, before.seconds) == (files.log.began, files.log.seconds):
             return False

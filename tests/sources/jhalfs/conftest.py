@@ -295,6 +295,12 @@ def follow(tmp_path: Path, tree: Tree) -> Callable[..., Run]:
 
 
 @pytest.fixture
+def journalled(tmp_path: Path) -> Callable[[], Run]:
+    """Return the run that `follow` has told so far."""
+    return lambda: state_of(tmp_path / "journal")
+
+
+@pytest.fixture
 def imported(tmp_path: Path) -> Callable[[Path], Run]:
     """Import a tree into a journal of its own and return the run."""
     count = iter(range(1000))

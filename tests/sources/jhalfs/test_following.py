@@ -246,7 +246,9 @@ def test_zone_changes_within_the_build(tree: Tree, follow: Follow) -> None:
     assert step(follow(anew=True), "801-Shell").starts == [began]
 
 
-@pytest.mark.parametrize("language", ["sam. 28 févr. 2026 {}", "2026年 02月 28日 星期六 {}", "\u0421\u0431 28 фев 2026 {}"])
+@pytest.mark.parametrize(
+    "language", ["sam. 28 févr. 2026 {}", "2026年 02月 28日 星期六 {}", "\u0421\u0431 28 фев 2026 {}"]
+)
 def test_dates_in_other_languages(tree: Tree, follow: Follow, language: str) -> None:
     """A host with a language of its own prints dates in it; the step still begins when it began."""
     tree.clock = began = 1_772_300_000.0  # 2026-02-28 17:33:20 UTC
@@ -364,7 +366,7 @@ def test_settings_with_colours(tree: Tree, follow: Follow) -> None:
         ("12.4-rc1", "lfs-12.4"),
         ("r12.1-31", "lfs-trunk"),
         ("r12.0-214-systemd", "lfs-trunk-systemd"),
-        ("My_Book/7", "lfs-My-Book-7"),
+        ("My_Book/7", "lfs-My_Book-7"),
     ],
 )
 def test_build_is_named_after_its_book(tree: Tree, book: str, name: str) -> None:
