@@ -11,7 +11,7 @@ import msgspec
 
 from build_exporter.cli.options import journal_option
 from build_exporter.estimate import remaining
-from build_exporter.failures import excerpt, plain
+from build_exporter.failures import excerpt, plain_line
 from build_exporter.journal.follow import Follower
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.spoken import clock_time, duration, percent, size
@@ -131,7 +131,7 @@ def _lines(run: Run, now: float) -> Iterator[str]:
     if run.seconds_per_sbu is not None:
         yield f"  SBU        {duration(run.seconds_per_sbu)}"
     for milestone, reached in run.milestones.items():
-        yield f"  milestone  {plain(milestone)} at {clock_time(reached)}"
+        yield f"  milestone  {plain_line(milestone)} at {clock_time(reached)}"
     for step in run.running.values():
         yield f"  running    {_step_line(run, step, now)}"
     for step in run.failed.values():
@@ -143,7 +143,7 @@ def _lines(run: Run, now: float) -> Iterator[str]:
 
 
 def _step_line(run: Run, step: Step, now: float) -> str:
-    parts = [plain(f"{step.phase}/{step.step}").replace("\n", " ")]
+    parts = [plain_line(f"{step.phase}/{step.step}")]
     if step.attempts > 1:
         parts.append(f"attempt {step.attempts}")
     seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds

@@ -10,7 +10,7 @@ from typing import Final
 
 from build_exporter import __version__
 from build_exporter.estimate import remaining
-from build_exporter.failures import excerpt
+from build_exporter.failures import excerpt, plain_line
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.spoken import clock_time, duration, percent
@@ -62,6 +62,11 @@ def render_page(monitor: Monitor, telemetry_path: str) -> str:
     )
 
 
+def _text(told: str) -> str:
+    """Return what a build told as HTML text on one line."""
+    return escape(plain_line(told))
+
+
 def _run(run: Run, now: float) -> str:
     return f"<section>{''.join(_parts(run, now))}</section>"
 
@@ -70,7 +75,7 @@ def _parts(run: Run, now: float) -> Iterator[str]:
     state = run.state.value
     yield f'<div class="head"><h2>{escape(run.build)}</h2><span class="state {state}">{state}</span>'
     facts = [run.target, run.book, f"run {run.run}"]
-    yield f'<span class="dim">{escape(" · ".join(fact for fact in facts if fact))}</span></div>'
+    yield f'<span class="dim">{_text(" · ".join(fact for fact in facts if fact))}</span></div>'
     ratio = build_progress(run, now)
     if ratio is not None:
         yield f'<progress max="1" value="{ratio:.4f}"></progress>'
@@ -79,9 +84,9 @@ def _parts(run: Run, now: float) -> Iterator[str]:
     if run.milestones:
         reached = sorted(run.milestones.items(), key=lambda item: item[1])
         told = " · ".join(f"{name} {clock_time(when)}" for name, when in reached)
-        yield f'<p class="dim">Milestones: {escape(told)}</p>'
+        yield f'<p class="dim">Milestones: {_text(told)}</p>'
     for step in sorted(run.failed.values(), key=lambda s: s.end or 0.0):
-        yield f"<p><b>{escape(step.phase)} / {escape(step.step)}</b> failed: {escape(step.error_class or 'other')}</p>"
+        yield f"<p><b>{_text(step.phase)} / {_text(step.step)}</b> failed: {escape(step.error_class or 'other')}</p>"
         text = excerpt(step.message)
         yield f"<pre>{escape(text)}</pre>" if text else ""
     blocked = run.blocked()
@@ -101,7 +106,7 @@ def _phases(run: Run, now: float) -> Iterator[str]:
     yield '<div class="phases">'
     for phase in run.phases.values():
         done = phase.states[StepState.SUCCEEDED] + phase.states[StepState.SKIPPED]
-        yield f"<div>{escape(phase.name)} <span>{done}/{sum(phase.states)}</span>"
+        yield f"<div>{_text(phase.name)} <span>{done}/{sum(phase.states)}</span>"
         yield f'<progress max="1" value="{phase_progress(run, phase, now):.4f}"></progress></div>'
     yield "</div>"
 
@@ -133,8 +138,8 @@ def _row(run: Run, step: Step, now: float) -> str:
     seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds
     ratio = step_progress(run, step, now) if step.state is StepState.RUNNING else None
     cells = (
-        escape(step.phase),
-        escape(step.step) + (f' <span class="dim">attempt {step.attempts}</span>' if step.attempts > 1 else ""),
+        _text(step.phase),
+        _text(step.step) + (f' <span class="dim">attempt {step.attempts}</span>' if step.attempts > 1 else ""),
         f'<span class="state {step.state.label}">{step.state.label}</span>',
     )
     numbers = (
