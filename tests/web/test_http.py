@@ -1,0 +1,172 @@
+"""The HTTP face as a client meets it: methods, forms, compression, errors, other sites."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text_format
+
+Serve = Callable[..., Any]
+
+
+def test_both_formats_with_their_content_types(serve: Serve) -> None:
+    """Content type and body are those of the format that was asked for."""
+    served = serve("--no-collector.cpu")
+    _, headers, body = served.get("/metrics")
+    assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert list(text_format(body.decode()))
+    _, headers, body = served.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert body.endswith(b"# EOF\n")
+    assert list(openmetrics(body.decode()))
+
+
+def test_head_is_get_without_the_body(serve: Serve) -> None:
+    """Each page answers HEAD with the same head, and nothing after it, so that the connection stays in step."""
+    served = serve()
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    for path in ("/", "/metrics", "/-/healthy", "/-/ready"):
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert int(answer.headers["content-length"]) > 0
+        assert answer.read() == b""
+        connection.request("GET", path)
+        other = connection.getresponse()
+        assert other.headers["content-type"] == answer.headers["content-type"]
+        assert other.read()
+    connection.close()
+
+
+def test_a_scrape_is_compressed_for_those_who_take_it(serve: Serve) -> None:
+    """With gzip a scrape is the same and a tenth of the size; caches are told what it depends on."""
+    served = serve()
+    _, headers, plain = served.get("/metrics")
+    assert "content-encoding" not in headers
+    _, headers, packed = served.get("/metrics", Accept_Encoding="gzip")
+    assert headers["content-encoding"] == "gzip"
+    assert {part.strip() for part in headers["vary"].split(",")} == {"Accept", "Accept-Encoding"}
+    assert len(packed) < len(plain) / 4
+    names = [{family.name for family in text_format(body.decode())} for body in (plain, gzip.decompress(packed))]
+    assert names[0] == names[1]
+    assert "content-encoding" not in served.get("/metrics", Accept_Encoding="gzip;q=0")[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing", 404, "not-found"),
+        ("GET", "/metrics/more", 404, "not-found"),
+        ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404, "not-found"),
+        ("POST", "/nothing", 404, "not-found"),
+        ("POST", "/metrics", 405, "method-not-allowed"),
+        ("DELETE", "/", 405, "method-not-allowed"),
+        ("GET", "/-/reload", 405, "method-not-allowed"),
+        ("PATCH", "/-/ready", 405, "method-not-allowed"),
+    ],
+)
+def test_errors_have_one_form(serve: Serve, method: str, path: str, status: int, code: str) -> None:
+    """Whatever is wrong with a request, the answer is JSON with code and message; 405 says what would be allowed."""
+    got, headers, body = serve().get(path, method)
+    assert got == status
+    assert headers["content-type"] == "application/json"
+    told = json.loads(body)
+    assert set(told) == {"error"}
+    assert set(told["error"]) == {"code", "message", "details"}
+    assert told["error"]["code"] == code
+    assert told["error"]["message"]
+    assert (status == 405) == ("allow" in headers)
+
+
+def test_unknown_paths_make_no_series(serve: Serve) -> None:
+    """Whoever tries a thousand paths makes one series of them, and requests are counted by handler and status."""
+    served = serve()
+    before = served.value("build_exporter_series")
+    for number in range(300):
+        served.get(f"/guess-{number}")
+    assert served.value("build_exporter_http_requests_total", handler="other", code="404") == 300
+    assert served.value("build_exporter_series") < before + 10
+    scrapes = served.value("build_exporter_http_requests_total", handler="/metrics", code="200")
+    assert served.value("build_exporter_http_requests_total", handler="/metrics", code="200") == scrapes + 1
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://evil.example", 403),
+        ("https://127.0.0.1.evil.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1:1", 403),
+        ("http://127.0.0.1:{port}", 200),
+        ("", 200),
+    ],
+)
+def test_pages_of_other_sites_change_nothing(serve: Serve, origin: str, status: int) -> None:
+    """A browser's request for another site's page is refused where it would change something; reading is no harm."""
+    served = serve()
+    headers = {"Origin": origin.format(port=served.port)} if origin else {}
+    got, _, body = served.get("/-/reload", "POST", **headers)
+    assert got == status
+    if status == 403:
+        assert json.loads(body)["error"]["code"] == "cross-origin"
+    assert served.get("/metrics", **headers)[0] == 200
+
+
+def test_every_answer_tells_browsers_to_take_it_as_it_is(serve: Serve) -> None:
+    """No answer, an error neither, may be taken for another type or shown in another site's frame."""
+    served = serve()
+    for path in ("/", "/metrics", "/-/ready", "/nothing"):
+        headers = served.get(path)[1]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+    assert "default-src 'none'" in served.get("/")[1]["content-security-policy"]
+
+
+def raw(port: int, request: bytes) -> bytes:
+    """Send bytes and return everything that comes back before the end."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    return answer
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nx",
+        b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"",
+    ],
+    ids=["TLS", "version", "bytes", "header", "path", "length", "chunks", "nothing"],
+)
+def test_what_is_no_request_hurts_nobody(serve: Serve, request_: bytes) -> None:
+    """Other protocols, absurd sizes and broken requests are answered or dropped, and the next client is served."""
+    served = serve("--no-collector.cpu")
+    answer = raw(served.port, request_)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
+    assert served.get("/metrics")[0] == 200
+    assert served.process.poll() is None
+
+
+def test_metrics_may_be_elsewhere(serve: Serve) -> None:
+    """Another path for metrics is linked from the page; where it is /, it takes the page's place."""
+    served = serve("--web.telemetry-path", "/build/metrics")
+    assert served.get("/metrics")[0] == 404
+    assert b"build_exporter_build_info" in served.get("/build/metrics")[2]
+    assert b'href="/build/metrics"' in served.get("/")[2]
+    assert b"build_exporter_build_info" in serve("--web.telemetry-path", "/").get("/")[2]
