@@ -158,3 +158,18 @@ def test_a_large_build_is_rendered_quickly(run_file: RunFiles, page: Callable[[]
     shown = page()
     assert "199 steps wait" in shown.text
     assert len(shown.elements) < 2000
+
+
+def test_the_page_is_bounded(run_file: RunFiles, page: Callable[[], Page]) -> None:
+    """A hundred builds, one with hundreds of running and of failed steps, make a page that can still be read."""
+    mad = run_file("mad", clock=1.7800e9)
+    for number in range(300):
+        mad.step("p", f"failed-{number}", status="failed", message="m" * 10_000)
+        mad.add("step_started", phase="p", step=f"running-{number}")
+    for number in range(99):
+        run_file(f"build-{number}").add("build_started")
+    shown = page()
+    assert shown.elements.count("section") == 50
+    for said in ("and 50 more builds", "and 250 more failed steps", "and 250 more running steps"):
+        assert said in shown.text
+    assert len(shown.text) < 100_000

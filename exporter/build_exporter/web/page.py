@@ -17,6 +17,9 @@ from build_exporter.spoken import clock_time, duration, percent
 from build_exporter.tracker import Run, Step, build_progress, phase_progress, step_progress
 
 RECENT_STEPS: Final = 8
+MOST_BUILDS: Final = 50
+MOST_STEPS: Final = 50
+"""Builds, and steps of each kind of one build, that the page shows: it is made anew every few seconds."""
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --good: #2a8a4a; --bad: #c0392b; --run: #2874c8; --dim: #888; }
@@ -48,7 +51,7 @@ def render_page(monitor: Monitor, telemetry_path: str) -> str:
     now = monitor.clock()
     runs = [build.current for build in monitor.tracker.builds.values() if build.current is not None]
     runs.sort(key=lambda run: run.last_event or 0.0, reverse=True)
-    body = "".join(_run(run, now) for run in runs) or (
+    body = "".join(_run(run, now) for run in runs[:MOST_BUILDS]) + _more(len(runs) - MOST_BUILDS, "builds") or (
         "<section><p>No build has told anything yet. The journal is "
         f"<code>{escape(monitor.follower.root)}</code>.</p>"
         "<p>Run one step to see it here: <code>build-exporter run --build my-build -- make</code></p></section>"
@@ -85,19 +88,27 @@ def _parts(run: Run, now: float) -> Iterator[str]:
         reached = sorted(run.milestones.items(), key=lambda item: item[1])
         told = " · ".join(f"{name} {clock_time(when)}" for name, when in reached)
         yield f'<p class="dim">Milestones: {_text(told)}</p>'
-    for step in sorted(run.failed.values(), key=lambda s: s.end or 0.0):
+    failed = sorted(run.failed.values(), key=lambda s: s.end or 0.0)
+    for step in failed[:MOST_STEPS]:
         yield f"<p><b>{_text(step.phase)} / {_text(step.step)}</b> failed: {escape(step.error_class or 'other')}</p>"
         text = excerpt(step.message)
         yield f"<pre>{escape(text)}</pre>" if text else ""
+    yield _more(len(failed) - MOST_STEPS, "failed steps")
     blocked = run.blocked()
     if blocked:
         yield f"<p>{len(blocked)} steps wait for it.</p>"
-    rows = [*run.running.values(), *_recent(run)]
+    running = list(run.running.values())
+    rows = [*running[:MOST_STEPS], *_recent(run)]
     if rows:
         yield '<table><tr><th>Phase</th><th>Step</th><th>State</th><th class="number">Time</th>'
         yield '<th class="number">Expected</th><th class="number">Done</th></tr>'
         yield from (_row(run, step, now) for step in rows)
         yield "</table>"
+    yield _more(len(running) - MOST_STEPS, "running steps")
+
+
+def _more(count: int, what: str) -> str:
+    return f'<p class="dim">and {count} more {what}</p>' if count > 0 else ""
 
 
 def _phases(run: Run, now: float) -> Iterator[str]:
