@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Final
 
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
-from build_exporter.plan.jhalfs_makefile import is_makefile
+from build_exporter.plan.jhalfs_makefile import is_makefile, read
 from build_exporter.sources.jhalfs_judge import Judge, Reading
-from build_exporter.sources.jhalfs_tree import JhalfsTree, locate
+from build_exporter.sources.jhalfs_tree import JhalfsTree, locate, read_settings
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.sequence import Teller
@@ -40,11 +41,20 @@ class Jhalfs:
         self._weights: Mapping[str, float] = settings.options.get("weights") or {}
         self._teller = Teller()
         self._record: _Record | None = None
+        with contextlib.suppress(OSError, ValueError):
+            # known at once where the tree is there already
+            path = locate(self._path)
+            self._name(read(path / "Makefile").book, read_settings(path / "jhalfs.config"))
 
     @staticmethod
     def recognises(path: Path) -> bool:
         """Tell whether a path is a Makefile of jhalfs, or a directory that has one or has it in `jhalfs`."""
         return is_makefile(path) or is_makefile(path / "Makefile") or is_makefile(path / "jhalfs" / "Makefile")
+
+    def _name(self, book: str, settings: Mapping[str, str]) -> None:
+        if not self._is_named:
+            self.build = name_after(book, settings)
+            self._is_named = True
 
     @property
     def bytes_read(self) -> int:
@@ -68,9 +78,7 @@ class Jhalfs:
         if active and not over:
             record.watch.look(now)
         changed = record.tree.look(now)
-        if not self._is_named:
-            self.build = name_after(record.tree.makefile.book, record.tree.settings)
-            self._is_named = True
+        self._name(record.tree.makefile.book, record.tree.settings)
         closed = Closed.OVER if over else record.closed(now, changed=changed)
         if changed or closed is not record.was_closed or record.reading is None:
             yield from self._tell(record, closed)
