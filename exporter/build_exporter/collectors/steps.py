@@ -68,7 +68,7 @@ class RunSeries:
         if run.plans != self._plans:
             self._forget_unplanned()
         if run.changed:
-            for key, step in run.changed.items():
+            for key, step in self._worth_rendering():
                 self._render(key, step)
             run.changed.clear()
             self._keep_limit()
@@ -85,6 +85,17 @@ class RunSeries:
             self.counts[name] = self._bodies[name].count(b"\n") if name == _TESTS else len(lines)
         self._dirty.clear()
         return self._bodies
+
+    def _worth_rendering(self) -> Iterable[tuple[Key, Step]]:
+        """Return the steps that changed, without those that would have to give way at once to others of them."""
+        changed = self.run.changed
+        if len(changed) <= self._limit:
+            return changed.items()
+        begun = {key: _importance(step) for key, step in changed.items() if step.state is not StepState.PENDING}
+        chosen = set(heapq.nlargest(self._limit, begun, key=begun.__getitem__))
+        for key in self._shown.keys() & changed.keys() - chosen:
+            self._drop(key)
+        return [(key, step) for key, step in changed.items() if key in chosen]
 
     def _render(self, key: Key, step: Step) -> None:
         if step.state is StepState.PENDING and len(self.run.steps) > self._limit:
