@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -91,9 +92,25 @@ def _has_docker() -> bool:
 
 
 def _start_compose() -> list[str]:
+    password = _make_secret("grafana-admin-password")
+    _make_secret("grafana-secret-key")
     print("starting the containers")
-    subprocess.run(["docker", "compose", "up", "--build", "--detach", "--wait"], check=True)
+    environment = {**os.environ, "BUILD_EXPORTER_JOURNAL": str(JOURNAL)}
+    subprocess.run(["docker", "compose", "up", "--build", "--detach", "--wait"], check=True, env=environment)
+    print(f"Grafana's user is admin, the password is in {password.relative_to(TOP)}")
     return list(HEALTH)
+
+
+def _make_secret(name: str) -> Path:
+    """Return the file of a secret, made at random where there is none; the directory is for its owner alone."""
+    directory = VAR / "secrets"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / name
+    if not path.exists():
+        path.write_text(secrets.token_urlsafe(24))
+        # read inside the container by a user of its own
+        path.chmod(0o444)
+    return path
 
 
 def _procfile() -> Iterator[tuple[str, str]]:

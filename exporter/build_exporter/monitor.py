@@ -90,6 +90,10 @@ class Monitor:
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1
             self.lag_sum += lag
 
+    def newest_runs(self) -> list[Run]:
+        """Return the newest run of each build; may be called from another thread."""
+        return [build.current for build in list(self.tracker.builds.values()) if build.current is not None]
+
     def read_history(self) -> Iterator[None]:
         """Read the older runs that have not been, pausing after each piece."""
         for build in self.follower.build_names():

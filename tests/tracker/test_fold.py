@@ -244,3 +244,24 @@ def test_a_plan_in_parts_is_the_plan_in_one(story: Story) -> None:
     story.tell(e.Plan, steps=PLAN[:1]).tell(e.Plan, steps=PLAN[1:], continues=True)
     assert list(story.run.steps) == [(planned.phase, planned.step) for planned in PLAN]
     assert story.progress == shown
+
+
+def test_remarks_are_no_sign_of_life(story: Story) -> None:
+    """A note or an alert about a build that stands still does not make it look alive."""
+    story.begin().start("chapter-5", "501-binutils-pass1")
+    heard = story.run.last_event
+    story.tell(e.Note, after=600.0, message="still there?").tell(e.Alert, after=600.0, name="BuildStalled")
+    assert story.run.last_event == heard
+
+
+def test_the_reason_of_a_failure_is_not_what_was_done_last(story: Story) -> None:
+    """Words of progress do not stand as the reason; words that come after a failure without any do."""
+    story.begin().start("chapter-5", "501-binutils-pass1")
+    story.tell(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="[12/40] a.c")
+    story.finish("chapter-5", "501-binutils-pass1", "failed")
+    step = story.run.steps["chapter-5", "501-binutils-pass1"]
+    assert step.message is None
+    story.tell(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="a.c:3: error: boom")
+    assert step.message == "a.c:3: error: boom"
+    story.tell(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="later words")
+    assert step.message == "a.c:3: error: boom"

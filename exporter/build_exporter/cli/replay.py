@@ -23,13 +23,15 @@ class _EndedError(Exception):
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    # once is enough: the end itself must not be interrupted
+    signal.signal(number, signal.SIG_IGN)
     raise _EndedError
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @journal_option
-@click.option("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="N",
+@click.option("--speed", type=click.FloatRange(min=0.001, max=1e6), default=1.0, show_default=True, metavar="N",
               help="How many times as fast as recorded.")  # fmt: skip
 @click.option("--build", metavar="NAME", help="Name of the build it becomes. Default: as recorded.")
 @click.option("--keep-times", is_flag=True, help="Write all lines at once with their recorded times, as history.")
@@ -62,14 +64,22 @@ def replay(file: Path, journal: str, speed: float, build: str | None, keep_times
         speed = 1.0
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
-    lines = replayed(recording, name, run, begin, speed)
+    now = begin
     try:
-        with click.progressbar(lines, length=len(recording.lines), label=name, hidden=quiet) as bar:
+        with click.progressbar(
+            replayed(recording, name, run, begin, speed), length=len(recording.lines), label=name, hidden=quiet
+        ) as bar:
             started = time.monotonic()
             for due, line in bar:
                 if not keep_times:
                     time.sleep(max(0.0, started + due - time.monotonic()))
+                now = begin + due
                 writer.append_lines(line)
     except _EndedError:
-        writer.append(encode_line(BuildFinished(time=time.time(), build=name, status="interrupted")))
+        writer.append(
+            encode_line(BuildFinished(time=now if keep_times else time.time(), build=name, status="interrupted"))
+        )
         raise SystemExit(130) from None
+    except OSError as error:
+        click.echo(f"build-exporter: {writer.path}: {error.strerror}", err=True)
+        raise SystemExit(1) from None

@@ -30,6 +30,7 @@ from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logs import FORMATS, LEVELS, set_up
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
+from build_exporter.sources.inside.watch import InsideSteps
 from build_exporter.sources.protocol import Settings, Source
 from build_exporter.sources.registry import kinds, recognise
 from build_exporter.sources.runner import SourceRunner
@@ -150,6 +151,7 @@ class Exporter:
         self.config = config
         self._config_path = config_path
         self._sources = sources
+        self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock)
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
@@ -203,6 +205,7 @@ class Exporter:
         self.monitor.start()
         self.service.scrape.start()
         self._sources.start()
+        self._inside.start()
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._look_after_steps(), name="liveness"),
@@ -221,6 +224,7 @@ class Exporter:
             for chore in chores:
                 chore.cancel()
             self._sources.stop()
+            self._inside.stop()
             self.service.scrape.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")

@@ -42,9 +42,10 @@ def apply_all(run: Run, events: Iterable[e.Event]) -> None:
     handlers = _HANDLERS
     newest = -1.0 if run.last_event is None else run.last_event
     for event in events:
-        if event.time > newest:
+        kind = type(event)
+        if event.time > newest and kind not in _REMARKS:
             newest = run.last_event = event.time
-        handler = handlers.get(type(event))
+        handler = handlers.get(kind)
         if handler is not None:
             handler(run, event)
 
@@ -206,7 +207,7 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
     key = (event.phase, event.step)
     step = run.running.get(key)
     if step is None:
-        run.ignored["step_progress"] += 1
+        _explain_failure(run, event)
         return
     ratio = event.ratio
     if ratio is None and event.done is not None and event.total:
@@ -216,6 +217,16 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
     if event.message is not None:
         step.message = event.message
     run.changed[key] = step
+
+
+def _explain_failure(run: Run, event: e.StepProgress) -> None:
+    """Take words about a step that has failed without any: its log was read after its end."""
+    step = run.failed.get((event.phase, event.step))
+    if step is None or step.message is not None or event.message is None:
+        run.ignored["step_progress"] += 1
+        return
+    step.message = event.message
+    run.changed[step.key] = step
 
 
 def _step_finished(run: Run, event: e.StepFinished) -> None:
@@ -239,7 +250,8 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
     step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
     step.warnings = event.warnings
-    step.message = event.message if event.message is not None else step.message
+    # what it did last is no reason why it ended
+    step.message = event.message
     step.error_class = failure_class(event.error_class) if state is StepState.FAILED else None
     run.finished[event.status] += 1
     if step.error_class is not None:
@@ -387,6 +399,9 @@ def _remember(times: list[float], time: float) -> None:
     times.append(time)
     del times[:-MAX_ATTEMPT_TIMES]
 
+
+_REMARKS: Final[frozenset[type[e.Event]]] = frozenset({e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated})
+"""What people and Alertmanager say of a build is no sign of its life."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildStarted: _build_started,

@@ -1,0 +1,211 @@
+"""Following the logs of running steps, whoever started them, and telling what they say of the steps' insides."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Final
+
+from build_exporter.journal.append import Writer
+from build_exporter.journal.layout import run_path
+from build_exporter.model.events import Event, StepProgress, TestsReported, encode_line
+from build_exporter.model.states import StepState
+from build_exporter.sources.first_error import first_error
+from build_exporter.sources.inside.progress import LogProgress
+from build_exporter.sources.inside.suites import Results, SuiteReader
+from build_exporter.sources.reading import TailFile, open_regular, read_ends
+from build_exporter.tracker import Run, Step
+from build_exporter.tracker.records import Key
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+GAIN: Final = 0.01
+"""Least gain of a step's ratio that is worth a line in the journal."""
+
+MAX_LINE: Final = 500
+"""Characters of a line that are looked at: what is longer is a command, not a sign."""
+
+REASON_BYTES: Final = 512 * 1024
+"""How much of the end of a failed step's log is searched for the reason."""
+
+MAX_WATCHED: Final = 64
+"""Logs followed at a time."""
+
+OVERLAP_SECONDS: Final = 30.0
+"""A step that ended so long before the last look may have become known only after it."""
+
+Name = tuple[str, str, Key, int]
+"""Build, run, step and attempt."""
+
+
+@dataclass(slots=True)
+class _Inside:
+    """What is known of one attempt's log."""
+
+    file: TailFile
+    progress: LogProgress = field(default_factory=LogProgress)
+    suites: SuiteReader = field(default_factory=SuiteReader)
+    told: float = 0.0
+
+
+class InsideSteps:
+    """Reads the logs that running steps name, and tells progress and test results; of a failed step its reason.
+
+    A log is read only where it is a plain file of the user whose run it is, or where that is root: an event's writer
+    must not get read to him what he may not read himself.
+    """
+
+    def __init__(self, journal: str, runs: Callable[[], Iterable[Run]], clock: Callable[[], float]) -> None:
+        self._journal = journal
+        self._runs = runs
+        self._clock = clock
+        self._watched: dict[Name, _Inside] = {}
+        self._over: set[Name] = set()
+        self._looked = clock()
+        self._stop = threading.Event()
+        # a daemon: a log on a file system that hangs must not keep the exporter from ending
+        self._thread = threading.Thread(target=self._run, name="inside-steps", daemon=True)
+
+    def start(self) -> None:
+        """Start looking each second."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking soon."""
+        self._stop.set()
+
+    def look(self) -> int:
+        """Read what is new in the logs and append what it tells; return how many events that was."""
+        since, self._looked = self._looked, self._clock()
+        attempts = dict(self._attempts(since - OVERLAP_SECONDS))
+        count = 0
+        for run, steps in attempts.values():
+            told = [event for name, step in steps.items() for event in self._look_at(name, run, step)]
+            count += self._append(run, told)
+        wanted = {name for _, steps in attempts.values() for name in steps}
+        for name in self._watched.keys() - wanted:
+            del self._watched[name]
+        self._over &= wanted
+        return count
+
+    def _attempts(self, since: float) -> Iterator[tuple[str, tuple[Run, dict[Name, Step]]]]:
+        """Yield each build's run with the attempts that run, or have ended since a time."""
+        for run in self._runs():
+            steps = list(run.running.values())
+            if (run.last_event or 0.0) >= since:
+                steps += [step for step in list(run.steps.values()) if step.end is not None and step.end >= since]
+            logged = {(run.build, run.run, step.key, step.attempts): step for step in steps if step.log}
+            if logged:
+                yield run.build, (run, logged)
+
+    def _look_at(self, name: Name, run: Run, step: Step) -> Iterator[Event]:
+        if name in self._over or (name not in self._watched and len(self._watched) >= MAX_WATCHED):
+            return
+        path = Path(step.log or "")
+        inside = self._watched.get(name)
+        if inside is None:
+            inside = self._watched[name] = _Inside(TailFile(path, follow_links=False))
+        is_over = step.state is not StepState.RUNNING
+        try:
+            if not self._may_read(run, path):
+                return
+            yield from self._read(inside, run, step, over=is_over)
+            if step.state is StepState.FAILED and not step.message:
+                yield from self._explain(run, step, path)
+        except OSError:
+            # a log that is not there yet, or not any more, tells nothing
+            return
+        finally:
+            if is_over:
+                self._over.add(name)
+
+    def _read(self, inside: _Inside, run: Run, step: Step, *, over: bool) -> Iterator[Event]:
+        changed: set[str] = set()
+        more = True
+        while more:
+            read = inside.file.read(over=over)
+            more = read.more
+            for line in read.lines:
+                inside.progress.feed(line[:MAX_LINE])
+                changed |= inside.suites.feed(line[:MAX_LINE])
+        if over:
+            changed |= inside.suites.finish()
+        now = round(self._clock(), 3)
+        for suite in sorted(changed):
+            report = self._report(inside, suite, run, step, now)
+            # after a restart the log is read again, and tells what the journal holds
+            if not _is_told(step, report):
+                yield report
+        if not over and inside.progress.ratio >= max(inside.told, step.ratio or 0.0) + GAIN:
+            inside.told = round(inside.progress.ratio, 4)
+            yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, ratio=inside.told)
+
+    @staticmethod
+    def _report(inside: _Inside, suite: str, run: Run, step: Step, now: float) -> TestsReported:
+        results = inside.suites.results[suite]
+        return TestsReported(
+            time=now,
+            build=run.build,
+            phase=step.phase,
+            step=step.step,
+            suite=suite,
+            passed=results.passed,
+            failed=results.failed,
+            expected_failed=results.expected_failed,
+            unexpected_passed=results.unexpected_passed,
+            skipped=results.skipped,
+            errors=results.errors,
+        )
+
+    def _explain(self, run: Run, step: Step, path: Path) -> Iterator[StepProgress]:
+        """Tell the reason of a failed step whose writer knew none."""
+        ends = read_ends(path, 0, REASON_BYTES, follow_links=False)
+        reason = first_error(ends.tail.splitlines())
+        if reason:
+            now = round(self._clock(), 3)
+            yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, message=reason)
+
+    def _may_read(self, run: Run, path: Path) -> bool:
+        writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each second for each step
+        if writer == 0:
+            return True
+        descriptor = open_regular(path, follow_links=False)
+        try:
+            return os.fstat(descriptor).st_uid == writer
+        finally:
+            os.close(descriptor)
+
+    def _append(self, run: Run, told: list[Event]) -> int:
+        if not told:
+            return 0
+        writer = Writer(run_path(self._journal, run.build, run.run))
+        try:
+            for event in told:
+                writer.append(encode_line(event))
+        except OSError as error:
+            log.debug("what a log tells can't be written", extra={"build": run.build, "error": str(error)})
+            return 0
+        finally:
+            writer.close()
+        return len(told)
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except Exception:
+                # one odd log must not end the reading of all
+                log.exception("reading the logs of steps failed")
+
+
+def _is_told(step: Step, report: TestsReported) -> bool:
+    told = step.tests.get(report.suite)
+    return told is not None and all(getattr(told, name) == getattr(report, name) for name in _COUNTS)
+
+
+_COUNTS: Final = tuple(each.name for each in fields(Results))

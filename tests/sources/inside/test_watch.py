@@ -1,0 +1,131 @@
+"""Following the logs of running steps."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.model.states import StepState
+from build_exporter.monitor import Monitor
+from build_exporter.sources.inside.watch import InsideSteps
+from build_exporter.tracker import Run, Step
+
+
+class Watched:
+    """A step with a log, a monitor, and the reader of logs, looked at by hand."""
+
+    def __init__(self, journal: Path, run: Any, log: Path) -> None:
+        self.log, self.run, self.journal = log, run, journal
+        self.monitor = Monitor(str(journal))
+        run.add("step_started", phase="p", step="s", log=str(log))
+        self.monitor.poll()
+        self.inside = self.reader()
+
+    def reader(self) -> InsideSteps:
+        """Return a new reader, as after a start of the exporter."""
+        return InsideSteps(str(self.journal), self.runs, time.time)
+
+    def runs(self) -> list[Run]:
+        """Return the newest runs."""
+        return [b.current for b in self.monitor.tracker.builds.values() if b.current is not None]
+
+    def write(self, text: str) -> None:
+        """Append to the log."""
+        with self.log.open("a") as file:
+            file.write(text)
+
+    def look(self) -> Step:
+        """Read the log, and return the step as the journal then tells it."""
+        self.inside.look()
+        self.monitor.poll()
+        return self.runs()[0].steps["p", "s"]
+
+
+@pytest.fixture
+def watched(journal: Path, tmp_path: Path, run_file: Callable[..., Any]) -> Watched:
+    """A running step with an empty log."""
+    log = tmp_path / "s.log"
+    log.write_text("")
+    return Watched(journal, run_file(clock=time.time() - 60), log)
+
+
+def test_a_running_step_moves_by_its_log(watched: Watched) -> None:
+    """A long step's bar moves though its builder tells nothing."""
+    watched.write("[120/480] Building a.o\n")
+    assert watched.look().ratio == 0.25
+    watched.write("[121/480] Building b.o\n")
+    lines = len(watched.run.path.read_text().splitlines())
+    assert watched.look().ratio == 0.25, "a gain too small for a line in the journal"
+    assert len(watched.run.path.read_text().splitlines()) == lines
+    watched.write("[240/480] Building c.o\n")
+    assert watched.look().ratio == 0.5
+
+
+def test_test_results_come_though_the_builder_swallows_them(watched: Watched) -> None:
+    """A suite's failures are told even where the step then succeeds, and also when it ends at once after them."""
+    watched.look()
+    watched.write("Testsuite summary for m4\n# PASS:  250\n# FAIL:  3\n")
+    watched.run.add("step_finished", after=60, phase="p", step="s", status="succeeded")
+    watched.monitor.poll()
+    step = watched.look()
+    assert step.state is StepState.SUCCEEDED
+    assert (step.tests["m4"].passed, step.tests["m4"].failed) == (250, 3)
+    told = watched.run.path.read_text()
+    watched.inside = watched.reader()
+    watched.look()
+    assert watched.run.path.read_text() == told, "a restart tells nothing twice"
+
+
+def test_a_failed_step_without_words_is_explained_by_its_log(watched: Watched) -> None:
+    """The alert says why, although the hook knows no more than an exit code."""
+    watched.write("gcc -c a.c\na.c:3:5: error: expected expression\nmake: *** [all] Error 1\n")
+    watched.run.add("step_finished", after=60, phase="p", step="s", status="failed", exit_code=2)
+    watched.monitor.poll()
+    assert watched.look().message == "a.c:3:5: error: expected expression"
+
+
+def test_words_of_the_builder_itself_are_kept(watched: Watched) -> None:
+    """A reason given with the failure is not replaced by a guess."""
+    watched.write("a.c:3:5: error: expected expression\n")
+    watched.run.add("step_finished", after=60, phase="p", step="s", status="failed", message="the disk is gone")
+    watched.monitor.poll()
+    assert watched.look().message == "the disk is gone"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+def test_a_log_of_another_user_is_not_read(watched: Watched) -> None:
+    """Whoever writes events does not get a privileged exporter to read him files that are not his."""
+    os.chown(watched.run.path, 65534, 65534)
+    watched.write("[120/480] Building a.o\n")
+    assert watched.look().ratio is None
+    os.chown(watched.log, 65534, 65534)
+    assert watched.look().ratio == 0.25
+
+
+def test_a_log_that_is_a_link_or_no_file_is_left_alone(watched: Watched, tmp_path: Path) -> None:
+    """Links and FIFOs in place of a log cost nothing and tell nothing."""
+    other = tmp_path / "other.log"
+    other.write_text("[120/480] Building a.o\n")
+    watched.log.unlink()
+    watched.log.symlink_to(other)
+    assert watched.look().ratio is None
+    watched.log.unlink()
+    os.mkfifo(watched.log)
+    assert watched.look().ratio is None
+
+
+def test_it_works_in_a_running_exporter(
+    serve: Callable[..., Any], run_file: Callable[..., Any], poll: Callable[..., None], tmp_path: Path
+) -> None:
+    """`serve` shows progress and tests of steps that only the shell hook tells of."""
+    log = tmp_path / "s.log"
+    log.write_text("[120/480] Building a.o\n=== 1 failed, 12 passed in 1.23s ===\n")
+    served = serve()
+    run_file(clock=time.time()).add("step_started", phase="p", step="s", log=str(log))
+    poll(lambda: served.value("build_step_progress_ratio", step="s") == 0.25, what="progress from the log")
+    assert served.value("build_step_tests", step="s", outcome="failed") == 1
