@@ -28,7 +28,9 @@ MEASUREMENTS = (
     "memory",
     "idle",
     "host",
+    "writers",
     "startup",
+    "scale",
     "slowdown",
 )
 """Modules with `figures(quick=…)`, in the order they run."""
