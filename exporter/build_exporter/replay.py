@@ -9,9 +9,19 @@ from typing import Any, Final
 
 import msgspec
 
+from build_exporter.model.events import Time
+
 _DURATIONS: Final = ("seconds", "cpu_seconds")
 _FOREIGN: Final = ("pid",)
 """Fields that name something of the recorded machine that is not here now."""
+
+
+_DIGITS: Final = 6
+"""Decimals of a second that are kept: events of one step must not fall together, however fast they are replayed."""
+
+
+class _Timed(msgspec.Struct):
+    time: Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,9 @@ def read_recording(path: Path) -> Recording:
             if not raw.strip():
                 continue
             try:
+                msgspec.json.decode(raw, type=_Timed)
                 line = msgspec.json.decode(raw, type=dict[str, Any])
-                float(line["time"])
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 unreadable += 1
             else:
                 lines.append(line)
@@ -70,18 +80,24 @@ def replayed(recording: Recording, build: str, run: str, begin: float, speed: fl
     for recorded in recording.lines:
         line = dict(recorded)
         due = max(0.0, float(line["time"]) - recording.start) / speed
-        line["time"] = round(begin + due, 3)
+        line["time"] = round(begin + due, _DIGITS)
         line["build"] = build
         for name in _FOREIGN:
             line.pop(name, None)
         for name in _DURATIONS:
             if isinstance(line.get(name), int | float):
-                line[name] = round(line[name] / speed, 3)
+                line[name] = round(line[name] / speed, _DIGITS)
         if line.get("event") == "build_started":
             line["run"] = run
             if isinstance(line.get("deadline"), int | float):
                 line["deadline"] = begin + (line["deadline"] - recording.start) / speed
-        for planned in line.get("steps", ()) if line.get("event") == "plan" else ():
-            if isinstance(planned, dict) and isinstance(planned.get("expected_seconds"), int | float):
-                planned["expected_seconds"] = planned["expected_seconds"] / speed
+        if line.get("event") == "plan" and isinstance(line.get("steps"), list):
+            line["steps"] = [_faster(planned, speed) for planned in line["steps"]]
         yield due, msgspec.json.encode(line) + b"\n"
+
+
+def _faster(planned: Any, speed: float) -> Any:
+    """Return a planned step with the time expected of it divided by `speed`."""
+    if isinstance(planned, dict) and isinstance(planned.get("expected_seconds"), int | float):
+        return {**planned, "expected_seconds": planned["expected_seconds"] / speed}
+    return planned
