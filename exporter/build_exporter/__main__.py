@@ -15,7 +15,7 @@ def main() -> None:
         run(sys.argv[2:])
     from build_exporter.cli import main as cli_main  # noqa: PLC0415
 
-    cli_main()
+    cli_main(prog_name="build-exporter")
 
 
 if __name__ == "__main__":

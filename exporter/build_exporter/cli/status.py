@@ -13,6 +13,7 @@ from build_exporter.cli.options import journal_option
 from build_exporter.estimate import remaining
 from build_exporter.failures import excerpt, plain_line
 from build_exporter.journal.follow import Follower
+from build_exporter.logs import set_up
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.spoken import clock_time, duration, percent, size
 from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
@@ -33,6 +34,7 @@ def status(journal: str, build: str | None, output: str) -> None:
 
     Exits with 1 when a shown build has failed or was interrupted, or there is none.
     """
+    set_up("warn", "logfmt")
     tracker = Tracker()
     for batch in Follower(journal).poll():
         tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
