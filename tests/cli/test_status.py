@@ -1,0 +1,188 @@
+"""`status`: where the builds are, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+RunFiles = Callable[..., Any]
+PLAN = [{"phase": "chapter-5", "step": f"50{n}", "expected_seconds": 100.0} for n in range(1, 5)]
+
+
+@pytest.fixture
+def status(command: Command, journal: Path) -> Callable[..., Any]:
+    """Run `status` over the journal."""
+    return lambda *arguments, **options: command("status", "--journal", str(journal), *arguments, **options)
+
+
+@pytest.fixture
+def told(status: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
+    """Return what `status --output json` tells of each build."""
+
+    def call(*arguments: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(status("--output", "json", *arguments).stdout)
+        return found
+
+    return call
+
+
+def begin(run_file: RunFiles, build: str = "lfs", ago: float = 1000.0) -> Any:
+    """Tell the beginning of a build of four planned steps."""
+    run = run_file(build, clock=time.time() - ago)
+    run.add("build_started", target="x86_64", jobs=2)
+    run.add("plan", steps=[{**step, "after": [PLAN[n - 1]["step"]] if n else []} for n, step in enumerate(PLAN)])
+    return run
+
+
+def test_without_a_build(status: Callable[..., Any], told: Callable[..., Any], journal: Path) -> None:
+    """An empty journal, or one that is not there, is said to be so and is a no."""
+    done = status()
+    assert (done.returncode, done.stdout) == (1, f"no build in {journal}\n")
+    assert told() == []
+    journal.rmdir()
+    assert status().returncode == 1
+
+
+def test_a_running_build(run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any]) -> None:
+    """While it runs: share, time left with its band, speed, and the running step beside what was expected of it."""
+    run = begin(run_file)
+    run.step("chapter-5", "501", seconds=100.0)
+    run.add("step_started", after=870, phase="chapter-5", step="502")
+    run.add("step_progress", phase="chapter-5", step="502", ratio=0.5)
+    done = status()
+    assert done.returncode == 0
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()[2:]}
+    assert done.stdout.splitlines()[0] == "lfs  running  run 20260102T030405Z"
+    assert "37.5 %" in done.stdout.splitlines()[1]
+    assert lines["steps"].split(maxsplit=1)[1] == "2 pending, 1 running, 1 succeeded"
+    assert re.search(r"\d min \d\d s \(\d.* to \d.*\), done about \w{3} \d\d:\d\d", lines["left"])
+    assert re.search(r"chapter-5/502, \d\d s of about 1 min 40 s, 50.0 %", lines["running"])
+    (build,) = told()
+    assert (build["build"], build["state"], build["progress_ratio"]) == ("lfs", "running", 0.375)
+    assert build["steps"] == {
+        "pending": 2, "running": 1, "succeeded": 1, "failed": 0, "skipped": 0, "interrupted": 0
+    }  # fmt: skip
+    assert build["estimated_remaining_seconds"]["50"] == pytest.approx(250.0, rel=0.2)
+    assert [step["step"] for step in build["running"]] == ["502"]
+    assert build["success_ratio"] == 1
+    assert build["steps_per_hour"]["last_hour"] == pytest.approx(3600 / 1000, rel=0.1)
+
+
+def test_a_failed_build(run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any]) -> None:
+    """A failed step is shown with its class, its words and what waits for it, and is a no for scripts."""
+    run = begin(run_file)
+    run.step("chapter-5", "501", status="failed", exit_code=2, error_class="compiler-error", message="a.c:1: error: x")
+    done = status()
+    assert done.returncode == 1
+    assert "chapter-5/501, 10 s of about 1 min 40 s: compiler-error" in done.stdout
+    assert "a.c:1: error: x" in done.stdout
+    assert "3 steps wait for it" in done.stdout
+    (build,) = told()
+    (failed,) = build["failed"]
+    assert (failed["exit_code"], failed["error_class"], failed["message"]) == (2, "compiler-error", "a.c:1: error: x")
+    assert build["blocked"] == ["chapter-5/502", "chapter-5/503", "chapter-5/504"]
+    assert build["success_ratio"] == 0
+
+
+@pytest.mark.parametrize(("result", "code"), [("succeeded", 0), ("failed", 1), ("interrupted", 1)])
+def test_an_ended_build(
+    run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any], result: str, code: int
+) -> None:
+    """What has ended has its state, its whole time, and nothing left; the exit code is the answer."""
+    run = begin(run_file, ago=100_000)
+    for step in PLAN:
+        run.step("chapter-5", str(step["step"]), seconds=100.0)
+    run.add("build_finished", status=result)
+    done = status()
+    assert done.returncode == code
+    assert f"lfs  {result}  " in done.stdout
+    assert "left" not in done.stdout
+    assert "in the last hour" not in done.stdout
+    (build,) = told()
+    assert (build["state"], build["estimated_remaining_seconds"]) == (result, None)
+    assert build["end"] - build["start"] == 406.0
+    assert (build["progress_ratio"] == 1) == (result == "succeeded")
+
+
+def test_several_builds_and_one_of_them(
+    run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any], journal: Path
+) -> None:
+    """All builds are shown, or the one named; the code is about those shown."""
+    begin(run_file, "good")
+    begin(run_file, "bad").step("chapter-5", "501", status="failed")
+    assert status().returncode == 1
+    assert {build["build"] for build in told()} == {"good", "bad"}
+    assert status("--build", "good").returncode == 0
+    assert [build["build"] for build in told("--build", "good")] == ["good"]
+    done = status("--build", "none")
+    assert (done.returncode, done.stdout) == (1, f"no build none in {journal}\n")
+
+
+def test_only_the_newest_run_counts(run_file: RunFiles, status: Callable[..., Any]) -> None:
+    """An earlier run that failed is no longer where the build is."""
+    old = run_file("lfs", run="20260101T000000Z")
+    old.add("build_finished", status="failed")
+    begin(run_file)
+    assert status().returncode == 0
+
+
+def test_hostile_names_steer_no_terminal(run_file: RunFiles, status: Callable[..., Any]) -> None:
+    """Escape sequences and line ends in names and messages neither colour nor forge what is shown."""
+    evil = "\x1b[2J\x1b]0;x\x07a\nlfs  succeeded\r\u202e"
+    run = begin(run_file)
+    run.add("milestone_reached", milestone=evil)
+    run.step(evil, evil, status="failed", message=evil)
+    run.add("step_started", phase=evil, step=f"2{evil}")
+    done = status()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stdout)
+    assert [line for line in done.stdout.splitlines() if line.startswith("lfs  ")] == [done.stdout.splitlines()[0]]
+    assert done.stdout.startswith("lfs  failed")
+
+
+def test_colours_are_for_terminals(run_file: RunFiles, status: Callable[..., Any]) -> None:
+    """What goes into a pipe or a file has no escape sequences."""
+    begin(run_file).step("chapter-5", "501", status="failed")
+    assert "\x1b" not in status().stdout
+
+
+def test_any_number_of_an_event_can_be_shown_as_json(run_file: RunFiles, told: Callable[..., Any]) -> None:
+    """The largest figures an event may hold come out as they went in."""
+    run = begin(run_file)
+    figures = {"seconds": 1e18, "exit_code": -(2**31), "signal": 10**18, "max_rss_bytes": 10**18}
+    run.add("step_finished", phase="chapter-5", step="501", status="failed", **figures)
+    (failed,) = told()[0]["failed"]
+    assert (failed["seconds"], failed["exit_code"], failed["signal"]) == (1e18, -(2**31), 10**18)
+
+
+def test_it_reads_and_changes_nothing(run_file: RunFiles, status: Callable[..., Any], journal: Path) -> None:
+    """Asking needs no right to write, makes nothing and leaves no file behind."""
+    begin(run_file)
+    before = sorted((str(path), path.stat().st_mtime_ns) for path in journal.rglob("*"))
+    journal.chmod(0o555)
+    assert status().returncode == 0
+    journal.chmod(0o755)
+    assert sorted((str(path), path.stat().st_mtime_ns) for path in journal.rglob("*")) == before
+
+
+def test_a_journal_that_may_not_be_read_is_told(status: Callable[..., Any], run_file: RunFiles, journal: Path) -> None:
+    """Missing permission is not the same as no build: the path and the reason are on standard error."""
+    run = begin(run_file)
+    if os.geteuid() == 0:
+        # root may read anything but what is no file
+        run.path.unlink()
+        run.path.mkdir()
+    else:
+        run.path.chmod(0)
+    done = status()
+    assert done.returncode == 1
+    assert str(run.path) in done.stderr
+    assert re.search("Permission denied|not a regular file", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
