@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -126,12 +126,9 @@ class MakeWatch:
         table = self._table()
         parents = {process.parent for process in table.values()}
         for process in table.values():
-            if process.name in _ASKING and process.state == "S" and process.pid not in parents:
-                above = process
-                while above.parent in table and above.pid != self._make.pid:
-                    above = table[above.parent]
-                if above.pid == self._make.pid:
-                    return process.name
+            waits = process.name in _ASKING and process.state == "S" and process.pid not in parents
+            if waits and self._make.pid in _above(process, table):
+                return process.name
         return None
 
     def forget(self) -> None:
@@ -222,6 +219,17 @@ class MakeWatch:
         if len(fields) < 20:
             return None
         return _Process(pid, head.partition("(")[2], fields[0], int(fields[1]), int(fields[19]))
+
+
+def _above(process: _Process, table: Mapping[int, _Process]) -> set[int]:
+    """Return the pids of the processes that a process descends from."""
+    found: set[int] = set()
+    parent = process.parent
+    # the rows were read one after the other: with a pid used again they may lead in a circle
+    while parent in table and parent not in found:
+        found.add(parent)
+        parent = table[parent].parent
+    return found
 
 
 def boot_time(proc: Path = Path("/proc")) -> float | None:
