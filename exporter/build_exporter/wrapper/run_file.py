@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 
-from build_exporter.journal.layout import RUN_FILE_VARIABLE, SUFFIX, default_journal, newest_run, run_path
+from build_exporter.journal.current import lock_build, make_run, unfinished_run
+from build_exporter.journal.layout import RUN_FILE_VARIABLE, SUFFIX, default_journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 BUILD_VARIABLE = "BUILD_EXPORTER_BUILD"
 """Name of the line of builds, set for the wrapped command beside the run file."""
 
-_BLOCK_BYTES = 64 * 1024
-_LOCK_SECONDS = 0.5
 _BUILD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-")
-_ONGOING = (b"build_started", b"plan", b"step_started", b"step_progress", b"step_finished")
 
 
 class RunFile:
@@ -77,54 +74,16 @@ def find_run(options: Options, now: float) -> RunFile:
     journal = os.path.abspath(options.journal or default_journal())  # noqa: PTH100
     os.makedirs(f"{journal}/{build}", exist_ok=True)  # noqa: PTH103
     whole = not (options.step or options.phase)
-    lock = _lock(f"{journal}/{build}")
+    lock = lock_build(f"{journal}/{build}")
     try:
-        path = _current(journal, build, whole=whole, new=options.new) or _make(journal, build, now)
+        unfinished = None if options.new else unfinished_run(journal, build, resume=whole)
+        path = unfinished or make_run(journal, build, now)
         empty = os.stat(path).st_size == 0  # noqa: PTH116
         return RunFile(path, build, lock, begins=whole or empty, whole=whole)
     except OSError:
         if lock >= 0:
             os.close(lock)
         raise
-
-
-def last_state(path: str) -> str:
-    """Return how a run stands by the end of its file: `running`, the status it finished with, or "" if nothing tells.
-
-    Raises:
-        OSError: the file can't be read.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    try:
-        end = os.fstat(descriptor).st_size
-        rest = b""
-        while end > 0:
-            start = max(0, end - _BLOCK_BYTES)
-            lines = (os.pread(descriptor, end - start, start) + rest).split(b"\n")
-            rest = lines.pop(0) if start else b""
-            for line in reversed(lines):
-                event = _field(line, b"event")
-                if event in _ONGOING:
-                    return "running"
-                if event == b"build_finished":
-                    return _field(line, b"status").decode("ascii", "replace")
-            end = start
-        return ""
-    finally:
-        os.close(descriptor)
-
-
-def ends_torn(path: str) -> bool:
-    """Tell whether a file's last line has no end, as after a crash in the middle of a write; False if unreadable."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        try:
-            size = os.fstat(descriptor).st_size
-            return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return False
 
 
 def _surrounding_run() -> str:
@@ -142,61 +101,3 @@ def _directory_name(path: str) -> str:
 def _lies_in(path: str, journal: str) -> bool:
     # "--journal" names another place than the surrounding run's: then that run is not meant
     return not journal or os.path.realpath(f"{path}/../..") == os.path.realpath(journal)
-
-
-def _current(journal: str, build: str, *, whole: bool, new: bool) -> str | None:
-    newest = None if new else newest_run(journal, build)
-    if newest is None:
-        return None
-    state = last_state(newest)
-    over = state == "succeeded" if whole else state not in ("", "running")
-    return None if over else newest
-
-
-def _make(journal: str, build: str, now: float) -> str:
-    start = int(now)
-    while True:
-        path = run_path(journal, build, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(start)))
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOCTTY, 0o644))
-        except FileExistsError:
-            # a run of the same second is there and over
-            start += 1
-        else:
-            return path
-
-
-def _lock(directory: str) -> int:
-    """Return a descriptor that holds the build's lock, or -1: no file system or neighbour may hold the build up."""
-    import fcntl  # noqa: PLC0415 - not needed inside a run
-
-    descriptor = -1
-    deadline = time.monotonic() + _LOCK_SECONDS
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    return descriptor
-                time.sleep(0.002)
-            else:
-                return descriptor
-    except OSError:
-        if descriptor >= 0:
-            os.close(descriptor)
-        return -1
-
-
-def _field(line: bytes, name: bytes) -> bytes:
-    """Return a text field of a line of JSON, empty where it has none: a key's quotes can't occur inside a text."""
-    key = b'"' + name + b'"'
-    position = line.find(key)
-    while position >= 0:
-        rest = line[position + len(key) :].lstrip()
-        if rest.startswith(b":"):
-            value = rest[1:].lstrip()
-            return value[1:].partition(b'"')[0] if value.startswith(b'"') else b""
-        position = line.find(key, position + 1)
-    return b""
