@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from build_exporter.journal.current import last_state
 from build_exporter.model import names
-from build_exporter.wrapper.run_file import is_build_name, last_state
+from build_exporter.wrapper.run_file import is_build_name
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 Read = Callable[..., list[dict[str, Any]]]
