@@ -149,7 +149,7 @@ def test_background(shell: Any, log: str) -> None:
     shell.type("echo mine; sleep 0.2\n")
     shell.expect(r"\nmine\r\n\$> ")
     shell.type("fg\n")
-    shell.expect(r"python script\r\n")
+    shell.expect(r"python[\d.]* script\r\n")
     shell.expect_job()
     Path("go").write_text("")
     shell.expect(r"going\r\n")
