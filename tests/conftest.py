@@ -74,7 +74,7 @@ class Served:
 
     def _is_listening(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
-        found = re.search(r"listen=127\.0\.0\.1:(\d+)", self.log.read_text())
+        found = re.search(r'listen"?[=:] ?"?127\.0\.0\.1:(\d+)', self.log.read_text())
         self.port = int(found[1]) if found else 0
         return self.port > 0
 
@@ -103,7 +103,7 @@ class Served:
             for sample in family.samples
         }
 
-    def value(self, name: str, **labels: str) -> float | None:
+    def value(self, name: str, /, **labels: str) -> float | None:
         """Return the sum of the samples of `name` whose labels include `labels`, None without one."""
         found = [v for (n, have), v in self.samples().items() if n == name and labels.items() <= have]
         return sum(found) if found else None
