@@ -110,6 +110,16 @@ def test_errexit_ends_nested_steps_from_the_inside(hook: Any) -> None:
     assert list(hook.finished().items()) == [("inner", "failed"), ("outer", "failed")]
 
 
+def test_a_subshell_ends_its_own_steps_only(hook: Any) -> None:
+    """A function that fails in the background tells of its step and not of the step around it."""
+    hook.run(""". "$HOOK"; be_start b; set -e
+        inner() { false; echo wrong; }
+        outer() { be_step p first inner & wait; be_step p second inner & wait; }
+        be_step p outer outer""")
+    finished = [(e["step"], e["status"]) for e in hook.events() if e["event"] == "step_finished"]
+    assert finished == [("first", "failed"), ("second", "failed"), ("outer", "succeeded")]
+
+
 def test_errexit_is_off_where_the_shell_says_so(hook: Any) -> None:
     """In a condition a function runs on after a failed command, with the hook as without."""
     script = '. "$HOOK"; be_start b; set -e; body() { false; echo on; }; if be_step p s body; then echo yes; fi'
