@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, str]] = {
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",
     "hook": "Print the path of the shell hook.",
+    "plan": "Show the steps of a build to come, their weights and totals.",
     "replay": "Live a recorded journal again.",
     "run": "Run a command as a step, or as a whole build.",
     "serve": "Follow the journal and serve metrics, page and API.",

@@ -44,6 +44,7 @@ STORED: Final[Mapping[Form, str]] = {
     "ratio": "ratio",
     "celsius": "degrees Celsius",
     "count": "number",
+    "number": "number",
     "time": "Unix seconds",
     "path": "absolute path",
 }

@@ -19,7 +19,7 @@ from msgspec import inspect
 from build_exporter.model.names import MAX_NAME_LENGTH, is_build_name
 
 Form = Literal[
-    "seconds", "bytes", "bytes_per_second", "ratio", "celsius", "count", "time",
+    "seconds", "bytes", "bytes_per_second", "ratio", "celsius", "count", "number", "time",
     "name", "build", "metric", "path", "url", "regex", "text",
 ]  # fmt: skip
 """What a field's text means: the units numbers are stored in, and the kinds of text."""
@@ -176,6 +176,7 @@ READINGS: Final[Mapping[Form, Reading]] = {
     "ratio": Reading(_ratio, "a ratio", "0.4 or 40%"),
     "celsius": Reading(_number, "degrees Celsius"),
     "count": Reading(_whole, "a whole number"),
+    "number": Reading(_number, "a number"),
     "time": Reading(_time, "a time", "2026-11-22T06:00:00Z, …+01:00 or Unix seconds; the zone is needed"),
     "name": Reading(_name, "a name", f"1 to {MAX_NAME_LENGTH} printable characters"),
     "build": Reading(_build, "a build's name", "letters, digits and . _ + -, at most 100"),

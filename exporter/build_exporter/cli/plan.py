@@ -1,0 +1,195 @@
+"""`build-exporter plan`: the steps of a build to come, what they weigh, and what they come to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+import msgspec
+
+from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.plan_table import as_object, table
+from build_exporter.config.load import ConfigError
+from build_exporter.journal.append import Writer
+from build_exporter.journal.current import join_run
+from build_exporter.model.events import Plan, PlannedStep
+from build_exporter.model.names import is_build_name
+from build_exporter.plan.blfs import read_blfs
+from build_exporter.plan.book import Revision, merge_weights, read_book
+from build_exporter.plan.book_entities import BookError
+from build_exporter.plan.jhalfs_makefile import JhalfsMakefile, is_makefile, read
+from build_exporter.plan.weighed import WeighedPlan, WeighedStep
+from build_exporter.plan.yaml_plan import read_yaml
+from build_exporter.sources.attach import lines_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_book = click.option(
+    "--book",
+    metavar="DIR",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The book's XML: the directory with general.ent.",
+)
+_revision = click.option(
+    "--rev",
+    type=click.Choice(["systemd", "sysv"]),
+    default="systemd",
+    show_default=True,
+    help="Which of its two books.",
+)
+
+
+@click.group()
+def plan() -> None:
+    """Show the steps of a build before it begins, with the times and spaces that are known, and their totals.
+
+    SBU is the time that the first step of an LFS build takes. What could not be read is told on standard error.
+
+    \b
+    build-exporter plan lfs --book ~/lfs-git
+    build-exporter plan yaml my-system.yaml --emit --build my-system
+    """
+
+
+def output_options(command: F) -> F:
+    """Add the options that all plans share."""
+    for option in (
+        click.option("--build", metavar="NAME", help="The line of builds, for --output event and --emit."),
+        journal_option,
+        click.option("--emit", is_flag=True, help="Append the plan to the build's unfinished run, or to a new one."),
+        click.option(
+            "--output",
+            type=click.Choice(["table", "json", "event"]),
+            default="table",
+            show_default=True,
+            help="`event` prints lines of the journal.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@plan.command()
+@_book
+@_revision
+@output_options
+def lfs(book: Path, rev: Revision, **options: Any) -> None:
+    """Plan a build of the LFS book: the steps that jhalfs would make of it, in its order and by its names."""
+    _tell(lambda: read_book(book, rev), **options)
+
+
+@plan.command("yaml")
+@click.argument("file", type=click.Path(path_type=Path))
+@output_options
+def yaml_(file: Path, **options: Any) -> None:
+    """Take the plan that FILE holds in YAML; the guide tells its form."""
+    _tell(lambda: read_yaml(file), **options)
+
+
+@plan.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--book",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Take the steps' times and spaces from this LFS book.",
+)
+@click.option(
+    "--rev", type=click.Choice(["systemd", "sysv"]), help="Which of its two books. Default: as the steps tell."
+)
+@output_options
+def jhalfs(path: Path, book: Path | None, rev: Revision | None, **options: Any) -> None:
+    """Plan the build that jhalfs has prepared; PATH is its directory or Makefile."""
+    _tell(lambda: _jhalfs(path, book, rev), **options)
+
+
+@plan.command()
+@click.argument("packages", nargs=-1, required=True, metavar="PACKAGE...")
+@_book
+@_revision
+@output_options
+def blfs(packages: tuple[str, ...], book: Path, rev: Revision, **options: Any) -> None:
+    """Plan packages of the BLFS book, in the order given: what one needs beside them is not looked up."""
+    _tell(lambda: read_blfs(book, packages, rev), **options)
+
+
+def _jhalfs(path: Path, book: Path | None, revision: Revision | None) -> WeighedPlan:
+    candidates = (path, path / "Makefile", path / "jhalfs" / "Makefile")
+    file = next((each for each in candidates if is_makefile(each)), None)
+    if file is None:
+        raise ValueError(f"{path}: no Makefile of jhalfs")
+    makefile = read(file)
+    found: Mapping[str, WeighedStep] = {}
+    notes: list[str] = []
+    if book is not None:
+        weighed = read_book(book, revision or revision_of(makefile))
+        found = merge_weights(makefile.steps, weighed.steps)
+        unknown = [step.target for step in makefile.steps if step.target not in found]
+        notes = list(weighed.notes)
+        if unknown:
+            notes.append(f"{len(unknown)} of {len(makefile.steps)} steps are not in the book: {', '.join(unknown)}")
+    steps = [_weighed(planned, found.get(planned.step)) for planned in makefile.plan()]
+    return WeighedPlan(tuple(steps), tuple(makefile.milestones()), tuple(notes))
+
+
+def _weighed(planned: PlannedStep, known: WeighedStep | None) -> WeighedStep:
+    """Return a step with the weights of the book's."""
+    if known is None:
+        return WeighedStep(planned)
+    weights = {"sbu": known.planned.sbu, "disk_bytes": known.planned.disk_bytes}
+    return WeighedStep(msgspec.structs.replace(planned, **weights), known.sbu, known.disk)
+
+
+def revision_of(makefile: JhalfsMakefile) -> Revision:
+    """Return which of the two books a Makefile is made of: the one with sysvinit, else the one with systemd."""
+    return "sysv" if any(step.target.endswith("-sysvinit") for step in makefile.steps) else "systemd"
+
+
+def _tell(make: Callable[[], WeighedPlan], output: str, emit: bool, journal: str, build: str | None) -> None:
+    """Print the plan and, where asked to, append it to the journal."""
+    if (emit or output == "event" or build is not None) and not is_build_name(build or ""):
+        _stop("--build must name the build: 1 to 100 of A-Z a-z 0-9 . _ + -", USAGE_ERROR)
+    try:
+        made = make()
+    except ConfigError as error:
+        # each line is FILE:LINE:COLUMN: MESSAGE already
+        click.echo(str(error), err=True)
+        raise SystemExit(USAGE_ERROR) from None
+    except OSError as error:
+        _stop(f"{error.filename}: {error.strerror}", 1)
+    except (BookError, ValueError) as error:
+        _stop(str(error), 1)
+    for note in made.notes:
+        click.echo(f"build-exporter plan: {note}", err=True)
+    lines = []
+    if build is not None:
+        now = round(time.time(), 6)
+        steps = [step.planned for step in made.steps]
+        lines = list(lines_of(Plan(time=now, build=build, steps=steps, milestones=list(made.milestones) or None)))
+    if output == "table":
+        click.echo("\n".join(table(made)))
+    elif output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(as_object(made))))
+    else:
+        click.echo(b"".join(lines), nl=False)
+    if emit and build is not None:
+        _append(journal, build, lines)
+
+
+def _append(journal: str, build: str, lines: list[bytes]) -> None:
+    try:
+        writer = Writer(join_run(journal, build, time.time()))
+        for line in lines:
+            writer.append(line)
+        writer.close()
+    except (OSError, ValueError) as error:
+        _stop(f"the journal can't be written: {error}", 1)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    click.echo("\n".join(f"build-exporter plan: {line}" for line in message.splitlines()), err=True)
+    raise SystemExit(code)
