@@ -1,0 +1,131 @@
+"""What BitBake's console log tells: totals, why a task failed, how the build ended. It holds no times."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from build_exporter.sources.bitbake_stats import SETSCENE, Key
+from build_exporter.sources.first_error import MAX_MESSAGE, first_error
+
+MAX_LINE: Final = 4000
+KEPT_LINES: Final = 2000
+"""Lines of a failure's output in which its reason is looked for: a task's whole log may be put into the console."""
+
+MAX_FAILURES: Final = 10_000
+
+_RUNNING: Final = re.compile(r"NOTE: Running (setscene |noexec )?task (\d{1,9}) of (\d{1,9}) \(")
+_TASK: Final = re.compile(r"NOTE: recipe (\S{1,256}): task (do_\S{1,120}): (Started|Succeeded|Failed)$")
+_ERROR: Final = re.compile(r"ERROR: (\S+) (do_\w+): (.*)")
+_LOGFILE: Final = re.compile(r"ERROR: Logfile of failure stored in: (\S+)")
+_SUMMARY: Final = re.compile(
+    r"NOTE: Tasks Summary: Attempted \d+ tasks of which \d+ didn't need to be rerun and (all succeeded|\d+ failed)"
+)
+_DISK: Final = re.compile(r"WARNING: (The free (?:space|inode) of \S+ .*)")
+_DISK_STOP: Final = re.compile(r'ERROR: .*disk space monitor action is "')
+_INTERRUPT: Final = re.compile(r"WARNING: Exiting due to interrupt|Keyboard Interrupt, closing down")
+_SETSCENE_FAILED: Final = re.compile(r"WARNING: Setscene task \(.*\) failed with exit code")
+_GENERIC: Final = re.compile(
+    r"Error executing a python function|ExecutionError\(|Function failed|Execution of '.*' failed with exit code"
+)
+
+Sign = Literal["Started", "Succeeded", "Failed", "setscene completed", "summary"]
+
+
+@dataclass(slots=True)
+class Console:
+    """One build's console log, fed line by line.
+
+    Attributes:
+        index: how many tasks were begun or found done already, of `total`; 0 before the first.
+        setscene_index: the same of restoring tasks from shared state.
+        batches: tasks restored, in groups that each ended by "Setscene tasks completed"; the last goes on.
+        messages: why a task failed.
+        signs: what tasks did, in order, where somebody wants that: `keeps_signs`.
+        disk: what the disk monitor said as it let no more tasks begin; empty where it did not.
+        interrupted: whether somebody ended the build.
+        summary: how it ended by its own account, None before.
+        setscene_failed: tasks that could not be restored, and were or will be run instead.
+    """
+
+    keeps_signs: bool = False
+    index: int = 0
+    total: int = 0
+    setscene_index: int = 0
+    setscene_total: int = 0
+    batches: list[set[Key]] = field(default_factory=lambda: [set()])
+    messages: dict[Key, str] = field(default_factory=dict)
+    signs: list[tuple[Sign, Key]] = field(default_factory=list)
+    disk: str = ""
+    interrupted: bool = False
+    summary: Literal["succeeded", "failed"] | None = None
+    setscene_failed: int = 0
+    _free: str = ""
+    _output: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    _reason: str = ""
+
+    def feed(self, raw: str) -> None:
+        """Take the next line."""
+        line = raw[:MAX_LINE]
+        if line.startswith("NOTE: "):
+            self._note(line)
+        elif line.startswith(("WARNING: ", "Keyboard")):
+            self._warning(line)
+        elif line.startswith("ERROR: "):
+            self._error(line)
+        else:
+            # what a failed task had written comes after its ERROR line
+            self._output.append(line.removeprefix("| "))
+
+    def _note(self, line: str) -> None:
+        if (task := _TASK.match(line)) is not None:
+            self._take((task[2], task[1]), task[3])
+        elif (running := _RUNNING.match(line)) is not None:
+            index, total = int(running[2]), int(running[3])
+            if running[1] == "setscene ":
+                self.setscene_index, self.setscene_total = max(self.setscene_index, index), total
+            else:
+                self.index, self.total = max(self.index, index), total
+        elif line.startswith("NOTE: Setscene tasks completed"):
+            if self.batches[-1]:
+                self.batches.append(set())
+            if self.keeps_signs:
+                self.signs.append(("setscene completed", ("", "")))
+        elif (summary := _SUMMARY.match(line)) is not None:
+            self.summary = "succeeded" if summary[1] == "all succeeded" else "failed"
+            if self.keeps_signs:
+                self.signs.append(("summary", ("", "")))
+
+    def _take(self, key: Key, what: str) -> None:
+        if key[0].endswith(SETSCENE):
+            self.batches[-1].add(key)
+        elif what == "Failed" and len(self.messages) < MAX_FAILURES:
+            self.messages[key] = (first_error(self._output) or self._reason)[:MAX_MESSAGE]
+            self._output.clear()
+            self._reason = ""
+        if self.keeps_signs:
+            self.signs.append(("Started" if what == "Started" else "Failed" if what == "Failed" else "Succeeded", key))
+
+    def _warning(self, line: str) -> None:
+        if _INTERRUPT.match(line):
+            self.interrupted = True
+        elif _SETSCENE_FAILED.match(line):
+            self.setscene_failed += 1
+        elif (free := _DISK.match(line)) is not None:
+            self._free = free[1]
+
+    def _error(self, line: str) -> None:
+        if _DISK_STOP.match(line):
+            self.disk = self.disk or self._free or line.removeprefix("ERROR: ")
+        elif _LOGFILE.match(line):
+            pass
+        elif (error := _ERROR.match(line)) is not None:
+            self._output.clear()
+            if not self._reason or _GENERIC.search(self._reason):
+                self._reason = error[3].strip()
+            if not _GENERIC.search(error[3]):
+                self._output.append(error[3].strip())
+        else:
+            self._output.append(line)
