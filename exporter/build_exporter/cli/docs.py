@@ -1,0 +1,42 @@
+"""The reference page of the command line, made from the commands' own help."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from build_exporter.cli import main
+
+_HEAD: Final = """\
+# Command line
+
+This page is made from the commands' help (`make docs`). Exit codes: 0 done, 1 the answer is no or the run failed,
+2 wrong use; `run` exits as the command it runs.
+"""
+
+_WIDTH: Final = 110
+
+
+def render() -> str:
+    """Return the page as Markdown."""
+    return "\n".join([_HEAD, *_sections(main, "build-exporter", None)])
+
+
+def _sections(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:
+    context = click.Context(
+        command, parent, info_name=path.rsplit(maxsplit=1)[-1], terminal_width=_WIDTH, max_content_width=_WIDTH
+    )
+    lines = (line.rstrip() for line in command.get_help(context).splitlines())
+    yield f"## {path}\n\n```\n" + "\n".join(lines) + "\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from _sections(child, f"{path} {name}", context)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())
