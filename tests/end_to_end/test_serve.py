@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -392,3 +393,20 @@ def test_nothing_leaks(serve: Serve, run_file: RunFiles) -> None:
         use()
     assert served.value("process_open_fds") <= before["process_open_fds"] + 2
     assert served.value("process_resident_memory_bytes") < before["process_resident_memory_bytes"] + 5_000_000
+
+
+def test_more_builds_than_files_are_allowed_at_first(serve: Serve, run_file: RunFiles) -> None:
+    """Hundreds of builds are followed though the usual limit of open files is lower, and clients still get in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard <= 400:
+        pytest.skip("no more than 400 open files are allowed here")
+    for number in range(300):
+        run_file(f"build-{number}").step("p", "s")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        served = serve()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert served.value("build_exporter_source_up", source="journal") == 1
+    assert served.value("build_exporter_events_total", event="step_finished") == 300
+    assert sum(name == "build_info" for name, _ in served.samples()) == 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -135,6 +136,12 @@ def as_options(source: ConfiguredSource) -> dict[str, Any]:
     return {} if source.patterns is None else msgspec.structs.asdict(source.patterns)
 
 
+def _allow_many_files() -> None:
+    """Raise the limit of open files as far as the system lets anyone: each build followed holds one, each client too."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 class Exporter:
     """The parts of a running exporter, put together."""
 
@@ -196,6 +203,7 @@ class Exporter:
             ConfigError: the web configuration can't be used.
             CertificateError: a certificate can't be used.
         """
+        _allow_many_files()
         server = self._server(web_config)
         sockets = open_sockets(addresses)
         loop = asyncio.get_running_loop()
