@@ -137,7 +137,7 @@ def as_options(source: ConfiguredSource) -> dict[str, Any]:
 
 
 def _allow_many_files() -> None:
-    """Raise the limit of open files as far as the system lets anyone: each build followed holds one, each client too."""
+    """Raise the limit of open files as far as the system lets anyone: each build followed and each client holds one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

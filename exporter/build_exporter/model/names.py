@@ -49,7 +49,7 @@ def run_name(start: float) -> str:
     Raises:
         ValueError: `start` is no date that can be written.
     """
-    return datetime.fromtimestamp(start, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return datetime.fromtimestamp(int(start), UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def run_start(run: str) -> float:
