@@ -28,7 +28,8 @@ class YamlStep(Section, frozen=True):
     disk: Annotated[int | None, about("Disk space needed while it builds.", "bytes", within=(0, None))] = None
     memory: Annotated[int | None, about("Memory needed while it builds.", "bytes", within=(0, None))] = None
     after: Annotated[
-        tuple[str, ...], about("Steps that must be done before; `phase/step` if two have the name.", "name")
+        tuple[str, ...],
+        about("Steps that must be done before; `phase/step` for one of another phase with the same name.", "name"),
     ] = ()
 
     @classmethod
@@ -65,8 +66,9 @@ def read_yaml(path: Path) -> WeighedPlan:
     plan = load_as(YamlPlan, path)
     if problems := [Problem(str(path), *mark, *said) for mark, *said in _faults(plan, _root(path))]:
         raise ConfigError(problems[:MAX_PROBLEMS])
+    where = _where(plan)
     return WeighedPlan(
-        steps=tuple(WeighedStep(_planned(phase.phase, step)) for phase in plan.phases for step in phase.steps),
+        steps=tuple(WeighedStep(_planned(phase.phase, step, where)) for phase in plan.phases for step in phase.steps),
         milestones=tuple(
             PlannedMilestone(name=each.name, phase=each.phase, step=each.step, progress=each.progress)
             for each in plan.milestones
@@ -74,7 +76,9 @@ def read_yaml(path: Path) -> WeighedPlan:
     )
 
 
-def _planned(phase: str, step: YamlStep) -> PlannedStep:
+def _planned(phase: str, step: YamlStep, where: Mapping[str, Sequence[str]]) -> PlannedStep:
+    # a name that two phases have would be taken for both
+    after = [name if len(where[name]) == 1 else _found(where, phase, name)[0] for name in step.after]
     return PlannedStep(
         phase=phase,
         step=step.step,
@@ -84,7 +88,7 @@ def _planned(phase: str, step: YamlStep) -> PlannedStep:
         expected_seconds=step.seconds,
         disk_bytes=step.disk,
         memory_bytes=step.memory,
-        after=list(step.after) or None,
+        after=after or None,
     )
 
 
@@ -97,16 +101,11 @@ def _faults(plan: YamlPlan, root: Node | None) -> Iterator[tuple[Mark, str, str]
     """Yield place, path and message of what is wrong between steps."""
     if not any(phase.steps for phase in plan.phases):
         yield _START, "phases", "the plan has no steps; allowed: phases, each with its steps"
-    where: dict[str, list[str]] = {}
-    for phase in plan.phases:
-        for step in phase.steps:
-            full = f"{phase.phase}/{step.step}"
-            where.setdefault(step.step, []).append(full)
-            where.setdefault(full, []).append(full)
+    where = _where(plan)
     needs: dict[str, list[str]] = {}
     for place, step, full in _steps(plan):
         for index, name in enumerate(step.after):
-            found = where.get(name, [])
+            found = _found(where, plan.phases[int(place[1])].phase, name)
             if reason := _reason(found, full):
                 said = f"{_path(*place, 'after', index)} is {shown(name)}: {reason}"
                 yield _mark(root, *place, "after", index), _path(*place, "after", index), said
@@ -118,6 +117,20 @@ def _faults(plan: YamlPlan, root: Node | None) -> Iterator[tuple[Mark, str, str]
             said = f"{_path(*place)} waits, by way of 'after', for itself"
             yield _mark(root, *place, "after"), _path(*place), said
     yield from _milestone_faults(plan, where, root)
+
+
+def _where(plan: YamlPlan) -> dict[str, list[str]]:
+    """Return the full names of the steps that a name, full or not, may mean."""
+    where: dict[str, list[str]] = {}
+    for _, step, full in _steps(plan):
+        for name in (step.step, full):
+            where.setdefault(name, []).append(full)
+    return where
+
+
+def _found(where: Mapping[str, Sequence[str]], phase: str, name: str) -> Sequence[str]:
+    """Return the steps that a name means within a phase: the phase's own step before those of others."""
+    return where.get(f"{phase}/{name}") or where.get(name, [])
 
 
 def _milestone_faults(
