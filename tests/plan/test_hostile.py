@@ -106,11 +106,12 @@ def test_broken_xml_is_told_with_its_line(book: Book) -> None:
         "<!DOCTYPE a [" + "<!ENTITY " * 20_000,
         "<!--" * 50_000,
         "<sect1>" + "<a>" * 50_000,
+        "<sect1>" + "<screen>" * 50_000 + "</screen>" * 50_000 + "</sect1>",
         "<!DOCTYPE a []><!DOCTYPE b [<!ENTITY x 'y'>]><sect1/>",
         "\x00\x01\x02",
         "",
     ],
-    ids=["doctypes", "entities", "comments", "deep", "second-doctype", "binary", "empty"],
+    ids=["doctypes", "entities", "comments", "unclosed", "deep", "second-doctype", "binary", "empty"],
 )
 def test_damage_ends_in_an_error(book: Book, text: str) -> None:
     """Whatever a section's file holds, it ends in an error that names the file."""
@@ -140,6 +141,10 @@ def test_names_are_fit_to_print(book: Book, make_page: Text) -> None:
 def test_a_directory_without_a_book_is_told(tmp_path: Path) -> None:
     """An empty directory is no empty plan."""
     with pytest.raises(BookError, match="no LFS book"):
+        read_book(tmp_path)
+    (tmp_path / "chapter05").mkdir()
+    (tmp_path / "chapter05" / "chapter05.xml").write_text("<chapter/>")
+    with pytest.raises(BookError, match="no sections with commands"):
         read_book(tmp_path)
     with pytest.raises(BookError, match="no page of: wget"):
         read_blfs(tmp_path, ["wget"])

@@ -83,8 +83,10 @@ def read_book(directory: Path, revision: Revision = "systemd") -> WeighedPlan:
     steps: list[WeighedStep] = []
     for number, path in present.items():
         steps += _chapter(book, number, path, steps[-1].planned.step if steps else None)
-    last = steps[-1].planned if steps and LAST_CHAPTER in present else None
-    booting = last.step if last and last.phase == f"chapter-{LAST_CHAPTER}" else None
+    if not steps:
+        raise BookError(f"{directory}: its chapters have no sections with commands")
+    last = steps[-1].planned
+    booting = last.step if last.phase == f"chapter-{LAST_CHAPTER}" else None
     milestones = lfs_milestones({step.planned.phase for step in steps}, book.entering, booting)
     return WeighedPlan(tuple(steps), tuple(milestones), tuple(book.notes))
 
@@ -145,7 +147,7 @@ def _enters_chroot(document: Document, section: ET.Element) -> bool:
 def _commands(book: _Book, document: Document, section: ET.Element, within: tuple[Path, ...] = ()) -> Iterator[bool]:
     """Yield a truth for each of a section's commands that jhalfs puts into a script."""
     for screen in section.iter("screen"):
-        for command in screen.iter("userinput") if screen.get("role") != "nodump" else ():
+        for command in screen.findall("userinput") if screen.get("role") != "nodump" else ():
             yield not _beginning(document, command).startswith("chroot")
     for path in includes(document, section, book.directory):
         part = book.document(path, (*within, document.path))

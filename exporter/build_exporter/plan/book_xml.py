@@ -16,6 +16,9 @@ MAX_INCLUDES: Final = 5_000
 MAX_DEPTH: Final = 16
 """Deepest nesting of files that include each other."""
 
+MAX_NESTING: Final = 100
+"""Deepest nesting of elements; the real books have some 20."""
+
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _DOCTYPE: Final = re.compile(
     r"""<!DOCTYPE\s[^\["'>]*(?:"[^"]*"[^\["'>]*|'[^']*'[^\["'>]*)*
@@ -79,7 +82,8 @@ def read_document(path: Path, book: Path, entities: Entities, revision: str) -> 
     except (ET.ParseError, ValueError) as error:
         line = getattr(error, "position", (0, 0))[0]
         raise BookError(f"{path}:{line}: is not well-formed XML: {error}") from None
-    _keep_revision(root, revision)
+    if not _keep_revision(root, revision):
+        raise BookError(f"{path}: elements are nested more than {MAX_NESTING} deep")
     return Document(path, root, own)
 
 
@@ -114,16 +118,19 @@ def _lines(found: re.Match[str]) -> str:
     return "\n" * found[0].count("\n")
 
 
-def _keep_revision(root: ET.Element, revision: str) -> None:
-    """Remove what is marked for other revisions."""
-    waiting = [root]
+def _keep_revision(root: ET.Element, revision: str) -> bool:
+    """Remove what is marked for other revisions; return whether the tree is as flat as a book's."""
+    waiting = [(root, 1)]
     while waiting:
-        parent = waiting.pop()
+        parent, depth = waiting.pop()
+        if depth > MAX_NESTING:
+            return False
         for child in list(parent):
             if revision_fits(child, revision):
-                waiting.append(child)
+                waiting.append((child, depth + 1))
             else:
                 parent.remove(child)
+    return True
 
 
 def revision_fits(element: ET.Element, revision: str) -> bool:
