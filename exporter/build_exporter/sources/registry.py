@@ -44,6 +44,7 @@ BUILT_IN: Final[tuple[Kind, ...]] = (
     Kind("portage", f"{_SOURCES}.portage:Portage", "Gentoo: emerge.log, its directory, or the root it is under"),
     Kind("buildroot", f"{_SOURCES}.buildroot:Buildroot", "Buildroot: build-time.log, or the output directory"),
     Kind("bitbake", f"{_SOURCES}.bitbake:BitBake", "Yocto: a build directory, its tmp or buildstats, or a console log"),
+    Kind("ninja", f"{_SOURCES}.ninja:Ninja", "ninja: .ninja_log, or the build directory it is in"),
     Kind(
         "log", f"{_SOURCES}.log:Log", "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it"
     ),

@@ -1,0 +1,231 @@
+"""Ninja: what .ninja_log tells of its runs. One step a run, with how many edges are done of how many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from build_exporter.model import events as e
+from build_exporter.model.names import build_name_from
+from build_exporter.sources.ninja_log import HEADER, NinjaRun, Row, is_another_run, outputs, read_row, sort_out
+from build_exporter.sources.ninja_plan import first_outputs
+from build_exporter.sources.protocol import Settings, SourceError, Told
+from build_exporter.sources.reading import Limits, TailFile, read_ends
+
+LOG_NAME: Final = ".ninja_log"
+PHASE: Final = "ninja"
+STEP: Final = "ninja"
+
+LAST_BYTES: Final = 64 * 1024 * 1024
+"""Of a larger log only the end is read; LLVM's has 1 MB."""
+
+GONE_SECONDS: Final = 5.0
+"""A run is over when nobody has had the log open for this long, after somebody had."""
+
+SILENT_SECONDS: Final = 3600.0
+"""The same where it can't be seen who has it open, as in a container: linking may take long."""
+
+LEAST_SHARE: Final = 0.05
+"""Least share of the edges that was never run where the rest of them is taken for what this run will do."""
+
+FUTURE_SECONDS: Final = 86400.0
+
+
+def find_log(path: Path) -> Path:
+    """Return the log that a path means: itself, or that of a build directory, or of the one inside a source tree."""
+    for candidate in (path / LOG_NAME, path / "build" / LOG_NAME, path / "out" / LOG_NAME):
+        if candidate.is_file():
+            return candidate
+    return path / LOG_NAME if path.is_dir() else path
+
+
+class Ninja:
+    """Follows one .ninja_log; see `docs/sources/ninja.md`.
+
+    Attributes:
+        tail: the log's reader.
+    """
+
+    kind = "ninja"
+
+    def __init__(self, settings: Settings) -> None:
+        log = find_log(settings.path).absolute()
+        self.build = settings.build or _build_name(log)
+        self.tail = TailFile(log, Limits(last=LAST_BYTES))
+        self._log = log
+        self._run: NinjaRun | None = None
+        self._built: set[str] = set()
+        self._total: int | None = None
+        self._is_begun = False
+        self._is_over = False
+        self._was_held = False
+        self._free_since: float | None = None
+        self._told_until = -1.0
+
+    @staticmethod
+    def recognises(path: Path) -> bool:
+        """Tell whether a path is, or has, a log of ninja's."""
+        try:
+            return read_ends(find_log(path), 64, 0).head.startswith(HEADER)
+        except OSError:
+            return False
+
+    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+        """Return what is new; see `Source`.
+
+        Raises:
+            SourceError: the log can't be read, or is none of ninja's.
+        """
+        rows, anew = self._read(now, over=over)
+        if anew:
+            yield from self._look_anew(rows, over=over)
+        else:
+            for row in rows:
+                if self._run is None or is_another_run(self._run, row):
+                    yield from self._take(NinjaRun(round(row.began, 3)))
+                if self._run is not None:
+                    self._run.add(row)
+        if self._run is None:
+            return
+        if rows and self._is_over and self._run.end > self._told_until:
+            # it had been silent for long, and goes on
+            self._is_begun = self._is_over = False
+        if rows:
+            yield from self._tell()
+        if not self._is_over and (over or self._has_ended(now)):
+            yield from self._end()
+
+    def _read(self, now: float, *, over: bool) -> tuple[list[Row], bool]:
+        rows: list[Row] = []
+        anew, more = False, True
+        while more:
+            try:
+                found = self.tail.read(over=over)
+            except OSError as error:
+                raise SourceError(f"{self._log}: {error.strerror or error}") from error
+            if found.anew:
+                rows, anew = [], True
+                if found.lines and not found.skipped and not found.lines[0].startswith(HEADER):
+                    self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
+                    raise SourceError(f"{self._log}: not a log of ninja's")
+            rows += [row for line in found.lines if (row := read_row(line)) is not None]
+            more = found.more
+        return [row for row in rows if row.time <= now + FUTURE_SECONDS], anew
+
+    def _look_anew(self, rows: list[Row], *, over: bool) -> Iterator[Told]:
+        """Take a log as a whole: read for the first time, or written anew by ninja, which does so before it begins."""
+        runs = sort_out(rows)
+        if not runs:
+            return
+        newest = runs[-1]
+        told = self._run
+        if told is not None:
+            if newest.start <= told.end:
+                # no run since: what is known of it is more than what was kept
+                self._is_begun = True
+                return
+            yield from self._take(newest)
+        else:
+            # of a log that is watched past runs are of no matter: rows of theirs are lost with each later run
+            for run in runs[:-1] if over else ():
+                yield from self._take(run)
+                yield from self._tell()
+            yield from self._take(newest)
+        mine = set(newest.edges)
+        self._built = outputs(row for row in rows if row.edge not in mine)
+
+    def _take(self, run: NinjaRun) -> Iterator[Told]:
+        if self._run is not None:
+            yield from self._end()
+            self._built.update(self._run.edges.values())
+        self._run, self._total = run, None
+        self._is_begun = self._is_over = self._was_held = False
+        self._free_since = None
+
+    def _tell(self) -> Iterator[Told]:
+        run = self._run
+        if run is None or self._is_over:
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            yield Told(run.start, e.BuildStarted(time=run.start, build=self.build, source=self.kind))
+            yield Told(run.start, e.StepStarted(time=run.start, build=self.build, phase=PHASE, step=STEP))
+        if self._total is None:
+            self._total = self._count()
+        done = len(run.edges)
+        if self._total >= done:
+            newest = next(reversed(run.edges.values()))
+            yield Told(
+                run.start,
+                e.StepProgress(
+                    time=run.end,
+                    build=self.build,
+                    phase=PHASE,
+                    step=STEP,
+                    done=done,
+                    total=self._total,
+                    message=newest[-200:],
+                ),
+            )
+
+    def _count(self) -> int:
+        """Return how many edges this run will run, 0 where that can't be told: those that never ran before."""
+        edges = first_outputs(self._log.with_name("build.ninja"))
+        never = sum(output not in self._built for output in edges)
+        return never if edges and never >= LEAST_SHARE * len(edges) else 0
+
+    def _end(self) -> Iterator[Told]:
+        run = self._run
+        if run is None or self._is_over:
+            return
+        if not self._is_begun:
+            yield from self._tell()
+        self._is_over = True
+        self._told_until = run.end
+        slowest = ", ".join(f"{output[-100:]} {seconds:.1f} s" for seconds, output in run.slowest())
+        words = f"{len(run.edges)} edges" + (f"; the slowest: {slowest}" if slowest else "")
+        build = self.build
+        yield Told(run.start, e.StepFinished(time=run.end, build=build, phase=PHASE, step=STEP, status="succeeded"))
+        yield Told(run.start, e.Note(time=run.end, build=build, message=words))
+        yield Told(run.start, e.BuildFinished(time=run.end, build=build, status="succeeded"))
+
+    def _has_ended(self, now: float) -> bool:
+        """Tell whether ninja is gone: nobody has the log open any more, or it has been silent for long."""
+        try:
+            found = self._log.stat()
+        except OSError:
+            return False
+        if _is_held(self._log, found.st_dev, found.st_ino):
+            self._was_held, self._free_since = True, None
+            return False
+        if self._free_since is None:
+            self._free_since = now
+        return (self._was_held and now - self._free_since >= GONE_SECONDS) or now - found.st_mtime > SILENT_SECONDS
+
+
+def _is_held(log: Path, device: int, inode: int) -> bool:
+    """Tell whether a process that works in the log's directory, or is called ninja, has the log open."""
+    for process in psutil.process_iter(["name"]):
+        if "ninja" not in (process.info["name"] or "") and process.info["name"] != "samu":
+            continue
+        try:
+            with os.scandir(f"/proc/{process.pid}/fd") as entries:
+                for entry in entries:
+                    found = entry.stat()
+                    if (found.st_dev, found.st_ino) == (device, inode):
+                        return True
+        except OSError:
+            continue
+    return False
+
+
+def _build_name(log: Path) -> str:
+    directory = log.parent
+    if directory.name in ("build", "out", "_build", "builddir", "Release", "Debug", "Default"):
+        directory = directory.parent
+    stem = log.name if log.name != LOG_NAME else directory.name
+    return build_name_from(f"ninja-{stem}" if stem else "ninja")
