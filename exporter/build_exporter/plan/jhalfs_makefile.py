@@ -39,9 +39,7 @@ _PART: Final = re.compile(r"^([A-Z][A-Z0-9_]*)[ \t]*:(?!=)[ \t]*(.*)$", re.MULTI
 _RULE: Final = re.compile(r"^([^\s:#=$(){}]+)[ \t]*:(?!=)")
 _LOG: Final = re.compile(r">[ \t]*logs/\$@(\S*)")
 _CHAPTER: Final = re.compile(r"/chapter0*(\d{1,3})/\$@")
-_TARBALL: Final = re.compile(
-    r"call unpack2?,([^,()\s]{1,100}?)[-_]v?(\d[^,()\s]{0,60}?)\.(?:tar|t[gbx]z|zip)\b"
-)
+_TARBALL: Final = re.compile(r"call unpack2?,([^,()\s]{1,100}?)[-_]v?(\d[^,()\s]{0,60}?)\.(?:tar|t[gbx]z|zip)\b")
 _JOBS: Final = re.compile(r"MAKEFLAGS=\\?\"?-j[ ]?(\d{1,5})")
 _BOOK: Final = re.compile(r"^\t@?echo[ \t]+(\S+)[ \t]*>[ \t]*lfs-release", re.MULTILINE)
 _GENERATED: Final = re.compile(r"^# Generated on (.+)$", re.MULTILINE)
