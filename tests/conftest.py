@@ -15,8 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+# how long an example takes says more of the machine's other work than of ours
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 COMMAND = (sys.executable, "-m", "build_exporter")
 

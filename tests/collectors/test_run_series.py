@@ -55,7 +55,7 @@ def lines(series: RunSeries, now: float) -> dict[str, set[bytes]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stories)
 def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], float]]) -> None:
     """Whatever happens and however often it is scraped in between, a restart shows the very same lines."""
@@ -72,7 +72,7 @@ def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], fl
         assert shown == lines(RunSeries(run, 100), time)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stories, st.integers(1, 6))
 def test_above_the_limit_what_matters_is_shown(story: list[tuple[list[e.Event], float]], limit: int) -> None:
     """With too many steps no more than the limit have series: running ones first, then failed ones; no pending one."""
