@@ -20,6 +20,9 @@ from build_exporter.sources.reading import Directory, read_ends
 HISTORY_RUNS: Final = 10
 """Past builds that watching tells; `import` tells all."""
 
+LOG_SUFFIXES: Final = (".log", ".txt", ".out")
+"""What is not there yet is a console log where it is called so, else a directory."""
+
 AHEAD_SECONDS: Final = 21600.0
 """BitBake opens its console log at most so long before the build it tells of: parsing may take an hour."""
 
@@ -58,10 +61,11 @@ class BitBake:
     kind = "bitbake"
 
     def __init__(self, settings: Settings) -> None:
-        path = settings.path.absolute()
-        self._log = None if path.is_dir() else ConsoleRun(path, settings.build or _log_name(path))
-        temporary = find_temporary(path) if path.is_dir() else path.parent
-        self.build = settings.build or (_log_name(path) if self._log is not None else _directory_name(temporary))
+        path = self._path = settings.path.absolute()
+        is_log = path.is_file() or (path.suffix in LOG_SUFFIXES and not path.is_dir())
+        temporary = path.parent if is_log else find_temporary(path)
+        self.build = settings.build or (_log_name(path) if is_log else _directory_name(temporary))
+        self._log = ConsoleRun(path, self.build) if is_log else None
         self._only = path if path.parent.name == "buildstats" and (path / STATS_NAME).is_file() else None
         self._stamps = Directory(temporary / "buildstats")
         self._cooker = temporary / "log" / "cooker"
@@ -96,7 +100,7 @@ class BitBake:
             yield from self._log.look(now, over=over)
             return
         try:
-            self._stamps.look()
+            self._look_for_builds()
         except OSError as error:
             yield from self._look_at_logs(error, now, over=over)
             return
@@ -109,6 +113,17 @@ class BitBake:
                 self._closed.add(name)
         for name in self._closed & self._runs.keys():
             del self._runs[name]
+
+    def _look_for_builds(self) -> None:
+        try:
+            self._stamps.look()
+        except FileNotFoundError:
+            # a directory BitBake has not filled yet: it may be the other of its forms
+            temporary = find_temporary(self._path)
+            if temporary / "buildstats" == self._stamps.path:
+                raise
+            self._stamps, self._cooker = Directory(temporary / "buildstats"), temporary / "log" / "cooker"
+            self._stamps.look()
 
     def _find_runs(self, *, over: bool) -> None:
         fresh: dict[str, tuple[float, BuildStats]] = {}

@@ -46,7 +46,7 @@ class ConsoleRun:
         self._ends: Counter[Key] = Counter()
         self._running: dict[Key, None] = {}
         self._waiting: dict[Key, None] = {}
-        self._plan: list[e.PlannedStep] = []
+        self._plan: list[e.PlannedStep] | None = None
         self._is_over = False
         self._over_count = 0
 

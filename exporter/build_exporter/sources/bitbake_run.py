@@ -82,7 +82,7 @@ class BuildRun:
         self._console = Console()
         self._has_begun = False
         self._told: dict[Key, str] = {}
-        self._plan: list[e.PlannedStep] = []
+        self._plan: list[e.PlannedStep] | None = None
         self._restored: list[str] = []
         self._waiting: dict[Key, Task] = {}
         self._silent_since: float | None = None
