@@ -189,7 +189,9 @@ def test_closed_output(wrapper: list[str], environment: dict[str, str], journal:
     """With standard output and error closed the command finds them closed, and nothing of it goes to the journal."""
     program = f"{' '.join(wrapper)} --step s --build b -- sh -c 'echo x; test ! -e /proc/self/fd/1' >&- 2>&-"
     assert subprocess.run(["bash", "-c", program], env=environment, check=False).returncode == 0
-    assert [line[:8] for path in journal.glob("b/*") for line in path.read_text().splitlines()] == ['{"time":'] * 3
+    program = f"{' '.join(wrapper)} --step s --build b -- no-such-command >&- 2>&-"
+    assert subprocess.run(["bash", "-c", program], env=environment, check=False).returncode == 127
+    assert [line[:8] for path in journal.glob("b/*") for line in path.read_text().splitlines()] == ['{"time":'] * 5
 
 
 def test_early_close_is_seen(wrapper: list[str], environment: dict[str, str]) -> None:

@@ -164,6 +164,21 @@ def test_journal_option(run: Run, tmp_path: Path) -> None:
     assert len(list((tmp_path / "other" / "b").glob("*.jsonl"))) == 1
 
 
+def test_step_beside_one_that_begins_the_run(run: Run, journal: Path, events: Read) -> None:
+    """A step that comes while another has made the run's file but not yet begun it waits for that and joins."""
+    directory = journal / "b"
+    directory.mkdir()
+    path = directory / "20260101T000000Z.jsonl"
+    begin = 'sleep 0.2; printf \'{"time":1.0,"event":"build_started","build":"b","run":"20260101T000000Z"}\\n\' >>'
+    with subprocess.Popen(
+        ["flock", str(directory), "sh", "-c", f": >{path}; echo locked; {begin}{path}"], stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"locked\n"
+        run("true", options=STEP)
+    assert _told(events()) == ["build_started", "step_started", "step_finished succeeded"]
+
+
 def test_lock_held_by_another(run: Run, journal: Path, events: Read) -> None:
     """A neighbour that holds the build's lock and hangs delays a step by a second at most."""
     (journal / "b").mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def test_ctrl_c_that_the_command_handles(shell: Any, log: str) -> None:
     shell.type("\x1c")
     shell.expect(r"got 3\r\n")
     shell.type("\n")
-    assert b"got" not in shell.expect(r"(.*)code 0\r\n\$> ")[1]
+    assert b"got" not in shell.expect(r"(?s)(.*)code 0\r\n\$> ")[1]
 
 
 @LOGGED
@@ -204,8 +205,9 @@ def test_settings_the_command_leaves(shell: Any, log: str) -> None:
 @LOGGED
 def test_part_of_a_pipeline(shell: Any, log: str) -> None:
     """In a pipeline the keyboard stays with whoever reads it: here with the reader at the pipeline's end."""
-    shell.type(f'$RUN $R {log}-- echo from the command | (cat; read line </dev/tty; echo "<$line>")\n')
-    shell.expect(r"from the command\r\n")
+    talk = "sh -c 'while echo from the command; do sleep 0.05; done'"
+    shell.type(f'$RUN $R {log}-- {talk} | (read a; echo got $a; read line </dev/tty; echo "<$line>")\n')
+    shell.expect(r"got from the command\r\n")
     shell.type("typed\n")
     shell.expect(r"<typed>\r\n\$> ")
     shell.type(
@@ -280,6 +282,35 @@ def test_much_output_and_typing_at_once(terminal: Callable[..., Any], wrapper: l
     assert screen.end() == 0
     lines = (tmp_path / "log").read_text().split()
     assert lines[1:200001] == [str(n) for n in range(1, 200001)]
+
+
+def test_job_below_a_script_that_suspends_itself(shell: Any) -> None:
+    """With a log too, a program that stops its job stops the script it was started by, and goes on with it."""
+    program = _script(
+        "import os, signal, sys\n"
+        "print('stopping', flush=True)\n"
+        "os.kill(0, signal.SIGTSTP)\n"
+        "print('going on', flush=True)\n"
+    )
+    Path("outer").write_text(f"$RUN $R --log log -- {program}\necho script ends\n")
+    shell.type("export R; sh outer\n")
+    shell.expect(r"stopping\r\n")
+    shell.expect(r"Stopped(?s:.*?)\r\n\$> ")
+    shell.type("fg\n")
+    shell.expect(r"going on\r\nscript ends\r\n\$> ")
+
+
+def test_settings_while_in_the_background(shell: Any, poll: Poll) -> None:
+    """A job in the background with a log leaves the terminal's settings to the job in the foreground."""
+    shell.type("$RUN $R --log log -- sh -c 'echo begun; sleep 1.2; echo over' &\n")
+    poll(lambda: Path("log").exists() and "begun" in Path("log").read_text())
+    shell.type("cat\n")
+    shell.expect(r"cat\r\n")
+    shell.expect_job()
+    while "over" not in Path("log").read_text():
+        assert shell.settings()[3] & (termios.ICANON | termios.ECHO | termios.ISIG) == 0o13
+    shell.type("line\n\x04")
+    shell.expect(r"line\r\n(?s:.*?)line\r\n")
 
 
 def test_log_of_a_job_that_never_had_the_terminal(shell: Any, poll: Poll) -> None:

@@ -97,15 +97,14 @@ class SessionSupervisor(Supervisor):
     def _child_stopped(self, number: int) -> None:
         if self._stop_seen == 0 and number in STOPS:
             # it stopped its own job, as an editor does when told to: that job is the wrapper's here
-            self._stop_seen = number
-            os.killpg(0, number)
-            signal.sigtimedwait((number,), 0)
-        super()._child_stopped(number)
+            self._suspend(number, 0)
+        else:
+            super()._child_stopped(number)
 
-    def _suspend(self, number: int) -> None:
+    def _suspend(self, number: int, whom: int) -> None:
         self._tee.catch_up()
         self._terminal.let_go()
-        super()._suspend(number)
+        super()._suspend(number, whom)
 
     def _resume(self) -> None:
         self._terminal.resize()

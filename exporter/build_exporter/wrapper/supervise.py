@@ -81,24 +81,26 @@ class Supervisor:
         is_job = os.getpgrp() == os.getpid()
         stopped_together = self._stop_seen == number or (number in STOPS and _take(number))
         if is_job or stopped_together:
-            self._stop_seen = 0
-            self._suspend(number)
-            self._resume()
+            self._suspend(number, os.getpid())
 
     def _resume(self) -> None:
         """Wake the command, if the shell has not woken it with the rest of the job."""
         if is_stopped(self.pid):
             send(self.pid, signal.SIGCONT)
 
-    def _suspend(self, number: int) -> None:
-        """Stop this process by a signal; returns when it has been continued."""
-        if number != signal.SIGSTOP:
-            # one that still waits would stop it a second time
-            signal.sigtimedwait((number,), 0)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
-        os.kill(os.getpid(), number)
-        if number != signal.SIGSTOP:
+    def _suspend(self, number: int, whom: int) -> None:
+        """Stop this process, or with `whom` 0 its whole group, by a signal; wake the command when it goes on."""
+        self._stop_seen = 0
+        # the shell may have seen others of the job stop, and woken it all before this one had
+        if signal.sigtimedwait((signal.SIGCONT,), 0) is None:
+            if number != signal.SIGSTOP:
+                # one that still waits would stop it a second time
+                signal.sigtimedwait((number,), 0)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
+            os.kill(whom, number)
             signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
+            signal.sigtimedwait((signal.SIGCONT,), 0)
+        self._resume()
 
 
 def figures_of(usage: resource.struct_rusage) -> tuple[float, ...]:
