@@ -8,6 +8,7 @@ logs/001-z-libxml2  output of the step; no dates, no end
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from build_exporter.sources.birth import birth_time
 from build_exporter.sources.first_error import first_error, was_stopped
 from build_exporter.sources.jhalfs_judge import LAST_LINES
 from build_exporter.sources.jhalfs_log import read_last_lines
+from build_exporter.sources.jhalfs_tree import SETTLED_SECONDS
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Directory, milliseconds, read_ends
@@ -84,7 +86,9 @@ class Blfs:
         work = self._work = self._work or _Work(_locate(self._path))
         if not over:
             work.watch.look(now)
-        changed = work.look(now)
+        changed = work.look(now, over=over)
+        if not work.is_settled:
+            return
         closed = Closed.OVER if over else work.closed(now, changed=changed)
         if changed or closed is not self._closed:
             self._closed = closed
@@ -127,12 +131,16 @@ class _Work:
         self._planned = 0.0
         self._directory = Directory(path)
         self._swept: float | None = None
+        self._settled = math.inf
+        self.is_settled = True
+        self._changed = False
 
-    def look(self, now: float) -> bool:
+    def look(self, now: float, *, over: bool = False) -> bool:
         """Bring the steps up to date; return whether more has changed than that a log has grown.
 
         Args:
             now: Unix seconds; each minute every step is looked at.
+            over: nothing is being written any more.
 
         Raises:
             SourceError: the directory or its Makefile can't be read.
@@ -146,6 +154,8 @@ class _Work:
         all_of_them = changed or self._directory.names is not names
         if self._swept is None or not 0 <= now - self._swept < SWEEP_SECONDS:
             all_of_them, self._swept = True, now
+        self._settled = math.inf if over else now - SETTLED_SECONDS
+        all_of_them, self.is_settled = all_of_them or not self.is_settled, True
         before: _Step | None = None
         for step in self.steps:
             if all_of_them or step.done is None:
@@ -154,12 +164,17 @@ class _Work:
                     # one after the other: what comes behind has not begun either
                     break
             before = step
+        self._changed = self._changed or changed
+        if not self.is_settled:
+            return False
+        changed, self._changed = self._changed, False
         return changed
 
     def closed(self, now: float, *, changed: bool) -> Closed | None:
         """Return why nothing more will come, None while something may."""
         if changed:
             self.watch.forget()
+            self.watch.look(now)
             return None
         begun = [step for step in self.steps if step.began is not None or step.done is not None]
         if not begun or all(step.done is not None for step in self.steps):
@@ -257,6 +272,9 @@ class _Work:
 
     def _look_at_step(self, step: _Step, before: _Step | None) -> bool:
         done = _time_of(self.path / step.target) if step.target in self._directory.names else None
+        if done is not None and self._settled < done <= self._settled + SETTLED_SECONDS:
+            # touch may not have set its time yet
+            self.is_settled = False
         changed, step.done = done != step.done, done
         try:
             found = os.stat(self.log_path(step.target), follow_symlinks=False)  # noqa: PTH116 - each second

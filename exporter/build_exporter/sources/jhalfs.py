@@ -52,9 +52,9 @@ class Jhalfs:
         return is_makefile(path) or is_makefile(path / "Makefile") or is_makefile(path / "jhalfs" / "Makefile")
 
     def _name(self, book: str, settings: Mapping[str, str]) -> None:
+        """Name the build; once something was told of it the name stays."""
         if not self._is_named:
             self.build = name_after(book, settings)
-            self._is_named = True
 
     @property
     def bytes_read(self) -> int:
@@ -74,11 +74,14 @@ class Jhalfs:
         record = self._record
         if record is None or not record.tree.makefile.steps:
             record = self._record = _Record(locate(self._path))
-        active = record.reading is None or not record.reading.complete
+        reading = record.reading
+        active = reading is not None and reading.run_start is not None and not reading.complete
         if active and not over:
             record.watch.look(now)
-        changed = record.tree.look(now)
+        changed = record.tree.look(now, over=over)
         self._name(record.tree.makefile.book, record.tree.settings)
+        if not record.tree.is_settled:
+            return
         closed = Closed.OVER if over else record.closed(now, changed=changed)
         if changed or closed is not record.was_closed or record.reading is None:
             yield from self._tell(record, closed)
@@ -94,6 +97,7 @@ class Jhalfs:
         reading = record.read(closed)
         if reading.run_start is None:
             return
+        self._is_named = True
         makefile, settings = record.tree.makefile, record.tree.settings
         yield from self._teller.begin(
             e.BuildStarted(
@@ -151,8 +155,10 @@ class _Record:
     def closed(self, now: float, *, changed: bool) -> Closed | None:
         """Return why nothing more will come, None while something may."""
         if changed:
-            # somebody is at work: who was seen, or not seen, before that tells nothing any more
+            # somebody is at work: who was seen, or not seen, before that tells nothing any more; and who is seen now
+            # may go with the next moment, so nothing is concluded before the files have been read once more
             self.watch.forget()
+            self.watch.look(now)
             return None
         newest = self.reading.newest if self.reading is not None else None
         if self.reading is None or newest is None or self.reading.complete:

@@ -9,6 +9,7 @@ test-logs/502-gcc-pass1-14.2.0 output of its tests
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,9 @@ from build_exporter.sources.reading import Directory, milliseconds, read_ends
 
 SWEEP_SECONDS: Final = 60.0
 """Between looks at every step, whether or not anything says that it changed."""
+
+SETTLED_SECONDS: Final = 0.05
+"""A stamp this new is read again before anything is concluded."""
 
 MAKEFILE_SECONDS: Final = 2.0
 """A Makefile changed this recently is still being written, piece by piece."""
@@ -82,7 +86,15 @@ class JhalfsTree:
         self._log_names: frozenset[str] = frozenset()
         self._logs_of: dict[str, list[str]] = {}
         self._open: set[str] = set()
+        self._unsettled: set[str] = set()
+        self._settled = math.inf
+        self._changed = False
         self._swept: float | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what was read last has its times for good."""
+        return not self._unsettled
 
     @property
     def is_stamped(self) -> bool:
@@ -91,11 +103,12 @@ class JhalfsTree:
             return True
         return any(name.startswith("mk_") for name in self._names)
 
-    def look(self, now: float) -> bool:
+    def look(self, now: float, *, over: bool = False) -> bool:
         """Read what has changed; return whether that tells anything new of a step or of the plan.
 
         Args:
             now: Unix seconds; each minute every step is looked at.
+            over: nothing is being written any more.
 
         Raises:
             SourceError: there is no tree of jhalfs at the path, or it can't be read.
@@ -105,10 +118,17 @@ class JhalfsTree:
             suspects = self._suspects(now)
         except OSError as error:
             raise SourceError(f"{error.filename or self.path}: {error.strerror}") from None
+        self._settled = math.inf if over else now - SETTLED_SECONDS
+        self._unsettled.clear()
         for target in suspects:
             files = self.files.get(target)
             if files is not None and self._look_at_step(files):
                 changed = True
+        self._changed = self._changed or changed
+        if self._unsettled:
+            # what came after it would be judged without it
+            return False
+        changed, self._changed = self._changed, False
         return changed
 
     def keep_open(self, targets: Iterable[str]) -> None:
@@ -177,7 +197,7 @@ class JhalfsTree:
         if self._swept is None or not 0 <= now - self._swept < SWEEP_SECONDS:
             self._swept = now
             return self.files
-        suspects = set(self._open)
+        suspects = self._open | self._unsettled
         if self._names is not names:
             suspects |= self._names ^ names
         if self._log_names is not log_names:
@@ -203,6 +223,9 @@ class JhalfsTree:
         target = files.step.target
         stamp = _stamp(self.path / target) if target in self._names else None
         done = None if stamp is None else milliseconds(stamp[2])
+        if done is not None and self._settled < done <= self._settled + SETTLED_SECONDS:
+            # touch makes a file and sets its time after that: what is this new may not have its time yet
+            self._unsettled.add(target)
         changed = done != files.done
         files.done = done
         path, seen = self._log_of(files)

@@ -299,7 +299,7 @@ class Directory:
         self._listed_ns = 0
 
     def look(self) -> frozenset[str]:
-        """Return the names that have come since the last look; `names` is brought up to date.
+        """Return the names that have come since the last look; `names` is another object where any came or went.
 
         Raises:
             OSError: the directory can't be read; `names` stays as it was.
@@ -311,7 +311,9 @@ class Directory:
         listed_ns = time.time_ns()
         names = frozenset(os.listdir(self.path))  # noqa: PTH208 - names are wanted, not a Path for each
         came = names - self.names
-        self.names, self._stamp, self._listed_ns = names, stamp, listed_ns
+        if names != self.names:
+            self.names = names
+        self._stamp, self._listed_ns = stamp, listed_ns
         return came
 
 

@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -216,19 +216,13 @@ def write_piece(tree: Path, piece: Piece) -> None:
     os.utime(path, (piece.time, piece.time))
 
 
-def write_all(tree: Path, pieces: Iterable[Piece]) -> None:
-    """Write pieces at once."""
-    for piece in pieces:
-        write_piece(tree, piece)
-
-
 class Replay:
     """A recorded build written again, and followed while it is."""
 
     def __init__(self, record: Path, place: Path, *, stamps: bool) -> None:
         self._place = place
         self.wanted = self.imported(record)
-        self._pieces = list(pieces_of(record, self.wanted, stamps=stamps))
+        self.pieces = list(pieces_of(record, self.wanted, stamps=stamps))
         self.tree = place / "jhalfs"
         self.tree.mkdir()
         self.stamps = stamps
@@ -242,6 +236,11 @@ class Replay:
         attachment.close()
         return state_of(journal)
 
+    def write(self, begin: int, end: int) -> None:
+        """Write pieces at once."""
+        for piece in self.pieces[begin:end]:
+            write_piece(self.tree, piece)
+
     def follow(self, seed: int = 1, moments: int = 20) -> dict[str, Run]:
         """Write the build piece by piece; return the final states by how it was followed.
 
@@ -249,9 +248,9 @@ class Replay:
         moments others are attached late, each with an empty journal.
         """
         chance = random.Random(seed)
-        marked = set(chance.sample(range(10, len(self._pieces)), moments))
+        marked = set(chance.sample(range(10, len(self.pieces)), moments))
         followed = {"from the start": attach(self.tree, self._place / "from the start")}
-        for index, piece in enumerate(self._pieces):
+        for index, piece in enumerate(self.pieces):
             write_piece(self.tree, piece)
             if index in marked:
                 if "restarted" in followed:
@@ -263,7 +262,7 @@ class Replay:
                 if name in followed:
                     followed[name].look(piece.time + 0.1)
         for attachment in followed.values():
-            attachment.look(self._pieces[-1].time + 1, over=not self.stamps)
+            attachment.look(self.pieces[-1].time + 1, over=not self.stamps)
             attachment.close()
         return {name: state_of(self._place / name) for name in followed}
 
@@ -285,7 +284,7 @@ def follow(tmp_path: Path, tree: Tree) -> Callable[..., Run]:
     """Look at the tree and return the state that the journal holds then; the same source again and again."""
     attached: list[Attachment] = []
 
-    def look(*, over: bool = False, late: float = 0.0, anew: bool = False) -> Run:
+    def look(*, over: bool = False, late: float = 0.1, anew: bool = False) -> Run:
         if anew or not attached:
             attached.append(attach(tree.path, tmp_path / "journal"))
         attached[-1].look(tree.clock + late, over=over)

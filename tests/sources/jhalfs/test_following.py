@@ -374,7 +374,7 @@ def test_build_is_named_after_its_book(tree: Tree, book: str, name: str) -> None
     tree.write_makefile(book=book)
     tree.begin("401-creatingdirs")
     source = Jhalfs(Settings(tree.path.parent))
-    told = list(source.look(tree.clock))
+    told = list(source.look(tree.clock + 1))
     assert source.build == name
     assert {each.event.build for each in told} == {name}
 
@@ -383,7 +383,7 @@ def test_weights_given_are_told_with_the_plan(tree: Tree) -> None:
     """The Makefile weighs nothing; SBU given by target come with the plan."""
     tree.begin("401-creatingdirs")
     source = Jhalfs(Settings(tree.path, options={"weights": {"501-linker": 1.0}}))
-    plan = next(each.event for each in source.look(tree.clock) if type(each.event).__name__ == "Plan")
+    plan = next(each.event for each in source.look(tree.clock + 1) if type(each.event).__name__ == "Plan")
     assert {each.step: each.sbu for each in plan.steps if each.sbu is not None} == {"501-linker": 1.0}  # type: ignore[attr-defined]
 
 
@@ -393,7 +393,7 @@ def test_logs_of_a_step_can_be_found(tree: Tree) -> None:
     tree.step("401-creatingdirs")
     tree.begin("501-linker")
     tree.put("test-logs/501-linker-2.42", "PASS: x\n")
-    list(source.look(tree.clock))
+    list(source.look(tree.clock + 1))
     assert source.step_logs("501-linker") == [
         tree.path / "logs/501-linker-2.42",
         tree.path / "test-logs/501-linker-2.42",
