@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.records import source_options
 from build_exporter.model.names import is_build_name
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.protocol import Settings, SourceError
@@ -19,7 +20,13 @@ from build_exporter.sources.registry import kinds, recognise
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @journal_option
 @click.option("--build", metavar="NAME", help="Name of the line of builds. Default: as the kind finds it.")
-def import_(kind: str, path: Path, journal: str, build: str | None) -> None:
+@click.option(
+    "--book",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="jhalfs: the LFS book's XML, for the steps' SBU. Default: the one in the tree.",
+)
+def import_(kind: str, path: Path, journal: str, build: str | None, book: Path | None) -> None:
     """Take the finished builds that PATH records into the journal; KIND `auto` finds out whose record it is.
 
     What an earlier import, or watching it live, has already told is left out.
@@ -37,7 +44,7 @@ def import_(kind: str, path: Path, journal: str, build: str | None) -> None:
     if build is not None and not is_build_name(build):
         click.echo(f"build-exporter: {build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -", err=True)
         raise SystemExit(USAGE_ERROR)
-    source = found.make(Settings(path, build))
+    source = found.make(Settings(path, build, source_options(found.name, path, book)))
     attachment = Attachment(source, journal)
     try:
         lines = attachment.look(time.time(), over=True)

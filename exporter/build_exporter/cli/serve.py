@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from build_exporter import __version__
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
+from build_exporter.cli.records import source_options
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.guard import Direct, Guarded, Sampled
@@ -114,26 +114,23 @@ def serve(
 
 def _sources(watched: tuple[str, ...], config: Config) -> Iterator[Source]:
     """Yield the sources of the command line and of the configuration; end with code 2 where one can't be."""
-    known = kinds()
-    wanted: list[tuple[str, Settings]] = [
-        (each.kind, Settings(Path(each.path), each.build, as_options(each))) for each in config.sources
-    ]
+    for each in config.sources:
+        yield _source(each.kind, Path(each.path), each)
     for text in watched:
         name, equals, path = text.partition("=")
         if not equals or not path:
-            raise click.UsageError(f"--watch takes KIND=PATH, not {text!r}; kinds: auto, {', '.join(sorted(known))}")
-        wanted.append((name, Settings(Path(path))))
-    for name, settings in wanted:
-        kind = recognise(settings.path) if name == "auto" else known.get(name)
-        if kind is None:
-            what = f"{settings.path} looks like no record" if name == "auto" else f"there is no kind {name!r}"
-            raise click.UsageError(f"cannot watch: {what}; kinds: {', '.join(sorted(known))}")
-        yield kind.make(settings)
+            raise click.UsageError(f"--watch takes KIND=PATH, not {text!r}; kinds: auto, {', '.join(sorted(kinds()))}")
+        yield _source(name, Path(path), None)
 
 
-def as_options(source: ConfiguredSource) -> dict[str, Any]:
-    """Return a configured source's own options: the patterns of a log."""
-    return {} if source.patterns is None else msgspec.structs.asdict(source.patterns)
+def _source(name: str, path: Path, configured: ConfiguredSource | None) -> Source:
+    known = kinds()
+    kind = recognise(path) if name == "auto" else known.get(name)
+    if kind is None:
+        what = f"{path} looks like no record" if name == "auto" else f"there is no kind {name!r}"
+        raise click.UsageError(f"cannot watch: {what}; kinds: {', '.join(sorted(known))}")
+    options = source_options(kind.name, path, configured=configured)
+    return kind.make(Settings(path, configured.build if configured is not None else None, options))
 
 
 def _allow_many_files() -> None:

@@ -165,14 +165,17 @@ class Source(Section, frozen=True):
     ]
     path: Annotated[str, about("The record: a work tree, a directory or a log file, as the kind has it.", "path")]
     build: Annotated[str | None, about("The build it tells of; without one the source finds a name.", "build")] = None
-    patterns: Annotated[LogPatterns | None, about("How lines are recognised; for kind `log` alone.", planned=True)] = (
-        None
-    )
+    book: Annotated[
+        str | None, about("XML of the LFS book, for the SBU of a jhalfs tree; the one in the tree by default.", "path")
+    ] = None
+    patterns: Annotated[LogPatterns | None, about("How lines are recognised; for kind `log` alone.")] = None
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield a fault where patterns are given to a source that has none."""
         if self.patterns is not None and self.kind != "log":
             yield "patterns", f"has patterns, but is of kind {self.kind}; only kind log takes them"
+        if self.book is not None and self.kind not in ("jhalfs", "auto"):
+            yield "book", f"has a book, but is of kind {self.kind}; only kind jhalfs takes one"
 
     @classmethod
     def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
