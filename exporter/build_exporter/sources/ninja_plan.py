@@ -15,6 +15,9 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 MAX_FILES: Final = 5000
 _CHUNK: Final = 4 * 1024 * 1024
 
+_NEVER_ASKED: Final = frozenset((b"phony", b"CLEAN", b"HELP", b"RERUN_CMAKE", b"REGENERATE_BUILD"))
+"""Rules of edges that run nothing, or that CMake and Meson make for no build: cleaning, listing, making build.ninja."""
+
 _EDGE: Final = re.compile(rb"^build ((?:[^:\n$]|\$.|\$\n)*): *(\S+)", re.MULTILINE)
 _INCLUDE: Final = re.compile(rb"^(?:subninja|include) +(\S[^\n]*?) *$", re.MULTILINE)
 _ESCAPE: Final = re.compile(rb"\$([ :$])|\$\n *")
@@ -23,7 +26,7 @@ _ESCAPE: Final = re.compile(rb"\$([ :$])|\$\n *")
 def first_outputs(build_file: Path) -> list[str]:
     """Return the first output of each edge that has something to run; empty where that can't be told.
 
-    Left out are `phony` edges, and those CMake makes for targets nothing depends on (`install.util`).
+    Left out are `phony` edges, and those CMake and Meson make for what no build asks for, as installing and testing.
     """
     found: list[str] = []
     waiting, seen, left = [build_file], {build_file}, MAX_BYTES
@@ -38,7 +41,7 @@ def first_outputs(build_file: Path) -> list[str]:
             return []
         for outputs, rule in _EDGE.findall(data):
             first = _first(outputs)
-            if rule != b"phony" and not first.endswith(".util"):
+            if rule not in _NEVER_ASKED and not first.endswith(".util") and not first.startswith("meson-internal__"):
                 found.append(first)
         for name in _INCLUDE.findall(data):
             other = build_file.parent / os.fsdecode(_ESCAPE.sub(rb"\1", name))

@@ -1,0 +1,94 @@
+"""Ninja of the tests: a project to build with the real one, and logs written row by row."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from build_exporter.journal.layout import builds, run_path, runs
+from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.ninja import Ninja
+from build_exporter.sources.protocol import Settings
+from build_exporter.tracker import Run
+
+RULES = """\
+rule compile
+  command = sleep 0.05 && test ! -e $in.bad && cp $in $out
+rule gather
+  command = cat $in > $out
+  restat = 1
+"""
+
+
+class Project:
+    """A directory that the real ninja builds: `count` files copied, then gathered into one."""
+
+    def __init__(self, top: Path, count: int = 12) -> None:
+        self.top = top
+        top.mkdir()
+        names = [f"f{number}" for number in range(count)]
+        for name in names:
+            (top / f"{name}.c").write_text(name)
+        half = count // 2
+        (top / "more.ninja").write_text("".join(f"build {name}.o: compile {name}.c\n" for name in names[half:]))
+        (top / "build.ninja").write_text(
+            RULES
+            + "".join(f"build {name}.o: compile {name}.c\n" for name in names[:half])
+            + "include more.ninja\n"
+            + "build all$ of$ it: gather $\n    "
+            + " ".join(f"{name}.o" for name in names)
+            + "\nbuild all: phony all$ of$ it\ndefault all\n"
+        )
+        self.edges = count + 1
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start ninja."""
+        return subprocess.Popen(["ninja", *arguments], cwd=self.top, stdout=subprocess.DEVNULL)
+
+    def build(self, *arguments: str) -> int:
+        """Run ninja to its end and return its exit code."""
+        return self.start(*arguments).wait(60)
+
+
+class Follower:
+    """One journal and what is attached to it."""
+
+    def __init__(self, path: Path, journal: Path) -> None:
+        self.path, self.journal = path, journal
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again on the same journal."""
+        self.source = Ninja(Settings(self.path, "ninja"))
+        self.attachment = Attachment(self.source, str(self.journal))
+
+    def look(self, now: float | None = None, *, over: bool = False) -> int:
+        """Look once."""
+        return self.attachment.look(time.time() if now is None else now, over=over)
+
+    def runs(self) -> list[Run]:
+        """Return the runs the journal holds, oldest first."""
+        return [
+            read_run(run_path(str(self.journal), build, name), build, name)
+            for build in builds(str(self.journal))
+            for name in runs(str(self.journal), build)
+        ]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., Project]:
+    """Make projects; skipped where there is no ninja."""
+    if shutil.which("ninja") is None:
+        pytest.skip("no ninja here")
+    return lambda count=12: Project(tmp_path / "project", count)
+
+
+@pytest.fixture
+def follow(tmp_path: Path) -> Callable[..., Follower]:
+    """Attach to a record."""
+    return lambda path, journal="journal": Follower(path, tmp_path / journal)

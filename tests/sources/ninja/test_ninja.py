@@ -1,0 +1,265 @@
+"""Ninja's log: runs told apart, progress while the real ninja builds, damage survived."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.sources.ninja import Ninja
+from build_exporter.sources.ninja_plan import first_outputs
+from build_exporter.sources.protocol import SourceError
+
+KEY = ("ninja", "ninja")
+BEGAN = 1_750_000_000.0
+
+
+def row(start: float, end: float, output: str, began: float = BEGAN, command: str = "") -> str:
+    """A line as ninja writes it."""
+    return f"{start * 1e3:.0f}\t{end * 1e3:.0f}\t{(began + start) * 1e9:.0f}\t{output}\t{command or hash(output):}\n"
+
+
+def outcome(follower: Any) -> list[tuple[object, ...]]:
+    """Return what a journal's runs amount to."""
+    return [(run.run, run.state.name, run.end, run.steps[KEY].seconds, run.notes) for run in follower.runs()]
+
+
+def test_real_logs(records: Path, follow: Callable[..., Any]) -> None:
+    """LLVM's log, written anew in no order, is parted into its 21 runs with every edge in one of them."""
+    follower = follow(records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log")
+    follower.look(over=True)
+    found = follower.runs()
+    edges = [int(run.notes[0][1].split()[0]) for run in found]
+    assert (len(found), sum(edges), max(edges)) == (21, 6533, 1909)
+    assert max(run.steps[KEY].seconds for run in found) == pytest.approx(1628, abs=1)
+    # no two runs of ninja are at work in one directory at once
+    assert all(before.end < after.start for before, after in pairwise(found))
+    follower.restart()
+    assert follower.look(over=True) == 0
+    small = follow(records / "ninja/NekoSekaiMoe+llvm-build.bolt_rt.ninja_log", "small")
+    small.look(over=True)
+    assert [run.notes[0][1].split(" edges")[0] for run in small.runs()] == ["4"]
+
+
+def test_a_real_log_in_the_order_it_was_written(records: Path, tmp_path: Path, follow: Callable[..., Any]) -> None:
+    """Rows written as time passes, with restarts and late attaching, give the newest run as the import does."""
+    lines = (records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log").read_text().splitlines(keepends=True)
+    rows = [line.split("\t") for line in lines[1:]]
+    # the rows of the run of 1,024 edges, by the beginning they tell, in the order of their ends
+    chosen = [row for row in rows if 1755758681 <= int(row[2]) / 1e9 - int(row[0]) / 1e3 <= 1755758699]
+    chosen.sort(key=lambda row: int(row[1]))
+    log = tmp_path / ".ninja_log"
+    log.write_text(lines[0])
+    whole = follow(log, "whole")
+    followed, restarted, late = follow(log, "followed"), follow(log, "restarted"), []
+    random.seed(5)
+    moments = set(random.sample(range(len(chosen)), 20))
+    with log.open("a") as file:
+        for number, parts in enumerate(chosen):
+            file.write("\t".join(parts))
+            file.flush()
+            if number % 50 == 0:
+                followed.look()
+            if number in moments:
+                restarted.restart()
+                restarted.look()
+                late.append(follow(log, f"late-{number}"))
+                late[-1].look()
+    whole.look(over=True)
+    assert whole.runs()[0].notes[0][1].startswith("1024 edges")
+    for follower in (followed, restarted, *late):
+        follower.look(over=True)
+        assert outcome(follower) == outcome(whole)
+
+
+def test_real_ninja_followed(project: Any, follow: Any, poll: Any) -> None:
+    """While ninja builds, progress is that of the edges of build.ninja; the run ends soon after ninja does."""
+    made = project(40)
+    follower = follow(made.top)
+    ninja = made.start("-j2")
+    ratios: list[float] = []
+
+    def is_done() -> bool:
+        try:
+            follower.look()
+        except SourceError:
+            assert not ratios
+        ratios.extend(run.steps[KEY].ratio or 0.0 for run in follower.runs())
+        return ninja.poll() is not None
+
+    poll(is_done, 60)
+    assert ninja.returncode == 0
+    assert ratios == sorted(ratios)
+    assert len({ratio for ratio in ratios if 0 < ratio < 1}) >= 5
+    now = time.time()
+    follower.look(now)
+    follower.look(now + 6)
+    (run,) = follower.runs()
+    assert (run.state.name, run.steps[KEY].ratio) == ("SUCCEEDED", 0.999)
+    assert abs(run.start - (run.end - 1)) < 5
+    assert run.end <= now
+    assert run.notes[0][1].startswith(f"{made.edges} edges; the slowest: ")
+
+
+def test_a_second_run_is_a_run_of_its_own(project: Any, follow: Any) -> None:
+    """Building again what has changed is another run; importing, watching and watching again tell the same of it."""
+    made = project(6)
+    assert made.build() == 0
+    follower = follow(made.top)
+    follower.look()
+    time.sleep(1.1)  # runs are named by the second
+    (made.top / "f1.c").write_text("changed")
+    assert made.build() == 0
+    follower.look()
+    imported = follow(made.top / ".ninja_log", "imported")
+    imported.look(over=True)
+    follower.look(over=True)
+    assert outcome(follower) == outcome(imported)
+    assert [run.notes[0][1].split(" edges")[0] for run in imported.runs()] == ["7", "2"]
+    follower.restart()
+    assert follower.look(over=True) == 0
+
+
+def test_going_on_after_a_failure(project: Any, follow: Any) -> None:
+    """What failed leaves no row; the next run is measured against what was never built."""
+    made = project(10)
+    (made.top / "f9.c.bad").touch()
+    assert made.build("-k0") != 0
+    follower = follow(made.top)
+    follower.look()
+    assert follower.runs()[0].steps[KEY].ratio == pytest.approx(9 / 11)
+    time.sleep(1.1)  # runs are named by the second
+    (made.top / "f9.c.bad").unlink()
+    assert made.build() == 0
+    follower.look()
+    assert follower.runs()[-1].steps[KEY].ratio == pytest.approx(0.999)
+
+
+def test_cmake(tmp_path: Path, follow: Any) -> None:
+    """A project of CMake is counted to its end: what CMake adds for installing and testing is not awaited."""
+    if not (shutil.which("cmake") and shutil.which("ninja") and shutil.which("cc")):
+        pytest.skip("needs cmake, ninja and a C compiler")
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.10)\nproject(p C)\nadd_library(a a.c b.c)\nadd_executable(m m.c)\n"
+        "target_link_libraries(m a)\ninstall(TARGETS m)\n"
+    )
+    for name, text in {
+        "a": "int a(void){return 0;}",
+        "b": "int b(void){return 0;}",
+        "m": "int main(void){return 0;}",
+    }.items():
+        (tmp_path / f"{name}.c").write_text(text + "\n")
+    subprocess.run(["cmake", "-G", "Ninja", "-B", "build"], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+    assert Ninja.recognises(tmp_path) is False
+    subprocess.run(["ninja", "-C", "build"], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+    assert Ninja.recognises(tmp_path)
+    follower = follow(tmp_path)
+    follower.look()
+    assert follower.runs()[0].steps[KEY].ratio == pytest.approx(0.999)
+
+
+def test_a_log_written_anew_tells_no_run_twice(tmp_path: Path, follow: Any) -> None:
+    """Ninja writes its log anew in another order before it goes on: what was told stays as it was told."""
+    log = tmp_path / ".ninja_log"
+    rows = [row(number, number + 0.5, f"o{number}") for number in range(10)]
+    later = [row(number, number + 0.4, f"p{number}", BEGAN + 1000) for number in range(5)]
+    log.write_text("# ninja log v5\n" + "".join(rows) + later[0])
+    follower = follow(log)
+    follower.look(BEGAN + 1001)
+    assert len(follower.runs()) == 1
+    fresh = tmp_path / "fresh"
+    # o3 and o7 were built again since
+    fresh.write_text("# ninja log v6\n" + "".join(random.sample([*rows[:3], *rows[4:7], *later], 11)))
+    fresh.replace(log)
+    follower.look(BEGAN + 1006)
+    with log.open("a") as file:
+        file.write(row(0.2, 0.6, "o3", BEGAN + 2000) + row(0.3, 0.9, "o7", BEGAN + 2000))
+    follower.look(BEGAN + 2002)
+    follower.look(BEGAN + 2002, over=True)
+    assert [run.start for run in follower.runs()] == [BEGAN + 1000, BEGAN + 2000]
+    assert [run.state.name for run in follower.runs()] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def test_an_edge_with_several_outputs_counts_once(tmp_path: Path, follow: Any) -> None:
+    """Rows of one edge's outputs are one edge, and an output written down twice in a run is two runs of its edge."""
+    log = tmp_path / ".ninja_log"
+    text = row(0, 1, "a b.h", command="x") + row(0, 1, "/abs/a.c", command="x") + row(1, 2, "c", command="y")
+    log.write_text("# ninja log v6\n" + text)
+    follower = follow(log)
+    follower.look(over=True)
+    assert follower.runs()[0].notes[0][1].startswith("2 edges")
+
+
+def test_damage_is_survived(tmp_path: Path, follow: Any) -> None:
+    """Torn, garbled and endless lines, and times that can't be, leave the other rows as they are."""
+    log = tmp_path / ".ninja_log"
+    bad = [b"\0\xff\xfe\t1\n", b"1\t2\n", b"-5\t2\t3\tx\ty\n", b"9" * 400 + b"\t1\t1\tx\ty\n", b"5\t1\t7\tback\tz\n"]
+    bad += [b"1\t2\t" + b"9" * 19 + b"\tfuture\tz\n", b"z" * 500_000 + b"\n"]
+    good = row(0, 1, "a").encode()
+    log.write_bytes(b"# ninja log v6\n" + b"".join(bad) + good + row(1, 2, "torn").encode()[:-9])
+    follower = follow(log)
+    follower.look(BEGAN + 5)
+    (run,) = follower.runs()
+    assert (run.start, run.last_event) == (BEGAN, BEGAN)
+    log.write_bytes(b"#!/bin/sh\n" + os.urandom(100_000))
+    with pytest.raises(SourceError, match="not a log of ninja's"):
+        follower.look(BEGAN + 6)
+    with log.open("wb") as file:
+        file.truncate(2 << 30)
+    began = time.monotonic()
+    follower.look(BEGAN + 7)
+    assert time.monotonic() - began < 10
+    log.unlink()
+    log.symlink_to(log)
+    with pytest.raises(SourceError):
+        follower.look(BEGAN + 8)
+
+
+def test_only_what_is_new_is_read(tmp_path: Path, follow: Any) -> None:
+    """A row more costs its own bytes and a glance at the log's beginning, however long the log is."""
+    log = tmp_path / ".ninja_log"
+    log.write_text("# ninja log v6\n" + "".join(row(n / 100, n / 100 + 1, f"some/where/o{n}") for n in range(20_000)))
+    follower = follow(log)
+    follower.look()
+    read = follower.source.tail.bytes_read
+    assert read >= log.stat().st_size
+    with log.open("a") as file:
+        file.write(row(201, 202, "one more"))
+    follower.look()
+    assert follower.source.tail.bytes_read - read < 1000
+    read = follower.source.tail.bytes_read
+    follower.look()
+    assert follower.source.tail.bytes_read == read
+
+
+def test_edges_are_counted(tmp_path: Path) -> None:
+    """Outputs with spaces, lines that go on, files that include others and themselves: each edge counts once."""
+    (tmp_path / "build.ninja").write_text(
+        "rule r\n  command = true\nbuild a$ b c | d: r x\nbuild $\n  e: r y\nbuild p: phony e\n"
+        "build CMakeFiles/install.util: r\nsubninja sub/x.ninja\ninclude build.ninja\n"
+    )
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/x.ninja").write_text("build C$:/f: r z\n")
+    assert sorted(first_outputs(tmp_path / "build.ninja")) == ["C:/f", "a b", "e"]
+    assert first_outputs(tmp_path / "other.ninja") == []
+
+
+def test_served_live(project: Any, serve: Callable[..., Any], poll: Callable[..., None]) -> None:
+    """An exporter beside the real ninja shows how far it is, and its end."""
+    made = project(60)
+    served = serve("--watch", f"ninja={made.top}")
+    ninja = made.start("-j2")
+    name = "ninja-project"
+    poll(lambda: 0 < (served.value("build_progress_ratio", build=name) or 0) < 1 or ninja.poll() is not None, 30)
+    poll(lambda: (served.value("build_step_progress_ratio", build=name) or 0) > 0, 30)
+    assert ninja.wait(60) == 0
+    poll(lambda: served.value("build_state", build=name, state="succeeded") == 1, 30, "the run has ended")
+    assert served.value("build_step_duration_seconds", build=name, step="ninja") > 0.5
