@@ -42,16 +42,15 @@ def measure(*, pairs: int = 100, load_seconds: float = 10.0) -> dict[str, object
         place = Path(directory)
         plain = _added_ms(place, pairs, [])
         logged = _added_ms(place, pairs, ["--log", str(place / "log")])
+        start = statistics.median(_own_cpu(place, ["true"])[0] for _ in range(10))
         return {
             "wrapper_added_ms": plain["median"],
             "wrapper_added": plain,
             "wrapper_logged_added_ms": logged["median"],
             "wrapper_logged_added": logged,
             "python_start_ms": _median_ms([sys.executable, "-c", "pass"], pairs),
-            "wrapper_cpu_ms": _own_cpu(place, ["true"])["cpu_seconds"] * 1e3,
-            "wrapper_cpu_ratio": {
-                f"{jobs} jobs": _own_cpu(place, ["sh", "-c", LOAD], jobs, load_seconds)["ratio"] for jobs in (2, 8)
-            },
+            "wrapper_cpu_ms": start * 1e3,
+            "wrapper_cpu_ratio": {f"{jobs} jobs": _load_ratio(place, jobs, load_seconds, start) for jobs in (2, 8)},
             "wrapper_logged_mb_per_second": _throughput(place),
             "goals": {"wrapper_added_ms": GOAL_MS, "wrapper_cpu_ratio": GOAL_CPU_RATIO},
             "command": _command(),
@@ -90,16 +89,21 @@ def _added_ms(place: Path, pairs: int, options: list[str]) -> dict[str, float]:
     return {"median": statistics.median(added), "least": added[0], "p95": added[int(len(added) * 0.95)]}
 
 
-def _own_cpu(place: Path, words: list[str], jobs: int = 1, seconds: float = 0.0) -> dict[str, float]:
-    """Return the wrapper's own CPU seconds over a command, start included, and their ratio to the duration."""
-    environment = {**_environment(), "JOBS": str(jobs), "SECONDS_OF_LOAD": str(int(seconds))}
+def _load_ratio(place: Path, jobs: int, seconds: float, start: float) -> float:
+    """Return the share of one core that the wrapper uses beside so many jobs, its `start` in CPU seconds aside."""
+    load = {"JOBS": str(jobs), "SECONDS_OF_LOAD": str(max(1, int(seconds)))}
+    own, duration = _own_cpu(place, ["sh", "-c", LOAD], load)
+    return max(0.0, own - start) / duration
+
+
+def _own_cpu(place: Path, words: list[str], variables: dict[str, str] | None = None) -> tuple[float, float]:
+    """Return the wrapper's own CPU seconds over a command, start included, and the command's duration in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(_wrapped(place, ["--new"], words), env=environment, check=True)
+    subprocess.run(_wrapped(place, ["--new"], words), env={**_environment(), **(variables or {})}, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     (event,) = (json.loads(line) for line in max(place.glob("bench/*.jsonl")).read_text().splitlines()[-1:])
     charged = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    own = charged - event["cpu_seconds"]
-    return {"cpu_seconds": own, "ratio": own / event["seconds"]}
+    return charged - event["cpu_seconds"], event["seconds"]
 
 
 def _throughput(place: Path) -> float:
