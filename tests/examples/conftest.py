@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -64,11 +65,23 @@ class MiniLfs:
         """Return the build's command line."""
         return [str(self.scripts / "build"), "--sources", str(self.sources), "--lfs", str(self.lfs), *options]
 
-    def build(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run the build as a user does and return what it said."""
-        return subprocess.run(
-            self.command(*options), env=self.environment, capture_output=True, text=True, check=False, timeout=110
-        )
+    def build(self, *options: str, seconds: float = 100.0) -> subprocess.CompletedProcess[str]:
+        """Run the build as a user does and return what it said; end it and all it started after `seconds`."""
+        command = self.command(*options)
+        with subprocess.Popen(
+            command,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
     def run_file(self) -> Path:
         """Return the only run file there is."""
