@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import psutil
 
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 from build_exporter.sources.ninja_log import HEADER, NinjaRun, Row, is_another_run, outputs, read_row, sort_out
-from build_exporter.sources.ninja_plan import first_outputs
+from build_exporter.sources.ninja_plan import needed_outputs
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, read_ends
 
@@ -26,11 +26,16 @@ LAST_BYTES: Final = 64 * 1024 * 1024
 GONE_SECONDS: Final = 5.0
 """A run is over when nobody has had the log open for this long, after somebody had."""
 
+QUIET_SECONDS: Final = 3.0
+"""A log just written to is not looked for among the files processes have open: that costs more than all else."""
+
 SILENT_SECONDS: Final = 3600.0
 """The same where it can't be seen who has it open, as in a container: linking may take long."""
 
 LEAST_SHARE: Final = 0.05
 """Least share of the edges that was never run where the rest of them is taken for what this run will do."""
+
+NOT_DONE: Final = "it failed, was interrupted or was asked for less, the log does not tell which"
 
 FUTURE_SECONDS: Final = 86400.0
 
@@ -133,6 +138,8 @@ class Ninja:
             # of a log that is watched past runs are of no matter: rows of theirs are lost with each later run
             for run in runs[:-1] if over else ():
                 yield from self._take(run)
+                # rows of it may be lost, so that it can't be measured
+                self._total = 0
                 yield from self._tell()
             yield from self._take(newest)
         mine = set(newest.edges)
@@ -173,8 +180,8 @@ class Ninja:
             )
 
     def _count(self) -> int:
-        """Return how many edges this run will run, 0 where that can't be told: those that never ran before."""
-        edges = first_outputs(self._log.with_name("build.ninja"))
+        """Return how many edges this run has to run, 0 where that can't be told: those that never ran before."""
+        edges = needed_outputs(self._log.with_name("build.ninja"))
         never = sum(output not in self._built for output in edges)
         return never if edges and never >= LEAST_SHARE * len(edges) else 0
 
@@ -188,10 +195,15 @@ class Ninja:
         self._told_until = run.end
         slowest = ", ".join(f"{output[-100:]} {seconds:.1f} s" for seconds, output in run.slowest())
         words = f"{len(run.edges)} edges" + (f"; the slowest: {slowest}" if slowest else "")
-        build = self.build
-        yield Told(run.start, e.StepFinished(time=run.end, build=build, phase=PHASE, step=STEP, status="succeeded"))
+        build, left = self.build, (self._total or 0) - len(run.edges)
+        status: Literal["succeeded", "interrupted"] = "interrupted" if left > 0 else "succeeded"
+        message = f"{left} edges of the default targets left: {NOT_DONE}" if left > 0 else None
+        yield Told(
+            run.start,
+            e.StepFinished(time=run.end, build=build, phase=PHASE, step=STEP, status=status, message=message),
+        )
         yield Told(run.start, e.Note(time=run.end, build=build, message=words))
-        yield Told(run.start, e.BuildFinished(time=run.end, build=build, status="succeeded"))
+        yield Told(run.start, e.BuildFinished(time=run.end, build=build, status=status))
 
     def _has_ended(self, now: float) -> bool:
         """Tell whether ninja is gone: nobody has the log open any more, or it has been silent for long."""
@@ -199,7 +211,9 @@ class Ninja:
             found = self._log.stat()
         except OSError:
             return False
-        if _is_held(self._log, found.st_dev, found.st_ino):
+        if self._was_held and now - found.st_mtime < QUIET_SECONDS:
+            return False
+        if _is_held(found.st_dev, found.st_ino):
             self._was_held, self._free_since = True, None
             return False
         if self._free_since is None:
@@ -207,8 +221,8 @@ class Ninja:
         return (self._was_held and now - self._free_since >= GONE_SECONDS) or now - found.st_mtime > SILENT_SECONDS
 
 
-def _is_held(log: Path, device: int, inode: int) -> bool:
-    """Tell whether a process that works in the log's directory, or is called ninja, has the log open."""
+def _is_held(device: int, inode: int) -> bool:
+    """Tell whether a process called ninja, or samu, which does the same, has the log open."""
     for process in psutil.process_iter(["name"]):
         if "ninja" not in (process.info["name"] or "") and process.info["name"] != "samu":
             continue

@@ -92,3 +92,14 @@ def project(tmp_path: Path) -> Callable[..., Project]:
 def follow(tmp_path: Path) -> Callable[..., Follower]:
     """Attach to a record."""
     return lambda path, journal="journal": Follower(path, tmp_path / journal)
+
+
+@pytest.fixture
+def next_second(poll: Callable[..., None]) -> Callable[[], None]:
+    """Wait for another second to begin, as runs are named by it."""
+
+    def wait() -> None:
+        began = time.time()
+        poll(lambda: time.time() > began + 1.1)
+
+    return wait

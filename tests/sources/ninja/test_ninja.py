@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.ninja import Ninja
-from build_exporter.sources.ninja_plan import first_outputs
+from build_exporter.sources.ninja_plan import needed_outputs
 from build_exporter.sources.protocol import SourceError
 
 KEY = ("ninja", "ninja")
@@ -109,13 +109,13 @@ def test_real_ninja_followed(project: Any, follow: Any, poll: Any) -> None:
     assert run.notes[0][1].startswith(f"{made.edges} edges; the slowest: ")
 
 
-def test_a_second_run_is_a_run_of_its_own(project: Any, follow: Any) -> None:
+def test_a_second_run_is_a_run_of_its_own(project: Any, follow: Any, next_second: Any) -> None:
     """Building again what has changed is another run; importing, watching and watching again tell the same of it."""
     made = project(6)
     assert made.build() == 0
     follower = follow(made.top)
     follower.look()
-    time.sleep(1.1)  # runs are named by the second
+    next_second()
     (made.top / "f1.c").write_text("changed")
     assert made.build() == 0
     follower.look()
@@ -128,7 +128,7 @@ def test_a_second_run_is_a_run_of_its_own(project: Any, follow: Any) -> None:
     assert follower.look(over=True) == 0
 
 
-def test_going_on_after_a_failure(project: Any, follow: Any) -> None:
+def test_going_on_after_a_failure(project: Any, follow: Any, next_second: Any) -> None:
     """What failed leaves no row; the next run is measured against what was never built."""
     made = project(10)
     (made.top / "f9.c.bad").touch()
@@ -136,11 +136,17 @@ def test_going_on_after_a_failure(project: Any, follow: Any) -> None:
     follower = follow(made.top)
     follower.look()
     assert follower.runs()[0].steps[KEY].ratio == pytest.approx(9 / 11)
-    time.sleep(1.1)  # runs are named by the second
+    follower.look(over=True)
+    (run,) = follower.runs()
+    assert run.state.name == "INTERRUPTED"
+    assert run.steps[KEY].message.startswith("2 edges of the default targets left: it failed")
+    next_second()
     (made.top / "f9.c.bad").unlink()
     assert made.build() == 0
     follower.look()
-    assert follower.runs()[-1].steps[KEY].ratio == pytest.approx(0.999)
+    follower.look(over=True)
+    run = follower.runs()[-1]
+    assert (run.state.name, run.steps[KEY].ratio) == ("SUCCEEDED", 0.999)
 
 
 def test_cmake(tmp_path: Path, follow: Any) -> None:
@@ -248,8 +254,14 @@ def test_edges_are_counted(tmp_path: Path) -> None:
     )
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/x.ninja").write_text("build C$:/f: r z\n")
-    assert sorted(first_outputs(tmp_path / "build.ninja")) == ["C:/f", "a b", "e"]
-    assert first_outputs(tmp_path / "other.ninja") == []
+    assert sorted(needed_outputs(tmp_path / "build.ninja")) == ["C:/f", "a b", "e"]
+    assert needed_outputs(tmp_path / "other.ninja") == []
+    with (tmp_path / "build.ninja").open("a") as file:
+        file.write(
+            "out = some/where\nbuild $out/g: r ${out}/h | i || p\nbuild some/where/h: r\nbuild top: phony $out/g\n"
+        )
+        file.write("default top\n")
+    assert sorted(needed_outputs(tmp_path / "build.ninja")) == ["e", "some/where/g", "some/where/h"]
 
 
 def test_served_live(project: Any, serve: Callable[..., Any], poll: Callable[..., None]) -> None:
