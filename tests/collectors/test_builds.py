@@ -116,6 +116,21 @@ def test_counters_never_go_back(run_file: RunFiles, show: Any, monitor: Monitor)
     assert value(before, "build_failures_total", build="lfs", phase="p", **{"class": "disk-full"}) == 6
 
 
+def test_a_newest_run_that_is_removed_gives_way(run_file: RunFiles, show: Any) -> None:
+    """Without the file of its newest run a build shows the run before, counted once, as after a restart."""
+    old, new = run_file("lfs", RUNS[0]), run_file("lfs", RUNS[1])
+    old.add("build_finished", status="failed")
+    new.add("build_finished", status="succeeded")
+    assert value(show(), "build_state", build="lfs", state="succeeded") == 1
+    new.path.unlink()
+    found = show()
+    assert {dict(labels)["run"] for name, labels in found if name == "build_info"} == {RUNS[0]}
+    assert value(found, "build_state", build="lfs", state="failed") == 1
+    assert value(found, "build_runs_total", build="lfs", result="failed") == 1
+    old.path.unlink()
+    assert show() == {}
+
+
 def test_counts_wait_for_the_history(run_file: RunFiles, journal: Any, samples: Any) -> None:
     """After a start no counter over runs is shown until all runs are read: a lower count would look like a reset."""
     for run in RUNS[:2]:
