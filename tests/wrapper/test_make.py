@@ -88,11 +88,11 @@ def _environment(run: Run) -> dict[str, str]:
     return dict(line.split("=", 1) for line in run("env").stdout.decode().splitlines() if "=" in line)
 
 
-def test_make_ends_its_steps(start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path, events: Read) -> None:
+def test_make_ends_its_steps(
+    start: Callable[..., subprocess.Popen[bytes]], wrapper: list[str], tmp_path: Path, events: Read
+) -> None:
     """TERM to make is passed on by it to the wrapped steps, which pass it on and are recorded as interrupted."""
-    from tests.wrapper.conftest import WRAPPER  # noqa: PLC0415
-
-    step = f"{' '.join(WRAPPER)} --step $@ -- sh -c 'echo ready; exec sleep 60'"
+    step = f"{' '.join(wrapper)} --step $@ -- sh -c 'echo ready; exec sleep 60'"
     (tmp_path / "Makefile").write_text(f"all: a b\na b:\n\t@{step}\n")
     process = start("make", "-j2", options=("--build", "b"), cwd=tmp_path)
     assert process.stdout
