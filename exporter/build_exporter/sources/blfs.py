@@ -59,7 +59,7 @@ class _Step:
 class Blfs:
     """Reads the work directory of the BLFS tools (`blfs_root/work`), or the one it is in.
 
-    Options: `weights`, a mapping of SBU by target.
+    Options: `weights`, a mapping of SBU by target; `proc`, where the process table of the builds' machine is.
     """
 
     kind = "blfs"
@@ -68,6 +68,7 @@ class Blfs:
         self.build = settings.build or "blfs"
         self._path = settings.path
         self._weights: Mapping[str, float] = settings.options.get("weights") or {}
+        self._proc = Path(settings.options.get("proc") or "/proc")
         self._teller = Teller()
         self._work: _Work | None = None
         self._closed: Closed | None = None
@@ -83,7 +84,7 @@ class Blfs:
         Raises:
             SourceError: there is none, or it can't be read.
         """
-        work = self._work = self._work or _Work(_locate(self._path))
+        work = self._work = self._work or _Work(_locate(self._path), self._proc)
         if not over:
             work.watch.look(now)
         changed = work.look(now, over=over)
@@ -122,9 +123,9 @@ class Blfs:
 class _Work:
     """The directory as it is on disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, proc: Path) -> None:
         self.path = path
-        self.watch = MakeWatch(path)
+        self.watch = MakeWatch(path, proc)
         self.steps: list[_Step] = []
         self.jobs: int | None = None
         self._makefile: tuple[int, int, int] | None = None

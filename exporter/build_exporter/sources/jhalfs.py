@@ -26,7 +26,7 @@ _RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\
 class Jhalfs:
     """Reads the directory of jhalfs (`BUILDDIR/jhalfs`), or the one it is in.
 
-    Options: `weights`, a mapping of SBU by target.
+    Options: `weights`, a mapping of SBU by target; `proc`, where the process table of the builds' machine is.
 
     Attributes:
         build: the build's name as given, else after the book (`name_after`), once its Makefile has been read.
@@ -39,6 +39,7 @@ class Jhalfs:
         self._is_named = settings.build is not None
         self._path = settings.path
         self._weights: Mapping[str, float] = settings.options.get("weights") or {}
+        self._proc = Path(settings.options.get("proc") or "/proc")
         self._teller = Teller()
         self._record: _Record | None = None
         with contextlib.suppress(OSError, ValueError):
@@ -73,7 +74,7 @@ class Jhalfs:
         """
         record = self._record
         if record is None or not record.tree.makefile.steps:
-            record = self._record = _Record(locate(self._path))
+            record = self._record = _Record(locate(self._path), self._proc)
         reading = record.reading
         active = reading is not None and reading.run_start is not None and not reading.complete
         if active and not over:
@@ -136,9 +137,9 @@ class Jhalfs:
 class _Record:
     """A tree, what was made of it, and who works on it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, proc: Path) -> None:
         self.tree = JhalfsTree(path)
-        self.watch = MakeWatch(path)
+        self.watch = MakeWatch(path, proc)
         self.reading: Reading | None = None
         self.was_closed: Closed | None = None
         self.next_asking = 0.0

@@ -31,6 +31,9 @@ STAMP_SECONDS: Final = 1800.0
 NEAR_SECONDS: Final = 600.0
 """A log changed this near to the end that it tells still has its own time, not that of a copy."""
 
+LONGEST_SECONDS: Final = 86400.0
+"""Where no log has an end yet: a log changed later than this after its beginning is a copy."""
+
 LAST_LINES: Final = 20
 """A log that ends in an error has it among so many lines."""
 
@@ -85,7 +88,7 @@ class Judge:
     def _start(self, files: StepFiles, log: StepLog, after: float | None) -> float | None:
         if log.began is None:
             # a date in no known form: the step before is the next best that tells
-            return after if log.size else None
+            return after if log.is_begun else None
         inside = files.step.part in INSIDE
         zone = self._tree.settings.get("TIMEZONE", "") if inside else ""
         return self._zones.unix(log.began, Evidence(after, log.changed, log.seconds, zone), inside=inside)
@@ -181,6 +184,9 @@ class _Picture:
             end = self._next_start.get(index)
             if end is None and self._times_kept:
                 end = self._tree.last_write(files)
+        if end is None and self._closed is None and index < len(self._files) - 1:
+            # the next will tell
+            return _attempt(files, start, start, None)
         if end is None:
             # that it was done is known, how long it took is not
             return _attempt(files, None, start, "succeeded")
@@ -228,15 +234,10 @@ class _Picture:
 
 def _times_kept(files: list[StepFiles]) -> bool:
     """Tell whether the times of the files are those of the build, not of a copy made later."""
-    votes = [
-        abs(each.log.changed - each.start - each.log.seconds) <= NEAR_SECONDS
-        for each in files
-        if each.log is not None and each.start is not None and each.log.seconds is not None
-    ]
+    logs = [(each.log, each.start) for each in files if each.log is not None and each.start is not None]
+    votes = [abs(log.changed - start - log.seconds) <= NEAR_SECONDS for log, start in logs if log.seconds is not None]
     if not votes:
-        return all(
-            each.log.changed >= each.start - 5.0 for each in files if each.log is not None and each.start is not None
-        )
+        return all(start - 5.0 <= log.changed <= start + LONGEST_SECONDS for log, start in logs)
     return 2 * sum(votes) > len(votes)
 
 

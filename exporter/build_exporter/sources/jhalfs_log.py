@@ -29,7 +29,7 @@ ERROR_BYTES: Final = 256 * 1024
 """How much of a failed log's end is searched for the reason."""
 
 _DISK: Final = re.compile(r"^KB: (\d{1,18})(?:\s|$)", re.MULTILINE)
-_SECONDS: Final = re.compile(r"^Totalseconds: (\d{1,9})[ \t]*$", re.MULTILINE)
+_SECONDS: Final = re.compile(r"^Totalseconds: (\d{1,9})[ \t]*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class StepLog:
 
     Attributes:
         began: the date in its first line, None where there is none.
+        is_begun: whether its first line is whole.
         seconds: how long the step's commands took, without unpacking; None before their end.
         disk_bytes: how much more the disk held at the end than before unpacking, negative where it was less.
         size: bytes.
@@ -45,6 +46,7 @@ class StepLog:
     """
 
     began: LocalDate | None
+    is_begun: bool
     seconds: int | None
     disk_bytes: int | None
     size: int
@@ -69,8 +71,10 @@ def parse_ends(ends: Ends) -> StepLog:
         before, after = _DISK.search(ends.head), _DISK.search(ends.tail, took.end())
         if before and after:
             disk = (int(after[1]) - int(before[1])) * 1024
+    first, end, _ = ends.head.lstrip("\n").partition("\n")
     return StepLog(
-        began=parse_date(ends.head.lstrip("\n").partition("\n")[0]),
+        began=parse_date(first) if end else None,
+        is_begun=bool(end),
         seconds=int(took[1]) if took is not None else None,
         disk_bytes=disk,
         size=ends.size,

@@ -206,26 +206,34 @@ def pieces_of(record: Path, run: Run, *, stamps: bool) -> Iterator[Piece]:
             yield Piece(step.step, b"", ended + 0.25)
 
 
-def write_piece(tree: Path, piece: Piece) -> None:
-    """Write a piece as the build did: a log grows, all else is new; its time is the recorded one."""
+def write_piece(tree: Path, piece: Piece, *, times: bool) -> None:
+    """Write a piece as the build did: a log grows, all else is new; its time is the recorded one, or that of now."""
     path = tree / piece.name
     path.parent.mkdir(parents=True, exist_ok=True)
     have = path.stat().st_size if path.exists() else 0
     with path.open("ab") as file:
         file.write(piece.data[have:])
-    os.utime(path, (piece.time, piece.time))
+    if times:
+        os.utime(path, (piece.time, piece.time))
 
 
 class Replay:
     """A recorded build written again, and followed while it is."""
 
-    def __init__(self, record: Path, place: Path, *, stamps: bool) -> None:
+    def __init__(self, record: Path, place: Path, *, stamps: bool, times: bool = True) -> None:
         self._place = place
+        self._times = times
         self.wanted = self.imported(record)
         self.pieces = list(pieces_of(record, self.wanted, stamps=stamps))
         self.tree = place / "jhalfs"
         self.tree.mkdir()
+        # nobody builds here, and time passes so fast that this machine's processes would be gone through at each look
+        self._nobody = place / "proc"
+        self._nobody.mkdir()
         self.stamps = stamps
+
+    def _attach(self, name: str) -> Attachment:
+        return attach(self.tree, self._place / name, proc=self._nobody)
 
     def imported(self, tree: Path) -> Run:
         """Import a tree into a journal of its own and return the run."""
@@ -239,7 +247,7 @@ class Replay:
     def write(self, begin: int, end: int) -> None:
         """Write pieces at once."""
         for piece in self.pieces[begin:end]:
-            write_piece(self.tree, piece)
+            write_piece(self.tree, piece, times=self._times)
 
     def follow(self, seed: int = 1, moments: int = 20) -> dict[str, Run]:
         """Write the build piece by piece; return the final states by how it was followed.
@@ -249,14 +257,14 @@ class Replay:
         """
         chance = random.Random(seed)
         marked = set(chance.sample(range(10, len(self.pieces)), moments))
-        followed = {"from the start": attach(self.tree, self._place / "from the start")}
+        followed = {"from the start": self._attach("from the start")}
         for index, piece in enumerate(self.pieces):
-            write_piece(self.tree, piece)
+            write_piece(self.tree, piece, times=self._times)
             if index in marked:
                 if "restarted" in followed:
                     followed.pop("restarted").close()
-                followed["restarted"] = attach(self.tree, self._place / "restarted")
-                late = followed[f"late {index}"] = attach(self.tree, self._place / f"late {index}")
+                followed["restarted"] = self._attach("restarted")
+                late = followed[f"late {index}"] = self._attach(f"late {index}")
                 late.look(piece.time + 0.1)
             for name in ("from the start", "restarted"):
                 if name in followed:

@@ -58,6 +58,18 @@ def test_a_line_without_end_and_a_sparse_file(tree: Tree, follow: Follow) -> Non
     assert step(run, "402-environment").message == "x.c:1: error: bad"
 
 
+def test_half_a_date(tree: Tree, follow: Follow) -> None:
+    """A log whose first line is not whole yet is no beginning; it begins once, when its date says."""
+    tree.step("401-creatingdirs")
+    log = tree.begin("402-environment")
+    whole = log.read_text()
+    for length in (0, 5, 20, len(whole.split("\n")[0])):
+        tree.put("logs/402-environment", whole[:length])
+        assert step(follow(), "402-environment").state.label == "pending"
+    tree.put("logs/402-environment", whole)
+    assert step(follow(), "402-environment").starts == [int(tree.clock)]
+
+
 def test_end_of_a_log_in_a_log(tree: Tree, follow: Follow) -> None:
     """Output that looks like the end of a step, in the midst of one, does not end it; the last such line counts."""
     tree.step("401-creatingdirs")

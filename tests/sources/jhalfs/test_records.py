@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build_exporter.model.states import StepState
+from build_exporter.sources.jhalfs import Jhalfs
+from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run
 
 if TYPE_CHECKING:
-    from tests.sources.jhalfs.conftest import Replay
+    from tests.sources.jhalfs.conftest import Replay, Tree
 
 TREES = (
     "20240216.systemd",
@@ -111,6 +115,55 @@ def test_followed_attached_late_and_restarted_alike(
     assert len(found) == 22
     for how, state in found.items():
         assert state == wanted, how
+
+
+@pytest.mark.parametrize("stamps", [True, False], ids=["stamps", "logs alone"])
+def test_followed_where_times_are_of_now(
+    stamps: bool, records: Path, replay: Callable[..., Replay], shown: Callable[[Run], str]
+) -> None:
+    """An old build's logs, written again without their times, give the durations that they tell, followed or not."""
+    again = replay(records / "jhalfs/alfs-sysroot/20240222.systemd", stamps=stamps, times=False)
+    found = {how: shown(run) for how, run in again.follow().items()}
+    wanted = shown(again.imported(again.tree)).splitlines()
+    for how, state in found.items():
+        # that the last step has no known end, who saw it begin takes for none at all
+        assert state.splitlines()[:-1] == wanted[:-1], how
+    assert "succeeded" in wanted[0]
+    seconds = {line.split()[1]: line.split()[4] for line in wanted if line.startswith("chapter-")}
+    assert seconds["502-gcc-pass1"] == "634s"
+
+
+def test_real_failures(records: Path, tree: Tree, imported: Callable[[Path], Run]) -> None:
+    """Real logs of a failed build, without stamps: the step before succeeded, the last failed, by its own words."""
+    planned = type(tree.steps[0])
+    tree.plan = {
+        "CHROOT": [planned("869-jinja2", 8, "3.1.4"), planned("870-systemd", 8, "255"), planned("871-dbus", 8)]
+    }
+    tree.write_makefile()
+    # nothing else says whose CST the first log's is
+    tree.put("jhalfs.config", "TIMEZONE <Asia/Shanghai>\n")
+    for name in ("869-jinja2-3.1.4", "870-systemd-255"):
+        shutil.copyfile(records / f"jhalfs/failed/{name}.874ad464.excerpt.log", tree.path / "logs" / name)
+    run = imported(tree.path)
+    assert next((s.step, s.state.label, s.seconds) for s in run.steps.values()) == ("869-jinja2", "succeeded", 1)
+    failed = next(s for s in run.steps.values() if s.step == "870-systemd")
+    assert (failed.state.label, str(run.state)) == ("failed", "failed")
+    assert failed.message is not None
+    assert "Unknown filesystems defined in kernel headers" in failed.message
+    assert run.run == "20240610T112736Z"
+
+
+def test_build_that_died_before_its_first_step(records: Path, tmp_path: Path) -> None:
+    """A real build whose downloads failed has a Makefile and no step begun: told as that."""
+    failed = records / "jhalfs/failed"
+    (tmp_path / "logs").mkdir()
+    shutil.copyfile(failed / "Makefile.3ef44ba.failed-before-start", tmp_path / "Makefile")
+    shutil.copyfile(failed / "000-masterscript.1208fde9.log", tmp_path / "logs/000-masterscript.log")
+    source = Jhalfs(Settings(tmp_path))
+    assert source.build == "lfs-trunk-systemd"
+    assert list(source.look(time.time())) == []
+    with pytest.raises(SourceError, match="no step of the Makefile has been begun"):
+        list(source.look(time.time(), over=True))
 
 
 def test_only_what_is_a_tree_is_recognised(records: Path) -> None:
