@@ -29,7 +29,7 @@ bundle: $(VENV)/.test ## Check Prometheus' and Alertmanager's files with their o
 	amtool check-config alertmanager/alertmanager.yml
 
 unit: $(VENV)/.test ## Run the tests
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 bench: $(VENV)/.test ## Measure against mtail and node_exporter; prints the table and keeps it as JSON
 	$(BIN)/python bench/run.py

@@ -64,7 +64,7 @@ def change_and_compare_each_time(kernel: Kernel, watch: Watch, operations: list[
             members.remove(chosen)
         shown = watch.sample() if members or used else {}
         if shown:
-            assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:count"]) == (used, used, len(members))
+            assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:processes"]) == (used, used, len(members))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -40,7 +40,7 @@ def test_a_tree_is_the_root_and_all_that_descends_from_it(kernel: Kernel, watch:
         kernel.use(pid, ticks, written=ticks * 10, pages=ticks)
     watch.roots = {"lfs": [root]}
     assert watch.sample() == {
-        "lfs:cpu": 321, "lfs:memory": 321, "lfs:peak": 321, "lfs:read": 6420, "lfs:written": 3210, "lfs:count": 3,
+        "lfs:cpu": 321, "lfs:memory": 321, "lfs:peak": 321, "lfs:read": 6420, "lfs:written": 3210, "lfs:processes": 3,
     }  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_children_that_end_take_nothing_with_them(kernel: Kernel, watch: Watch) 
         kernel.use(child, 10, written=5)
         kernel.exit(child)
         shown = watch.sample()
-        assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:count"]) == (10 * count, 5 * count, 1)
+        assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:processes"]) == (10 * count, 5 * count, 1)
 
 
 def test_what_no_parent_waits_for_is_kept(kernel: Kernel, watch: Watch) -> None:
@@ -71,11 +71,11 @@ def test_what_no_parent_waits_for_is_kept(kernel: Kernel, watch: Watch) -> None:
     kernel.use(compiler, 50)
     helper = kernel.fork(compiler)
     kernel.use(helper, 7)
-    assert (watch.sample()["lfs:cpu"], watch.sample()["lfs:count"]) == (110, 3)
+    assert (watch.sample()["lfs:cpu"], watch.sample()["lfs:processes"]) == (110, 3)
     kernel.exit(helper)
     kernel.exit(compiler)
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:count"]) == (110, 1)
+    assert (shown["lfs:cpu"], shown["lfs:processes"]) == (110, 1)
     kernel.use(root, 1)
     assert watch.sample()["lfs:cpu"] == 111
 
@@ -91,7 +91,7 @@ def test_a_counter_is_held_where_less_can_be_seen_than_before(kernel: Kernel, wa
     kernel.exit(make)
     kernel.exit(compiler)
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:read"], shown["lfs:count"]) == (50, 500, 1000, 1)
+    assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:read"], shown["lfs:processes"]) == (50, 500, 1000, 1)
 
 
 @pytest.mark.parametrize("seen_gone", [True, False])
@@ -99,13 +99,13 @@ def test_a_strangers_pid_given_to_a_compiler_is_the_builds(kernel: Kernel, watch
     """Pids go round: one passed over as a stranger's is looked at again, within a minute at the latest."""
     stranger, root = kernel.fork(), kernel.fork()
     watch.roots = {"lfs": [root]}
-    assert watch.sample()["lfs:count"] == 1
+    assert watch.sample()["lfs:processes"] == 1
     kernel.exit(stranger)
     if seen_gone:
         watch.sample()
     kernel.fork(root, pid=stranger)
     samples = 1 if seen_gone else 60
-    assert [watch.sample()["lfs:count"] for _ in range(samples)][-1] == 2
+    assert [watch.sample()["lfs:processes"] for _ in range(samples)][-1] == 2
 
 
 def test_the_counter_goes_on_with_the_next_step(kernel: Kernel, watch: Watch) -> None:
@@ -121,7 +121,7 @@ def test_the_counter_goes_on_with_the_next_step(kernel: Kernel, watch: Watch) ->
     kernel.use(second, 5, pages=20)
     watch.roots = {"lfs": [second]}
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:peak"], shown["lfs:count"]) == (105, 20, 1)
+    assert (shown["lfs:cpu"], shown["lfs:peak"], shown["lfs:processes"]) == (105, 20, 1)
 
 
 def test_a_shell_that_runs_step_after_step_is_not_counted_anew(kernel: Kernel, watch: Watch) -> None:
@@ -136,7 +136,7 @@ def test_a_shell_that_runs_step_after_step_is_not_counted_anew(kernel: Kernel, w
         assert watch.sample()["lfs:cpu"] == 40 * (step + 1)
         watch.roots = {"lfs": {}}
         shown = watch.sample()
-        assert (shown["lfs:cpu"], shown["lfs:count"]) == (40 * (step + 1), 0)
+        assert (shown["lfs:cpu"], shown["lfs:processes"]) == (40 * (step + 1), 0)
         watch.later(10)
 
 
@@ -173,7 +173,7 @@ def test_a_reused_pid_is_another_process(kernel: Kernel, watch: Watch) -> None:
     kernel.use(root, 7000, pages=7000)
     kernel.use(kernel.fork(root), 7000)
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:count"], shown["lfs:memory"]) == (30, 0, 0)
+    assert (shown["lfs:cpu"], shown["lfs:processes"], shown["lfs:memory"]) == (30, 0, 0)
 
 
 def test_a_childs_pid_reused_by_a_stranger_is_let_go(kernel: Kernel, watch: Watch) -> None:
@@ -188,7 +188,7 @@ def test_a_childs_pid_reused_by_a_stranger_is_let_go(kernel: Kernel, watch: Watc
     kernel.fork(pid=child)
     kernel.use(child, 5000)
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:count"]) == (10, 1)
+    assert (shown["lfs:cpu"], shown["lfs:processes"]) == (10, 1)
 
 
 def test_a_pid_from_an_old_record_is_not_believed(kernel: Kernel, watch: Watch) -> None:
@@ -214,7 +214,7 @@ def test_init_is_no_step_where_the_whole_machine_is_seen(
     with watch_over(kernel) as watch:
         watch.roots = {"lfs": [1], "blfs": [thread]}
         counts = {series: value for series, value in watch.sample().items() if "count" in series}
-    assert counts == ({} if on_the_host else {"lfs:count": 1, "blfs:count": 1})
+    assert counts == ({} if on_the_host else {"lfs:processes": 1, "blfs:processes": 1})
 
 
 def test_a_stranger_passed_over_becomes_a_root_when_its_step_is_told(kernel: Kernel, watch: Watch) -> None:
@@ -226,7 +226,7 @@ def test_a_stranger_passed_over_becomes_a_root_when_its_step_is_told(kernel: Ker
     kernel.use(child, 8)
     watch.roots = {"lfs": [first, second]}
     shown = watch.sample()
-    assert (shown["lfs:count"], shown["lfs:cpu"]) == (3, 8)
+    assert (shown["lfs:processes"], shown["lfs:cpu"]) == (3, 8)
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -241,10 +241,10 @@ def test_a_step_within_a_step_is_not_counted_twice(kernel: Kernel, watch: Watch,
         watch.sample()
     watch.roots = {"lfs": [inner, outer]}
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:count"]) == (21, 2)
+    assert (shown["lfs:cpu"], shown["lfs:processes"]) == (21, 2)
     kernel.exit(inner)
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:count"]) == (21, 1)
+    assert (shown["lfs:cpu"], shown["lfs:processes"]) == (21, 1)
 
 
 def test_a_build_within_a_build_is_in_both(kernel: Kernel, watch: Watch) -> None:
@@ -255,13 +255,13 @@ def test_a_build_within_a_build_is_in_both(kernel: Kernel, watch: Watch) -> None
     kernel.use(compiler, 6)
     watch.roots = {"lfs": [outer], "blfs": [inner]}
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["lfs:count"]) == (6, 3)
-    assert (shown["blfs:cpu"], shown["blfs:count"]) == (6, 2)
+    assert (shown["lfs:cpu"], shown["lfs:processes"]) == (6, 3)
+    assert (shown["blfs:cpu"], shown["blfs:processes"]) == (6, 2)
     kernel.exit(compiler)
     watch.roots = {"lfs": [outer]}
     kernel.use(inner, 1)
     shown = watch.sample()
-    assert (shown["lfs:cpu"], shown["blfs:cpu"], shown["blfs:count"]) == (7, 6, 0)
+    assert (shown["lfs:cpu"], shown["blfs:cpu"], shown["blfs:processes"]) == (7, 6, 0)
 
 
 def test_a_build_at_rest_is_forgotten(kernel: Kernel, watch: Watch) -> None:
@@ -283,7 +283,7 @@ def test_figures_that_may_not_be_read_are_absent(kernel: Kernel, watch: Watch) -
     root = kernel.fork()
     (kernel.proc / str(root) / "io").unlink()
     watch.roots = {"lfs": [root]}
-    assert sorted(watch.sample()) == ["lfs:count", "lfs:cpu", "lfs:memory", "lfs:peak"]
+    assert sorted(watch.sample()) == ["lfs:cpu", "lfs:memory", "lfs:peak", "lfs:processes"]
 
 
 def test_a_process_that_ends_while_it_is_read_is_no_failure(kernel: Kernel, watch: Watch) -> None:
@@ -295,4 +295,4 @@ def test_a_process_that_ends_while_it_is_read_is_no_failure(kernel: Kernel, watc
         (kernel.proc / name).mkdir()
         if content is not None:
             (kernel.proc / name / "stat").write_text(content)
-    assert watch.sample()["lfs:count"] == 1
+    assert watch.sample()["lfs:processes"] == 1

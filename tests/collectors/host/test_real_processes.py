@@ -109,14 +109,14 @@ def test_memory_is_seen_now_and_at_its_peak(
     assert root.stdout.readline() == b"held\n"
     full = sample(trees)
     assert full["memory_bytes"] > 64 * MIB
-    assert full["count"] == 2
+    assert full["processes"] == 2
     root.stdin.write(b"\n")
     root.stdin.flush()
     assert root.stdout.readline() == b"done\n"
     after = sample(trees)
     assert after["memory_bytes"] < 16 * MIB
     assert after["peak_memory_bytes"] >= full["memory_bytes"]
-    assert after["count"] == 1
+    assert after["processes"] == 1
 
 
 def test_bytes_written_by_children_that_ended_are_counted(
@@ -151,9 +151,9 @@ def test_a_process_whose_parent_was_killed_stays_the_steps(
     assert root.stdout is not None
     middle = int(root.stdout.readline())
     trees = process_trees(lambda: {"lfs": [root.pid]})
-    until(lambda: sample(trees)["count"] == 3)
+    until(lambda: sample(trees)["processes"] == 3)
     os.kill(middle, signal.SIGKILL)
-    until(lambda: sample(trees)["count"] == 2)
+    until(lambda: sample(trees)["processes"] == 2)
     used = sample(trees)["cpu_seconds_total"]
     until(lambda: sample(trees)["cpu_seconds_total"] > used + 0.1)
 
@@ -167,7 +167,7 @@ def test_a_pid_that_the_kernel_gave_to_another_process_is_not_followed(
         pytest.skip("choosing the next pid takes root")
     first = subprocess.Popen(["sleep", "60"])
     trees = process_trees(lambda: {"lfs": [first.pid]})
-    assert sample(trees)["count"] == 1
+    assert sample(trees)["processes"] == 1
     start = time.clock_gettime(time.CLOCK_BOOTTIME)
     first.kill()
     first.wait()
@@ -186,7 +186,7 @@ def test_a_pid_that_the_kernel_gave_to_another_process_is_not_followed(
         if second.pid != first.pid:
             pytest.skip("others took the pid each time")
         shown = sample(trees)
-        assert (shown["count"], shown["memory_bytes"]) == (0, 0)
+        assert (shown["processes"], shown["memory_bytes"]) == (0, 0)
     finally:
         second.kill()
         second.wait()
@@ -205,8 +205,8 @@ def test_descriptors_are_kept_within_bounds_and_given_back(
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     try:
         trees = process_trees(lambda: running)
-        until(lambda: sample(trees)["count"] == 61)
-        assert sample(trees)["count"] == 61
+        until(lambda: sample(trees)["processes"] == 61)
+        assert sample(trees)["processes"] == 61
         assert before < open_files() <= before + 50
         running = {}
         sample(trees)
@@ -233,5 +233,5 @@ def test_another_users_processes_show_all_but_their_io(
     with unprivileged():
         shown = sample(trees)
         shown = sample(trees)
-    assert {"cpu_seconds_total", "memory_bytes", "count"} <= shown.keys()
+    assert {"cpu_seconds_total", "memory_bytes", "processes"} <= shown.keys()
     assert not [name for name in shown if name in ("read_bytes_total", "written_bytes_total")]
