@@ -167,9 +167,10 @@ class _Picture:
             if _is_marked(files, start) or self._latest_after[index] >= start:
                 return self._succeeded(index, start)
             return self._unfinished(index, start)
-        if files.done is not None and files.done >= (self._run_start or 0.0):
+        if files.done is not None and files.done >= (self._run_start or 0.0) and self._times_kept:
             return _attempt(files, None, files.done, "succeeded")
-        return self._implied(index) if index < self._furthest and not self._stamped else None
+        is_done = files.done is not None or not self._stamped
+        return self._implied(index) if index < self._furthest and is_done else None
 
     def _succeeded(self, index: int, start: float) -> Attempt:
         files = self._files[index]
