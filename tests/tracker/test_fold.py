@@ -71,6 +71,17 @@ def test_a_running_step_moves_with_its_time_and_then_with_what_it_tells(story: S
     assert story.progress == pytest.approx((1 + 3 * 0.75) / 16.1)
 
 
+def test_the_first_ratio_a_step_tells_takes_nothing_back(story: Story) -> None:
+    """A step counted by its time so far may then tell that it has done less: the bar waits, it does not go back."""
+    story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
+    story.start("chapter-5", "502-gcc-pass1")
+    story.time += 90
+    shown = story.progress
+    assert shown > 2 / 16.1
+    story.tell(e.StepProgress, phase="chapter-5", step="502-gcc-pass1", ratio=0.01)
+    assert story.progress >= shown
+
+
 def test_progress_stays_below_one_until_the_build_has_succeeded(story: Story) -> None:
     """All steps done is not the end: only the build's own word is."""
     story.begin()

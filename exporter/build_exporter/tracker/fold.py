@@ -213,6 +213,9 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
     if ratio is None and event.done is not None and event.total:
         ratio = event.done / event.total
     if ratio is not None and (step.ratio is None or ratio > step.ratio):
+        if step.ratio is None:
+            # the time it has run may have stood for more than it now tells
+            raise_floors(run, event.time)
         step.ratio = min(CEILING, ratio)
     if event.message is not None:
         step.message = event.message

@@ -61,13 +61,18 @@ def build_progress(run: Run, now: float) -> float | None:
         return 1.0
     if not run.has_plan:
         return None
-    credit = sum(_credit(run, step, now) for step in _credited(run))
+    credit = 0.0
+    for step in _credited(run):
+        credit += _credit(run, step, now)
     return max(run.floor, min(_whole(run, credit), CEILING))
 
 
 def phase_progress(run: Run, phase: Phase, now: float) -> float:
     """Return a phase's ratio at `now`."""
-    credit = sum(_credit(run, step, now) for step in _credited(run) if step.phase == phase.name)
+    credit = 0.0
+    for step in _credited(run):
+        if step.phase == phase.name:
+            credit += _credit(run, step, now)
     return _phase_ratio(phase, credit)
 
 
@@ -93,13 +98,17 @@ def raise_floors(run: Run, now: float) -> None:
     """Keep what progress is at `now`, so that it can't go back below it."""
     if not run.has_plan:
         return
-    # each step is looked at once, as this is done with every event that starts or ends one; and summed in the order
-    # in which progress is shown, so that a floor is not below it by a rounding
-    shares = [(step.phase, _credit(run, step, now)) for step in _credited(run)]
-    run.floor = max(run.floor, min(_whole(run, sum(credit for _, credit in shares)), CEILING))
-    for name in {phase for phase, _ in shares}:
+    # one look at each step, as every event that starts or ends one comes here; and in the order in which progress is
+    # added up to be shown, so that a floor is not below it by a rounding
+    whole, by_phase = 0.0, dict[str, float]()
+    for step in _credited(run):
+        credit = _credit(run, step, now)
+        whole += credit
+        by_phase[step.phase] = by_phase.get(step.phase, 0.0) + credit
+    run.floor = max(run.floor, min(_whole(run, whole), CEILING))
+    for name, credit in by_phase.items():
         phase = run.phases[name]
-        phase.floor = _phase_ratio(phase, sum(credit for of, credit in shares if of == name))
+        phase.floor = _phase_ratio(phase, credit)
 
 
 def _whole(run: Run, credit: float) -> float:
