@@ -23,18 +23,21 @@ class RunningSource:
     """One attached source, looked at again and again until stopped.
 
     Attributes:
-        name: kind and build, as shown by `build_exporter_source_up`.
         up: whether the newest look could read the record.
     """
 
     def __init__(self, attachment: Attachment, clock: Callable[[], float] = time.time) -> None:
-        self.name = f"{attachment.source.kind}/{attachment.source.build}"
         self.up = True
         self._attachment = attachment
         self._clock = clock
         self._told = ""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"source-{self.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="source", daemon=True)
+
+    @property
+    def name(self) -> str:
+        """Kind and build, as shown by `build_exporter_source_up`; a source may learn its build's name from the record."""
+        return f"{self._attachment.source.kind}/{self._attachment.source.build}"
 
     def start(self) -> None:
         """Start looking."""
