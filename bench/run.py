@@ -29,6 +29,7 @@ MEASUREMENTS = (
     "idle",
     "host",
     "writers",
+    "sources_jhalfs",
     "startup",
     "scale",
     "slowdown",

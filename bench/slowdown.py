@@ -25,6 +25,7 @@ from bench.harness import EXPORTER, Process, exporter, workplace
 STEPS = 8
 FILES = 6
 FUNCTIONS = 90
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 _LOOP = 'for step in "$@"; do {tell}make -s -j2 -C "$step" || exit 1; done'
 PLAIN = _LOOP.format(tell="")
 TOLD = f'. "$HOOK"; be_start bench --jobs 2; {_LOOP.format(tell="be_step chapter-8 ${step##*/} ")}; be_end succeeded'
@@ -121,7 +122,8 @@ def _build(place: Path, steps: list[str], script: str = PLAIN, **environment: st
         check=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        # a make around this one would lend its jobs
+        env={**{name: value for name, value in os.environ.items() if name not in _OF_MAKE}, **environment},
     )
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return Build(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
