@@ -36,7 +36,7 @@ class RunningSource:
 
     @property
     def name(self) -> str:
-        """Kind and build, as shown by `build_exporter_source_up`; a source may learn its build's name from the record."""
+        """Kind and build, as shown by `build_exporter_source_up`; a source may learn its build from the record."""
         return f"{self._attachment.source.kind}/{self._attachment.source.build}"
 
     def start(self) -> None:
