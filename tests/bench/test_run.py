@@ -58,7 +58,8 @@ def test_a_quick_run_takes_every_figure_beside_its_peer(repository: Path, tmp_pa
         assert math.isfinite(figure["ours"]), key
         assert figure["what"] in done.stdout
         if not key.startswith(("slow_down", "wrapper_cpu")):
-            assert figure["ours"] > 0, key
+            # a short run on a busy machine may find an event as cheap as none: never less
+            assert figure["ours"] >= 0, key
         if key not in WITHOUT_PEER:
             assert figure["peer_value"] > 0, key
     assert figures["idle"]["detail"]["process_tree"], "the tree was not sampled while its cost was taken"
