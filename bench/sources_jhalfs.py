@@ -23,7 +23,7 @@ if __name__ == "__main__":
 from bench.figure import Figure, table
 from bench.harness import workplace
 from build_exporter.plan.jhalfs_makefile import read
-from build_exporter.sources.jhalfs import Jhalfs
+from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings
 
 STEPS = 150

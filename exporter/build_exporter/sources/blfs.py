@@ -20,9 +20,9 @@ from build_exporter.model import events as e
 from build_exporter.plan.jhalfs_makefile import begins_with
 from build_exporter.sources.birth import birth_time
 from build_exporter.sources.first_error import first_error, was_stopped
-from build_exporter.sources.jhalfs_judge import LAST_LINES
-from build_exporter.sources.jhalfs_log import read_last_lines
-from build_exporter.sources.jhalfs_tree import SETTLED_SECONDS
+from build_exporter.sources.jhalfs.judge import LAST_LINES
+from build_exporter.sources.jhalfs.log import read_last_lines
+from build_exporter.sources.jhalfs.tree import SETTLED_SECONDS
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Directory, milliseconds, read_ends

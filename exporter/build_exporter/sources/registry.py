@@ -36,18 +36,20 @@ class Kind:
         return getattr(import_module(module), name)
 
 
-_SOURCES: Final = "build_exporter.sources"
+_HERE: Final = "build_exporter.sources"
 
 BUILT_IN: Final[tuple[Kind, ...]] = (
-    Kind("jhalfs", f"{_SOURCES}.jhalfs:Jhalfs", "LFS by jhalfs: its directory, or the one it is in"),
-    Kind("blfs", f"{_SOURCES}.blfs:Blfs", "BLFS by jhalfs' tools: the work directory, or the one it is in"),
-    Kind("portage", f"{_SOURCES}.portage:Portage", "Gentoo: emerge.log, its directory, or the root it is under"),
-    Kind("buildroot", f"{_SOURCES}.buildroot:Buildroot", "Buildroot: build-time.log, or the output directory"),
-    Kind("bitbake", f"{_SOURCES}.bitbake:BitBake", "Yocto: a build directory, its tmp or buildstats, or a console log"),
-    Kind("ninja", f"{_SOURCES}.ninja:Ninja", "ninja: .ninja_log, or the build directory it is in"),
+    Kind("jhalfs", f"{_HERE}.jhalfs.source:Jhalfs", "LFS by jhalfs: its directory, or the one it is in"),
+    Kind("blfs", f"{_HERE}.blfs:Blfs", "BLFS by jhalfs' tools: the work directory, or the one it is in"),
+    Kind("portage", f"{_HERE}.portage.source:Portage", "Gentoo: emerge.log, its directory, or the root it is under"),
+    Kind("buildroot", f"{_HERE}.buildroot.source:Buildroot", "Buildroot: build-time.log, or the output directory"),
     Kind(
-        "log", f"{_SOURCES}.log:Log", "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it"
+        "bitbake",
+        f"{_HERE}.bitbake.source:BitBake",
+        "Yocto: a build directory, its tmp or buildstats, or a console log",
     ),
+    Kind("ninja", f"{_HERE}.ninja.source:Ninja", "ninja: .ninja_log, or the build directory it is in"),
+    Kind("log", f"{_HERE}.log:Log", "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it"),
 )
 """Rows in the order in which `auto` tries them: the most telling records first."""
 

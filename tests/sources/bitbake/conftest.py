@@ -11,7 +11,7 @@ import pytest
 
 from build_exporter.journal.layout import builds, run_path, runs
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.bitbake import BitBake
+from build_exporter.sources.bitbake.source import BitBake
 from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run
 

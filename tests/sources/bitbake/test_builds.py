@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from build_exporter.sources.bitbake import BitBake
-from build_exporter.sources.bitbake_run import split_recipe
-from build_exporter.sources.bitbake_stats import BuildStats
+from build_exporter.sources.bitbake.run import split_recipe
+from build_exporter.sources.bitbake.source import BitBake
+from build_exporter.sources.bitbake.stats import BuildStats
 from build_exporter.sources.protocol import SourceError
 from build_exporter.tracker.progress import build_progress
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.buildroot import Buildroot
+from build_exporter.sources.buildroot.source import Buildroot
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run

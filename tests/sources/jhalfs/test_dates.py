@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.sources.jhalfs_dates import Evidence, Zones, parse_date
+from build_exporter.sources.jhalfs.dates import Evidence, Zones, parse_date
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.sources.jhalfs import Jhalfs
-from build_exporter.sources.jhalfs_judge import UNMARKED
+from build_exporter.sources.jhalfs.judge import UNMARKED
+from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run, Step
 

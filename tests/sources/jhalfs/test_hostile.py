@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from build_exporter.sources.jhalfs import Jhalfs
+from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run, Step
 

@@ -19,7 +19,7 @@ import pytest
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.jhalfs import Jhalfs
+from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.make_process import MakeWatch, Presence
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run, Step

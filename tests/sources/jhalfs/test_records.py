@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build_exporter.model.states import StepState
-from build_exporter.sources.jhalfs import Jhalfs
+from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run

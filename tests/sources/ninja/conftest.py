@@ -12,7 +12,7 @@ import pytest
 
 from build_exporter.journal.layout import builds, run_path, runs
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.ninja import Ninja
+from build_exporter.sources.ninja.source import Ninja
 from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run
 

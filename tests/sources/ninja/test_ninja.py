@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from build_exporter.sources.ninja import Ninja
-from build_exporter.sources.ninja_plan import needed_outputs
+from build_exporter.sources.ninja.plan import needed_outputs
+from build_exporter.sources.ninja.source import Ninja
 from build_exporter.sources.protocol import SourceError
 
 KEY = ("ninja", "ninja")

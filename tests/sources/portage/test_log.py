@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.portage import Portage
-from build_exporter.sources.portage_lines import Says, read_line, split_package
+from build_exporter.sources.portage.lines import Says, read_line, split_package
+from build_exporter.sources.portage.source import Portage
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.portage_pending import Pending, PendingFile, read_pretended
-from build_exporter.sources.portage_plan import UNNAMED
-from build_exporter.sources.portage_surroundings import failure_message, find_places
+from build_exporter.sources.portage.pending import Pending, PendingFile, read_pretended
+from build_exporter.sources.portage.plan import UNNAMED
+from build_exporter.sources.portage.surroundings import failure_message, find_places
 from build_exporter.sources.registry import kinds, recognise
 from build_exporter.tracker import Run, build_progress
 

@@ -9,11 +9,11 @@ from typing import Final
 import psutil
 
 from build_exporter.model.events import Event
-from build_exporter.sources.portage_lines import looks_like_log, read_line
-from build_exporter.sources.portage_log import DEAD_SECONDS, EmergeLog
-from build_exporter.sources.portage_plan import Planner
-from build_exporter.sources.portage_session import Session
-from build_exporter.sources.portage_surroundings import LOG_NAME, Machine, find_log, find_places
+from build_exporter.sources.portage.lines import looks_like_log, read_line
+from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog
+from build_exporter.sources.portage.plan import Planner
+from build_exporter.sources.portage.session import Session
+from build_exporter.sources.portage.surroundings import LOG_NAME, Machine, find_log, find_places
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, milliseconds, read_ends
 

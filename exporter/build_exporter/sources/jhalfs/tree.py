@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.plan.jhalfs_makefile import JhalfsMakefile, JhalfsStep, is_makefile, read
-from build_exporter.sources.jhalfs_log import HEAD_BYTES, TAIL_BYTES, StepLog, read_step_log
+from build_exporter.sources.jhalfs.log import HEAD_BYTES, TAIL_BYTES, StepLog, read_step_log
 from build_exporter.sources.protocol import SourceError
 from build_exporter.sources.reading import Directory, milliseconds, read_ends
 

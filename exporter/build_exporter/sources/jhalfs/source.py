@@ -11,8 +11,8 @@ from typing import Final
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
-from build_exporter.sources.jhalfs_judge import Judge, Reading
-from build_exporter.sources.jhalfs_tree import JhalfsTree, locate, read_settings
+from build_exporter.sources.jhalfs.judge import Judge, Reading
+from build_exporter.sources.jhalfs.tree import JhalfsTree, locate, read_settings
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.sequence import Teller

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from build_exporter.model import events as e
-from build_exporter.sources.bitbake_console import Console
-from build_exporter.sources.bitbake_stats import SETSCENE, BuildStats, Key, Task
+from build_exporter.sources.bitbake.console import Console
+from build_exporter.sources.bitbake.stats import SETSCENE, BuildStats, Key, Task
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.protocol import Told
 from build_exporter.sources.reading import TailFile, read_ends

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from build_exporter.sources.bitbake_stats import SETSCENE, Key
+from build_exporter.sources.bitbake.stats import SETSCENE, Key
 from build_exporter.sources.first_error import MAX_MESSAGE, first_error
 
 MAX_LINE: Final = 4000

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from build_exporter.model.events import PlannedStep
-from build_exporter.sources.buildroot_log import Key
+from build_exporter.sources.buildroot.log import Key
 from build_exporter.sources.reading import open_regular
 
 MAX_BYTES: Final = 64 * 1024 * 1024

@@ -11,8 +11,8 @@ import psutil
 
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.ninja_log import HEADER, NinjaRun, Row, is_another_run, outputs, read_row, sort_out
-from build_exporter.sources.ninja_plan import needed_outputs
+from build_exporter.sources.ninja.log import HEADER, NinjaRun, Row, is_another_run, outputs, read_row, sort_out
+from build_exporter.sources.ninja.plan import needed_outputs
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, read_ends
 

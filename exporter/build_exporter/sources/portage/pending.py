@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from build_exporter.sources.portage_history import BINARY, MERGE
-from build_exporter.sources.portage_lines import MAX_PACKAGE_LENGTH
+from build_exporter.sources.portage.history import BINARY, MERGE
+from build_exporter.sources.portage.lines import MAX_PACKAGE_LENGTH
 from build_exporter.sources.reading import open_regular
 
 MAX_BYTES: Final = 16 * 1024 * 1024

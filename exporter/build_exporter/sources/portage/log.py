@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
-from build_exporter.sources.portage_history import BINARY, MERGE, History
-from build_exporter.sources.portage_lines import Entry, Says, split_package
-from build_exporter.sources.portage_session import (
+from build_exporter.sources.portage.history import BINARY, MERGE, History
+from build_exporter.sources.portage.lines import Entry, Says, split_package
+from build_exporter.sources.portage.session import (
     Merge,
     Session,
     is_renumbered,

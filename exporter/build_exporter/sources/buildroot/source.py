@@ -10,8 +10,8 @@ from typing import Final
 
 from build_exporter.model.events import Plan
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.buildroot_log import PAUSE_SECONDS, BuildTimeLog, Key, Stretch, read_line
-from build_exporter.sources.buildroot_plan import ShowInfo, planned_steps
+from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, Stretch, read_line
+from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.make_process import Closed, MakeWatch
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, read_ends

@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 from build_exporter.model import events as e
 from build_exporter.sources.birth import birth_time
-from build_exporter.sources.bitbake_console import Console
-from build_exporter.sources.bitbake_run import SETSCENE_PHASE, split_recipe, unbegun
-from build_exporter.sources.bitbake_stats import SETSCENE, Key
+from build_exporter.sources.bitbake.console import Console
+from build_exporter.sources.bitbake.run import SETSCENE_PHASE, split_recipe, unbegun
+from build_exporter.sources.bitbake.stats import SETSCENE, Key
 from build_exporter.sources.protocol import SourceError, Told
 from build_exporter.sources.reading import TailFile, milliseconds
 

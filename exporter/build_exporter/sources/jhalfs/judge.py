@@ -13,9 +13,9 @@ from typing import Final
 
 from build_exporter.plan.jhalfs_makefile import CUSTOM
 from build_exporter.sources.first_error import first_error, was_stopped
-from build_exporter.sources.jhalfs_dates import Evidence, Zones
-from build_exporter.sources.jhalfs_log import StepLog, read_last_lines
-from build_exporter.sources.jhalfs_tree import JhalfsTree, StepFiles
+from build_exporter.sources.jhalfs.dates import Evidence, Zones
+from build_exporter.sources.jhalfs.log import StepLog, read_last_lines
+from build_exporter.sources.jhalfs.tree import JhalfsTree, StepFiles
 from build_exporter.sources.make_process import Closed
 from build_exporter.sources.sequence import Attempt, Ending
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from build_exporter.sources.jhalfs_dates import LocalDate, parse_date
+from build_exporter.sources.jhalfs.dates import LocalDate, parse_date
 from build_exporter.sources.reading import Ends, read_ends
 
 HEAD_BYTES: Final = 1024

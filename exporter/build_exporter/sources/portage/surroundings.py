@@ -11,9 +11,9 @@ from typing import Any, Final
 import psutil
 
 from build_exporter.sources.first_error import first_error
-from build_exporter.sources.portage_pending import PendingFile
-from build_exporter.sources.portage_session import Merge, Session
-from build_exporter.sources.portage_status import StatusDirectory, figures
+from build_exporter.sources.portage.pending import PendingFile
+from build_exporter.sources.portage.session import Merge, Session
+from build_exporter.sources.portage.status import StatusDirectory, figures
 from build_exporter.sources.reading import read_ends
 
 LOG_NAME: Final = "emerge.log"

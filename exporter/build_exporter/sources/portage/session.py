@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from build_exporter.model.names import MAX_NAME_LENGTH
-from build_exporter.sources.portage_history import MERGE
-from build_exporter.sources.portage_lines import Entry, split_package
-from build_exporter.sources.portage_pending import Pending
+from build_exporter.sources.portage.history import MERGE
+from build_exporter.sources.portage.lines import Entry, split_package
+from build_exporter.sources.portage.pending import Pending
 
 EXIT_SECONDS: Final = 60.0
 """`*** terminating.` comes within this after `*** exiting`; a later one is another emerge's."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.bitbake_log import ConsoleRun
-from build_exporter.sources.bitbake_run import BuildRun
-from build_exporter.sources.bitbake_stats import STATS_NAME, BuildStats
+from build_exporter.sources.bitbake.log import ConsoleRun
+from build_exporter.sources.bitbake.run import BuildRun
+from build_exporter.sources.bitbake.stats import STATS_NAME, BuildStats
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Directory, read_ends
 

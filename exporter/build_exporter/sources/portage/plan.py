@@ -10,11 +10,11 @@ from statistics import median
 from typing import Final
 
 from build_exporter.model.events import Plan, PlannedStep
-from build_exporter.sources.portage_history import MERGE, History
-from build_exporter.sources.portage_lines import split_package
-from build_exporter.sources.portage_pending import Pending
-from build_exporter.sources.portage_session import Session
-from build_exporter.sources.portage_surroundings import Machine
+from build_exporter.sources.portage.history import MERGE, History
+from build_exporter.sources.portage.lines import split_package
+from build_exporter.sources.portage.pending import Pending
+from build_exporter.sources.portage.session import Session
+from build_exporter.sources.portage.surroundings import Machine
 from build_exporter.tracker.records import UNKNOWN_WEIGHT
 
 UNNAMED: Final = "packages-not-named-yet"

@@ -1,0 +1,1 @@
+"""LFS by jhalfs, read from its directory: `source` puts together what `tree`, `log`, `dates` and `judge` tell."""

@@ -1,0 +1,1 @@
+"""Ninja: runs by .ninja_log (`log`), and the edges there are to build by build.ninja (`plan`)."""
