@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, apply_all
-from build_exporter.tracker.fold import MAX_MILESTONES, MAX_PHASES, MAX_SUITES
+from build_exporter.tracker.fold import MAX_MILESTONES, MAX_SUITES
+from build_exporter.tracker.sums import MAX_PHASES
 
 BASE: dict[str, Any] = {"build": "b"}
 
@@ -128,7 +129,7 @@ def test_phases_are_bounded(run: Run) -> None:
 
 def test_planned_steps_are_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan that never ends stops at as many steps as are kept of any build."""
-    monkeypatch.setattr("build_exporter.tracker.fold.MAX_STEPS", 100)
+    monkeypatch.setattr("build_exporter.tracker.sums.MAX_STEPS", 100)
     for number in range(50):
         steps = [e.PlannedStep(phase="p", step=f"{number}-{each}") for each in range(10)]
         apply_all(run, [e.Plan(time=1.0 + number, steps=steps, continues=number > 0, **BASE)])

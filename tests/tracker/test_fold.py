@@ -241,7 +241,7 @@ def test_the_sbu_of_this_machine_is_measured(story: Story) -> None:
 
 def test_more_steps_than_any_build_has_are_not_kept(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer gone mad cannot fill the exporter's memory with names."""
-    monkeypatch.setattr("build_exporter.tracker.fold.MAX_STEPS", 10)
+    monkeypatch.setattr("build_exporter.tracker.sums.MAX_STEPS", 10)
     for number in range(100):
         story.start("p", f"step-{number}")
     assert len(story.run.steps) == 11

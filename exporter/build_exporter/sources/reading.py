@@ -174,6 +174,11 @@ class TailFile:
         """The beginning of a last line that has no end yet."""
         return self._cutter.torn
 
+    @property
+    def position(self) -> int:
+        """Bytes from the file's beginning to where the next look begins."""
+        return self._offset
+
     def read(self, *, over: bool = False) -> Lines:
         """Return what is new; with `over` a last line without its end counts as one.
 

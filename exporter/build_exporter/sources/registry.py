@@ -46,7 +46,7 @@ BUILT_IN: Final[tuple[Kind, ...]] = (
     Kind(
         "bitbake",
         f"{_HERE}.bitbake.source:BitBake",
-        "Yocto: a build directory, its tmp or buildstats, or a console log",
+        "Yocto: build directory, tmp, buildstats or console log",
     ),
     Kind("ninja", f"{_HERE}.ninja.source:Ninja", "ninja: .ninja_log, or the build directory it is in"),
     Kind("log", f"{_HERE}.log:Log", "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it"),

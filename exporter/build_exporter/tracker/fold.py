@@ -11,18 +11,16 @@ from typing import Any, Final
 
 from build_exporter.model import events as e
 from build_exporter.model.states import BuildState, StepState, failure_class
-from build_exporter.tracker.progress import CEILING, expected_seconds, is_reached, raise_floors
-from build_exporter.tracker.records import Key, Pace, Phase, Run, Step
+from build_exporter.tracker.plans import check_milestones, take_plan
+from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors
+from build_exporter.tracker.records import Run, Step
+from build_exporter.tracker.sums import enter, move, place
 
 MAX_ATTEMPT_TIMES = 32
 MAX_NOTES = 100
-MAX_STEPS = 200_000
-"""Steps kept of one run: twice the largest builds known; whoever writes more names is not building."""
-MAX_PHASES = 1000
 MAX_MILESTONES = 1000
 MAX_SUITES = 100
-"""Phases and milestones kept of a run, and test suites of a step: each of them is some series."""
-TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
+"""Milestones kept of a run, and test suites of a step: each of them is some series."""
 
 _FINISHED: Final = {
     "succeeded": StepState.SUCCEEDED,
@@ -50,16 +48,6 @@ def apply_all(run: Run, events: Iterable[e.Event]) -> None:
             handler(run, event)
 
 
-def _count_work(run: Run) -> None:
-    """Add the time since the set of running steps last changed to the sums that tell how many ran at once."""
-    now = run.last_event or 0.0
-    if run.running:
-        passed = now - run.counted_until
-        run.busy_seconds += passed
-        run.work_seconds += passed * len(run.running)
-    run.counted_until = now
-
-
 def _build_started(run: Run, event: e.BuildStarted) -> None:
     if event.time in run.starts:
         run.ignored["build_started"] += 1
@@ -78,87 +66,6 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     run.book = event.book or run.book
     run.jobs = event.jobs if event.jobs is not None else run.jobs
     run.deadline = event.deadline if event.deadline is not None else run.deadline
-
-
-def _plan(run: Run, event: e.Plan) -> None:
-    if event.continues and _only_adds(run, event.steps):
-        for planned in event.steps:
-            step = Step(planned.phase, planned.step, len(run.steps))
-            _describe_planned(step, planned)
-            _enter(run, step)
-    else:
-        _replace_plan(run, event)
-    run.plans += 1
-    run.planned_milestones = event.milestones or run.planned_milestones
-    for milestone in event.milestones or ():
-        # those of a phase or a share can't be judged by a plan that may go on in the next line
-        if milestone.step is not None and is_reached(run, milestone, event.time):
-            run.milestones.setdefault(milestone.name, event.time)
-
-
-def _only_adds(run: Run, steps: list[e.PlannedStep]) -> bool:
-    """Tell whether steps can be put after the others: a plan of many lines must not be counted anew with each."""
-    last = next(reversed(run.steps.values()), None)
-    fresh = {(planned.phase, planned.step) for planned in steps}
-    return (
-        last is not None
-        and last.planned
-        and len(fresh) == len(steps)
-        and not any(key in run.steps for key in fresh)
-        and len(run.steps) + len(fresh) <= MAX_STEPS
-        and len(run.phases.keys() | {phase for phase, _ in fresh}) <= MAX_PHASES
-    )
-
-
-def _replace_plan(run: Run, event: e.Plan) -> None:
-    if not event.continues:
-        # half a plan would make what is done seem more than it is, so only whole ones count
-        raise_floors(run, event.time)
-        for step in run.steps.values():
-            step.planned = False
-    old = run.steps
-    run.steps = {key: step for key, step in old.items() if step.planned}
-    for planned in event.steps:
-        key = _place(run, planned.phase, planned.step)
-        step = old.get(key) or Step(*key, 0)
-        _describe_planned(step, planned)
-        run.steps[key] = step
-    for key, step in old.items():
-        # a step dropped from the plan before it ever started is not to come any more
-        if key not in run.steps and step.state is not StepState.PENDING:
-            run.steps[key] = step
-    for index, step in enumerate(run.steps.values()):
-        step.index = index
-    _recount(run)
-    run.changed.clear()
-    run.changed.update(run.steps)
-
-
-def _describe_planned(step: Step, planned: e.PlannedStep) -> None:
-    step.package = planned.package or step.package
-    step.version = planned.version or step.version
-    step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
-    step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
-    step.after = tuple(planned.after or ())
-    step.planned = True
-
-
-def _recount(run: Run) -> None:
-    floors = {name: phase.floor for name, phase in run.phases.items()}
-    run.phases = {}
-    run.pace, run.blind_pace, run.sbu_seconds, run.sbu_done = Pace(), Pace(), 0.0, 0.0
-    for step in run.steps.values():
-        phase = run.phases.get(step.phase)
-        if phase is None:
-            phase = run.phases[step.phase] = Phase(step.phase, floor=floors.get(step.phase, 0.0))
-        phase.states[step.state] += 1
-        phase.weight += step.weight
-        if step.state.is_done:
-            phase.done_weight += step.weight
-        else:
-            phase.left_squares += step.weight**2
-        if step.state is StepState.SUCCEEDED:
-            _learn_pace(run, step)
 
 
 def _step_started(run: Run, event: e.StepStarted) -> None:
@@ -193,7 +100,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.tests = {}
     step.expected_at_start = expected_seconds(run, step)
     _describe(step, event)
-    _move(run, step, StepState.RUNNING)
+    move(run, step, StepState.RUNNING)
 
 
 def _describe(step: Step, event: e.StepStarted) -> None:
@@ -259,8 +166,8 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     run.finished[event.status] += 1
     if step.error_class is not None:
         run.failures[step.phase, step.error_class] += 1
-    _move(run, step, state)
-    _check_milestones(run, event.time, step.step)
+    move(run, step, state)
+    check_milestones(run, event.time, step.step)
 
 
 def _duration(step: Step, event: e.StepFinished) -> float | None:
@@ -285,15 +192,6 @@ def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
     run.milestones.setdefault(event.milestone, event.time)
 
 
-def _check_milestones(run: Run, time: float, ended: str | None = None) -> None:
-    """Note the milestones reached; with `ended` the name of the one step whose end can have reached any."""
-    for planned in run.planned_milestones:
-        if planned.name in run.milestones or (ended is not None and planned.step not in (None, ended)):
-            continue
-        if is_reached(run, planned, time):
-            run.milestones[planned.name] = time
-
-
 def _build_finished(run: Run, event: e.BuildFinished) -> None:
     if event.time in run.ends:
         run.ignored["build_finished"] += 1
@@ -308,7 +206,7 @@ def _build_finished(run: Run, event: e.BuildFinished) -> None:
     run.end = event.time
     if run.start is None:
         run.start = event.time
-    _check_milestones(run, event.time)
+    check_milestones(run, event.time)
 
 
 def _note(run: Run, event: e.Note) -> None:
@@ -324,7 +222,7 @@ def _interrupt_running(run: Run, time: float) -> None:
         step.end = time
         step.seconds = max(0.0, time - step.start) if step.start is not None else None
         run.finished["interrupted"] += 1
-        _move(run, step, StepState.INTERRUPTED)
+        move(run, step, StepState.INTERRUPTED)
 
 
 def _step(run: Run, event: e.StepStarted | e.StepFinished | e.TestsReported) -> Step:
@@ -332,70 +230,12 @@ def _step(run: Run, event: e.StepStarted | e.StepFinished | e.TestsReported) -> 
     if step is None:
         # one more step than planned makes what is done a smaller share
         raise_floors(run, event.time)
-        key = _place(run, event.phase, event.step)
+        key = place(run, event.phase, event.step)
         if key in run.steps:
             return run.steps[key]
         step = Step(*key, len(run.steps))
-        _enter(run, step)
+        enter(run, step)
     return step
-
-
-def _enter(run: Run, step: Step) -> None:
-    """Put a pending step after the others and into the sums of its phase."""
-    run.steps[step.key] = run.changed[step.key] = step
-    phase = run.phases.get(step.phase)
-    if phase is None:
-        phase = run.phases[step.phase] = Phase(step.phase)
-    phase.states[StepState.PENDING] += 1
-    phase.weight += step.weight
-    phase.left_squares += step.weight**2
-
-
-def _place(run: Run, phase: str, step: str) -> Key:
-    """Return the key of a step: its own, or what all beyond the bounds share."""
-    if (phase, step) in run.steps:
-        return (phase, step)
-    if len(run.steps) >= MAX_STEPS:
-        run.ignored["too_many_steps"] += 1
-        return TOO_MANY_STEPS
-    if phase not in run.phases and len(run.phases) >= MAX_PHASES:
-        run.ignored["too_many_phases"] += 1
-        return ("", step)
-    return (phase, step)
-
-
-def _move(run: Run, step: Step, state: StepState) -> None:
-    """Put a step into a state and keep every sum that depends on it."""
-    _count_work(run)
-    key: Key = step.key
-    phase = run.phases[step.phase]
-    was_done, is_done = step.state.is_done, state.is_done
-    if was_done != is_done:
-        weight = step.weight if is_done else -step.weight
-        phase.done_weight += weight
-        phase.left_squares -= weight * abs(weight)
-    phase.states[step.state] -= 1
-    phase.states[state] += 1
-    step.state = state
-    run.running.pop(key, None)
-    run.failed.pop(key, None)
-    if state is StepState.RUNNING:
-        run.running[key] = step
-    elif state is StepState.FAILED:
-        run.failed[key] = step
-    elif state is StepState.SUCCEEDED:
-        _learn_pace(run, step)
-    run.changed[key] = step
-
-
-def _learn_pace(run: Run, step: Step) -> None:
-    if step.seconds is None:
-        return
-    pace = run.pace if step.has_figures else run.blind_pace
-    pace.learn(step.seconds, step.weight)
-    if step.sbu:
-        run.sbu_seconds += step.seconds
-        run.sbu_done += step.sbu
 
 
 def _remember(times: list[float], time: float) -> None:
@@ -408,7 +248,7 @@ _REMARKS: Final[frozenset[type[e.Event]]] = frozenset({e.Note, e.Feedback, e.Ale
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildStarted: _build_started,
-    e.Plan: _plan,
+    e.Plan: take_plan,
     e.StepStarted: _step_started,
     e.StepProgress: _step_progress,
     e.StepFinished: _step_finished,

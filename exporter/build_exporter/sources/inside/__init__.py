@@ -1,4 +1,4 @@
 """Inside a step: what its log says while it runs. How far it is, what its tests gave, and why it failed.
 
-Lines are read in `watch`; each kind of meaning has a file: `progress`, `suites`.
+`watch` follows the logs and passes their lines on; each kind of meaning is a reader with a file of its own.
 """

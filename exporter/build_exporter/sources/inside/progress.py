@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
+
+from build_exporter.model.events import Event, StepProgress
+from build_exporter.sources.inside.reader import Look
 
 _COUNTED: Final = re.compile(r"^\s*\[\s*(\d{1,7})/(\d{1,7})\]")
 _PERCENT: Final = re.compile(r"^\s*\[\s*(\d{1,3})%\]\s")
@@ -13,6 +17,9 @@ LEAST_TOTAL: Final = 10
 
 CEILING: Final = 0.99
 """Most that a log tells: the step itself says when it is done."""
+
+GAIN: Final = 0.01
+"""Least gain of a step's ratio that is worth a line in the journal."""
 
 NEXT_ROUND_SHARE: Final = 0.5
 """Where counting starts over, so much of what is left of the step is taken to be the new round."""
@@ -27,6 +34,7 @@ class LogProgress:
 
     def __init__(self) -> None:
         self.ratio = 0.0
+        self._told = 0.0
         self._base = 0.0
         self._round = 0.0
         self._share = 1.0
@@ -43,6 +51,13 @@ class LogProgress:
             self._round = 0.0
         self._round = max(self._round, share)
         self.ratio = min(CEILING, max(self.ratio, self._base + self._share * self._round))
+
+    def tell(self, look: Look) -> Iterator[Event]:
+        """Yield the ratio of a step that runs, once it has grown enough."""
+        step = look.step
+        if not look.over and self.ratio >= max(self._told, step.ratio or 0.0) + GAIN:
+            self._told = round(self.ratio, 4)
+            yield StepProgress(time=look.time, build=look.run.build, phase=step.phase, step=step.step, ratio=self._told)
 
 
 def _share(line: str) -> float | None:

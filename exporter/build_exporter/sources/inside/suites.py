@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from build_exporter.model.events import Event, TestsReported
+from build_exporter.sources.inside.reader import Look
+from build_exporter.tracker import Step
+
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -32,7 +36,7 @@ class Results:
         return sum(getattr(self, each.name) for each in fields(self))
 
 
-Reader = Callable[[str], "tuple[str, Results] | None"]
+Runner = Callable[[str], "tuple[str, Results] | None"]
 """Takes a line; returns a suite's name and results once a summary is whole."""
 
 _ROWS_END: Final = 12
@@ -295,8 +299,9 @@ class SuiteReader:
 
     def __init__(self) -> None:
         self.results: dict[str, Results] = {}
+        self._changed: set[str] = set()
         self._tables = list(_tables())
-        self._readers: list[Reader] = [
+        self._readers: list[Runner] = [
             *self._tables,
             read_ctest,
             read_pytest,
@@ -307,18 +312,50 @@ class SuiteReader:
             Prove(),
         ]
 
-    def feed(self, line: str) -> set[str]:
-        """Take one line into account; return the suites whose results changed."""
-        return self._add(found for reader in self._readers if (found := reader(line)) is not None)
+    def feed(self, line: str) -> None:
+        """Take one line into account."""
+        self._add(found for reader in self._readers if (found := reader(line)) is not None)
 
-    def finish(self) -> set[str]:
-        """Take the log as over; return the suites whose results changed."""
-        return self._add(found for table in self._tables if (found := table.finish()) is not None)
+    def finish(self) -> None:
+        """Take what there is of summaries as all."""
+        self._add(found for table in self._tables if (found := table.finish()) is not None)
 
-    def _add(self, found: Iterator[tuple[str, Results]]) -> set[str]:
-        changed = set()
+    def tell(self, look: Look) -> Iterator[Event]:
+        """Yield the results of the suites that changed."""
+        if look.over:
+            self.finish()
+        for suite in sorted(self._changed):
+            report = _report(self.results[suite], suite, look)
+            if not _is_told(look.step, report):
+                yield report
+        self._changed.clear()
+
+    def _add(self, found: Iterator[tuple[str, Results]]) -> None:
         for suite, results in found:
             if results.total:
                 self.results[suite] = self.results.get(suite, Results()) + results
-                changed.add(suite)
-        return changed
+                self._changed.add(suite)
+
+
+def _report(results: Results, suite: str, look: Look) -> TestsReported:
+    return TestsReported(
+        time=look.time,
+        build=look.run.build,
+        phase=look.step.phase,
+        step=look.step.step,
+        suite=suite,
+        passed=results.passed,
+        failed=results.failed,
+        expected_failed=results.expected_failed,
+        unexpected_passed=results.unexpected_passed,
+        skipped=results.skipped,
+        errors=results.errors,
+    )
+
+
+def _is_told(step: Step, report: TestsReported) -> bool:
+    told = step.tests.get(report.suite)
+    return told is not None and all(getattr(told, name) == getattr(report, name) for name in _COUNTS)
+
+
+_COUNTS: Final = tuple(each.name for each in fields(Results))

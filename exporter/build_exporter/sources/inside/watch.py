@@ -6,17 +6,17 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
-from build_exporter.model.events import Event, StepProgress, TestsReported, encode_line
+from build_exporter.model.events import Event, StepProgress, encode_line
 from build_exporter.model.states import StepState
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.inside.progress import LogProgress
-from build_exporter.sources.inside.suites import Results, SuiteReader
+from build_exporter.sources.inside.reader import Look, Reader
+from build_exporter.sources.inside.suites import SuiteReader
 from build_exporter.sources.reading import TailFile, open_regular, read_ends
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.records import Key
@@ -24,9 +24,6 @@ from build_exporter.tracker.records import Key
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-GAIN: Final = 0.01
-"""Least gain of a step's ratio that is worth a line in the journal."""
-
 MAX_LINE: Final = 500
 """Characters of a line that are looked at: what is longer is a command, not a sign."""
 
@@ -43,14 +40,21 @@ Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
 
 
-@dataclass(slots=True)
+READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader)
+"""Everything that is read out of logs."""
+
+
+def new_readers() -> list[Reader]:
+    """Return a reader of each kind, for one attempt."""
+    return [make() for make in READERS]
+
+
 class _Inside:
     """What is known of one attempt's log."""
 
-    file: TailFile
-    progress: LogProgress = field(default_factory=LogProgress)
-    suites: SuiteReader = field(default_factory=SuiteReader)
-    told: float = 0.0
+    def __init__(self, path: Path) -> None:
+        self.file = TailFile(path, follow_links=False)
+        self.readers = new_readers()
 
 
 class InsideSteps:
@@ -109,7 +113,7 @@ class InsideSteps:
         path = Path(step.log or "")
         inside = self._watched.get(name)
         if inside is None:
-            inside = self._watched[name] = _Inside(TailFile(path, follow_links=False))
+            inside = self._watched[name] = _Inside(path)
         is_over = step.state is not StepState.RUNNING
         try:
             if not self._may_read(run, path):
@@ -125,42 +129,18 @@ class InsideSteps:
                 self._over.add(name)
 
     def _read(self, inside: _Inside, run: Run, step: Step, *, over: bool) -> Iterator[Event]:
-        changed: set[str] = set()
         more = True
         while more:
             read = inside.file.read(over=over)
             more = read.more
+            if read.anew:
+                inside.readers = new_readers()
             for line in read.lines:
-                inside.progress.feed(line[:MAX_LINE])
-                changed |= inside.suites.feed(line[:MAX_LINE])
-        if over:
-            changed |= inside.suites.finish()
-        now = round(self._clock(), 3)
-        for suite in sorted(changed):
-            report = self._report(inside, suite, run, step, now)
-            # after a restart the log is read again, and tells what the journal holds
-            if not _is_told(step, report):
-                yield report
-        if not over and inside.progress.ratio >= max(inside.told, step.ratio or 0.0) + GAIN:
-            inside.told = round(inside.progress.ratio, 4)
-            yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, ratio=inside.told)
-
-    @staticmethod
-    def _report(inside: _Inside, suite: str, run: Run, step: Step, now: float) -> TestsReported:
-        results = inside.suites.results[suite]
-        return TestsReported(
-            time=now,
-            build=run.build,
-            phase=step.phase,
-            step=step.step,
-            suite=suite,
-            passed=results.passed,
-            failed=results.failed,
-            expected_failed=results.expected_failed,
-            unexpected_passed=results.unexpected_passed,
-            skipped=results.skipped,
-            errors=results.errors,
-        )
+                for reader in inside.readers:
+                    reader.feed(line[:MAX_LINE])
+        look = Look(round(self._clock(), 3), run, step, inside.file.position, over)
+        for reader in inside.readers:
+            yield from reader.tell(look)
 
     def _explain(self, run: Run, step: Step, path: Path) -> Iterator[StepProgress]:
         """Tell the reason of a failed step whose writer knew none."""
@@ -201,11 +181,3 @@ class InsideSteps:
             except Exception:
                 # one odd log must not end the reading of all
                 log.exception("reading the logs of steps failed")
-
-
-def _is_told(step: Step, report: TestsReported) -> bool:
-    told = step.tests.get(report.suite)
-    return told is not None and all(getattr(told, name) == getattr(report, name) for name in _COUNTS)
-
-
-_COUNTS: Final = tuple(each.name for each in fields(Results))

@@ -1,0 +1,39 @@
+"""What a reader of step logs is: one a kind of meaning, each with its own file and a row in `READERS` of `watch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from build_exporter.model.events import Event
+from build_exporter.tracker import Run, Step
+
+
+class Look(NamedTuple):
+    """One look at the log of one attempt.
+
+    Attributes:
+        time: Unix seconds, for the events told.
+        run: the run, as the journal tells it so far.
+        step: the step, as the journal tells it so far.
+        read_bytes: how much of the log has been read.
+        over: the attempt has ended and its log been read to the end.
+    """
+
+    time: float
+    run: Run
+    step: Step
+    read_bytes: int
+    over: bool
+
+
+class Reader(Protocol):
+    """Reads the log of one attempt. After a restart a new one reads it again: what `step` holds is not told twice."""
+
+    def feed(self, line: str) -> None:
+        """Take one line, cut to `MAX_LINE` characters, into account."""
+        ...
+
+    def tell(self, look: Look) -> Iterator[Event]:
+        """Yield what the lines since the last look tell beyond what is known of the step."""
+        ...

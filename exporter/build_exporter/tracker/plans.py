@@ -1,0 +1,81 @@
+"""Plans in the fold: the steps to come, replaced or gone on with, and the milestones they make possible."""
+
+from __future__ import annotations
+
+from build_exporter.model import events as e
+from build_exporter.model.states import StepState
+from build_exporter.tracker.progress import is_reached, raise_floors
+from build_exporter.tracker.records import Run, Step
+from build_exporter.tracker.sums import enter, has_room, place, recount
+
+
+def take_plan(run: Run, event: e.Plan) -> None:
+    """Take a plan in place of the one there was, or what a long one goes on with."""
+    if event.continues and _only_adds(run, event.steps):
+        for planned in event.steps:
+            step = Step(planned.phase, planned.step, len(run.steps))
+            _describe_planned(step, planned)
+            enter(run, step)
+    else:
+        _replace_plan(run, event)
+    run.plans += 1
+    run.planned_milestones = event.milestones or run.planned_milestones
+    for milestone in event.milestones or ():
+        # those of a phase or a share can't be judged by a plan that may go on in the next line
+        if milestone.step is not None and is_reached(run, milestone, event.time):
+            run.milestones.setdefault(milestone.name, event.time)
+
+
+def _only_adds(run: Run, steps: list[e.PlannedStep]) -> bool:
+    """Tell whether steps can be put after the others: a plan of many lines must not be counted anew with each."""
+    last = next(reversed(run.steps.values()), None)
+    fresh = {(planned.phase, planned.step) for planned in steps}
+    return (
+        last is not None
+        and last.planned
+        and len(fresh) == len(steps)
+        and not any(key in run.steps for key in fresh)
+        and has_room(run, fresh)
+    )
+
+
+def _replace_plan(run: Run, event: e.Plan) -> None:
+    if not event.continues:
+        # half a plan would make what is done seem more than it is, so only whole ones count
+        raise_floors(run, event.time)
+        for step in run.steps.values():
+            step.planned = False
+    old = run.steps
+    run.steps = {key: step for key, step in old.items() if step.planned}
+    for planned in event.steps:
+        key = place(run, planned.phase, planned.step)
+        step = old.get(key) or Step(*key, 0)
+        _describe_planned(step, planned)
+        run.steps[key] = step
+    for key, step in old.items():
+        # a step dropped from the plan before it ever started is not to come any more
+        if key not in run.steps and step.state is not StepState.PENDING:
+            run.steps[key] = step
+    for index, step in enumerate(run.steps.values()):
+        step.index = index
+    recount(run)
+    run.changed.clear()
+    run.changed.update(run.steps)
+
+
+def _describe_planned(step: Step, planned: e.PlannedStep) -> None:
+    step.package = planned.package or step.package
+    step.version = planned.version or step.version
+    step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
+    step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
+    step.after = tuple(planned.after or ())
+    step.planned = True
+
+
+def check_milestones(run: Run, time: float, ended: str | None = None) -> None:
+    """Note the milestones reached; with `ended` the name of the one step whose end can have reached any."""
+    for planned in run.planned_milestones:
+        if planned.name in run.milestones or (ended is not None and planned.step not in (None, ended)):
+            continue
+        if is_reached(run, planned, time):
+            run.milestones[planned.name] = time
