@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,32 @@ def test_pages_of_other_sites_change_nothing(serve: Serve, origin: str, status: 
     if status == 403:
         assert json.loads(body)["error"]["code"] == "cross-origin"
     assert served.get("/metrics", **headers)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 421),
+        ("evil.example:{port}", 421),
+        ("localhost.evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("builds.example:443", 200),
+        ("localhost:{port}", 200),
+        ("LOCALHOST.", 200),
+        ("127.0.0.1:{port}", 200),
+        ("[::1]:{port}", 200),
+        (socket.gethostname(), 200),
+    ],
+)
+def test_a_name_that_was_made_to_point_here_reads_nothing(serve: Serve, tmp_path: Path, host: str, status: int) -> None:
+    """A site whose name leads to loopback does not get the builds told; names of a proxy are configured."""
+    config = tmp_path / "config.yml"
+    config.write_text("web:\n  hosts: [Builds.example]\n")
+    served = serve("--config", str(config))
+    for path in ("/", "/metrics"):
+        got, _, body = served.get(path, Host=host.format(port=served.port))
+        assert got == status
+        assert (status == 200) == (b"misdirected" not in body)
 
 
 def test_every_answer_tells_browsers_to_take_it_as_it_is(serve: Serve) -> None:

@@ -159,7 +159,7 @@ class Exporter:
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
-        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, config.web.hosts)
         self._own = ExporterCollector(self.monitor, self.service.requests, sources.up)
         self.service.scrape = Scrape(self._collectors(enabled))
 
@@ -186,6 +186,7 @@ class Exporter:
             log.error("configuration not taken, the old one stays", extra={"problems": str(error)})
             return str(error)
         self._own.config_is_good = True
+        self.service.hosts = self.config.web.hosts
         self._thresholds.thresholds = self.config.threshold_values()
         self._builds.max_builds = self.config.metrics.max_builds
         self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)

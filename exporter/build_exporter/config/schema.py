@@ -301,6 +301,14 @@ class Retention(Section, frozen=True):
 class Web(Section, frozen=True):
     """Limits of the HTTP server. Its address is `--web.listen-address`; TLS and users are in `--web.config.file`."""
 
+    hosts: Annotated[
+        tuple[str, ...],
+        about(
+            "Names under which a proxy on this machine asks for the page. Over loopback only addresses, `localhost` "
+            "and the machine's own name are answered otherwise: another site's name may point here, too.",
+            "name",
+        ),
+    ] = ()
     max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB), planned=True)] = (
         8 * MIB
     )

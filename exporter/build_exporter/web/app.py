@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +19,8 @@ from build_exporter.collectors.scrape import Scrape
 from build_exporter.exposition import negotiate
 from build_exporter.monitor import Monitor
 from build_exporter.web.compress import MIN_BYTES, accepts_gzip, compress
+from build_exporter.web.errors import error
+from build_exporter.web.origin import OwnHost, SameOrigin
 from build_exporter.web.page import CONTENT_SECURITY_POLICY, render_page
 
 log = logging.getLogger(__name__)
@@ -31,21 +33,16 @@ _UNKNOWN: Final = "other"
 class Service:
     """What the application serves.
 
-    `reload` reads the configuration again and returns what is wrong with it, empty when it was taken.
+    `reload` reads the configuration again and returns what is wrong with it, empty when it was taken. `hosts` are the
+    names, beside the machine's own, under which it may be asked over loopback.
     """
 
     monitor: Monitor
     scrape: Scrape
     reload: Callable[[], str]
     telemetry_path: str = "/metrics"
+    hosts: tuple[str, ...] = ()
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-
-def error(
-    status: int, code: str, message: str, details: object = None, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    """Return the one form every error has."""
-    return JSONResponse({"error": {"code": code, "message": message, "details": details}}, status, headers)
 
 
 def make_app(service: Service) -> ASGIApp:
@@ -61,7 +58,7 @@ def make_app(service: Service) -> ASGIApp:
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error, Exception: _on_error})
     known = frozenset(route.path for route in routes)
-    return _Counted(_SameOrigin(app), service.requests, known)
+    return _Counted(OwnHost(SameOrigin(app), lambda: service.hosts), service.requests, known)
 
 
 class _Handlers:
@@ -106,22 +103,6 @@ async def _on_http_error(request: Request, problem: Exception) -> Response:
 
 async def _on_error(request: Request, problem: Exception) -> Response:
     return error(500, "internal", "the exporter met an error it did not expect; its log has it")
-
-
-class _SameOrigin:
-    """Refuses what changes something when a browser sends it for a page of another site."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            headers = dict(scope["headers"])
-            origin = headers.get(b"origin", b"")
-            if origin and origin.split(b"://", 1)[-1] != headers.get(b"host", b""):
-                await error(403, "cross-origin", "requests of other sites' pages are refused")(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 class _Counted:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from build_exporter.config.load import ConfigError, load_as
 from build_exporter.config.web import TlsServer, WebConfig
-from build_exporter.web.app import error
+from build_exporter.web.errors import error
 
 log = logging.getLogger(__name__)
 
