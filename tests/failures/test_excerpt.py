@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.failures import EXCERPT_LENGTH, excerpt, plain, plain_line, redact
+from build_exporter.failures import EXCERPT_LENGTH, excerpt
+from build_exporter.model.text import plain, plain_line, redact
 
 TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 

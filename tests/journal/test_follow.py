@@ -345,6 +345,17 @@ def test_a_flood_of_bad_lines_is_no_flood_of_messages(
     assert caplog.records[0].__dict__["line"] == "\x1b[31mnot \\xff JSON"
 
 
+def test_a_rejected_line_is_told_without_its_secrets(
+    run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was meant as an event may hold a password; the exporter's own log does not repeat it."""
+    file = run_file("lfs")
+    followed = follow()
+    file.raw(b'{"message": "fetching https://me:hunter2@host/x", oops\n')
+    followed.poll()
+    assert caplog.records[0].__dict__["line"] == '{"message": "fetching https://***@host/x", oops'
+
+
 def test_the_size_of_a_journal_counts_every_run(journal: Path, run_file: RunFiles) -> None:
     """Bytes shown are those of all run files of all builds, whatever else cannot be looked at."""
     assert journal_bytes(str(journal)) == 0

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from build_exporter.journal.decode import Decoder
 from build_exporter.model import events as e
+from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, apply_all
 from build_exporter.tracker.fold import MAX_MILESTONES, MAX_SUITES
@@ -166,3 +168,12 @@ def test_a_start_read_after_its_end_gives_the_duration(run: Run) -> None:
     apply_all(run, [e.StepStarted(time=20.0, phase="p", step="s", **BASE)])
     assert run.steps["p", "s"].seconds == 40.0
     assert run.changed == run.steps
+
+
+def test_a_failure_with_a_book_for_a_message_is_still_a_failure(run: Run) -> None:
+    """Words too many are cut; the step they came with is counted as failed and its state known."""
+    apply_all(run, [e.StepStarted(time=1.0, **BASE, phase="p", step="s")])
+    told = e.StepFinished(time=2.0, **BASE, phase="p", step="s", status="failed", message="x" * 60_000)
+    apply_all(run, Decoder().decode(e.encode_line(told), "b"))
+    step = run.failed["p", "s"]
+    assert step.message == "x" * MAX_TEXT_LENGTH

@@ -11,10 +11,11 @@ import msgspec
 
 from build_exporter.cli.options import journal_option
 from build_exporter.estimate import remaining
-from build_exporter.failures import excerpt, plain_line
+from build_exporter.failures import excerpt
 from build_exporter.journal.follow import Follower
 from build_exporter.logs import set_up
 from build_exporter.model.states import BuildState, StepState
+from build_exporter.model.text import plain_line
 from build_exporter.spoken import clock_time, duration, percent, size
 from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
 

@@ -18,6 +18,7 @@ from build_exporter.journal.lines import LineFile
 from build_exporter.journal.watch import Watcher
 from build_exporter.model.events import Event
 from build_exporter.model.names import is_build_name
+from build_exporter.model.text import redact
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ class Follower:
         # the first one is told; after that only each tenfold, so a flood of bad lines is no flood of messages
         if total > self._reported and total >= self._reported * 10 and self.decoder.last_reject is not None:
             reason, line = self.decoder.last_reject
-            text = line.decode("utf-8", "backslashreplace")
+            text = redact(line.decode("utf-8", "backslashreplace"))
             log.warning("journal lines rejected", extra={"reason": str(reason), "line": text, "total": total})
             self._reported = total
 

@@ -11,16 +11,18 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_TIME
+from build_exporter.model.names import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TIME
 
 Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
 BuildName = Annotated[str, Meta(min_length=1, max_length=100)]
 """Which characters is for the reader to judge, once a build: a pattern here takes as long as all the rest."""
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
-Text = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
+Text = Annotated[str, Meta(max_length=MAX_LINE_BYTES)]
+"""As long as a line lets it be: a failure whose words are too many is still a failure. State keeps the beginning."""
 Ratio = Annotated[float, Meta(ge=0, le=1)]
 Amount = Annotated[float, Meta(ge=0, le=1e18)]
 Count = Annotated[int, Meta(ge=0, le=10**18)]
+Curve = Annotated[list[Ratio], Meta(max_length=64)]
 ExitCode = Annotated[int, Meta(ge=-(2**31), lt=2**32)]
 FinishStatus = Literal["succeeded", "failed", "skipped", "interrupted"]
 BuildStatus = Literal["succeeded", "failed", "interrupted"]
@@ -31,6 +33,20 @@ class Event(msgspec.Struct, tag_field="event", gc=False, omit_defaults=True, kw_
 
     time: Time
     build: BuildName
+
+
+class SourceFile(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_only=True):
+    """A file that a step is built from: `file` is its name within the directory that the plan calls `tarballs`.
+
+    `digests` are `ALGORITHM:HEXADECIMAL` of md5, sha1, sha224, sha256, sha384, sha512, blake2b; others are passed over.
+    `about_bytes` is a size told in round figures.
+    """
+
+    file: Name
+    digests: tuple[Name, ...] = ()
+    size_bytes: Count | None = None
+    about_bytes: Count | None = None
+    url: Text | None = None
 
 
 class PlannedStep(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
@@ -45,6 +61,7 @@ class PlannedStep(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
     disk_bytes: Count | None = None
     memory_bytes: Count | None = None
     after: list[Name] | None = None
+    sources: list[SourceFile] | None = None
 
 
 class PlannedMilestone(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
@@ -71,11 +88,13 @@ class BuildStarted(Event, tag="build_started"):
 class Plan(Event, tag="plan"):
     """The steps to come in their order; a later plan replaces weights and order, never what has happened.
 
-    A plan too long for one line goes on in further ones that say `continues`.
+    A plan too long for one line goes on in further ones that say `continues`. `tarballs` is the directory that holds the
+    files of its steps, as the exporter's machine names it.
     """
 
     steps: list[PlannedStep]
     milestones: list[PlannedMilestone] | None = None
+    tarballs: Text | None = None
     continues: bool = False
 
 
@@ -92,7 +111,11 @@ class StepStarted(Event, tag="step_started"):
 
 
 class StepProgress(Event, tag="step_progress"):
-    """How far a running step is."""
+    """How far a running step is; once it is over, what its log amounted to.
+
+    An `estimated` ratio was worked out from the log and the clock, and gives way to one the builder tells. `log_curve`
+    is the share of the log written by the end of each equal part of the attempt's time.
+    """
 
     phase: Name
     step: Name
@@ -100,6 +123,10 @@ class StepProgress(Event, tag="step_progress"):
     done: Amount | None = None
     total: Amount | None = None
     message: Text | None = None
+    estimated: bool = False
+    warnings: Count | None = None
+    log_bytes: Count | None = None
+    log_curve: Curve | None = None
 
 
 class StepFinished(Event, tag="step_finished"):
@@ -185,6 +212,31 @@ class Escalated(Event, tag="escalated"):
     message: Text | None = None
 
 
+class BadSource(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_only=True):
+    """A file that is not as the plan says, and in a few words what it is."""
+
+    file: Name
+    state: Literal["mismatch", "truncated", "missing", "unreadable"]
+    detail: Text | None = None
+
+
+class SourcesVerified(Event, tag="sources_verified"):
+    """How many files of the plan's steps are in which state; it takes the place of the one told before.
+
+    `unchecked`: there, and the plan tells no digest; `pending`: still being written or not read yet. `bad` names the
+    others in the order of the steps, the first 100 of them.
+    """
+
+    verified: Count = 0
+    unchecked: Count = 0
+    mismatch: Count = 0
+    truncated: Count = 0
+    missing: Count = 0
+    unreadable: Count = 0
+    pending: Count = 0
+    bad: list[BadSource] | None = None
+
+
 AnyEvent = (
     BuildStarted
     | Plan
@@ -199,6 +251,7 @@ AnyEvent = (
     | Alert
     | Acknowledged
     | Escalated
+    | SourcesVerified
 )
 
 EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__

@@ -12,7 +12,7 @@ MAX_NAME_LENGTH = 256
 """Longest phase, step, milestone or suite name, in characters: these become label values."""
 
 MAX_TEXT_LENGTH = 16 * 1024
-"""Longest free text (message, log path) in an event, in characters."""
+"""Characters kept of a free text (message, log path); a longer one costs its rest, not the event."""
 
 MAX_TIME = 253402300799.0
 """Last second of the year 9999: beyond it a time is damage, not a date."""

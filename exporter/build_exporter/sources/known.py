@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from build_exporter.model import events as e
+from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.tracker import Run, Step
 
 PROGRESS_GRAIN = 0.005
@@ -44,6 +45,8 @@ def _plan(run: Run, event: e.Plan) -> bool:
         # it adds to what is planned and leaves the rest as it is
         keyed = [(run.steps.get((each.phase, each.step)), each) for each in event.steps]
         return all(step is not None and step.planned and _is_planned_so(step, each) for step, each in keyed)
+    if run.tarballs != (event.tarballs or ""):
+        return False
     planned = [step for step in run.steps.values() if step.planned]
     return len(planned) == len(event.steps) and all(map(_is_planned_so, planned, event.steps))
 
@@ -56,6 +59,7 @@ def _is_planned_so(step: Step, planned: e.PlannedStep) -> bool:
         and step.planned_disk_bytes == planned.disk_bytes
         and step.planned_memory_bytes == planned.memory_bytes
         and step.after == tuple(planned.after or ())
+        and step.sources == tuple(planned.sources or ())
     )
 
 
@@ -95,7 +99,7 @@ def _milestone_reached(run: Run, event: e.MilestoneReached) -> bool:
 
 
 def _note(run: Run, event: e.Note) -> bool:
-    return (event.time, event.message) in run.notes
+    return (event.time, event.message[:MAX_TEXT_LENGTH]) in run.notes
 
 
 _JUDGES: Final[dict[type[e.Event], Callable[[Run, Any], bool]]] = {

@@ -6,16 +6,20 @@ time of one, so a duplicate does nothing; a clock set back does no harm.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from build_exporter.model import events as e
+from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState, failure_class
 from build_exporter.tracker.plans import check_milestones, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors
-from build_exporter.tracker.records import Run, Step
+from build_exporter.tracker.records import LogShape, Run, Step
 from build_exporter.tracker.sums import enter, move, place
 
+MAX_LOGS = 10_000
+"""Steps of a run whose logs the next run's are measured by: only those that take a while are told."""
 MAX_ATTEMPT_TIMES = 32
 MAX_NOTES = 100
 MAX_MILESTONES = 1000
@@ -97,6 +101,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.exit_code = step.signal = step.error_class = None
     step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = None
     step.warnings = None
+    step.ratio_told = step.warnings_told = False
     step.tests = {}
     step.expected_at_start = expected_seconds(run, step)
     _describe(step, event)
@@ -114,29 +119,57 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
     key = (event.phase, event.step)
     step = run.running.get(key)
     if step is None:
-        _explain_failure(run, event)
+        _step_log_read(run, event)
         return
     ratio = event.ratio
     if ratio is None and event.done is not None and event.total:
         ratio = event.done / event.total
+    if event.estimated:
+        if step.ratio_told:
+            ratio = None
+    elif ratio is not None:
+        step.ratio_told = True
     if ratio is not None and (step.ratio is None or ratio > step.ratio):
         if step.ratio is None:
             # the time it has run may have stood for more than it now tells
             raise_floors(run, event.time)
         step.ratio = min(CEILING, ratio)
     if event.message is not None:
-        step.message = event.message
+        step.message = event.message[:MAX_TEXT_LENGTH]
+    if event.warnings is not None and event.warnings > (step.warnings or -1):
+        step.warnings = event.warnings
     run.changed[key] = step
 
 
-def _explain_failure(run: Run, event: e.StepProgress) -> None:
-    """Take words about a step that has failed without any: its log was read after its end."""
-    step = run.failed.get((event.phase, event.step))
-    if step is None or step.message is not None or event.message is None:
+def _step_log_read(run: Run, event: e.StepProgress) -> None:
+    """Take what the log of a step amounted to that was read after its end."""
+    step = run.steps.get((event.phase, event.step))
+    if step is None or step.end is None:
         run.ignored["step_progress"] += 1
         return
-    step.message = event.message
+    learned = _explain_failure(step, event)
+    if event.warnings is not None and not step.warnings_told and event.warnings > (step.warnings or -1):
+        step.warnings = event.warnings
+        learned = True
+    if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
+        if step.key in run.logs or len(run.logs) < MAX_LOGS:
+            curve = array("f", event.log_curve or ())
+            run.logs[step.key] = LogShape(step.seconds, event.log_bytes, curve, step.version)
+            learned = True
+        else:
+            run.ignored["too_many_logs"] += 1
+    if not learned:
+        run.ignored["step_progress"] += 1
+        return
     run.changed[step.key] = step
+
+
+def _explain_failure(step: Step, event: e.StepProgress) -> bool:
+    """Take words about a step that has failed without any."""
+    if step.state is not StepState.FAILED or step.message is not None or event.message is None:
+        return False
+    step.message = event.message[:MAX_TEXT_LENGTH]
+    return True
 
 
 def _step_finished(run: Run, event: e.StepFinished) -> None:
@@ -159,9 +192,10 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     step.exit_code, step.signal = event.exit_code, event.signal
     step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
     step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
-    step.warnings = event.warnings
+    if event.warnings is not None:
+        step.warnings, step.warnings_told = event.warnings, True
     # what it did last is no reason why it ended
-    step.message = event.message
+    step.message = event.message and event.message[:MAX_TEXT_LENGTH]
     step.error_class = failure_class(event.error_class) if state is StepState.FAILED else None
     run.finished[event.status] += 1
     if step.error_class is not None:
@@ -210,8 +244,14 @@ def _build_finished(run: Run, event: e.BuildFinished) -> None:
 
 
 def _note(run: Run, event: e.Note) -> None:
-    run.notes.append((event.time, event.message))
+    run.notes.append((event.time, event.message[:MAX_TEXT_LENGTH]))
     del run.notes[:-MAX_NOTES]
+
+
+def _sources_verified(run: Run, event: e.SourcesVerified) -> None:
+    known = run.sources_verified
+    if known is None or event.time >= known.time:
+        run.sources_verified = event
 
 
 def _interrupt_running(run: Run, time: float) -> None:
@@ -243,8 +283,10 @@ def _remember(times: list[float], time: float) -> None:
     del times[:-MAX_ATTEMPT_TIMES]
 
 
-_REMARKS: Final[frozenset[type[e.Event]]] = frozenset({e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated})
-"""What people and Alertmanager say of a build is no sign of its life."""
+_REMARKS: Final[frozenset[type[e.Event]]] = frozenset(
+    {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified}
+)
+"""What people, Alertmanager and the exporter say of a build is no sign of its life."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildStarted: _build_started,
@@ -256,4 +298,5 @@ _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.MilestoneReached: _milestone_reached,
     e.BuildFinished: _build_finished,
     e.Note: _note,
+    e.SourcesVerified: _sources_verified,
 }
