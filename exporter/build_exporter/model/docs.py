@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from build_exporter.model.events import EVENT_TYPES, Event, PlannedMilestone, PlannedStep
+from build_exporter.model.events import EVENT_TYPES, BadSource, Event, PlannedMilestone, PlannedStep, SourceFile
 
 _HEAD: Final = """\
 # Events
@@ -28,6 +28,13 @@ most 256 characters, texts 16,384. Fields not named here are kept in the line an
 counted and ignored; a line that is wrong is counted by its reason and costs only itself.
 """
 
+_OBJECTS: Final[dict[type, str]] = {
+    PlannedStep: "steps",
+    PlannedMilestone: "milestones",
+    SourceFile: "files",
+    BadSource: "files",
+}
+
 
 def render() -> str:
     """Return the page as Markdown."""
@@ -35,6 +42,8 @@ def render() -> str:
     parts.extend(_section(f"`{kind.__struct_config__.tag}`", kind) for kind in EVENT_TYPES)
     parts.append(_section("A step of a plan", PlannedStep))
     parts.append(_section("A milestone of a plan", PlannedMilestone))
+    parts.append(_section("A file that a step is built from", SourceFile))
+    parts.append(_section("A file that is not as planned", BadSource))
     return "\n".join(parts)
 
 
@@ -73,10 +82,10 @@ def _words(kind: inspect.Type) -> str:  # noqa: PLR0911 - a case a line
             return "text" if (kind.max_length or 0) > 256 else "name"
         case inspect.BoolType():
             return "`true` or `false`"
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             return f"list of {_words(kind.item_type)}"
         case inspect.StructType():
-            return {PlannedStep: "steps", PlannedMilestone: "milestones"}.get(kind.cls, "objects") + ", see below"
+            return f"{_OBJECTS[kind.cls]}, see below"
         case _:
             raise AssertionError(kind)
 

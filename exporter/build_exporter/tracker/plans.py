@@ -20,6 +20,8 @@ def take_plan(run: Run, event: e.Plan) -> None:
         _replace_plan(run, event)
     run.plans += 1
     run.planned_milestones = event.milestones or run.planned_milestones
+    if not event.continues:
+        run.tarballs = event.tarballs or ""
     for milestone in event.milestones or ():
         # those of a phase or a share can't be judged by a plan that may go on in the next line
         if milestone.step is not None and is_reached(run, milestone, event.time):
@@ -69,6 +71,7 @@ def _describe_planned(step: Step, planned: e.PlannedStep) -> None:
     step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
     step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
     step.after = tuple(planned.after or ())
+    step.sources = tuple(planned.sources or ())
     step.planned = True
 
 

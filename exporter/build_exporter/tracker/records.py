@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 
-from build_exporter.model.events import PlannedMilestone, TestsReported
+from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported
 from build_exporter.model.states import BuildState, StepState
 
 UNKNOWN_WEIGHT = 10.0
@@ -33,6 +34,7 @@ class Step:
     planned_disk_bytes: int | None = None
     planned_memory_bytes: int | None = None
     after: tuple[str, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
     planned: bool = False
     expected_at_start: float | None = None
     state: StepState = StepState.PENDING
@@ -55,6 +57,10 @@ class Step:
     disk_bytes: int | None = None
     warnings: int | None = None
     error_class: str | None = None
+    ratio_told: bool = False
+    """Whether the builder itself tells how far it is: estimates then count no more."""
+    warnings_told: bool = False
+    """Whether the builder itself counted the warnings."""
     tests: dict[str, TestsReported] = field(default_factory=dict)
 
     @property
@@ -75,6 +81,23 @@ class Step:
     def has_figures(self) -> bool:
         """Whether the plan says how long the step takes."""
         return self.expected_seconds is not None or self.sbu is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LogShape:
+    """How the log of an attempt that succeeded grew: what the next attempt's is measured by.
+
+    Attributes:
+        seconds: what the attempt took.
+        size: bytes of the whole log.
+        curve: share of them written by the end of each equal part of that time; empty where nobody watched it grow.
+        version: version of the package, where it was told.
+    """
+
+    seconds: float
+    size: int
+    curve: array[float]
+    version: str | None
 
 
 @dataclass(slots=True)
@@ -149,6 +172,9 @@ class Run:
     failed: dict[Key, Step] = field(default_factory=dict)
     planned_milestones: list[PlannedMilestone] = field(default_factory=list)
     milestones: dict[str, float] = field(default_factory=dict)
+    tarballs: str = ""
+    """The directory of the files that steps are built from; empty where it isn't told."""
+    sources_verified: SourcesVerified | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
     failures: Counter[Key] = field(default_factory=Counter)
     finished: Counter[str] = field(default_factory=Counter)
@@ -164,6 +190,8 @@ class Run:
     counted_until: float = 0.0
     busy_seconds: float = 0.0
     work_seconds: float = 0.0
+    logs: dict[Key, LogShape] = field(default_factory=dict)
+    """Of the newest attempt of a step that succeeded, where that was told."""
     changed: dict[Key, Step] = field(default_factory=dict)
     """Steps that changed since a reader last emptied this."""
 
