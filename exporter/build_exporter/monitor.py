@@ -14,7 +14,7 @@ from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.model.events import Event
-from build_exporter.tracker import Build, Run, Tracker, apply_all, summarise
+from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,11 @@ class Monitor:
         """Return the newest run of each build; may be called from another thread."""
         return [build.current for build in list(self.tracker.builds.values()) if build.current is not None]
 
+    def last_log(self, build: str, key: Key) -> LogShape | None:
+        """Return how a step's log grew the last time it succeeded; may be called from another thread."""
+        known = self.tracker.builds.get(build)
+        return known.last_log(key) if known is not None else None
+
     def read_history(self) -> Iterator[None]:
         """Read the older runs that have not been, pausing after each piece."""
         for build in self.follower.build_names():
@@ -106,7 +111,7 @@ class Monitor:
                 except Exception:
                     # one run that can't be understood must cost neither the others nor the following
                     log.exception("reading an older run failed", extra={"build": build, "run": name})
-                self.tracker.remember(build, summarise(run))
+                self.tracker.remember(build, run)
             known = self.tracker.builds.get(build)
             if known is not None:
                 known.history_complete = True

@@ -22,11 +22,11 @@ _PLAIN = {
     "build_step_read_bytes": "read_bytes",
     "build_step_written_bytes": "written_bytes",
     "build_step_disk_bytes": "disk_bytes",
-    "build_step_warnings": "warnings",
 }
 """Families that show an attribute of the step as it is."""
 
 _PROGRESS = "build_step_progress_ratio"
+_WARNINGS = "build_step_warnings"
 _EXPECTED = "build_step_expected_seconds"
 _TESTS = "build_step_tests"
 _OUTCOMES = ("passed", "failed", "expected_failed", "unexpected_passed", "skipped", "errors")
@@ -36,6 +36,7 @@ FAMILIES = (
     *_PLAIN,
     _EXPECTED,
     _PROGRESS,
+    _WARNINGS,
     "build_step_attempts",
     _TESTS,
     "build_step_failure_info",
@@ -105,6 +106,7 @@ class RunSeries:
         self._put(_PROGRESS, key, None if step.state is StepState.PENDING else step_progress(self.run, step))
         if step.tests:
             self._put_tests(key, step)
+        self._put(_WARNINGS, key, step.warnings)
         if before == (StepState.RUNNING, step.attempts) and step.state is StepState.RUNNING:
             return
         self._put("build_step_status", key, int(step.state))

@@ -12,7 +12,8 @@ from build_exporter.journal.layout import newest_run, run_path
 
 _BLOCK_BYTES = 64 * 1024
 _LOCK_SECONDS = 0.5
-_ONGOING = (b"build_started", b"plan", b"step_started", b"step_progress", b"step_finished")
+_ONGOING = (b"build_started", b"plan", b"step_started", b"step_finished")
+"""Events that say a run goes on. Not `step_progress`: what a step's log tells may be written after the run's end."""
 
 
 def unfinished_run(journal: str, build: str, *, resume: bool = False) -> str | None:

@@ -8,11 +8,13 @@ from build_exporter.tracker.progress import (
     planned_ahead,
     step_progress,
 )
-from build_exporter.tracker.records import Run, Step
+from build_exporter.tracker.records import Key, LogShape, Run, Step
 from build_exporter.tracker.tracker import Build, RunSummary, Tracker, summarise
 
 __all__ = [
     "Build",
+    "Key",
+    "LogShape",
     "Run",
     "RunSummary",
     "Step",

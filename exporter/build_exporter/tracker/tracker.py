@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from build_exporter.model.events import Event
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.tracker.fold import apply_all
-from build_exporter.tracker.records import Key, Run
+from build_exporter.tracker.fold import MAX_LOGS, apply_all
+from build_exporter.tracker.records import Key, LogShape, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Build:
     current: Run | None = None
     history: dict[str, RunSummary] = field(default_factory=dict)
     history_complete: bool = False
+    logs: dict[Key, tuple[str, LogShape]] = field(default_factory=dict)
+    """How logs grew in the earlier runs: of each step the newest that is known, with its run."""
 
     def runs_by_result(self) -> Counter[str]:
         """Return how often runs ended, by result; what the newest had ended with stays counted when it goes on."""
@@ -61,6 +63,21 @@ class Build:
         for summary in self.history.values():
             counts.update(summary.results)
         return counts
+
+    def last_log(self, key: Key) -> LogShape | None:
+        """Return how the log of a step's newest attempt that succeeded grew, None where that is not known."""
+        own = self.current.logs.get(key) if self.current is not None else None
+        if own is not None:
+            return own
+        earlier = self.logs.get(key)
+        return earlier[1] if earlier is not None else None
+
+    def learn_logs(self, run: Run) -> None:
+        """Take over from an earlier run how its logs grew."""
+        for key, shape in run.logs.items():
+            known = self.logs.get(key)
+            if known[0] <= run.run if known is not None else len(self.logs) < MAX_LOGS:
+                self.logs[key] = (run.run, shape)
 
     def failures(self) -> Counter[Key]:
         """Return how many attempts failed over all runs, by (phase, class)."""
@@ -91,17 +108,19 @@ class Tracker:
         if current is None or run > current.run or anew:
             if current is not None and run > current.run:
                 known.history[current.run] = summarise(current)
+                known.learn_logs(current)
             known.history.pop(run, None)
             current = known.current = Run(build, run)
         if run == current.run:
             apply_all(current, events)
         return current
 
-    def remember(self, build: str, summary: RunSummary) -> None:
-        """Keep the summary of an earlier run, in place of one kept before."""
+    def remember(self, build: str, run: Run) -> None:
+        """Keep what there is to keep of an earlier run, in place of what was kept of it before."""
         known = self.builds.setdefault(build, Build(build))
-        if known.current is None or known.current.run != summary.run:
-            known.history[summary.run] = summary
+        if known.current is None or known.current.run != run.run:
+            known.history[run.run] = summarise(run)
+            known.learn_logs(run)
 
     def recent(self, count: int) -> list[Build]:
         """Return the builds with a run that were active last, at most `count`, by name."""
