@@ -37,8 +37,8 @@ bench: $(VENV)/.test ## Measure against mtail and node_exporter; prints the tabl
 docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.catalog > docs/metrics.md
 	$(BIN)/python -m build_exporter.model.docs > docs/events.md
-	$(BIN)/python -m build_exporter.cli.docs > docs/cli.md
-	$(BIN)/python -m build_exporter.config.docs docs/configuration.md
+	$(BIN)/python -m build_exporter.cli.docs commands > docs/cli.md
+	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
 	$(BIN)/python grafana/src/generate.py
 
 format: $(VENV)/.test ## Format the code

@@ -9,7 +9,7 @@ import pytest
 
 BASE = {"model", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "plan", "sources", "client"}
-KNOWLEDGE = {"estimate", "failures", "monitor", "liveness", "spoken", "replay"}
+KNOWLEDGE = {"toolchain", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -27,7 +27,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "replay": {"model", "journal"},
     "tracker": {"model", "journal"},
     "plan": {"model", "journal", "config"},
-    "sources": {"model", "journal", "tracker", "plan", "failures"},
+    "sources": {"model", "config", "journal", "tracker", "plan", "failures"},
+    "toolchain": {"model", "journal", "tracker", "sources"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},

@@ -9,6 +9,9 @@ import pytest
 
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
+from build_exporter.sources.registry import BUILT_IN
+
+KINDS = {kind.name: kind.options for kind in BUILT_IN}
 
 Faults = Callable[[str | bytes], list[str]]
 Loaded = Callable[[str], Config]
@@ -21,7 +24,7 @@ def loaded(tmp_path: Path) -> Loaded:
     def load_text(text: str) -> Config:
         file = tmp_path / "config.yml"
         file.write_text(text, encoding="utf-8")
-        return load(file)
+        return load(file, KINDS)
 
     return load_text
 
@@ -34,7 +37,7 @@ def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
     def faults_of(content: str | bytes) -> list[str]:
         Path("config.yml").write_bytes(content if isinstance(content, bytes) else content.encode())
         try:
-            load("config.yml")
+            load("config.yml", KINDS)
         except ConfigError as error:
             return str(error).split("\n")
         return []

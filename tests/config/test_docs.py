@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.config.docs import PLANNED, render
+from build_exporter.cli.docs import render_configuration
+from build_exporter.config.docs import PLANNED
 from build_exporter.config.schema import Config
 from build_exporter.config.section import About, field_type, fields_of
 
@@ -23,13 +24,13 @@ def config_check(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_page_is_what_the_schema_says() -> None:
-    """The committed page is the schema's; `python -m build_exporter.config.docs docs/configuration.md` renews it."""
-    assert PAGE.read_text(encoding="utf-8") == render()
+    """The committed page is the schema's; `make docs` renews it."""
+    assert PAGE.read_text(encoding="utf-8") == render_configuration()
 
 
 def test_page_names_every_key_with_default_and_marker() -> None:
     """A reader finds each top-level key once, and sees where nothing acts on it yet."""
-    for section, field in zip(render().split("\n## ")[1:], fields_of(Config), strict=True):
+    for section, field in zip(render_configuration().split("\n## ")[1:], fields_of(Config), strict=True):
         about = field_type(field.type)[1]
         assert isinstance(about, About)
         assert section.startswith(f"`{field.name}`\n")
@@ -48,7 +49,7 @@ def test_page_names_every_key_with_default_and_marker() -> None:
 )
 def test_page_has_the_row(row: str) -> None:
     """Bounds and defaults are written as one would write them into the file."""
-    assert f"\n{row}" in render()
+    assert f"\n{row}" in render_configuration()
 
 
 def test_check_of_a_right_file(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from build_exporter.config.schema import Config, EventName, Milestone, Source, T
 from build_exporter.config.section import About, Section, about, field_type, fields_of, without_effect
 from build_exporter.config.values import READINGS, read, written
 from build_exporter.model.events import EVENT_NAMES
+from build_exporter.sources.registry import BUILT_IN, option_forms
+
+ALL: list[type[Section]] = [Config, *(form for kind in BUILT_IN if (form := kind.options()) is not None)]
 
 Loaded = Callable[[str], Config]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "config.yml"
@@ -133,7 +136,7 @@ def test_configuration_cannot_change_and_compares_by_content(loaded: Loaded) -> 
 
 def test_example_is_right_and_shows_every_key() -> None:
     """The shipped example loads, and no part of the configuration is left out of it."""
-    made = load(EXAMPLE)
+    made = load(EXAMPLE, option_forms())
     assert [key.name for key in fields_of(Config) if getattr(made, key.name) == getattr(Config(), key.name)] == []
 
 
@@ -169,9 +172,9 @@ def test_what_has_no_effect_yet_is_named() -> None:
     ]
 
 
-def every_field(section: type[Section] = Config) -> Iterator[tuple[str, inspect.Field, inspect.Type, About]]:
-    """Yield every field of the schema: its place, the field, its type and what is known of it."""
-    for field in fields_of(section):
+def every_field(*sections: type[Section]) -> Iterator[tuple[str, inspect.Field, inspect.Type, About]]:
+    """Yield every field of the schema and of the kinds' options: its place, the field, its type, what is known."""
+    for section, field in ((each, field) for each in sections or ALL for field in fields_of(each)):
         kind, known, _ = field_type(field.type)
         assert known is not None, f"{section.__name__}.{field.name} is not described"
         yield f"{section.__name__}.{field.name}", field, kind, known
@@ -222,6 +225,6 @@ def test_error_is_data_too(tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     file.write_text("schedule:\n  duration: soon\n")
     with pytest.raises(ConfigError) as caught:
-        load(file)
+        load(file, {})
     (problem,) = caught.value.problems
     assert (problem.file, problem.line, problem.column, problem.path) == (str(file), 2, 13, "schedule.duration")

@@ -13,6 +13,7 @@ from build_exporter.config.load import ConfigError, parse_config
 from build_exporter.config.schema import Config
 from build_exporter.config.section import field_type
 from build_exporter.config.values import Form, read, written
+from build_exporter.sources.registry import BUILT_IN
 
 
 def words_of(kind: inspect.Type) -> set[str]:
@@ -29,7 +30,9 @@ def words_of(kind: inspect.Type) -> set[str]:
             return set()
 
 
-WORDS = st.sampled_from(sorted(words_of(inspect.type_info(Config))))
+KINDS = {kind.name: kind.options for kind in BUILT_IN}
+OPTIONS = set().union(*(words_of(inspect.type_info(form)) for kind in BUILT_IN if (form := kind.options()) is not None))
+WORDS = st.sampled_from(sorted(words_of(inspect.type_info(Config)) | set(KINDS) | OPTIONS))
 VALUES = st.sampled_from(
     ["9h30m", "8 GiB", "40%", "-1", "1e300", ".inf", "2026-11-22T06:00:00Z", "(?P<step>x", "a:1", "none", "~", ""]
 )
@@ -48,7 +51,7 @@ FRAGMENTS = [
 def refusal(content: bytes) -> ConfigError | None:
     """Return the error that the content is refused with; None when it is a configuration."""
     try:
-        parse_config(content, "config.yml")
+        parse_config(content, "config.yml", KINDS)
     except ConfigError as error:
         return error
     return None

@@ -11,6 +11,7 @@ from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.section import without_effect
 from build_exporter.config.values import escaped
+from build_exporter.sources.registry import option_forms
 
 
 @click.group()
@@ -30,7 +31,7 @@ def check(file: str) -> None:
       build-exporter config check /etc/build-exporter/config.yml
     """
     try:
-        loaded = load(file)
+        loaded = load(file, option_forms())
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)

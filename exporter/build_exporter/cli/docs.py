@@ -1,4 +1,7 @@
-"""The reference page of the command line, made from the commands' own help."""
+"""The reference pages that need the whole program: of the command line, and of the configuration with its sources.
+
+`python -m build_exporter.cli.docs commands` (or `configuration`) writes one to standard output.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Final
 import click
 
 from build_exporter.cli import main
+from build_exporter.config import docs
+from build_exporter.sources.registry import BUILT_IN
 
 _HEAD: Final = """\
 # Command line
@@ -25,6 +30,11 @@ def render() -> str:
     return "\n".join([_HEAD, *_sections(main, "build-exporter", None)])
 
 
+def render_configuration() -> str:
+    """Return the reference page of the configuration, with the options of the built-in kinds of source."""
+    return docs.render({kind.name: kind.options for kind in BUILT_IN})
+
+
 def _sections(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:
     context = click.Context(
         command, parent, info_name=path.rsplit(maxsplit=1)[-1], terminal_width=_WIDTH, max_content_width=_WIDTH
@@ -39,4 +49,4 @@ def _sections(command: click.Command, path: str, parent: click.Context | None) -
 
 
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    sys.stdout.write(render_configuration() if sys.argv[1:] == ["configuration"] else render())

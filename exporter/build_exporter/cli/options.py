@@ -11,6 +11,7 @@ import click
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.journal.layout import default_journal
+from build_exporter.sources.registry import option_forms
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +34,7 @@ def load_config(path: str | None) -> Config:
     if path is None:
         return Config()
     try:
-        return load(Path(path))
+        return load(Path(path), option_forms())
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(USAGE_ERROR) from None

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from build_exporter.config.schema import Source
 from build_exporter.plan.book import Revision, merge_weights, read_book
 from build_exporter.plan.book_entities import BookError
@@ -31,11 +29,9 @@ def source_options(kind: str, path: Path, book: Path | None = None, configured: 
         book: sources of the LFS book, for jhalfs; by default those in the tree, where they are.
         configured: the source as the configuration has it.
     """
-    options: dict[str, Any] = {}
-    if configured is not None and configured.patterns is not None:
-        options |= msgspec.structs.asdict(configured.patterns)
-    if configured is not None and configured.book is not None:
-        book = Path(configured.book)
+    options = configured.chosen() if configured is not None else {}
+    if options.get("book") is not None:
+        book = Path(options["book"])
     if kind == "jhalfs":
         options["weights"] = jhalfs_weights(path, book)
     return options

@@ -33,7 +33,7 @@ from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.inside.watch import InsideSteps
 from build_exporter.sources.protocol import Settings, Source
-from build_exporter.sources.registry import kinds, recognise
+from build_exporter.sources.registry import kinds, option_forms, recognise
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.web.app import Service, make_app
 from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
@@ -180,7 +180,7 @@ class Exporter:
         if self._config_path is None:
             return ""
         try:
-            self.config = load(self._config_path)
+            self.config = load(self._config_path, option_forms())
         except ConfigError as error:
             self._own.config_is_good = False
             log.error("configuration not taken, the old one stays", extra={"problems": str(error)})

@@ -1,27 +1,23 @@
-"""The reference page of the configuration, `docs/configuration.md`, made from the schema.
-
-`python -m build_exporter.config.docs FILE` writes it.
-"""
+"""The reference page of the configuration, `docs/configuration.md`, made from the schema."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from inspect import getdoc
-from pathlib import Path
 from typing import Final
 
 from msgspec import NODEFAULT, inspect
 
+from build_exporter.config.kinds import Kinds, fields_for
 from build_exporter.config.load import MAX_BYTES, MAX_ITEMS
-from build_exporter.config.schema import Config
+from build_exporter.config.schema import Config, Source
 from build_exporter.config.section import About, Section, field_type, fields_of
 from build_exporter.config.values import READINGS, Form, allowed, written
 
 INTRODUCTION: Final = f"""\
 # Configuration
 
-<!-- Made from the schema by `python -m build_exporter.config.docs docs/configuration.md`: change it there. -->
+<!-- Made from the schema by `make docs`: change it there. -->
 
 `build-exporter serve --config FILE` reads one YAML file. Every key may be left out: an empty file has every default.
 [examples/config.yml](../examples/config.yml) is a complete one. `build-exporter config check FILE` tells everything
@@ -52,27 +48,30 @@ STORED: Final[Mapping[Form, str]] = {
 PLANNED: Final = "**Not acted on yet**: accepted and checked, without effect."
 
 
-def render() -> str:
-    """Return the text of the reference page."""
+def render(kinds: Kinds) -> str:
+    """Return the text of the reference page, with the options of these kinds of source."""
     forms = (f"| {form.noun} | {form.how or '-'} | {STORED.get(key, 'text')} |\n" for key, form in READINGS.items())
-    return INTRODUCTION + "".join(forms) + "".join(part for field in fields_of(Config) for part in _top_level(field))
+    parts = (part for field in fields_of(Config) for part in _top_level(field, kinds))
+    return INTRODUCTION + "".join(forms) + "".join(parts)
 
 
-def _top_level(field: inspect.Field) -> Iterator[str]:
+def _top_level(field: inspect.Field, kinds: Kinds) -> Iterator[str]:
     kind, about, _ = field_type(field.type)
     assert about is not None, "every field is described"
     yield f"\n## `{field.name}`\n\n{about.description}" + (f" {PLANNED}\n" if about.planned else "\n")
     if (section := _section(kind)) is None:
         yield f"\nA mapping of names of your own to {_words(kind, about)}.\n"
     else:
-        yield from _table(section, field.name + _each(kind))
+        yield from _table(section, field.name + _each(kind), kinds)
 
 
-def _table(section: type[Section], path: str) -> Iterator[str]:
+def _table(section: type[Section], path: str, kinds: Kinds, which: str = "") -> Iterator[str]:
     """Yield the description of a section, the table of its keys, and those of the sections within it."""
-    yield f"\n`{path}`: {getdoc(section)}\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
+    yield f"\n`{path}`{which}: {getdoc(section)}\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
     inner: list[tuple[type[Section], str]] = []
-    for field in fields_of(section):
+    declared = inspect.type_info(section)
+    assert isinstance(declared, inspect.StructType), "a section is a struct"
+    for field in fields_for(declared, kinds, None):
         kind, about, optional = field_type(field.type)
         assert about is not None, "every field is described"
         words = _words(kind, about) + (", or none" if optional else "")
@@ -81,7 +80,11 @@ def _table(section: type[Section], path: str) -> Iterator[str]:
         if (within := _section(kind)) is not None:
             inner.append((within, f"{path}.{field.name}{_each(kind)}"))
     for within, place in inner:
-        yield from _table(within, place)
+        yield from _table(within, place, kinds)
+    if section is Source:
+        for kind_name, form_of in sorted(kinds.items()):
+            if (form := form_of()) is not None and fields_of(form):
+                yield from _table(form, f"{path}.options", kinds, f" of kind `{kind_name}`")
 
 
 def _section(kind: inspect.Type) -> type[Section] | None:
@@ -96,6 +99,8 @@ def _each(kind: inspect.Type) -> str:
 
 
 def _words(kind: inspect.Type, about: About) -> str:
+    if isinstance(kind, inspect.AnyType):
+        return "a mapping, as the kind has it"
     if isinstance(kind, inspect.DictType):
         return allowed(kind.value_type, about.form, about.within, brief=True)
     if _section(kind) is not None:
@@ -115,7 +120,3 @@ def _default(field: inspect.Field, about: About) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(render(), encoding="utf-8")

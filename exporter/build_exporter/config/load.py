@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -24,11 +24,14 @@ from build_exporter.config.document import (
     mark_at,
     parse,
 )
+from build_exporter.config.kinds import Kinds, fields_for
 from build_exporter.config.schema import Config
 from build_exporter.config.section import About, Section, field_type, words
 from build_exporter.config.values import SHOWN_LENGTH, escaped, read, shown
 
 S = TypeVar("S", bound=Section)
+
+_NO_KINDS: Final[Kinds] = MappingProxyType({})
 
 MAX_BYTES: Final = 1024**2
 """Largest configuration file."""
@@ -65,15 +68,20 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def load(path: str | os.PathLike[str]) -> Config:
+def load(path: str | os.PathLike[str], kinds: Kinds) -> Config:
     """Return the configuration that a file holds; see `load_as`."""
-    return load_as(Config, path)
+    return load_as(Config, path, kinds)
 
 
-def load_as(form: type[S], path: str | os.PathLike[str]) -> S:
+def load_as(form: type[S], path: str | os.PathLike[str], kinds: Kinds = _NO_KINDS) -> S:
     """Return what a file holds, in the form of a section whose fields all have defaults.
 
     Relative paths in it are taken from the file's own directory, `~` from the home directory.
+
+    Args:
+        form: the section.
+        path: the file.
+        kinds: the kinds of source there are; needed by forms that have sources.
 
     Raises:
         ConfigError: the file cannot be read or is wrong; tells all that is wrong (at most `MAX_PROBLEMS`).
@@ -85,17 +93,17 @@ def load_as(form: type[S], path: str | os.PathLike[str]) -> S:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: {reason}")]) from None
-    return parse_as(form, content, file)
+    return parse_as(form, content, file, kinds)
 
 
-def parse_config(content: bytes, file: str) -> Config:
+def parse_config(content: bytes, file: str, kinds: Kinds) -> Config:
     """Return the configuration that is the content of `file`, which is not read; see `load_as`."""
-    return parse_as(Config, content, file)
+    return parse_as(Config, content, file, kinds)
 
 
-def parse_as(form: type[S], content: bytes, file: str) -> S:
+def parse_as(form: type[S], content: bytes, file: str, kinds: Kinds = _NO_KINDS) -> S:
     """Return what `content`, that of `file`, says in the form of a section; see `load_as`."""
-    walk = _Walk(file)
+    walk = _Walk(file, kinds)
     if len(content) > MAX_BYTES:
         raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: larger than {MAX_BYTES // 1024} KiB")])
     try:
@@ -109,7 +117,33 @@ def parse_as(form: type[S], content: bytes, file: str) -> S:
         walk.stop(fault.refusal.mark, "", fault.refusal.message)
     for refusal in refusals:
         walk.problem(refusal.mark, "", refusal.message)
-    made = form() if root is None else walk.value(inspect.type_info(form), None, root, "")
+    return _made(form, walk, form() if root is None else walk.value(inspect.type_info(form), None, root, ""))
+
+
+def read_options(form: type[S], given: Sequence[tuple[str, str]], place: str) -> S:
+    """Return a section from the pairs of key and value that options of a command line give.
+
+    Relative paths are taken from the working directory.
+
+    Args:
+        form: the section: one of single values.
+        given: keys and values.
+        place: where they were given, for errors.
+
+    Raises:
+        ConfigError: a key is not the section's, is given twice or missing, or its value is wrong.
+    """
+    walk = _Walk(place, _NO_KINDS)
+    nowhere = Mark(0, 0)
+    pairs: list[tuple[Node, Node]] = []
+    for key, value in given:
+        if any(key == earlier for earlier, _ in given[: len(pairs)]):
+            walk.stop(nowhere, "", f"the option{_shown_key(key)} is given twice")
+        pairs.append((Scalar(nowhere, key, False), Scalar(nowhere, value, True)))
+    return _made(form, walk, walk.value(inspect.type_info(form), None, Pairs(nowhere, pairs), "options"))
+
+
+def _made(form: type[S], walk: _Walk, made: object) -> S:
     if walk.problems:
         raise ConfigError(walk.problems)
     assert made is UNSET or isinstance(made, form), "no problem means a value"
@@ -148,8 +182,9 @@ def _choice(text: str, names: Iterable[str]) -> str:
 class _Walk:
     """One reading of a tree against the schema, collecting problems."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, kinds: Kinds) -> None:
         self.file = file
+        self.kinds = kinds
         self.directory = Path(file).parent
         self.problems: list[Problem] = []
 
@@ -173,7 +208,9 @@ class _Walk:
         if isinstance(node, Refused):
             return INVALID
         made: Any
-        if isinstance(kind, inspect.StructType):
+        if isinstance(kind, inspect.AnyType):
+            made = UNSET  # nobody can say what it should be
+        elif isinstance(kind, inspect.StructType):
             made = self.section(kind, node, path)
         elif isinstance(kind, inspect.VarTupleType):
             made = self.items(kind, about, node, path)
@@ -187,7 +224,10 @@ class _Walk:
         """Return the section of a mapping, its faults noted; what is unknown is told and does not spoil the rest."""
         if not isinstance(node, Pairs):
             return self.wrong(node, path, words(kind, None, False))
-        fields = {field.name: field for field in kind.fields}
+        declared = fields_for(kind, self.kinds, _text_of(node, "kind"))
+        fields = {field.name: field for field in declared}
+        if node.pairs and not fields:
+            return self.wrong(node, path, words(kind, None, False))
         values: dict[str, Any] = {}
         marks: dict[str, Mark] = {}
         for key, child in self.pairs(node, path):
@@ -197,7 +237,7 @@ class _Walk:
                 continue
             marks[key.text] = key.mark
             values[key.text] = self.value(field.type, None, child, _inside(path, key.text))
-        for field in kind.fields:
+        for field in declared:
             if values.get(field.name, UNSET) is UNSET:
                 values.pop(field.name, None)
                 if field.required:
@@ -294,6 +334,13 @@ class _Walk:
 
 def _inside(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
+
+
+def _text_of(node: Pairs, key: str) -> str | None:
+    """Return the single value that a mapping has for a key."""
+    found = (child for name, child in node.pairs if isinstance(name, Scalar) and name.text == key)
+    child = next(found, None)
+    return child.text if isinstance(child, Scalar) else None
 
 
 def _key_mark(node: Node, key: str) -> Mark:

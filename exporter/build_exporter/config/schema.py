@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
@@ -159,23 +159,28 @@ class LogPatterns(Section, frozen=True):
 class Source(Section, frozen=True):
     """A record that a build writes by itself, watched from outside; `--watch KIND=PATH` adds one more."""
 
-    kind: Annotated[
-        Literal["jhalfs", "blfs", "portage", "buildroot", "bitbake", "ninja", "log", "auto"],
-        about("Whose record it is; `auto` looks at the path and decides."),
-    ]
+    kind: Annotated[str, about("Whose record it is; `auto` looks at the path and decides. Plug-ins add kinds.", "name")]
     path: Annotated[str, about("The record: a work tree, a directory or a log file, as the kind has it.", "path")]
     build: Annotated[str | None, about("The build it tells of; without one the source finds a name.", "build")] = None
-    book: Annotated[
-        str | None, about("XML of the LFS book, for the SBU of a jhalfs tree; the one in the tree by default.", "path")
-    ] = None
-    patterns: Annotated[LogPatterns | None, about("How lines are recognised; for kind `log` alone.")] = None
+    options: Annotated[Section | None, about("What the kind wants to know beside the path, see below.")] = None
+    book: Annotated[str | None, about("`options.book` of kind `jhalfs`; kind `auto` takes it too.", "path")] = None
+    patterns: Annotated[LogPatterns | None, about("`options` of kind `log` by their older name.")] = None
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """Yield a fault where patterns are given to a source that has none."""
+        """Yield a fault where patterns or a book are given to a source that has none, or beside options."""
         if self.patterns is not None and self.kind != "log":
             yield "patterns", f"has patterns, but is of kind {self.kind}; only kind log takes them"
         if self.book is not None and self.kind not in ("jhalfs", "auto"):
             yield "book", f"has a book, but is of kind {self.kind}; only kind jhalfs takes one"
+        for key in ("book", "patterns"):
+            if self.options is not None and getattr(self, key) is not None:
+                yield key, f"has both options and {key}; allowed: options, with what {key} says in them"
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the options that are set, by name, wherever they are written."""
+        named = [msgspec.structs.asdict(section) for section in (self.patterns, self.options) if section is not None]
+        found = {key: value for options in named for key, value in options.items() if value is not None}
+        return found if self.book is None else found | {"book": self.book}
 
     @classmethod
     def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
@@ -242,7 +247,8 @@ class Hooks(Section, frozen=True):
 
 EventName = Literal[
     "build_started", "plan", "step_started", "step_progress", "step_finished", "tests_reported", "milestone_reached",
-    "build_finished", "note", "feedback", "alert", "acknowledged", "escalated",
+    "build_finished", "toolchain", "note", "feedback", "alert", "acknowledged", "escalated",
+    "sources_verified",
 ]  # fmt: skip
 ExtraLabel = Literal["phase", "step", "package", "status", "suite", "error_class", "milestone", "level"]
 

@@ -85,6 +85,8 @@ def field_type(kind: inspect.Type, about: About | None = None) -> tuple[inspect.
 def words(kind: inspect.Type, about: About | None, optional: bool) -> str:
     """Return what may be written for a field, as an error says it."""
     match kind:
+        case inspect.StructType(fields=()):
+            return "nothing, as this kind has no options"
         case inspect.StructType():
             return f"a mapping of {', '.join(sorted(field.name for field in kind.fields))}"
         case inspect.VarTupleType():

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from build_exporter.config.schema import LogPatterns
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
 from build_exporter.model.names import MAX_NAME_LENGTH, build_name_from
 from build_exporter.sources.birth import birth_time
@@ -59,6 +60,7 @@ class Log:
     """Follows one log file."""
 
     kind = "log"
+    Options = LogPatterns
 
     def __init__(self, settings: Settings) -> None:
         self.build = settings.build or build_name_from(settings.path.stem)

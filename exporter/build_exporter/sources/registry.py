@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final, cast
 
+import msgspec
+
+from build_exporter.config.kinds import Kinds, NoOptions
+from build_exporter.config.section import Section
 from build_exporter.sources.protocol import Settings, Source
 
 GROUP: Final = "build_exporter.sources"
@@ -23,8 +27,17 @@ class Kind:
     help: str
 
     def make(self, settings: Settings) -> Source:
-        """Return a new source; its module is loaded only now."""
-        return cast("Callable[[Settings], Source]", self._load())(settings)
+        """Return a new source, told every option its kind has; its module is loaded only now.
+
+        Raises:
+            TypeError: the kind needs an option that is not given.
+        """
+        options = msgspec.structs.asdict(self.options()()) | dict(settings.options)
+        return cast("Callable[[Settings], Source]", self._load())(replace(settings, options=options))
+
+    def options(self) -> type[Section]:
+        """Return the form of the kind's options: the class's `Options`, else one without any."""
+        return cast("type[Section]", getattr(self._load(), "Options", NoOptions))
 
     def recognises(self, path: Path) -> bool:
         """Tell whether a path looks like a record of this kind."""
@@ -62,6 +75,11 @@ def kinds() -> dict[str, Kind]:
             point.name, Kind(point.name, point.value, f"by {point.dist.name if point.dist else 'a package'}")
         )
     return found
+
+
+def option_forms() -> Kinds:
+    """Return what the configuration needs to know of every kind: the form of its options."""
+    return {name: kind.options for name, kind in kinds().items()}
 
 
 def recognise(path: Path) -> Kind | None:

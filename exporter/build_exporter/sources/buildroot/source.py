@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+from build_exporter.config.section import Section, about
 from build_exporter.model.events import Plan
 from build_exporter.model.names import build_name_from
 from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, Stretch, read_line
@@ -45,6 +46,22 @@ def find_log(path: Path) -> Path:
     return inside / "build" / LOG_NAME
 
 
+class Options(Section, frozen=True):
+    """What is known beside the log."""
+
+    show_info: Annotated[
+        str | None, about("Output of `make show-info`; by default `show-info.json` in the output directory.", "path")
+    ] = None
+    pause: Annotated[
+        float,
+        about(
+            "Nothing done for longer than this: what comes next is another run.",
+            "seconds",
+            within=(1, None),
+        ),
+    ] = PAUSE_SECONDS
+
+
 class Buildroot:
     """Reads build-time.log; see `docs/sources/buildroot.md`.
 
@@ -53,6 +70,7 @@ class Buildroot:
     """
 
     kind = "buildroot"
+    Options = Options
 
     def __init__(self, settings: Settings) -> None:
         log = find_log(settings.path).absolute()

@@ -6,8 +6,9 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+from build_exporter.config.section import Section, about
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
@@ -23,6 +24,12 @@ ASKING_SECONDS: Final = 10.0
 _RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
 
 
+class Options(Section, frozen=True):
+    """What is known beside the tree."""
+
+    book: Annotated[str | None, about("XML of the LFS book, for SBU; by default that in the tree.", "path")] = None
+
+
 class Jhalfs:
     """Reads the directory of jhalfs (`BUILDDIR/jhalfs`), or the one it is in.
 
@@ -33,6 +40,7 @@ class Jhalfs:
     """
 
     kind = "jhalfs"
+    Options = Options
 
     def __init__(self, settings: Settings) -> None:
         self.build = settings.build or "lfs"

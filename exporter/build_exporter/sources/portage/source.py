@@ -13,7 +13,7 @@ from build_exporter.sources.portage.lines import looks_like_log, read_line
 from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog
 from build_exporter.sources.portage.plan import Planner
 from build_exporter.sources.portage.session import Session
-from build_exporter.sources.portage.surroundings import LOG_NAME, Machine, find_log, find_places
+from build_exporter.sources.portage.surroundings import LOG_NAME, Machine, Options, find_log, find_places
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, milliseconds, read_ends
 
@@ -34,6 +34,7 @@ class Portage:
     """
 
     kind = "portage"
+    Options = Options
 
     def __init__(self, settings: Settings) -> None:
         self.build = settings.build or "portage"

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import psutil
 
+from build_exporter.config.section import Section, about
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.portage.pending import PendingFile
 from build_exporter.sources.portage.session import Merge, Session
@@ -36,6 +37,15 @@ ERROR_LENGTH: Final = 200
 _TMPDIR: Final = re.compile(r"^\s*PORTAGE_TMPDIR=[\"']?(/[^\"'#\s]*)", re.MULTILINE)
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
 _DIED: Final = re.compile(r"^ \* ERROR: (\S+ failed(?: \([^)\n]*\))?):?\n(?: \*   (.*))?", re.MULTILINE)
+
+
+class Options(Section, frozen=True):
+    """Where files are that are elsewhere than in Gentoo's root above the log."""
+
+    mtimedb: Annotated[str | None, about("Portage's resume list, `/var/cache/edb/mtimedb`.", "path")] = None
+    pretend: Annotated[str | None, about("Output of `emerge -p`: the plan of an emerge yet to begin.", "path")] = None
+    tmpdir: Annotated[str | None, about("`PORTAGE_TMPDIR`, where packages are built.", "path")] = None
+    status: Annotated[str | None, about("Directory of the parallel emerges' status files.", "path")] = None
 
 
 @dataclass(frozen=True, slots=True)
