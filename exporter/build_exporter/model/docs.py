@@ -10,7 +10,15 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from build_exporter.model.events import EVENT_TYPES, BadSource, Event, PlannedMilestone, PlannedStep, SourceFile
+from build_exporter.model.events import (
+    EVENT_TYPES,
+    BadSource,
+    Event,
+    PlannedMilestone,
+    PlannedStep,
+    SourceFile,
+    ToolVersion,
+)
 
 _HEAD: Final = """\
 # Events
@@ -31,6 +39,7 @@ counted and ignored; a line that is wrong is counted by its reason and costs onl
 _OBJECTS: Final[dict[type, str]] = {
     PlannedStep: "steps",
     PlannedMilestone: "milestones",
+    ToolVersion: "tools",
     SourceFile: "files",
     BadSource: "files",
 }
@@ -42,6 +51,7 @@ def render() -> str:
     parts.extend(_section(f"`{kind.__struct_config__.tag}`", kind) for kind in EVENT_TYPES)
     parts.append(_section("A step of a plan", PlannedStep))
     parts.append(_section("A milestone of a plan", PlannedMilestone))
+    parts.append(_section("A tool of a toolchain", ToolVersion))
     parts.append(_section("A file that a step is built from", SourceFile))
     parts.append(_section("A file that is not as planned", BadSource))
     return "\n".join(parts)

@@ -26,6 +26,9 @@ Curve = Annotated[list[Ratio], Meta(max_length=64)]
 ExitCode = Annotated[int, Meta(ge=-(2**31), lt=2**32)]
 FinishStatus = Literal["succeeded", "failed", "skipped", "interrupted"]
 BuildStatus = Literal["succeeded", "failed", "interrupted"]
+ToolRole = Literal["host", "cross", "target"]
+MAX_TOOLS: Final = 64
+"""Most tools of one toolchain: each is a series."""
 
 
 class Event(msgspec.Struct, tag_field="event", gc=False, omit_defaults=True, kw_only=True):
@@ -176,6 +179,36 @@ class BuildFinished(Event, tag="build_finished"):
     status: BuildStatus
 
 
+class ToolVersion(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
+    """A tool of a toolchain and its version.
+
+    The role is `host` for the tools of the machine that builds, `cross` for those that run on it and make code for
+    another system, `target` for those of the system being built. `target` is the triplet the tool makes code for.
+    """
+
+    tool: Name
+    version: Name
+    role: ToolRole
+    target: Name | None = None
+
+
+class Toolchain(Event, tag="toolchain"):
+    """What a run is built with, as far as it was found out; whole, in place of what was told before.
+
+    `host` and `target` are triplets, `kernel` and `libc` those of the machine that builds, `jobs` the -j that its
+    processes have; the two counts are of the compilations in this run that ccache knew or did not know.
+    """
+
+    host: Name | None = None
+    target: Name | None = None
+    kernel: Name | None = None
+    libc: Name | None = None
+    jobs: Count | None = None
+    tools: Annotated[list[ToolVersion], Meta(max_length=MAX_TOOLS)] | None = None
+    ccache_hits: Count | None = None
+    ccache_misses: Count | None = None
+
+
 class Note(Event, tag="note"):
     """Something a person or tool wants remembered."""
 
@@ -246,6 +279,7 @@ AnyEvent = (
     | TestsReported
     | MilestoneReached
     | BuildFinished
+    | Toolchain
     | Note
     | Feedback
     | Alert

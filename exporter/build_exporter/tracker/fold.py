@@ -243,6 +243,11 @@ def _build_finished(run: Run, event: e.BuildFinished) -> None:
     check_milestones(run, event.time)
 
 
+def _toolchain(run: Run, event: e.Toolchain) -> None:
+    if run.toolchain is None or event.time >= run.toolchain.time:
+        run.toolchain = event
+
+
 def _note(run: Run, event: e.Note) -> None:
     run.notes.append((event.time, event.message[:MAX_TEXT_LENGTH]))
     del run.notes[:-MAX_NOTES]
@@ -284,7 +289,7 @@ def _remember(times: list[float], time: float) -> None:
 
 
 _REMARKS: Final[frozenset[type[e.Event]]] = frozenset(
-    {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified}
+    {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
 """What people, Alertmanager and the exporter say of a build is no sign of its life."""
 
@@ -297,6 +302,7 @@ _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.TestsReported: _tests_reported,
     e.MilestoneReached: _milestone_reached,
     e.BuildFinished: _build_finished,
+    e.Toolchain: _toolchain,
     e.Note: _note,
     e.SourcesVerified: _sources_verified,
 }

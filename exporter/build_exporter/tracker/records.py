@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 
-from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported
+from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, StepState
 
 UNKNOWN_WEIGHT = 10.0
@@ -175,6 +175,7 @@ class Run:
     tarballs: str = ""
     """The directory of the files that steps are built from; empty where it isn't told."""
     sources_verified: SourcesVerified | None = None
+    toolchain: Toolchain | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
     failures: Counter[Key] = field(default_factory=Counter)
     finished: Counter[str] = field(default_factory=Counter)
