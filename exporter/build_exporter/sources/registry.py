@@ -53,6 +53,11 @@ _HERE: Final = "build_exporter.sources"
 
 BUILT_IN: Final[tuple[Kind, ...]] = (
     Kind("jhalfs", f"{_HERE}.jhalfs.source:Jhalfs", "LFS by jhalfs: its directory, or the one it is in"),
+    Kind(
+        "jhalfs-report",
+        f"{_HERE}.jhalfs.report:JhalfsReports",
+        "LFS by jhalfs: its SBU_DU report, or a directory of them",
+    ),
     Kind("blfs", f"{_HERE}.blfs:Blfs", "BLFS by jhalfs' tools: the work directory, or the one it is in"),
     Kind("portage", f"{_HERE}.portage.source:Portage", "Gentoo: emerge.log, its directory, or the root it is under"),
     Kind("buildroot", f"{_HERE}.buildroot.source:Buildroot", "Buildroot: build-time.log, or the output directory"),

@@ -14,6 +14,7 @@ from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
 from build_exporter.sources.jhalfs.judge import Judge, Reading
 from build_exporter.sources.jhalfs.tree import JhalfsTree, locate, read_settings
+from build_exporter.sources.jhalfs.weights import Weights
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.sequence import Teller
@@ -33,7 +34,7 @@ class Options(Section, frozen=True):
 class Jhalfs:
     """Reads the directory of jhalfs (`BUILDDIR/jhalfs`), or the one it is in.
 
-    Options: `weights`, a mapping of SBU by target; `proc`, where the process table of the builds' machine is.
+    Options beside those of `Options`: `proc`, where the process table of the builds' machine is.
 
     Attributes:
         build: the build's name as given, else after the book (`name_after`), once its Makefile has been read.
@@ -46,7 +47,8 @@ class Jhalfs:
         self.build = settings.build or "lfs"
         self._is_named = settings.build is not None
         self._path = settings.path
-        self._weights: Mapping[str, float] = settings.options.get("weights") or {}
+        book = settings.options.get("book")
+        self._weights = Weights(Path(book) if book else None)
         self._proc = Path(settings.options.get("proc") or "/proc")
         self._teller = Teller()
         self._record: _Record | None = None
@@ -118,7 +120,8 @@ class Jhalfs:
                 jobs=jobs_of(settings) or makefile.jobs,
             )
         )
-        yield from self._teller.plan(makefile.plan(self._weights), makefile.milestones())
+        weights = self._weights.of(record.tree.path, makefile.steps)
+        yield from self._teller.plan(makefile.plan(weights), makefile.milestones())
         yield from self._teller.tell(reading.attempts)
         last = max((attempt.end for attempt in reading.attempts), default=reading.run_start)
         if reading.complete:

@@ -273,6 +273,11 @@ def read_settings(path: Path) -> dict[str, str]:
         text = read_ends(path, CONFIG_BYTES, 0).head
     except OSError:
         return {}
+    return parse_settings(text)
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """Return the settings in a text that shows them as jhalfs does, a name and `<value>` a line."""
     return dict(_SETTING.findall(_ESCAPES.sub("", text)))
 
 

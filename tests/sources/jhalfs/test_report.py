@@ -1,0 +1,196 @@
+"""Reports that jhalfs writes at the end: runs of long ago, of which nothing else was kept, as history."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from build_exporter.journal.layout import run_path, runs
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.plan.jhalfs_makefile import read
+from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.jhalfs.report import JhalfsReports, parse_report
+from build_exporter.sources.protocol import Settings, SourceError
+from build_exporter.sources.reading import Ends
+from build_exporter.sources.registry import recognise
+from build_exporter.tracker import Run
+
+HEAD = """
+Mon Mar  2 04:00:00 UTC 2026
+
+Book version is:\t12.4-systemd
+
+INITSYS \t<systemd>
+N_PARALLEL \t<8>
+The SBU unit value is equal to 60 seconds at -j8.
+"""
+STEPS = (
+    *("binutils-pass1-2.45", "gcc-pass1-15.2.0", "m4-1.4.20", "kernfs", "creatingdirs", "cleanup", "man-pages-6.15"),
+    *("m4-1.4.20", "gcc-15.2.0", "cleanup", "network", "kernel-6.16.1"),
+)
+
+
+def written(*names: str, seconds: int = 60) -> str:
+    """Return a report of steps that took one minute more each."""
+    return HEAD + "".join(
+        f"\t\t\t\t[{name}]\n\nBuild time is:\t{n} minutes\nBuild time in seconds is:\t\t\t{seconds * n}\n"
+        f"Required space to build the package:\t\t\t{n * 1000} KB or {n} MB\n"
+        f"Installed files disk usage:\t\t\t\t-{n} KB or -0.1 MB\n"
+        for n, name in enumerate(names, 1)
+    )
+
+
+def ends(text: str) -> Ends:
+    """Return a text as read from a file."""
+    return Ends(text, "", len(text), 1_772_424_000.0)
+
+
+@pytest.fixture
+def taken(journal: Path) -> Callable[[Path], list[Run]]:
+    """Import a path and return its runs, oldest first."""
+
+    def take(path: Path) -> list[Run]:
+        attachment = Attachment(JhalfsReports(Settings(path)), str(journal))
+        attachment.look(0.0, over=True)
+        attachment.close()
+        build = attachment.source.build
+        return [read_run(run_path(str(journal), build, name), build, name) for name in runs(str(journal), build)]
+
+    return take
+
+
+def test_a_report_is_a_finished_run(tmp_path: Path, taken: Callable[[Path], list[Run]]) -> None:
+    """Steps have the chapters and targets they had, their seconds and disk use, and end when the report was written."""
+    path = tmp_path / "12.4-systemd-SBU_DU-2026-03-02.report"
+    path.write_text(written(*STEPS))
+    (run,) = taken(path)
+    assert (run.build, run.book, run.target, run.jobs) == ("lfs-12.4-systemd", "12.4-systemd", "systemd", 8)
+    assert run.state is BuildState.SUCCEEDED
+    assert list(run.steps) == [
+        ("chapter-5", "501-binutils-pass1"),
+        ("chapter-5", "502-gcc-pass1"),
+        ("chapter-6", "601-m4"),
+        ("chapter-7", "701-kernfs"),
+        ("chapter-7", "702-creatingdirs"),
+        ("chapter-7", "703-cleanup"),
+        ("chapter-8", "801-man-pages"),
+        ("chapter-8", "802-m4"),
+        ("chapter-8", "803-gcc"),
+        ("chapter-8", "804-cleanup"),
+        ("chapter-9", "901-network"),
+        ("chapter-10", "1001-kernel"),
+    ]
+    gcc = run.steps["chapter-8", "803-gcc"]
+    assert (gcc.package, gcc.version, gcc.seconds, gcc.disk_bytes) == ("gcc", "15.2.0", 540.0, 9000 * 1024)
+    assert run.end == 1_772_424_000.0
+    assert run.start == run.end - sum(60 * n for n in range(1, 13))
+    assert list(run.milestones) == ["cross toolchain", "temporary tools", "chroot entered", "base system", "bootable"]
+
+
+def test_targets_are_those_the_makefile_had(records: Path) -> None:
+    """Of nine real runs whose Makefile was kept, every step of the report is found at its target and in its chapter."""
+    for tree in sorted((records / "jhalfs/alfs-sysroot").iterdir()):
+        (path,) = tree.glob("*.report")
+        report = parse_report(ends(path.read_text(errors="replace")))
+        planned = {step.target: step.phase for step in read(tree / "Makefile").steps}
+        stray = [entry.step for entry in report.entries if planned.get(entry.step) not in (None, entry.phase)]
+        assert not stray
+        # what the user took out of the Makefile after it was built is in the report alone
+        assert sum(entry.step not in planned for entry in report.entries) <= 1
+        logged = {log.name: log.read_text(errors="replace") for log in (tree / "logs").iterdir()}
+        for entry in report.entries:
+            log = logged.get(f"{entry.step}-{entry.version}" if entry.version else entry.step)
+            assert log is None or f"Totalseconds: {entry.seconds}\n" in log
+
+
+def test_a_directory_of_reports_is_a_history(records: Path, taken: Callable[[Path], list[Run]]) -> None:
+    """Two years of another builder's runs come in at once; each has its 119 to 130 steps and none comes in twice."""
+    path = records / "jhalfs/jhalfs-ci"
+    found = taken(path)
+    assert len(found) == len(list(path.glob("*.report"))) == 35
+    assert all(119 <= run.count(StepState.SUCCEEDED) <= 130 for run in found)
+    assert all(run.state is BuildState.SUCCEEDED for run in found)
+    assert [run.run for run in taken(path)] == [run.run for run in found]
+
+
+def test_auto_knows_a_report_from_other_files(tmp_path: Path) -> None:
+    """`auto` takes a report for one, and a file that is merely called so for none."""
+    path = tmp_path / "a.report"
+    path.write_text(written(*STEPS))
+    kind = recognise(path)
+    assert kind is not None
+    assert kind.name == "jhalfs-report"
+    path.write_text("a report of something else\n")
+    assert recognise(path) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "date and book version are missing"),
+        ("\0" * 5000, "date and book version are missing"),
+        (HEAD, "no step in it"),
+        (written("glibc-2.30", "m4-1.4"), "older than LFS 10"),
+        (HEAD.replace("12.4-systemd", ""), "date and book version are missing"),
+    ],
+)
+def test_what_is_no_report_is_told(tmp_path: Path, command: Any, text: str, told: str) -> None:
+    """The import says what is wrong with a file, in one line, and what is right beside it is taken all the same."""
+    (tmp_path / "bad.report").write_text(text)
+    (tmp_path / "good.report").write_text(written(*STEPS))
+    ended = command("import", "jhalfs-report", str(tmp_path), "--journal", str(tmp_path / "journal"))
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "1 of 2" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert len(list((tmp_path / "journal").glob("*/*.jsonl"))) == 1
+
+
+def test_hostile_files_cost_nothing(tmp_path: Path, command: Any) -> None:
+    """A report of 2 GB, a FIFO, a link to itself: told, and nobody waits for them."""
+    with (tmp_path / "huge.report").open("wb") as file:
+        file.truncate(2 << 30)
+    os.mkfifo(tmp_path / "fifo.report")
+    (tmp_path / "loop.report").symlink_to("loop.report")
+    ended = command("import", "jhalfs-report", str(tmp_path), "--journal", str(tmp_path / "journal"))
+    assert ended.returncode == 1
+    assert "3 of 3 reports can't be read" in ended.stderr
+
+
+@given(
+    st.lists(st.sampled_from([*STEPS, "fstab", "bootscripts-1", "[", "x" * 200]), max_size=30), st.integers(-5, 10**9)
+)
+def test_whatever_order_steps_come_in_each_has_a_place_of_its_own(names: list[str], seconds: int) -> None:
+    """Odd reports make runs in which no step hides another, or are refused with a word."""
+    try:
+        report = parse_report(ends(written(*names, seconds=seconds)))
+    except SourceError:
+        return
+    keys = [(entry.phase, entry.step) for entry in report.entries]
+    assert len(set(keys)) == len(keys)
+    assert report.start <= report.end
+
+
+def test_a_report_that_comes_later_is_taken_while_watching(tmp_path: Path, journal: Path) -> None:
+    """A watched directory of reports gives the new run alone when jhalfs has written the next one."""
+    shutil.copy(_write(tmp_path / "a.report", "2"), tmp_path / "b.report")
+    attachment = Attachment(JhalfsReports(Settings(tmp_path)), str(journal))
+    first = attachment.look(0.0)
+    assert first > 0
+    assert attachment.look(1.0) == 0
+    _write(tmp_path / "c.report", "3")
+    assert attachment.look(2.0) > 0
+    assert len(runs(str(journal), "lfs-12.4-systemd")) == 2
+    attachment.close()
+
+
+def _write(path: Path, day: str) -> Path:
+    path.write_text(written(*STEPS).replace("Mar  2", f"Mar  {day}"))
+    return path
