@@ -155,7 +155,7 @@ class Exporter:
         self.config = config
         self._config_path = config_path
         self._sources = sources
-        self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock)
+        self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock, self.monitor.last_log)
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)

@@ -2,6 +2,7 @@
 
 from build_exporter.tracker.fold import apply, apply_all
 from build_exporter.tracker.progress import (
+    approach,
     build_progress,
     expected_seconds,
     phase_progress,
@@ -21,6 +22,7 @@ __all__ = [
     "Tracker",
     "apply",
     "apply_all",
+    "approach",
     "build_progress",
     "expected_seconds",
     "phase_progress",

@@ -14,7 +14,7 @@ from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState, failure_class
 from build_exporter.tracker.plans import check_milestones, take_plan
-from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors
+from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.records import LogShape, Run, Step
 from build_exporter.tracker.sums import enter, move, place
 
@@ -102,6 +102,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = None
     step.warnings = None
     step.ratio_told = step.warnings_told = False
+    step.floor = 0.0
     step.tests = {}
     step.expected_at_start = expected_seconds(run, step)
     _describe(step, event)
@@ -133,6 +134,7 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
         if step.ratio is None:
             # the time it has run may have stood for more than it now tells
             raise_floors(run, event.time)
+            step.floor = step_progress(run, step, event.time) or 0.0
         step.ratio = min(CEILING, ratio)
     if event.message is not None:
         step.message = event.message[:MAX_TEXT_LENGTH]

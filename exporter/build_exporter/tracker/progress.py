@@ -18,8 +18,8 @@ from build_exporter.tracker.records import Phase, Run, Step
 CEILING = 0.999
 """Most that is shown before the end."""
 
-UNTOLD_CEILING = 0.95
-"""Most a step that tells no ratio is taken to have done, however long it has run."""
+APPROACH_FROM = 0.9
+"""Ratio above which what time or size stand for is taken to be ever less: a step they say is done still runs."""
 
 MAX_CREDITED = 500
 """Running steps whose share done counts before they end: more than any machine runs, and all an event looks at."""
@@ -46,13 +46,29 @@ def step_progress(run: Run, step: Step, now: float | None = None) -> float | Non
     state = step.state
     if state is StepState.RUNNING:
         # first, because each event asks this of every running step
-        if step.ratio is not None or now is None or step.start is None:
-            return step.ratio
+        if step.ratio is not None:
+            return max(step.floor, step.ratio)
+        if now is None or step.start is None:
+            return None
         expected = expected_seconds(run, step)
-        return min(max(0.0, now - step.start) / expected, UNTOLD_CEILING) if expected else None
+        return min(CEILING, approach((now - step.start) / expected)) if expected else None
     if state.is_done:
         return 1.0
-    return 0.0 if state is StepState.PENDING else step.ratio
+    if state is StepState.PENDING:
+        return 0.0
+    return max(step.floor, step.ratio) if step.ratio is not None else None
+
+
+def approach(share: float) -> float:
+    """Return the ratio to show where a step seems to have done a share, which may be above 1 though it still runs.
+
+    Up to `APPROACH_FROM` they are the same. From there, without a bend, the ratio comes ever nearer to 1: 0.95 at
+    a share of 1, 0.99 at 1.8.
+    """
+    left = 1.0 - APPROACH_FROM
+    if share <= APPROACH_FROM:
+        return max(0.0, share)
+    return 1.0 - left * left / (share - APPROACH_FROM + left)
 
 
 def build_progress(run: Run, now: float) -> float | None:

@@ -57,6 +57,8 @@ class Step:
     disk_bytes: int | None = None
     warnings: int | None = None
     error_class: str | None = None
+    floor: float = 0.0
+    """What its time stood for before it told a ratio: no less is shown."""
     ratio_told: bool = False
     """Whether the builder itself tells how far it is: estimates then count no more."""
     warnings_told: bool = False

@@ -1,69 +1,108 @@
-"""How far a step is, by what build tools print: ninja's `[12/480]`, percents of cmake and of kernel-like builds."""
+"""How far a running step is, out of its log: counters, its size against the last attempt's, and the clock, in one."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from build_exporter.model.events import Event, StepProgress
+from build_exporter.model.states import StepState
+from build_exporter.sources.inside.counters import Counters
+from build_exporter.sources.inside.fuse import (
+    COUNTER_ERROR,
+    LAST_TIME_ERROR,
+    OTHER_VERSION,
+    PLANNED_TIME_ERROR,
+    Evidence,
+    by_log,
+    by_time,
+    fuse,
+)
 from build_exporter.sources.inside.reader import Look
+from build_exporter.sources.inside.size import LEAST_SECONDS, Growth
+from build_exporter.tracker import expected_seconds
 
-_COUNTED: Final = re.compile(r"^\s*\[\s*(\d{1,7})/(\d{1,7})\]")
-_PERCENT: Final = re.compile(r"^\s*\[\s*(\d{1,3})%\]\s")
-
-LEAST_TOTAL: Final = 10
-"""A counter to less than this is one of the small runs of ninja before and after the real one."""
-
-CEILING: Final = 0.99
-"""Most that a log tells: the step itself says when it is done."""
+CEILING: Final = 0.995
+"""Most that is told: the step itself says when it is done."""
 
 GAIN: Final = 0.01
 """Least gain of a step's ratio that is worth a line in the journal."""
 
-NEXT_ROUND_SHARE: Final = 0.5
-"""Where counting starts over, so much of what is left of the step is taken to be the new round."""
-
 
 class LogProgress:
-    """The share of a step that is done, from 0 to `CEILING`, by the lines of its log; it never goes back.
-
-    A step may count more than once, as when it builds for two targets one after the other: each new round is given
-    half of what was left, since how many there are is nowhere said.
-    """
+    """The share of a step that is done; it never goes back. What its log amounted to is told when it is over."""
 
     def __init__(self) -> None:
-        self.ratio = 0.0
-        self._told = 0.0
-        self._base = 0.0
-        self._round = 0.0
-        self._share = 1.0
+        self.counters = Counters()
+        self.growth = Growth()
+        self._told: float | None = None
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
-        share = _share(line)
-        if share is None:
-            return
-        if share < self._round - 0.5:
-            # counted back by more than parallel jobs can: a new round
-            self._base = self.ratio
-            self._share = (1.0 - self._base) * NEXT_ROUND_SHARE
-            self._round = 0.0
-        self._round = max(self._round, share)
-        self.ratio = min(CEILING, max(self.ratio, self._base + self._share * self._round))
+        self.counters.feed(line)
 
     def tell(self, look: Look) -> Iterator[Event]:
-        """Yield the ratio of a step that runs, once it has grown enough."""
+        """Yield the ratio of a step that runs, once it has grown enough; of one that succeeded, how its log grew."""
         step = look.step
-        if not look.over and self.ratio >= max(self._told, step.ratio or 0.0) + GAIN:
-            self._told = round(self.ratio, 4)
-            yield StepProgress(time=look.time, build=look.run.build, phase=step.phase, step=step.step, ratio=self._told)
+        elapsed = max(0.0, look.time - step.start) if step.start is not None else 0.0
+        if look.over:
+            yield from self._amount(look)
+            return
+        self.growth.see(elapsed, look.read_bytes)
+        ratio = None if step.ratio_told or step.start is None else self.ratio(look, elapsed)
+        if ratio is None or (step.ratio is not None and ratio < max(self._told or 0.0, step.ratio) + GAIN):
+            return
+        self._told = round(min(CEILING, ratio), 4)
+        yield StepProgress(
+            time=look.time,
+            build=look.run.build,
+            phase=step.phase,
+            step=step.step,
+            ratio=self._told,
+            estimated=True,
+        )
+
+    def ratio(self, look: Look, elapsed: float) -> float | None:
+        """Return the ratio that all evidence comes together in, None where the log holds none."""
+        found = list(self._evidence(look, elapsed))
+        return fuse(found + list(_time(look, elapsed))) if found else None
+
+    def _evidence(self, look: Look, elapsed: float) -> Iterator[Evidence]:
+        if self.counters.share is not None:
+            yield Evidence(self.counters.share, COUNTER_ERROR)
+        if look.last is not None:
+            yield by_log(look.last, self.growth, elapsed, same_version=_is_same_version(look))
+
+    def _amount(self, look: Look) -> Iterator[Event]:
+        step, size = look.step, look.read_bytes
+        if step.state is not StepState.SUCCEEDED or not size or (step.seconds or 0.0) < LEAST_SECONDS:
+            return
+        known = look.run.logs.get(step.key)
+        if known is not None and known.size == size and known.seconds == step.seconds:
+            return
+        if step.start is not None:
+            self.growth.see(step.seconds or 0.0, size)
+        yield StepProgress(
+            time=look.time,
+            build=look.run.build,
+            phase=step.phase,
+            step=step.step,
+            log_bytes=size,
+            log_curve=self.growth.curve(step.seconds or 0.0),
+        )
 
 
-def _share(line: str) -> float | None:
-    counted = _COUNTED.match(line)
-    if counted is not None:
-        done, total = int(counted[1]), int(counted[2])
-        return done / total if total >= LEAST_TOTAL and done <= total else None
-    percent = _PERCENT.match(line)
-    return min(100, int(percent[1])) / 100 if percent is not None else None
+def _time(look: Look, elapsed: float) -> Iterator[Evidence]:
+    """Yield what the clock says: by what the step took the last time, else by what is planned."""
+    last = look.last
+    if last is not None and last.seconds > 0:
+        error = LAST_TIME_ERROR if _is_same_version(look) else LAST_TIME_ERROR * OTHER_VERSION
+        yield by_time(elapsed, last.seconds, error)
+        return
+    expected = expected_seconds(look.run, look.step)
+    if expected:
+        yield by_time(elapsed, expected, PLANNED_TIME_ERROR)
+
+
+def _is_same_version(look: Look) -> bool:
+    return look.last is not None and look.last.version == look.step.version

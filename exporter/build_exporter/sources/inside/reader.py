@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from build_exporter.model.events import Event
-from build_exporter.tracker import Run, Step
+from build_exporter.tracker import LogShape, Run, Step
 
 
 class Look(NamedTuple):
@@ -18,6 +18,7 @@ class Look(NamedTuple):
         step: the step, as the journal tells it so far.
         read_bytes: how much of the log has been read.
         over: the attempt has ended and its log been read to the end.
+        last: how the log of the last attempt that succeeded grew, in this run or an earlier one, where it is known.
     """
 
     time: float
@@ -25,6 +26,7 @@ class Look(NamedTuple):
     step: Step
     read_bytes: int
     over: bool
+    last: LogShape | None = None
 
 
 class Reader(Protocol):

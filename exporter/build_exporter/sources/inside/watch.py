@@ -18,8 +18,7 @@ from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look, Reader
 from build_exporter.sources.inside.suites import SuiteReader
 from build_exporter.sources.reading import TailFile, open_regular, read_ends
-from build_exporter.tracker import Run, Step
-from build_exporter.tracker.records import Key
+from build_exporter.tracker import Key, LogShape, Run, Step
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +63,23 @@ class InsideSteps:
     must not get read to him what he may not read himself.
     """
 
-    def __init__(self, journal: str, runs: Callable[[], Iterable[Run]], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        journal: str,
+        runs: Callable[[], Iterable[Run]],
+        clock: Callable[[], float],
+        last_log: Callable[[str, Key], LogShape | None] = lambda _build, _key: None,
+    ) -> None:
+        """Read logs for the journal.
+
+        Args:
+            journal: where to tell.
+            runs: the newest runs.
+            clock: Unix seconds.
+            last_log: how the log of a step of a build grew the last time it succeeded.
+        """
         self._journal = journal
+        self._last_log = last_log
         self._runs = runs
         self._clock = clock
         self._watched: dict[Name, _Inside] = {}
@@ -136,9 +150,11 @@ class InsideSteps:
             if read.anew:
                 inside.readers = new_readers()
             for line in read.lines:
+                cut = line[:MAX_LINE]
                 for reader in inside.readers:
-                    reader.feed(line[:MAX_LINE])
-        look = Look(round(self._clock(), 3), run, step, inside.file.position, over)
+                    reader.feed(cut)
+        last = self._last_log(run.build, step.key)
+        look = Look(round(self._clock(), 3), run, step, inside.file.position, over, last)
         for reader in inside.readers:
             yield from reader.tell(look)
 

@@ -1,0 +1,109 @@
+"""How a step's log grows: watched while it does, and compared with how it grew the last time the step succeeded.
+
+A log does not grow evenly: configure writes much in little time, linking little in much. So what is remembered is
+not its size alone but a curve: the share of it that was written by the end of each twentieth of the attempt's time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_left, bisect_right
+from typing import Final, NamedTuple
+
+from build_exporter.tracker import LogShape
+
+PARTS: Final = 20
+"""Parts of an attempt's time of which the curve tells what was written by their end."""
+
+MAX_POINTS: Final = 512
+"""Points kept of a log that grows; of more each second one is dropped, and those to come lie as far apart."""
+
+MAX_GAP: Final = 0.1
+"""Without a curve stays what nobody looked at for more than this share of its time and of its bytes."""
+
+LEAST_SECONDS: Final = 10.0
+"""An attempt shorter than this needs no bar, and its log is not remembered."""
+
+BYTES_TOLERANCE: Final = 0.002
+"""Share of a log by which the same place may differ between two attempts, as other numbers and paths are printed."""
+
+
+class Span(NamedTuple):
+    """The earliest and the latest share of the attempt's time that a size may stand for."""
+
+    earliest: float
+    latest: float
+
+
+class Growth:
+    """What was seen of a log that grows.
+
+    Attributes:
+        size: bytes at the last look.
+        still_since: seconds from the attempt's beginning at which it was last seen to have grown.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.still_since = 0.0
+        self._points: list[tuple[float, int]] = [(0.0, 0)]
+        self._spacing = 0.0
+
+    def see(self, elapsed: float, size: int) -> None:
+        """Take note of the log's size, in bytes, some seconds after the attempt's beginning."""
+        elapsed = max(elapsed, self._points[-1][0])
+        if size > self.size:
+            self.still_since = elapsed
+        self.size = max(self.size, size)
+        if elapsed - self._points[-1][0] < self._spacing:
+            return
+        self._points.append((elapsed, self.size))
+        if len(self._points) > MAX_POINTS:
+            del self._points[1::2]
+            self._spacing = elapsed / len(self._points)
+
+    def curve(self, seconds: float) -> list[float] | None:
+        """Return the curve of an attempt that took so long; None where too little of its log was seen to grow."""
+        if seconds <= 0 or self.size <= 0:
+            return None
+        points = [(min(1.0, elapsed / seconds), size / self.size) for elapsed, size in self._points]
+        points.append((1.0, 1.0))
+        gaps = ((later - earlier, more - less) for (earlier, less), (later, more) in itertools.pairwise(points))
+        if any(time > MAX_GAP and written > MAX_GAP for time, written in gaps):
+            return None
+        return [round(_at(points, (part + 1) / PARTS), 3) for part in range(PARTS)]
+
+
+def place(shape: LogShape, size: int) -> Span:
+    """Return which share of the attempt's time a log of so many bytes stands for; beyond 1 where it is larger."""
+    share = size / shape.size
+    if share > 1.0:
+        return Span(share, share)
+    if not shape.curve:
+        return Span(share, share)
+    return Span(_when(shape, share - BYTES_TOLERANCE), _when(shape, share + BYTES_TOLERANCE))
+
+
+def _when(shape: LogShape, share: float) -> float:
+    """Return the share of the time by which that share of the log was written."""
+    if share <= 0.0:
+        return 0.0
+    curve = shape.curve
+    # whoever wrote it may have written anything: only what rises is looked up right, and what comes is within 0 to 1
+    part = bisect_left(curve, share)
+    if part >= len(curve):
+        return 1.0
+    before = curve[part - 1] if part else 0.0
+    rise = curve[part] - before
+    within = min(1.0, max(0.0, (share - before) / rise)) if rise > 0 else 1.0
+    return (part + within) / len(curve)
+
+
+def _at(points: list[tuple[float, float]], time: float) -> float:
+    """Return the share written by a share of the time, on the line between the points about it."""
+    after = bisect_right(points, (time, math.inf))
+    if after >= len(points):
+        return 1.0
+    (earlier, less), (later, more) = points[after - 1], points[after]
+    return less + (more - less) * (time - earlier) / (later - earlier)
