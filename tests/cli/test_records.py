@@ -34,11 +34,66 @@ def test_patterns_of_the_configuration_reach_the_log_source(
     poll(lambda: served.value("build_step_status", build="mine", step="gcc") == 1, what="the step runs")
 
 
+STARTED = r"started=^==> (?P<step>\S+) = begins"
+
+
+def test_options_on_the_command_line_reach_the_source(
+    command: Callable[..., Any], serve: Callable[..., Any], poll: Callable[..., None], journal: Path, tmp_path: Path
+) -> None:
+    """`--watch-option` and `import --option` say what the configuration's `options` say, whatever is in the value."""
+    log = tmp_path / "mine.log"
+    log.write_text("==> gcc = begins\n")
+    served = serve("--watch", f"log={log}", "--watch-option", f"log.{STARTED}")
+    poll(lambda: served.value("build_step_status", build="mine", step="gcc") == 1, what="the step runs")
+    done = command("import", "log", str(log), "--option", STARTED, "--journal", str(tmp_path / "other"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"step":"gcc"' in next((tmp_path / "other" / "mine").iterdir()).read_text()
+
+
+def test_options_of_the_configuration_reach_the_source(
+    command: Callable[..., Any], serve: Callable[..., Any], poll: Callable[..., None], tmp_path: Path
+) -> None:
+    """What once was known to the code alone can be set: here how long a pause parts two runs of Buildroot."""
+    output = tmp_path / "output" / "build"
+    output.mkdir(parents=True)
+    lines = [f"{1.77e9 + at:.1f}:{what:<5}:build               : {name}" for name, at in (("zlib", 0), ("bash", 30))
+             for what, at in (("start", at), ("end", at + 10))]  # fmt: skip
+    (output / "build-time.log").write_text("".join(f"{line}\n" for line in lines))
+    config = tmp_path / "config.yml"
+    for pause, runs in (("15m", 1), ("5s", 2)):
+        journal = tmp_path / pause
+        config.write_text(f"sources:\n  - {{kind: buildroot, path: output, build: br, options: {{pause: {pause}}}}}\n")
+        serve("--config", str(config), journal=journal)
+        poll(lambda at=journal / "br", count=runs: len(list(at.glob("*"))) == count, what=f"{runs} runs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("serve", "--watch", "log=/x", "--watch-option", "log.failde=x"), "unknown key 'failde' in options; did you"),
+        (("serve", "--watch", "log=/x", "--watch-option", "portage.pretend=x"), "no --watch is of kind 'portage'"),
+        (("serve", "--watch", "ninja=/x", "--watch-option", "ninja.a=x"), "kind ninja has no options"),
+        (("serve", "--watch", "ninja=/x", "--watch-option", "ninja.a"), "takes KIND.NAME=VALUE, not 'ninja.a'"),
+        (("import", "buildroot", "/", "--option", "pause=soon"), "options.pause is 'soon'; allowed: a duration"),
+        (("import", "log", "/", "--option", "failed=a", "--option", "failed=b"), "'failed' is given twice"),
+        (("import", "log", "/", "--option", "started=a"), "without the group (?P<step>…)"),
+        (("import", "ninja", "/", "--book", "/"), "kind ninja has no options"),
+    ],
+)
+def test_a_wrong_option_is_told(command: Callable[..., Any], arguments: tuple[str, ...], told: str) -> None:
+    """What is no option of the kind, or no value of it, is one line with what would be right, and code 2."""
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("watch", "told"),
     [
         ("nothing", "KIND=PATH"),
         ("nosuch=/tmp", "there is no kind 'nosuch'"),
+        ("portge=/tmp", "did you mean 'portage'?"),
         ("auto=/dev/null", "looks like no record"),
     ],
 )

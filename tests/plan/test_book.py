@@ -13,6 +13,7 @@ from build_exporter.plan import jhalfs_makefile
 from build_exporter.plan.book import Revision, merge_weights, read_book
 from build_exporter.plan.jhalfs_makefile import JhalfsStep
 from build_exporter.plan.weighed import by_phase, totals
+from build_exporter.sources.jhalfs.weights import Weights
 
 Book = Callable[..., Path]
 MIB = 1024**2
@@ -69,6 +70,26 @@ def test_milestones_of_a_system(book: Book) -> None:
 def target(name: str, phase: str, package: str | None = None) -> JhalfsStep:
     """Return a step of a Makefile."""
     return JhalfsStep(name, "CHROOT", phase, name, package)
+
+
+def test_a_tree_is_weighed_by_its_book_or_another(book: Book, tmp_path: Path) -> None:
+    """jhalfs keeps its book in the tree; one named elsewhere takes its place; without either there are no weights."""
+    steps = (target("501-linker-pass1", "chapter-5"), target("601-Shell", "chapter-6"))
+    written = book()
+    assert Weights(None).of(tmp_path / "none", steps) == {}
+    assert Weights(written).of(tmp_path / "none", steps) == {"501-linker-pass1": 1.0, "601-Shell": 0.1}
+    tree = tmp_path / "jhalfs"
+    tree.mkdir()
+    written.rename(tree / "book-source")
+    assert Weights(None).of(tree, steps) == {"501-linker-pass1": 1.0, "601-Shell": 0.1}
+
+
+def test_a_book_that_cannot_be_read_costs_the_weights_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A build is followed all the same, and one line of the log says why it has no SBU."""
+    weights = Weights(tmp_path / "nowhere")
+    assert weights.of(tmp_path, (steps := (target("501-a", "chapter-5"),))) == {}
+    assert weights.of(tmp_path, steps) == {}
+    assert [record.message for record in caplog.records] == ["no weights from the book"]
 
 
 def test_weights_are_found_though_numbers_shift(book: Book) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
-from build_exporter.cli.records import source_options
+from build_exporter.cli.options import journal_option
+from build_exporter.cli.records import checked_options, find_kind, pair
 from build_exporter.model.names import is_build_name
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.protocol import Settings, SourceError
-from build_exporter.sources.registry import kinds, recognise
 
 
 @click.command("import")
@@ -24,27 +23,33 @@ from build_exporter.sources.registry import kinds, recognise
     "--book",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="jhalfs: the LFS book's XML, for the steps' SBU. Default: the one in the tree.",
+    help="For `--option book=DIR` of kind jhalfs: the LFS book's XML. Default: the one in the tree.",
 )
-def import_(kind: str, path: Path, journal: str, build: str | None, book: Path | None) -> None:
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the kind (docs/configuration.md); repeatable.",
+)
+def import_(
+    kind: str, path: Path, journal: str, build: str | None, book: Path | None, options: tuple[str, ...]
+) -> None:
     """Take the finished builds that PATH records into the journal; KIND `auto` finds out whose record it is.
 
     What an earlier import, or watching it live, has already told is left out.
 
     \b
     build-exporter import jhalfs /mnt/lfs/jhalfs --build lfs-12.4
-    build-exporter import portage /var/log/emerge.log
+    build-exporter import portage /mnt/gentoo/emerge.log --option tmpdir=/mnt/gentoo/tmp
     """
-    found = recognise(path) if kind == "auto" else kinds().get(kind)
-    if found is None:
-        names = ", ".join(sorted(kinds()))
-        told = f"{path} looks like no record of: {names}" if kind == "auto" else f"no kind {kind!r}; there are: {names}"
-        click.echo(f"build-exporter: {told}", err=True)
-        raise SystemExit(USAGE_ERROR)
     if build is not None and not is_build_name(build):
-        click.echo(f"build-exporter: {build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -", err=True)
-        raise SystemExit(USAGE_ERROR)
-    source = found.make(Settings(path, build, source_options(found.name, path, book)))
+        raise click.UsageError(f"{build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -")
+    found = find_kind(kind, path)
+    given = [pair(text, "--option takes NAME=VALUE") for text in options]
+    if book is not None:
+        given.append(("book", str(book)))
+    source = found.make(Settings(path, build, checked_options(found, given)))
     attachment = Attachment(source, journal)
     try:
         lines = attachment.look(time.time(), over=True)

@@ -1,59 +1,95 @@
-"""What a source is told of a record beside its path: patterns of a log, weights of a jhalfs tree from its book."""
+"""From what a user names, a kind and a path with options, to the source that reads it."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from build_exporter.config.schema import Source
-from build_exporter.plan.book import Revision, merge_weights, read_book
-from build_exporter.plan.book_entities import BookError
-from build_exporter.plan.jhalfs_makefile import read
+import click
+import msgspec
 
-log = logging.getLogger(__name__)
+from build_exporter.config.load import ConfigError, read_options
+from build_exporter.config.schema import Config
+from build_exporter.sources.protocol import Settings, Source
+from build_exporter.sources.registry import Kind, kinds, recognise
 
-BOOK_IN_TREE = "book-source"
-"""Where jhalfs keeps the book it builds by, in its own directory."""
-
-_REVISIONS: tuple[Revision, ...] = ("systemd", "sysv")
+Given = Sequence[tuple[str, str]]
+"""Options as a command line gives them: names and values."""
 
 
-def source_options(kind: str, path: Path, book: Path | None = None, configured: Source | None = None) -> dict[str, Any]:
-    """Return a source's options.
+def find_kind(name: str, path: Path) -> Kind:
+    """Return the kind of that name; for `auto` the one that knows the record.
+
+    Raises:
+        click.UsageError: there is none.
+    """
+    known = kinds()
+    found = recognise(path) if name == "auto" else known.get(name)
+    if found is not None:
+        return found
+    there_are = f"kinds: auto, {', '.join(sorted(known))}"
+    if name == "auto":
+        raise click.UsageError(f"{path} looks like no record; {there_are}")
+    nearest = get_close_matches(name[:100], known, n=1)
+    guess = f"did you mean {nearest[0]!r}? " if nearest else ""
+    raise click.UsageError(f"there is no kind {name!r}; {guess}{there_are}")
+
+
+def checked_options(kind: Kind, given: Given) -> Mapping[str, Any]:
+    """Return a kind's options with the values given, the others as they are by default.
+
+    Raises:
+        click.UsageError: the kind has no such option, needs one that is not given, or a value is wrong.
+    """
+    form = kind.options()
+    if form is None:
+        return dict(given)
+    if given and not form.__struct_fields__:
+        raise click.UsageError(f"kind {kind.name} has no options")
+    try:
+        return msgspec.structs.asdict(read_options(form, given, f"kind {kind.name}"))
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def pair(text: str, flag: str) -> tuple[str, str]:
+    """Return the name and value of `NAME=VALUE`; the value may hold any character.
+
+    Raises:
+        click.UsageError: it is no such pair.
+    """
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"{flag}, not {text!r}")
+    return name, value
+
+
+def watched_sources(config: Config, watched: Sequence[str], options: Sequence[str]) -> Iterator[Source]:
+    """Yield the sources of the configuration and of the command line.
 
     Args:
-        kind: the kind of record.
-        path: the record.
-        book: sources of the LFS book, for jhalfs; by default those in the tree, where they are.
-        configured: the source as the configuration has it.
+        config: the configuration.
+        watched: `KIND=PATH` each.
+        options: `KIND.NAME=VALUE` each, for every record of the kind on the command line.
+
+    Raises:
+        click.UsageError: one of them can't be.
     """
-    options = configured.chosen() if configured is not None else {}
-    if options.get("book") is not None:
-        book = Path(options["book"])
-    if kind == "jhalfs":
-        options["weights"] = jhalfs_weights(path, book)
-    return options
-
-
-def jhalfs_weights(path: Path, book: Path | None) -> Mapping[str, float]:
-    """Return the SBU of a jhalfs tree's targets by the book, that of the book's two forms which fits more of them.
-
-    Empty, with a line in the log where a book was named, when there is no Makefile yet or the book can't be read.
-    """
-    tree = path if (path / "Makefile").is_file() else path / "jhalfs"
-    directory = book if book is not None else tree / BOOK_IN_TREE
-    if book is None and not directory.is_dir():
-        return {}
-    found: dict[str, float] = {}
-    try:
-        steps = read(tree / "Makefile").steps
-        for revision in _REVISIONS:
-            merged = merge_weights(steps, read_book(directory, revision).steps)
-            weights = {target: step.planned.sbu for target, step in merged.items() if step.planned.sbu is not None}
-            if len(weights) > len(found):
-                found = weights
-    except (BookError, OSError) as error:
-        log.warning("no weights from the book", extra={"book": str(directory), "error": str(error)})
-    return found
+    for each in config.sources:
+        path = Path(each.path)
+        yield find_kind(each.kind, path).make(Settings(path, each.build, each.chosen()))
+    given = [pair(text, "--watch-option takes KIND.NAME=VALUE") for text in options]
+    used: set[str] = set()
+    for text in watched:
+        name, value = pair(text, f"--watch takes KIND=PATH with one of auto, {', '.join(sorted(kinds()))}")
+        if not value:
+            raise click.UsageError(f"--watch takes KIND=PATH, not {text!r}")
+        kind = find_kind(name, Path(value))
+        used.add(kind.name)
+        mine = [(key.partition(".")[2], chosen) for key, chosen in given if key.partition(".")[0] == kind.name]
+        yield kind.make(Settings(Path(value), options=checked_options(kind, mine)))
+    for key, _ in given:
+        if key.partition(".")[0] not in used:
+            raise click.UsageError(f"--watch-option {key}: no --watch is of kind {key.partition('.')[0]!r}")

@@ -7,15 +7,14 @@ import logging
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from build_exporter import __version__
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
-from build_exporter.cli.records import source_options
+from build_exporter.cli.records import watched_sources
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.guard import Direct, Guarded, Sampled
@@ -25,15 +24,13 @@ from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.steps import StepCollector
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
-from build_exporter.config.schema import Source as ConfiguredSource
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logs import FORMATS, LEVELS, set_up
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.inside.watch import InsideSteps
-from build_exporter.sources.protocol import Settings, Source
-from build_exporter.sources.registry import kinds, option_forms, recognise
+from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.web.app import Service, make_app
 from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
@@ -75,10 +72,18 @@ def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
 @click.option("--log.format", "log_format", type=click.Choice(FORMATS), default="logfmt", show_default=True)
 @click.option("--watch", "watched", multiple=True, metavar="KIND=PATH", help="Follow a foreign record; repeatable.")
+@click.option(
+    "--watch-option",
+    "watch_options",
+    multiple=True,
+    metavar="KIND.NAME=VALUE",
+    help="An option of the kind (docs/configuration.md), for each --watch of it; repeatable.",
+)
 @_collector_options
 def serve(
     journal: str,
     watched: tuple[str, ...],
+    watch_options: tuple[str, ...],
     config_path: str | None,
     addresses: tuple[str, ...],
     telemetry_path: str,
@@ -99,7 +104,7 @@ def serve(
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
     config = load_config(config_path)
-    sources = SourceRunner(Attachment(source, journal) for source in _sources(watched, config))
+    sources = SourceRunner(Attachment(source, journal) for source in watched_sources(config, watched, watch_options))
     enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
     exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources)
     try:
@@ -110,27 +115,6 @@ def serve(
     except ImportError as error:
         click.echo(f"build-exporter: {web_config} names users: pip install 'build-exporter[auth]' ({error})", err=True)
         raise SystemExit(USAGE_ERROR) from None
-
-
-def _sources(watched: tuple[str, ...], config: Config) -> Iterator[Source]:
-    """Yield the sources of the command line and of the configuration; end with code 2 where one can't be."""
-    for each in config.sources:
-        yield _source(each.kind, Path(each.path), each)
-    for text in watched:
-        name, equals, path = text.partition("=")
-        if not equals or not path:
-            raise click.UsageError(f"--watch takes KIND=PATH, not {text!r}; kinds: auto, {', '.join(sorted(kinds()))}")
-        yield _source(name, Path(path), None)
-
-
-def _source(name: str, path: Path, configured: ConfiguredSource | None) -> Source:
-    known = kinds()
-    kind = recognise(path) if name == "auto" else known.get(name)
-    if kind is None:
-        what = f"{path} looks like no record" if name == "auto" else f"there is no kind {name!r}"
-        raise click.UsageError(f"cannot watch: {what}; kinds: {', '.join(sorted(known))}")
-    options = source_options(kind.name, path, configured=configured)
-    return kind.make(Settings(path, configured.build if configured is not None else None, options))
 
 
 def _allow_many_files() -> None:

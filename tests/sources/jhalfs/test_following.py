@@ -379,14 +379,6 @@ def test_build_is_named_after_its_book(tree: Tree, book: str, name: str) -> None
     assert {each.event.build for each in told} == {name}
 
 
-def test_weights_given_are_told_with_the_plan(tree: Tree) -> None:
-    """The Makefile weighs nothing; SBU given by target come with the plan."""
-    tree.begin("401-creatingdirs")
-    source = Jhalfs(Settings(tree.path, options={"weights": {"501-linker": 1.0}}))
-    plan = next(each.event for each in source.look(tree.clock + 1) if type(each.event).__name__ == "Plan")
-    assert {each.step: each.sbu for each in plan.steps if each.sbu is not None} == {"501-linker": 1.0}  # type: ignore[attr-defined]
-
-
 def test_logs_of_a_step_can_be_found(tree: Tree) -> None:
     """Whoever reads test results is told where a step's log and its test log are."""
     source = Jhalfs(Settings(tree.path))
