@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 BASE = {"model", "catalog", "exposition", "config", "journal"}
-STATE = {"tracker", "plan", "sources", "client"}
+STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {"toolchain", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
 
 MAY_KNOW: dict[str, set[str]] = {
@@ -26,7 +26,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "client": {"model", "journal"},
     "replay": {"model", "journal"},
     "tracker": {"model", "journal"},
-    "plan": {"model", "journal", "config"},
+    "checksums": {"model", "journal", "tracker"},
+    "plan": {"model", "journal", "config", "checksums"},
     "sources": {"model", "config", "journal", "tracker", "plan", "failures"},
     "toolchain": {"model", "journal", "tracker", "sources"},
     "estimate": {"model", "journal", "tracker"},

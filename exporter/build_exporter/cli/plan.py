@@ -21,6 +21,7 @@ from build_exporter.plan.blfs import read_blfs
 from build_exporter.plan.book import Revision, merge_weights, read_book
 from build_exporter.plan.book_entities import BookError
 from build_exporter.plan.jhalfs_makefile import JhalfsMakefile, is_makefile, read
+from build_exporter.plan.jhalfs_sources import jhalfs_sources, sources_directory, with_digests
 from build_exporter.plan.weighed import WeighedPlan, WeighedStep
 from build_exporter.plan.yaml_plan import read_yaml
 from build_exporter.sources.attach import lines_of
@@ -60,6 +61,12 @@ def output_options(command: F) -> F:
     for option in (
         click.option("--build", metavar="NAME", help="The line of builds, for --output event and --emit."),
         journal_option,
+        click.option(
+            "--tarballs",
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="Where the steps' files are: with --emit, `serve` verifies them by the plan's checksums.",
+        ),
         click.option("--emit", is_flag=True, help="Append the plan to the build's unfinished run, or to a new one."),
         click.option(
             "--output",
@@ -132,16 +139,20 @@ def _jhalfs(path: Path, book: Path | None, revision: Revision | None) -> Weighed
         notes = list(weighed.notes)
         if unknown:
             notes.append(f"{len(unknown)} of {len(makefile.steps)} steps are not in the book: {', '.join(unknown)}")
-    steps = [_weighed(planned, found.get(planned.step)) for planned in makefile.plan()]
-    return WeighedPlan(tuple(steps), tuple(makefile.milestones()), tuple(notes))
+    sources = jhalfs_sources(file.parent, makefile)
+    steps = [_weighed(planned, found.get(planned.step)) for planned in makefile.plan(sources=sources)]
+    directory = sources_directory(file.parent)
+    tarballs = str(directory) if directory.is_dir() else None
+    return WeighedPlan(tuple(steps), tuple(makefile.milestones()), tuple(notes), tarballs)
 
 
 def _weighed(planned: PlannedStep, known: WeighedStep | None) -> WeighedStep:
     """Return a step with the weights of the book's."""
     if known is None:
         return WeighedStep(planned)
-    weights = {"sbu": known.planned.sbu, "disk_bytes": known.planned.disk_bytes}
-    return WeighedStep(msgspec.structs.replace(planned, **weights), known.sbu, known.disk)
+    told = {"sbu": known.planned.sbu, "disk_bytes": known.planned.disk_bytes}
+    sources = with_digests(planned.sources, known.planned.sources)
+    return WeighedStep(msgspec.structs.replace(planned, **told, sources=sources), known.sbu, known.disk)
 
 
 def revision_of(makefile: JhalfsMakefile) -> Revision:
@@ -149,7 +160,9 @@ def revision_of(makefile: JhalfsMakefile) -> Revision:
     return "sysv" if any(step.target.endswith("-sysvinit") for step in makefile.steps) else "systemd"
 
 
-def _tell(make: Callable[[], WeighedPlan], output: str, emit: bool, journal: str, build: str | None) -> None:
+def _tell(
+    make: Callable[[], WeighedPlan], output: str, emit: bool, journal: str, build: str | None, tarballs: Path | None
+) -> None:
     """Print the plan and, where asked to, append it to the journal."""
     if (emit or output == "event" or build is not None) and not is_build_name(build or ""):
         _stop("--build must name the build: 1 to 100 of A-Z a-z 0-9 . _ + -", USAGE_ERROR)
@@ -166,10 +179,13 @@ def _tell(make: Callable[[], WeighedPlan], output: str, emit: bool, journal: str
     for note in made.notes:
         click.echo(f"build-exporter plan: {note}", err=True)
     lines = []
+    directory = made.tarballs if tarballs is None else str(tarballs.absolute())
     if build is not None:
         now = round(time.time(), 6)
         steps = [step.planned for step in made.steps]
-        lines = list(lines_of(Plan(time=now, build=build, steps=steps, milestones=list(made.milestones) or None)))
+        milestones = list(made.milestones) or None
+        event = Plan(time=now, build=build, steps=steps, milestones=milestones, tarballs=directory)
+        lines = list(lines_of(event))
     if output == "table":
         click.echo("\n".join(table(made)))
     elif output == "json":

@@ -75,6 +75,28 @@ class Verdict(StrEnum):
     STUCK = "stuck"
 
 
+class SourceState(StrEnum):
+    """How a file that steps are built from stands against the plan."""
+
+    VERIFIED = "verified"
+    """Its content is the planned one, by every digest that the plan tells."""
+    UNCHECKED = "unchecked"
+    """It is there, and the plan tells no digest that could be compared."""
+    MISMATCH = "mismatch"
+    TRUNCATED = "truncated"
+    """It ends too early: a download that broke off."""
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    """It is no file, or may not be read."""
+    PENDING = "pending"
+    """It is still being written, or has not been read yet."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether a step that needs the file will fail, or build something else than planned."""
+        return self in (self.MISMATCH, self.TRUNCATED, self.MISSING, self.UNREADABLE)
+
+
 FAILURE_CLASSES: Final = frozenset(str(c) for c in FailureClass)
 
 

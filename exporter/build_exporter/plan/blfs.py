@@ -18,6 +18,7 @@ from build_exporter.model.events import PlannedStep
 from build_exporter.plan.book import Revision, read_entities
 from build_exporter.plan.book_entities import BookError, Entities, inside, read_text
 from build_exporter.plan.book_figures import parse_sbu, parse_size
+from build_exporter.plan.book_sources import page_sources
 from build_exporter.plan.weighed import WeighedPlan, WeighedStep
 
 PHASE: Final = "blfs"
@@ -109,5 +110,6 @@ def _step(entities: Entities, book: Path, page: _Page, previous: str | None) -> 
         sbu=None if sbu is None else sbu.typical,
         disk_bytes=None if disk is None else round(disk.typical),
         after=None if previous is None else [previous],
+        sources=page_sources(own, page.name, page.text) or None,
     )
     return WeighedStep(planned, sbu, disk), notes

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
 
-from build_exporter.model.events import PlannedStep
+from build_exporter.model.events import PlannedStep, SourceFile
 from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.plan.book_entities import BookError, Entities
 from build_exporter.plan.book_figures import Figure, parse_sbu, parse_size
+from build_exporter.plan.book_sources import declared_sources, section_sources
 from build_exporter.plan.book_xml import (
     INCLUDE,
     MAX_DEPTH,
@@ -49,6 +50,7 @@ class _Book:
     directory: Path
     revision: Revision
     entities: Entities
+    declared: dict[str, SourceFile]
     notes: list[str] = field(default_factory=list)
     documents: int = 0
     entering: tuple[str, str] | None = None
@@ -79,7 +81,8 @@ def read_book(directory: Path, revision: Revision = "systemd") -> WeighedPlan:
     if not present:
         raise BookError(f"{directory}: no LFS book: no chapter04/chapter04.xml … chapter10/chapter10.xml")
     missing = [f"{path}: is not there; its steps are missing" for path in chapters.values() if not path.is_file()]
-    book = _Book(directory, revision, read_entities(directory, revision), notes=missing)
+    entities = read_entities(directory, revision)
+    book = _Book(directory, revision, entities, declared_sources(entities), notes=missing)
     steps: list[WeighedStep] = []
     for number, path in present.items():
         steps += _chapter(book, number, path, steps[-1].planned.step if steps else None)
@@ -172,6 +175,7 @@ def _step(book: _Book, document: Document, section: ET.Element, number: str, pre
         sbu=None if sbu is None else sbu.typical,
         disk_bytes=None if disk is None else round(disk.typical),
         after=None if previous is None else [previous],
+        sources=section_sources(document, section, book.declared) or None,
     )
     return WeighedStep(planned, sbu, disk)
 

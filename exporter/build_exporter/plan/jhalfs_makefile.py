@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from build_exporter.model.events import PlannedMilestone, PlannedStep
+from build_exporter.model.events import PlannedMilestone, PlannedStep, SourceFile
 from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.plan.milestones import lfs_milestones
 
@@ -40,6 +40,7 @@ _RULE: Final = re.compile(r"^([^\s:#=$(){}]+)[ \t]*:(?!=)")
 _LOG: Final = re.compile(r">[ \t]*logs/\$@(\S*)")
 _CHAPTER: Final = re.compile(r"/chapter0*(\d{1,3})/\$@")
 _TARBALL: Final = re.compile(r"call unpack2?,([^,()\s]{1,100}?)[-_]v?(\d[^,()\s]{0,60}?)\.(?:tar|t[gbx]z|zip)\b")
+_UNPACKED: Final = re.compile(r"call unpack2?,([\w.+~@%-]{1,200})\)")
 _JOBS: Final = re.compile(r"MAKEFLAGS=\\?\"?-j[ ]?(\d{1,5})")
 _BOOK: Final = re.compile(r"^\t@?echo[ \t]+(\S+)[ \t]*>[ \t]*lfs-release", re.MULTILINE)
 _GENERATED: Final = re.compile(r"^# Generated on (.+)$", re.MULTILINE)
@@ -60,6 +61,7 @@ class JhalfsStep:
         log: name of its log in `logs/`.
         package: what it builds, None for a step that builds no package.
         version: of the package.
+        tarball: name of the file that its rule unpacks, None where its script does.
     """
 
     target: str
@@ -68,6 +70,7 @@ class JhalfsStep:
     log: str
     package: str | None = None
     version: str | None = None
+    tarball: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,16 @@ class JhalfsMakefile:
     generated: str = ""
     mount_point: str = ""
 
-    def plan(self, weights: Mapping[str, float] | None = None) -> list[PlannedStep]:
+    def plan(
+        self, weights: Mapping[str, float] | None = None, sources: Mapping[str, list[SourceFile]] | None = None
+    ) -> list[PlannedStep]:
         """Return the steps as a plan.
 
         Args:
             weights: SBU by target; the Makefile tells none.
+            sources: the files that each target needs.
         """
-        weights = weights or {}
+        weights, sources = weights or {}, sources or {}
         before = [None, *(step.target for step in self.steps)]
         return [
             PlannedStep(
@@ -104,6 +110,7 @@ class JhalfsMakefile:
                 version=step.version,
                 sbu=weights.get(step.target),
                 after=None if previous is None else [previous],
+                sources=sources.get(step.target),
             )
             for step, previous in zip(self.steps, before, strict=False)
         ]
@@ -225,7 +232,8 @@ def _step(target: str, part: str, recipe: str) -> JhalfsStep:
     else:
         phase = _phase_by_number(target, part)
     package, version = _package(target, suffix.removeprefix("-"), recipe)
-    return JhalfsStep(target, part, phase, target + suffix, package, version)
+    unpacked = _UNPACKED.search(recipe)
+    return JhalfsStep(target, part, phase, target + suffix, package, version, unpacked[1] if unpacked else None)
 
 
 def _phase_by_number(target: str, part: str) -> str:

@@ -26,11 +26,13 @@ class WeighedPlan:
         steps: in their order.
         milestones: the points worth telling, in their order.
         notes: what could not be read or matched, a line each.
+        tarballs: the directory of the steps' files, None where the plan doesn't tell.
     """
 
     steps: tuple[WeighedStep, ...]
     milestones: tuple[PlannedMilestone, ...] = ()
     notes: tuple[str, ...] = ()
+    tarballs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,51 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Self
 
+from build_exporter.checksums.digests import LENGTHS, digest_text
+from build_exporter.checksums.examine import is_plain
 from build_exporter.config.document import Items, Mark, Node, Pairs, Scalar, parse
 from build_exporter.config.load import MAX_PROBLEMS, ConfigError, Problem, load_as
 from build_exporter.config.schema import Milestone
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import shown
-from build_exporter.model.events import PlannedMilestone, PlannedStep
+from build_exporter.model.events import PlannedMilestone, PlannedStep, SourceFile
+from build_exporter.plan.book_sources import fitting
 from build_exporter.plan.weighed import WeighedPlan, WeighedStep
 
 _START: Final = Mark(1, 1)
+
+
+class YamlSource(Section, frozen=True):
+    """A file that a step is built from."""
+
+    file: Annotated[str, about("Its name within the directory `tarballs`.", "name")]
+    md5: Annotated[str | None, about("Its MD5 …", "name")] = None
+    sha1: Annotated[str | None, about("… or SHA-1 …", "name")] = None
+    sha256: Annotated[str | None, about("… or SHA-256 …", "name")] = None
+    sha512: Annotated[str | None, about("… or SHA-512 …", "name")] = None
+    blake2b: Annotated[str | None, about("… or BLAKE2b of 512 bits, in hexadecimal; several must all fit.", "name")] = (
+        None
+    )
+    size: Annotated[int | None, about("Its exact size.", "bytes", within=(0, None))] = None
+    url: Annotated[str | None, about("Where it comes from.", "name")] = None
+
+    def digests(self) -> dict[str, str]:
+        """Return the digests that are given, by algorithm."""
+        given = {name: getattr(self, name) for name in ("md5", "sha1", "sha256", "sha512", "blake2b")}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield what is no digest, and a name that leads out of the directory."""
+        for name, value in self.digests().items():
+            if digest_text(name, value) is None:
+                yield name, f"has no {name}; allowed: {LENGTHS[name]} hexadecimal digits"
+        if not is_plain(self.file):
+            yield "file", "has a file that is no name within a directory"
+
+    @classmethod
+    def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
+        """Yield the files of a step given twice."""
+        yield from repeated(items, "file")
 
 
 class YamlStep(Section, frozen=True):
@@ -31,6 +67,7 @@ class YamlStep(Section, frozen=True):
         tuple[str, ...],
         about("Steps that must be done before; `phase/step` for one of another phase with the same name.", "name"),
     ] = ()
+    sources: Annotated[tuple[YamlSource, ...], about("The files that it is built from.")] = ()
 
     @classmethod
     def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
@@ -55,6 +92,7 @@ class YamlPlan(Section, frozen=True):
 
     phases: Annotated[tuple[YamlPhase, ...], about("The phases in their order.")] = ()
     milestones: Annotated[tuple[Milestone, ...], about("Points worth telling.")] = ()
+    tarballs: Annotated[str | None, about("The directory of the steps' files.", "path")] = None
 
 
 def read_yaml(path: Path) -> WeighedPlan:
@@ -73,6 +111,7 @@ def read_yaml(path: Path) -> WeighedPlan:
             PlannedMilestone(name=each.name, phase=each.phase, step=each.step, progress=each.progress)
             for each in plan.milestones
         ),
+        tarballs=plan.tarballs,
     )
 
 
@@ -89,7 +128,13 @@ def _planned(phase: str, step: YamlStep, where: Mapping[str, Sequence[str]]) -> 
         disk_bytes=step.disk,
         memory_bytes=step.memory,
         after=after or None,
+        sources=fitting(map(_source, step.sources)) or None,
     )
+
+
+def _source(source: YamlSource) -> SourceFile:
+    digests = tuple(f"{name}:{value.lower()}" for name, value in source.digests().items())
+    return SourceFile(file=source.file, digests=digests, size_bytes=source.size, url=source.url)
 
 
 def _root(path: Path) -> Node | None:

@@ -1,0 +1,71 @@
+"""The files that the steps of jhalfs unpack: named by the steps' scripts, with the MD5 that jhalfs downloaded them by.
+
+sources/urls.lst              addresses and MD5 of every file, as the book tells them
+sources/MD5SUMS               the same in md5sum's form
+jhalfs/lfs-commands/chapter08/826-gcc   a step's script: PACKAGE=gcc-14.2.0.tar.xz, tar -xf ../mpfr-4.2.1.tar.xz
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from build_exporter.checksums.examine import merged
+from build_exporter.checksums.lists import read_list, read_regular
+from build_exporter.model.events import SourceFile
+from build_exporter.model.names import MAX_NAME_LENGTH
+from build_exporter.plan.book_sources import fitting, named_in
+from build_exporter.plan.jhalfs_makefile import CUSTOM, JhalfsMakefile, JhalfsStep
+
+LISTS: Final = ("urls.lst", "MD5SUMS", "md5sums")
+SCRIPT_BYTES: Final = 256 * 1024
+"""Read of a script; the longest of the LFS book's has some 20 KB."""
+
+_PACKAGE: Final = re.compile(r"^PACKAGE=([\w.+~@%-]+)[ \t]*$", re.MULTILINE)
+
+
+def sources_directory(tree: Path) -> Path:
+    """Return where jhalfs keeps the files: beside its own directory."""
+    return tree.parent / "sources"
+
+
+def jhalfs_sources(tree: Path, makefile: JhalfsMakefile) -> Mapping[str, list[SourceFile]]:
+    """Return the files of each target that has any; without lists of checksums only their names are known."""
+    listed: dict[str, SourceFile] = {}
+    for name in LISTS:
+        try:
+            files = read_list(sources_directory(tree) / name).files
+        except (OSError, ValueError):
+            continue
+        for each in files.values():
+            listed[each.file] = merged(listed, each)
+    # what is no text that an event could hold is nothing that a step names
+    listed = {name: each for name, each in listed.items() if name.isprintable()}
+    found = {step.target: fitting(_files(tree, step, listed)) for step in makefile.steps}
+    return {target: files for target, files in found.items() if files}
+
+
+def with_digests(files: list[SourceFile] | None, book: list[SourceFile] | None) -> list[SourceFile] | None:
+    """Return a step's files with what the book tells of them, where the tree has no list; the book's without any."""
+    by_name = {each.file: each for each in book or ()}
+    return [by_name.get(each.file, each) if not each.digests else each for each in files or ()] or book
+
+
+def _files(tree: Path, step: JhalfsStep, listed: Mapping[str, SourceFile]) -> Iterator[SourceFile]:
+    text = _script(tree, step)
+    names = [name for name in _PACKAGE.findall(text) if len(name) <= MAX_NAME_LENGTH]
+    names += [step.tarball] if step.tarball else []
+    for name in dict.fromkeys((*names, *named_in([text], listed))):
+        yield listed.get(name) or SourceFile(file=name)
+
+
+def _script(tree: Path, step: JhalfsStep) -> str:
+    chapter = step.phase.removeprefix("chapter-")
+    folder = "custom-tools" if step.phase == CUSTOM else f"chapter{chapter:0>2}"
+    try:
+        path = tree / "lfs-commands" / folder / step.target
+        return read_regular(path, SCRIPT_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
