@@ -152,7 +152,11 @@ class StepFinished(Event, tag="step_finished"):
 
 
 class TestsReported(Event, tag="tests_reported"):
-    """Results of one test suite of a step; a later report of the same suite replaces the earlier."""
+    """Results of one test suite of a step; a later report of the same suite replaces the earlier.
+
+    Nothing but zeros tell of a suite that was to run and gave no result. `replaces` names a suite of the step that was
+    told before this one's own name was known: there is none of that name any more.
+    """
 
     __test__ = False
 
@@ -165,6 +169,7 @@ class TestsReported(Event, tag="tests_reported"):
     unexpected_passed: Count | None = None
     skipped: Count | None = None
     errors: Count | None = None
+    replaces: Name | None = None
 
 
 class MilestoneReached(Event, tag="milestone_reached"):

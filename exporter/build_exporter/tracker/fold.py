@@ -214,6 +214,8 @@ def _duration(step: Step, event: e.StepFinished) -> float | None:
 
 def _tests_reported(run: Run, event: e.TestsReported) -> None:
     step = _step(run, event)
+    if event.replaces is not None and event.replaces != event.suite:
+        step.tests.pop(event.replaces, None)
     if event.suite not in step.tests and len(step.tests) >= MAX_SUITES:
         run.ignored["too_many_suites"] += 1
         return
