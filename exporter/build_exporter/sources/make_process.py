@@ -131,6 +131,12 @@ class MakeWatch:
                 return process.name
         return None
 
+    @property
+    def pid(self) -> int | None:
+        """The pid of the make that was seen last, None where none is known."""
+        make = self._make
+        return make.pid if make is not None else None
+
     def forget(self) -> None:
         """Look again soon: something has happened in the directory."""
         if self._make is None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from build_exporter.model.events import Event
+
+API_VERSION: Final = 1
+"""Version of what plug-ins rely on, `build_exporter.plugin`; it rises only when something they use is taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,22 @@ class Told(NamedTuple):
     run_start: float
     event: Event
     nth: int = 0
+
+
+class Surroundings(NamedTuple):
+    """Where a build happens, as far as its record tells: offered by a source's method `surroundings`, if it has one.
+
+    That method is called from another thread than `look`, takes nothing, and does no reading of its own.
+
+    Attributes:
+        new_system: the top of the system that is being built, on this machine.
+        cross_tools: the directory that the tools were installed into which run here and make code for it.
+        pids: processes at the root of the build's tree.
+    """
+
+    new_system: Path | None = None
+    cross_tools: Path | None = None
+    pids: tuple[int, ...] = ()
 
 
 class SourceError(Exception):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.protocol import SourceError
+from build_exporter.sources.protocol import SourceError, Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -19,18 +19,37 @@ REST_RATIO = 50.0
 """A look that takes long is followed by a rest so many times as long: a source costs two percent of a core at most."""
 
 
+PATIENCE_SECONDS = 60.0
+"""A look that goes on for so long without an event is taken to hang."""
+
+WATCH_SECONDS = 1.0
+"""Between looks at whether a source hangs."""
+
+TOLD_SECONDS = 60.0
+"""Least time between two lines of the log on a source whose trouble has other words each time."""
+
+
 class RunningSource:
     """One attached source, looked at again and again until stopped.
 
-    Attributes:
-        up: whether the newest look could read the record.
+    Args:
+        attachment: the source and where it writes.
+        clock: the time in Unix seconds.
+        patience: seconds after which a look without an event is taken to hang.
     """
 
-    def __init__(self, attachment: Attachment, clock: Callable[[], float] = time.time) -> None:
-        self.up = True
+    def __init__(
+        self, attachment: Attachment, clock: Callable[[], float] = time.time, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self._attachment = attachment
         self._clock = clock
+        self._patience = patience
+        self._can_read = True
+        self._hangs = False
+        self._moved = (0, time.monotonic())
+        self._is_looking = False
         self._told = ""
+        self._told_at = -TOLD_SECONDS
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
 
@@ -39,9 +58,32 @@ class RunningSource:
         """Kind and build, as shown by `build_exporter_source_up`; a source may learn its build from the record."""
         return f"{self._attachment.source.kind}/{self._attachment.source.build}"
 
+    def surroundings(self) -> tuple[str, Surroundings] | None:
+        """Return the build and where it happens, None where the source does not tell."""
+        tell = getattr(self._attachment.source, "surroundings", None)
+        return None if tell is None else (self._attachment.source.build, tell())
+
+    @property
+    def up(self) -> bool:
+        """Whether the newest look could read the record, and none hangs."""
+        return self._can_read and not self._hangs
+
     def start(self) -> None:
         """Start looking."""
         self._thread.start()
+
+    def watch(self) -> None:
+        """Find out whether a look hangs; tell it once."""
+        taken, since = self._moved
+        now = time.monotonic()
+        if not self._is_looking or self._attachment.taken != taken:
+            self._moved = (self._attachment.taken, now)
+            self._hangs = False
+        elif now - since > self._patience and not self._hangs:
+            self._hangs = True
+            log.warning(
+                "source hangs", extra={"source_name": self.name, "seconds": round(now - since), "told_so_far": taken}
+            )
 
     def stop(self) -> None:
         """End looking soon; a look that hangs is left behind."""
@@ -51,6 +93,7 @@ class RunningSource:
         rest_ratio = 0.0
         while not self._stop.is_set():
             began = time.perf_counter()
+            self._is_looking = True
             try:
                 self._attachment.look(self._clock())
             except (SourceError, OSError) as error:
@@ -58,9 +101,11 @@ class RunningSource:
             except Exception as error:  # noqa: BLE001 - whatever a source runs into is its own affair
                 self._fail(f"{type(error).__name__}: {error}", unexpected=True)
             else:
-                if not self.up:
+                if not self._can_read:
                     log.info("source is back", extra={"source_name": self.name})
-                self.up, self._told = True, ""
+                self._can_read, self._told = True, ""
+            finally:
+                self._is_looking = False
             took = time.perf_counter() - began
             # the first look reads a whole past; what it costs says nothing of those to come
             self._stop.wait(max(LOOK_SECONDS, took * rest_ratio))
@@ -68,9 +113,9 @@ class RunningSource:
         self._attachment.close()
 
     def _fail(self, told: str, *, unexpected: bool = False) -> None:
-        self.up = False
-        if told != self._told:
-            self._told = told
+        self._can_read = False
+        if not self._told or (told != self._told and time.monotonic() - self._told_at > TOLD_SECONDS):
+            self._told, self._told_at = told, time.monotonic()
             log.log(
                 logging.ERROR if unexpected else logging.WARNING,
                 "source cannot be read",
@@ -84,16 +129,29 @@ class SourceRunner:
 
     def __init__(self, attachments: Iterable[Attachment]) -> None:
         self.sources = [RunningSource(attachment) for attachment in attachments]
+        self._stop = threading.Event()
 
     def start(self) -> None:
         """Start them all."""
         for source in self.sources:
             source.start()
+        if self.sources:
+            threading.Thread(target=self._watch, name="sources", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(WATCH_SECONDS):
+            for source in self.sources:
+                source.watch()
 
     def stop(self) -> None:
         """Stop them all."""
+        self._stop.set()
         for source in self.sources:
             source.stop()
+
+    def surroundings(self) -> dict[str, Surroundings]:
+        """Return where each build happens whose source tells it."""
+        return dict(told for source in self.sources if (told := source.surroundings()) is not None)
 
     def up(self) -> dict[str, bool]:
         """Return whether each can read its record, by name; two of the same name are up when both are."""

@@ -1,0 +1,5 @@
+"""What a build is built with: triplets, versions of compilers and libraries, -j, and the caches beside the compiler.
+
+Everything is read from files and from the process table. No program of a build tree is ever started: an exporter that
+runs as root must not run what somebody else put there.
+"""

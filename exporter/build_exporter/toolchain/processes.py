@@ -1,0 +1,205 @@
+"""What the processes of a build tell: the variables that name its systems and its -j, and the root they live in.
+
+Of an environment only the variables named here are looked at, whatever else is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from build_exporter.toolchain.versions import TRIPLET
+
+_READ: Final = frozenset(
+    {
+        b"LFS", b"LFS_TGT", b"CHOST", b"CBUILD", b"CTARGET", b"CROSS_COMPILE", b"CC",
+        b"MAKEFLAGS", b"MAKEOPTS", b"NINJAJOBS",
+        b"CCACHE_DIR", b"DISTCC_DIR", b"XDG_CACHE_HOME", b"HOME",
+    }
+)  # fmt: skip
+"""Variables that are read; of the command line of a make the same, where they are set on it."""
+
+_TARGETS: Final = ("CROSS_COMPILE", "LFS_TGT", "CTARGET", "CHOST")
+"""What names the system that is built for, the most particular first."""
+
+MAX_PROCESSES: Final = 64
+"""Processes of one build that are asked: its oldest, which began it, and its newest, which do the work."""
+
+_ENVIRONMENT_BYTES: Final = 256 * 1024
+_MAKES: Final = frozenset({"make", "gmake", "ninja", "samu", "cargo", "cmake"})
+_CACHES: Final = frozenset({"ccache", "distcc"})
+_JOBS: Final = re.compile(r"(?:\A-?|\s-)(?:[A-Za-z]{0,12}?j ?|-(?:jobs|parallel)[= ])(\d{1,5})(?=\s|\Z)")
+_MAX_JOBS: Final = 65536
+
+
+@dataclass(slots=True)
+class Told:
+    """What the processes of one build told.
+
+    Attributes:
+        variables: those read, by name; where processes differ the one nearest the root of the tree counts.
+        target: triplet of the system that is built for.
+        jobs: the largest -j that a process has; None where none has one with a number.
+        root: the root directory they live in, where that is not this process's own.
+        is_contained: whether that is another mount namespace's, a container's as a rule, rather than a chroot here.
+        helpers: which of ccache and distcc were seen at work.
+        owner: the user's id of the first process.
+    """
+
+    variables: dict[str, str] = field(default_factory=dict)
+    target: str | None = None
+    jobs: int | None = None
+    root: Path | None = None
+    is_contained: bool = False
+    helpers: set[str] = field(default_factory=set)
+    owner: int | None = None
+
+
+class Processes:
+    """Looks at process trees; one listing of the process table serves a look at all builds."""
+
+    def __init__(self, proc: str = "/proc") -> None:
+        self._proc = proc
+        self._children: dict[int, list[int]] = {}
+
+    def refresh(self) -> None:
+        """Read anew who descends from whom."""
+        self._children = {}
+        for pid in self._pids():
+            parent = self._parent(pid)
+            if parent is not None:
+                self._children.setdefault(parent, []).append(pid)
+
+    def look(self, roots: Iterable[int], owner: int | None) -> Told:
+        """Return what the trees of some processes tell.
+
+        Args:
+            roots: pids of running steps, or of what runs them.
+            owner: the user whose processes may be asked; None for any's.
+        """
+        told = Told()
+        for pid in _some([*self._descent(roots)]):
+            try:
+                self._ask(pid, owner, told)
+            except OSError:
+                # it has ended, or is somebody else's
+                continue
+        told.target = _target(told.variables) or told.target
+        return told
+
+    def _ask(self, pid: int, owner: int | None, told: Told) -> None:
+        place = f"{self._proc}/{pid}"
+        user = os.stat(place).st_uid  # noqa: PTH116 - some hundred times a look
+        if owner is not None and user != owner:
+            return
+        arguments = _texts(_read(f"{place}/cmdline"))
+        variables = dict(_chosen(_read(f"{place}/environ")))
+        name = os.path.basename(arguments[0]) if arguments else ""  # noqa: PTH119 - the same
+        if name in _MAKES:
+            variables |= dict(_chosen("\0".join(arguments[1:]).encode()))
+        jobs = max((_jobs(name, arguments), *(_jobs_of(variables.get(each)) for each in ("MAKEFLAGS", "MAKEOPTS"))))
+        jobs = max(jobs, _number(variables.get("NINJAJOBS", "")))
+        told.jobs = max(told.jobs or 0, jobs) or None
+        for key, value in variables.items():
+            told.variables.setdefault(key, value)
+        told.owner = user if told.owner is None else told.owner
+        self._look_for_helpers(place, variables, told)
+        self._look_at_root(place, told)
+
+    def _look_for_helpers(self, place: str, variables: dict[str, str], told: Told) -> None:
+        program = os.path.basename(os.readlink(f"{place}/exe"))  # noqa: PTH115, PTH119 - some hundred times a look
+        told.helpers |= {program} & _CACHES
+        told.helpers |= {each for each in _CACHES if f"{each.upper()}_DIR" in variables}
+        told.helpers |= set(re.findall(r"[a-z]+", variables.get("CC", ""))) & _CACHES
+
+    def _look_at_root(self, place: str, told: Told) -> None:
+        own, theirs = os.stat(f"{self._proc}/self/root"), os.stat(f"{place}/root")  # noqa: PTH116 - the same
+        if os.path.samestat(own, theirs):
+            return
+        path = os.readlink(f"{place}/root")  # noqa: PTH115 - the same
+        try:
+            # in another mount namespace the path leads somewhere else, here
+            is_here = os.path.samestat(os.stat(path), theirs)  # noqa: PTH116 - the same
+        except OSError:
+            is_here = False
+        told.root = Path(path) if is_here else Path(f"{place}/root")
+        told.is_contained = not is_here
+
+    def _descent(self, roots: Iterable[int]) -> Iterator[int]:
+        waiting = list(dict.fromkeys(roots))
+        seen = set(waiting)
+        for pid in waiting:
+            yield pid
+            fresh = [child for child in self._children.get(pid, ()) if child not in seen]
+            seen.update(fresh)
+            waiting += fresh
+
+    def _pids(self) -> list[int]:
+        try:
+            return [int(name) for name in os.listdir(self._proc) if name.isdigit()]  # noqa: PTH208 - only names
+        except OSError:
+            return []
+
+    def _parent(self, pid: int) -> int | None:
+        try:
+            # the second field may hold anything, parentheses and spaces included
+            return int(_read(f"{self._proc}/{pid}/stat").rpartition(b")")[2].split()[1])
+        except (OSError, IndexError, ValueError):
+            return None
+
+
+def _some(pids: list[int]) -> list[int]:
+    half = MAX_PROCESSES // 2
+    return pids if len(pids) <= MAX_PROCESSES else pids[:half] + pids[-half:]
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        parts, size = [], 0
+        while size < _ENVIRONMENT_BYTES and (part := os.read(descriptor, 65536)):
+            parts.append(part)
+            size += len(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
+
+
+def _texts(data: bytes) -> list[str]:
+    return [part.decode("utf-8", "replace") for part in data[: 64 * 1024].split(b"\0") if part]
+
+
+def _chosen(data: bytes) -> Iterator[tuple[str, str]]:
+    for part in data.split(b"\0"):
+        name, equals, value = part.partition(b"=")
+        if equals and name in _READ and value and len(value) <= 4096:
+            yield name.decode(), value.decode("utf-8", "surrogateescape")
+
+
+def _target(variables: dict[str, str]) -> str | None:
+    """Return the triplet that the variables name, None where they name none."""
+    for name in _TARGETS:
+        triplet = os.path.basename(variables.get(name, "")).rstrip("-")  # noqa: PTH119 - not a path of ours
+        if TRIPLET.match(triplet):
+            return triplet
+    compiler = re.search(r"([A-Za-z0-9_.-]+)-(?:gcc|cc|clang)\b", variables.get("CC", ""))
+    return compiler[1] if compiler and TRIPLET.match(compiler[1]) else None
+
+
+def _jobs(name: str, arguments: list[str]) -> int:
+    return _jobs_of(" " + " ".join(arguments[1:])) if name in _MAKES else 0
+
+
+def _jobs_of(text: str | None) -> int:
+    """Return the number that the last -j in some flags has, 0 without one: later flags override earlier ones."""
+    # what follows a lone -- in MAKEFLAGS are variables
+    found = _JOBS.findall((text or "").partition(" -- ")[0])
+    return _number(found[-1]) if found else 0
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= _MAX_JOBS else 0

@@ -1,0 +1,99 @@
+"""One survey: where a build's tools are, as its processes and its record tell, and which they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from build_exporter.model.events import MAX_TOOLS, ToolVersion
+from build_exporter.sources.protocol import Surroundings
+from build_exporter.toolchain.files import Files
+from build_exporter.toolchain.layout import Place, tools_in
+from build_exporter.toolchain.machine import Machine, this_machine
+from build_exporter.toolchain.processes import Told
+from build_exporter.toolchain.versions import TRIPLET
+
+Key = tuple[str, str | None, str]
+"""A tool's identity within a toolchain: role, triplet and tool."""
+
+SYSTEM: Final = Path("/")
+
+
+class Survey:
+    """What there is to be surveyed for one build at one moment; two that are equal would find the same.
+
+    Attributes:
+        system: the root directory of the machine, or of the container, that builds.
+        wanted: triplets that are built for.
+        places: the other trees with tools.
+    """
+
+    def __init__(self, told: Told, around: Surroundings, system: Path = SYSTEM) -> None:
+        self.system = told.root if told.root is not None and told.is_contained else system
+        named = (told.target, told.variables.get("LFS_TGT"), told.variables.get("CTARGET"))
+        self.wanted = frozenset(each for each in named if each and TRIPLET.match(each))
+        self.places = tuple(_places(told, around, self.wanted))
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the other looks at the same."""
+        if not isinstance(other, Survey):
+            return NotImplemented
+        return (self.system, self.wanted, self.places) == (other.system, other.wanted, other.places)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def machine(self, files: Files) -> Machine:
+        """Return what the machine that builds is, with its tools."""
+        return this_machine(files, self.system, self.wanted)
+
+    def tools(self, files: Files) -> list[ToolVersion]:
+        """Return the tools of the other trees."""
+        return [tool for place in self.places for tool in tools_in(files, place)]
+
+
+def _places(told: Told, around: Surroundings, wanted: frozenset[str]) -> Iterable[Place]:
+    new = _new_system(told, around)
+    if new is not None:
+        yield Place(new / "tools", "cross", wanted=wanted)
+        yield Place(new, "target", inside=True, wanted=wanted)
+    if around.cross_tools is not None:
+        yield Place(around.cross_tools, "cross", wanted=wanted)
+
+
+def _new_system(told: Told, around: Surroundings) -> Path | None:
+    """Return the top of the system that is being built beside the machine's own, None where there is none."""
+    if told.root is not None and not told.is_contained:
+        return told.root
+    text = told.variables.get("LFS", "")
+    path = around.new_system
+    if text.startswith("/") and ".." not in text.split("/") and text.strip("/") and "\0" not in text:
+        path = Path(text) if told.root is None else told.root / text.lstrip("/")
+    return path if path is not None and os.path.isdir(path) else None  # noqa: PTH112 - an error is a no
+
+
+def merged(known: Iterable[ToolVersion], found: Iterable[ToolVersion]) -> list[ToolVersion]:
+    """Return what is known of a run's tools with what was found now, at most `MAX_TOOLS`, in a settled order.
+
+    A tool that is gone stays: the run was built with it. What it makes code for may have become known.
+    """
+    tools: dict[Key, ToolVersion] = {key_of(tool): tool for tool in known}
+    for tool in found:
+        tools[key_of(tool)] = tool
+        if tool.target is not None:
+            tools.pop((tool.role, None, tool.tool), None)
+    return [tools[key] for key in sorted(tools, key=_order)][:MAX_TOOLS]
+
+
+def key_of(tool: ToolVersion) -> Key:
+    """Return what tells a tool from the others of a toolchain."""
+    return (tool.role, tool.target, tool.tool)
+
+
+_ROLES: Final[Mapping[str, int]] = {"host": 0, "cross": 1, "target": 2}
+
+
+def _order(key: Key) -> tuple[int, str, str]:
+    role, target, tool = key
+    return (_ROLES[role], target or "", tool)

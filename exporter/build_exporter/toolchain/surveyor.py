@@ -1,0 +1,290 @@
+"""Surveying the builds that run on this machine, and telling the journal what they are built with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+
+from build_exporter.journal.append import Writer
+from build_exporter.journal.layout import run_path
+from build_exporter.model.events import Toolchain, ToolVersion, encode_line
+from build_exporter.sources.protocol import Surroundings
+from build_exporter.toolchain.ccache import Statistics, cache_directory, read_statistics, state_directory
+from build_exporter.toolchain.files import Files
+from build_exporter.toolchain.machine import Machine
+from build_exporter.toolchain.processes import Processes, Told
+from build_exporter.toolchain.survey import SYSTEM, Survey, merged
+from build_exporter.tracker import Run
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 5.0
+REST_RATIO: Final = 50.0
+"""A look that takes long is followed by a rest so many times as long: two percent of a core at most."""
+
+RESCAN_SECONDS: Final = 600.0
+"""Between searches for tools while no step ends: a step that installs one may take long."""
+
+SETTLED_SECONDS: Final = 300.0
+"""A -j smaller than one seen so long ago was that of a single step; and counts of ccache are told so often."""
+
+MAX_EVENTS: Final = 200
+"""Events told of one run by one exporter."""
+
+ACTIVE_SECONDS: Final = 600.0
+"""How long after its last event a run without a running step is still looked at: it is between two steps."""
+
+YOUNGER_SECONDS: Final = 2.0
+"""A process that began this long after its step is another one with the same pid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helpers:
+    """Where the caches of a build are.
+
+    Attributes:
+        owner: the id of the user whose files may be read there, None for any.
+        cache: the directory of ccache.
+        state: where distcc's jobs tell what they do.
+    """
+
+    owner: int | None
+    cache: Path | None
+    state: Path | None
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of one run."""
+
+    told: Toolchain
+    survey: Survey | None = None
+    ended: int = -1
+    searched: float = 0.0
+    machine: Machine | None = None
+    tools: list[ToolVersion] = field(default_factory=list)
+    jobs_seen: float = 0.0
+    helpers: Helpers = Helpers(None, None, None)
+    first_counts: tuple[int, int] | None = None
+    counts: tuple[int, int] | None = None
+    counts_told: float = 0.0
+    events: int = 0
+
+
+class Surveyor:
+    """Looks at the builds that run here, in a thread of its own.
+
+    A build is looked at where the process of one of its steps is alive on this machine, or where the source that
+    tells of it knows its directories.
+    """
+
+    def __init__(
+        self,
+        journal: str,
+        runs: Callable[[], Iterable[Run]],
+        clock: Callable[[], float],
+        surroundings: Callable[[], Mapping[str, Surroundings]] = dict,
+        system: Path = SYSTEM,
+    ) -> None:
+        self._journal = journal
+        self._runs = runs
+        self._clock = clock
+        self._surroundings = surroundings
+        self._system = system
+        self._files = Files()
+        self._processes = Processes()
+        self._watched: dict[tuple[str, str], _Watched] = {}
+        self._stop = threading.Event()
+        # a daemon: a directory on a file system that hangs must not keep the exporter from ending
+        self._thread = threading.Thread(target=self._run, name="toolchain", daemon=True)
+
+    def start(self) -> None:
+        """Start looking every few seconds."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking soon."""
+        self._stop.set()
+
+    def toolchain(self, run: Run) -> Toolchain | None:
+        """Return what a run is built with as found here, else as the journal tells; may be called from any thread."""
+        watched = self._watched.get((run.build, run.run))
+        return watched.told if watched is not None and watched.events else run.toolchain
+
+    def helpers(self) -> dict[str, Helpers]:
+        """Return where the caches of the builds are that run; may be called from any thread."""
+        return {build: watched.helpers for (build, _), watched in list(self._watched.items())}
+
+    def look(self) -> int:
+        """Look at every build that runs here and append what is new of it; return how many events that was."""
+        now = self._clock()
+        runs = {(run.build, run.run): run for run in self._runs()}
+        around = self._surroundings()
+        active = {key: run for key, run in runs.items() if _is_active(run, now)}
+        if active:
+            self._processes.refresh()
+        count = 0
+        for run in active.values():
+            pids = (*_own_pids(run, now), *around.get(run.build, Surroundings()).pids)
+            if pids or run.build in around:
+                count += self._look_at(run, pids, around.get(run.build, Surroundings()), now)
+        for key in self._watched.keys() - active.keys():
+            count += self._close(self._watched.pop(key), runs.get(key), now)
+        return count
+
+    def _look_at(self, run: Run, pids: tuple[int, ...], around: Surroundings, now: float) -> int:
+        watched = self._watched.get((run.build, run.run))
+        if watched is None:
+            known = run.toolchain or Toolchain(time=now, build=run.build)
+            watched = self._watched[run.build, run.run] = _Watched(known)
+        try:
+            owner = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each look
+        except OSError:
+            return 0
+        told = self._processes.look(pids, owner or None)
+        self._files.begin(owner or None)
+        self._search(watched, run, Survey(told, around, self._system), now)
+        self._count(watched, told, owner or None)
+        return self._tell(watched, run, self._amount(watched, told, now), now)
+
+    def _search(self, watched: _Watched, run: Run, survey: Survey, now: float) -> None:
+        """Look for tools where some may have come since the last time."""
+        ended = sum(run.finished.values())
+        # between two steps nobody is there to tell where things are
+        is_new = survey != watched.survey and (watched.survey is None or survey.places or not watched.survey.places)
+        if not is_new and ended == watched.ended and now - watched.searched < RESCAN_SECONDS:
+            return
+        if is_new or watched.survey is None:
+            watched.survey = survey
+        watched.ended, watched.searched = ended, now
+        watched.machine = watched.survey.machine(self._files)
+        watched.tools = [*watched.machine.tools, *watched.survey.tools(self._files)]
+
+    def _count(self, watched: _Watched, told: Told, owner: int | None) -> None:
+        cache, state = cache_directory(told), state_directory(told)
+        known = watched.helpers
+        watched.helpers = Helpers(owner, cache or known.cache, state or known.state)
+        if watched.helpers.cache is None:
+            return
+        found = read_statistics(self._files, watched.helpers.cache)
+        if found is None:
+            return
+        counts = _hits_and_misses(found)
+        if watched.first_counts is None or counts < watched.first_counts:
+            # the first look, or the counters were set to zero meanwhile
+            before = (watched.told.ccache_hits or 0, watched.told.ccache_misses or 0)
+            watched.first_counts = (counts[0] - before[0], counts[1] - before[1])
+        watched.counts = (counts[0] - watched.first_counts[0], counts[1] - watched.first_counts[1])
+
+    def _amount(self, watched: _Watched, told: Told, now: float) -> Toolchain:
+        """Return what is known of a run by now, as the event that would tell it."""
+        before, machine = watched.told, watched.machine
+        tools = merged(before.tools or (), watched.tools)
+        crosses = {tool.target for tool in tools if tool.role == "cross" and tool.tool == "gcc"}
+        only = next(iter(crosses)) if len(crosses) == 1 else None
+        return Toolchain(
+            time=round(now, 3),
+            build=before.build,
+            host=told.variables.get("CBUILD", "")[:64] or (machine.triplet if machine else "") or before.host,
+            target=told.target or before.target or only,
+            kernel=(machine.kernel if machine else "") or before.kernel,
+            libc=(machine.libc if machine else "") or before.libc,
+            jobs=_settled_jobs(watched, told.jobs, now),
+            tools=tools or None,
+            ccache_hits=before.ccache_hits,
+            ccache_misses=before.ccache_misses,
+        )
+
+    def _tell(self, watched: _Watched, run: Run, event: Toolchain, now: float) -> int:
+        """Append an event if it tells anything new."""
+        is_new = msgspec.structs.replace(event, time=watched.told.time) != watched.told or not watched.events
+        known = run.toolchain
+        if not watched.events and known is not None:
+            is_new = msgspec.structs.replace(event, time=known.time) != known
+        has_counts = watched.counts is not None and watched.counts != (event.ccache_hits, event.ccache_misses)
+        if has_counts and (is_new or now - watched.counts_told >= SETTLED_SECONDS):
+            assert watched.counts is not None
+            event = msgspec.structs.replace(event, ccache_hits=watched.counts[0], ccache_misses=watched.counts[1])
+            is_new, watched.counts_told = True, now
+        if not is_new or watched.events >= MAX_EVENTS:
+            return 0
+        watched.told = event
+        watched.events += 1
+        return self._append(run, event)
+
+    def _close(self, watched: _Watched, run: Run | None, now: float) -> int:
+        """Tell the last counts of a run that is over."""
+        if run is None or watched.counts is None:
+            return 0
+        watched.counts_told = 0.0
+        self._files.begin(watched.helpers.owner)
+        found = read_statistics(self._files, watched.helpers.cache) if watched.helpers.cache is not None else None
+        if found is not None and watched.first_counts is not None:
+            hits, misses = _hits_and_misses(found)
+            if (hits, misses) >= watched.first_counts:
+                watched.counts = (hits - watched.first_counts[0], misses - watched.first_counts[1])
+        return self._tell(watched, run, msgspec.structs.replace(watched.told, time=round(now, 3)), now)
+
+    def _append(self, run: Run, event: Toolchain) -> int:
+        writer = Writer(run_path(self._journal, run.build, run.run))
+        try:
+            writer.append(encode_line(event))
+        except (OSError, ValueError) as error:
+            log.debug("what a build is built with can't be written", extra={"build": run.build, "error": str(error)})
+            return 0
+        finally:
+            writer.close()
+        return 1
+
+    def _run(self) -> None:
+        rest = LOOK_SECONDS
+        while not self._stop.wait(rest):
+            began = time.perf_counter()
+            try:
+                self.look()
+            except Exception:
+                # one odd tree must not end the looks at all
+                log.exception("surveying the builds' tools failed")
+            rest = max(LOOK_SECONDS, (time.perf_counter() - began) * REST_RATIO)
+
+
+def _is_active(run: Run, now: float) -> bool:
+    return run.status is None and (bool(run.running) or now - (run.last_event or 0.0) < ACTIVE_SECONDS)
+
+
+def _own_pids(run: Run, now: float) -> list[int]:
+    """Return the pids of the running steps' processes that are alive on this machine."""
+    found = []
+    for step in list(run.running.values()):
+        try:
+            created = psutil.Process(step.pid or -1).create_time()
+        except (psutil.Error, ValueError, OverflowError):
+            continue
+        if created <= (step.start or now) + YOUNGER_SECONDS:
+            found.append(step.pid or -1)
+    return found
+
+
+def _settled_jobs(watched: _Watched, seen: int | None, now: float) -> int | None:
+    """Return the -j of a run: the largest that its processes had lately."""
+    known = watched.told.jobs
+    if seen is not None and (known is None or seen >= known):
+        watched.jobs_seen = now
+        return seen
+    if seen is not None and now - watched.jobs_seen >= SETTLED_SECONDS:
+        watched.jobs_seen = now
+        return seen
+    return known
+
+
+def _hits_and_misses(found: Statistics) -> tuple[int, int]:
+    return (found.direct_hits + found.preprocessed_hits, found.misses)
