@@ -31,12 +31,21 @@ def sources_directory(tree: Path) -> Path:
     return tree.parent / "sources"
 
 
-def jhalfs_sources(tree: Path, makefile: JhalfsMakefile) -> Mapping[str, list[SourceFile]]:
-    """Return the files of each target that has any; without lists of checksums only their names are known."""
+def jhalfs_sources(
+    tree: Path, makefile: JhalfsMakefile, directory: Path | None = None
+) -> Mapping[str, list[SourceFile]]:
+    """Return the files of each target that has any; without lists of checksums only their names are known.
+
+    Args:
+        tree: jhalfs' own directory.
+        makefile: the one in it.
+        directory: where the files and their lists are; by default beside the tree.
+    """
+    directory = directory or sources_directory(tree)
     listed: dict[str, SourceFile] = {}
     for name in LISTS:
         try:
-            files = read_list(sources_directory(tree) / name).files
+            files = read_list(directory / name).files
         except (OSError, ValueError):
             continue
         for each in files.values():

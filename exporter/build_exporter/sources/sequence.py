@@ -56,8 +56,7 @@ class _Run:
     start: float
     newest: float
     attempts: dict[tuple[str, str], Attempt] = field(default_factory=dict)
-    plan: list[e.PlannedStep] | None = None
-    milestones: list[e.PlannedMilestone] | None = None
+    plan: tuple[list[e.PlannedStep], list[e.PlannedMilestone], str | None] | None = None
     ending: Ending | None = None
 
 
@@ -77,12 +76,15 @@ class Teller:
         self._run = _Run(started.build, started.time, started.time)
         yield Told(started.time, started)
 
-    def plan(self, steps: list[e.PlannedStep], milestones: list[e.PlannedMilestone]) -> Iterator[Told]:
+    def plan(
+        self, steps: list[e.PlannedStep], milestones: list[e.PlannedMilestone], tarballs: str | None = None
+    ) -> Iterator[Told]:
         """Tell the plan where it is another than the one told; its time is that of the newest event."""
         run = self._run
-        if run is not None and (run.plan, run.milestones) != (steps, milestones):
-            run.plan, run.milestones = steps, milestones
-            yield Told(run.start, e.Plan(time=run.newest, build=run.build, steps=steps, milestones=milestones))
+        if run is not None and run.plan != (told := (steps, milestones, tarballs)):
+            run.plan = told
+            event = e.Plan(time=run.newest, build=run.build, steps=steps, milestones=milestones, tarballs=tarballs)
+            yield Told(run.start, event)
 
     def tell(self, attempts: Iterable[Attempt]) -> Iterator[Told]:
         """Tell what is new of the attempts, given in the order of the plan, in the order in which they were made."""

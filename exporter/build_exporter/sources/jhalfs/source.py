@@ -13,10 +13,11 @@ from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
 from build_exporter.sources.jhalfs.judge import Judge, Reading
+from build_exporter.sources.jhalfs.tarballs import Tarballs
 from build_exporter.sources.jhalfs.tree import JhalfsTree, locate, read_settings
 from build_exporter.sources.jhalfs.weights import Weights
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
-from build_exporter.sources.protocol import Settings, SourceError, Told
+from build_exporter.sources.protocol import Settings, SourceError, Surroundings, Told
 from build_exporter.sources.sequence import Teller
 
 ASKING_SECONDS: Final = 10.0
@@ -29,6 +30,9 @@ class Options(Section, frozen=True):
     """What is known beside the tree."""
 
     book: Annotated[str | None, about("XML of the LFS book, for SBU; by default that in the tree.", "path")] = None
+    tarballs: Annotated[
+        str | None, about("The directory of the packages; by default `sources` beside the tree.", "path")
+    ] = None
 
 
 class Jhalfs:
@@ -49,6 +53,8 @@ class Jhalfs:
         self._path = settings.path
         book = settings.options.get("book")
         self._weights = Weights(Path(book) if book else None)
+        tarballs = settings.options.get("tarballs")
+        self._tarballs = Tarballs(Path(tarballs) if tarballs else None)
         self._proc = Path(settings.options.get("proc") or "/proc")
         self._teller = Teller()
         self._record: _Record | None = None
@@ -71,6 +77,14 @@ class Jhalfs:
     def bytes_read(self) -> int:
         """Bytes of logs read so far."""
         return self._record.tree.bytes_read if self._record is not None else 0
+
+    def surroundings(self) -> Surroundings:
+        """Return where the system is built: around the directory of jhalfs, and by which make."""
+        record = self._record
+        if record is None or record.tree.path.name != "jhalfs":
+            return Surroundings()
+        pid = record.watch.pid
+        return Surroundings(new_system=record.tree.path.parent, pids=(pid,) if pid is not None else ())
 
     def step_logs(self, step: str) -> list[Path]:
         """Return the paths of a step's log and of its test log, those that there are."""
@@ -121,7 +135,9 @@ class Jhalfs:
             )
         )
         weights = self._weights.of(record.tree.path, makefile.steps)
-        yield from self._teller.plan(makefile.plan(weights), makefile.milestones())
+        files = self._tarballs.of(record.tree.path, makefile)
+        tarballs = str(self._tarballs.directory) if files else None
+        yield from self._teller.plan(makefile.plan(weights, files), makefile.milestones(), tarballs)
         yield from self._teller.tell(reading.attempts)
         last = max((attempt.end for attempt in reading.attempts), default=reading.run_start)
         if reading.complete:
