@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
+from build_exporter.journal.removed import Tally, removed_runs
 from build_exporter.model.events import Event
-from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all
+from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,11 @@ class Monitor:
         """Whether the kernel tells of changes in the journal."""
         return self.follower.watcher.is_watched(self.follower.root) and not self._silent
 
+    @property
+    def history_complete(self) -> bool:
+        """Whether every older run has been read."""
+        return self.ready and not self._without_history()
+
     def poll(self) -> int:
         """Read what is new and return how many events that was."""
         read = 0
@@ -81,7 +87,11 @@ class Monitor:
         return [build for build in self.tracker.builds.values() if not build.history_complete]
 
     def _take(self, batch: Batch) -> None:
+        is_new = batch.build not in self.tracker.builds
         self.tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+        if is_new:
+            # once: a run removed from now on stays counted as it was read
+            self.tracker.builds[batch.build].removed = removed_runs(self.follower.root, batch.build)
         if not batch.events:
             return
         self.events.update(map(type, batch.events))
@@ -115,6 +125,12 @@ class Monitor:
             known = self.tracker.builds.get(build)
             if known is not None:
                 known.history_complete = True
+
+    def tally(self, build: str, run: str) -> Tally | None:
+        """Return what an older run counted, None before it has been read; may be called from another thread."""
+        known = self.tracker.builds.get(build)
+        summary = known.history.get(run) if known is not None else None
+        return tally(summary) if summary is not None else None
 
     def start(self) -> None:
         """Read what is there and go on following in the running event loop."""

@@ -17,7 +17,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "spoken": set(),
     "logs": set(),
     "shell": set(),
-    "failures": set(),
+    "failures": {"model"},
     "catalog": {"model"},
     "config": {"model"},
     "exposition": {"model", "catalog"},

@@ -190,6 +190,8 @@ def _examples() -> list[e.Event]:
         e.Alert(**base, name="BuildFailed", status="firing"),
         e.Acknowledged(**base, name="BuildFailed"),
         e.Escalated(**base, name="BuildFailed"),
+        e.Toolchain(**base, target="x86_64-lfs", tools=[e.ToolVersion(tool="gcc", version="15", role="cross")]),
+        e.SourcesVerified(**base, verified=3, missing=1, bad=[e.BadSource(file="gcc.tar.xz", state="missing")]),
     ]
 
 

@@ -10,11 +10,17 @@ from typing import Any
 import pytest
 
 from build_exporter.journal.layout import run_path
+from build_exporter.journal.removed import Tally, remember, removed_runs
 from build_exporter.journal.retention import Limits, prune
 
 RunFiles = Callable[..., Any]
 NOW = 1.8e9
 DAY = 86400.0
+
+
+def nothing(build: str, run: str) -> Tally:
+    """Return the counts of a run that did nothing."""
+    return Tally()
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def left(journal: Path) -> set[str]:
 def test_without_limits_all_is_kept(journal: Path, runs: Any) -> None:
     """Nothing is removed unless a limit was set."""
     paths = runs("lfs", 10, 10, 10)
-    assert prune(str(journal), Limits(), NOW) == []
+    assert prune(str(journal), Limits(), NOW, nothing) == []
     assert left(journal) == set(paths)
 
 
@@ -50,25 +56,25 @@ def test_without_limits_all_is_kept(journal: Path, runs: Any) -> None:
 def test_the_newest_runs_of_each_build_are_kept(journal: Path, runs: Any, keep: int, kept: int) -> None:
     """`runs` counts for each build by itself, and the oldest go."""
     lfs, blfs = runs("lfs", 1, 2, 3, 4), runs("blfs", 5)
-    removed = prune(str(journal), Limits(runs=keep), NOW)
+    removed = prune(str(journal), Limits(runs=keep), NOW, nothing)
     assert sorted(removed) == lfs[: 4 - kept]
     assert left(journal) == {*lfs[4 - kept :], *blfs}
-    assert prune(str(journal), Limits(runs=keep), NOW) == []
+    assert prune(str(journal), Limits(runs=keep), NOW, nothing) == []
 
 
 def test_size_is_of_the_whole_journal_and_the_oldest_go_first(journal: Path, runs: Any) -> None:
     """Runs go by age over all builds until the rest fits; the newest ones count, though they stay."""
     lfs, blfs = runs("lfs", 100, 100, 100), runs("blfs", 100, 100)
     # oldest first: lfs[0], then lfs[1] and blfs[0] of the same day
-    assert prune(str(journal), Limits(size=400), NOW) == [lfs[0]]
+    assert prune(str(journal), Limits(size=400), NOW, nothing) == [lfs[0]]
     assert left(journal) == {lfs[1], lfs[2], *blfs}
-    assert prune(str(journal), Limits(size=400), NOW) == []
+    assert prune(str(journal), Limits(size=400), NOW, nothing) == []
 
 
 def test_the_newest_run_stays_however_large_and_old(journal: Path, runs: Any) -> None:
     """The newest run of a build may still be written to: no limit removes it."""
     lfs, blfs = runs("lfs", 1000, 5000), runs("blfs", 7000)
-    assert prune(str(journal), Limits(runs=1, size=1, age=1.0), NOW + 1000 * DAY) == [lfs[0]]
+    assert prune(str(journal), Limits(runs=1, size=1, age=1.0), NOW + 1000 * DAY, nothing) == [lfs[0]]
     assert left(journal) == {lfs[1], *blfs}
 
 
@@ -76,14 +82,14 @@ def test_runs_that_ended_long_ago_go(journal: Path, runs: Any) -> None:
     """Age counts from the last line of a run, not from its name."""
     lfs = runs("lfs", 1, 1, 1, 1)
     os.utime(lfs[0], (NOW, NOW))
-    assert prune(str(journal), Limits(age=1.5 * DAY), NOW) == [lfs[1]]
+    assert prune(str(journal), Limits(age=1.5 * DAY), NOW, nothing) == [lfs[1]]
     assert left(journal) == {lfs[0], lfs[2], lfs[3]}
 
 
 def test_limits_count_together(journal: Path, runs: Any) -> None:
     """What one limit removes the others need not."""
     lfs = runs("lfs", 50, 50, 50, 50)
-    removed = prune(str(journal), Limits(runs=3, age=1.5 * DAY, size=60), NOW)
+    removed = prune(str(journal), Limits(runs=3, age=1.5 * DAY, size=60), NOW, nothing)
     assert set(removed) == set(lfs[:3])
     assert len(removed) == 3
 
@@ -95,7 +101,7 @@ def test_what_is_no_run_is_never_removed(journal: Path, runs: Any) -> None:
     for name in others:
         (journal / "lfs" / name).write_text("mine")
         os.utime(journal / "lfs" / name, (0, 0))
-    assert prune(str(journal), Limits(runs=1, size=0, age=0.0), NOW) == []
+    assert prune(str(journal), Limits(runs=1, size=0, age=0.0), NOW, nothing) == []
     assert Path(newest).exists()
     assert all((journal / "lfs" / name).exists() for name in others)
 
@@ -105,7 +111,7 @@ def test_what_cannot_be_removed_keeps_nothing_else(journal: Path, runs: Any, cap
     lfs, blfs = runs("lfs", 1, 1), runs("blfs", 1, 1)
     Path(run_path(str(journal), "lfs", "20250101T000000Z")).mkdir()
     Path(run_path(str(journal), "blfs", "20250101T000000Z")).symlink_to("nowhere")
-    removed = prune(str(journal), Limits(runs=1), NOW)
+    removed = prune(str(journal), Limits(runs=1), NOW, nothing)
     assert {lfs[0], blfs[0]} <= set(removed)
     assert len(removed) == 3
     assert [record.__dict__["path"] for record in caplog.records] == [run_path(str(journal), "lfs", "20250101T000000Z")]
@@ -113,4 +119,66 @@ def test_what_cannot_be_removed_keeps_nothing_else(journal: Path, runs: Any, cap
 
 def test_a_journal_that_is_not_there_is_nothing_to_prune(tmp_path: Path) -> None:
     """Before the first build there is nothing to remove."""
-    assert prune(str(tmp_path / "missing"), Limits(runs=1, size=1, age=1.0), NOW) == []
+    assert prune(str(tmp_path / "missing"), Limits(runs=1, size=1, age=1.0), NOW, nothing) == []
+
+
+def one_each(build: str, run: str) -> Tally:
+    """Return the counts of a run that failed once and then succeeded."""
+    return Tally({"failed": 1, "succeeded": 1}, {"chapter-5": {"disk-full": 2}})
+
+
+def test_what_removed_runs_counted_is_kept(journal: Path, runs: Any) -> None:
+    """A counter over runs is after a removal, and a restart, what it was before; each build has its own."""
+    runs("lfs", 1, 2, 3, 4)
+    runs("blfs", 5)
+    assert removed_runs(str(journal), "lfs") == Tally()
+    prune(str(journal), Limits(runs=3), NOW, one_each)
+    assert removed_runs(str(journal), "lfs") == one_each("lfs", "")
+    prune(str(journal), Limits(runs=1), NOW, one_each)
+    assert removed_runs(str(journal), "lfs") == Tally({"failed": 3, "succeeded": 3}, {"chapter-5": {"disk-full": 6}})
+    assert removed_runs(str(journal), "blfs") == Tally()
+
+
+def test_a_crash_between_noting_and_removing_counts_nothing_twice(journal: Path, runs: Any) -> None:
+    """A run noted whose file is still there is counted by its file alone, until the file has gone."""
+    paths = runs("lfs", 1, 2)
+    name = Path(paths[0]).stem
+    remember(str(journal), "lfs", {name: one_each("lfs", name)})
+    assert removed_runs(str(journal), "lfs") == Tally()
+    prune(str(journal), Limits(runs=1), NOW, one_each)
+    assert removed_runs(str(journal), "lfs") == one_each("lfs", name)
+
+
+def test_a_run_whose_counts_are_not_known_yet_stays(journal: Path, runs: Any) -> None:
+    """Nothing is removed before it has been read."""
+    paths = runs("lfs", 1, 2)
+    assert prune(str(journal), Limits(runs=1), NOW, lambda *_: None) == []
+    assert left(journal) == set(paths)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\xff", b"[]", b'{"gone": {"results": {"failed": -1}}}', b"[" * 100_000])
+def test_a_damaged_note_costs_the_counts_alone(journal: Path, runs: Any, content: bytes) -> None:
+    """Whatever stands in the file, the runs beside it are read and removed as ever."""
+    paths = runs("lfs", 1, 2)
+    (journal / "lfs/removed.json").write_bytes(content)
+    assert removed_runs(str(journal), "lfs") == Tally()
+    assert prune(str(journal), Limits(runs=1), NOW, one_each) == paths[:1]
+    assert removed_runs(str(journal), "lfs") == one_each("lfs", "")
+
+
+def test_counters_go_on_after_removal_and_restart(
+    journal: Path, tmp_path: Path, run_file: RunFiles, serve: Any, poll: Any
+) -> None:
+    """`build_runs_total` and `build_failures_total` of an exporter that kept one run of three, started twice."""
+    for day in ("01", "02", "03"):
+        run = run_file("lfs", f"202601{day}T000000Z")
+        run.add("step_finished", phase="chapter-5", step="s", status="failed", error_class="disk-full")
+        run.add("build_finished", status="failed")
+    config = tmp_path / "config.yml"
+    config.write_text("retention:\n  runs: 1\n")
+    for _ in range(2):
+        served = serve("--config", str(config))
+        poll(lambda: len(left(journal)) == 1)
+        assert served.value("build_runs_total", build="lfs", result="failed") == 3
+        assert served.value("build_failures_total", build="lfs", phase="chapter-5", **{"class": "disk-full"}) == 3
+        served.kill()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -103,6 +104,8 @@ def serve(
     set_up(log_level, log_format)
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
+    # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
+    sys.stdout = sys.stderr
     config = load_config(config_path)
     sources = SourceRunner(Attachment(source, journal) for source in watched_sources(config, watched, watch_options))
     enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
@@ -239,11 +242,16 @@ class Exporter:
             await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:
+        while not self.monitor.history_complete:
+            # what a run counted must be known before it goes
+            await asyncio.sleep(1.0)
         while True:
             kept = self.config.retention
             limits = Limits(kept.runs, kept.bytes, kept.age)
             try:
-                removed = await asyncio.to_thread(prune, self.monitor.follower.root, limits, time.time())
+                removed = await asyncio.to_thread(
+                    prune, self.monitor.follower.root, limits, time.time(), self.monitor.tally
+                )
             except OSError as error:
                 log.warning("cannot remove old runs", extra={"error": str(error)})
             else:

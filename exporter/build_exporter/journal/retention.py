@@ -1,13 +1,14 @@
-"""Retention: which run files are removed so that the journal's size stays bounded."""
+"""Retention: which run files are removed so that the journal's size stays bounded; what they counted is kept."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from build_exporter.journal.layout import builds, run_path, runs
+from build_exporter.journal.removed import Tally, remember
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +26,30 @@ class Limits:
 class _File:
     mtime: float
     size: int
-    path: str
+    build: str
+    run: str
 
 
-def prune(root: str, limits: Limits, now: float) -> list[str]:
+def prune(root: str, limits: Limits, now: float, count: Callable[[str, str], Tally | None]) -> list[str]:
     """Remove the run files beyond the limits, oldest first, and return their paths.
 
-    The newest run of each build always stays: it may still be written to. A file that can't be removed is told in the
-    log and keeps none of the others from being removed.
+    The newest run of each build always stays: it may still be written to. A file that can't be removed, or whose
+    counts can't be noted, is told in the log and keeps none of the others from being removed.
+
+    Args:
+        root: the journal.
+        limits: what is kept.
+        now: Unix seconds.
+        count: returns what a run of a build counted; None where it isn't known yet, and the run stays for now.
     """
     removed: list[str] = []
-    for path in list(_beyond(root, limits, now)):
+    for file in list(_beyond(root, limits, now)):
+        path = run_path(root, file.build, file.run)
+        counted = count(file.build, file.run)
+        if counted is None:
+            continue
         try:
+            remember(root, file.build, {file.run: counted})
             os.unlink(path)
         except FileNotFoundError:
             continue
@@ -47,21 +60,21 @@ def prune(root: str, limits: Limits, now: float) -> list[str]:
     return removed
 
 
-def _beyond(root: str, limits: Limits, now: float) -> Iterator[str]:
+def _beyond(root: str, limits: Limits, now: float) -> Iterator[_File]:
     left: list[_File] = []
     total = 0
     for build in builds(root):
-        files = [_file(run_path(root, build, name)) for name in runs(root, build)]
+        files = [_file(root, build, name) for name in runs(root, build)]
         if not files:
             continue
         *older, newest = files
         total += newest.size
         spare = len(older) if limits.runs is None else max(0, limits.runs - 1)
         surplus = older[: max(0, len(older) - spare)]
-        yield from (file.path for file in surplus)
+        yield from surplus
         for file in older[len(surplus) :]:
             if limits.age is not None and now - file.mtime > limits.age:
-                yield file.path
+                yield file
             else:
                 left.append(file)
                 total += file.size
@@ -69,13 +82,13 @@ def _beyond(root: str, limits: Limits, now: float) -> Iterator[str]:
         if limits.size is None or total <= limits.size:
             return
         total -= file.size
-        yield file.path
+        yield file
 
 
-def _file(path: str) -> _File:
+def _file(root: str, build: str, run: str) -> _File:
     try:
-        found = os.stat(path)
+        found = os.stat(run_path(root, build, run))
     except OSError:
         # gone in the meantime, or a link to nothing
-        return _File(0.0, 0, path)
-    return _File(found.st_mtime, found.st_size, path)
+        return _File(0.0, 0, build, run)
+    return _File(found.st_mtime, found.st_size, build, run)

@@ -10,7 +10,7 @@ from build_exporter.tracker.progress import (
     step_progress,
 )
 from build_exporter.tracker.records import Key, LogShape, Run, Step
-from build_exporter.tracker.tracker import Build, RunSummary, Tracker, summarise
+from build_exporter.tracker.tracker import Build, RunSummary, Tracker, summarise, tally
 
 __all__ = [
     "Build",
@@ -29,4 +29,5 @@ __all__ = [
     "planned_ahead",
     "step_progress",
     "summarise",
+    "tally",
 ]

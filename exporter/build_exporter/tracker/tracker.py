@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from build_exporter.journal.removed import Tally
 from build_exporter.model.events import Event
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
@@ -43,9 +44,17 @@ def summarise(run: Run) -> RunSummary:
     return RunSummary(run.run, result.value, results, run.start, run.end, Counter(run.failures), seconds)
 
 
+def tally(summary: RunSummary) -> Tally:
+    """Return what a run adds to the counters over runs."""
+    failures: dict[str, dict[str, int]] = {}
+    for (phase, name), count in summary.failures.items():
+        failures.setdefault(phase, {})[name] = count
+    return Tally(dict(summary.results), failures)
+
+
 @dataclass(slots=True, eq=False)
 class Build:
-    """A line of builds: its newest run, and the earlier ones by their names.
+    """A line of builds: its newest run, the earlier ones by their names, and what those counted that were removed.
 
     `history_complete` tells whether every earlier run has been read; counters over runs are not shown before.
     """
@@ -53,6 +62,7 @@ class Build:
     name: str
     current: Run | None = None
     history: dict[str, RunSummary] = field(default_factory=dict)
+    removed: Tally = field(default_factory=Tally)
     history_complete: bool = False
     logs: dict[Key, tuple[str, LogShape]] = field(default_factory=dict)
     """How logs grew in the earlier runs: of each step the newest that is known, with its run."""
@@ -62,6 +72,7 @@ class Build:
         counts = Counter(self.current.results) if self.current is not None else Counter()
         for summary in self.history.values():
             counts.update(summary.results)
+        counts.update(self.removed.results)
         return counts
 
     def last_log(self, key: Key) -> LogShape | None:
@@ -84,6 +95,8 @@ class Build:
         total = Counter(self.current.failures) if self.current is not None else Counter()
         for summary in self.history.values():
             total.update(summary.failures)
+        for phase, classes in self.removed.failures.items():
+            total.update({(phase, name): count for name, count in classes.items()})
         return total
 
 
