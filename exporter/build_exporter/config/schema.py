@@ -295,7 +295,7 @@ class Metrics(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """How much of the past the journal keeps. The newest run of a build stays; what removed ones counted stays counted."""
+    """How much of the past the journal keeps. A build's newest run stays; what removed ones counted stays counted."""
 
     runs: Annotated[int | None, about("Runs kept of each build; `none`: all.", "count", within=(1, None))] = 50
     bytes: Annotated[int | None, about("Size of the whole journal; `none`: any.", "bytes", within=(MIB, None))] = GIB
