@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from pathlib import Path
 
@@ -52,7 +54,9 @@ def import_(
     source = found.make(Settings(path, build, checked_options(found, given)))
     attachment = Attachment(source, journal)
     try:
-        lines = attachment.look(time.time(), over=True)
+        # what a plug-in prints must not get into what this command prints
+        with contextlib.redirect_stdout(sys.stderr):
+            lines = attachment.look(time.time(), over=True)
     except (SourceError, OSError) as error:
         click.echo(f"build-exporter: {error}", err=True)
         raise SystemExit(1) from None

@@ -12,6 +12,7 @@ import msgspec
 
 from build_exporter.config.load import ConfigError, read_options
 from build_exporter.config.schema import Config
+from build_exporter.sources.plugins import PluginKind
 from build_exporter.sources.protocol import Settings, Source
 from build_exporter.sources.registry import Kind, kinds, recognise
 
@@ -19,7 +20,7 @@ Given = Sequence[tuple[str, str]]
 """Options as a command line gives them: names and values."""
 
 
-def find_kind(name: str, path: Path) -> Kind:
+def find_kind(name: str, path: Path) -> Kind | PluginKind:
     """Return the kind of that name; for `auto` the one that knows the record.
 
     Raises:
@@ -37,7 +38,7 @@ def find_kind(name: str, path: Path) -> Kind:
     raise click.UsageError(f"there is no kind {name!r}; {guess}{there_are}")
 
 
-def checked_options(kind: Kind, given: Given) -> Mapping[str, Any]:
+def checked_options(kind: Kind | PluginKind, given: Given) -> Mapping[str, Any]:
     """Return a kind's options with the values given, the others as they are by default.
 
     Raises:

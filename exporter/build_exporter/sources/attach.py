@@ -25,10 +25,15 @@ class Attachment:
 
     It reads what a run's file holds when the source first tells of that run: after a restart, or when attached to a
     build that was followed before, only the difference is appended.
+
+    Attributes:
+        source: what is attached.
+        taken: how many events it has told so far, known ones among them: what does not rise does not move.
     """
 
     def __init__(self, source: Source, journal: str) -> None:
         self.source = source
+        self.taken = 0
         self._journal = journal
         self._runs: dict[str, tuple[Run, Writer]] = {}
 
@@ -52,6 +57,7 @@ class Attachment:
         self._runs.clear()
 
     def _take(self, told: Told) -> bool:
+        self.taken += 1
         run, writer = self._run(run_name(told.run_start))
         if is_known_by_count(run, told.event, told.nth) if told.nth else is_known(run, told.event):
             return False

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, cast
 
 import msgspec
 
 from build_exporter.config.kinds import Kinds, NoOptions
 from build_exporter.config.section import Section
+from build_exporter.sources.plugins import PluginKind, find_plugins
 from build_exporter.sources.protocol import Settings, Source
-
-GROUP: Final = "build_exporter.sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,11 @@ BUILT_IN: Final[tuple[Kind, ...]] = (
 """Rows in the order in which `auto` tries them: the most telling records first."""
 
 
-def kinds() -> dict[str, Kind]:
-    """Return every kind by name: the built-in ones, and those of installed packages."""
-    found = {kind.name: kind for kind in BUILT_IN}
-    for point in entry_points(group=GROUP):
-        found.setdefault(
-            point.name, Kind(point.name, point.value, f"by {point.dist.name if point.dist else 'a package'}")
-        )
-    return found
+@cache
+def kinds() -> Mapping[str, Kind | PluginKind]:
+    """Return every kind by name: the built-in ones, then those of installed packages, looked for once."""
+    built_in = {kind.name: kind for kind in BUILT_IN}
+    return MappingProxyType({**built_in, **find_plugins(built_in)})
 
 
 def option_forms() -> Kinds:
@@ -87,6 +84,6 @@ def option_forms() -> Kinds:
     return {name: kind.options for name, kind in kinds().items()}
 
 
-def recognise(path: Path) -> Kind | None:
+def recognise(path: Path) -> Kind | PluginKind | None:
     """Return the first kind whose record `path` looks like, None when it looks like none."""
     return next((kind for kind in kinds().values() if kind.recognises(path)), None)

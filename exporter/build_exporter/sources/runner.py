@@ -46,7 +46,8 @@ class RunningSource:
         self._patience = patience
         self._can_read = True
         self._hangs = False
-        self._moved = (0, time.monotonic())
+        self._moved = ((0, 0), time.monotonic())
+        self._looks = 0
         self._is_looking = False
         self._told = ""
         self._told_at = -TOLD_SECONDS
@@ -74,16 +75,15 @@ class RunningSource:
 
     def watch(self) -> None:
         """Find out whether a look hangs; tell it once."""
-        taken, since = self._moved
+        mark, since = self._moved
         now = time.monotonic()
-        if not self._is_looking or self._attachment.taken != taken:
-            self._moved = (self._attachment.taken, now)
+        newest = (self._looks, self._attachment.taken)
+        if not self._is_looking or newest != mark:
+            self._moved = (newest, now)
             self._hangs = False
         elif now - since > self._patience and not self._hangs:
             self._hangs = True
-            log.warning(
-                "source hangs", extra={"source_name": self.name, "seconds": round(now - since), "told_so_far": taken}
-            )
+            log.warning("source hangs", extra={"source_name": self.name, "seconds": round(now - since)})
 
     def stop(self) -> None:
         """End looking soon; a look that hangs is left behind."""
@@ -93,6 +93,7 @@ class RunningSource:
         rest_ratio = 0.0
         while not self._stop.is_set():
             began = time.perf_counter()
+            self._looks += 1
             self._is_looking = True
             try:
                 self._attachment.look(self._clock())
