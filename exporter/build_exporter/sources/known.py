@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
+from build_exporter.model.states import BuildState
 from build_exporter.tracker import Run, Step
 
 PROGRESS_GRAIN = 0.005
@@ -20,16 +21,25 @@ def is_known(run: Run, event: e.Event) -> bool:
 
 
 def is_known_by_count(run: Run, event: e.Event, nth: int) -> bool:
-    """Tell whether `run` has seen the nth start or end of a step, counted from 1, whatever their times."""
+    """Tell whether `run` has seen the nth start or end of a step, or plan, counted from 1, whatever their times."""
     if isinstance(event, e.StepStarted | e.StepFinished):
         step = run.steps.get((event.phase, event.step))
         if step is None:
             return False
-        seen = len(step.starts) if isinstance(event, e.StepStarted) else len(step.ends)
-        return seen >= nth
-    if isinstance(event, e.BuildStarted | e.BuildFinished):
-        return len(run.starts if isinstance(event, e.BuildStarted) else run.ends) >= nth
+        if isinstance(event, e.StepStarted):
+            return len(step.starts) >= nth
+        # an attempt of which only the end is known adds nothing to one before it that ended alike
+        return _seen_ends(step.ends, step.state.label, event.status) >= nth or step.state.label == event.status
+    if isinstance(event, e.BuildFinished):
+        return _seen_ends(run.ends, run.status, event.status) >= nth
+    if isinstance(event, e.BuildStarted):
+        return len(run.starts) >= nth
     return is_known(run, event)
+
+
+def _seen_ends(ends: list[float], state: str | None, status: str) -> int:
+    """Return how many ends are known that the record tells: an interruption is told for want of an end, not by it."""
+    return len(ends) - (state == BuildState.INTERRUPTED != status)
 
 
 def _build_started(run: Run, event: e.BuildStarted) -> bool:
@@ -70,7 +80,25 @@ def _step_started(run: Run, event: e.StepStarted) -> bool:
 
 def _step_finished(run: Run, event: e.StepFinished) -> bool:
     step = run.steps.get((event.phase, event.step))
-    return step is not None and event.time in step.ends
+    if step is None:
+        return False
+    return event.time in step.ends or _is_settled(step, event)
+
+
+def _is_settled(step: Step, event: e.StepFinished) -> bool:
+    """Tell whether the attempt that ended then has ended already, and this is no better news of it.
+
+    A record may be told again after what dated the end is gone: a step that failed at its log's last change failed
+    at the latest when the run said so.
+    """
+    if not step.starts or not step.ends or event.time < min(step.starts):
+        return False
+    began = max(start for start in step.starts if start <= event.time)
+    after = min((start for start in step.starts if start > began), default=None)
+    if not any(began <= end and (after is None or end <= after) for end in step.ends):
+        return False
+    label = step.state.label
+    return after is not None or label == event.status or (label == "failed" and event.status == "interrupted")
 
 
 def _step_progress(run: Run, event: e.StepProgress) -> bool:

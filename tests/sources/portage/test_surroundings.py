@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.attach import Attachment
+from build_exporter.sources.portage.build_log import failure_message
 from build_exporter.sources.portage.pending import Pending, PendingFile, read_pretended
+from build_exporter.sources.portage.places import find_places
 from build_exporter.sources.portage.plan import UNNAMED
-from build_exporter.sources.portage.surroundings import failure_message, find_places
 from build_exporter.sources.registry import kinds, recognise
 from build_exporter.tracker import Run, build_progress
 

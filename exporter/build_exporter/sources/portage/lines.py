@@ -55,7 +55,7 @@ _ENTRY: Final = re.compile(r"(\d{9,10}): {1,2}(\S.*)")
 _PACKAGE: Final = r"([\w+][\w+.-]*/[\w+][\w+.-]*)"
 _OF: Final = r"\((\d{1,6}) of (\d{1,6})\)"
 _MERGE: Final = re.compile(rf">>> emerge {_OF} {_PACKAGE} to (\S+)")
-_STAGE: Final = re.compile(rf"=== {_OF} ([A-Z][\w/ -]*?) \({_PACKAGE}(?:::|\))")
+_STAGE: Final = re.compile(rf"(?:===|---) {_OF} ([A-Z][\w/ -]*?) \({_PACKAGE}(?:::|\))")
 _COMPLETED: Final = re.compile(rf"::: completed emerge {_OF} {_PACKAGE} to (\S+)")
 _EXIT: Final = re.compile(r"\*\*\* exiting (?:(successfully)|unsuccessfully with status '(\d{1,3})')")
 _VERSION: Final = re.compile(r"-(?=\d)")
@@ -129,4 +129,4 @@ def _started(time: float, text: str) -> Entry | None:
     return Entry(time, Says.STARTED) if text.startswith("Started emerge on: ") else None
 
 
-_READERS: Final = {">>>": _merge, "===": _stage, ":::": _completed, "***": _of_emerge, "Sta": _started}
+_READERS: Final = {">>>": _merge, "===": _stage, "---": _stage, ":::": _completed, "***": _of_emerge, "Sta": _started}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
+from build_exporter.sources.portage.build_log import Failure
 from build_exporter.sources.portage.history import BINARY, MERGE, History
 from build_exporter.sources.portage.lines import Entry, Says, split_package
 from build_exporter.sources.portage.session import (
@@ -32,7 +33,8 @@ FIRST_SIGNAL_STATUS: Final = 128
 
 Status = Literal["succeeded", "failed", "interrupted"]
 
-_BEGINNINGS: Final = frozenset({"Cleaning", "Compiling/Merging", "Merging Binary"})
+_OF_BINARIES: Final = frozenset({"Fetching Binary", "Merging Binary"})
+_BEGINNINGS: Final = frozenset({"Cleaning", "Compiling/Merging", "Compiling/Packaging"}) | _OF_BINARIES
 
 
 class Surroundings(Protocol):
@@ -46,8 +48,20 @@ class Surroundings(Protocol):
         """Return fields for a package's start."""
         ...
 
-    def end_fields(self, session: Session, merge: Merge, status: Status) -> dict[str, Any]:
+    def end_fields(self, merge: Merge) -> dict[str, Any]:
         """Return fields for a package's end."""
+        ...
+
+    def failure(self, merge: Merge, until: float) -> Failure | None:
+        """Return what is known of a package's failure, which was not after `until`; None where nothing."""
+        ...
+
+    def has_let_go(self, merge: Merge) -> bool:
+        """Tell whether the emerge itself had done with a package."""
+        ...
+
+    def failed_meanwhile(self, session: Session, merge: Merge) -> Failure | None:
+        """Return why a package is known to have failed, though no line says so; None where it may go on."""
         ...
 
 
@@ -88,6 +102,14 @@ class EmergeLog:
                 if not merge.kind and not merge.status:
                     kind = self._surroundings.kind_of(merge.package) or (MERGE if anyway else "")
                     self._release(session, merge, kind)
+
+    def settle_failures(self) -> None:
+        """Tell the packages that have failed while their emerge goes on with others: its log says it at the end."""
+        for session in self.sessions:
+            for merge in session.going_on:
+                failure = self._surroundings.failed_meanwhile(session, merge)
+                if failure is not None and failure.time is not None:
+                    self._tell_end(session, merge, failure.time, "failed")
 
     def _started(self, entry: Entry) -> None:
         self.end_all(lambda session: entry.time - session.last > DEAD_SECONDS)
@@ -160,8 +182,9 @@ class EmergeLog:
             session = session_of_package(self.sessions, entry)
         if session is not None:
             session.last = entry.time
-            kind = BINARY if entry.text == "Merging Binary" else MERGE
-            self._release(session, session.open[entry.package], kind)
+            merge = session.open[entry.package]
+            merge.is_locked = True
+            self._release(session, merge, BINARY if entry.text in _OF_BINARIES else MERGE)
 
     def _completed(self, entry: Entry) -> None:
         session = self._session_going_on(entry)
@@ -243,7 +266,10 @@ class EmergeLog:
 
     def _end_open(self, session: Session, time: float, status: Status, code: int | None = None) -> None:
         for merge in list(session.open.values()):
-            self._end_merge(session, merge, time, status, code)
+            if merge.status:
+                del session.open[merge.package]
+            else:
+                self._end_merge(session, merge, time, status, code)
 
     def _end_merge(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
         del session.open[merge.package]
@@ -251,8 +277,15 @@ class EmergeLog:
 
     def _tell_end(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
         self._release(session, merge, merge.phase)
+        failure = self._surroundings.failure(merge, time) if status != "succeeded" else None
+        if failure is not None and status == "interrupted":
+            # what it was ended for came later, unless the emerge had done with it before
+            is_its_own = failure.time is not None and self._surroundings.has_let_go(merge)
+            status, failure = ("failed", failure) if is_its_own else (status, None)
+        if failure is not None and failure.time is not None:
+            time, code = failure.time, None
         merge.status = status
-        self._tell(
+        self._tell_at(
             session,
             StepFinished(
                 time=time,
@@ -261,7 +294,8 @@ class EmergeLog:
                 step=merge.step,
                 status=status,
                 exit_code=code or None,
-                **self._surroundings.end_fields(session, merge, status),
+                message=failure.message if failure is not None else None,
+                **self._surroundings.end_fields(merge),
             ),
         )
 
@@ -285,6 +319,13 @@ class EmergeLog:
 
     def _tell(self, session: Session, event: Event) -> None:
         self.out.append((session, event))
+
+    def _tell_at(self, session: Session, event: Event) -> None:
+        """Tell what may have been earlier than what was told last of the same emerge: as if it had been seen then."""
+        place = len(self.out)
+        while place and self.out[place - 1][0] is session and self.out[place - 1][1].time > event.time:
+            place -= 1
+        self.out.insert(place, (session, event))
 
 
 _HANDLERS: Final[dict[Says, Callable[[EmergeLog, Entry], None]]] = {

@@ -24,7 +24,14 @@ _JOBS: Final = re.compile(r"(?:--jobs[= ]|-j ?)(\d{1,4})\b")
 
 @dataclass(slots=True, eq=False)
 class Merge:
-    """One package of an emerge: `kind` is `merge` or `binary`, empty while nothing has told which."""
+    """One package of an emerge.
+
+    Attributes:
+        started: Unix seconds of its first line.
+        kind: `merge` or `binary`, empty while nothing has told which.
+        status: how it ended, empty while it goes on.
+        is_locked: whether the emerge has said something that it says only once it has locked the build directory.
+    """
 
     step: str
     package: str
@@ -32,6 +39,7 @@ class Merge:
     started: float
     kind: str = ""
     status: str = ""
+    is_locked: bool = False
 
     @property
     def name(self) -> str:

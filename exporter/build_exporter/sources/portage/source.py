@@ -11,9 +11,10 @@ import psutil
 from build_exporter.model.events import Event
 from build_exporter.sources.portage.lines import looks_like_log, read_line
 from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog
+from build_exporter.sources.portage.places import LOG_NAME, Options, find_log, find_places
 from build_exporter.sources.portage.plan import Planner
 from build_exporter.sources.portage.session import Session
-from build_exporter.sources.portage.surroundings import LOG_NAME, Machine, Options, find_log, find_places
+from build_exporter.sources.portage.surroundings import Machine
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, milliseconds, read_ends
 
@@ -66,6 +67,7 @@ class Portage:
             self._log.end_all(lambda session: True)
         else:
             self._log.settle_kinds()
+            self._log.settle_failures()
             self._end_dead(now)
             self._limit_history()
         return iter(list(self._told()))
@@ -101,7 +103,8 @@ class Portage:
             return
         is_silent = now - changed > DEAD_SECONDS or changed < psutil.boot_time()
         # a package may be built for days while its emerge is seen to live
-        self._log.end_all(lambda session: self._machine.is_gone(session, now) or (is_silent and not session.pid))
+        self._log.end_all(lambda session: self._machine.is_dead(session, now) or (is_silent and not session.pid))
+        self._machine.forget(self._log.sessions)
 
     def _limit_history(self) -> None:
         if not self._is_first:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import psutil
 
 from build_exporter.sources.reading import Directory, open_regular
 
@@ -53,6 +54,7 @@ class Snapshot(msgspec.Struct):
     type: str
     emerge_pid: int
     tasks: list[Task]
+    timestamp: float | None = None
     jobs: Jobs | None = None
 
 
@@ -85,7 +87,7 @@ class StatusDirectory:
             name = str(self._directory.path / f"emerge-{pid}")
             data = _of_file(Path(name + ".json")) if "json" in kinds else b""
             snapshot = read_snapshot(data or (_of_socket(name + ".sock") if "sock" in kinds else b""), pid)
-            if snapshot is not None:
+            if snapshot is not None and not _is_of_another(snapshot):
                 self.snapshots.append(snapshot)
 
     def task(self, package: str) -> tuple[Snapshot, Task] | None:
@@ -130,6 +132,14 @@ def _by_pid(names: frozenset[str]) -> dict[int, set[str]]:
         if (parts := _NAME.match(name)) is not None:
             found.setdefault(int(parts[1]), set()).add(parts[2])
     return found
+
+
+def _is_of_another(snapshot: Snapshot) -> bool:
+    """Tell whether the process began after the snapshot: it has the number of the emerge that left the file."""
+    try:
+        return snapshot.timestamp is not None and psutil.Process(snapshot.emerge_pid).create_time() > snapshot.timestamp
+    except (psutil.Error, OSError, OverflowError):
+        return True
 
 
 def _is_alive(pid: int) -> bool:

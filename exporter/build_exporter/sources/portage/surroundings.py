@@ -1,23 +1,26 @@
-"""The machine beside emerge.log: where Portage builds, which process an emerge is, what a failed build's log says."""
+"""The machine beside emerge.log: pending packages, status files, build directories, locks and processes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import psutil
 
-from build_exporter.config.section import Section, about
-from build_exporter.sources.first_error import first_error
+from build_exporter.sources.portage.build_log import Failure, find_build_log, read_failure
 from build_exporter.sources.portage.pending import PendingFile
+from build_exporter.sources.portage.places import Places
+from build_exporter.sources.portage.processes import (
+    Emerge,
+    Hold,
+    Lock,
+    is_local,
+    lock_of,
+    running_emerges,
+    sees_all_processes,
+)
 from build_exporter.sources.portage.session import Merge, Session
 from build_exporter.sources.portage.status import StatusDirectory, figures
-from build_exporter.sources.reading import read_ends
-
-LOG_NAME: Final = "emerge.log"
 
 RECENT_SECONDS: Final = 7 * 86400.0
 """Emerges that began longer ago are not looked for among the processes."""
@@ -30,72 +33,18 @@ NEW_SECONDS: Final = 60.0
 GONE_SECONDS: Final = 5.0
 """What a process wrote last is read within this after it is gone."""
 
-TAIL_BYTES: Final = 256 * 1024
-MESSAGE_LENGTH: Final = 300
-ERROR_LENGTH: Final = 200
+SILENT_SECONDS: Final = 60.0
+"""Without a line for so long, and with no emerge among the processes, one is dead."""
 
-_TMPDIR: Final = re.compile(r"^\s*PORTAGE_TMPDIR=[\"']?(/[^\"'#\s]*)", re.MULTILINE)
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
-_DIED: Final = re.compile(r"^ \* ERROR: (\S+ failed(?: \([^)\n]*\))?):?\n(?: \*   (.*))?", re.MULTILINE)
+SLACK_SECONDS: Final = 120.0
+"""An emerge that began so long after a line was written did not write it, whatever was done to the clock."""
 
-
-class Options(Section, frozen=True):
-    """Where files are that are elsewhere than in Gentoo's root above the log."""
-
-    mtimedb: Annotated[str | None, about("Portage's resume list, `/var/cache/edb/mtimedb`.", "path")] = None
-    pretend: Annotated[str | None, about("Output of `emerge -p`: the plan of an emerge yet to begin.", "path")] = None
-    tmpdir: Annotated[str | None, about("`PORTAGE_TMPDIR`, where packages are built.", "path")] = None
-    status: Annotated[str | None, about("Directory of the parallel emerges' status files.", "path")] = None
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where an installation keeps what is read; None where it is not known."""
-
-    log: Path
-    mtimedb: Path | None
-    pretended: Path | None
-    temporary: Path | None
-    status: Path | None
-
-
-def find_log(path: Path) -> Path:
-    """Return the log that a path means: itself, or the one in a directory, or in a system's root."""
-    for candidate in (path / LOG_NAME, path / "log" / LOG_NAME, path / "var/log" / LOG_NAME):
-        if candidate.is_file():
-            return candidate
-    return path / LOG_NAME if path.is_dir() else path
-
-
-def find_places(path: Path, options: Mapping[str, Any]) -> Places:
-    """Return where to look for everything; options `mtimedb`, `pretend`, `tmpdir` and `status` override."""
-    log = find_log(path)
-    named = {name: Path(str(value)) for name, value in options.items() if value}
-    absolute = log.absolute()
-    is_in_place = absolute.parent.parts[-2:] == ("var", "log")
-    root = absolute.parent.parent.parent if is_in_place else None
-    return Places(
-        log=log,
-        mtimedb=named.get("mtimedb", root / "var/cache/edb/mtimedb" if root else log.parent / "mtimedb"),
-        pretended=named.get("pretend"),
-        temporary=named.get("tmpdir", _temporary(root) if root else None),
-        status=named.get("status", root / "run/portage" if root else None),
-    )
-
-
-def _temporary(root: Path) -> Path:
-    for settings in ("etc/portage/make.conf", "etc/make.conf"):
-        try:
-            found: list[str] = _TMPDIR.findall(read_ends(root / settings, 256 * 1024, 0).head)
-        except OSError:
-            continue
-        if found:
-            return root / found[-1].lstrip("/")
-    return root / "var/tmp"
+SCAN_SECONDS: Final = 10.0
+"""Processes are listed no more often than this to find out whether an emerge lives."""
 
 
 class Machine:
-    """What is around the log: pending packages, status files, build directories, processes."""
+    """What is around the log."""
 
     def __init__(self, places: Places) -> None:
         self.mtimedb = PendingFile(places.mtimedb)
@@ -103,8 +52,11 @@ class Machine:
         self._places = places
         self._status = StatusDirectory(places.status)
         self._figures: dict[str, dict[str, Any]] = {}
-        self._gone_since: dict[int, float] = {}
+        self._gone_since: dict[Session, float] = {}
         self._now: float | None = None
+        self._emerges: list[Emerge] = []
+        self._listed = 0.0
+        self._is_all_seen = sees_all_processes() and is_local(places.log)
 
     def look(self, now: float, *, over: bool) -> None:
         """Read what has changed; nothing runs where a record is `over`."""
@@ -135,25 +87,45 @@ class Machine:
             fields["pid"] = pid
         return fields
 
-    def end_fields(self, session: Session, merge: Merge, status: str) -> dict[str, Any]:
-        """Return what the package used, and what its log says of its failure."""
-        used = self._figures.pop(merge.package, {})
-        if status != "failed":
-            return used
-        return used | ({"message": message} if (message := self._failure(merge)) else {})
+    def end_fields(self, merge: Merge) -> dict[str, Any]:
+        """Return what the package used."""
+        return self._figures.pop(merge.package, {})
 
-    def is_gone(self, session: Session, now: float) -> bool:
-        """Tell whether the emerge's process, seen before, is gone for some seconds."""
-        if not session.pid:
+    def failure(self, merge: Merge, until: float) -> Failure | None:
+        """Return what the package's log says of its failure up to a time, in Unix seconds; None where nothing."""
+        directory = self._directory(merge)
+        if directory is None:
+            return None
+        return read_failure(find_build_log(directory, self._places.logs), merge.started, until)
+
+    def has_let_go(self, merge: Merge) -> bool:
+        """Tell whether the emerge is done with a package that it had begun: it holds no lock on it any more."""
+        return merge.is_locked and self._lock(merge).hold is Hold.NONE
+
+    def failed_meanwhile(self, session: Session, merge: Merge) -> Failure | None:
+        """Return why a package failed that the log knows nothing of yet; None where it goes on, or nothing is sure."""
+        if self._now is None or self._status.task(merge.package) is not None or not self.has_let_go(merge):
+            return None
+        found = self.failure(merge, self._now)
+        return found if found is not None and found.time is not None else None
+
+    def is_dead(self, session: Session, now: float) -> bool:
+        """Tell whether an emerge has died: its process was seen and is gone for some seconds, or it must have.
+
+        It must have where a package it was at has a lock that nobody holds, or no emerge is among the processes.
+        """
+        if session.pid:
+            is_lasting, lasts = self._is_gone(session), GONE_SECONDS
+        else:
+            is_lasting, lasts = self._must_be_gone(session, now)
+        if not is_lasting:
+            self._gone_since.pop(session, None)
             return False
-        try:
-            alive = psutil.Process(session.pid).create_time() == session.process_began
-        except (psutil.Error, OSError):
-            alive = False
-        if alive:
-            self._gone_since.pop(session.pid, None)
-            return False
-        return now - self._gone_since.setdefault(session.pid, now) >= GONE_SECONDS
+        return now - self._gone_since.setdefault(session, now) >= lasts
+
+    def forget(self, sessions: list[Session]) -> None:
+        """Keep nothing of emerges but those given."""
+        self._gone_since = {session: since for session, since in self._gone_since.items() if session in sessions}
 
     def jobs(self, session: Session) -> int | None:
         """Return how many packages an emerge builds at once by its status file."""
@@ -169,52 +141,62 @@ class Machine:
         directory = self._directory(merge)
         if directory is None or merge.phase == "binary":
             return None
-        log = directory / "build.log"
+        log = find_build_log(directory, self._places.logs)
         try:
             return log if log.stat().st_mtime >= merge.started - 1 else None
         except OSError:
             is_new = now - merge.started < NEW_SECONDS
             return log if is_new and directory.parent.parent.parent.is_dir() else None
 
+    def _lock(self, merge: Merge) -> Lock:
+        temporary = self._places.temporary
+        return lock_of(temporary, merge.package) if temporary is not None else Lock(Hold.UNKNOWN)
+
     def _process(self, session: Session, merge: Merge) -> int:
         running = self._status.task(merge.package)
-        if session.pid is None or (running is not None and session.pid != running[0].emerge_pid):
-            pid = running[0].emerge_pid if running is not None else 0
-            session.pid, session.process_began = _emerge(session.began, pid)
+        pid = self._lock(merge).pid or (running[0].emerge_pid if running is not None else 0)
+        if session.pid is None or (pid and session.pid != pid):
+            session.pid, session.process_began = self._emerge(session.began, pid)
         return session.pid
 
-    def _failure(self, merge: Merge) -> str:
-        directory = self._directory(merge)
-        if directory is None:
-            return ""
-        try:
-            ends = read_ends(directory / "build.log", 0, TAIL_BYTES)
-        except OSError:
-            return ""
-        return failure_message(ends.tail) if ends.changed >= merge.started - 1 else ""
+    def _must_be_gone(self, session: Session, now: float) -> tuple[bool, float]:
+        """Tell whether everything says that an emerge died, and for how many seconds it has to, to be believed."""
+        locks = [self._lock(merge) for merge in session.going_on if merge.is_locked]
+        held = next((lock for lock in locks if lock.hold is Hold.HELD), None)
+        if held is not None:
+            if held.pid:
+                session.pid, session.process_began = self._emerge(session.began, held.pid)
+            return False, 0.0
+        if any(lock.hold is Hold.LEFT for lock in locks):
+            return not self._could_run(session, now), GONE_SECONDS
+        is_silent = self._is_all_seen and now - session.last > SILENT_SECONDS
+        return is_silent and not self._could_run(session, now), SILENT_SECONDS
 
+    def _could_run(self, session: Session, now: float) -> bool:
+        return any(each.began <= session.began + SLACK_SECONDS for each in self._running(now, SCAN_SECONDS))
 
-def failure_message(log: str) -> str:
-    """Return what a failed build's log says of it: the first error, and the phase that failed; empty where nothing."""
-    text = _ESCAPES.sub("", log.replace("\r\n", "\n"))
-    died = _DIED.search(text)
-    error = first_error(text[: died.start() if died else len(text)].splitlines())
-    parts = [error[:ERROR_LENGTH]] if error else []
-    if died:
-        parts.append(f"{died[1]}: {died[2].strip()}" if died[2] else died[1])
-    return " — ".join(parts)[:MESSAGE_LENGTH]
-
-
-def _emerge(began: float, pid: int) -> tuple[int, float]:
-    """Return pid and start of the process whose first line is of `began`; zeros where it can't be told."""
-    found: list[tuple[int, float]] = []
-    try:
+    def _emerge(self, began: float, pid: int) -> tuple[int, float]:
+        """Return pid and start of the process whose first line is of `began`; zeros where it can't be told."""
         if pid:
-            return pid, psutil.Process(pid).create_time()
-        for process in psutil.process_iter(["name", "create_time"]):
-            created = process.info["create_time"]
-            if process.info["name"] == "emerge" and created and -AFTER_SECONDS <= began - created <= BEFORE_SECONDS:
-                found.append((process.pid, created))
-    except (psutil.Error, OSError):
-        return 0, 0.0
-    return found[0] if len(found) == 1 else (0, 0.0)
+            try:
+                return pid, psutil.Process(pid).create_time()
+            except (psutil.Error, OSError, OverflowError):
+                return 0, 0.0
+        fitting = [
+            each for each in self._running(self._now or 0.0) if -AFTER_SECONDS <= began - each.began <= BEFORE_SECONDS
+        ]
+        return fitting[0] if len(fitting) == 1 else (0, 0.0)
+
+    def _running(self, now: float, age: float = 0.0) -> list[Emerge]:
+        """Return the emerges there are, or were at the last listing where that is no older than `age` seconds."""
+        if not 0.0 <= now - self._listed <= age:
+            self._emerges, self._listed = running_emerges(), now
+        return self._emerges
+
+    @staticmethod
+    def _is_gone(session: Session) -> bool:
+        try:
+            process = psutil.Process(session.pid)
+            return process.create_time() != session.process_began or process.status() == psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):
+            return True
