@@ -92,10 +92,11 @@ make: end
     ),
     "autotest": (
         """
-261 tests behaved as expected.
-2 tests failed unexpectedly.
+ERROR: 263 tests were run,
+5 failed (3 expected failures).
+12 tests were skipped.
 """,
-        {"autotest": Results(passed=261, failed=2)},
+        {"autotest": Results(passed=258, failed=2, expected_failed=3)},
     ),
     "prove": (
         """

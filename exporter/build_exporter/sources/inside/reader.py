@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from build_exporter.model.events import Event
+from build_exporter.sources.inside.expected import NOTHING_KNOWN, Known
 from build_exporter.tracker import LogShape, Run, Step
 
 
@@ -19,6 +20,9 @@ class Look(NamedTuple):
         read_bytes: how much of the log has been read.
         over: the attempt has ended and its log been read to the end.
         last: how the log of the last attempt that succeeded grew, in this run or an earlier one, where it is known.
+        known_failures: tests of the step's package that are known to fail.
+        earlier_suites: the suites that had results when the step was built last, before this run.
+        runs_tests: the step's own script says that it runs tests and keeps what they print.
     """
 
     time: float
@@ -27,6 +31,9 @@ class Look(NamedTuple):
     read_bytes: int
     over: bool
     last: LogShape | None = None
+    known_failures: Known = NOTHING_KNOWN
+    earlier_suites: frozenset[str] = frozenset()
+    runs_tests: bool = False
 
 
 class Reader(Protocol):

@@ -1,0 +1,213 @@
+"""Results of the test suites that a step runs, read where the builder itself swallows the exit code.
+
+They are told while a suite runs, and put right by its summary. What is known to fail counts as expected; a suite that
+gave no result at all is told with nothing but zeros, one that broke off with an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from build_exporter.model.events import Event, TestsReported
+from build_exporter.model.states import StepState
+from build_exporter.sources.inside.expected import Known
+from build_exporter.sources.inside.reader import Look
+from build_exporter.sources.inside.suites.drivers import CTest, GoogleTest, Meson
+from build_exporter.sources.inside.suites.gnu import CHECK, Automake, Autotest, DejaGnu
+from build_exporter.sources.inside.suites.others import E2fsprogs, TclTest, UtilLinux
+from build_exporter.sources.inside.suites.perl import Prove, Tap
+from build_exporter.sources.inside.suites.python import PyTest, RegressionTest, UnitTest
+from build_exporter.sources.inside.suites.results import COUNTS, Ledger, Results, Suite
+from build_exporter.sources.inside.suites.runner import Runner
+from build_exporter.sources.inside.suites.signs import Signs
+from build_exporter.tracker import Step
+
+INTERVAL_SECONDS: Final = 10.0
+"""Between reports of one suite while it runs …"""
+
+LATER_SECONDS: Final = 60.0
+"""… and once it has been told of `MANY` times."""
+
+MANY: Final = 60
+
+PROMPT: Final = 20
+"""So often a further failure is told at once."""
+
+_ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\(B")
+_VERSION: Final = re.compile(r"[\s-]v?\d\S*$")
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When a suite was told of last, how often, and with how many failures."""
+
+    time: float = 0.0
+    count: int = 0
+    prompt: int = 0
+    bad: int = 0
+
+    def is_due(self, time: float, bad: int) -> bool:
+        """Tell whether a report is worth a line by now, and take it as made."""
+        interval = INTERVAL_SECONDS if self.count < MANY else LATER_SECONDS
+        if not 0 <= time - self.time < interval or not self.count:
+            pass
+        elif bad > self.bad and self.prompt < PROMPT:
+            self.prompt += 1
+        else:
+            return False
+        self.time, self.bad = time, bad
+        self.count += 1
+        return True
+
+
+class SuiteReader:
+    """Reads the lines of one attempt's logs."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self._signs = Signs()
+        self._paces: dict[str, _Pace] = {}
+        self._lines = 0
+        self._runners: list[Runner] = [
+            RegressionTest(),
+            CTest(),
+            Meson(),
+            DejaGnu(),
+            UnitTest(),
+            PyTest(),
+            GoogleTest(),
+            Automake(),
+            Autotest(),
+            Prove(),
+            Tap(),
+            TclTest(),
+            UtilLinux(),
+            E2fsprogs(),
+        ]
+
+    @property
+    def results(self) -> dict[str, Results]:
+        """What is known of each suite that has any result."""
+        return {name: results for name, suite in self.ledger.suites.items() if (results := suite.results).total}
+
+    def feed(self, line: str) -> None:
+        """Take one line into account."""
+        if "\x1b" in line:
+            line = _ESCAPES.sub("", line)
+        if "\r" in line:
+            # a terminal shows what was written last
+            line = line.rstrip("\r").rpartition("\r")[2]
+        self._lines += 1
+        if not line:
+            return
+        self._signs.feed(line)
+        for runner in self._runners:
+            if runner.feed(line, self.ledger):
+                break
+
+    def finish(self) -> None:
+        """Take what there is as all."""
+        for runner in self._runners:
+            runner.finish(self.ledger)
+
+    def tell(self, look: Look) -> Iterator[Event]:
+        """Yield the results of the suites that changed; while they run, not each time."""
+        if look.over:
+            self.finish()
+            self.ledger.changed = True
+        elif not self.ledger.changed:
+            return
+        self.ledger.changed = False
+        told = look.step.tests
+        for name, results in self._results(look).items():
+            before = next((old for old, new in self.ledger.renamed.items() if new == name and old in told), None)
+            report = _report(look, name, results, before)
+            if before is None and _is_told(look.step, report):
+                continue
+            pace = self._paces.setdefault(name, _Pace())
+            if look.over or before is not None or pace.is_due(look.time, results.bad):
+                yield report
+            else:
+                self.ledger.changed = True
+
+    def _results(self, look: Look) -> dict[str, Results]:
+        """Return what is to be told of each suite, those without a result only once the step is over."""
+        known = look.known_failures
+        is_ended = look.over and look.step.state in (StepState.SUCCEEDED, StepState.FAILED)
+        found: dict[str, Results] = {}
+        number = known.number
+        for name, suite in sorted(self.ledger.suites.items()):
+            results, number = excused(suite, known, number)
+            if is_ended and suite.open:
+                # begun, and broken off
+                results += Results(errors=suite.open)
+            if results.total:
+                found[name] = results
+        if is_ended:
+            found.update((name, Results()) for name in sorted(self._missing(look, set(found), known)))
+        return found
+
+    def _missing(self, look: Look, found: set[str], known: Known) -> set[str]:
+        """Return the suites that were to give results and gave none."""
+        has_succeeded = look.step.state is StepState.SUCCEEDED
+        if found:
+            return _gone(look.earlier_suites, found) if has_succeeded else set()
+        if known.is_uncounted and not self._signs.is_broken:
+            return set()
+        names = self.ledger.without_result | self.ledger.suites.keys() | self._signs.begun
+        if not names and has_succeeded and self._lines:
+            # whether the step came as far as its tests isn't known of one that failed
+            if look.runs_tests and not self._signs.is_nothing:
+                return {CHECK}
+            if any(step.tests for step in look.run.steps.values()):
+                return set(look.earlier_suites)
+        return names
+
+
+def excused(suite: Suite, known: Known, number: int) -> tuple[Results, int]:
+    """Return a suite's counts with the failures that are known as expected ones, and what is left of `number`."""
+    results = suite.results
+    failed = min(results.failed, sum(count for name, count in suite.failing.items() if known.has(name)))
+    errors = min(results.errors, sum(count for name, count in suite.broken.items() if known.has(name)))
+    more = min(number, results.failed - failed)
+    failed += more
+    counts = Results(
+        results.passed,
+        results.failed - failed,
+        results.expected_failed + failed + errors,
+        results.unexpected_passed,
+        results.skipped,
+        results.errors - errors,
+    )
+    return counts, number - more
+
+
+def _gone(earlier: frozenset[str], found: set[str]) -> set[str]:
+    """Return the suites of the last time that have no results now; a new version in a name makes it no other suite."""
+    names = {_VERSION.sub("", name) for name in found}
+    return {name for name in earlier if _VERSION.sub("", name) not in names}
+
+
+def _report(look: Look, suite: str, results: Results, replaces: str | None) -> TestsReported:
+    return TestsReported(
+        time=look.time,
+        build=look.run.build,
+        phase=look.step.phase,
+        step=look.step.step,
+        suite=suite,
+        passed=results.passed,
+        failed=results.failed,
+        expected_failed=results.expected_failed,
+        unexpected_passed=results.unexpected_passed,
+        skipped=results.skipped,
+        errors=results.errors,
+        replaces=replaces,
+    )
+
+
+def _is_told(step: Step, report: TestsReported) -> bool:
+    told = step.tests.get(report.suite)
+    return told is not None and all((getattr(told, name) or 0) == getattr(report, name) for name in COUNTS)
