@@ -17,6 +17,7 @@ from build_exporter.sources.first_error import first_error
 from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look, Reader
 from build_exporter.sources.inside.suites import SuiteReader
+from build_exporter.sources.inside.warnings import WarningReader
 from build_exporter.sources.reading import TailFile, open_regular, read_ends
 from build_exporter.tracker import Key, LogShape, Run, Step
 
@@ -39,7 +40,7 @@ Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
 
 
-READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader)
+READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader, WarningReader)
 """Everything that is read out of logs."""
 
 

@@ -1,0 +1,78 @@
+"""How many warnings the compilers and their company print: as often as they are printed, as `grep -c` would count them.
+
+A header's warning that comes with each file that includes it counts each time: what stands in the log can be found
+there. Told are the messages in English, which builds from source set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from build_exporter.model.events import Event, StepProgress
+from build_exporter.sources.inside.reader import Look
+from build_exporter.sources.inside.size import LEAST_SECONDS
+
+TELL_SECONDS: Final = 10.0
+"""Least time between two counts told while the step runs."""
+
+TELL_GROWTH: Final = 1.1
+"""And so much more than was told it must be: a log with ten thousand costs some hundred lines."""
+
+_WARNING: Final = re.compile(
+    r"(?:[^\"'`|]{1,400}?: )?[Ww]arning: "  # gcc, clang, ld, as, gfortran, rustc, make, bison, autoconf
+    r"|CMake (?:Deprecation )?Warning\b"
+    r"|(?:checking [^\"'`]*\.\.\. )?configure: WARNING:"
+    r"|\S*meson\.build:\d+: WARNING:"
+    r"|WARNING: (?:modpost: |.*[Ss]ection mismatch)"  # the kernel's last look at its modules
+)
+
+_NO_WARNING: Final = re.compile(
+    r"\s*echo |\+ "  # a command as it is shown
+    r"|warning: (?:`.*` \(.*\) generated |\d+ warnings? emitted)"  # cargo and rustc sum up
+)
+
+_COLOUR: Final = re.compile(r"\x1b(?:\[[0-9;]*[mK]|\]8;[^\x07\x1b]*(?:\x07|\x1b\\))")
+"""Colours, and links as gcc puts about the names of options."""
+
+
+def is_warning(line: str) -> bool:
+    """Tell whether a line of a log is a warning of a compiler, linker, assembler, cmake or configure."""
+    # most lines cost no more than these
+    if "arning" not in line and "ARNING" not in line:
+        return False
+    if "\x1b" in line:
+        line = _COLOUR.sub("", line)
+    return _WARNING.match(line) is not None and _NO_WARNING.match(line) is None
+
+
+class WarningReader:
+    """Counts the warnings in one step's log, and tells how many now and then and when the step is over."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._told_time = 0.0
+
+    def feed(self, line: str) -> None:
+        """Take one line into account."""
+        self.count += is_warning(line)
+
+    def tell(self, look: Look) -> Iterator[Event]:
+        """Yield the count, unless it is known or the builder itself counts."""
+        step = look.step
+        if step.warnings_told or not (self._is_last_word(look) if look.over else self._is_news(look)):
+            return
+        self._told_time = look.time
+        yield StepProgress(time=look.time, build=look.run.build, phase=step.phase, step=step.step, warnings=self.count)
+
+    def _is_news(self, look: Look) -> bool:
+        told = look.step.warnings or 0
+        return self.count > told * TELL_GROWTH and look.time - self._told_time >= TELL_SECONDS
+
+    def _is_last_word(self, look: Look) -> bool:
+        told = look.step.warnings
+        if told is not None or self.count:
+            return self.count > (told or 0)
+        # that there were none is worth a line where a compiler may have run
+        return look.read_bytes > 0 and (look.step.seconds or 0.0) >= LEAST_SECONDS
