@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from build_exporter.wrapper.run_file import is_build_name
+from build_exporter.wrapper.names import is_build_name
 
 MAX_NAME_LENGTH = 256
 

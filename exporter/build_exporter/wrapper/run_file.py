@@ -7,6 +7,7 @@ import stat
 
 from build_exporter.journal.current import lock_build, make_run, unfinished_run
 from build_exporter.journal.layout import RUN_FILE_VARIABLE, SUFFIX, default_journal
+from build_exporter.wrapper.names import is_build_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 BUILD_VARIABLE = "BUILD_EXPORTER_BUILD"
 """Name of the line of builds, set for the wrapped command beside the run file."""
-
-_BUILD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-")
 
 
 class RunFile:
@@ -44,11 +43,6 @@ class RunFile:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-def is_build_name(name: str) -> bool:
-    """Tell whether `name` may name a line of builds: the rule of `model.names`, which takes too long to load here."""
-    return 0 < len(name) <= 100 and _BUILD_CHARACTERS.issuperset(name) and name.strip(".") != ""
 
 
 def find_run(options: Options, now: float) -> RunFile:
