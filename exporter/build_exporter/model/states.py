@@ -94,7 +94,7 @@ class SourceState(StrEnum):
     @property
     def is_bad(self) -> bool:
         """Whether a step that needs the file will fail, or build something else than planned."""
-        return self in (self.MISMATCH, self.TRUNCATED, self.MISSING, self.UNREADABLE)
+        return self not in (self.VERIFIED, self.UNCHECKED, self.PENDING)
 
 
 FAILURE_CLASSES: Final = frozenset(str(c) for c in FailureClass)

@@ -1,0 +1,209 @@
+"""Verifying the files of running and coming builds beside the exporter, and telling the journal what changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from build_exporter.checksums.examine import Finding, Signature, look, merged, shrunk
+from build_exporter.checksums.reading import BYTES_PER_SECOND, Reading
+from build_exporter.checksums.worker import Job
+from build_exporter.journal.append import LINE_LIMIT, Writer
+from build_exporter.journal.layout import run_path
+from build_exporter.model.events import BadSource, SourceFile, SourcesVerified, encode_line
+from build_exporter.model.states import SourceState
+from build_exporter.tracker import Run
+from build_exporter.tracker.sources import bad_state, planned_sources
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 5.0
+REST_RATIO: Final = 50.0
+"""A look that takes long is followed by a rest so many times as long: two percent of a core at most."""
+
+QUIET_SECONDS: Final = 10.0
+"""A file changed more recently than this is still being written."""
+
+FORGOTTEN_SECONDS: Final = 86400.0
+"""A build of which nothing was heard for so long is history, whatever its plan had left."""
+
+MAX_FILES: Final = 5_000
+MAX_BAD: Final = 100
+"""Files looked at of a build, and bad ones named in an event."""
+
+Key = tuple[str, SourceFile, int | None]
+"""A file's directory, what is planned of it, and whose it must be."""
+
+
+class SourceChecks:
+    """Looks every few seconds after the files that plans name, in the directory that the plan calls `tarballs`.
+
+    Only a file that is new or has changed is read, by a child process that gives way to all others. Of a run that
+    another user writes only his own files are looked at: he must not learn what is in those he may not read himself.
+    """
+
+    def __init__(
+        self,
+        journal: str,
+        runs: Callable[[], Iterable[Run]],
+        clock: Callable[[], float],
+        *,
+        quiet_seconds: float = QUIET_SECONDS,
+        bytes_per_second: float = BYTES_PER_SECOND,
+    ) -> None:
+        self._journal = journal
+        self._runs = runs
+        self._clock = clock
+        self._quiet = quiet_seconds
+        self._reading = Reading(bytes_per_second)
+        self._known: dict[Key, tuple[Signature, Finding]] = {}
+        self._right: dict[Key, int] = {}
+        self._plans: dict[str, tuple[str, int, list[SourceFile]]] = {}
+        self._stop = threading.Event()
+        # a daemon: a directory on a file system that hangs must not keep the exporter from ending
+        self._thread = threading.Thread(target=self._run, name="source-checks", daemon=True)
+
+    def start(self) -> None:
+        """Start looking."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking soon."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End the reading of files."""
+        self._reading.stop()
+
+    def look(self) -> bool:
+        """Look at every file once, tell what has changed, have read what must be; return whether all is known."""
+        for job, finding in self._reading.collect():
+            self._take(job, finding)
+        jobs: dict[Key, Job] = {}
+        seen: set[Key] = set()
+        for run in list(self._runs()):
+            files = self._files(run)
+            if not files:
+                continue
+            owner = self._owner(run)
+            findings = []
+            for wanted in files:
+                key = (run.tarballs, wanted, owner)
+                seen.add(key)
+                findings.append((wanted, self._stand(key, jobs)))
+            self._tell(run, findings, complete=not any((run.tarballs, each, owner) in jobs for each in files))
+        for forgotten in (self._known.keys() | self._right.keys()) - seen:
+            self._known.pop(forgotten, None)
+            self._right.pop(forgotten, None)
+        self._reading.begin(list(jobs.values()))
+        return not jobs
+
+    def _files(self, run: Run) -> list[SourceFile]:
+        """Return the files of a run worth looking at, each once; none of a build that is over or long silent."""
+        steps = list(run.steps.values())
+        silent = self._clock() - (run.last_event or 0.0) > FORGOTTEN_SECONDS
+        if not run.tarballs or (silent and not run.running) or all(step.state.is_done for step in steps):
+            self._plans.pop(run.build, None)
+            return []
+        name, plans, files = self._plans.get(run.build, ("", 0, []))
+        if (name, plans) != (run.run, run.plans):
+            plans = run.plans
+            found: dict[str, SourceFile] = {}
+            for _, each in planned_sources(run):
+                found[each.file] = merged(found, each)
+            files = list(found.values())[:MAX_FILES]
+            self._plans[run.build] = (run.run, plans, files)
+        return files
+
+    def _owner(self, run: Run) -> int | None:
+        try:
+            writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - every few seconds
+        except OSError:
+            return None
+        return None if writer in (0, os.geteuid()) else writer
+
+    def _stand(self, key: Key, jobs: dict[Key, Job]) -> Finding:
+        """Return how a file stands as far as is known; ask for its reading where it must be read."""
+        directory, wanted, owner = key
+        seen = look(directory, wanted, owner=owner)
+        if seen.signature is None:
+            return seen
+        changed = seen.signature[4] / 1e9
+        if 0 <= self._clock() - changed < self._quiet:
+            return Finding(SourceState.PENDING, "is being written", seen.size)
+        if seen.state is not SourceState.PENDING:
+            return seen
+        signature, known = self._known.get(key, (None, seen))
+        if signature != seen.signature:
+            jobs[key] = Job(directory, wanted, owner, seen.signature)
+            return seen
+        return known
+
+    def _take(self, job: Job, finding: Finding) -> None:
+        key = (job.directory, job.wanted, job.owner)
+        if finding.state is SourceState.PENDING:
+            return
+        if finding.state is SourceState.VERIFIED and finding.size is not None:
+            self._right[key] = finding.size
+        elif key in self._right:
+            finding = shrunk(finding, self._right[key])
+        self._known[key] = (finding.signature or job.signature, finding)
+
+    def _tell(self, run: Run, findings: list[tuple[SourceFile, Finding]], *, complete: bool) -> None:
+        """Append how the files stand where that is another than told; before all is known only what is bad."""
+        counts = Counter(finding.state for _, finding in findings)
+        needed = {each.file for step, each in planned_sources(run) if not step.state.is_done}
+        bad = [
+            BadSource(file=wanted.file, state=state, detail=finding.detail or None)
+            for wanted, finding in findings
+            if (state := bad_state(finding.state)) is not None
+        ]
+        bad.sort(key=lambda each: each.file not in needed)
+        event = SourcesVerified(
+            time=round(self._clock(), 3),
+            build=run.build,
+            bad=bad[:MAX_BAD] or None,
+            **{state.value: counts[state] for state in SourceState},
+        )
+        told = run.sources_verified
+        before = set(told.bad or ()) if told is not None else set()
+        if told is not None and _counts(told) == _counts(event) and before == set(event.bad or ()):
+            return
+        if complete or set(event.bad or ()) - before:
+            self._append(run, event)
+
+    def _append(self, run: Run, event: SourcesVerified) -> None:
+        writer = Writer(run_path(self._journal, run.build, run.run))
+        line = encode_line(event)
+        while len(line) > LINE_LIMIT and event.bad:
+            event.bad = event.bad[: len(event.bad) // 2]
+            line = encode_line(event)
+        try:
+            writer.append(line)
+        except OSError as error:
+            log.debug("how files stand can't be written", extra={"build": run.build, "error": str(error)})
+        finally:
+            writer.close()
+
+    def _run(self) -> None:
+        rest = LOOK_SECONDS
+        try:
+            while not self._stop.wait(rest):
+                began = time.perf_counter()
+                try:
+                    self.look()
+                except Exception:
+                    # one odd plan must not end the looking after all
+                    log.exception("verifying files failed")
+                rest = max(LOOK_SECONDS, (time.perf_counter() - began) * REST_RATIO)
+        finally:
+            self.close()
+
+
+def _counts(event: SourcesVerified) -> list[int]:
+    return [getattr(event, state.value) for state in SourceState]
