@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from build_exporter.journal.current import last_state
 from build_exporter.model import names
-from build_exporter.wrapper.run_file import is_build_name
+from build_exporter.wrapper.names import is_build_name
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 Read = Callable[..., list[dict[str, Any]]]
