@@ -13,7 +13,7 @@ from build_exporter.journal.lines import LineFile
 from build_exporter.model.events import Event, Plan, encode_line
 from build_exporter.model.names import MAX_LINE_BYTES, run_name
 from build_exporter.sources.known import is_known, is_known_by_count
-from build_exporter.sources.protocol import Source, Told
+from build_exporter.sources.protocol import Remembering, Source, Told
 from build_exporter.tracker import Run, apply, apply_all
 
 KEPT_RUNS = 4
@@ -36,6 +36,8 @@ class Attachment:
         self.taken = 0
         self._journal = journal
         self._runs: dict[str, tuple[Run, Writer]] = {}
+        if isinstance(source, Remembering):
+            source.remember(journal)
 
     def look(self, now: float, *, over: bool = False) -> int:
         """Append what the record tells since the last look; return how many lines that was.
@@ -59,6 +61,8 @@ class Attachment:
     def _take(self, told: Told) -> bool:
         self.taken += 1
         run, writer = self._run(run_name(told.run_start))
+        if told.closes and (run.start is None or run.status is not None):
+            return False
         if is_known_by_count(run, told.event, told.nth) if told.nth else is_known(run, told.event):
             return False
         for line in lines_of(told.event):

@@ -43,6 +43,9 @@ MAX_LINE: Final = 2000
 KEPT_LINES: Final = 200
 """Lines before a failure in which its reason is looked for."""
 
+SILENT_SECONDS: Final = 86400.0
+"""A log that nothing was added to for longer is nobody's any more."""
+
 _SAMPLE_LINES: Final = 2000
 
 Key = tuple[str, str]
@@ -77,7 +80,10 @@ class Log:
         self._waiting: dict[Key, StepStarted] = {}
         self._starts: Counter[Key] = Counter()
         self._ends: Counter[Key] = Counter()
-        self._has_failed = False
+        self._times: dict[tuple[type[Event], Key], float] = {}
+        self._failed: set[Key] = set()
+        self._is_over = False
+        self._times_over = 0
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -102,13 +108,14 @@ class Log:
             if read.anew:
                 # what the log held before belonged to another run
                 yield from self._end_run()
+                self._forget()
             self._written = written
             for line in read.lines:
                 yield from self._line(line)
         for event in self._waiting.values():
             yield from self._tell(event, self._starts, dated=False)
         self._waiting.clear()
-        if over:
+        if over or now - self._written > SILENT_SECONDS:
             yield from self._end_run()
 
     def _make_readers(self, options: Mapping[str, Any]) -> list[tuple[re.Pattern[str], Callable[..., Iterator[Told]]]]:
@@ -141,6 +148,7 @@ class Log:
             version=_short(groups.get("version")),
             log=str(self._path),
         )
+        self._failed.discard(key)
         self._running.pop(key, None)
         self._running[key] = None
         if moment.dated:
@@ -153,7 +161,6 @@ class Log:
         yield from self._finish(found, moment, "succeeded", None)
 
     def _fail(self, found: re.Match[str], moment: _Moment) -> Iterator[Told]:
-        self._has_failed = True
         yield from self._finish(found, moment, "failed", first_error(self._recent) or found[0].strip())
 
     def _finish(self, found: re.Match[str], moment: _Moment, status: Status, message: str | None) -> Iterator[Told]:
@@ -162,6 +169,7 @@ class Log:
         if key is None:
             return
         self._running.pop(key, None)
+        (self._failed.add if status == "failed" else self._failed.discard)(key)
         if self._waiting.pop(key, None) is not None:
             self._starts[key] += 1
         event = StepFinished(
@@ -174,22 +182,29 @@ class Log:
             born = birth_time(self._path)
             self._run_start = event.time if dated or born is None else born
             yield Told(self._run_start, BuildStarted(time=self._run_start, build=self.build, source=self.kind))
+        self._is_over = False
         key = (event.phase, event.step)
         counts[key] += 1
+        if not dated:
+            # attempts that were over before the log was read all seem to be of the moment of its last change
+            before = self._times.get((type(event), key), 0.0)
+            event.time = self._times[type(event), key] = max(event.time, round(before + 0.001, 3))
         yield Told(self._run_start, event, 0 if dated else counts[key])
 
     def _end_run(self) -> Iterator[Told]:
         start, when = self._run_start, self._written
-        if start is None:
-            self._forget()
+        if start is None or self._is_over:
             return
+        status: Literal["succeeded", "failed", "interrupted"] = "failed" if self._failed else "succeeded"
+        if self._running:
+            status = "interrupted"
         for phase, step in self._running:
             gone = StepFinished(time=when, build=self.build, phase=phase, step=step, status="interrupted")
-            yield from self._tell(gone, self._ends, dated=False)
-        status: Literal["succeeded", "failed", "interrupted"] = "failed" if self._has_failed else "succeeded"
-        ended: Event = BuildFinished(time=when, build=self.build, status="interrupted" if self._running else status)
-        yield Told(start, ended, 1)
-        self._forget()
+            yield Told(start, gone)
+        self._running.clear()
+        self._is_over = True
+        self._times_over += 1
+        yield Told(start, BuildFinished(time=when, build=self.build, status=status), self._times_over)
 
 
 def _key(found: re.Match[str]) -> Key | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from build_exporter.model.events import Event
 
@@ -27,11 +27,13 @@ class Told(NamedTuple):
 
     `nth` is for records that hold no times: the event is the nth start, or the nth end, of its step, counted from 1.
     It is known to a run that has seen so many, whatever time it bears. With 0 the event's own time tells.
+    With `closes` it is told only of a run that is known and has no end yet.
     """
 
     run_start: float
     event: Event
     nth: int = 0
+    closes: bool = False
 
 
 class Surroundings(NamedTuple):
@@ -52,6 +54,15 @@ class Surroundings(NamedTuple):
 
 class SourceError(Exception):
     """The record can't be read at the moment; its text says what and why, for one line of the log."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A source that wants to know the journal it writes to: what earlier runs took is a plan for the next."""
+
+    def remember(self, journal: str) -> None:
+        """Learn of the journal's directory, before the first look."""
+        ...
 
 
 class Source(Protocol):

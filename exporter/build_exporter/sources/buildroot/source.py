@@ -14,7 +14,7 @@ from build_exporter.model.names import build_name_from
 from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, Stretch, read_line
 from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.make_process import Closed, MakeWatch
-from build_exporter.sources.protocol import Settings, SourceError, Told
+from build_exporter.sources.protocol import Settings, SourceError, Surroundings, Told
 from build_exporter.sources.reading import Limits, TailFile, read_ends
 
 LOG_NAME: Final = "build-time.log"
@@ -73,14 +73,18 @@ class Buildroot:
     Options = Options
 
     def __init__(self, settings: Settings) -> None:
-        log = find_log(settings.path).absolute()
+        self._settings = settings
+        self._pause = float(settings.options.get("pause") or PAUSE_SECONDS)
+        self._locate(find_log(settings.path))
+
+    def _locate(self, path: Path) -> None:
+        log = path.absolute()
         self._output = log.parent.parent if log.parent.name == "build" else None
         self._defconfig = _defconfig(self._output)
-        self.build = settings.build or _build_name(self._output, self._defconfig)
+        self.build = self._settings.build or _build_name(self._output, self._defconfig)
         self.tail = TailFile(log, Limits(last=LAST_BYTES))
-        info = settings.options.get("show_info")
+        info = self._settings.options.get("show_info")
         self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
-        self._pause = float(settings.options.get("pause") or PAUSE_SECONDS)
         self._make = _watch(self._output)
         self._begin()
 
@@ -94,12 +98,21 @@ class Buildroot:
             return False
         return any(read_line(line) is not None for line in head.splitlines())
 
+    def surroundings(self) -> Surroundings:
+        """Return where the tools for the target are installed, and which make builds."""
+        pid = self._make.pid if self._make is not None else None
+        tools = self._output / "host" if self._output is not None else None
+        return Surroundings(cross_tools=tools, pids=(pid,) if pid is not None else ())
+
     def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
         """Return what is new; see `Source`.
 
         Raises:
             SourceError: the log can't be read.
         """
+        if not self._log.newest and not self.tail.path.is_file():
+            # the directory was not there yet, or not filled
+            self._locate(find_log(self._settings.path))
         if self._make is not None and not over:
             self._make.look(now)
         self._read(now, over=over)

@@ -82,6 +82,7 @@ class JhalfsTree:
         self._directory = Directory(path)
         self._logs = Directory(path / "logs")
         self._makefile_seen: Stamp | None = None
+        self._config_seen: Stamp | None = None
         self._names: frozenset[str] = frozenset()
         self._log_names: frozenset[str] = frozenset()
         self._logs_of: dict[str, list[str]] = {}
@@ -114,7 +115,7 @@ class JhalfsTree:
             SourceError: there is no tree of jhalfs at the path, or it can't be read.
         """
         try:
-            changed = self._look_at_makefile(now)
+            changed = self._look_at_makefile(now) | self._look_at_settings()
             suspects = self._suspects(now)
         except OSError as error:
             raise SourceError(f"{error.filename or self.path}: {error.strerror}") from None
@@ -174,12 +175,19 @@ class JhalfsTree:
         except ValueError as error:
             raise SourceError(f"{path}: {error}") from None
         self._makefile_seen = stamp
-        self.settings = read_settings(self.path / "jhalfs.config")
         old, self.files = self.files, {}
         for step in self.makefile.steps:
             files = self.files[step.target] = old.get(step.target) or StepFiles(step)
             files.step = step
         self._log_names, self._swept = frozenset(), None
+        return True
+
+    def _look_at_settings(self) -> bool:
+        path = self.path / "jhalfs.config"
+        stamp = _stamp(path)
+        if stamp == self._config_seen:
+            return False
+        self._config_seen, self.settings = stamp, read_settings(path)
         return True
 
     def _suspects(self, now: float) -> Iterable[str]:

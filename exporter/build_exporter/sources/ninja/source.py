@@ -58,10 +58,8 @@ class Ninja:
     kind = "ninja"
 
     def __init__(self, settings: Settings) -> None:
-        log = find_log(settings.path).absolute()
-        self.build = settings.build or _build_name(log)
-        self.tail = TailFile(log, Limits(last=LAST_BYTES))
-        self._log = log
+        self._settings = settings
+        self._locate()
         self._run: NinjaRun | None = None
         self._built: set[str] = set()
         self._total: int | None = None
@@ -70,6 +68,11 @@ class Ninja:
         self._was_held = False
         self._free_since: float | None = None
         self._told_until = -1.0
+
+    def _locate(self) -> None:
+        self._log = find_log(self._settings.path).absolute()
+        self.build = self._settings.build or _build_name(self._log)
+        self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -85,6 +88,9 @@ class Ninja:
         Raises:
             SourceError: the log can't be read, or is none of ninja's.
         """
+        if self._run is None and not self._log.is_file():
+            # the directory was not there yet, or ninja has not begun
+            self._locate()
         rows, anew = self._read(now, over=over)
         if anew:
             yield from self._look_anew(rows, over=over)
@@ -135,13 +141,16 @@ class Ninja:
                 return
             yield from self._take(newest)
         else:
-            # of a log that is watched past runs are of no matter: rows of theirs are lost with each later run
-            for run in runs[:-1] if over else ():
-                yield from self._take(run)
-                # rows of it may be lost, so that it can't be measured
-                self._total = 0
-                yield from self._tell()
-            yield from self._take(newest)
+            # of a log that is watched past runs are of no matter, as rows of theirs are lost with each later run;
+            # but the last of them may have been left without an end
+            for run in runs if over else runs[-2:]:
+                for each in self._take(run):
+                    yield each._replace(closes=not over)
+                if run is not newest:
+                    # rows of it may be lost, so that it can't be measured
+                    self._total = 0
+                    for each in self._tell():
+                        yield each._replace(closes=not over)
         mine = set(newest.edges)
         self._built = outputs(row for row in rows if row.edge not in mine)
 

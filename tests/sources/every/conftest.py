@@ -1,0 +1,128 @@
+"""Writing a record as its build did, and telling what a journal that it was followed into amounts to."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from build_exporter.journal.layout import run_path, runs
+from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.protocol import Settings, Source, SourceError
+from build_exporter.sources.registry import kinds
+from build_exporter.tracker import Run, Step
+
+if TYPE_CHECKING:
+    from tests.sources.conftest import Piece, Record
+
+SETTLE_SECONDS = 3.0
+"""A look so long after something was written takes it for settled."""
+
+
+class Place:
+    """A directory into which a record is written, and what follows it there."""
+
+    def __init__(self, record: Record, top: Path) -> None:
+        self.record, self.top = record, top
+        self.path = top / "place"
+        self.path.mkdir()
+        self.written = 0
+        # nobody builds here, and time passes so fast that the process table would be gone through at each look
+        self._nobody = top / "proc"
+        self._nobody.mkdir()
+        self._closing = ExitStack()
+
+    def write(self, end: int | None = None) -> None:
+        """Write the pieces up to one."""
+        for piece in self.record.pieces[self.written : end]:
+            self._put(piece)
+        self.written = len(self.record.pieces) if end is None else end
+
+    def _put(self, piece: Piece) -> None:
+        path = self.path / piece.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(piece.data)
+        if self.record.keeps_times:
+            os.utime(path, (piece.time, piece.time))
+
+    @property
+    def now(self) -> float:
+        """A moment after the newest piece, by the clock that the files have their times of."""
+        newest = self.record.pieces[max(0, self.written - 1)].time
+        return newest + SETTLE_SECONDS if self.record.is_dated else time.time()
+
+    def source(self) -> Source:
+        """Return a new source."""
+        options = {**self.record.options, "proc": self._nobody}
+        return kinds()[self.record.kind].make(Settings(self.path / self.record.watch, "build", options))
+
+    def attach(self, journal: str) -> Attachment:
+        """Attach a new source to a journal; again to the same is a restart."""
+        attachment = Attachment(self.source(), str(self.top / journal))
+        self._closing.callback(attachment.close)
+        return attachment
+
+    def look(self, attachment: Attachment) -> None:
+        """Look; before there is anything of the record that it can't be read is told."""
+        is_there = (self.path / (self.record.victim or self.record.text)).exists()
+        with nullcontext() if is_there else suppress(SourceError):
+            attachment.look(self.now)
+
+    def close(self) -> None:
+        """Close what was attached."""
+        self._closing.close()
+
+    def runs(self, journal: str) -> list[Run]:
+        """Return a journal's runs, oldest first."""
+        root = str(self.top / journal)
+        return [read_run(run_path(root, "build", name), "build", name) for name in runs(root, "build")]
+
+    def lines(self, journal: str) -> list[str]:
+        """Return a journal's lines."""
+        return [line for path in sorted((self.top / journal).glob("build/*")) for line in path.read_text().splitlines()]
+
+    def state(self, journal: str) -> dict[str, str]:
+        """Return all that a journal's runs amount to, but for how progress looked on the way; by run."""
+        return {run.run: "\n".join(_told(run, self.record)) for run in self.runs(journal)}
+
+
+def _told(run: Run, record: Record) -> Iterator[str]:
+    yield f"{run.state} {run.source} {run.target} {run.book} {run.jobs} {dict(run.results)}"
+    yield f"milestones {[m.name for m in run.planned_milestones]} {run.milestones if record.is_dated else ''}"
+    if record.is_dated:
+        yield f"{run.start} {run.end} {run.starts} {run.ends}"
+    # a note of an undated record is of the time at which it was seen
+    yield from (f"note {when if record.is_dated else ''} {words}" for when, words in run.notes)
+    yield from sorted(_told_step(step, record) for step in run.steps.values())
+
+
+def _told_step(step: Step, record: Record) -> str:
+    told = [step.phase, step.step, step.state.label, step.attempts, step.message, step.exit_code, step.error_class]
+    told += [step.planned, step.sbu, step.expected_seconds, step.after, sorted(step.tests.items())]
+    told += [step.cpu_seconds, step.max_rss_bytes, step.read_bytes, step.written_bytes, step.disk_bytes]
+    if record.is_dated:
+        # of an undated step that was over before it was watched not even the start is told, nor what comes with it
+        told += [step.package, step.version, step.log, step.starts, step.ends, step.start, step.end, step.seconds]
+    return " ".join(map(str, told))
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Iterator[Callable[..., Place]]:
+    """Make places for records, each in a directory of its own."""
+    made: list[Place] = []
+
+    def make(record: Record) -> Place:
+        top = tmp_path / f"{len(made)}-{record.name}"
+        top.mkdir()
+        made.append(Place(record, top))
+        return made[-1]
+
+    yield make
+    for place in made:
+        place.close()
