@@ -21,6 +21,7 @@ class Says(Enum):
     COMMAND = auto()
     MERGE = auto()
     STAGE = auto()
+    USAGE = auto()
     COMPLETED = auto()
     FINISHED = auto()
     EXIT = auto()
@@ -36,7 +37,7 @@ class Entry:
         says: what it tells.
         number: which package of the emerge it is; `total` of how many.
         package: category/name-version.
-        text: root of a merge, name of a stage, arguments of a command.
+        text: root of a merge, name of a stage, what a build has used, arguments of a command.
         status: exit status of the emerge.
     """
 
@@ -56,6 +57,7 @@ _PACKAGE: Final = r"([\w+][\w+.-]*/[\w+][\w+.-]*)"
 _OF: Final = r"\((\d{1,6}) of (\d{1,6})\)"
 _MERGE: Final = re.compile(rf">>> emerge {_OF} {_PACKAGE} to (\S+)")
 _STAGE: Final = re.compile(rf"(?:===|---) {_OF} ([A-Z][\w/ -]*?) \({_PACKAGE}(?:::|\))")
+_USAGE: Final = re.compile(rf"=== Resource usage for build of {_PACKAGE}: (.{{1,400}})")
 _COMPLETED: Final = re.compile(rf"::: completed emerge {_OF} {_PACKAGE} to (\S+)")
 _EXIT: Final = re.compile(r"\*\*\* exiting (?:(successfully)|unsuccessfully with status '(\d{1,3})')")
 _VERSION: Final = re.compile(r"-(?=\d)")
@@ -97,6 +99,8 @@ def _merge(time: float, text: str) -> Entry | None:
 
 
 def _stage(time: float, text: str) -> Entry | None:
+    if (used := _USAGE.match(text)) is not None and len(used[1]) <= MAX_PACKAGE_LENGTH:
+        return Entry(time, Says.USAGE, package=used[1], text=used[2])
     return _of_package(time, Says.STAGE, _STAGE.match(text), (4, 3))
 
 

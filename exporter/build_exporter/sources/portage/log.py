@@ -19,6 +19,7 @@ from build_exporter.sources.portage.session import (
     session_of_package,
     session_of_termination,
 )
+from build_exporter.sources.portage.usage import read_usage
 
 DEAD_SECONDS: Final = 86400.0
 """An emerge without a line for this long is taken for dead: its machine or its terminal went down."""
@@ -186,6 +187,12 @@ class EmergeLog:
             merge.is_locked = True
             self._release(session, merge, BINARY if entry.text in _OF_BINARIES else MERGE)
 
+    def _usage(self, entry: Entry) -> None:
+        session = self._session_going_on(entry)
+        if session is not None:
+            session.last = entry.time
+            session.open[entry.package].used = read_usage(entry.text)
+
     def _completed(self, entry: Entry) -> None:
         session = self._session_going_on(entry)
         if session is None:
@@ -295,7 +302,7 @@ class EmergeLog:
                 status=status,
                 exit_code=code or None,
                 message=failure.message if failure is not None else None,
-                **self._surroundings.end_fields(merge),
+                **(self._surroundings.end_fields(merge) | merge.used),
             ),
         )
 
@@ -333,6 +340,7 @@ _HANDLERS: Final[dict[Says, Callable[[EmergeLog, Entry], None]]] = {
     Says.COMMAND: EmergeLog._command,
     Says.MERGE: EmergeLog._merge,
     Says.STAGE: EmergeLog._stage,
+    Says.USAGE: EmergeLog._usage,
     Says.COMPLETED: EmergeLog._completed,
     Says.FINISHED: EmergeLog._cleaning,
     Says.EXIT: EmergeLog._exit,

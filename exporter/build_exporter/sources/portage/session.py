@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.sources.portage.history import MERGE
@@ -31,6 +31,7 @@ class Merge:
         kind: `merge` or `binary`, empty while nothing has told which.
         status: how it ended, empty while it goes on.
         is_locked: whether the emerge has said something that it says only once it has locked the build directory.
+        used: what its build has used, as fields of its end.
     """
 
     step: str
@@ -40,6 +41,7 @@ class Merge:
     kind: str = ""
     status: str = ""
     is_locked: bool = False
+    used: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -24,8 +24,6 @@ LAST_BYTES: Final = 64 * 1024 * 1024
 HISTORY_RUNS: Final = 50
 """Past emerges that watching tells, as many as are kept; `import` tells all."""
 
-FUTURE_SECONDS: Final = 86400.0
-
 
 class Portage:
     """Reads emerge.log; see `docs/sources/portage.md`.
@@ -86,7 +84,8 @@ class Portage:
             except OSError as error:
                 raise SourceError(f"{self.tail.path}: {error.strerror or error}") from error
             entries = [entry for line in found.lines for entry in read_line(line)]
-            entries = [entry for entry in entries if entry.time <= now + FUTURE_SECONDS]
+            latest = self.tail.latest(now)
+            entries = [entry for entry in entries if entry.time <= latest]
             if found.anew and entries and entries[0].time <= self._log.newest:
                 # not the next log after a rotation, but this one written again
                 self._begin()
