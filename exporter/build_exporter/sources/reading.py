@@ -27,6 +27,9 @@ CUT_MARK: Final = " […]"
 GRAIN_NS: Final = 50_000_000
 """A directory changed this recently may change again within the same tick of its time stamp."""
 
+FUTURE_SECONDS: Final = 86400.0
+"""How far clocks of one record may be apart."""
+
 _BEGINNING_BYTES: Final = 256
 """How much of a file's beginning is remembered, to tell a file written anew from one that has grown."""
 
@@ -145,6 +148,7 @@ class TailFile:
     Attributes:
         path: the file, which may appear later.
         bytes_read: how many bytes were read of it so far.
+        changed: Unix seconds of its last change at the newest read, 0 before.
     """
 
     def __init__(self, path: Path, limits: Limits = Limits(), *, hold: bool = False, follow_links: bool = True) -> None:
@@ -159,6 +163,7 @@ class TailFile:
         """
         self.path = path
         self.bytes_read = 0
+        self.changed = 0.0
         self._limits = limits
         self._hold = hold
         self._follow_links = follow_links
@@ -174,6 +179,13 @@ class TailFile:
         """The beginning of a last line that has no end yet."""
         return self._cutter.torn
 
+    def latest(self, now: float) -> float:
+        """Return the Unix seconds after which no line can have been written; a date beyond is damage.
+
+        The clock of this machine, `now`, may be behind: one without a battery starts in another year.
+        """
+        return max(now, self.changed) + FUTURE_SECONDS
+
     @property
     def position(self) -> int:
         """Bytes from the file's beginning to where the next look begins."""
@@ -188,6 +200,7 @@ class TailFile:
         descriptor = self._open()
         try:
             found = os.fstat(descriptor)
+            self.changed = milliseconds(found.st_mtime_ns)
             seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
             if seen == self._seen and self._offset >= found.st_size:
                 result = _NOTHING

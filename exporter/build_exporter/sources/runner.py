@@ -16,7 +16,8 @@ LOOK_SECONDS = 1.0
 """Between looks at a record."""
 
 REST_RATIO = 50.0
-"""A look that takes long is followed by a rest so many times as long: a source costs two percent of a core at most."""
+"""A look is followed by a rest so many times as long as the CPU time it took: a source costs two percent of a core at
+most. Waiting for a slow disk, or for the build to leave it a core, costs none; the rest is as long as the look then."""
 
 
 PATIENCE_SECONDS = 60.0
@@ -92,7 +93,7 @@ class RunningSource:
     def _run(self) -> None:
         rest_ratio = 0.0
         while not self._stop.is_set():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.thread_time()
             self._looks += 1
             self._is_looking = True
             try:
@@ -107,10 +108,10 @@ class RunningSource:
                 self._can_read, self._told = True, ""
             finally:
                 self._is_looking = False
-            took = time.perf_counter() - began
-            # the first look reads a whole past; what it costs says nothing of those to come
-            self._stop.wait(max(LOOK_SECONDS, took * rest_ratio))
-            rest_ratio = REST_RATIO
+            took, used = time.perf_counter() - began, time.thread_time() - used
+            self._stop.wait(max(LOOK_SECONDS, took, used * rest_ratio))
+            # the first look that succeeds reads a whole past; what it costs says nothing of those to come
+            rest_ratio = REST_RATIO if self._can_read else 0.0
         self._attachment.close()
 
     def _fail(self, told: str, *, unexpected: bool = False) -> None:

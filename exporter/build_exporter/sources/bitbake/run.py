@@ -12,7 +12,7 @@ from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.stats import SETSCENE, BuildStats, Key, Task
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.protocol import Told
-from build_exporter.sources.reading import TailFile, read_ends
+from build_exporter.sources.reading import FUTURE_SECONDS, TailFile, read_ends
 from build_exporter.tracker.records import UNKNOWN_WEIGHT
 
 TASKS: Final = "tasks"
@@ -35,8 +35,6 @@ SILENT_SECONDS: Final = 86400.0
 
 UNSEEN_SECONDS: Final = 60.0
 """Silence must be seen for this long: after this machine has slept everything seems old."""
-
-FUTURE_SECONDS: Final = 86400.0
 
 LOG_TAIL_BYTES: Final = 256 * 1024
 MAX_ARCHITECTURES: Final = 30
@@ -100,7 +98,8 @@ class BuildRun:
             OSError: the buildstats can't be read.
         """
         self._read_console(over=over)
-        changed = self.stats.look(now + FUTURE_SECONDS)
+        # this machine's clock may be behind: one without a battery starts in another year
+        changed = self.stats.look(max(now, self.stats.touched()[0]) + FUTURE_SECONDS)
         if not self._has_begun:
             self._has_begun = True
             started = e.BuildStarted(time=self.start, build=self._build, source="bitbake", target=self._target)

@@ -26,8 +26,6 @@ LAST_BYTES: Final = 64 * 1024 * 1024
 HISTORY_RUNS: Final = 50
 """Past runs that watching tells, as many as are kept; `import` tells all."""
 
-FUTURE_SECONDS: Final = 86400.0
-
 LONGEST_SECONDS: Final = 86400.0
 """A step may take long on a small machine; a log that nothing was added to for longer is nobody's any more."""
 
@@ -136,7 +134,8 @@ class Buildroot:
             except OSError as error:
                 raise SourceError(f"{self.tail.path}: {error.strerror or error}") from error
             entries = [entry for line in found.lines if (entry := read_line(line)) is not None]
-            entries = [entry for entry in entries if entry.time <= now + FUTURE_SECONDS]
+            latest = self.tail.latest(now)
+            entries = [entry for entry in entries if entry.time <= latest]
             if found.anew and entries and entries[0].time <= self._log.newest:
                 # not a new one after `make clean`, but this one written again
                 self._begin()

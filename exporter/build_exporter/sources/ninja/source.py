@@ -37,8 +37,6 @@ LEAST_SHARE: Final = 0.05
 
 NOT_DONE: Final = "it failed, was interrupted or was asked for less, the log does not tell which"
 
-FUTURE_SECONDS: Final = 86400.0
-
 
 def find_log(path: Path) -> Path:
     """Return the log that a path means: itself, or that of a build directory, or of the one inside a source tree."""
@@ -125,7 +123,8 @@ class Ninja:
                     raise SourceError(f"{self._log}: not a log of ninja's")
             rows += [row for line in found.lines if (row := read_row(line)) is not None]
             more = found.more
-        return [row for row in rows if row.time <= now + FUTURE_SECONDS], anew
+        latest = self.tail.latest(now)
+        return [row for row in rows if row.time <= latest], anew
 
     def _look_anew(self, rows: list[Row], *, over: bool) -> Iterator[Told]:
         """Take a log as a whole: read for the first time, or written anew by ninja, which does so before it begins."""
