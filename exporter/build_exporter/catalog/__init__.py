@@ -8,11 +8,13 @@ from build_exporter.catalog.build import BUILD
 from build_exporter.catalog.exporter import EXPORTER
 from build_exporter.catalog.host import HOST
 from build_exporter.catalog.metric import Kind, Metric
+from build_exporter.catalog.sources import SOURCES
 from build_exporter.catalog.step import STEP
+from build_exporter.catalog.toolchain import TOOLCHAIN
 
 __all__ = ["CATALOG", "Kind", "Metric", "metric"]
 
-CATALOG: Final[dict[str, Metric]] = {row.name: row for row in (*BUILD, *STEP, *HOST, *EXPORTER)}
+CATALOG: Final[dict[str, Metric]] = {row.name: row for row in (*BUILD, *STEP, *SOURCES, *TOOLCHAIN, *HOST, *EXPORTER)}
 
 
 def metric(name: str) -> Metric:

@@ -191,7 +191,7 @@ class SourceChecks:
             writer.close()
 
     def _run(self) -> None:
-        rest = LOOK_SECONDS
+        rest = 0.5
         try:
             while not self._stop.wait(rest):
                 began = time.perf_counter()

@@ -14,15 +14,18 @@ from typing import Any
 import click
 
 from build_exporter import __version__
+from build_exporter.checksums.follow import SourceChecks
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.records import watched_sources
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.guard import Direct, Guarded, Sampled
 from build_exporter.collectors.host.process_tree import ProcessTrees
-from build_exporter.collectors.registry import HOST_COLLECTORS
+from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.collectors.scrape import Scrape
+from build_exporter.collectors.sources import SourceFilesCollector
 from build_exporter.collectors.steps import StepCollector
+from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.journal.retention import Limits, prune
@@ -33,6 +36,7 @@ from build_exporter.sources.attach import Attachment
 from build_exporter.sources.inside.watch import InsideSteps
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
+from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.web.app import Service, make_app
 from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
 from build_exporter.web.server import AddressError, Server, make_server, open_sockets, told_address
@@ -43,12 +47,13 @@ DEFAULT_ADDRESS = "127.0.0.1:10110"
 RETENTION_SECONDS = 600.0
 JOURNAL_SIZE_SECONDS = 15.0
 LIVENESS_SECONDS = 2.0
-PROCESS_TREE = "process_tree"
+PLATFORM_SECONDS = 60.0
+CCACHE_SECONDS = 15.0
 
 
 def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     rows = [(row.name, row.enabled, row.help) for row in HOST_COLLECTORS]
-    rows.append((PROCESS_TREE, True, "CPU, memory and I/O of the running steps' processes."))
+    rows += [(name, True, text) for name, text in BUILD_COLLECTORS.items()]
     for name, enabled, text in reversed(rows):
         flag = f"--collector.{name}/--no-collector.{name}"
         told = f"{text} On by default." if enabled else text
@@ -143,20 +148,36 @@ class Exporter:
         self._config_path = config_path
         self._sources = sources
         self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock, self.monitor.last_log)
+        self._surveyor = Surveyor(journal, self.monitor.newest_runs, self.monitor.clock, sources.surroundings)
+        self._surveys = "toolchain" in enabled
+        self._checks = SourceChecks(journal, self.monitor.newest_runs, self.monitor.clock)
         self._thresholds = ThresholdCollector(config.threshold_values())
+        self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
+        self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, config.web.hosts)
         self._own = ExporterCollector(self.monitor, self.service.requests, sources.up)
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[Guarded]:
-        direct = (self._builds, self._steps, self._thresholds, self._own, ProcessCollectors())
+        direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
             *(Direct(collector) for collector in direct),
             Sampled(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
-            *([Sampled(ProcessTrees(self._roots))] if PROCESS_TREE in enabled else []),
+            *([Sampled(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
+            *(collector for collector in self._of_builds() if collector.name in enabled),
             *(Sampled(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
+        ]
+
+    def _of_builds(self) -> list[Guarded]:
+        """Return the collectors that need to know the builds, each with the name it is switched by."""
+        helpers = self._surveyor.helpers
+        return [
+            Sampled(ProcessTrees(self._roots)),
+            Direct(self._toolchains),
+            Sampled(CcacheCollector(helpers), CCACHE_SECONDS),
+            Sampled(DistccCollector(helpers)),
         ]
 
     def _roots(self) -> dict[str, dict[int, float]]:
@@ -175,7 +196,8 @@ class Exporter:
         self._own.config_is_good = True
         self.service.hosts = self.config.web.hosts
         self._thresholds.thresholds = self.config.threshold_values()
-        self._builds.max_builds = self.config.metrics.max_builds
+        self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
+        self._source_files.max_builds = self.config.metrics.max_builds
         self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)
         log.info("configuration loaded", extra={"file": self._config_path})
         return ""
@@ -199,6 +221,9 @@ class Exporter:
         self.service.scrape.start()
         self._sources.start()
         self._inside.start()
+        self._checks.start()
+        if self._surveys:
+            self._surveyor.start()
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._look_after_steps(), name="liveness"),
@@ -218,6 +243,8 @@ class Exporter:
                 chore.cancel()
             self._sources.stop()
             self._inside.stop()
+            self._checks.stop()
+            self._surveyor.stop()
             self.service.scrape.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")

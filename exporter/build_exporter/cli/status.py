@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from build_exporter.cli.options import journal_option
+from build_exporter.cli.source_lines import source_lines, sources_object
 from build_exporter.estimate import remaining
 from build_exporter.failures import excerpt
 from build_exporter.journal.follow import Follower
@@ -17,6 +18,9 @@ from build_exporter.logs import set_up
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
 from build_exporter.spoken import clock_time, duration, percent, size
+from build_exporter.toolchain.steps import known_tools
+from build_exporter.toolchain.summary import ccache_ratio
+from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
 
 THROUGHPUT_WINDOW_SECONDS = 3600.0
@@ -71,10 +75,23 @@ def as_object(run: Run, now: float) -> dict[str, Any]:
         },
         "estimated_remaining_seconds": dict(estimate.by_percentile) if estimate else None,
         "sbu_seconds": run.seconds_per_sbu,
+        "toolchain": _toolchain_object(run),
         "milestones": run.milestones,
+        "sources": sources_object(run),
         "running": [_step_object(run, step, now) for step in run.running.values()],
         "failed": [_step_object(run, step, now) for step in run.failed.values()],
         "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
+    }
+
+
+def _toolchain_object(run: Run) -> dict[str, Any]:
+    known = run.toolchain
+    return {
+        "host": known.host if known is not None else None,
+        "target": known.target if known is not None else None,
+        "jobs": run.jobs_used,
+        "ccache_hit_ratio": ccache_ratio(run),
+        "tools": [msgspec.structs.asdict(tool) for tool in known_tools(run)],
     }
 
 
@@ -133,8 +150,12 @@ def _lines(run: Run, now: float) -> Iterator[str]:
         yield f"  speed      {whole:.1f} steps an hour{last}"
     if run.seconds_per_sbu is not None:
         yield f"  SBU        {duration(run.seconds_per_sbu)}"
+    built_with = toolchain_summary(run)
+    if built_with:
+        yield f"  toolchain  {plain_line(built_with)}"
     for milestone, reached in run.milestones.items():
         yield f"  milestone  {plain_line(milestone)} at {clock_time(reached)}"
+    yield from source_lines(run)
     for step in run.running.values():
         yield f"  running    {_step_line(run, step, now)}"
     for step in run.failed.values():

@@ -9,7 +9,6 @@ from build_exporter.model.events import BadSource, SourceFile
 from build_exporter.model.states import SourceState
 from build_exporter.tracker.records import Run, Step
 
-
 BadState = Literal["mismatch", "truncated", "missing", "unreadable"]
 _BAD: Final[dict[SourceState, BadState]] = {
     SourceState.MISMATCH: "mismatch",
@@ -32,13 +31,14 @@ def planned_sources(run: Run) -> Iterator[tuple[Step, SourceFile]]:
 
 
 def steps_at_risk(run: Run) -> Iterator[tuple[Step, BadSource]]:
-    """Yield each step not done yet with each of its files that was found bad, in the order of the plan.
+    """Yield each step not done yet with each of its files that was found bad, once, in the order of the plan.
 
     Only bad files that the newest verification names are known: the first 100.
     """
     verified = run.sources_verified
     bad = {each.file: each for each in (verified.bad or ())} if verified is not None else {}
     if bad:
-        for step, source in planned_sources(run):
-            if not step.state.is_done and source.file in bad:
-                yield step, bad[source.file]
+        for step in run.steps.values():
+            if step.planned and not step.state.is_done:
+                names = dict.fromkeys(source.file for source in step.sources)
+                yield from ((step, bad[name]) for name in names if name in bad)
