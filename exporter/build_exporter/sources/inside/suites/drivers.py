@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from build_exporter.sources.inside.suites.results import Ledger, Outcome, Results
-from build_exporter.sources.inside.suites.runner import Table, number
+from build_exporter.sources.inside.suites.runner import DIGITS, Table, number
 
 _BROKEN_OFF: Final = re.compile(r"^(?:g?make(?:\[\d+\])?: \*\*\*|ninja: build stopped)")
 """After this the lines are not those of the runner any more, whether or not it came to its end."""
@@ -15,6 +15,8 @@ _BROKEN_OFF: Final = re.compile(r"^(?:g?make(?:\[\d+\])?: \*\*\*|ninja: build st
 class Meson:
     """Reads `12/120 suite / name   OK   0.02s`, and the rows from `Ok:  118` on; what tests print is not looked at."""
 
+    STARTS: Final = " O" + DIGITS
+    MARKS: Final[tuple[str, ...]] = ()
     NAME: Final = "meson"
     _CASE: Final = re.compile(
         r"^\s*(\d{1,6})/(\d{1,6}) (.+?)\s+"
@@ -47,6 +49,11 @@ class Meson:
             name=self.NAME,
         )
         self._is_open = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_open or bool(self._table.suite)
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -81,6 +88,8 @@ class Meson:
 class CTest:
     """Reads `3/57 Test  #3: name ....   Passed`, and `98% tests passed, 1 tests failed out of 57`."""
 
+    STARTS: Final = " T" + DIGITS
+    MARKS: Final[tuple[str, ...]] = ()
     NAME: Final = "ctest"
     _START: Final = "Test project /"
     _CASE: Final = re.compile(
@@ -91,6 +100,11 @@ class CTest:
     def __init__(self) -> None:
         self._is_open = False
         self._skipped = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_open
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -132,6 +146,8 @@ class CTest:
 class GoogleTest:
     """Reads `[       OK ] Suite.Name (0 ms)`; `[==========] 12 tests … ran.`, then PASSED, SKIPPED and FAILED lines."""
 
+    STARTS: Final = "["
+    MARKS: Final[tuple[str, ...]] = ()
     NAME: Final = "gtest"
     _START: Final = re.compile(r"^\[=+\] Running (\d+) tests? from \d+ test \w+\.")
     _CASE: Final = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([^\s,]+?)(?:, where .*)? \(\d+ ms\)\s*$")
@@ -143,6 +159,11 @@ class GoogleTest:
         self._total: int | None = None
         self._skipped = 0
         self._passed: int | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""

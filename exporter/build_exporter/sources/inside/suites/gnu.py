@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from build_exporter.sources.inside.suites.results import Ledger, Outcome, Results
-from build_exporter.sources.inside.suites.runner import Table, number
+from build_exporter.sources.inside.suites.runner import DIGITS, Table, number
 
 CHECK: Final = "make check"
 """The name of what `make check` runs as long as no summary has told one."""
@@ -35,6 +35,8 @@ class DejaGnu:
     summary comes. `contrib/test_summary` and `grep Summ` print again what was there: that is left out.
     """
 
+    STARTS: Final = "PFXKUEc =\t"
+    MARKS: Final[tuple[str, ...]] = ()
     _START: Final = re.compile(r"^\s*=== ([\w+./ -]{1,60}?) tests ===\s*$")
     _DIGEST: Final = "cat <<'EOF' |"
     _DIGEST_END: Final = "EOF"
@@ -60,6 +62,11 @@ class DejaGnu:
         )
         self._begun: dict[str, int] = {}
         self._is_digest = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_digest or bool(self._table.suite)
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -101,6 +108,8 @@ class DejaGnu:
 class Automake:
     """Reads `PASS: name` and what sums it up: automake's summary, that of its older harness, or glibc's."""
 
+    STARTS: Final = "PFXSUEAT \t" + DIGITS
+    MARKS: Final[tuple[str, ...]] = ()
     _DUMP: Final = re.compile(r"^\s+\S.*: \S*test-suite\.log\s*$")
     _DUMP_END: Final = re.compile(r"^(?:Testsuite summary|make(?:\[\d+\])?: )")
     _OLD: Final = re.compile(
@@ -136,6 +145,11 @@ class Automake:
         self._name = CHECK
         self._since: Counter[str] = Counter()
         self._is_dump = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_dump or bool(self._automake.suite or self._glibc.suite)
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -201,6 +215,8 @@ class Automake:
 class Autotest:
     """Reads `  3: a test    FAILED (file.at:6)`, and `2 failed (1 expected failure).` or `9 tests were successful.`."""
 
+    STARTS: Final = "#AE " + DIGITS
+    MARKS: Final[tuple[str, ...]] = ()
     _START: Final = re.compile(r"^## .{1,100} test suite\. ##\s*$")
     _CASE: Final = re.compile(
         r"^\s*\d+: (.+?)\s+(ok|FAILED \(|expected failure|skipped|UNEXPECTED PASS)(?:[ (].*|\S+\))?\s*$"
@@ -226,6 +242,11 @@ class Autotest:
         self._skipped = 0
         self._run: int | None = None
         self._unexpected = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._run is not None
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""

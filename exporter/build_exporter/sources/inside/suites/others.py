@@ -6,17 +6,24 @@ import re
 from typing import Final
 
 from build_exporter.sources.inside.suites.results import Ledger, Results
-from build_exporter.sources.inside.suites.runner import number
+from build_exporter.sources.inside.suites.runner import DIGITS, number
 
 
 class TclTest:
     """Reads `==== name-1.1 what it is about FAILED`, and `all.tcl: Total 3 Passed 1 Skipped 1 Failed 1`."""
 
+    STARTS: Final = "="
+    MARKS: Final[tuple[str, ...]] = ("\tTotal\t",)
     NAME: Final = "tcltest"
     _CASE: Final = re.compile(r"^==== (\S+)(?: .*)? FAILED\s*$")
     _END: Final = re.compile(
         r"^\S+:\s+Total\s+(\d{1,9})\s+Passed\s+(\d{1,9})\s+Skipped\s+(\d{1,9})\s+Failed\s+(\d{1,9})\s*$"
     )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -36,10 +43,17 @@ class TclTest:
 class UtilLinux:
     """Reads util-linux: `misc: swaplabel ... OK`, `All 252 tests PASSED`, `2 tests of 9 FAILED`."""
 
+    STARTS: Final = " "
+    MARKS: Final[tuple[str, ...]] = ()
     NAME: Final = "util-linux"
     _CASE: Final = re.compile(r"^\s+([\w.-]+: .+?)\s+\.\.\. (OK|FAILED|SKIPPED)\b")
     _GOOD: Final = re.compile(r"^\s+All (\d{1,9}) tests PASSED\s*$")
     _BAD: Final = re.compile(r"^\s+(\d{1,9}) tests of (\d{1,9}) FAILED\s*$")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -65,9 +79,16 @@ class UtilLinux:
 class E2fsprogs:
     """Reads e2fsprogs: `m_rootdir: what it is about: failed`, then `391 tests succeeded  1 tests failed`."""
 
+    STARTS: Final = DIGITS
+    MARKS: Final[tuple[str, ...]] = (": ok", ": failed")
     NAME: Final = "e2fsprogs"
     _CASE: Final = re.compile(r"^([a-z]_\w+): .*: (ok|failed)\s*$")
     _END: Final = re.compile(r"^(\d{1,9}) tests succeeded\s+(\d{1,9}) tests failed\s*$")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""

@@ -15,6 +15,8 @@ class Tap:
     A stream begins with its plan, its version, or test number 1: a bare `ok` in a log is no test.
     """
 
+    STARTS: Final = "1noTB"
+    MARKS: Final[tuple[str, ...]] = ()
     NAME: Final = "tap"
     _PLAN: Final = re.compile(r"^1\.\.(\d{1,9})\s*(?:#\s*(skip\b.*)?)?$", re.IGNORECASE)
     _CASE: Final = re.compile(
@@ -25,6 +27,11 @@ class Tap:
         self._is_open = False
         self._plan: int | None = None
         self._count = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -101,9 +108,11 @@ class Prove:
     While it runs a good file counts as one test: how many it has is told at the end.
     """
 
+    STARTS: Final = "F "
+    MARKS: Final[tuple[str, ...]] = ("(Wstat: ", ".t ..")
     NAME: Final = "prove"
-    _RUN: Final = re.compile(r"^(\S.*?) \.\.+ ?(ok|skipped: .*|skipped|Dubious.*)?\s*$")
-    _SUBTESTS: Final = re.compile(r"^(?:(\S.*?) \.\.+ |\s*)Failed (\d{1,9})/(\d{1,9}) subtests\s*$")
+    _RUN: Final = re.compile(r"^(\S.*?\.t) \.\.+ ?(ok|skipped: .*|skipped|Dubious.*)?\s*$")
+    _SUBTESTS: Final = re.compile(r"^(?:(\S.*?\.t) \.\.+ |\s*)Failed (\d{1,9})/(\d{1,9}) subtests\s*$")
     _FILE: Final = re.compile(r"^(\S.*?) +\(Wstat: (\d+)\b.*\bTests: \d+ Failed: (\d{1,9})\)\s*$")
     _DETAIL: Final = re.compile(r"^  (TODO passed|Non-zero (?:exit|wait) status|Parse errors):\s+(.*)$")
     _WHOLE: Final = re.compile(r"^Failed \d+/\d+ test programs\. (\d{1,9})/\d+ subtests failed\.")
@@ -116,6 +125,11 @@ class Prove:
         self._is_open = False
         self._by_file = self._in_all = self._errors = self._unexpected = 0
         self._good_file = ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -144,7 +158,7 @@ class Prove:
             suite.seen["failed"] += failed
             suite.seen["passed"] += min(number(found[3]), 1_000_000) - failed
             return True
-        if " .." not in line or (run := self._RUN.match(line)) is None:
+        if ".t .." not in line or (run := self._RUN.match(line)) is None:
             return False
         if run[2] in (None, "ok") or run[2].startswith(("skipped", "Dubious")):
             self._is_open = True

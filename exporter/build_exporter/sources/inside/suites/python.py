@@ -6,12 +6,14 @@ import re
 from typing import Final
 
 from build_exporter.sources.inside.suites.results import Ledger, Outcome, Results
-from build_exporter.sources.inside.suites.runner import number
+from build_exporter.sources.inside.suites.runner import DIGITS, number
 
 
 class UnitTest:
     """Reads `FAIL: test_a (module.Class.test_a)` under its rule, `Ran 12 tests in 0.5s`, `FAILED (failures=1)`."""
 
+    STARTS: Final = "=R"
+    MARKS: Final[tuple[str, ...]] = ()
     NAME: Final = "unittest"
     _RULE: Final = "=" * 70
     _BAD: Final = re.compile(r"^(FAIL|ERROR|UNEXPECTED SUCCESS): (\S.*)$")
@@ -29,6 +31,11 @@ class UnitTest:
         self._ran: int | None = None
         self._is_under_rule = False
         self._failing: list[tuple[Outcome, str]] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_under_rule or self._ran is not None
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -61,6 +68,8 @@ class UnitTest:
 class PyTest:
     """Reads `t.py::test_a PASSED [ 10%]`, `t.py ..F.s [ 40%]`, and `=== 1 failed, 12 passed in 1.23s ===`."""
 
+    STARTS: Final = "=" + DIGITS
+    MARKS: Final[tuple[str, ...]] = ("%]",)
     NAME: Final = "pytest"
     _START: Final = re.compile(r"^=+ test session starts ")
     _END: Final = re.compile(r"^=*\s*((?:\d+ [a-z]+, )*\d+ [a-z]+) in [\d.:]+ ?s.*?=*\s*$")
@@ -95,6 +104,11 @@ class PyTest:
 
     def __init__(self) -> None:
         self._is_open = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_open
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -152,6 +166,8 @@ class RegressionTest:
     Between `== CPython 3.13.3 …` and `Result: …`: `[12/487] test_a failed`, `433 tests OK.`, `1 test failed:`, names.
     """
 
+    STARTS: Final = "=" + DIGITS
+    MARKS: Final[tuple[str, ...]] = ()
     NAME: Final = "regrtest"
     _START: Final = re.compile(r"^(?:== CPython \d|\d+:\d\d:\d\d load avg: [\d.]+ (?:Run |\[))")
     _STOP: Final = re.compile(r"^(?:Result: |Tests result: |make(?:\[\d+\])?: )")
@@ -172,13 +188,20 @@ class RegressionTest:
         self._listed: Outcome | None = None
         self._counts: dict[str, int] = {}
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_open
+
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
         if not self._is_open:
             if self._START.match(line) is None:
                 return False
             self._is_open, self._is_end, self._counts = True, False, {}
-            ledger.suite(self.NAME).begin()
+            if line.startswith("=="):
+                # what is run to learn a profile from has no heading, and no result
+                ledger.suite(self.NAME).begin()
         if line.startswith("== Tests result:"):
             self._is_end, self._counts = True, {}
         elif self._STOP.match(line) is not None:

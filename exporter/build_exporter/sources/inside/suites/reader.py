@@ -71,6 +71,7 @@ class SuiteReader:
         self._signs = Signs()
         self._paces: dict[str, _Pace] = {}
         self._lines = 0
+        self._is_busy = False
         self._runners: list[Runner] = [
             RegressionTest(),
             CTest(),
@@ -87,6 +88,10 @@ class SuiteReader:
             UtilLinux(),
             E2fsprogs(),
         ]
+        self._by_start: dict[str, list[Runner]] = {}
+        for start in sorted({start for runner in self._runners for start in runner.STARTS}):
+            self._by_start[start] = [each for each in self._runners if start in each.STARTS or each.MARKS]
+        self._marks = tuple(mark for runner in self._runners for mark in runner.MARKS)
 
     @property
     def results(self) -> dict[str, Results]:
@@ -104,9 +109,16 @@ class SuiteReader:
         if not line:
             return
         self._signs.feed(line)
-        for runner in self._runners:
+        runners = self._by_start.get(line[0])
+        if self._is_busy or (runners is None and any(mark in line for mark in self._marks)):
+            runners = self._runners
+        if runners is None:
+            return
+        for runner in runners:
             if runner.feed(line, self.ledger):
                 break
+        # only one that has looked at the line can have begun anything
+        self._is_busy = any(runner.is_busy for runner in runners)
 
     def finish(self) -> None:
         """Take what there is as all."""

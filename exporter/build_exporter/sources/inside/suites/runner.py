@@ -12,8 +12,26 @@ ROWS_END: Final = 12
 """Lines without a row of a summary after which it is over."""
 
 
+DIGITS: Final = "0123456789"
+
+
 class Runner(Protocol):
     """Reads what one runner writes; several read the same lines, and none may take another's for its own."""
+
+    @property
+    def STARTS(self) -> str:  # noqa: N802 - a constant of each
+        """The characters that a line begins with which tells anything as long as the runner is not busy."""
+        ...
+
+    @property
+    def MARKS(self) -> tuple[str, ...]:  # noqa: N802
+        """Texts one of which is in any other such line."""
+        ...
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        ...
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line; return whether it is this runner's alone, so that no other looks at it."""
