@@ -32,8 +32,8 @@ def is_known_by_count(run: Run, event: e.Event, nth: int) -> bool:
         return _seen_ends(step.ends, step.state.label, event.status) >= nth or step.state.label == event.status
     if isinstance(event, e.BuildFinished):
         return _seen_ends(run.ends, run.status, event.status) >= nth
-    if isinstance(event, e.BuildStarted):
-        return len(run.starts) >= nth
+    if isinstance(event, e.BuildStarted | e.Plan):
+        return (len(run.starts) if isinstance(event, e.BuildStarted) else run.plans) >= nth
     return is_known(run, event)
 
 

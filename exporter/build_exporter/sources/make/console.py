@@ -1,0 +1,406 @@
+"""A console read line by line: which stage a build is in, which of its parts are at work, what has failed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+from build_exporter.sources.first_error import first_error
+from build_exporter.sources.inside.counters import Counters
+from build_exporter.sources.inside.suites.reader import SuiteReader
+from build_exporter.sources.make import signs
+from build_exporter.sources.make.directories import Directories, Open, part_of_path
+from build_exporter.sources.make.signs import ORDER, Failure, Stage, Turn
+
+KEPT_LINES: Final = 1000
+"""Lines before a failure in which its reason is looked for: with parallel jobs many come after it."""
+
+KEPT_CHARACTERS: Final = 500
+
+SILENT_FILES: Final = 300
+"""A directory of which none of so many built files was is taken to be done."""
+
+MAX_STEPS: Final = 400
+"""Steps of a run; parts beyond that are one step of their stage, `others`."""
+
+OTHERS: Final = "others"
+
+_NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
+_BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
+_DESTINATION: Final = re.compile(r"\s['\"]?(/[^\s'\"]*)['\"]?$")
+
+Key = tuple[str, str]
+Status = Literal["succeeded", "failed", "interrupted"]
+
+
+class Listener(Protocol):
+    """Is told what happens, as it is read."""
+
+    @property
+    def moment(self) -> float:
+        """The time of the line being read, in Unix seconds."""
+        ...
+
+    def began(self, key: Key) -> None:
+        """Take note that a step began."""
+        ...
+
+    def ended(self, part: Part, status: Status, message: str | None, exit_code: int | None, time: float) -> None:
+        """Take note that a step ended, at a time in Unix seconds."""
+        ...
+
+
+@dataclass(slots=True)
+class Part:
+    """A step at work: its phase and name, the time of its last line, and what its lines told.
+
+    `file` numbers the last built file that was its own, None where it is known by more than its files.
+    """
+
+    key: Key
+    last: float
+    file: int | None = None
+    progress: Counters = field(default_factory=Counters)
+    suites: SuiteReader | None = None
+
+
+class Console:
+    """One console's meaning.
+
+    Attributes:
+        stage: the stage at work, None before the first line that tells one.
+        parts: steps at work, by the part they are of.
+        has_failed: the stage has failed.
+        interrupted: somebody stopped the build.
+        steps: how many steps there were.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self.stage: Stage | None = None
+        self.parts: dict[str, Part] = {}
+        self.has_failed = False
+        self.interrupted = False
+        self.steps = 0
+        self._listener = listener
+        self._tool = "make"
+        self._directories = Directories()
+        self._visits: Counter[Key] = Counter()
+        self._recent: deque[str] = deque(maxlen=KEPT_LINES)
+        self._pending: dict[int, Failure] = {}
+        self._broken: deque[str] = deque(maxlen=KEPT_LINES)
+        self._gone: set[str] = set()
+        self._counted: tuple[int, int] | None = None
+        self._is_configured = False
+        self._is_fresh = False
+        self._files = 0
+
+    def feed(self, text: str) -> None:
+        """Take the next line, plain and without its time stamp."""
+        if signs.is_make_message(text):
+            self._take_message(text)
+            return
+        self._recent.append(text[:KEPT_CHARACTERS])
+        if signs.is_ninja_stopped(text):
+            self.interrupted = True
+            return
+        fatal = signs.fatal_stage(text)
+        if fatal is not None:
+            self._take_fatal(fatal)
+            return
+        turn = signs.turn_of(text)
+        if turn is not None:
+            self._take_turn(turn)
+            if turn.is_command:
+                return
+        self._is_configured = self._is_configured or signs.is_configured(text)
+        count = signs.counted(text)
+        if count is not None:
+            self._take_count(count, text)
+        else:
+            self._take_work(text)
+        self._directories.announce(text)
+
+    def peek(self, text: str) -> None:
+        """Take the progress, and no more, of a line that has not ended yet."""
+        count = signs.counted(text)
+        part = self.parts.get(self._tool)
+        if count is not None and part is not None and self._counted is not None:
+            part.progress.feed(f"[{count[0]}/{count[1]}]")
+
+    def settle(self) -> None:
+        """Say of which parts failures are that waited for make to leave a directory: nothing more will come."""
+        for _, failure in sorted(self._pending.items(), reverse=True):
+            self._break_part(self._part_at_work(failure), failure)
+            self.has_failed = True
+        self._pending.clear()
+
+    def status(self) -> Status:
+        """Return how the build would have ended, were nothing more to come."""
+        if self.interrupted:
+            return "interrupted"
+        if self.has_failed or self._pending:
+            return "failed"
+        is_cut = self._counted is not None and self._counted[0] < self._counted[1] and self.stage is Stage.BUILD
+        is_unconfigured = self.stage is Stage.CONFIGURE and not self._is_configured
+        return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
+
+    def _take_message(self, text: str) -> None:
+        crossing = signs.crossing_of(text)
+        if crossing is not None:
+            level, path, enters = crossing
+            if enters is None:
+                enters = not self._directories.is_open(level, path)
+            if enters:
+                if self.stage in (None, Stage.CONFIGURE):
+                    self._begin_stage(Stage.BUILD, "make")
+                self._directories.enter(level, path)
+            else:
+                self._leave(level, path)
+            return
+        self._recent.append(text[:KEPT_CHARACTERS])
+        failure = signs.failure_of(text)
+        if failure is not None:
+            self._take_failure(failure)
+        elif (level_ignored := signs.ignored_level(text)) is not None and not self._is_below(level_ignored):
+            # what had failed below was not to count
+            self.has_failed = False
+            self._broken.clear()
+
+    def _leave(self, level: int, path: str) -> None:
+        left = self._directories.leave(level, path)
+        if left is None:
+            return
+        failure = self._pending.pop(level, None)
+        if failure is not None:
+            self._break(left, failure)
+        if not left.name:
+            # what is done before and after it is of the same part
+            if self._tool in self.parts:
+                self.parts[self._tool].last = self._listener.moment
+        elif not any(each.name == left.name for each in self._directories.opened):
+            if self._counted is None and left.name in self.parts:
+                self._end(left.name, "succeeded")
+            self._gone.discard(left.name)
+        self._is_fresh = self._is_fresh or not self._directories.opened
+
+    def _take_failure(self, failure: Failure) -> None:
+        if self.stage is None:
+            self._begin_stage(Stage.BUILD, "make")
+        self.interrupted = self.interrupted or failure.stopped
+        if not self._is_below(failure.level):
+            self.has_failed = True
+        if failure.stopped:
+            return
+        there = [each for each in self._directories.opened if each.level == failure.level]
+        if len(there) == 1:
+            self._break(there[0], failure)
+        elif there:
+            # which of them it was its leaving tells
+            self._pending.setdefault(failure.level, failure)
+        elif not self._broken:
+            self._break_part(self._part_at_work(failure), failure)
+
+    def _is_below(self, level: int) -> bool:
+        """Tell whether a make of that level was called by another of this console."""
+        return self._directories.lowest is not None and level > self._directories.lowest
+
+    def _part_at_work(self, failure: Failure) -> str:
+        """Return the part that a failure in no one directory is of: by the file that was to be made, or the last."""
+        if failure.target and self._counted is None:
+            named = part_of_path("", failure.target, self._tool)
+            if named in self.parts:
+                return named
+        leaves = [each.name or self._tool for each in self._directories.leaves()]
+        return next(reversed([*leaves, *self.parts]), self._tool)
+
+    def _break(self, there: Open, failure: Failure) -> None:
+        """Fail the part that a directory is of, unless the failure is only handed on from one below it."""
+        name = self._tool if self._counted is not None else there.name or self._tool
+        below = there.path.rstrip("/") + "/"
+        is_handed_on = any(path == there.path or path.startswith(below) for path in self._broken)
+        self._broken.append(there.path)
+        if not is_handed_on:
+            self._break_part(name, failure)
+        elif name in self.parts and self._counted is None:
+            self._end(name, "interrupted")
+            self._gone.add(name)
+
+    def _break_part(self, name: str, failure: Failure | None) -> None:
+        if name in self._gone:
+            return
+        self._broken.append("")
+        self._part(name)
+        self._end(name, "failed", first_error(self._recent), failure.exit_code if failure is not None else None)
+        # make may go on with other targets: the part has failed for all that
+        if len(self._gone) < MAX_STEPS:
+            self._gone.add(name)
+        self._recent.clear()
+
+    def _take_fatal(self, stage: Stage) -> None:
+        is_inside = bool(self._directories.opened)
+        if is_inside or (self.stage is not None and stage is not self.stage and stage is Stage.CONFIGURE):
+            # make will say so itself
+            self._take_work(self._recent[-1])
+            return
+        if self.stage is None:
+            self._begin_stage(stage, "configure" if stage is Stage.CONFIGURE else "ninja")
+        self.has_failed = True
+        self._break_part(self._tool, None)
+
+    def _take_turn(self, turn: Turn) -> None:
+        if turn.only_outside and self._directories.opened:
+            return
+        if turn.is_command:
+            # a shell shows a command only when the one before is over
+            self._directories.opened.clear()
+            self._begin_stage(turn.stage, turn.tool, anew=True)
+            return
+        if self.stage is None:
+            self._begin_stage(turn.stage, turn.tool)
+            return
+        if turn.stage is self.stage:
+            return
+        is_back = ORDER.index(turn.stage) < ORDER.index(self.stage)
+        is_counting = self._counted is not None and self._counted[0] < self._counted[1]
+        if is_back and (self._directories.opened or (is_counting and not self.has_failed) or turn.tool == "ninja"):
+            return
+        self._begin_stage(turn.stage, turn.tool)
+
+    def _take_count(self, count: tuple[int, int, str], text: str) -> None:
+        done, total, unit = count
+        if unit == "tests":
+            if self.stage is Stage.TEST:
+                self._count(done, total)
+            return
+        is_building = _BUILDING.search(text) is not None
+        if self.stage in (None, Stage.CONFIGURE) or (self.stage is not Stage.BUILD and is_building and total > done):
+            if self._directories.opened and self.stage is not None:
+                return
+            self._begin_stage(Stage.BUILD, unit)
+        elif self.stage is not Stage.BUILD:
+            self._take_work(text)
+            return
+        if self._counted is None and unit == "ninja" and self._tool not in self.parts:
+            self._tool = unit
+        self._count(done, total)
+
+    def _count(self, done: int, total: int) -> None:
+        if self._tool in self._gone:
+            return
+        self._counted = (done, total)
+        part = self._part(self._tool)
+        part.progress.feed(f"[{done}/{total}]")
+
+    def _take_work(self, text: str) -> None:
+        built = signs.built_path(text)
+        if self.stage in (None, Stage.CONFIGURE):
+            if not signs.is_compiling(text) and built is None:
+                if self.stage is not None:
+                    self._touch(self._tool, text)
+                return
+            self._begin_stage(Stage.BUILD, "make")
+        elif self._is_installing(text):
+            self._begin_stage(Stage.INSTALL, "make")
+        if _NOISE.match(text):
+            return
+        self._is_fresh = False
+        leaves = self._directories.leaves()
+        if self._counted is not None or self.stage is Stage.CONFIGURE:
+            self._touch(self._tool, text)
+        elif any(each.name for each in leaves):
+            for each in leaves:
+                self._touch(each.name or self._tool, text)
+        elif built is not None:
+            self._files += 1
+            name = part_of_path(*built, self._tool)
+            if built[0] != "AR" or name in self.parts:
+                # a kernel makes an archive of nothing where nothing of a directory is wanted
+                self._touch(name, text, file=self._files)
+            if self._files % 50 == 0:
+                self._end_silent()
+        else:
+            self._touch(self._tool, text)
+
+    def _is_installing(self, text: str) -> bool:
+        """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
+        if self.stage not in (Stage.BUILD, Stage.TEST) or self._counted is not None:
+            return False
+        if not self._directories.opened and signs.installs_outside(text):
+            return not self._is_inside(text)
+        return self._is_fresh and signs.is_installing(text) and not self._is_inside(text)
+
+    def _is_inside(self, text: str) -> bool:
+        found = _DESTINATION.search(text)
+        top = self._directories.top
+        return found is None or (bool(top) and found[1].startswith(top.rstrip("/") + "/"))
+
+    def _touch(self, name: str, text: str, file: int | None = None) -> None:
+        if name in self._gone:
+            return
+        part = self._part(name)
+        part.last = self._listener.moment
+        part.file = file if file is not None else part.file
+        if part.suites is not None:
+            part.suites.feed(text[:KEPT_CHARACTERS])
+
+    def _part(self, name: str) -> Part:
+        if name not in self.parts:
+            stage = (self.stage or Stage.BUILD).value
+            if self.steps >= MAX_STEPS:
+                if OTHERS in self.parts:
+                    return self.parts[OTHERS]
+                name = shown = OTHERS
+            else:
+                self.steps += 1
+                self._visits[stage, name] += 1
+                visit = self._visits[stage, name]
+                shown = name if visit == 1 else f"{name}#{visit}"
+            part = Part((stage, shown), self._listener.moment)
+            part.suites = SuiteReader() if self.stage is Stage.TEST else None
+            self.parts[name] = part
+            self._listener.began(part.key)
+        part = self.parts[name]
+        part.last = self._listener.moment
+        return part
+
+    def _begin_stage(self, stage: Stage, tool: str, *, anew: bool = False) -> None:
+        self._end_parts("interrupted" if self.has_failed else "succeeded")
+        if self.has_failed and (anew or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
+            # done again after it had failed: further attempts, not further parts
+            self._visits.clear()
+        self._pending.clear()
+        self._broken.clear()
+        self._gone.clear()
+        self.has_failed = self._is_configured = self._is_fresh = False
+        self._counted = None
+        self.stage, self._tool = stage, tool
+
+    def _end_silent(self) -> None:
+        done = [
+            name
+            for name, part in self.parts.items()
+            if part.file is not None and self._files - part.file > SILENT_FILES and name != self._tool
+        ]
+        for name in done:
+            self._end(name, "succeeded", time=self.parts[name].last)
+
+    def _end_parts(self, status: Status) -> None:
+        for name, part in list(self.parts.items()):
+            is_known = part.file is not None or name == self._tool
+            self._end(name, status, time=part.last if is_known else None)
+
+    def _end(
+        self,
+        name: str,
+        status: Status,
+        message: str | None = None,
+        exit_code: int | None = None,
+        time: float | None = None,
+    ) -> None:
+        part = self.parts.pop(name, None)
+        if part is None:
+            # its work is part of a step that stands for many
+            return
+        self._listener.ended(part, status, message, exit_code, self._listener.moment if time is None else time)

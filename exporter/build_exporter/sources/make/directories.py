@@ -1,0 +1,115 @@
+"""Where the makes of a build are at work, by the directories they say they enter and leave."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MAX_OPEN: Final = 1000
+"""Directories open at once: more than any build has, and all that a log of entries alone can take up."""
+
+MAX_PARTS: Final = 2
+"""Components of a directory's name that are shown: what is below belongs to it."""
+
+WIDE: Final = frozenset({"drivers"})
+"""Directories of a kernel that are as large as all others together: shown by what is in them."""
+
+MAX_NAME: Final = 120
+
+_ANNOUNCED: Final = re.compile(r"^Making \S+ in (\S+)$|\bmake\b.* -C ?(\S+)|\bcd (\S+) *(?:&&|;)")
+_LINKED: Final = re.compile(r"^(?:\./)?\.?(?:tmp_)?(?:vmlinux|modules)\b|^System\.map$")
+
+
+@dataclass(slots=True)
+class Open:
+    """A directory that a make has entered and not left: its level, path, and part; the top's has no name."""
+
+    level: int
+    path: str
+    name: str
+
+
+class Directories:
+    """The directories open at a time; with parallel jobs there are several at one level.
+
+    Attributes:
+        opened: in the order of entering.
+        top: the directory whose make is the whole build, as far as is known; empty before the first.
+        lowest: the lowest level seen, None before the first.
+    """
+
+    def __init__(self) -> None:
+        self.opened: list[Open] = []
+        self.top = ""
+        self.lowest: int | None = None
+        self._announced = ""
+
+    def announce(self, text: str) -> None:
+        """Take a line that may say which directory comes next: it tells a first one from the top."""
+        found = _ANNOUNCED.search(text)
+        self._announced = next(filter(None, found.groups())) if found is not None else ""
+
+    def is_open(self, level: int, path: str) -> bool:
+        """Tell whether a make of that level is in that directory."""
+        return any(each.level == level and each.path == path for each in self.opened)
+
+    def enter(self, level: int, path: str) -> None:
+        """Note a directory entered."""
+        self.lowest = level if self.lowest is None else min(level, self.lowest)
+        if len(self.opened) < MAX_OPEN:
+            self.opened.append(Open(level, path, self.name(path)))
+
+    def leave(self, level: int, path: str) -> Open | None:
+        """Note a directory left and return what was known of it, None where it was not open."""
+        for index in range(len(self.opened) - 1, -1, -1):
+            each = self.opened[index]
+            if each.level == level and each.path == path:
+                return self.opened.pop(index)
+        return None
+
+    def leaves(self) -> list[Open]:
+        """Return the open directories in which no other one is open: work is done in these."""
+        found: list[Open] = []
+        for each in self.opened:
+            below = each.path.rstrip("/") + "/"
+            deeper = any(other.path.startswith(below) for other in self.opened)
+            if not deeper and each.name not in (one.name for one in found):
+                found.append(each)
+        return found
+
+    def name(self, path: str) -> str:
+        """Return the name of the part a directory belongs to: its path below the top, cut; empty for the top."""
+        if not self.top:
+            announced = "/" + self._announced.strip("/")
+            is_below = len(announced) > 1 and path.endswith(announced)
+            self.top = path[: -len(announced)] if is_below else path
+        if path != self.top and not path.startswith(self.top.rstrip("/") + "/"):
+            common = os.path.commonpath([path, self.top]) if path.startswith("/") and self.top.startswith("/") else "/"
+            if common.count("/") < 2:
+                # elsewhere altogether
+                return _short("/".join(path.strip("/").split("/")[-MAX_PARTS:]))
+            self.top = common
+        below = path[len(self.top) :].strip("/")
+        return _short("/".join(below.split("/")[:MAX_PARTS]))
+
+
+def part_of_path(tag: str, path: str, tool: str) -> str:
+    """Return the name of the part that a built file belongs to, by a terse line's tag and path.
+
+    That is its first directory; below `drivers` the second, too. Linking the kernel and its modules are parts of
+    their own, as they come after all directories and take long.
+    """
+    if path.endswith((".ko", ".mod.o", ".mod.c")):
+        return "modules"
+    if _LINKED.match(path) or tag in ("MODPOST", "KSYMS"):
+        return "vmlinux"
+    parts = [part for part in path.split("/")[:-1] if part not in ("", ".", "..")]
+    if path.startswith("/") or not parts:
+        return tool
+    return _short("/".join(parts[: 2 if parts[0] in WIDE else 1])) or tool
+
+
+def _short(name: str) -> str:
+    return name[:MAX_NAME].strip()

@@ -1,0 +1,255 @@
+"""What single lines of a console say: which stage a build is in, where make is, what has failed."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Stage(StrEnum):
+    """The stages of a build, in their order; the phases of a run."""
+
+    CONFIGURE = "configure"
+    BUILD = "build"
+    TEST = "test"
+    INSTALL = "install"
+
+
+ORDER: Final = tuple(Stage)
+
+
+class Turn(NamedTuple):
+    """A line that tells a stage and the tool at work in it.
+
+    Attributes:
+        stage: the stage.
+        tool: `make`, `ninja`, `configure`, `cmake`, `meson` or `ctest`.
+        is_command: the line is the command itself, as a shell shows it: a new beginning, whatever was before.
+        only_outside: it counts only where no make is at work in a directory: inside it is part of the work.
+    """
+
+    stage: Stage
+    tool: str
+    is_command: bool = False
+    only_outside: bool = False
+
+
+class Crossing(NamedTuple):
+    """Make enters or leaves a directory; `enters` is None where make's words are in another language."""
+
+    level: int
+    path: str
+    enters: bool | None
+
+
+class Failure(NamedTuple):
+    """Make gave a target up: its level, the exit code of the command, what was to be made, whether it was stopped."""
+
+    level: int
+    exit_code: int | None
+    stopped: bool
+    target: str = ""
+
+
+_LEVEL: Final = r"^(?:\S*/)?g?make(?:\[(\d{1,3})\])?\s?: "
+_ENGLISH: Final = re.compile(_LEVEL + r"(Entering|Leaving) directory ['`\"]([^'\"]{1,4000})['\"]$")
+_OPENING: Final = "['`\"\u201e\u00ab\u00bb\u2018\u201c\u300c]"
+_CLOSING: Final = "['\"\u201d\u201c\u2019\u00bb\u00ab\u300d]"
+_QUOTED: Final = re.compile(_LEVEL + rf"(?!\*\*\*)[^/'\[]{{3,60}}{_OPENING}\s?(/[^'\"\n]{{0,4000}}?)\s?{_CLOSING}")
+_GIVEN_UP: Final = re.compile(_LEVEL + r"\*\*\* (.*)")
+_NOT_REMADE: Final = re.compile(_LEVEL + r"Target [`'].*' not remade because of errors")
+_STATUS: Final = re.compile(r"\] \S+ (\d{1,3})(?: \(.*\))?$")
+_TARGET: Final = re.compile(r"^\[(?:[^\]:]{1,500}:\d+: )?([^\]]{1,500})\]")
+_WAITING: Final = re.compile(r"^(?:Waiting for unfinished jobs|[^\[\]/:]{5,60}\.\.\.\.?$)")
+_STOPPED: Final = re.compile(r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|Deleting (?:intermediate )?file")
+_IGNORED: Final = re.compile(_LEVEL + r"\[.*\] \S+ \d{1,3} \(\w+\)$")
+_OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
+"""A message of make itself, no sign of work."""
+
+_COUNTED: Final = re.compile(r"^\[\s*(\d{1,7})/(\d{1,7})\] (\S*)")
+_PERCENT: Final = re.compile(r"^\[\s*(\d{1,3})%\] ")
+_WORKING: Final = re.compile(r"\] (?:Building|Compiling|Linking|Generating|Copying|CC|CXX|LD|Built target) ")
+_TESTED: Final = re.compile(r"^\s*(\d{1,7})/(\d{1,7}) (?:Test\s+#\d+: |\S.* (?:OK|FAIL|SKIP|TIMEOUT|EXPECTEDFAIL)\b)")
+_KBUILD: Final = re.compile(r"^ {2}([A-Z][A-Z0-9_.+-]{1,15})(?: \[M\])? {1,10}(\S{1,1000})$")
+_COMPILER: Final = re.compile(
+    r"^\s*(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|ld|ar|ranlib|rustc|gfortran|as)(?:-[\d.]+)?\s+\S"
+    r"|^libtool: (?:compile|link): |^/\S*sh \S*libtool |^Making all in |^CC\s+\S+\.[co]$|^compiling \S"
+)
+_INSTALLER: Final = re.compile(
+    r"^\s*(?:\S*/)?(?:install|mkinstalldirs|install-sh)\s|^\s*(?:\S*/)?mkdir -p '?/|mkinstalldirs /|libtool: install: "
+)
+_INSTALLS_OUTSIDE: Final = re.compile(r"^\s*(?:\S*/)?install(?:-sh)? .*\s['\"]?/[^\s'\"]*['\"]?$|^libtool: install: ")
+_COMMAND: Final = re.compile(
+    r"^(?:\++ |\$ |(?:\S{1,100}[@:])\S{0,200}[#$] |Run )(?:\w+=\S* )*(?:sudo |time |nice (?:-n ?\d+ )?)*"
+    r"(?:\S*/)?(g?make|ninja|samu|cmake|meson|ctest|configure)\b(.*)$"
+)
+
+_CONFIGURES: Final = Turn(Stage.CONFIGURE, "configure", only_outside=True)
+_TURNS: Final[tuple[tuple[re.Pattern[str], Turn], ...]] = tuple(
+    (re.compile(pattern), turn)
+    for pattern, turn in (
+        (r"^checking (?:for|whether|if|how|build|host|target|the) |^Checking (?:for|whether) .*\.\.\.", _CONFIGURES),
+        (r"^(?:\S*/)?configure: (?!error)|^config\.status: |^configuring ", _CONFIGURES),
+        (
+            r"^-- (?:The \w+ compiler|Configuring|Detecting|Performing|Looking for|Check|Found )|^CMake (?:Err|Warn)",
+            Turn(Stage.CONFIGURE, "cmake"),
+        ),
+        (r"^The Meson build system$", Turn(Stage.CONFIGURE, "meson")),
+        (r"^Making install in |^make\s+(?:\S+ )*(?:install\S*|\S+_install)(?:\s|$)", Turn(Stage.INSTALL, "make")),
+        (r"^-- Install configuration: |^Install the project\.\.\.|^-- Installing: /", Turn(Stage.INSTALL, "cmake")),
+        (r"^\[\d+/\d+\] Install(?:ing files| the project)", Turn(Stage.INSTALL, "ninja")),
+        (r"^Installing \S+ to /", Turn(Stage.INSTALL, "meson")),
+        (r"^Installing (?:\w+ )?\w+ in /|^ {2}(?:INSTALL|DEPMOD|STRIP|SIGN) {1,8}/", Turn(Stage.INSTALL, "make")),
+        (r"^Making check in |^make\s+(?:\S+ )*(?:check\S*|tests?)(?:\s|$)", Turn(Stage.TEST, "make")),
+        (r"^(?:PASS|FAIL|XFAIL|XPASS|SKIP): \S|^Testsuite summary", Turn(Stage.TEST, "make")),
+        (r"^\s+=== .* tests ===$|^Test run by ", Turn(Stage.TEST, "make")),
+        (r"^Test project /|^\[\d+/\d+\] Running (?:all )?tests|^\s*\d+/\d+ Test\s+#\d+: ", Turn(Stage.TEST, "ctest")),
+        (r"^\s*1/\d+ \S.* (?:OK|FAIL|SKIP|TIMEOUT)\b", Turn(Stage.TEST, "meson")),
+        (r"^ninja: Entering directory", Turn(Stage.BUILD, "ninja")),
+        (r"^Making all in |^make\s+all-(?:recursive|am)$", Turn(Stage.BUILD, "make", only_outside=True)),
+    )
+)
+"""Lines that tell a stage, the most telling first."""
+
+_ANY_TURN: Final = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _TURNS))
+
+_FATAL: Final[tuple[tuple[re.Pattern[str], Stage], ...]] = (
+    (re.compile(r"^\S*configure: error: "), Stage.CONFIGURE),
+    (re.compile(r"^-- Configuring incomplete, errors occurred!|^CMake Error: "), Stage.CONFIGURE),
+    (re.compile(r"^\S*meson\S*:\d+:\d+: ERROR: |^ERROR: .*[Mm]eson"), Stage.CONFIGURE),
+    (re.compile(r"^(?:ninja|samu): build stopped: (?!interrupted)|^(?:ninja|samu): (?:error|fatal): "), Stage.BUILD),
+)
+_NINJA_STOPPED: Final = re.compile(r"^(?:ninja|samu): build stopped: interrupted")
+_CONFIGURED: Final = re.compile(
+    r"^config\.status: (?:creating|executing)|^-- (?:Configuring|Generating) done|^-- Build files have been written"
+    r"|^Found ninja-|^Build targets in project|^# configuration written to"
+)
+
+_TARGETS: Final = (
+    (re.compile(r"\b(?:install\S*|\S+_install|--install)\b"), Stage.INSTALL),
+    (re.compile(r"\b(?:check\S*|tests?)\b"), Stage.TEST),
+    (re.compile(r"\b\S*config\b|\bsetup\b"), Stage.CONFIGURE),
+)
+
+
+def turn_of(text: str) -> Turn | None:
+    """Return the stage a line tells, None where it tells none."""
+    command = _COMMAND.match(text)
+    if command is not None:
+        return _commanded(command[1], command[2])
+    if _ANY_TURN.match(text) is None:
+        return None
+    return next((turn for pattern, turn in _TURNS if pattern.match(text)), None)
+
+
+def _commanded(tool: str, arguments: str) -> Turn | None:
+    if tool == "configure":
+        return Turn(Stage.CONFIGURE, tool, is_command=True)
+    if tool == "ctest" or (tool == "meson" and re.match(r"\s+test\b", arguments)):
+        return Turn(Stage.TEST, tool, is_command=True)
+    default = Stage.CONFIGURE if tool in ("cmake", "meson") else Stage.BUILD
+    if re.match(r"\s+(?:--build|compile)\b", arguments):
+        default = Stage.BUILD
+    stage = next((stage for pattern, stage in _TARGETS if pattern.search(arguments)), default)
+    return Turn(stage, {"gmake": "make", "samu": "ninja"}.get(tool, tool), is_command=True)
+
+
+def crossing_of(text: str) -> Crossing | None:
+    """Return where make enters or leaves, in any language whose words stand around a quoted directory."""
+    found = _ENGLISH.match(text)
+    if found is not None:
+        return Crossing(int(found[1] or 0), found[3], found[2] == "Entering")
+    foreign = _QUOTED.match(text)
+    return Crossing(int(foreign[1] or 0), foreign[2], None) if foreign is not None else None
+
+
+def failure_of(text: str) -> Failure | None:
+    """Return what make says it has given up; None where it only waits for jobs, or went on regardless."""
+    found = _GIVEN_UP.match(text)
+    if found is None:
+        remade = _NOT_REMADE.match(text)
+        return Failure(int(remade[1] or 0), None, stopped=False) if remade is not None else None
+    if _WAITING.match(found[2]):
+        return None
+    status = _STATUS.search(found[2])
+    target = _TARGET.search(found[2])
+    return Failure(
+        int(found[1] or 0),
+        # without one make itself could not go on, as where it has no rule
+        int(status[1]) if status is not None else None,
+        _STOPPED.search(found[2]) is not None,
+        target[1] if target is not None else "",
+    )
+
+
+def ignored_level(text: str) -> int | None:
+    """Return the level at which make went on after an error because it was told to ignore it, else None."""
+    found = _IGNORED.match(text)
+    return int(found[1] or 0) if found is not None else None
+
+
+def fatal_stage(text: str) -> Stage | None:
+    """Return the stage that a tool other than make says has failed for good."""
+    return next((stage for pattern, stage in _FATAL if pattern.match(text)), None)
+
+
+def is_ninja_stopped(text: str) -> bool:
+    """Tell whether somebody stopped ninja."""
+    return _NINJA_STOPPED.match(text) is not None
+
+
+def is_configured(text: str) -> bool:
+    """Tell whether configuring has come to its end."""
+    return _CONFIGURED.match(text) is not None
+
+
+def counted(text: str) -> tuple[int, int, str] | None:
+    """Return done, total and unit of a line with a counter (`ninja`), a percentage (`make`) or a test's number."""
+    found = _COUNTED.match(text)
+    if found is not None:
+        return int(found[1]), int(found[2]), "ninja"
+    percent = _PERCENT.match(text)
+    if percent is not None:
+        return min(100, int(percent[1])), 100, "make"
+    tested = _TESTED.match(text)
+    return (int(tested[1]), int(tested[2]), "tests") if tested is not None else None
+
+
+def built_path(text: str) -> tuple[str, str] | None:
+    """Return tag and path of a line of Kbuild, or of any Makefile that is as terse: `  CC      kernel/fork.o`."""
+    found = _KBUILD.match(text)
+    return (found[1], found[2]) if found is not None else None
+
+
+def is_compiling(text: str) -> bool:
+    """Tell whether a line is a command that compiles or links."""
+    return _COMPILER.match(text) is not None
+
+
+def is_installing(text: str) -> bool:
+    """Tell whether a line is a command that installs, perhaps only into the build directory."""
+    return _INSTALLER.match(text) is not None
+
+
+def installs_outside(text: str) -> bool:
+    """Tell whether a line is a command that installs to an absolute path."""
+    return _INSTALLS_OUTSIDE.match(text) is not None
+
+
+def is_make_message(text: str) -> bool:
+    """Tell whether a line is make's own message, not the output of a command."""
+    return _OWN.match(text) is not None
+
+
+def is_of_a_build(text: str) -> bool:
+    """Tell whether a line is one that hardly anything but a build prints."""
+    count = counted(text)
+    return (
+        crossing_of(text) is not None
+        or failure_of(text) is not None
+        or built_path(text) is not None
+        or _COMPILER.match(text) is not None
+        or (count is not None and _WORKING.search(text) is not None)
+        or any(pattern.match(text) for pattern, turn in _TURNS if turn.stage is Stage.CONFIGURE)
+    )

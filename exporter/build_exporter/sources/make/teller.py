@@ -1,0 +1,189 @@
+"""What happens in a console told as events, each with the time that is known of it, or none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from build_exporter.model import events as e
+from build_exporter.model.names import run_name
+from build_exporter.sources.inside.progress import CEILING, GAIN
+from build_exporter.sources.inside.reader import Look
+from build_exporter.sources.make.console import Key, Part, Status
+from build_exporter.sources.protocol import Told
+from build_exporter.tracker import Run, apply
+
+KIND: Final = "make"
+
+FORECASTS: Final = (0.05, 0.2, 0.5)
+"""Shares of a counted step at which its whole time is told as it follows from the share done and the time taken."""
+
+
+class Teller:
+    """One run's events, as they are read.
+
+    Attributes:
+        start: when the run began, in Unix seconds.
+        moment: time of the line being read, in Unix seconds.
+        is_timed: whether `moment` is known to some seconds; what began and ended at times unknown has no duration.
+        is_dated: whether the lines themselves tell it: then an event's time tells whether it is known.
+        told: events to be told, emptied by whoever tells them.
+        is_over: the end of the run was told and nothing has come since.
+    """
+
+    def __init__(self, build: str, start: float, *, is_dated: bool, earlier: list[e.PlannedStep]) -> None:
+        self.moment = start
+        self.is_timed = is_dated
+        self.is_dated = is_dated
+        self.told: list[Told] = []
+        self.is_over = False
+        self.start = start
+        self._build = build
+        self._earlier = earlier
+        self._shadow = Run(build, run_name(start))
+        self._starts: Counter[Key] = Counter()
+        self._ends: Counter[Key] = Counter()
+        self._rounds = 0
+        self._open: dict[Key, float | None] = {}
+        self._waiting: dict[Key, None] = {}
+        self._dormant: set[Key] = set()
+        self._seconds: dict[Key, float | None] = {}
+        self._forecasts = 0
+        self._has_plan = False
+
+    def began(self, key: Key) -> None:
+        """Tell that a step began, now where the time is known, else once this look is over."""
+        if not self._rounds:
+            self._begin_round(self.start)
+            self._plan_as_before(key)
+        self._starts[key] += 1
+        self._open[key] = self.moment if self.is_timed else None
+        if self.is_timed:
+            self._tell_start(key, self.moment)
+        else:
+            self._waiting[key] = None
+
+    def ended(self, part: Part, status: Status, message: str | None, exit_code: int | None, time: float) -> None:
+        """Tell that a step ended; one that was over before it was first seen has no start."""
+        if part.key not in self._open:
+            # its end was told when nothing seemed to come any more
+            self._dormant.discard(part.key)
+            return
+        self._waiting.pop(part.key, None)
+        self._tell_tests(part, over=True)
+        began = self._open.pop(part.key)
+        self._ends[part.key] += 1
+        self._seconds[part.key] = time - began if began is not None and status == "succeeded" else None
+        event = e.StepFinished(
+            time=time,
+            build=self._build,
+            phase=part.key[0],
+            step=part.key[1],
+            status=status,
+            message=message,
+            exit_code=exit_code,
+        )
+        self._tell(event, self._ends[part.key])
+
+    def settle(self, parts: Iterable[Part], *, over: bool) -> None:
+        """End a look: tell the steps begun at a time unknown that still run, progress and tests of all that do.
+
+        With `over` none runs any more.
+        """
+        for key in () if over else self._waiting:
+            # what the log begins with began with it
+            is_first = len(self._starts) == 1 and self._starts[key] == 1
+            self._open[key] = self.start if is_first else self.moment
+            self._tell_start(key, self.start if is_first else self.moment)
+        if not over:
+            self._waiting.clear()
+        for part in parts:
+            if part.key in self._dormant and not self.is_over:
+                self._dormant.discard(part.key)
+                self._starts[part.key] += 1
+                self._open[part.key] = part.last
+                self._tell_start(part.key, part.last)
+            if part.key in self._open:
+                self._tell_progress(part)
+                self._tell_tests(part, over=False)
+
+    def resume(self) -> None:
+        """Go on with a run whose end was told: more has come."""
+        self.is_over = False
+        self._begin_round(self.moment)
+
+    def finish(self, parts: Iterable[Part], status: Status) -> None:
+        """Tell the end of the run, and of the steps still at work; should more come they may go on."""
+        if not self._rounds or self.is_over:
+            return
+        for part in parts:
+            if part.key in self._open:
+                time = part.last if part.file is not None else self.moment
+                self.ended(part, "succeeded" if status == "succeeded" else "interrupted", None, None, time)
+                self._dormant.add(part.key)
+        self.is_over = True
+        self._tell(e.BuildFinished(time=self.moment, build=self._build, status=status), self._rounds)
+
+    def _begin_round(self, time: float) -> None:
+        self._rounds += 1
+        self._tell(e.BuildStarted(time=time, build=self._build, source=KIND), self._rounds)
+
+    def _plan_as_before(self, first: Key) -> None:
+        """Tell the steps of an earlier run as the plan, where this one begins as that did."""
+        if self._earlier and (self._earlier[0].phase, self._earlier[0].step) == first:
+            self._has_plan = True
+            self._tell(e.Plan(time=self.start, build=self._build, steps=self._earlier), 1)
+
+    def _tell_start(self, key: Key, time: float) -> None:
+        event = e.StepStarted(time=round(time, 3), build=self._build, phase=key[0], step=key[1])
+        self._tell(event, self._starts[key])
+
+    def _tell_progress(self, part: Part) -> None:
+        ratio, (phase, step) = min(CEILING, part.progress.share or 0.0), part.key
+        known = self._shadow.running.get(part.key)
+        if known is None or ratio < (known.ratio or 0.0) + GAIN:
+            return
+        time = round(self.moment, 3)
+        self._tell(e.StepProgress(time=time, build=self._build, phase=phase, step=step, ratio=round(ratio, 4)), 0)
+        began = self._open[part.key]
+        if self._has_plan or self._forecasts >= len(FORECASTS) or ratio < FORECASTS[self._forecasts] or began is None:
+            return
+        while self._forecasts < len(FORECASTS) and ratio >= FORECASTS[self._forecasts]:
+            self._forecasts += 1
+        self._tell(
+            e.Plan(time=time, build=self._build, steps=self._forecast(part.key, (time - began) / ratio)),
+            self._forecasts,
+        )
+
+    def _forecast(self, key: Key, seconds: float) -> list[e.PlannedStep]:
+        """Return the steps so far with the time they took, and a counted one with the time it will take."""
+        steps = [
+            e.PlannedStep(phase=phase, step=step, expected_seconds=round(took, 3) if took is not None else None)
+            for (phase, step), took in self._seconds.items()
+            if (phase, step) != key
+        ]
+        return [*steps, e.PlannedStep(phase=key[0], step=key[1], expected_seconds=round(seconds, 3))]
+
+    def _tell_tests(self, part: Part, *, over: bool) -> None:
+        step = self._shadow.steps.get(part.key)
+        if part.suites is None:
+            return
+        if step is None:
+            # begun and ended before its start could be told
+            if not over:
+                return
+            part.suites.finish()
+            apply(self._shadow, self._start_event(part.key))
+            step = self._shadow.steps[part.key]
+        look = Look(round(self.moment, 3), self._shadow, step, 0, over)
+        for event in part.suites.tell(look):
+            self._tell(event, 0)
+
+    def _start_event(self, key: Key) -> e.StepStarted:
+        return e.StepStarted(time=round(self.moment, 3), build=self._build, phase=key[0], step=key[1])
+
+    def _tell(self, event: e.Event, nth: int) -> None:
+        event.time = round(event.time, 3)
+        apply(self._shadow, event)
+        self.told.append(Told(self.start, event, 0 if self.is_dated and not isinstance(event, e.Plan) else nth))
