@@ -16,8 +16,8 @@ from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.docs import render
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-MACHINE = ("build_host_", "build_process_")
-"""Beginnings of families that depend on the machine's hardware; the collectors' own tests are about them."""
+MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_")
+"""Beginnings of families that depend on the machine and what runs on it; the collectors' own tests are about them."""
 
 
 def tell_everything(run_file: Callable[..., Any]) -> None:
@@ -40,6 +40,7 @@ def tell_everything(run_file: Callable[..., Any]) -> None:
         "warnings": 4,
     }
     run.step("chapter-5", "501-binutils-pass1", seconds=10.0, **figures)
+    run.add("toolchain", tools=[{"tool": "gcc", "version": "12.2.0", "role": "host"}])
     run.add("tests_reported", phase="chapter-5", step="501-binutils-pass1", suite="check", passed=5, failed=1)
     run.add("step_started", phase="chapter-5", step="502-gcc-pass1")
     run.add("step_progress", phase="chapter-5", step="502-gcc-pass1", ratio=0.5)

@@ -9,7 +9,9 @@ from build_exporter.catalog.metric import Metric, counter, gauge
 BUILD: Final[tuple[Metric, ...]] = (
     gauge("build_info", "", "build run source target book", "Facts of the build's newest run; always 1."),
     gauge("build_state", "", "build state", "1 for the state the build's newest run is in, 0 for the others."),
-    gauge("build_jobs", "", "build", "Parallel jobs (-j) the run was started with."),
+    gauge(
+        "build_jobs", "", "build", "Parallel jobs (-j) as the run's processes have them, else as it was started with."
+    ),
     gauge("build_start_timestamp_seconds", "seconds", "build", "Start of the newest run, Unix time."),
     gauge("build_end_timestamp_seconds", "seconds", "build", "End of the newest run, Unix time; only once it ended."),
     gauge("build_last_event_timestamp_seconds", "seconds", "build", "Time of the newest event of the run, Unix time."),

@@ -10,6 +10,7 @@ from build_exporter.catalog.exporter import EXPORTER
 from build_exporter.catalog.host import HOST
 from build_exporter.catalog.metric import Metric
 from build_exporter.catalog.step import STEP
+from build_exporter.catalog.toolchain import TOOLCHAIN
 
 _HEAD: Final = """\
 # Metrics
@@ -25,6 +26,11 @@ _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
         "Steps",
         "Of the newest run. A step keeps its series until the next run; see `metrics.max_steps_per_build`.",
         STEP,
+    ),
+    (
+        "Toolchains",
+        "The machine, and of the newest run what it is built with; see [the guide](guide/toolchain.md).",
+        TOOLCHAIN,
     ),
     ("Machine and processes", "Sampled beside the scrape; each group has its `--collector` switch.", HOST),
     ("The exporter itself", "And what every Prometheus client tells of its process.", EXPORTER),

@@ -49,7 +49,7 @@ def _show_run(families: _Families, run: Run, now: float) -> None:
     for each in BuildState:
         families["build_state"].add(int(each is state), name, each.value)
     times = {
-        "build_jobs": run.jobs,
+        "build_jobs": run.jobs_used,
         "build_start_timestamp_seconds": run.start,
         "build_end_timestamp_seconds": run.end,
         "build_last_event_timestamp_seconds": run.last_event,

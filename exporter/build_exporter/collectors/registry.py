@@ -42,3 +42,11 @@ HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
     HostCollector("system", f"{_HOST}.system:System", "Boot time, suspended time, uname.", interval=15.0),
 )
 """Rows: name, class, help, whether on by default, seconds between samples."""
+
+BUILD_COLLECTORS: Final[dict[str, str]] = {
+    "process_tree": "CPU, memory and I/O of the running steps' processes.",
+    "toolchain": "Triplets, compilers, C libraries and -j of the builds, and the machine.",
+    "ccache": "Counters of the ccache that running builds use; needs toolchain.",
+    "distcc": "Jobs of the distcc that running builds use; needs toolchain.",
+}
+"""Collectors that need to know the builds, with their help; all are on by default."""

@@ -115,11 +115,6 @@ class Surveyor:
         """End looking soon."""
         self._stop.set()
 
-    def toolchain(self, run: Run) -> Toolchain | None:
-        """Return what a run is built with as found here, else as the journal tells; may be called from any thread."""
-        watched = self._watched.get((run.build, run.run))
-        return watched.told if watched is not None and watched.events else run.toolchain
-
     def helpers(self) -> dict[str, Helpers]:
         """Return where the caches of the builds are that run; may be called from any thread."""
         return {build: watched.helpers for (build, _), watched in list(self._watched.items())}

@@ -92,14 +92,12 @@ class LogShape:
     Attributes:
         seconds: what the attempt took.
         size: bytes of the whole log.
-        tasks: lines of it that each stand for a compiler's run or a test; 0 where nobody counted.
-        curve: share of it written by the end of each equal part of that time; empty where nobody watched it grow.
+        curve: share of them written by the end of each equal part of that time; empty where nobody watched it grow.
         version: version of the package, where it was told.
     """
 
     seconds: float
     size: int
-    tasks: int
     curve: array[float]
     version: str | None
 
@@ -204,6 +202,12 @@ class Run:
     def has_plan(self) -> bool:
         """Whether the steps to come are known."""
         return self.plans > 0
+
+    @property
+    def jobs_used(self) -> int | None:
+        """Parallel jobs (-j) as the run's processes have them, else as it was started with; None where unknown."""
+        seen = self.toolchain.jobs if self.toolchain is not None else None
+        return seen if seen is not None else self.jobs
 
     @property
     def state(self) -> BuildState:

@@ -15,6 +15,7 @@ from build_exporter.model.states import StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import Monitor
 from build_exporter.spoken import clock_time, duration, percent
+from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, build_progress, phase_progress, step_progress
 
 RECENT_STEPS: Final = 8
@@ -84,6 +85,9 @@ def _parts(run: Run, now: float) -> Iterator[str]:
     if ratio is not None:
         yield f'<progress max="1" value="{ratio:.4f}"></progress>'
     yield f"<p>{escape(summary(run, now))}</p>"
+    built_with = toolchain_summary(run)
+    if built_with:
+        yield f'<p class="dim">Toolchain: {_text(built_with)}</p>'
     yield from _phases(run, now)
     if run.milestones:
         reached = sorted(run.milestones.items(), key=lambda item: item[1])
