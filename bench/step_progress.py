@@ -28,7 +28,7 @@ from build_exporter.sources.inside.counters import Counters
 from build_exporter.sources.inside.fuse import by_log
 from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look
-from build_exporter.sources.inside.size import Growth
+from build_exporter.sources.inside.size import Growth, is_task
 from build_exporter.tracker import LogShape, Run, Step, approach
 
 LOOK_SECONDS = 0.1
@@ -79,11 +79,21 @@ def load(path: Path) -> Recording:
 
 def shape_of(recording: Recording) -> LogShape:
     """Return what the exporter remembers of a recording it watched, a look each second."""
-    growth = Growth()
+    size, growth = len(recording.log), Growth()
+    for elapsed, seen, tasks in grown(recording):
+        growth.see(elapsed, seen, tasks)
+    tasks = sum(map(is_task, lines_between(recording, 0, size)))
+    growth.see(recording.seconds, size, tasks)
+    return LogShape(recording.seconds, size, tasks, array("f", growth.curve(recording.seconds) or ()), None)
+
+
+def grown(recording: Recording) -> Iterator[tuple[float, int, int]]:
+    """Yield each second of a recording with the log's size and its tasks."""
+    before = tasks = 0
     for elapsed, size in looks(recording):
-        growth.see(elapsed, size)
-    growth.see(recording.seconds, len(recording.log))
-    return LogShape(recording.seconds, len(recording.log), array("f", growth.curve(recording.seconds) or ()), None)
+        tasks += sum(map(is_task, lines_between(recording, before, size)))
+        before = size
+        yield elapsed, size, tasks
 
 
 def looks(recording: Recording) -> Iterator[tuple[float, int]]:
@@ -123,8 +133,8 @@ def sized(last: LogShape, recording: Recording) -> Iterator[float]:
 def curved(last: LogShape, recording: Recording) -> Iterator[float]:
     """Yield the ratio by how the last log grew."""
     growth = Growth()
-    for elapsed, size in looks(recording):
-        growth.see(elapsed, size)
+    for elapsed, size, tasks in grown(recording):
+        growth.see(elapsed, size, tasks)
         yield approach(by_log(last, growth, elapsed, same_version=True).share)
 
 

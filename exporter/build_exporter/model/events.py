@@ -116,8 +116,9 @@ class StepStarted(Event, tag="step_started"):
 class StepProgress(Event, tag="step_progress"):
     """How far a running step is; once it is over, what its log amounted to.
 
-    An `estimated` ratio was worked out from the log and the clock, and gives way to one the builder tells. `log_curve`
-    is the share of the log written by the end of each equal part of the attempt's time.
+    An `estimated` ratio was worked out from the log and the clock, and gives way to one the builder tells. `log_tasks`
+    are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
+    as much as 1000 bytes) that was written by the end of each equal part of the attempt's time.
     """
 
     phase: Name
@@ -129,6 +130,7 @@ class StepProgress(Event, tag="step_progress"):
     estimated: bool = False
     warnings: Count | None = None
     log_bytes: Count | None = None
+    log_tasks: Count | None = None
     log_curve: Curve | None = None
 
 

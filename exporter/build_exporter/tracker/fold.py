@@ -156,7 +156,7 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:
             curve = array("f", event.log_curve or ())
-            run.logs[step.key] = LogShape(step.seconds, event.log_bytes, curve, step.version)
+            run.logs[step.key] = LogShape(step.seconds, event.log_bytes, event.log_tasks or 0, curve, step.version)
             learned = True
         else:
             run.ignored["too_many_logs"] += 1

@@ -92,12 +92,14 @@ class LogShape:
     Attributes:
         seconds: what the attempt took.
         size: bytes of the whole log.
-        curve: share of them written by the end of each equal part of that time; empty where nobody watched it grow.
+        tasks: lines of it that each stand for a compiler's run or a test; 0 where nobody counted.
+        curve: share of it written by the end of each equal part of that time; empty where nobody watched it grow.
         version: version of the package, where it was told.
     """
 
     seconds: float
     size: int
+    tasks: int
     curve: array[float]
     version: str | None
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.sources.inside.fuse import Evidence, by_log, by_time, fuse
-from build_exporter.sources.inside.size import PARTS, Growth, place
+from build_exporter.sources.inside.size import PARTS, Growth, is_task, place
 from build_exporter.tracker import LogShape, approach
 
 EVIDENCE = st.lists(st.builds(Evidence, st.floats(0, 1e6), st.floats(0.001, 1e6)), min_size=1, max_size=6)
@@ -27,7 +27,7 @@ def grown(*points: tuple[float, int]) -> Growth:
 
 def shape(growth: Growth, seconds: float) -> LogShape:
     """Return the shape of an attempt that took so long."""
-    return LogShape(seconds, growth.size, array("f", growth.curve(seconds) or ()), None)
+    return LogShape(seconds, growth.size, growth.tasks, array("f", growth.curve(seconds) or ()), None)
 
 
 @given(EVIDENCE, st.randoms())
@@ -76,8 +76,8 @@ def test_a_log_written_unevenly_tells_time_not_bytes() -> None:
     points = [(float(t), 5_000 * t if t <= 10 else 50_000 + (t - 10) * 50_000 // 90) for t in range(101)]
     last = shape(grown(*points), 100.0)
     assert len(last.curve) == PARTS
-    assert place(last, 50_000).earliest == pytest.approx(0.1, abs=0.01)
-    assert place(last, 75_000).earliest == pytest.approx(0.55, abs=0.01)
+    assert place(last, grown((1.0, 50_000))).earliest == pytest.approx(0.1, abs=0.01)
+    assert place(last, grown((1.0, 75_000))).earliest == pytest.approx(0.55, abs=0.01)
 
 
 def test_the_clock_goes_on_while_the_log_is_silent_as_it_was_the_last_time() -> None:
@@ -100,7 +100,48 @@ def test_a_slower_machine_moves_slower_through_the_silence() -> None:
 def test_a_log_larger_than_the_last_goes_on_counting() -> None:
     """Beyond the last attempt's size the share goes on with the bytes."""
     last = shape(grown((50.0, 500), (100.0, 1000)), 100.0)
-    assert place(last, 1500).earliest == pytest.approx(1.5)
+    assert place(last, grown((1.0, 1500))).earliest == pytest.approx(1.5)
+
+
+def test_an_object_moves_the_bar_more_than_a_check() -> None:
+    """Quiet make rules write a word for what takes a second, configure a line for what takes none."""
+    growth = Growth()
+    for second in range(101):
+        growth.see(float(second), 100 * min(second, 10) + 20 * max(0, second - 10), max(0, second - 10))
+    last = shape(growth, 100.0)
+    half = Growth()
+    half.see(55.0, 1000 + 45 * 20, 45)
+    assert place(last, half).earliest == pytest.approx(0.55, abs=0.02)
+    assert place(LogShape(100.0, 2000, 0, array("f"), None), half).earliest == 0.95, "by size where nobody counted"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  CC      kernel/fork.o",
+        "  CC [M]  drivers/net/dummy.o",
+        "  CCLD     ar",
+        "gcc -DHAVE_CONFIG_H -I. -O2 -c -o a.o a.c",
+        "[12/480] Building CXX object a.o",
+        "[ 37%] Building C object b.o",
+        "PASS: backref",
+        "ok 12 - opens",
+        " 12/120 glib:core / atomic  OK  0.02s",
+        " 12: eval                                        ok",
+    ],
+)
+def test_tasks_are_known(line: str) -> None:
+    """Objects and tests, as make, the kernel, ninja, cmake and the runners of tests print them."""
+    assert is_task(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["checking for gcc... gcc", "make[2]: Entering directory '/a'", "", "  the FILE is here", "/bin/mkdir -p /usr/bin"],
+)
+def test_other_lines_are_no_tasks(line: str) -> None:
+    """Checks of configure, make's own words and prose."""
+    assert not is_task(line)
 
 
 def test_another_version_is_trusted_less() -> None:
@@ -136,10 +177,15 @@ def test_a_curve_rises_to_one(points: list[tuple[float, int]], seconds: float) -
         assert curve[-1] == 1.0
 
 
-@given(st.lists(st.floats(0, 1, width=32), max_size=64), st.integers(1, 10**12), st.integers(0, 10**13))
-def test_any_curve_a_writer_tells_gives_a_share(curve: list[float], size: int, now: int) -> None:
+@given(
+    st.lists(st.floats(0, 1, width=32), max_size=64),
+    st.integers(1, 10**12),
+    st.integers(0, 10**13),
+    st.sampled_from([0, 1, 10**18]),
+)
+def test_any_curve_a_writer_tells_gives_a_share(curve: list[float], size: int, now: int, tasks: int) -> None:
     """A hostile or damaged journal line costs no more than a wrong bar."""
-    span = place(LogShape(10.0, size, array("f", curve), None), now)
+    span = place(LogShape(10.0, size, tasks, array("f", curve), None), grown((1.0, now)))
     assert 0.0 <= span.earliest <= span.latest
     if now <= size:
         assert span.latest <= 1.0

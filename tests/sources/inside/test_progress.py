@@ -18,7 +18,7 @@ from build_exporter.sources.inside.progress import CEILING, GAIN, LogProgress
 from build_exporter.sources.inside.reader import Look
 from build_exporter.tracker import LogShape, Run, Step
 
-LAST = LogShape(100.0, 1000, array("f", [(n + 1) / 20 for n in range(20)]), None)
+LAST = LogShape(100.0, 1000, 0, array("f", [(n + 1) / 20 for n in range(20)]), None)
 
 
 class Followed:
@@ -89,7 +89,7 @@ def test_a_builder_that_tells_itself_is_believed() -> None:
 
 def test_few_lines_are_told() -> None:
     """A four-hour step costs the journal no more than a line for each hundredth."""
-    followed = Followed(last=LogShape(14_400.0, 14_400, LAST.curve, None))
+    followed = Followed(last=LogShape(14_400.0, 14_400, 0, LAST.curve, None))
     for second in range(0, 14_400, 5):
         followed.look(float(second), second)
     assert len(followed.told) <= 1 / GAIN

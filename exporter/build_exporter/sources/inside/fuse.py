@@ -54,7 +54,7 @@ def fuse(evidence: Iterable[Evidence]) -> float | None:
 
 def by_log(last: LogShape, growth: Growth, elapsed: float, *, same_version: bool) -> Evidence:
     """Return what the log's size says. While it is silent as it was the last time, the clock goes on in its place."""
-    span = place(last, growth.size)
+    span = place(last, growth)
     # the further it was, the more this attempt's own speed tells
     whole = (1.0 - min(1.0, span.earliest)) * last.seconds + growth.still_since
     silent = max(0.0, elapsed - growth.still_since)

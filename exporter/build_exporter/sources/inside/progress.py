@@ -19,7 +19,7 @@ from build_exporter.sources.inside.fuse import (
     fuse,
 )
 from build_exporter.sources.inside.reader import Look
-from build_exporter.sources.inside.size import LEAST_SECONDS, Growth
+from build_exporter.sources.inside.size import LEAST_SECONDS, Growth, is_task
 from build_exporter.tracker import expected_seconds
 
 CEILING: Final = 0.995
@@ -35,11 +35,13 @@ class LogProgress:
     def __init__(self) -> None:
         self.counters = Counters()
         self.growth = Growth()
+        self.tasks = 0
         self._told: float | None = None
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
         self.counters.feed(line)
+        self.tasks += is_task(line)
 
     def tell(self, look: Look) -> Iterator[Event]:
         """Yield the ratio of a step that runs, once it has grown enough; of one that succeeded, how its log grew."""
@@ -48,7 +50,7 @@ class LogProgress:
         if look.over:
             yield from self._amount(look)
             return
-        self.growth.see(elapsed, look.read_bytes)
+        self.growth.see(elapsed, look.read_bytes, self.tasks)
         ratio = None if step.ratio_told or step.start is None else self.ratio(look, elapsed)
         if ratio is None or (step.ratio is not None and ratio < max(self._told or 0.0, step.ratio) + GAIN):
             return
@@ -80,14 +82,14 @@ class LogProgress:
         known = look.run.logs.get(step.key)
         if known is not None and known.size == size and known.seconds == step.seconds:
             return
-        if step.start is not None:
-            self.growth.see(step.seconds or 0.0, size)
+        self.growth.see(step.seconds or 0.0, size, self.tasks)
         yield StepProgress(
             time=look.time,
             build=look.run.build,
             phase=step.phase,
             step=step.step,
             log_bytes=size,
+            log_tasks=self.tasks,
             log_curve=self.growth.curve(step.seconds or 0.0),
         )
 
