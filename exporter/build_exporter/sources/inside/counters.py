@@ -14,7 +14,7 @@ _TESTED: Final = re.compile(
 _OF: Final = re.compile(r"[A-Z]{4,12}: .* \((\d{1,7}) of (\d{1,7})\)\s*$")
 _AT_END: Final = re.compile(r".*\s\[\s*(\d{1,3})%\]\s*$")
 
-_FIRST: Final = frozenset(" [0123456789")
+COUNTER_BEGINS: Final = frozenset(" [0123456789")
 """What a line of the first three begins with: most lines do not, and cost no more than this look."""
 
 LEAST_TOTAL: Final = 10
@@ -64,7 +64,7 @@ class Counters:
 
 def _read(line: str) -> tuple[str, float] | None:
     """Return what kind of counter a line holds and how far it is."""
-    if line[:1] in _FIRST:
+    if line[:1] in COUNTER_BEGINS:
         if (found := _COUNTED.match(line)) is not None:
             return _of("edges", found)
         if (found := _PERCENT.match(line)) is not None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from build_exporter.model.events import Event, StepProgress
 from build_exporter.model.states import StepState
-from build_exporter.sources.inside.counters import Counters
+from build_exporter.sources.inside.counters import COUNTER_BEGINS, Counters
 from build_exporter.sources.inside.fuse import (
     COUNTER_ERROR,
     LAST_TIME_ERROR,
@@ -19,7 +19,7 @@ from build_exporter.sources.inside.fuse import (
     fuse,
 )
 from build_exporter.sources.inside.reader import Look
-from build_exporter.sources.inside.size import LEAST_SECONDS, Growth, is_task
+from build_exporter.sources.inside.size import LEAST_SECONDS, TASK_BEGINS, Growth, is_task
 from build_exporter.tracker import expected_seconds
 
 CEILING: Final = 0.995
@@ -27,6 +27,10 @@ CEILING: Final = 0.995
 
 GAIN: Final = 0.01
 """Least gain of a step's ratio that is worth a line in the journal."""
+
+
+_BEGINS: Final = TASK_BEGINS | COUNTER_BEGINS
+_ENDS: Final = frozenset("])")
 
 
 class LogProgress:
@@ -40,8 +44,12 @@ class LogProgress:
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
-        self.counters.feed(line)
-        self.tasks += is_task(line)
+        # most lines are none of these, and cost no more than two looks
+        if line[:1] in _BEGINS or line[-1:] in _ENDS:
+            self.counters.feed(line)
+            self.tasks += is_task(line)
+        elif " -c " in line:
+            self.tasks += 1
 
     def tell(self, look: Look) -> Iterator[Event]:
         """Yield the ratio of a step that runs, once it has grown enough; of one that succeeded, how its log grew."""

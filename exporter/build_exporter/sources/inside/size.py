@@ -39,7 +39,7 @@ _QUIET: Final = re.compile(r" {1,4}[A-Z][A-Z0-9_]{1,11}(?: \[M\])? +\S+$")
 _TASK: Final = re.compile(
     r"(?:PASS|FAIL|XFAIL|XPASS|SKIP|ERROR): |(?:not )?ok \d|\[\s*\d+(?:/\d+\]|%\])|\s*\d+/\d+ |\s*\d+: .* ok$"
 )
-_TASK_BEGINS: Final = frozenset("PFXSEno[0123456789 ")
+TASK_BEGINS: Final = frozenset("PFXSEno[0123456789 ")
 
 
 class Span(NamedTuple):
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 
 def is_task(line: str) -> bool:
     """Tell whether a line stands for a compiler's run, a link or a test."""
-    if line[:1] in _TASK_BEGINS and _TASK.match(line) is not None:
+    if line[:1] in TASK_BEGINS and _TASK.match(line) is not None:
         return True
     return " -c " in line or (line[:1] == " " and _QUIET.match(line) is not None)
 
