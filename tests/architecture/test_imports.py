@@ -30,6 +30,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "plan": {"model", "journal", "config", "checksums"},
     "sources": {"model", "config", "journal", "tracker", "plan", "failures"},
     "toolchain": {"model", "journal", "tracker", "sources"},
+    "plugin": {"model", "config", "sources"},
+    "plugin_testing": {"model", "journal", "tracker", "sources"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},

@@ -98,9 +98,9 @@ class Isolated:
         Raises:
             PluginError: it can't, and why.
         """
-        if not isinstance(told, tuple) or len(told) not in (2, 3):
+        if not isinstance(told, tuple) or not 2 <= len(told) <= len(Told._fields):
             raise PluginError(f"it told a {type(told).__name__} and not Told(run_start, event)")
-        run_start, event, nth = Told(*told)
+        run_start, event, nth, closes = Told(*told)
         if type(event) not in EVENT_TYPES:
             raise PluginError(f"it told a {type(event).__name__} and not an event")
         if not isinstance(run_start, int | float) or not 0 <= run_start <= MAX_TIME:
@@ -109,7 +109,7 @@ class Isolated:
             raise PluginError("it counted an event with what is no whole number")
         if event.build != self.build:
             raise PluginError(f"it told an event of {str(event.build)[:100]!r} while reading {self.build}")
-        return Told(run_start, _as_read(event, now), nth)
+        return Told(run_start, _as_read(event, now), nth, bool(closes))
 
 
 def _as_read(event: Event, now: float) -> Event:

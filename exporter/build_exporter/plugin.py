@@ -1,0 +1,38 @@
+"""What plug-ins rely on: everything a source of one's own needs, and nothing else of this package.
+
+Names listed in `__all__` stay and keep their meaning as long as `API_VERSION` does. New ones may come, events may get
+new optional fields, and `Settings` may tell more. Whatever is imported from elsewhere in the package may change with
+any release. `docs/guide/plugins.md` says how to write a plug-in, `build_exporter.plugin_testing` tries one.
+"""
+
+from build_exporter.config.section import Section, about
+from build_exporter.model import events
+from build_exporter.model.names import build_name_from
+from build_exporter.sources.birth import birth_time
+from build_exporter.sources.dates import leading_date
+from build_exporter.sources.first_error import first_error
+from build_exporter.sources.protocol import API_VERSION, Settings, Source, SourceError, Told
+from build_exporter.sources.reading import Directory, Limits, Lines, TailFile, read_ends
+from build_exporter.sources.sequence import Attempt, Teller
+
+__all__ = [
+    "API_VERSION",
+    "Attempt",
+    "Directory",
+    "Limits",
+    "Lines",
+    "Section",
+    "Settings",
+    "Source",
+    "SourceError",
+    "TailFile",
+    "Teller",
+    "Told",
+    "about",
+    "birth_time",
+    "build_name_from",
+    "events",
+    "first_error",
+    "leading_date",
+    "read_ends",
+]
