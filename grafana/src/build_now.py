@@ -10,6 +10,7 @@ from overview_panels import progress, tiles
 from promql import BUILD
 from step_panels import failures, steps
 from style import COLOURS, Json
+from toolchain_panels import toolchain
 
 UID: Final = "build-now"
 
@@ -17,13 +18,13 @@ UID: Final = "build-now"
 def build_now() -> Json:
     """Return the dashboard."""
     grid = Grid()
-    for part in (tiles, progress, steps, failures, machine, exporter):
+    for part in (tiles, progress, steps, failures, machine, toolchain, exporter):
         part(grid)
     return dashboard(
         UID,
         "Build / Now",
         "Is it building, where, how long left, what is wrong? From top to bottom: the answer, progress, steps, "
-        "failures, the machine, the exporter itself.",
+        "failures, the machine, toolchains, the exporter itself.",
         grid.panels,
         templating={"list": [datasource_variable(), *(query_variable(each) for each in _variables())]},
         annotations={"list": _annotations()},

@@ -204,10 +204,10 @@ def test_the_dead_mans_switch_proves_the_path(stack: Stack, receiver: Receiver, 
     assert not receiver.alerts("BuildExporterDown")
 
 
-ALWAYS = {"Alerts firing", "CPU", "Memory", "Disk space free", "Exporter", "Events read", "Series"}
+ALWAYS = {"Alerts firing", "CPU", "Memory", "Disk space free", "Exporter", "Events read", "Series", "Machines"}
 """Panels that have data whatever the build does."""
 
-BUILDING = {"State", "Progress", "States", "Phases", "Steps by state"}
+BUILDING = {"State", "Progress", "States", "Phases", "Steps by state", "Toolchain"}
 """Panels that have data as soon as there is a build."""
 
 ANSWERS: dict[str, set[str]] = {
@@ -227,6 +227,7 @@ def _tell(run: Any, kind: str) -> None:
     milestones = [{"name": "cross-binutils", "step": "501-binutils-pass1"}]
     run.add("build_started", after=0, target="x86_64-lfs-linux-gnu", jobs=2)
     run.add("plan", after=0, steps=steps, milestones=milestones)
+    run.add("toolchain", after=0, tools=[{"tool": "gcc", "version": "12.2.0", "role": "host"}])
     run.step("chapter-5", "501-binutils-pass1", cpu_seconds=15.0, max_rss_bytes=5_000_000)
     run.add("step_started", phase="chapter-5", step="502-gcc-pass1")
     if kind == "failed":
