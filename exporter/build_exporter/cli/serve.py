@@ -33,7 +33,7 @@ from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logs import FORMATS, LEVELS, set_up
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.inside.watch import InsideSteps
+from build_exporter.sources.inside.watch import Elsewhere, InsideSteps
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.toolchain.surveyor import Surveyor
@@ -147,7 +147,8 @@ class Exporter:
         self.config = config
         self._config_path = config_path
         self._sources = sources
-        self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock, self.monitor.last_log)
+        elsewhere = Elsewhere(last_log=self.monitor.last_log)
+        self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock, elsewhere)
         self._surveyor = Surveyor(journal, self.monitor.newest_runs, self.monitor.clock, sources.surroundings)
         self._surveys = "toolchain" in enabled
         self._checks = SourceChecks(journal, self.monitor.newest_runs, self.monitor.clock)

@@ -6,6 +6,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,19 +16,18 @@ from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Event, StepProgress, encode_line
 from build_exporter.model.states import StepState
 from build_exporter.sources.first_error import first_error
+from build_exporter.sources.inside.expected import ExpectedFailures, Known
+from build_exporter.sources.inside.logs import AttemptLogs
 from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look, Reader
 from build_exporter.sources.inside.suites import SuiteReader
 from build_exporter.sources.inside.warnings import WarningReader
-from build_exporter.sources.reading import TailFile, open_regular, read_ends
+from build_exporter.sources.reading import open_regular, read_ends
 from build_exporter.tracker import Key, LogShape, Run, Step
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-MAX_LINE: Final = 500
-"""Characters of a line that are looked at: what is longer is a command, not a sign."""
-
 REASON_BYTES: Final = 512 * 1024
 """How much of the end of a failed step's log is searched for the reason."""
 
@@ -49,12 +50,23 @@ def new_readers() -> list[Reader]:
     return [make() for make in READERS]
 
 
-class _Inside:
-    """What is known of one attempt's log."""
+def _shipped(step: Step) -> Known:
+    return ExpectedFailures().of(step)
 
-    def __init__(self, path: Path) -> None:
-        self.file = TailFile(path, follow_links=False)
-        self.readers = new_readers()
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What is known beside the logs, asked for when it is needed.
+
+    Attributes:
+        last_log: how the log of a step of a build grew the last time it succeeded.
+        known_failures: tests of a step's package that are known to fail.
+        earlier_suites: the suites that a step of a build had results of in an earlier run.
+    """
+
+    last_log: Callable[[str, Key], LogShape | None] = lambda _build, _key: None
+    known_failures: Callable[[Step], Known] = _shipped
+    earlier_suites: Callable[[str, Key], frozenset[str]] = lambda _build, _key: frozenset()
 
 
 class InsideSteps:
@@ -69,7 +81,7 @@ class InsideSteps:
         journal: str,
         runs: Callable[[], Iterable[Run]],
         clock: Callable[[], float],
-        last_log: Callable[[str, Key], LogShape | None] = lambda _build, _key: None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """Read logs for the journal.
 
@@ -77,13 +89,13 @@ class InsideSteps:
             journal: where to tell.
             runs: the newest runs.
             clock: Unix seconds.
-            last_log: how the log of a step of a build grew the last time it succeeded.
+            elsewhere: what is known beside the logs.
         """
         self._journal = journal
-        self._last_log = last_log
+        self._elsewhere = elsewhere or Elsewhere()
         self._runs = runs
         self._clock = clock
-        self._watched: dict[Name, _Inside] = {}
+        self._watched: dict[Name, AttemptLogs] = {}
         self._over: set[Name] = set()
         self._looked = clock()
         self._stop = threading.Event()
@@ -128,12 +140,12 @@ class InsideSteps:
         path = Path(step.log or "")
         inside = self._watched.get(name)
         if inside is None:
-            inside = self._watched[name] = _Inside(path)
+            inside = self._watched[name] = AttemptLogs(new_readers, path, step.step, step.start)
         is_over = step.state is not StepState.RUNNING
         try:
-            if not self._may_read(run, path):
+            if not inside.read(partial(self._may_read, run), over=is_over):
                 return
-            yield from self._read(inside, run, step, over=is_over)
+            yield from self._tell(inside, run, step, over=is_over)
             if step.state is StepState.FAILED and not step.message:
                 yield from self._explain(run, step, path)
         except OSError:
@@ -143,19 +155,18 @@ class InsideSteps:
             if is_over:
                 self._over.add(name)
 
-    def _read(self, inside: _Inside, run: Run, step: Step, *, over: bool) -> Iterator[Event]:
-        more = True
-        while more:
-            read = inside.file.read(over=over)
-            more = read.more
-            if read.anew:
-                inside.readers = new_readers()
-            for line in read.lines:
-                cut = line[:MAX_LINE]
-                for reader in inside.readers:
-                    reader.feed(cut)
-        last = self._last_log(run.build, step.key)
-        look = Look(round(self._clock(), 3), run, step, inside.file.position, over, last)
+    def _tell(self, inside: AttemptLogs, run: Run, step: Step, *, over: bool) -> Iterator[Event]:
+        look = Look(
+            time=round(self._clock(), 3),
+            run=run,
+            step=step,
+            read_bytes=inside.read_bytes,
+            over=over,
+            last=self._elsewhere.last_log(run.build, step.key),
+            known_failures=self._elsewhere.known_failures(step),
+            earlier_suites=self._elsewhere.earlier_suites(run.build, step.key),
+            runs_tests=inside.runs_tests,
+        )
         for reader in inside.readers:
             yield from reader.tell(look)
 

@@ -1,0 +1,57 @@
+"""Reading the logs of steps that ended before anybody looked: each once, when a record first tells of its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from build_exporter.model.events import Event
+from build_exporter.sources.inside.expected import ExpectedFailures, Known
+from build_exporter.sources.inside.logs import AttemptLogs
+from build_exporter.sources.inside.reader import Look
+from build_exporter.sources.inside.watch import OVERLAP_SECONDS, new_readers
+from build_exporter.sources.reading import open_regular
+from build_exporter.tracker import Run, Step
+
+PAST_SECONDS: Final = OVERLAP_SECONDS / 2
+"""A step that ended so long ago is not looked at by who follows the running ones any more."""
+
+MOST_BYTES: Final = 512 * 1024 * 1024
+"""How much of one log is read."""
+
+
+def read_past(run: Run, step: Step, known: Callable[[Step], Known] | None = None) -> Iterator[Event]:
+    """Yield what the logs of an ended step tell, as of its end; nothing where it has no log that can be read.
+
+    Args:
+        run: the run.
+        step: one of its steps.
+        known: tests known to fail; by default the shipped lists.
+    """
+    if not step.log or step.end is None:
+        return
+    logs = AttemptLogs(new_readers, Path(step.log), step.step, None)
+    try:
+        logs.read(_is_plain, over=True, most=MOST_BYTES)
+    except OSError:
+        return
+    failures = (known or ExpectedFailures().of)(step)
+    look = Look(
+        time=step.end,
+        run=run,
+        step=step,
+        read_bytes=logs.read_bytes,
+        over=True,
+        known_failures=failures,
+        runs_tests=logs.runs_tests,
+    )
+    for reader in logs.readers:
+        yield from reader.tell(look)
+
+
+def _is_plain(path: Path) -> bool:
+    """Tell whether a path is a regular file: a log that a record names is read by whoever reads the record."""
+    os.close(open_regular(path, follow_links=False))
+    return True
