@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -45,7 +45,7 @@ def bytes_to_read(directory: str, files: Iterable[SourceFile]) -> int:
 
 def verify(
     directory: str, files: Sequence[SourceFile], jobs: int | None = None, on_read: Callable[[int], None] | None = None
-) -> Iterator[tuple[SourceFile, Finding]]:
+) -> Generator[tuple[SourceFile, Finding], None, None]:
     """Yield each file with how it stands, in the order given; closing the iterator gives the reading up.
 
     Args:

@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "run": "Run a command as a step, or as a whole build.",
     "serve": "Follow the journal and serve metrics, page and API.",
     "status": "Show where the builds are.",
+    "verify": "Verify the files a build is made from by their checksums.",
 }
 """Each command is `build_exporter.cli.<name>:<name>`, loaded only when called; a Python keyword has a `_` added."""
 

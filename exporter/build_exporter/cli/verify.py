@@ -1,0 +1,163 @@
+"""`build-exporter verify`: whether the files a build needs are there, whole and the right ones, before it does."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from build_exporter.checksums.digests import LENGTHS
+from build_exporter.checksums.verify import bytes_to_read, step_back, unlisted
+from build_exporter.checksums.verify import verify as verify_files
+from build_exporter.checksums.wanted import Wanted, lists_beside, wanted_of_buildroot
+from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.verified import Progress, Verified, as_csv, as_json, table
+from build_exporter.config.load import ConfigError
+from build_exporter.config.values import escaped
+from build_exporter.journal.follow import Follower
+from build_exporter.model.states import SourceState
+from build_exporter.plan.book import Revision, read_book
+from build_exporter.plan.book_entities import BookError
+from build_exporter.plan.jhalfs_makefile import is_makefile, read
+from build_exporter.plan.jhalfs_sources import jhalfs_sources, sources_directory
+from build_exporter.plan.yaml_plan import read_yaml
+from build_exporter.tracker import Tracker
+from build_exporter.tracker.sources import planned_sources
+
+NICENESS = 10
+_DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@click.argument("directory", required=False, type=_DIRECTORY)
+@click.option("--checksums", metavar="FILE", multiple=True, type=_FILE, help="A list of checksums; repeatable.")
+@click.option("--book", metavar="DIR", type=_DIRECTORY, help="The files of the LFS book's steps; its XML.")
+@click.option("--rev", type=click.Choice(["systemd", "sysv"]), default="systemd", show_default=True)
+@click.option("--plan", "plan_file", metavar="FILE", type=_FILE, help="The files of a plan in YAML.")
+@click.option("--jhalfs", metavar="DIR", type=_DIRECTORY, help="The files of the build that jhalfs has prepared.")
+@click.option("--buildroot", metavar="DIR", type=_DIRECTORY, help="What Buildroot has downloaded; its tree.")
+@click.option("--build", metavar="NAME", help="The files of the plan that the journal has of this build.")
+@journal_option
+@click.option(
+    "--algorithm", type=click.Choice(list(LENGTHS)), help="Of lists that don't tell. Default: by the digests' length."
+)
+@click.option("--ignore-missing", is_flag=True, help="Say nothing of files that are not there.")
+@click.option("--all", "every", is_flag=True, help="Show verified files and those that nothing names, too.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Files read at a time. Default: processors, at most 4.")
+@click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+def verify(
+    directory: Path | None, ignore_missing: bool, every: bool, jobs: int | None, output: str, **origin: Any
+) -> None:
+    """Verify the files in DIRECTORY that a build will be made from, by a list of checksums or by the build's plan.
+
+    Without any, by the list that lies in DIRECTORY: md5sums, SHA256SUMS, urls.lst and their like. Exits with 1 when a
+    file is missing, ends too early, can't be read or is another than planned.
+
+    \b
+    build-exporter verify /mnt/lfs/sources --book ~/lfs-git
+    build-exporter verify --jhalfs /mnt/lfs/jhalfs
+    build-exporter verify . --checksums SHA256SUMS
+    """
+    try:
+        wanted, directory = _wanted(directory, **origin)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(USAGE_ERROR) from None
+    except OSError as error:
+        _stop(f"{error.filename}: {error.strerror}", 1)
+    except (BookError, ValueError) as error:
+        _stop(str(error), 1)
+    if not wanted.files:
+        _stop("no file to verify is named", 1)
+    step_back(NICENESS)
+    files = list(wanted.files.values())
+    with Progress(bytes_to_read(str(directory), files)) as progress:
+        results = verify_files(str(directory), files, jobs, progress.add)
+        with contextlib.closing(results):
+            findings = [each for each in results if not ignore_missing or each[1].state is not SourceState.MISSING]
+    others = unlisted(str(directory), wanted.files, map(str, wanted.lists))
+    verified = Verified(str(directory), wanted, findings, others)
+    _show(verified, output, every=every)
+    raise SystemExit(0 if verified.is_good else 1)
+
+
+def _show(verified: Verified, output: str, *, every: bool) -> None:
+    for problem in verified.wanted.problems:
+        click.echo(f"build-exporter verify: {escaped(problem)}", err=True)
+    if output == "json":
+        click.echo(as_json(verified))
+    elif output == "csv":
+        click.echo(as_csv(verified))
+    else:
+        click.echo("\n".join(table(verified, every=every)))
+
+
+def _wanted(directory: Path | None, **origin: Any) -> tuple[Wanted, Path]:
+    """Return what to verify and where.
+
+    Raises:
+        OSError, ValueError, BookError, ConfigError: what names the files can't be read.
+    """
+    journal, algorithm, rev = (origin.pop(name) for name in ("journal", "algorithm", "rev"))
+    given = [name for name, value in origin.items() if value]
+    if len(given) > 1:
+        _stop(f"take one of {', '.join('--' + name.replace('_file', '') for name in given)}", USAGE_ERROR)
+    wanted, beside = _planned(given[0], origin, rev, journal, directory) if given else (Wanted(), None)
+    directory = directory or beside
+    if directory is None:
+        _stop("say in which DIRECTORY the files are", USAGE_ERROR)
+    lists = origin["checksums"] or ([] if given else lists_beside(directory))
+    if not lists and not given:
+        _stop(f"{directory} holds no list of checksums; name one by --checksums, or a plan", USAGE_ERROR)
+    for path in lists:
+        wanted.add_list(path, algorithm)
+    return wanted, directory
+
+
+def _planned(
+    kind: str, origin: dict[str, Any], rev: Revision, journal: str, directory: Path | None
+) -> tuple[Wanted, Path | None]:
+    """Return the files of a plan, and their directory where the plan tells it."""
+    wanted, beside = Wanted(), None
+    if kind == "book":
+        for step in read_book(origin["book"], rev).steps:
+            wanted.add(step.planned.step, step.planned.sources or ())
+    elif kind == "plan_file":
+        plan = read_yaml(origin["plan_file"])
+        for step in plan.steps:
+            wanted.add(step.planned.step, step.planned.sources or ())
+        beside = Path(plan.tarballs) if plan.tarballs else None
+    elif kind == "jhalfs":
+        tree = next((t for t in (origin["jhalfs"], origin["jhalfs"] / "jhalfs") if is_makefile(t / "Makefile")), None)
+        if tree is None:
+            raise ValueError(f"{origin['jhalfs']}: no Makefile of jhalfs")
+        beside = sources_directory(tree.absolute())
+        for target, files in jhalfs_sources(tree, read(tree / "Makefile"), directory or beside).items():
+            wanted.add(target, files)
+    elif kind == "buildroot":
+        beside = origin["buildroot"] / "dl"
+        wanted = wanted_of_buildroot(origin["buildroot"], directory or beside)
+    elif kind == "build":
+        return _of_build(origin["build"], journal)
+    return wanted, beside
+
+
+def _of_build(name: str, journal: str) -> tuple[Wanted, Path | None]:
+    tracker = Tracker()
+    for batch in Follower(journal).poll():
+        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+    build = tracker.builds.get(name)
+    if build is None or build.current is None:
+        raise ValueError(f"no build {name} in {journal}")
+    wanted = Wanted()
+    for step, source in planned_sources(build.current):
+        wanted.add(step.step, [source])
+    return wanted, Path(build.current.tarballs) if build.current.tarballs else None
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    click.echo(f"build-exporter verify: {escaped(message)}", err=True)
+    raise SystemExit(code)
