@@ -24,10 +24,10 @@ SIZE_ERROR: Final = 0.1
 COUNTER_ERROR: Final = 0.1
 """Of a counter: it knows nothing of what comes before and after it."""
 
-LAST_TIME_ERROR: Final = 0.15
+LAST_TIME_ERROR: Final = 0.3
 """Of the time that has passed against what the last attempt took, as a share of itself."""
 
-PLANNED_TIME_ERROR: Final = 0.35
+PLANNED_TIME_ERROR: Final = 0.5
 """Of the time that has passed against what is planned, as a share of itself."""
 
 LEAST_TIME_ERROR: Final = 0.02
