@@ -27,7 +27,10 @@ from build_exporter.sources.first_error import first_error
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import TailFile, milliseconds
 
-_WORD: Final = r"^(?:.*?[\s\]:])??(?:\[\s*)?(?:{words})\b(?:\s*\])?[:\s]\s*(?:step\s+)?(?P<step>\S.*?)\s*$"
+_BEFORE: Final = r"^(?:(?:(?=\S*[^A-Za-z\s])\S+|[A-Z]+)\s+)*?(?:\S*[\]:])??"
+"""What may stand before the word: dates, levels, names of loggers; words of a sentence may not."""
+
+_WORD: Final = _BEFORE + r"(?:\[\s*)?(?:{words})\b(?:\s*\])?[:\s]\s*(?:step\s+)?(?P<step>\S.*?)\s*$"
 DEFAULT_PATTERNS: Final = {
     "started": _WORD.format(words="STARTED|STARTING|START|BEGIN"),
     "completed": _WORD.format(words="COMPLETED|COMPLETE|SUCCEEDED|FINISHED|DONE"),

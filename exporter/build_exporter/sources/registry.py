@@ -67,12 +67,12 @@ BUILT_IN: Final[tuple[Kind, ...]] = (
         "Yocto: build directory, tmp, buildstats or console log",
     ),
     Kind("ninja", f"{_HERE}.ninja.source:Ninja", "ninja: .ninja_log, or the build directory it is in"),
+    Kind("log", f"{_HERE}.log:Log", "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it"),
     Kind(
         "make",
         f"{_HERE}.make.source:Make",
         "a captured console of configure, make, CMake, Meson or a kernel's build",
     ),
-    Kind("log", f"{_HERE}.log:Log", "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it"),
 )
 """Rows in the order in which `auto` tries them: the most telling records first."""
 

@@ -68,11 +68,11 @@ class Place:
         self._closing.callback(attachment.close)
         return attachment
 
-    def look(self, attachment: Attachment) -> None:
+    def look(self, each: Attachment | Source) -> None:
         """Look; before there is anything of the record that it can't be read is told."""
         is_there = (self.path / (self.record.victim or self.record.text)).exists()
         with nullcontext() if is_there else suppress(SourceError):
-            attachment.look(self.now)
+            list(each.look(self.now)) if not isinstance(each, Attachment) else each.look(self.now)
 
     def close(self) -> None:
         """Close what was attached."""

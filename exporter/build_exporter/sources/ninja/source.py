@@ -29,6 +29,10 @@ GONE_SECONDS: Final = 5.0
 QUIET_SECONDS: Final = 3.0
 """A log just written to is not looked for among the files processes have open: that costs more than all else."""
 
+FIRST_SCAN_SECONDS: Final = 5.0
+LONGEST_SCAN_SECONDS: Final = 60.0
+"""Between scans of the process table while no ninja was seen at the log: begins short, doubles."""
+
 SILENT_SECONDS: Final = 3600.0
 """The same where it can't be seen who has it open, as in a container: linking may take long."""
 
@@ -66,6 +70,9 @@ class Ninja:
         self._was_held = False
         self._free_since: float | None = None
         self._told_until = -1.0
+        self._holder: int | None = None
+        self._next_scan = 0.0
+        self._scan_seconds = FIRST_SCAN_SECONDS
 
     def _locate(self) -> None:
         self._log = find_log(self._settings.path).absolute()
@@ -100,6 +107,8 @@ class Ninja:
                     self._run.add(row)
         if self._run is None:
             return
+        if rows:
+            self._next_scan, self._scan_seconds = 0.0, FIRST_SCAN_SECONDS
         if rows and self._is_over and self._run.end > self._told_until:
             # it had been silent for long, and goes on
             self._is_begun = self._is_over = False
@@ -221,28 +230,41 @@ class Ninja:
             return False
         if self._was_held and now - found.st_mtime < QUIET_SECONDS:
             return False
-        if _is_held(found.st_dev, found.st_ino):
+        if self._is_held(found, now):
             self._was_held, self._free_since = True, None
             return False
         if self._free_since is None:
             self._free_since = now
         return (self._was_held and now - self._free_since >= GONE_SECONDS) or now - found.st_mtime > SILENT_SECONDS
 
+    def _is_held(self, log: os.stat_result, now: float) -> bool:
+        """Tell whether a ninja has the log open; goes through all processes only where that may be news."""
+        if self._holder is not None and _holds(self._holder, log):
+            return True
+        if not self._was_held and 0 <= self._next_scan - now <= LONGEST_SCAN_SECONDS:
+            return False
+        self._holder = _holder_of(log)
+        self._next_scan = now + self._scan_seconds
+        self._scan_seconds = min(2 * self._scan_seconds, LONGEST_SCAN_SECONDS)
+        return self._holder is not None
 
-def _is_held(device: int, inode: int) -> bool:
-    """Tell whether a process called ninja, or samu, which does the same, has the log open."""
+
+def _holds(pid: int, log: os.stat_result) -> bool:
+    """Tell whether a process has the log open."""
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(os.path.samestat(entry.stat(), log) for entry in entries)
+    except OSError:
+        return False
+
+
+def _holder_of(log: os.stat_result) -> int | None:
+    """Return the process called ninja, or samu, which does the same, that has the log open; None without one."""
     for process in psutil.process_iter(["name"]):
-        if "ninja" not in (process.info["name"] or "") and process.info["name"] != "samu":
-            continue
-        try:
-            with os.scandir(f"/proc/{process.pid}/fd") as entries:
-                for entry in entries:
-                    found = entry.stat()
-                    if (found.st_dev, found.st_ino) == (device, inode):
-                        return True
-        except OSError:
-            continue
-    return False
+        name = process.info["name"] or ""
+        if ("ninja" in name or name == "samu") and _holds(process.pid, log):
+            return int(process.pid)
+    return None
 
 
 def _build_name(log: Path) -> str:
