@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
-from build_exporter.model.states import BuildState
+from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import Run, Step
 
 PROGRESS_GRAIN = 0.005
@@ -104,11 +104,24 @@ def _is_settled(step: Step, event: e.StepFinished) -> bool:
 def _step_progress(run: Run, event: e.StepProgress) -> bool:
     step = run.running.get((event.phase, event.step))
     if step is None:
-        return True
+        return not _is_news_of_log(run, event)
     ratio = event.ratio
     if ratio is None and event.done is not None and event.total:
         ratio = event.done / event.total
     return ratio is None or ratio < (step.ratio or 0.0) + PROGRESS_GRAIN
+
+
+def _is_news_of_log(run: Run, event: e.StepProgress) -> bool:
+    """Tell whether a log read after its step's end tells more of it than is known."""
+    step = run.steps.get((event.phase, event.step))
+    if step is None or step.end is None:
+        return False
+    if event.warnings is not None and not step.warnings_told and event.warnings > (step.warnings or -1):
+        return True
+    known = run.logs.get(step.key)
+    if not event.log_bytes or step.state is not StepState.SUCCEEDED:
+        return False
+    return known is None or (known.size, known.seconds) != (event.log_bytes, step.seconds)
 
 
 def _tests_reported(run: Run, event: e.TestsReported) -> bool:
