@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -10,32 +13,45 @@ from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
 from build_exporter.journal.lines import LineFile
-from build_exporter.model.events import Event, Plan, encode_line
+from build_exporter.model.events import Event, Plan, StepFinished, encode_line
 from build_exporter.model.names import MAX_LINE_BYTES, run_name
+from build_exporter.sources.inside.expected import Known
+from build_exporter.sources.inside.past import PAST_SECONDS, read_past
 from build_exporter.sources.known import is_known, is_known_by_count
 from build_exporter.sources.protocol import Remembering, Source, Told
-from build_exporter.tracker import Run, apply, apply_all
+from build_exporter.tracker import Key, Run, Step, apply, apply_all
 
 KEPT_RUNS = 4
 """Runs a source may go back to without their file being read again."""
+
+FIRST_READ_SECONDS: Final = 20.0
+"""How long the first look at a record goes on to read the logs of steps that ended before …"""
+
+READ_SECONDS: Final = 0.1
+"""… and each further one: what is told of the running steps must not wait for it."""
 
 
 class Attachment:
     """One source writing to one journal.
 
     It reads what a run's file holds when the source first tells of that run: after a restart, or when attached to a
-    build that was followed before, only the difference is appended.
+    build that was followed before, only the difference is appended. The logs of steps whose end it is first to tell,
+    long after it came, are read once for what they say of tests and warnings.
 
     Attributes:
         source: what is attached.
         taken: how many events it has told so far, known ones among them: what does not rise does not move.
     """
 
-    def __init__(self, source: Source, journal: str) -> None:
+    def __init__(self, source: Source, journal: str, known_failures: Callable[[Step], Known] | None = None) -> None:
+        """Attach a source to a journal; `known_failures`: tests known to fail, by default the shipped lists."""
         self.source = source
         self.taken = 0
         self._journal = journal
         self._runs: dict[str, tuple[Run, Writer]] = {}
+        self._known_failures = known_failures
+        self._ended: deque[tuple[str, Key]] = deque()
+        self._read_seconds = FIRST_READ_SECONDS
         if isinstance(source, Remembering):
             source.remember(journal)
 
@@ -46,7 +62,33 @@ class Attachment:
             SourceError: the record can't be read.
             OSError: the journal can't be read or written.
         """
-        return sum(self._take(told) for told in self.source.look(now, over=over))
+        lines = 0
+        try:
+            for told in self.source.look(now, over=over):
+                is_new = self._take(told)
+                lines += is_new
+                if is_new and isinstance(told.event, StepFinished) and (over or told.event.time < now - PAST_SECONDS):
+                    self._ended.append((run_name(told.run_start), (told.event.phase, told.event.step)))
+        finally:
+            # a record of which some can't be read has told the rest
+            lines += self._read_ended(over=over)
+        return lines
+
+    def _read_ended(self, *, over: bool) -> int:
+        """Read logs of steps that ended before anybody looked; return how many lines that gave."""
+        lines = 0
+        until = time.perf_counter() + self._read_seconds
+        self._read_seconds = READ_SECONDS
+        while self._ended and (over or time.perf_counter() < until):
+            name, key = self._ended.popleft()
+            run, writer = self._run(name)
+            step = run.steps.get(key)
+            for event in list(read_past(run, step, self._known_failures)) if step is not None else ():
+                if not is_known(run, event):
+                    writer.append(encode_line(event))
+                    apply(run, event)
+                    lines += 1
+        return lines
 
     def runs(self) -> list[str]:
         """Return the names of the runs written to lately, oldest first."""
