@@ -1,0 +1,222 @@
+"""What is known of a step from its log: estimates, warnings, and how it grew, for the next run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.model import events as e
+from build_exporter.monitor import Monitor
+from build_exporter.sources.known import is_known
+from build_exporter.tracker import Run, Step, Tracker, apply_all, expected_seconds, step_progress
+from build_exporter.tracker.fold import MAX_LOGS
+
+CURVE = [0.5, 1.0]
+
+
+class Told:
+    """One step of a run, and what is told of it."""
+
+    def __init__(self) -> None:
+        self.run, self.time = Run("lfs", "20260101T000000Z"), 1000.0
+        planned = e.PlannedStep(phase="p", step="s", expected_seconds=100.0)
+        self.tell(e.BuildStarted).tell(e.Plan, steps=[planned]).tell(e.StepStarted, phase="p", step="s")
+
+    def tell(self, kind: type[e.Event], after: float = 0.0, **fields: Any) -> Told:
+        """Tell an event some seconds after the one before."""
+        self.time += after
+        apply_all(self.run, [kind(time=self.time, build="lfs", **fields)])
+        return self
+
+    def progress(self, after: float = 1.0, **fields: Any) -> Step:
+        """Tell progress and return the step."""
+        self.tell(e.StepProgress, after, phase="p", step="s", **fields)
+        return self.step
+
+    def finish(self, status: str = "succeeded", **fields: Any) -> Step:
+        """End the step and return it."""
+        self.tell(e.StepFinished, 10.0, phase="p", step="s", status=status, **fields)
+        return self.step
+
+    @property
+    def step(self) -> Step:
+        """The step."""
+        return self.run.steps["p", "s"]
+
+
+@pytest.fixture
+def told() -> Told:
+    """A run with a step that has begun."""
+    return Told()
+
+
+def test_an_estimate_gives_way_to_what_the_builder_tells(told: Told) -> None:
+    """Once a builder says how far it is, no guess from its log moves the bar."""
+    assert told.progress(ratio=0.2, estimated=True).ratio == 0.2
+    assert told.progress(ratio=0.3).ratio == 0.3
+    assert told.progress(ratio=0.8, estimated=True).ratio == 0.3
+    assert told.progress(ratio=0.4).ratio == 0.4
+
+
+def test_the_bar_never_goes_back_when_the_first_ratio_is_told(told: Told) -> None:
+    """What the clock stood for stays on show until the step's own word has caught up."""
+    by_time = step_progress(told.run, told.step, told.time + 50.0)
+    assert by_time == pytest.approx(0.5)
+    told.progress(50.0, ratio=0.1)
+    assert told.step.ratio == 0.1
+    assert step_progress(told.run, told.step) == pytest.approx(0.5)
+    told.progress(ratio=0.6)
+    assert step_progress(told.run, told.step) == 0.6
+    told.finish("failed")
+    told.tell(e.StepStarted, 1.0, phase="p", step="s").progress(ratio=0.1)
+    assert step_progress(told.run, told.step) == pytest.approx(0.1), "another attempt begins anew"
+
+
+def test_the_clock_alone_never_claims_the_end(told: Told) -> None:
+    """A step that overruns its plan goes on moving, ever slower, and is not at 0.99 at once."""
+    shown = [step_progress(told.run, told.step, told.time + seconds) or 0.0 for seconds in (50, 90, 100, 150, 1000)]
+    assert shown == pytest.approx([0.5, 0.9, 0.95, 1 - 0.01 / 0.7, 0.999], abs=0.001)
+    assert shown == sorted(shown)
+
+
+def test_warnings_grow_while_the_step_runs_and_after(told: Told) -> None:
+    """A count told late is taken, one that is behind is not."""
+    assert told.progress(warnings=3).warnings == 3
+    assert told.progress(warnings=2).warnings == 3
+    assert told.finish().warnings == 3
+    assert told.progress(warnings=5).warnings == 5
+
+
+def test_the_builders_own_count_of_warnings_wins(told: Told) -> None:
+    """Who compiled knows better than who read the log."""
+    told.progress(warnings=30)
+    assert told.finish(warnings=4).warnings == 4
+    assert told.progress(warnings=30).warnings == 4
+
+
+def test_no_warnings_are_a_count_too(told: Told) -> None:
+    """Zero is told, and not the same as nothing known."""
+    assert told.finish().warnings is None
+    assert told.progress(warnings=0).warnings == 0
+
+
+def test_how_the_log_grew_is_kept_of_what_succeeded(told: Told) -> None:
+    """The log of a failed attempt is no measure for the next."""
+    told.finish("failed")
+    told.progress(log_bytes=500, log_curve=CURVE)
+    assert told.run.logs == {}
+    told.tell(e.StepStarted, 1.0, phase="p", step="s", version="2.42").finish()
+    told.progress(log_bytes=1000, log_tasks=7, log_curve=CURVE)
+    shape = told.run.logs["p", "s"]
+    assert (shape.seconds, shape.size, shape.tasks, list(shape.curve), shape.version) == (10.0, 1000, 7, CURVE, "2.42")
+    told.tell(e.StepStarted, 1.0, phase="p", step="s")
+    told.progress(log_bytes=5)
+    assert told.run.logs["p", "s"] is shape, "it stays the measure while the step runs again"
+
+
+def test_what_is_known_of_a_log_is_no_news(told: Told) -> None:
+    """Importing a record again writes nothing again."""
+    event = e.StepProgress(time=1100.0, build="lfs", phase="p", step="s", log_bytes=1000, warnings=2)
+    told.finish()
+    assert not is_known(told.run, event)
+    apply_all(told.run, [event])
+    assert is_known(told.run, event)
+
+
+def summarised(name: str, size: int) -> Run:
+    """Return a run whose step wrote so much."""
+    told = Told()
+    told.run.run = name
+    told.finish()
+    told.progress(log_bytes=size, log_curve=CURVE)
+    return told.run
+
+
+def test_the_newest_earlier_run_is_the_measure() -> None:
+    """Whatever the order in which history is read, the last run that tells counts, and the current one before all."""
+    tracker = Tracker()
+    for run in (
+        summarised("20260103T000000Z", 3),
+        summarised("20260101T000000Z", 1),
+        summarised("20260102T000000Z", 2),
+    ):
+        tracker.remember("lfs", run)
+    build = tracker.builds["lfs"]
+    found = build.last_log(("p", "s"))
+    assert found is not None
+    assert found.size == 3
+    build.current = summarised("20260104T000000Z", 4)
+    found = build.last_log(("p", "s"))
+    assert found is not None
+    assert found.size == 4
+    assert build.last_log(("p", "other")) is None
+
+
+def test_a_run_that_another_follows_is_the_measure(run_file: Callable[..., Any], journal: Path) -> None:
+    """A build begun while the exporter runs is measured by the one it saw end."""
+    first = run_file(run="20260102T030405Z")
+    first.step("p", "s", seconds=100.0)
+    first.add("step_progress", phase="p", step="s", log_bytes=1000, log_curve=CURVE)
+    monitor = Monitor(str(journal))
+    monitor.poll()
+    assert monitor.last_log("lfs", ("p", "s")) is not None
+    run_file(run="20260202T030405Z", clock=1.781e9).add("step_started", phase="p", step="s")
+    monitor.poll()
+    shape = monitor.last_log("lfs", ("p", "s"))
+    assert shape is not None
+    assert shape.size == 1000
+    assert monitor.last_log("other", ("p", "s")) is None
+
+
+def test_history_read_late_is_the_measure(run_file: Callable[..., Any], journal: Path) -> None:
+    """After a start the runs before are read, and measure the one that runs."""
+    first = run_file(run="20260102T030405Z")
+    first.step("p", "s", seconds=100.0)
+    first.add("step_progress", phase="p", step="s", log_bytes=1000, log_curve=CURVE)
+    run_file(run="20260202T030405Z", clock=1.781e9).add("step_started", phase="p", step="s")
+    monitor = Monitor(str(journal))
+    monitor.poll()
+    assert monitor.last_log("lfs", ("p", "s")) is None
+    list(monitor.read_history())
+    assert monitor.last_log("lfs", ("p", "s")) is not None
+
+
+def test_remembered_logs_are_bounded(told: Told) -> None:
+    """A journal made to fill memory is stopped at a number of steps, and says so."""
+    names = [f"s{number}" for number in range(MAX_LOGS + 5)]
+    lines = []
+    for name in names:
+        lines.append(e.StepFinished(time=2000.0, build="lfs", phase="p", step=name, status="succeeded", seconds=20.0))
+        lines.append(e.StepProgress(time=2001.0, build="lfs", phase="p", step=name, log_bytes=9, log_curve=[1.0] * 64))
+    apply_all(told.run, lines)
+    assert len(told.run.logs) == MAX_LOGS
+    assert told.run.ignored["too_many_logs"] == 5
+    tracker = Tracker()
+    tracker.remember("lfs", told.run)
+    told.run.logs = {("q", name): shape for (_, name), shape in told.run.logs.items()}
+    tracker.remember("lfs", told.run)
+    assert len(tracker.builds["lfs"].logs) == MAX_LOGS
+
+
+def test_an_ended_run_stays_ended_when_a_log_is_read_late(
+    run_file: Callable[..., Any], journal: Path, command: Callable[..., Any]
+) -> None:
+    """What the exporter writes about a log after the build's end does not make the next build join that run."""
+    run = run_file()
+    run.step("p", "s", status="succeeded")
+    run.add("build_finished", status="succeeded")
+    run.add("step_progress", phase="p", step="s", log_bytes=1000)
+    assert command("run", "--journal", str(journal), "--build", "lfs", "--", "true").returncode == 0
+    files = sorted((journal / "lfs").glob("*.jsonl"))
+    assert len(files) == 2
+    assert json.loads(files[0].read_text().splitlines()[-1])["log_bytes"] == 1000
+
+
+def test_what_a_step_should_take_is_not_changed_by_estimates(told: Told) -> None:
+    """Estimates move the bar, not the plan."""
+    told.progress(ratio=0.5, estimated=True)
+    assert expected_seconds(told.run, told.step) == 100.0
