@@ -19,10 +19,13 @@ _MAKE_VERSION: Final = rb"(\d\.\d{1,2}(?:\.\d{1,3}){0,2})"
 
 _TEXTS: Final[dict[str, re.Pattern[bytes]]] = {
     "gcc": re.compile(rb"GCC: \([^()\0]{0,100}\) (\d{1,3}\.\d{1,3}\.\d{1,3})[ \0]"),
-    "binutils": re.compile(rb"\((?:Linux/)?GNU Binutils[^()\0]{0,100}\) (\d{1,3}\.\d{1,3}(?:\.\d{1,8}){0,2})"),
+    # distributions put their own name, or the word version, in place of "(GNU Binutils)"
+    "binutils": re.compile(
+        rb"\0(?:\([^()\0]{1,100}\)|version) (\d{1,3}\.\d{1,3}(?:\.\d{1,8}){0,2})[-+A-Za-z0-9._]{0,40}\0"
+    ),
     "glibc": re.compile(
         rb"GNU C Library \([^()\0\n]{0,100}\) (?:stable|development) release version "
-        rb"(\d{1,3}\.\d{1,3}(?:\.\d{1,3}){0,2})"
+        rb"(\d{1,3}\.\d{1,3}(?:\.\d{1,6}){0,2})"
     ),
     # its version stands beside the triplet it was made for
     "make": re.compile(
@@ -34,6 +37,7 @@ _TEXTS: Final[dict[str, re.Pattern[bytes]]] = {
 }
 
 _SIGNS: Final[dict[str, re.Pattern[bytes]]] = {
+    "binutils": re.compile(rb"GNU (?:ld|assembler) (?:version )?%s"),
     "make": re.compile(rb"GNU Make %s"),
     "musl": re.compile(rb"musl libc \("),
 }
