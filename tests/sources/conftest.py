@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
@@ -43,7 +43,7 @@ class Record:
         text: file that grows by lines.
         keeps_times: the times of the files tell something, and are those of the pieces.
         is_dated: every event's time is in the record; else steps are timed as they are watched.
-        tells_end: that the last run is over is in the record, or follows from nothing having been written for long.
+        tells_end: that the last run is over is in the record.
     """
 
     name: str
@@ -314,8 +314,8 @@ def written_log(name: str, *, dated: bool) -> Record:
         made.clock += after
         date = datetime.fromtimestamp(made.clock, UTC).strftime("%Y-%m-%d %H:%M:%SZ ") if dated else ""
         line = f"{date}{words}\n"
-        made.add("some.log", line[:8])
-        made.add("some.log", line[8:])
+        made.add(f"{name}.txt", line[:8])
+        made.add(f"{name}.txt", line[8:])
 
     for number in range(6):
         say(f"STARTED chapter-{number // 3}/step-{number}", 1)
@@ -325,9 +325,7 @@ def written_log(name: str, *, dated: bool) -> Record:
             say(f"FAILED chapter-{number // 3}/step-{number}", 1)
             say(f"STARTED chapter-{number // 3}/step-{number}", 100)
         say(f"COMPLETED chapter-{number // 3}/step-{number}", 30)
-    return Record(
-        name, "log", made.pieces, "some.log", text="some.log", keeps_times=dated, is_dated=dated, tells_end=False
-    )
+    return Record(name, "log", made.pieces, f"{name}.txt", text=f"{name}.txt", is_dated=dated, tells_end=False)
 
 
 def recorded_jhalfs(records: Path) -> Record:
@@ -453,3 +451,15 @@ def record(request: pytest.FixtureRequest) -> Record:
 def made_records() -> dict[str, Record]:
     """Every record made up here, by name."""
     return {name: make() for name, make in MADE.items()}
+
+
+@pytest.fixture
+def second_tree() -> Record:
+    """Another tree of jhalfs."""
+    return replace(written_jhalfs("12.4-systemd"), name="second")
+
+
+@pytest.fixture
+def real_records(records: Path) -> list[Record]:
+    """The real records."""
+    return [make(records) for make in REAL.values()]

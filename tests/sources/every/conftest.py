@@ -29,7 +29,7 @@ class Place:
 
     def __init__(self, record: Record, top: Path) -> None:
         self.record, self.top = record, top
-        self.path = top / "place"
+        self.path = top / record.name
         self.path.mkdir()
         self.written = 0
         # nobody builds here, and time passes so fast that the process table would be gone through at each look
@@ -57,10 +57,26 @@ class Place:
         newest = self.record.pieces[max(0, self.written - 1)].time
         return newest + SETTLE_SECONDS if self.record.is_dated else time.time()
 
-    def source(self) -> Source:
+    @property
+    def watched(self) -> Path:
+        """What is watched."""
+        return self.path / self.record.watch
+
+    @property
+    def victim(self) -> Path:
+        """The file or directory without which the record can't be read."""
+        return self.path / (self.record.victim or self.record.text)
+
+    def fall_silent(self) -> None:
+        """Make the record look as if nothing had been written for days."""
+        for path in self.path.rglob("*"):
+            if path.is_file() and not self.record.keeps_times:
+                os.utime(path, (time.time() - 3 * 86400,) * 2)
+
+    def source(self, build: str | None = "build") -> Source:
         """Return a new source."""
         options = {**self.record.options, "proc": self._nobody}
-        return kinds()[self.record.kind].make(Settings(self.path / self.record.watch, "build", options))
+        return kinds()[self.record.kind].make(Settings(self.watched, build, options))
 
     def attach(self, journal: str) -> Attachment:
         """Attach a new source to a journal; again to the same is a restart."""
@@ -70,13 +86,17 @@ class Place:
 
     def look(self, each: Attachment | Source) -> None:
         """Look; before there is anything of the record that it can't be read is told."""
-        is_there = (self.path / (self.record.victim or self.record.text)).exists()
-        with nullcontext() if is_there else suppress(SourceError):
+        with nullcontext() if self.victim.exists() else suppress(SourceError):
             list(each.look(self.now)) if not isinstance(each, Attachment) else each.look(self.now)
 
     def close(self) -> None:
         """Close what was attached."""
         self._closing.close()
+
+    def imported(self) -> list[Run]:
+        """Import the record as it is and return its runs, oldest first."""
+        self.attach("expected").look(self.now, over=True)
+        return self.runs("expected")
 
     def runs(self, journal: str) -> list[Run]:
         """Return a journal's runs, oldest first."""
