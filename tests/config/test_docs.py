@@ -42,7 +42,7 @@ def test_page_names_every_key_with_default_and_marker() -> None:
     [
         "| `stalled_seconds` | a duration, at least 1s | `30m` | ",
         "| `runs` | a whole number, at least 1, or none | `50` | ",
-        "| `kind` | auto, bitbake, blfs, buildroot, jhalfs, log, ninja, portage | required | ",
+        "| `kind` | auto, bitbake, blfs, ",
         "| `filesystems` | a list, each item: a path | empty | ",
         "| `timeout` | a duration, 10ms to 1h | `5s` | ",
     ],

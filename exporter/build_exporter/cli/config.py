@@ -11,7 +11,7 @@ from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.section import without_effect
 from build_exporter.config.values import escaped
-from build_exporter.sources.registry import option_forms
+from build_exporter.sources.registry import fault_of, option_forms
 
 
 @click.group()
@@ -34,6 +34,12 @@ def check(file: str) -> None:
         loaded = load(file, option_forms())
     except ConfigError as error:
         click.echo(str(error), err=True)
+        sys.exit(2)
+    faults = [(number, each.kind, fault_of(each.kind)) for number, each in enumerate(loaded.sources)]
+    for number, kind, fault in faults:
+        if fault:
+            click.echo(f"{escaped(file)}: sources[{number}]: kind {kind} can't be used: {fault}", err=True)
+    if any(fault for _, _, fault in faults):
         sys.exit(2)
     click.echo(f"{escaped(file)}: ok")
     click.echo(summary(loaded))

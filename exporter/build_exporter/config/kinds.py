@@ -7,7 +7,7 @@ as if the schema had them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from msgspec import NODEFAULT, inspect, structs
 
@@ -23,6 +23,16 @@ AUTO: Final = "auto"
 
 class NoOptions(Section, frozen=True):
     """It has no options."""
+
+
+def filled(form: type[Section], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with those that are not given as they are by default; what the form does not have stays.
+
+    Raises:
+        TypeError: one without a default is not given.
+    """
+    named = {name: value for name, value in given.items() if name in form.__struct_fields__}
+    return structs.asdict(form(**named)) | dict(given)
 
 
 def fields_for(section: inspect.StructType, kinds: Kinds, kind: str | None) -> tuple[inspect.Field, ...]:

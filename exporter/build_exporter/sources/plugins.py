@@ -19,9 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-import msgspec
-
-from build_exporter.config.kinds import AUTO, NoOptions
+from build_exporter.config.kinds import AUTO, NoOptions, filled
 from build_exporter.config.section import Section
 from build_exporter.sources.isolated import Isolated, PluginError, told_error
 from build_exporter.sources.protocol import API_VERSION, Settings, Source
@@ -86,8 +84,7 @@ class PluginKind:
         loaded = self._loaded
         if isinstance(loaded, PluginError):
             raise PluginError(str(loaded))
-        form = self.options() or NoOptions
-        options = msgspec.structs.asdict(form()) | dict(settings.options)
+        options = filled(self.options() or NoOptions, settings.options)
         return cast("Source", loaded(replace(settings, options=options)))
 
     @cached_property

@@ -10,9 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
 
-import msgspec
-
-from build_exporter.config.kinds import Kinds, NoOptions
+from build_exporter.config.kinds import Kinds, NoOptions, filled
 from build_exporter.config.section import Section
 from build_exporter.sources.plugins import PluginKind, find_plugins
 from build_exporter.sources.protocol import Settings, Source
@@ -32,7 +30,7 @@ class Kind:
         Raises:
             TypeError: the kind needs an option that is not given.
         """
-        options = msgspec.structs.asdict(self.options()()) | dict(settings.options)
+        options = filled(self.options(), settings.options)
         return cast("Callable[[Settings], Source]", self._load())(replace(settings, options=options))
 
     def options(self) -> type[Section]:
@@ -87,6 +85,12 @@ def kinds() -> Mapping[str, Kind | PluginKind]:
 def option_forms() -> Kinds:
     """Return what the configuration needs to know of every kind: the form of its options."""
     return {name: kind.options for name, kind in kinds().items()}
+
+
+def fault_of(name: str) -> str:
+    """Return why a kind that there is can't be used, empty where it can."""
+    kind = kinds().get(name)
+    return kind.fault if isinstance(kind, PluginKind) else ""
 
 
 def recognise(path: Path) -> Kind | PluginKind | None:

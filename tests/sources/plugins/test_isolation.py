@@ -1,0 +1,282 @@
+"""Whatever a plug-in does, it is that source which is down, and one line says of which package it is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from build_exporter.plugin import events
+from build_exporter.sources import isolated, plugins, runner
+from build_exporter.sources.attach import Attachment
+from build_exporter.sources.isolated import Isolated
+from build_exporter.sources.protocol import Settings, SourceError, Told
+
+if TYPE_CHECKING:
+    from tests.sources.plugins.conftest import Site
+
+
+def bad(body: str, name: str = "look", arguments: str = "self, now, *, over=False") -> str:
+    """Return a plug-in whose method is this."""
+    return f"class Bad(Good):\n    def {name}({arguments}):\n        {body}\n"
+
+
+def tells(run: str = "1.78e9", kind: str = "events.StepStarted", more: str = "", **changed: str) -> str:
+    """Return a plug-in that tells one event."""
+    fields = {"time": "1.78e9", "build": "self.build", "phase": "'p'", "step": "'s'"} | changed
+    event = f"{kind}({', '.join(f'{name}={value}' for name, value in fields.items())})"
+    return bad(f"yield Told({run}, {event}{more})")
+
+
+BAD = [
+    ("1 / 0", "ZeroDivisionError: division by zero (bad_plugin0.py:"),
+    ("import sys; sys.exit(3)", "SystemExit: 3"),
+    ("", "has no attribute 'Bad'"),
+    ("Bad = 5", "the entry point leads to a int, not to a class"),
+    ("class Bad(Good):\n    Options = dict", "its Options is not a class made from Section"),
+    ("class Bad(Good):\n    api_version = 99", "version 99 of the interface; here is version 1"),
+    (bad("raise OSError('no')", "__init__", "self, settings"), "OSError: no (bad_plugin6.py:"),
+    (bad("pass", "__init__", "self"), "TypeError: "),
+    (bad("return []", arguments="self"), "TypeError: "),
+    ("class Bad:\n    build = 'x'\n    def __init__(self, settings): pass", "AttributeError: "),
+    (
+        "class Bad(Good):\n    build = property(lambda self: 7, lambda self, x: None)",
+        "it calls the build '7'",
+    ),
+    (bad("super().__init__(settings); self.build = '../x'", "__init__", "self, settings"), "calls the build '../x'"),
+    (bad("raise KeyError('x' * 9999)"), "KeyError: 'xxx"),
+    (tells() + "        raise ValueError('late')", "ValueError: late (bad_plugin13.py:"),
+    (bad("raise SystemExit(0)"), "SystemExit: 0"),
+    (bad("raise KeyboardInterrupt"), "KeyboardInterrupt"),
+    (bad("return self.look(now)"), "RecursionError"),
+    (bad("return None"), "TypeError: 'NoneType' object is not iterable"),
+    (bad("return ['hello']"), "it told a str and not Told(run_start, event)"),
+    (bad("return [Told(1.78e9, 'x')]"), "it told a str and not an event"),
+    ("class Mine(events.StepStarted, tag='mine'): pass\n" + tells(kind="Mine"), "it told a Mine and not an event"),
+    (tells("float('nan')"), "a run that began at nan"),
+    (tells("1e300"), "a run that began at 1e+300"),
+    (tells("'now'"), "a run that began at now"),
+    (tells(time="float('nan')"), "got `null` - at `$.time`"),
+    (tells(time="9e9"), "a time far ahead of the clock"),
+    (tells(step="5"), "Expected `str`, got `int` - at `$.step`"),
+    (tells(step="object()"), "it told a StepStarted that is none"),
+    (tells(step="'\\ud800'"), "it told a StepStarted that is none"),
+    (tells(log="'x' * 70000"), "Expected `str` of length"),
+    (tells(build="'other'"), "it told an event of 'other' while reading good-build"),
+    (tells(more=", 'first'"), "it counted an event with what is no whole number"),
+]
+"""Plug-ins and what is told of them."""
+
+
+def install_bad(site: Site) -> list[str]:
+    """Install them all, as kinds `bad0` and on, and return the kinds."""
+    for number, (code, _) in enumerate(BAD):
+        site.install(f"bad-plugin{number}", code, **{f"bad{number}": "Bad"})
+    return [f"bad{number}" for number in range(len(BAD))]
+
+
+def test_bad_plugins_leave_the_exporter_and_the_others_alone(
+    serve: Callable[..., Any], poll: Callable[..., None], site: Site, tmp_path: Path
+) -> None:
+    """With a plug-in of every bad kind the good source is followed; each bad one is down and told of once, by name."""
+    record = tmp_path / "record.good"
+    record.write_text("one two")
+    bad_kinds = install_bad(site)
+    flags = [flag for kind in [*bad_kinds, "good"] for flag in ("--watch", f"{kind}={record}")]
+    served = serve(*flags, "--log.format", "json", environment=site.environment)
+
+    def down() -> set[str]:
+        return {
+            dict(labels)["source"].partition("/")[0]
+            for (name, labels), value in served.samples().items()
+            if name == "build_exporter_source_up" and value == 0
+        }
+
+    poll(lambda: down() == set(bad_kinds), seconds=60, what="every bad source is down")
+    assert served.value("build_exporter_source_up", source="good/good-build") == 1
+    assert served.value("build_step_status", build="good-build", step="two") == 1
+    record.write_text("one two three")
+    poll(lambda: served.value("build_step_status", build="good-build", step="three") == 1, what="the good one goes on")
+    assert served.stop() == 0
+    lines = [json.loads(line) for line in served.log.read_text().splitlines()]
+    errors = sorted(line["error"] for line in lines if line["level"] != "info")
+    expected = sorted((f"by bad-plugin{number} 1.5: ", told) for number, (_, told) in enumerate(BAD))
+    for error, (begin, told) in zip(errors, expected, strict=True):
+        assert error.startswith(begin)
+        assert told in error
+        assert len(error) < 500
+
+
+def test_importing_with_a_bad_plugin_fails_in_one_line(
+    command: Callable[..., Any], site: Site, journal: Path, tmp_path: Path
+) -> None:
+    """Whoever imports with one reads which package it is of and what it did, gets code 1, and can use the others."""
+    record = tmp_path / "record.good"
+    record.write_text("one two")
+    kinds = install_bad(site)
+    for number in (0, 1, 13, 16, 30):
+        done = command("import", kinds[number], str(record), "--journal", str(journal), env=site.environment)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+        assert done.stderr.startswith(f"build-exporter: by bad-plugin{number} 1.5: ")
+        assert BAD[number][1] in done.stderr
+    done = command("import", "good", str(record), "--journal", str(journal / "other"), env=site.environment)
+    assert done.stdout == f"good-build: 3 new events from {record}\n"
+
+
+HANGING = """
+import time
+class InLook(Good):
+    def look(self, now, *, over=False):
+        yield from super().look(now)
+        while True: time.sleep(1)
+class WhenMade(Good):
+    def __init__(self, settings): time.sleep(1e6)
+"""
+
+
+def test_hanging_plugins_hold_up_neither_others_nor_the_end(
+    serve: Callable[..., Any], poll: Callable[..., None], site: Site, tmp_path: Path
+) -> None:
+    """While plug-ins hang, when made or in a look, others are followed, and SIGTERM ends all."""
+    record = tmp_path / "record.good"
+    record.write_text("one two")
+    site.install("slow-plugin", HANGING, look="InLook", made="WhenMade")
+    flags = [flag for kind in ("look", "made", "good") for flag in ("--watch", f"{kind}={record}")]
+    served = serve(*flags, environment=site.environment)
+    poll(
+        lambda: served.value("build_step_status", build="good-build", step="two") == 1, what="the good one is followed"
+    )
+    began = time.monotonic()
+    assert served.stop() == 0
+    assert time.monotonic() - began < 10
+
+
+def test_plugin_that_hangs_while_it_is_loaded_is_given_up(
+    site: Site, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that never comes back costs so many seconds, and once: whoever asks again is told at once."""
+    site.install("stuck-plugin", "import threading\nthreading.Event().wait()")
+    monkeypatch.syspath_prepend(str(site.path))
+    monkeypatch.setattr(plugins, "PATIENCE_SECONDS", 0.5)
+    kind = plugins.PluginKind("stuck", EntryPoint("stuck", "stuck_plugin:Good", plugins.GROUP))
+    began = time.monotonic()
+    assert kind.options() is None
+    assert kind.fault.endswith("it takes longer than 0.5 s")
+    took = time.monotonic() - began
+    attachment = Attachment(kind.make(Settings(journal)), str(journal))
+    with pytest.raises(SourceError, match="takes longer"):
+        attachment.look(1.0)
+    assert time.monotonic() - began < took + 0.4
+
+
+class Hanging:
+    """A source that hangs from its second look on until it is let go."""
+
+    kind = "hanging"
+    build = "hanging"
+
+    def __init__(self) -> None:
+        self.let_go = False
+        self.looks = 0
+
+    def look(self, now: float, *, over: bool = False) -> list[Told]:
+        """Return nothing, late."""
+        self.looks += 1
+        while self.looks > 1 and not self.let_go:
+            time.sleep(0.01)
+        return []
+
+
+def test_look_that_hangs_shows_and_so_does_its_end(
+    journal: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A source whose look does not come back is down, told once, and up again when it does."""
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
+    source = Hanging()
+    running = runner.RunningSource(Attachment(source, str(journal)), patience=0.2)
+    running.start()
+    try:
+        poll(lambda: source.looks == 2, what="the second look")
+
+        def is_up() -> bool:
+            running.watch()
+            return running.up
+
+        assert is_up()
+        poll(lambda: not is_up(), what="it is down")
+        assert not is_up()
+        assert [record.message for record in caplog.records] == ["source hangs"]
+        source.let_go = True
+        poll(is_up, what="it is up again")
+    finally:
+        source.let_go = True
+        running.stop()
+
+
+def test_trouble_in_new_words_each_time_does_not_fill_the_log(
+    journal: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error with a number or an address in it that changes is told at most once a minute."""
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
+    looks = 0
+
+    def make() -> Any:
+        nonlocal looks
+        looks += 1
+        raise ValueError(f"try {looks}")
+
+    running = runner.RunningSource(Attachment(Isolated("x", "by x", make, Settings(journal)), str(journal)))
+    running.start()
+    poll(lambda: looks > 5, what="some looks")
+    running.stop()
+    assert not running.up
+    assert len(caplog.records) == 1
+
+
+def test_endless_look_ends(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator that never stops costs so many events, not the memory or the disk."""
+    monkeypatch.setattr(isolated, "MAX_TOLD", 1000)
+
+    class Endless:
+        kind = build = "endless"
+
+        def look(self, now: float, *, over: bool = False) -> Any:
+            while True:
+                yield Told(1.0, events.Note(time=1.0, build="endless", message="again"))
+
+    attachment = Attachment(Isolated("endless", "by x", Endless, Settings(journal)), str(journal))
+    with pytest.raises(Exception, match="more than 1000 events"):
+        attachment.look(2.0)
+    attachment.close()
+    (run,) = (journal / "endless").iterdir()
+    assert run.read_bytes().count(b"\n") == 1
+
+
+def test_what_a_plugin_prints_stays_out_of_the_commands_own_words(
+    command: Callable[..., Any], site: Site, tmp_path: Path
+) -> None:
+    """Standard output is for what the command says; a plug-in's print goes to standard error."""
+    site.install(
+        "loud-plugin",
+        """
+        print("at import")
+        class Loud(Good):
+            def __init__(self, settings):
+                print("when made")
+                super().__init__(settings)
+            def look(self, now, *, over=False):
+                print("in a look")
+                yield from super().look(now)
+        """,
+        loud="Loud",
+    )
+    record = tmp_path / "record.good"
+    record.write_text("one")
+    done = command("import", "loud", str(record), "--journal", str(tmp_path / "j"), env=site.environment)
+    assert done.stdout == f"good-build: 2 new events from {record}\n"
+    assert done.stderr == "at import\nwhen made\nin a look\n"
