@@ -21,7 +21,7 @@ NOW = time.time()
 State = dict[str, object]
 
 
-def attach(log: Path, journal: Path, **options: object) -> Attachment:
+def _attach(log: Path, journal: Path, **options: object) -> Attachment:
     """Attach a new source to a journal."""
     return Attachment(Portage(Settings(log, options=options)), str(journal))
 
@@ -104,7 +104,7 @@ def imported(tmp_path: Path) -> Callable[..., dict[str, Run]]:
 
     def take(path: Path, **options: object) -> dict[str, Run]:
         journal = tmp_path / f"imported-{random.random()}"
-        attachment = attach(path, journal, **options)
+        attachment = _attach(path, journal, **options)
         attachment.look(NOW, over=True)
         attachment.close()
         return states(journal)
@@ -116,7 +116,12 @@ def imported(tmp_path: Path) -> Callable[..., dict[str, Run]]:
 def followed(tmp_path: Path) -> Callable[..., None]:
     """Write a record piece by piece under a follower, restarted and attached late; compare with its import."""
 
-    def check(record: Path, pieces: int, seed: int = 1) -> None:
+    def check(record: Path, pieces: int, seed: int = 1, **options: object) -> None:
+        now = time.time()
+
+        def attach(log: Path, journal: Path) -> Attachment:
+            return _attach(log, journal, **options)
+
         chance = random.Random(seed)
         data = record.read_bytes()
         cuts = [*sorted({chance.randrange(len(data)) for _ in range(pieces)}), len(data)]
@@ -137,12 +142,12 @@ def followed(tmp_path: Path) -> Callable[..., None]:
             if index in late_at:
                 late.append(attach(grown, tmp_path / f"late-{len(late)}"))
             for each in (whole, restarted, *late):
-                each.look(NOW)
+                each.look(now)
         for each in (whole, restarted, *late):
-            each.look(NOW, over=True)
+            each.look(now, over=True)
             each.close()
         final = attach(record, tmp_path / "final")
-        final.look(NOW, over=True)
+        final.look(now, over=True)
         final.close()
         wanted = summary(tmp_path / "final")
         assert wanted
@@ -160,7 +165,7 @@ def followed(tmp_path: Path) -> Callable[..., None]:
 @pytest.fixture
 def attached(tmp_path: Path) -> Callable[..., Attachment]:
     """Attach to a log as if it were written to just now; attaching again is a restart."""
-    return lambda path, **options: attach(path, tmp_path / "journal", **options)
+    return lambda path, **options: _attach(path, tmp_path / "journal", **options)
 
 
 @pytest.fixture
