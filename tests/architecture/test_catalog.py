@@ -27,9 +27,10 @@ def tell_everything(run_file: Callable[..., Any]) -> None:
     over.add("build_finished", status="failed")
     run = run_file("lfs", run="20260102T000000Z", clock=1.71e9)
     run.add("build_started", target="x86_64-lfs-linux-gnu", book="12.4", jobs=2, source="test")
-    steps = [
+    steps: list[dict[str, object]] = [
         {"phase": "chapter-5", "step": name, "sbu": 1.0} for name in ("501-binutils-pass1", "502-gcc-pass1", "503")
     ]
+    steps[1]["sources"] = [{"file": "gcc.tar.xz"}]
     run.add("plan", steps=steps, milestones=[{"name": "first", "step": "501-binutils-pass1"}])
     figures = {
         "cpu_seconds": 1.5,
@@ -40,10 +41,12 @@ def tell_everything(run_file: Callable[..., Any]) -> None:
         "warnings": 4,
     }
     run.step("chapter-5", "501-binutils-pass1", seconds=10.0, **figures)
+    run.add("step_progress", phase="chapter-5", step="501-binutils-pass1", warning_flags={"-Wunused": 4})
     run.add("toolchain", tools=[{"tool": "gcc", "version": "12.2.0", "role": "host"}])
     run.add("tests_reported", phase="chapter-5", step="501-binutils-pass1", suite="check", passed=5, failed=1)
     run.add("step_started", phase="chapter-5", step="502-gcc-pass1")
     run.add("step_progress", phase="chapter-5", step="502-gcc-pass1", ratio=0.5)
+    run.add("sources_verified", verified=7, missing=1, bad=[{"file": "gcc.tar.xz", "state": "missing"}])
     run.step("chapter-5", "503", status="failed", error_class="compiler-error", message="foo.c: error")
     done = run_file("done", clock=1.71e9)
     done.step("p", "s")

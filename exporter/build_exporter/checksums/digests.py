@@ -50,12 +50,13 @@ def digest_bytes(algorithm: str, data: bytes) -> str:
 
 
 def read_digests(
-    descriptor: int, algorithms: Iterable[str], on_read: Callable[[int], None], chunk: int = CHUNK_BYTES
+    descriptor: int, size: int, algorithms: Iterable[str], on_read: Callable[[int], None], chunk: int = CHUNK_BYTES
 ) -> dict[str, str]:
-    """Return a file's digests by algorithm, in hexadecimal, reading it from where it stands to its end.
+    """Return the digests of a file's beginning by algorithm, in hexadecimal.
 
     Args:
         descriptor: of the file, open for reading.
+        size: bytes to read; no more is, as a file may grow as fast as it is read.
         algorithms: each is computed in the same reading.
         on_read: called with the number of bytes after each piece; what it raises ends the reading.
         chunk: bytes read at a time.
@@ -67,7 +68,8 @@ def read_digests(
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     buffer = bytearray(chunk)
     view = memoryview(buffer)
-    while count := os.readv(descriptor, [buffer]):
+    while count := os.readv(descriptor, [view[: min(size, chunk)]]):
+        size -= count
         for each in hashes.values():
             each.update(view[:count])
         on_read(count)

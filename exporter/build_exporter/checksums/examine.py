@@ -123,7 +123,7 @@ def _read(descriptor: int, wanted: SourceFile, on_read: Callable[[int], None], c
     tail = os.pread(descriptor, 2, max(0, before.st_size - 2))
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
     expected = parse_digests(wanted.digests)
-    found = read_digests(descriptor, dict(expected), on_read, chunk)
+    found = read_digests(descriptor, before.st_size, dict(expected), on_read, chunk)
     signature = _signature(before)
     if _signature(os.fstat(descriptor)) != signature:
         return Finding(SourceState.PENDING, "is being written")

@@ -31,8 +31,8 @@ MAX_PROBLEMS: Final = 20
 FOUND_BESIDE: Final = ("urls.lst", "md5sums", "MD5SUMS", "SHA256SUMS", "sha256sums", "SHA512SUMS", "B2SUMS", "Manifest")
 """Lists looked for in a directory of sources where none is named."""
 
-_TAGGED: Final = re.compile(r"(\\?)([A-Za-z0-9]+) \((.+)\) = ([0-9A-Fa-f]+)\Z")
-_PLAIN: Final = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})[ \t][ \t*]?(.+)\Z")
+_TAGGED: Final = re.compile(r"(\\?)([A-Za-z0-9]+) \((.+)\) = ([0-9A-Fa-f]+)\Z", re.DOTALL)
+_PLAIN: Final = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})[ \t][ \t*]?(.+)\Z", re.DOTALL)
 _BUILDROOT: Final = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512)[ \t]+([0-9A-Fa-f]+)[ \t]+(\S.*)\Z")
 _UNCHECKED: Final = re.compile(r"none[ \t]+\S+[ \t]+(\S.*)\Z")
 _DISTFILE: Final = re.compile(r"DIST (\S+) (\d{1,18})((?: [A-Z0-9_]+ [0-9A-Fa-f]+)+)\Z")

@@ -1,0 +1,104 @@
+"""Files to verify, real lists of them made by the programs that people use, and plans that name them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.checksums.follow import SourceChecks
+from build_exporter.sources.attach import read_run
+from build_exporter.tracker import Run
+
+RUN = "20260102T030405Z"
+
+
+def content(name: str, size: int) -> bytes:
+    """Return bytes that look like nothing, the same for a name each time; those of `*.xz` are a real stream."""
+    data = random.Random(name).randbytes(size)
+    return lzma.compress(data) if name.endswith(".xz") else data
+
+
+@pytest.fixture
+def tarballs(tmp_path: Path) -> Path:
+    """A directory of sources: three packages and a patch, the smallest a few bytes, the largest 3 MB."""
+    directory = tmp_path / "sources"
+    directory.mkdir()
+    for name, size in {"gcc-1.tar.xz": 900_000, "linux-2.tar.gz": 3_000_000, "bash-3.tar.gz": 1, "x.patch": 70}.items():
+        (directory / name).write_bytes(content(name, size))
+    return directory
+
+
+@pytest.fixture
+def sources(tarballs: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Return what a plan says of files, by their content as it is now."""
+
+    def said(*names: str, algorithm: str = "md5") -> list[dict[str, Any]]:
+        found = []
+        for name in names:
+            path = tarballs / name
+            data = path.read_bytes() if path.is_file() else name.encode()
+            found.append({"file": name, "digests": [f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"]})
+        return found
+
+    return said
+
+
+class Watched:
+    """A build whose plan names files, and the checks that look after them, a look at a time."""
+
+    def __init__(self, journal: Path, tarballs: Path, steps: dict[str, list[dict[str, Any]]], **options: Any) -> None:
+        self.path = journal / "lfs" / f"{RUN}.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        planned = [{"phase": "chapter-8", "step": step, "sources": files} for step, files in steps.items()]
+        self.add("plan", steps=planned, tarballs=str(tarballs))
+        self.now = time.time()
+        options.setdefault("quiet_seconds", 0.0)
+        self.checks = SourceChecks(str(journal), lambda: [self.run], lambda: self.now, **options)
+
+    @property
+    def run(self) -> Run:
+        """The run as the journal tells it."""
+        return read_run(str(self.path), "lfs", RUN)
+
+    def add(self, event: str, **fields: object) -> None:
+        """Append an event."""
+        with self.path.open("a") as file:
+            file.write(json.dumps({"time": time.time(), "event": event, "build": "lfs", **fields}) + "\n")
+
+    def told(self) -> list[dict[str, Any]]:
+        """Return what was told of files, oldest first."""
+        events = [json.loads(line) for line in self.path.read_text().splitlines()]
+        return [event for event in events if event["event"] == "sources_verified"]
+
+    def bad(self) -> dict[str, str]:
+        """Return the state of each file that the newest event calls bad."""
+        return {each["file"]: each["state"] for each in self.told()[-1].get("bad", [])} if self.told() else {}
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Look until every file has been judged."""
+        end = time.monotonic() + seconds
+        self.now = time.time()
+        while not self.checks.look():
+            assert time.monotonic() < end, "files are still being read"
+            time.sleep(0.02)
+            self.now = time.time()
+
+
+@pytest.fixture
+def watch(journal: Path, tarballs: Path, request: pytest.FixtureRequest) -> Callable[..., Watched]:
+    """Begin to look after the files of a build's steps."""
+
+    def begin(steps: dict[str, list[dict[str, Any]]], directory: Path | None = None, **options: Any) -> Watched:
+        watched = Watched(journal, directory or tarballs, steps, **options)
+        request.addfinalizer(watched.checks.close)
+        return watched
+
+    return begin
