@@ -104,6 +104,32 @@ def test_no_warnings_are_a_count_too(told: Told) -> None:
     assert told.progress(warnings=0).warnings == 0
 
 
+def test_warnings_by_option_are_those_of_the_newest_attempt(told: Told) -> None:
+    """A step built again counts once in the build's sums."""
+    told.finish()
+    told.progress(warnings=5, warning_flags={"-Wformat=": 3, "-Wunused": 2})
+    told.progress(warnings=6, warning_flags={"-Wformat=": 4, "-Wunused": 2})
+    assert told.run.flag_sums == {"-Wformat=": 4, "-Wunused": 2}
+    told.tell(e.StepStarted, 1.0, phase="p", step="s")
+    assert told.run.flag_sums == {}
+    told.finish()
+    told.progress(warnings=1, warning_flags={"-Wunused": 1})
+    assert told.run.flag_sums == {"-Wunused": 1}
+
+
+def test_invented_options_do_not_fill_memory(told: Told) -> None:
+    """A log made to name ever new options ends in one name for the rest."""
+    told.finish()
+    for number in range(200):
+        flags = {f"-W{number}-{each}": 1 for each in range(10)}
+        done = e.StepFinished(time=2000.0, build="lfs", phase="p", step=f"s{number}", status="succeeded")
+        late = e.StepProgress(time=2001.0, build="lfs", phase="p", step=f"s{number}", warning_flags=flags)
+        apply_all(told.run, [done, late])
+    assert len(told.run.flag_sums) <= 1001
+    assert told.run.flag_sums.total() == 2000
+    assert told.run.flag_sums["other"] == 1000
+
+
 def test_how_the_log_grew_is_kept_of_what_succeeded(told: Told) -> None:
     """The log of a failed attempt is no measure for the next."""
     told.finish("failed")
@@ -188,7 +214,7 @@ def test_history_read_late_is_the_measure(run_file: Callable[..., Any], journal:
 def test_remembered_logs_are_bounded(told: Told) -> None:
     """A journal made to fill memory is stopped at a number of steps, and says so."""
     names = [f"s{number}" for number in range(MAX_LOGS + 5)]
-    lines = []
+    lines: list[e.Event] = []
     for name in names:
         lines.append(e.StepFinished(time=2000.0, build="lfs", phase="p", step=name, status="succeeded", seconds=20.0))
         lines.append(e.StepProgress(time=2001.0, build="lfs", phase="p", step=name, log_bytes=9, log_curve=[1.0] * 64))

@@ -64,5 +64,12 @@ BUILD: Final[tuple[Metric, ...]] = (
         "build phase class",
         "Failed attempts at steps over all runs kept in the journal, by phase and failure class.",
     ),
+    gauge(
+        "build_warnings",
+        "",
+        "build flag",
+        "Compiler warnings of the run's steps that ended, by the compiler's option for them: the 20 most frequent, "
+        "`other` for the rest of those whose option was told.",
+    ),
     gauge("build_threshold", "", "name", "Limits the alert rules compare with, as configured under `thresholds`."),
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from build_exporter.estimate import remaining
 from build_exporter.exposition import Family
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Build, Run, build_progress, phase_progress
+from build_exporter.tracker.sums import OTHER_FLAG
 
 FINISH_STATUSES = ("succeeded", "failed", "skipped", "interrupted")
+MAX_FLAGS = 20
+"""Options of compilers shown with their warnings."""
 RESULTS = ("succeeded", "failed", "interrupted")
 
 
@@ -68,11 +71,22 @@ def _show_run(families: _Families, run: Run, now: float) -> None:
         families["build_steps_finished_total"].add(run.finished[status], name, status)
     for milestone, reached in run.milestones.items():
         families["build_milestone_timestamp_seconds"].add(reached, name, milestone)
+    for flag, count in _most_frequent(run):
+        families["build_warnings"].add(count, name, flag)
     estimate = remaining(run, now)
     if estimate is not None:
         for percentile, seconds in estimate.by_percentile:
             families["build_estimated_remaining_seconds"].add(seconds, name, percentile)
             families["build_estimated_end_timestamp_seconds"].add(now + seconds, name, percentile)
+
+
+def _most_frequent(run: Run) -> Iterator[tuple[str, int]]:
+    """Yield the options that warned most in the run, and what the rest of them come to."""
+    shown = [(flag, count) for flag, count in run.flag_sums.most_common(MAX_FLAGS) if flag != OTHER_FLAG]
+    yield from shown
+    rest = run.flag_sums.total() - sum(count for _, count in shown)
+    if rest:
+        yield OTHER_FLAG, rest
 
 
 def _show_counts(families: _Families, build: Build) -> None:

@@ -96,6 +96,8 @@ def _words(kind: inspect.Type) -> str:  # noqa: PLR0911 - a case a line
             return f"list of {_words(kind.item_type)}"
         case inspect.StructType():
             return f"{_OBJECTS[kind.cls]}, see below"
+        case inspect.DictType():
+            return f"{_words(kind.value_type)} by {_words(kind.key_type)}"
         case _:
             raise AssertionError(kind)
 

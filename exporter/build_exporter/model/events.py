@@ -23,6 +23,7 @@ Ratio = Annotated[float, Meta(ge=0, le=1)]
 Amount = Annotated[float, Meta(ge=0, le=1e18)]
 Count = Annotated[int, Meta(ge=0, le=10**18)]
 Curve = Annotated[list[Ratio], Meta(max_length=64)]
+Flags = Annotated[dict[Annotated[str, Meta(min_length=1, max_length=64)], Count], Meta(max_length=16)]
 ExitCode = Annotated[int, Meta(ge=-(2**31), lt=2**32)]
 FinishStatus = Literal["succeeded", "failed", "skipped", "interrupted"]
 BuildStatus = Literal["succeeded", "failed", "interrupted"]
@@ -116,6 +117,7 @@ class StepStarted(Event, tag="step_started"):
 class StepProgress(Event, tag="step_progress"):
     """How far a running step is; once it is over, what its log amounted to.
 
+    `warning_flags` says how many of the warnings came by which option of the compiler, the most frequent first.
     An `estimated` ratio was worked out from the log and the clock, and gives way to one the builder tells. `log_tasks`
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
     as much as 1000 bytes) that was written by the end of each equal part of the attempt's time.
@@ -129,6 +131,7 @@ class StepProgress(Event, tag="step_progress"):
     message: Text | None = None
     estimated: bool = False
     warnings: Count | None = None
+    warning_flags: Flags | None = None
     log_bytes: Count | None = None
     log_tasks: Count | None = None
     log_curve: Curve | None = None

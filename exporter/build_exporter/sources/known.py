@@ -118,6 +118,8 @@ def _is_news_of_log(run: Run, event: e.StepProgress) -> bool:
         return False
     if event.warnings is not None and not step.warnings_told and event.warnings > (step.warnings or -1):
         return True
+    if event.warning_flags and step.key not in run.warning_flags:
+        return True
     known = run.logs.get(step.key)
     if not event.log_bytes or step.state is not StepState.SUCCEEDED:
         return False

@@ -16,7 +16,7 @@ from build_exporter.model.states import BuildState, StepState, failure_class
 from build_exporter.tracker.plans import check_milestones, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.records import LogShape, Run, Step
-from build_exporter.tracker.sums import enter, move, place
+from build_exporter.tracker.sums import count_flags, enter, move, place
 
 MAX_LOGS = 10_000
 """Steps of a run whose logs the next run's are measured by: only those that take a while are told."""
@@ -103,6 +103,8 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.warnings = None
     step.ratio_told = step.warnings_told = False
     step.floor = 0.0
+    if run.warning_flags:
+        count_flags(run, step.key, {})
     step.tests = {}
     step.expected_at_start = expected_seconds(run, step)
     _describe(step, event)
@@ -152,6 +154,9 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     learned = _explain_failure(step, event)
     if event.warnings is not None and not step.warnings_told and event.warnings > (step.warnings or -1):
         step.warnings = event.warnings
+        learned = True
+    if event.warning_flags:
+        count_flags(run, step.key, event.warning_flags)
         learned = True
     if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:

@@ -197,6 +197,10 @@ class Run:
     work_seconds: float = 0.0
     logs: dict[Key, LogShape] = field(default_factory=dict)
     """Of the newest attempt of a step that succeeded, where that was told."""
+    warning_flags: dict[Key, dict[str, int]] = field(default_factory=dict)
+    """Warnings of steps by the compiler's option for them, where that was told."""
+    flag_sums: Counter[str] = field(default_factory=Counter)
+    """The same over all steps."""
     changed: dict[Key, Step] = field(default_factory=dict)
     """Steps that changed since a reader last emptied this."""
 

@@ -11,6 +11,11 @@ MAX_STEPS = 200_000
 """Steps kept of one run: twice the largest builds known; whoever writes more names is not building."""
 MAX_PHASES = 1000
 """Phases kept of a run: each of them is some series."""
+MAX_FLAGGED: Final = 10_000
+"""Steps of a run whose warnings are kept by the compiler's option for them."""
+MAX_FLAGS: Final = 1000
+"""Options told apart; compilers have some hundred."""
+OTHER_FLAG: Final = "other"
 TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
 
 
@@ -95,6 +100,23 @@ def move(run: Run, step: Step, state: StepState) -> None:
     elif state is StepState.SUCCEEDED:
         learn_pace(run, step)
     run.changed[key] = step
+
+
+def count_flags(run: Run, key: Key, flags: dict[str, int]) -> None:
+    """Put warnings by option in place of those of the step's attempt before."""
+    sums = run.flag_sums
+    for flag, count in run.warning_flags.pop(key, {}).items():
+        sums[flag] -= count
+        if not sums[flag]:
+            del sums[flag]
+    if not flags or len(run.warning_flags) >= MAX_FLAGGED:
+        return
+    kept: dict[str, int] = {}
+    for flag, count in flags.items():
+        name = flag if flag in sums or len(sums) < MAX_FLAGS else OTHER_FLAG
+        kept[name] = kept.get(name, 0) + count
+        sums[name] += count
+    run.warning_flags[key] = kept
 
 
 def learn_pace(run: Run, step: Step) -> None:

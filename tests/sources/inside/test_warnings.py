@@ -170,6 +170,8 @@ class Followed:
         for event in self.reader.tell(Look(time, self.run, self.step, 1, over)):
             assert isinstance(event, StepProgress)
             told = self.step.warnings = event.warnings
+            if event.warning_flags:
+                self.run.warning_flags[self.step.key] = event.warning_flags
         return told
 
 
@@ -191,6 +193,23 @@ def test_the_last_count_is_whole() -> None:
     followed.step.state = StepState.SUCCEEDED
     assert followed.look(102.0, 2, over=True) == 15
     assert followed.look(103.0, 0, over=True) is None
+
+
+def test_the_options_that_warned_most_are_told_at_the_end() -> None:
+    """What to silence or to mend first is seen without reading the log."""
+    followed = Followed()
+    lines = ["a.c:1: warning: x [-Wunused-variable]"] * 3 + ["b.c:1: warning: y [-Wformat=]", "ld: warning: no option"]
+    lines += ["\x1b[01;35mc.c:1: warning: z \x1b[m[\x1b]8;;https://gcc.example\x07-Wformat=\x1b]8;;\x07]"]
+    for line in [*lines, *(f"d.c:1: warning: w [-Wodd{number}]" for number in range(300))]:
+        followed.reader.feed(line)
+    assert len(followed.reader.flags) <= 200
+    look = Look(100.0, followed.run, followed.step, 1, over=True)
+    (event,) = followed.reader.tell(look)
+    assert isinstance(event, StepProgress)
+    assert event.warnings == 306
+    assert event.warning_flags is not None
+    assert list(event.warning_flags.items())[:2] == [("-Wunused-variable", 3), ("-Wformat=", 2)]
+    assert len(event.warning_flags) == 10
 
 
 def test_no_warnings_are_told_of_a_step_that_took_a_while() -> None:
@@ -231,7 +250,7 @@ def test_they_are_seen_while_the_step_runs(
 ) -> None:
     """`serve` shows the warnings of a running step, and of one that has ended those that came last."""
     log = tmp_path / "s.log"
-    log.write_text("a.c:1:2: warning: x [-Wx]\n" * 3)
+    log.write_text("a.c:1:2: warning: x [-Wunused]\n" * 3)
     served = serve()
     run = run_file(clock=time.time() - 2)
     run.add("step_started", phase="p", step="s", log=str(log))
@@ -240,3 +259,4 @@ def test_they_are_seen_while_the_step_runs(
         file.write("ld: warning: y\n")
     run.add("step_finished", phase="p", step="s", status="succeeded")
     poll(lambda: served.value("build_step_warnings", step="s") == 4, what="warnings of the ended step")
+    assert served.value("build_warnings", flag="-Wunused") == 3

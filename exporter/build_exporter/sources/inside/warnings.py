@@ -7,6 +7,7 @@ there. Told are the messages in English, which builds from source set.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -33,30 +34,56 @@ _NO_WARNING: Final = re.compile(
     r"|warning: (?:`.*` \(.*\) generated |\d+ warnings? emitted)"  # cargo and rustc sum up
 )
 
+_FLAG: Final = re.compile(r"\[(-W[A-Za-z0-9+=-]{1,60})\]$")
+
+MAX_FLAGS: Final = 200
+"""Options counted of one step: more than any compiler's build prints."""
+
+FLAGS_TOLD: Final = 10
+"""The most frequent of them, which are told."""
+
 _COLOUR: Final = re.compile(r"\x1b(?:\[[0-9;]*[mK]|\]8;[^\x07\x1b]*(?:\x07|\x1b\\))")
 """Colours, and links as gcc puts about the names of options."""
 
 
 def is_warning(line: str) -> bool:
     """Tell whether a line of a log is a warning of a compiler, linker, assembler, cmake or configure."""
-    # most lines cost no more than these
-    if "arning" not in line and "ARNING" not in line:
-        return False
-    if "\x1b" in line:
-        line = _COLOUR.sub("", line)
+    return "arning" in line.lower() and _is_warning(_plain(line))
+
+
+def _is_warning(line: str) -> bool:
     return _WARNING.match(line) is not None and _NO_WARNING.match(line) is None
 
 
+def _plain(line: str) -> str:
+    return _COLOUR.sub("", line) if "\x1b" in line else line
+
+
 class WarningReader:
-    """Counts the warnings in one step's log, and tells how many now and then and when the step is over."""
+    """Counts the warnings in one step's log, and tells how many now and then and when the step is over.
+
+    Attributes:
+        count: warnings so far.
+        flags: how many of them named which option of the compiler.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.flags: Counter[str] = Counter()
         self._told_time = 0.0
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
-        self.count += is_warning(line)
+        # most lines cost no more than this
+        if "arning" not in line and "ARNING" not in line:
+            return
+        line = _plain(line)
+        if not _is_warning(line):
+            return
+        self.count += 1
+        flag = _FLAG.search(line)
+        if flag is not None and (flag[1] in self.flags or len(self.flags) < MAX_FLAGS):
+            self.flags[flag[1]] += 1
 
     def tell(self, look: Look) -> Iterator[Event]:
         """Yield the count, unless it is known or the builder itself counts."""
@@ -64,7 +91,14 @@ class WarningReader:
         if step.warnings_told or not (self._is_last_word(look) if look.over else self._is_news(look)):
             return
         self._told_time = look.time
-        yield StepProgress(time=look.time, build=look.run.build, phase=step.phase, step=step.step, warnings=self.count)
+        yield StepProgress(
+            time=look.time,
+            build=look.run.build,
+            phase=step.phase,
+            step=step.step,
+            warnings=self.count,
+            warning_flags=dict(self.flags.most_common(FLAGS_TOLD)) if look.over and self.flags else None,
+        )
 
     def _is_news(self, look: Look) -> bool:
         told = look.step.warnings or 0
@@ -72,6 +106,8 @@ class WarningReader:
 
     def _is_last_word(self, look: Look) -> bool:
         told = look.step.warnings
+        if self.flags and look.step.key not in look.run.warning_flags:
+            return True
         if told is not None or self.count:
             return self.count > (told or 0)
         # that there were none is worth a line where a compiler may have run
