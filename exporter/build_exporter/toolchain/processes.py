@@ -65,6 +65,11 @@ class Processes:
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
         self._children: dict[int, list[int]] = {}
+        try:
+            # only where all processes are seen are there the kernel's own
+            self._sees_kernel = b"(kthreadd)" in _read(f"{proc}/2/stat")
+        except OSError:
+            self._sees_kernel = False
 
     def refresh(self) -> None:
         """Read anew who descends from whom."""
@@ -130,13 +135,17 @@ class Processes:
         told.is_contained = not is_here
 
     def _descent(self, roots: Iterable[int]) -> Iterator[int]:
-        waiting = list(dict.fromkeys(roots))
+        waiting = [pid for pid in dict.fromkeys(roots) if pid > 0 and not self._is_the_kernels(pid)]
         seen = set(waiting)
         for pid in waiting:
             yield pid
             fresh = [child for child in self._children.get(pid, ()) if child not in seen]
             seen.update(fresh)
             waiting += fresh
+
+    def _is_the_kernels(self, pid: int) -> bool:
+        """Tell whether a pid is init's or a thread's of the kernel: a step in a container tells its pid there."""
+        return self._sees_kernel and (pid <= 2 or pid in self._children.get(0, ()) or pid in self._children.get(2, ()))
 
     def _pids(self) -> list[int]:
         try:

@@ -23,6 +23,7 @@ from build_exporter.toolchain.files import Files
 from build_exporter.toolchain.machine import Machine
 from build_exporter.toolchain.processes import Processes, Told
 from build_exporter.toolchain.survey import SYSTEM, Survey, merged
+from build_exporter.toolchain.versions import TRIPLET
 from build_exporter.tracker import Run
 
 log = logging.getLogger(__name__)
@@ -161,16 +162,21 @@ class Surveyor:
         if is_new or watched.survey is None:
             watched.survey = survey
         watched.ended, watched.searched = ended, now
-        watched.machine = watched.survey.machine(self._files)
-        watched.tools = [*watched.machine.tools, *watched.survey.tools(self._files)]
+        self._find(watched, watched.survey)
+
+    def _find(self, watched: _Watched, survey: Survey) -> None:
+        watched.machine = survey.machine(self._files)
+        watched.tools = [*watched.machine.tools, *survey.tools(self._files)]
 
     def _count(self, watched: _Watched, told: Told, owner: int | None) -> None:
         cache, state = cache_directory(told), state_directory(told)
         known = watched.helpers
         watched.helpers = Helpers(owner, cache or known.cache, state or known.state)
-        if watched.helpers.cache is None:
-            return
-        found = read_statistics(self._files, watched.helpers.cache)
+        self._read_counts(watched)
+
+    def _read_counts(self, watched: _Watched) -> None:
+        cache = watched.helpers.cache
+        found = read_statistics(self._files, cache) if cache is not None else None
         if found is None:
             return
         counts = _hits_and_misses(found)
@@ -189,7 +195,10 @@ class Surveyor:
         return Toolchain(
             time=round(now, 3),
             build=before.build,
-            host=told.variables.get("CBUILD", "")[:64] or (machine.triplet if machine else "") or before.host,
+            host=_triplet(told.variables.get("CBUILD", ""))
+            or before.host
+            or (machine.triplet if machine else "")
+            or None,
             target=told.target or before.target or only,
             kernel=(machine.kernel if machine else "") or before.kernel,
             libc=(machine.libc if machine else "") or before.libc,
@@ -217,17 +226,14 @@ class Surveyor:
         return self._append(run, event)
 
     def _close(self, watched: _Watched, run: Run | None, now: float) -> int:
-        """Tell the last counts of a run that is over."""
-        if run is None or watched.counts is None:
+        """Tell what the last steps of a run that is over have installed, and the last counts."""
+        if run is None or watched.survey is None:
             return 0
-        watched.counts_told = 0.0
         self._files.begin(watched.helpers.owner)
-        found = read_statistics(self._files, watched.helpers.cache) if watched.helpers.cache is not None else None
-        if found is not None and watched.first_counts is not None:
-            hits, misses = _hits_and_misses(found)
-            if (hits, misses) >= watched.first_counts:
-                watched.counts = (hits - watched.first_counts[0], misses - watched.first_counts[1])
-        return self._tell(watched, run, msgspec.structs.replace(watched.told, time=round(now, 3)), now)
+        self._find(watched, watched.survey)
+        self._read_counts(watched)
+        watched.counts_told = 0.0
+        return self._tell(watched, run, self._amount(watched, Told(), now), now)
 
     def _append(self, run: Run, event: Toolchain) -> int:
         writer = Writer(run_path(self._journal, run.build, run.run))
@@ -279,6 +285,10 @@ def _settled_jobs(watched: _Watched, seen: int | None, now: float) -> int | None
         watched.jobs_seen = now
         return seen
     return known
+
+
+def _triplet(text: str) -> str | None:
+    return text if TRIPLET.match(text) else None
 
 
 def _hits_and_misses(found: Statistics) -> tuple[int, int]:
