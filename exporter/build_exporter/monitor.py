@@ -109,6 +109,11 @@ class Monitor:
         known = self.tracker.builds.get(build)
         return known.last_log(key) if known is not None else None
 
+    def earlier_suites(self, build: str, key: Key) -> frozenset[str]:
+        """Return the test suites that a step had results of in an earlier run; may be called from another thread."""
+        known = self.tracker.builds.get(build)
+        return known.earlier_suites(key) if known is not None else frozenset()
+
     def read_history(self) -> Iterator[None]:
         """Read the older runs that have not been, pausing after each piece."""
         for build in self.follower.build_names():

@@ -33,10 +33,12 @@ from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logs import FORMATS, LEVELS, set_up
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
+from build_exporter.sources.inside.expected import ExpectedFailures, Known
 from build_exporter.sources.inside.watch import Elsewhere, InsideSteps
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.toolchain.surveyor import Surveyor
+from build_exporter.tracker import Step
 from build_exporter.web.app import Service, make_app
 from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
 from build_exporter.web.server import AddressError, Server, make_server, open_sockets, told_address
@@ -112,7 +114,9 @@ def serve(
     # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
     sys.stdout = sys.stderr
     config = load_config(config_path)
-    sources = SourceRunner(Attachment(source, journal) for source in watched_sources(config, watched, watch_options))
+    known = expected_failures(config).of
+    found = watched_sources(config, watched, watch_options)
+    sources = SourceRunner(Attachment(source, journal, known) for source in found)
     enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
     exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources)
     try:
@@ -131,6 +135,11 @@ def _allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def expected_failures(config: Config) -> ExpectedFailures:
+    """Return the tests that are known to fail: the shipped lists and those of the configuration."""
+    return ExpectedFailures(config.tests.expected_failures, config.tests.uncounted)
+
+
 class Exporter:
     """The parts of a running exporter, put together."""
 
@@ -147,7 +156,8 @@ class Exporter:
         self.config = config
         self._config_path = config_path
         self._sources = sources
-        elsewhere = Elsewhere(last_log=self.monitor.last_log)
+        self._expected_failures = expected_failures(config)
+        elsewhere = Elsewhere(self.monitor.last_log, self._known_failures, self.monitor.earlier_suites)
         self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock, elsewhere)
         self._surveyor = Surveyor(journal, self.monitor.newest_runs, self.monitor.clock, sources.surroundings)
         self._surveys = "toolchain" in enabled
@@ -184,6 +194,9 @@ class Exporter:
     def _roots(self) -> dict[str, dict[int, float]]:
         return running_roots(self.monitor)
 
+    def _known_failures(self, step: Step) -> Known:
+        return self._expected_failures.of(step)
+
     def reload(self) -> str:
         """Read the configuration again; return what is wrong with it, empty when it was taken."""
         if self._config_path is None:
@@ -195,6 +208,7 @@ class Exporter:
             log.error("configuration not taken, the old one stays", extra={"problems": str(error)})
             return str(error)
         self._own.config_is_good = True
+        self._expected_failures = expected_failures(self.config)
         self.service.hosts = self.config.web.hosts
         self._thresholds.thresholds = self.config.threshold_values()
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds

@@ -11,7 +11,7 @@ from msgspec import NODEFAULT, inspect
 from build_exporter.config.kinds import Kinds, fields_for
 from build_exporter.config.load import MAX_BYTES, MAX_ITEMS
 from build_exporter.config.schema import Config, Source
-from build_exporter.config.section import About, Section, field_type, fields_of
+from build_exporter.config.section import About, Section, alternatives, field_type, fields_of
 from build_exporter.config.values import READINGS, Form, allowed, written
 
 INTRODUCTION: Final = f"""\
@@ -75,6 +75,8 @@ def _table(section: type[Section], path: str, kinds: Kinds, which: str = "") -> 
         kind, about, optional = field_type(field.type)
         assert about is not None, "every field is described"
         words = _words(kind, about) + (", or none" if optional else "")
+        if isinstance(kind, inspect.DictType):
+            words = f"a mapping of names of your own to {words}"
         meaning = about.description + (f" {PLANNED}" if about.planned else "")
         yield f"| `{field.name}` | {_cell(words)} | {_default(field, about)} | {_cell(meaning)} |\n"
         if (within := _section(kind)) is not None:
@@ -101,6 +103,9 @@ def _each(kind: inspect.Type) -> str:
 def _words(kind: inspect.Type, about: About) -> str:
     if isinstance(kind, inspect.AnyType):
         return "a mapping, as the kind has it"
+    if isinstance(kind, inspect.DictType) and (members := alternatives(kind.value_type)):
+        types = (field_type(member)[:2] for member in members)
+        return ", or to ".join(_words(each, within or about) for each, within in types)
     if isinstance(kind, inspect.DictType):
         return allowed(kind.value_type, about.form, about.within, brief=True)
     if _section(kind) is not None:

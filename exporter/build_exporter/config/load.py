@@ -26,7 +26,7 @@ from build_exporter.config.document import (
 )
 from build_exporter.config.kinds import Kinds, fields_for
 from build_exporter.config.schema import Config
-from build_exporter.config.section import About, Section, field_type, words
+from build_exporter.config.section import About, Section, alternatives, field_type, words
 from build_exporter.config.values import SHOWN_LENGTH, escaped, read, shown
 
 S = TypeVar("S", bound=Section)
@@ -202,6 +202,8 @@ class _Walk:
 
     def value(self, kind: inspect.Type, about: About | None, node: Node, path: str) -> Any:
         """Return the value of a node for a field of this type, `UNSET` or `INVALID`."""
+        if members := alternatives(kind):
+            return self.either(members, node, path)
         kind, about, optional = field_type(kind, about)
         if isinstance(node, Scalar) and node.plain and (node.text in _NULLS or (optional and node.text == "none")):
             return None if optional and node.text else UNSET
@@ -303,6 +305,16 @@ class _Walk:
                 value = self.problem(key.mark, path, f"{path}: {shown(key.text)} has no value")
             made[name] = value
         return INVALID if INVALID in made or INVALID in made.values() else MappingProxyType(made)
+
+    def either(self, members: Sequence[inspect.Type], node: Node, path: str) -> Any:
+        """Return the value of what is a list or a single value, as it is written."""
+        types = [field_type(member)[:2] for member in members]
+        kind, about = next(
+            each for each in types if isinstance(each[0], inspect.VarTupleType) == isinstance(node, Items)
+        )
+        if isinstance(node, Pairs):
+            return self.wrong(node, path, ", or ".join(words(*each, False) for each in types))
+        return self.value(kind, about, node, path)
 
     def scalar(self, kind: inspect.Type, about: About | None, node: Node, path: str, optional: bool) -> Any:
         """Return the value of a text, number, switch or choice."""

@@ -330,6 +330,32 @@ def _no_queries() -> Mapping[str, str]:
     return MappingProxyType({})
 
 
+def _no_failures() -> Mapping[str, int | tuple[str, ...]]:
+    return MappingProxyType({})
+
+
+class Tests(Section, frozen=True):
+    """What is known of the test suites of packages, beside the lists that are shipped."""
+
+    __test__ = False
+
+    expected_failures: Annotated[
+        Mapping[
+            str,
+            Annotated[int, about("So many may fail.", "count", within=(0, None))]
+            | Annotated[tuple[str, ...], about("Names of tests.", "name")],
+        ],
+        about(
+            "Tests that are known to fail, by package: patterns of their names (`*`, `?`, `[abc]`), or how many of "
+            "them may fail. They count as expected failures."
+        ),
+    ] = msgspec.field(default_factory=_no_failures)
+    uncounted: Annotated[
+        tuple[str, ...],
+        about("Packages whose tests print no results that could be counted: they are not missed.", "name"),
+    ] = ()
+
+
 class Config(Section, frozen=True):
     """The whole configuration; an empty file is one, and has every default."""
 
@@ -347,6 +373,7 @@ class Config(Section, frozen=True):
         msgspec.field(default_factory=_no_queries)
     )
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
+    tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
 
     def threshold_values(self) -> dict[str, float]:

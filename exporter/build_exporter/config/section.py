@@ -82,6 +82,15 @@ def field_type(kind: inspect.Type, about: About | None = None) -> tuple[inspect.
     return kind, about, False
 
 
+def alternatives(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    """Return the types of a field that may be a list or a single value, each with its annotations; empty for others."""
+    if isinstance(kind, inspect.Metadata):
+        return alternatives(kind.type)
+    members = kind.types if isinstance(kind, inspect.UnionType) else ()
+    found = tuple(member for member in members if not isinstance(member, inspect.NoneType))
+    return found if len(found) > 1 else ()
+
+
 def words(kind: inspect.Type, about: About | None, optional: bool) -> str:
     """Return what may be written for a field, as an error says it."""
     match kind:

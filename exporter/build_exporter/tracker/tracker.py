@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from build_exporter.journal.removed import Tally
-from build_exporter.model.events import Event
+from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
 from build_exporter.tracker.records import Key, LogShape, Run
@@ -66,6 +67,8 @@ class Build:
     history_complete: bool = False
     logs: dict[Key, tuple[str, LogShape]] = field(default_factory=dict)
     """How logs grew in the earlier runs: of each step the newest that is known, with its run."""
+    suites: dict[Key, tuple[str, frozenset[str]]] = field(default_factory=dict)
+    """The test suites that had results in the earlier runs: of each step those of its newest run that succeeded."""
 
     def runs_by_result(self) -> Counter[str]:
         """Return how often runs ended, by result; what the newest had ended with stays counted when it goes on."""
@@ -89,6 +92,24 @@ class Build:
             known = self.logs.get(key)
             if known[0] <= run.run if known is not None else len(self.logs) < MAX_LOGS:
                 self.logs[key] = (run.run, shape)
+
+    def learn_suites(self, run: Run) -> None:
+        """Take over from an earlier run which test suites had results."""
+        for key, step in run.steps.items():
+            if step.state is not StepState.SUCCEEDED:
+                continue
+            known = self.suites.get(key)
+            if known is not None and known[0] > run.run:
+                continue
+            found = frozenset(sys.intern(name) for name, report in step.tests.items() if has_results(report))
+            if found and (known is not None or len(self.suites) < MAX_LOGS):
+                self.suites[key] = (run.run, found)
+            elif known is not None:
+                del self.suites[key]
+
+    def earlier_suites(self, key: Key) -> frozenset[str]:
+        """Return the test suites that had results when a step succeeded last, in a run before the newest."""
+        return self.suites.get(key, ("", frozenset[str]()))[1]
 
     def failures(self) -> Counter[Key]:
         """Return how many attempts failed over all runs, by (phase, class)."""
@@ -122,6 +143,7 @@ class Tracker:
             if current is not None and run > current.run:
                 known.history[current.run] = summarise(current)
                 known.learn_logs(current)
+                known.learn_suites(current)
             known.history.pop(run, None)
             current = known.current = Run(build, run)
         if run == current.run:
@@ -134,6 +156,7 @@ class Tracker:
         if known.current is None or known.current.run != run.run:
             known.history[run.run] = summarise(run)
             known.learn_logs(run)
+            known.learn_suites(run)
 
     def recent(self, count: int) -> list[Build]:
         """Return the builds with a run that were active last, at most `count`, by name."""
@@ -145,6 +168,12 @@ class Tracker:
     def forget(self, build: str) -> None:
         """Drop a build whose directory is gone."""
         self.builds.pop(build, None)
+
+
+def has_results(report: TestsReported) -> bool:
+    """Tell whether a suite had any result at all."""
+    more = (report.expected_failed, report.unexpected_passed, report.skipped, report.errors)
+    return bool(report.passed or report.failed or any(more))
 
 
 def _last_event(build: Build) -> float:
