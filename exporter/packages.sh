@@ -7,7 +7,7 @@ run='prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager'
 test="$run promtool:prometheus amtool:prometheus-alertmanager prometheus-node-exporter:prometheus-node-exporter \
 mtail:mtail busybox:busybox-static dash:dash bash:bash shellcheck:shellcheck strace:strace gcc:gcc make:make \
 curl:curl file:file openssl:openssl prove:perl cmake:cmake ninja:ninja-build python3:python3-venv \
-g++:g++ clang:clang gfortran:gfortran bison:bison"
+dh:debhelper g++:g++ clang:clang gfortran:gfortran bison:bison"
 
 wanted=
 case "${1:-run}" in

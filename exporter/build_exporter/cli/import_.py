@@ -11,6 +11,7 @@ import click
 
 from build_exporter.cli.options import journal_option
 from build_exporter.cli.records import checked_options, find_kind, pair
+from build_exporter.logs import set_up
 from build_exporter.model.names import is_build_name
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.protocol import Settings, SourceError
@@ -45,6 +46,7 @@ def import_(
     build-exporter import jhalfs /mnt/lfs/jhalfs --build lfs-12.4
     build-exporter import portage /mnt/gentoo/emerge.log --option tmpdir=/mnt/gentoo/tmp
     """
+    set_up("warn", "logfmt")
     if build is not None and not is_build_name(build):
         raise click.UsageError(f"{build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -")
     found = find_kind(kind, path)

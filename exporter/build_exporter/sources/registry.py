@@ -18,11 +18,19 @@ from build_exporter.sources.protocol import Settings, Source
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of record: `target` is `module:Class`, called with `Settings`; `recognises` is a static method of it."""
+    """A kind of record.
+
+    Attributes:
+        name: what users call it.
+        target: `module:Class`, called with `Settings`; `recognises` is a static method of it.
+        help: what is watched, in one line.
+        is_common: many tools leave such records, so that `auto` asks those that know one tool first, plug-ins too.
+    """
 
     name: str
     target: str
     help: str
+    is_common: bool = False
 
     def make(self, settings: Settings) -> Source:
         """Return a new source, told every option its kind has; its module is loaded only now.
@@ -65,11 +73,17 @@ BUILT_IN: Final[tuple[Kind, ...]] = (
         "Yocto: build directory, tmp, buildstats or console log",
     ),
     Kind("ninja", f"{_HERE}.ninja.source:Ninja", "ninja: .ninja_log, or the build directory it is in"),
-    Kind("log", f"{_HERE}.log:Log", "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it"),
+    Kind(
+        "log",
+        f"{_HERE}.log:Log",
+        "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it",
+        is_common=True,
+    ),
     Kind(
         "make",
         f"{_HERE}.make.source:Make",
         "a captured console of configure, make, CMake, Meson or a kernel's build",
+        is_common=True,
     ),
 )
 """Rows in the order in which `auto` tries them: the most telling records first."""
@@ -95,4 +109,5 @@ def fault_of(name: str) -> str:
 
 def recognise(path: Path) -> Kind | PluginKind | None:
     """Return the first kind whose record `path` looks like, None when it looks like none."""
-    return next((kind for kind in kinds().values() if kind.recognises(path)), None)
+    in_order = sorted(kinds().values(), key=lambda kind: isinstance(kind, Kind) and kind.is_common)
+    return next((kind for kind in in_order if kind.recognises(path)), None)

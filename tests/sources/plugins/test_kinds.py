@@ -91,21 +91,22 @@ def test_options_reach_the_plugin(command: Callable[..., Any], site: Site, journ
     assert "[('letter', 'x=y'), ('most', 5)]" in run.read_text()
 
 
-def test_auto_asks_plugins_after_the_built_in_kinds(
+def test_auto_asks_plugins_between_kinds_of_one_tool_and_of_many(
     command: Callable[..., Any], site: Site, journal: Path, tmp_path: Path
 ) -> None:
-    """A record that no built-in kind knows is taken by the package that does; one that can't tell is told of."""
+    """ninja's log is ninja's whatever a package says; any log is a package's first; one that can't tell is told of."""
     site.install("torn-plugin", "class Torn(Good):\n    def recognises(path): return path / 0", torn="Torn")
     site.install("greedy-plugin", "class Greedy(Good):\n    def recognises(path): return True", zgreedy="Greedy")
-    record = tmp_path / "build.log"
-    record.write_text("STARTED gcc\n")
+    record = tmp_path / ".ninja_log"
+    record.write_text("# ninja log v5\n1\t2000\t1780000000000000000\ta.o\tabc\n")
     done = command("import", "auto", str(record), "--journal", str(journal), "--build", "mine", env=site.environment)
     assert done.returncode == 0
-    assert '"source":"log"' in next((journal / "mine").iterdir()).read_text()
-    record = tmp_path / "record.good"
-    record.write_text("one")
+    assert '"source":"ninja"' in next((journal / "mine").iterdir()).read_text()
+    record = tmp_path / "build.log"
+    record.write_text("STARTED")
     done = command("import", "auto", str(record), "--journal", str(journal), env=site.environment)
     assert done.stdout == f"good-build: 2 new events from {record}\n"
+    assert done.stderr.count("torn-plugin 1.5: TypeError: ") == 1
 
 
 def test_names_that_are_taken_stay(command: Callable[..., Any], site: Site, journal: Path, tmp_path: Path) -> None:
