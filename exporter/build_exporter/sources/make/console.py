@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final
 
-from build_exporter.sources.first_error import first_error
-from build_exporter.sources.inside.counters import Counters
 from build_exporter.sources.inside.suites.reader import SuiteReader
 from build_exporter.sources.make import signs
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
+from build_exporter.sources.make.failures import Unplaced, Unplaceds, reason_of
+from build_exporter.sources.make.parts import Key, Listener, Part, Status
 from build_exporter.sources.make.signs import ORDER, Failure, Stage, Turn
 
 KEPT_LINES: Final = 1000
@@ -19,8 +18,8 @@ KEPT_LINES: Final = 1000
 
 KEPT_CHARACTERS: Final = 500
 
-SILENT_FILES: Final = 300
-"""A directory of which none of so many built files was is taken to be done."""
+SILENT_LINES: Final = 300
+"""A directory that none of so many lines was of is taken to be done, where its make's leaving does not tell."""
 
 MAX_STEPS: Final = 400
 """Steps of a run; parts beyond that are one step of their stage, `others`."""
@@ -29,41 +28,6 @@ OTHERS: Final = "others"
 
 _NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
 _BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
-_DESTINATION: Final = re.compile(r"\s['\"]?(/[^\s'\"]*)['\"]?$")
-
-Key = tuple[str, str]
-Status = Literal["succeeded", "failed", "interrupted"]
-
-
-class Listener(Protocol):
-    """Is told what happens, as it is read."""
-
-    @property
-    def moment(self) -> float:
-        """The time of the line being read, in Unix seconds."""
-        ...
-
-    def began(self, key: Key) -> None:
-        """Take note that a step began."""
-        ...
-
-    def ended(self, part: Part, status: Status, message: str | None, exit_code: int | None, time: float) -> None:
-        """Take note that a step ended, at a time in Unix seconds."""
-        ...
-
-
-@dataclass(slots=True)
-class Part:
-    """A step at work: its phase and name, the time of its last line, and what its lines told.
-
-    `file` numbers the last built file that was its own, None where it is known by more than its files.
-    """
-
-    key: Key
-    last: float
-    file: int | None = None
-    progress: Counters = field(default_factory=Counters)
-    suites: SuiteReader | None = None
 
 
 class Console:
@@ -88,13 +52,15 @@ class Console:
         self._directories = Directories()
         self._visits: Counter[Key] = Counter()
         self._recent: deque[str] = deque(maxlen=KEPT_LINES)
-        self._pending: dict[int, Failure] = {}
+        self._unplaced = Unplaceds()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
         self._counted: tuple[int, int] | None = None
         self._is_configured = False
         self._is_fresh = False
-        self._files = 0
+        self._lines = 0
+        self._left: set[tuple[int, str]] = set()
+        self._is_revisiting = False
 
     def feed(self, text: str) -> None:
         """Take the next line, plain and without its time stamp."""
@@ -130,17 +96,17 @@ class Console:
             part.progress.feed(f"[{count[0]}/{count[1]}]")
 
     def settle(self) -> None:
-        """Say of which parts failures are that waited for make to leave a directory: nothing more will come."""
-        for _, failure in sorted(self._pending.items(), reverse=True):
-            self._break_part(self._part_at_work(failure), failure)
-            self.has_failed = True
-        self._pending.clear()
+        """Judge the failures that several directories may be of: nothing more will come to tell which."""
+        for unplaced in self._unplaced.take_all():
+            if not self._broken:
+                self._break(unplaced.place("", ()), unplaced.failure, unplaced.reason)
+            self._end_left(unplaced)
 
     def status(self) -> Status:
         """Return how the build would have ended, were nothing more to come."""
         if self.interrupted:
             return "interrupted"
-        if self.has_failed or self._pending:
+        if self.has_failed:
             return "failed"
         is_cut = self._counted is not None and self._counted[0] < self._counted[1] and self.stage is Stage.BUILD
         is_unconfigured = self.stage is Stage.CONFIGURE and not self._is_configured
@@ -153,9 +119,7 @@ class Console:
             if enters is None:
                 enters = not self._directories.is_open(level, path)
             if enters:
-                if self.stage in (None, Stage.CONFIGURE):
-                    self._begin_stage(Stage.BUILD, "make")
-                self._directories.enter(level, path)
+                self._enter(level, path)
             else:
                 self._leave(level, path)
             return
@@ -163,42 +127,59 @@ class Console:
         failure = signs.failure_of(text)
         if failure is not None:
             self._take_failure(failure)
-        elif (level_ignored := signs.ignored_level(text)) is not None and not self._is_below(level_ignored):
-            # what had failed below was not to count
-            self.has_failed = False
-            self._broken.clear()
+        elif (level_ignored := signs.ignored_level(text)) is not None:
+            self._place(level_ignored + 1, text)
+            if not self._is_below(level_ignored):
+                # what had failed below was not to count
+                self.has_failed = False
+                self._broken.clear()
+
+    def _enter(self, level: int, path: str) -> None:
+        if self.stage in (None, Stage.CONFIGURE):
+            self._begin_stage(Stage.BUILD, "make")
+        is_again = (level, path) in self._left and not self._is_revisiting
+        if is_again and self.stage is not None and self.has_failed and not self._directories.opened:
+            # make has been called again after it had failed
+            self._begin_stage(self.stage, self._tool, anew=True)
+        # with synchronised output make says so round each target's: leaving is no end then
+        self._is_revisiting = self._is_revisiting or (level, path) in self._left
+        self._directories.enter(level, path)
 
     def _leave(self, level: int, path: str) -> None:
         left = self._directories.leave(level, path)
         if left is None:
             return
-        failure = self._pending.pop(level, None)
-        if failure is not None:
-            self._break(left, failure)
+        if len(self._left) < MAX_STEPS:
+            self._left.add((level, path))
+        is_suspect = self._unplaced.leave(level, left)
         if not left.name:
-            # what is done before and after it is of the same part
             if self._tool in self.parts:
                 self.parts[self._tool].last = self._listener.moment
         elif not any(each.name == left.name for each in self._directories.opened):
-            if self._counted is None and left.name in self.parts:
+            part = self.parts.get(left.name)
+            if part is not None and (self._is_revisiting or is_suspect):
+                part.last, part.line = self._listener.moment, self._lines
+            elif part is not None and self._counted is None:
                 self._end(left.name, "succeeded")
-            self._gone.discard(left.name)
+            if not self._is_revisiting:
+                self._gone.discard(left.name)
         self._is_fresh = self._is_fresh or not self._directories.opened
 
     def _take_failure(self, failure: Failure) -> None:
         if self.stage is None:
             self._begin_stage(Stage.BUILD, "make")
         self.interrupted = self.interrupted or failure.stopped
+        self._place(failure.level + 1, failure.target)
         if not self._is_below(failure.level):
             self.has_failed = True
         if failure.stopped:
             return
         there = [each for each in self._directories.opened if each.level == failure.level]
-        if len(there) == 1:
+        if len(there) == 1 and failure.level not in self._unplaced:
             self._break(there[0], failure)
         elif there:
-            # which of them it was its leaving tells
-            self._pending.setdefault(failure.level, failure)
+            if failure.exit_code is not None:
+                self._unplaced.add(failure.level, Unplaced(failure, reason_of(self._recent), there))
         elif not self._broken:
             self._break_part(self._part_at_work(failure), failure)
 
@@ -215,24 +196,40 @@ class Console:
         leaves = [each.name or self._tool for each in self._directories.leaves()]
         return next(reversed([*leaves, *self.parts]), self._tool)
 
-    def _break(self, there: Open, failure: Failure) -> None:
+    def _place(self, level: int, target: str) -> None:
+        """Say which of the directories at a level an earlier failure is of, now that its caller's target is known."""
+        unplaced = self._unplaced.take(level)
+        if unplaced is None:
+            return
+        self._break(unplaced.place(target, self._broken), unplaced.failure, unplaced.reason)
+        if level not in self._unplaced:
+            self._end_left(unplaced)
+
+    def _end_left(self, unplaced: Unplaced) -> None:
+        """End the directories that were left and had not failed."""
+        for each in unplaced.left:
+            if each.name in self.parts and not self._is_revisiting:
+                self._end(each.name, "succeeded", time=self.parts[each.name].last)
+
+    def _break(self, there: Open, failure: Failure, reason: str | None = None) -> None:
         """Fail the part that a directory is of, unless the failure is only handed on from one below it."""
         name = self._tool if self._counted is not None else there.name or self._tool
         below = there.path.rstrip("/") + "/"
         is_handed_on = any(path == there.path or path.startswith(below) for path in self._broken)
         self._broken.append(there.path)
         if not is_handed_on:
-            self._break_part(name, failure)
+            self._break_part(name, failure, reason)
         elif name in self.parts and self._counted is None:
             self._end(name, "interrupted")
             self._gone.add(name)
 
-    def _break_part(self, name: str, failure: Failure | None) -> None:
+    def _break_part(self, name: str, failure: Failure | None, reason: str | None = None) -> None:
         if name in self._gone:
             return
         self._broken.append("")
         self._part(name)
-        self._end(name, "failed", first_error(self._recent), failure.exit_code if failure is not None else None)
+        message = reason or reason_of(self._recent)
+        self._end(name, "failed", message, failure.exit_code if failure is not None else None)
         # make may go on with other targets: the part has failed for all that
         if len(self._gone) < MAX_STEPS:
             self._gone.add(name)
@@ -305,21 +302,22 @@ class Console:
             self._begin_stage(Stage.INSTALL, "make")
         if _NOISE.match(text):
             return
-        self._is_fresh = False
         leaves = self._directories.leaves()
+        is_below = any(each.name for each in leaves)
+        self._is_fresh = self._is_fresh and not is_below and not signs.is_compiling(text)
+        self._lines += 1
+        if self._lines % 50 == 0:
+            self._end_silent()
         if self._counted is not None or self.stage is Stage.CONFIGURE:
             self._touch(self._tool, text)
-        elif any(each.name for each in leaves):
+        elif is_below:
             for each in leaves:
                 self._touch(each.name or self._tool, text)
         elif built is not None:
-            self._files += 1
             name = part_of_path(*built, self._tool)
             if built[0] != "AR" or name in self.parts:
                 # a kernel makes an archive of nothing where nothing of a directory is wanted
-                self._touch(name, text, file=self._files)
-            if self._files % 50 == 0:
-                self._end_silent()
+                self._touch(name, text, line=self._lines)
         else:
             self._touch(self._tool, text)
 
@@ -327,21 +325,17 @@ class Console:
         """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
         if self.stage not in (Stage.BUILD, Stage.TEST) or self._counted is not None:
             return False
-        if not self._directories.opened and signs.installs_outside(text):
-            return not self._is_inside(text)
-        return self._is_fresh and signs.is_installing(text) and not self._is_inside(text)
+        where = signs.installed_to(text)
+        if where is None or not (self._is_fresh or not self._directories.opened):
+            return False
+        return not where.startswith(self._directories.top.rstrip("/") + "/") or not self._directories.top
 
-    def _is_inside(self, text: str) -> bool:
-        found = _DESTINATION.search(text)
-        top = self._directories.top
-        return found is None or (bool(top) and found[1].startswith(top.rstrip("/") + "/"))
-
-    def _touch(self, name: str, text: str, file: int | None = None) -> None:
+    def _touch(self, name: str, text: str, line: int | None = None) -> None:
         if name in self._gone:
             return
         part = self._part(name)
         part.last = self._listener.moment
-        part.file = file if file is not None else part.file
+        part.line = line
         if part.suites is not None:
             part.suites.feed(text[:KEPT_CHARACTERS])
 
@@ -366,29 +360,31 @@ class Console:
         return part
 
     def _begin_stage(self, stage: Stage, tool: str, *, anew: bool = False) -> None:
+        self.settle()
         self._end_parts("interrupted" if self.has_failed else "succeeded")
         if self.has_failed and (anew or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
             # done again after it had failed: further attempts, not further parts
             self._visits.clear()
-        self._pending.clear()
         self._broken.clear()
         self._gone.clear()
         self.has_failed = self._is_configured = self._is_fresh = False
         self._counted = None
+        self._left.clear()
+        self._is_revisiting = False
         self.stage, self._tool = stage, tool
 
     def _end_silent(self) -> None:
         done = [
             name
             for name, part in self.parts.items()
-            if part.file is not None and self._files - part.file > SILENT_FILES and name != self._tool
+            if part.line is not None and self._lines - part.line > SILENT_LINES and name != self._tool
         ]
         for name in done:
             self._end(name, "succeeded", time=self.parts[name].last)
 
     def _end_parts(self, status: Status) -> None:
         for name, part in list(self.parts.items()):
-            is_known = part.file is not None or name == self._tool
+            is_known = part.line is not None or name == self._tool
             self._end(name, status, time=part.last if is_known else None)
 
     def _end(
@@ -400,7 +396,6 @@ class Console:
         time: float | None = None,
     ) -> None:
         part = self.parts.pop(name, None)
-        if part is None:
-            # its work is part of a step that stands for many
+        if part is None:  # its work is part of a step that stands for many
             return
         self._listener.ended(part, status, message, exit_code, self._listener.moment if time is None else time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,9 @@ WIDE: Final = frozenset({"drivers"})
 """Directories of a kernel that are as large as all others together: shown by what is in them."""
 
 MAX_NAME: Final = 120
+
+MAX_ANNOUNCED: Final = 64
+"""Directories that are to be entered, by what was printed before the first is: as many as jobs may run at once."""
 
 _ANNOUNCED: Final = re.compile(r"^Making \S+ in (\S+)$|\bmake\b.* -C ?(\S+)|\bcd (\S+) *(?:&&|;)")
 _LINKED: Final = re.compile(r"^(?:\./)?\.?(?:tmp_)?(?:vmlinux|modules)\b|^System\.map$")
@@ -44,12 +48,13 @@ class Directories:
         self.opened: list[Open] = []
         self.top = ""
         self.lowest: int | None = None
-        self._announced = ""
+        self._announced: deque[str] = deque(maxlen=MAX_ANNOUNCED)
 
     def announce(self, text: str) -> None:
         """Take a line that may say which directory comes next: it tells a first one from the top."""
         found = _ANNOUNCED.search(text)
-        self._announced = next(filter(None, found.groups())) if found is not None else ""
+        if found is not None:
+            self._announced.append("/" + next(filter(None, found.groups())).strip("/'\""))
 
     def is_open(self, level: int, path: str) -> bool:
         """Tell whether a make of that level is in that directory."""
@@ -82,9 +87,8 @@ class Directories:
     def name(self, path: str) -> str:
         """Return the name of the part a directory belongs to: its path below the top, cut; empty for the top."""
         if not self.top:
-            announced = "/" + self._announced.strip("/")
-            is_below = len(announced) > 1 and path.endswith(announced)
-            self.top = path[: -len(announced)] if is_below else path
+            below = next((each for each in self._announced if len(each) > 1 and path.endswith(each)), "")
+            self.top = path.removesuffix(below) or "/"
         if path != self.top and not path.startswith(self.top.rstrip("/") + "/"):
             common = os.path.commonpath([path, self.top]) if path.startswith("/") and self.top.startswith("/") else "/"
             if common.count("/") < 2:

@@ -77,9 +77,9 @@ _COMPILER: Final = re.compile(
     r"|^libtool: (?:compile|link): |^/\S*sh \S*libtool |^Making all in |^CC\s+\S+\.[co]$|^compiling \S"
 )
 _INSTALLER: Final = re.compile(
-    r"^\s*(?:\S*/)?(?:install|mkinstalldirs|install-sh)\s|^\s*(?:\S*/)?mkdir -p '?/|mkinstalldirs /|libtool: install: "
+    r"^\s*(?:/\S*sh )?(?:\S*/)?(?:install(?:-sh)?|mkinstalldirs|mkdir -p|libtool: install:)\s"
+    r"(?:.*\s)?['\"]?(/[^\s'\"]*)['\"]?$"
 )
-_INSTALLS_OUTSIDE: Final = re.compile(r"^\s*(?:\S*/)?install(?:-sh)? .*\s['\"]?/[^\s'\"]*['\"]?$|^libtool: install: ")
 _COMMAND: Final = re.compile(
     r"^(?:\++ |\$ |(?:\S{1,100}[@:])\S{0,200}[#$] |Run )(?:\w+=\S* )*(?:sudo |time |nice (?:-n ?\d+ )?)*"
     r"(?:\S*/)?(g?make|ninja|samu|cmake|meson|ctest|configure)\b(.*)$"
@@ -227,14 +227,10 @@ def is_compiling(text: str) -> bool:
     return _COMPILER.match(text) is not None
 
 
-def is_installing(text: str) -> bool:
-    """Tell whether a line is a command that installs, perhaps only into the build directory."""
-    return _INSTALLER.match(text) is not None
-
-
-def installs_outside(text: str) -> bool:
-    """Tell whether a line is a command that installs to an absolute path."""
-    return _INSTALLS_OUTSIDE.match(text) is not None
+def installed_to(text: str) -> str | None:
+    """Return the absolute path that a command installs to, None for any other line."""
+    found = _INSTALLER.match(text)
+    return found[1] if found is not None else None
 
 
 def is_make_message(text: str) -> bool:

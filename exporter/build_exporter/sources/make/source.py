@@ -9,8 +9,9 @@ from typing import Final
 from build_exporter.model.names import build_name_from, run_name, run_start
 from build_exporter.sources.birth import birth_time
 from build_exporter.sources.make import signs
-from build_exporter.sources.make.console import Console, Status
+from build_exporter.sources.make.console import Console
 from build_exporter.sources.make.history import earlier_steps, is_of, newest
+from build_exporter.sources.make.parts import Status
 from build_exporter.sources.make.teller import KIND, Teller
 from build_exporter.sources.make.text import ScriptMark, pieces, script_mark, stamped
 from build_exporter.sources.make.writers import Writers

@@ -10,7 +10,7 @@ from build_exporter.model import events as e
 from build_exporter.model.names import run_name
 from build_exporter.sources.inside.progress import CEILING, GAIN
 from build_exporter.sources.inside.reader import Look
-from build_exporter.sources.make.console import Key, Part, Status
+from build_exporter.sources.make.parts import Key, Part, Status
 from build_exporter.sources.protocol import Told
 from build_exporter.tracker import Run, apply
 
@@ -49,6 +49,7 @@ class Teller:
         self._waiting: dict[Key, None] = {}
         self._dormant: set[Key] = set()
         self._seconds: dict[Key, float | None] = {}
+        self._newest: dict[Key, float] = {}
         self._forecasts = 0
         self._has_plan = False
 
@@ -119,7 +120,7 @@ class Teller:
             return
         for part in parts:
             if part.key in self._open:
-                time = part.last if part.file is not None else self.moment
+                time = part.last if part.line is not None else self.moment
                 self.ended(part, "succeeded" if status == "succeeded" else "interrupted", None, None, time)
                 self._dormant.add(part.key)
         self.is_over = True
@@ -184,6 +185,15 @@ class Teller:
         return e.StepStarted(time=round(self.moment, 3), build=self._build, phase=key[0], step=key[1])
 
     def _tell(self, event: e.Event, nth: int) -> None:
-        event.time = round(event.time, 3)
+        event.time = self._distinct(event)
         apply(self._shadow, event)
         self.told.append(Told(self.start, event, 0 if self.is_dated and not isinstance(event, e.Plan) else nth))
+
+    def _distinct(self, event: e.Event) -> float:
+        """Return an event's time to the ms, a ms later than the last of its step: of equal times only one counts."""
+        time = round(event.time, 3)
+        if isinstance(event, e.StepStarted | e.StepFinished) and not self.is_dated:
+            key = (event.phase, event.step)
+            time = max(time, round(self._newest.get(key, 0.0) + 0.001, 3))
+            self._newest[key] = time
+        return time

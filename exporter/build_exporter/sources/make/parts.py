@@ -1,0 +1,43 @@
+"""The parts of a build that are at work, and who is told of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from build_exporter.sources.inside.counters import Counters
+from build_exporter.sources.inside.suites.reader import SuiteReader
+
+Key = tuple[str, str]
+Status = Literal["succeeded", "failed", "interrupted"]
+
+
+class Listener(Protocol):
+    """Is told what happens, as it is read."""
+
+    @property
+    def moment(self) -> float:
+        """The time of the line being read, in Unix seconds."""
+        ...
+
+    def began(self, key: Key) -> None:
+        """Take note that a step began."""
+        ...
+
+    def ended(self, part: Part, status: Status, message: str | None, exit_code: int | None, time: float) -> None:
+        """Take note that a step ended, at a time in Unix seconds."""
+        ...
+
+
+@dataclass(slots=True)
+class Part:
+    """A step at work: its phase and name, the time of its last line, and what its lines told.
+
+    `line` is the number of the last line that was its own, None where the end of its work is told otherwise.
+    """
+
+    key: Key
+    last: float
+    line: int | None = None
+    progress: Counters = field(default_factory=Counters)
+    suites: SuiteReader | None = None

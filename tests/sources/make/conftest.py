@@ -1,0 +1,196 @@
+"""Real builds in small, their consoles captured, and consoles followed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.journal.layout import builds, run_path, runs
+from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.make.source import Make
+from build_exporter.sources.protocol import Settings
+from build_exporter.tracker import Run
+
+DIRECTORIES = ("lib", "src", "doc")
+
+TOP = """\
+.PHONY: all install lib src doc
+all: lib src doc
+	@echo all is linked
+lib src doc:
+	$(MAKE) -C $@ all
+src: lib
+install:
+	for d in lib src doc; do $(MAKE) -C $$d install || exit 1; done
+"""
+BELOW = """\
+all: a.o b.o
+	ar rcs lib.a a.o b.o
+%.o: %.c
+	$(WAIT)
+	gcc -c -o $@ $<
+install:
+	mkdir -p $(DESTDIR)/inst
+	install -m 644 lib.a $(DESTDIR)/inst/lib.a
+"""
+CMAKE = """\
+cmake_minimum_required(VERSION 3.10)
+project(p C)
+enable_testing()
+foreach(n RANGE 1 20)
+  file(WRITE ${CMAKE_BINARY_DIR}/s${n}.c "int f${n}(void){return ${n};}\\n")
+  list(APPEND S ${CMAKE_BINARY_DIR}/s${n}.c)
+endforeach()
+add_library(a ${S})
+add_executable(m m.c)
+target_link_libraries(m a)
+add_test(NAME one COMMAND m)
+install(TARGETS m DESTINATION bin)
+if(BAD)
+message(FATAL_ERROR "this can't be configured")
+endif()
+"""
+MESON = """\
+project('p', 'c')
+e = executable('m', 'm.c', install: true)
+test('one', e)
+if get_option('buildtype') == 'release'
+error('no releases')
+endif
+"""
+
+
+class Project:
+    """A source tree, and commands run in it whose console is captured as a person does it."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.log = top, top.parent / "build.log"
+        top.mkdir(exist_ok=True)
+
+    def recursive(self) -> Project:
+        """Fill it with a Makefile that calls make in three directories."""
+        (self.top / "Makefile").write_text(TOP)
+        for name in DIRECTORIES:
+            (self.top / name).mkdir()
+            (self.top / name / "Makefile").write_text(BELOW)
+            for letter in "ab":
+                self.source(f"{name}/{letter}.c", f"int {letter}(void) {{ return 0; }}")
+        return self
+
+    def cmake(self) -> Project:
+        """Fill it with a project of CMake's."""
+        (self.top / "CMakeLists.txt").write_text(CMAKE)
+        self.source("m.c", "int f1(void); int main(void) { return f1() - 1; }")
+        return self
+
+    def meson(self) -> Project:
+        """Fill it with a project of Meson's."""
+        (self.top / "meson.build").write_text(MESON)
+        self.source("m.c", "int main(void) { return 0; }")
+        return self
+
+    def source(self, name: str, text: str) -> None:
+        """Write a source file."""
+        (self.top / name).write_text(text + "\n")
+
+    def start(self, command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a command with its output in the log, as a process group of its own."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        clean |= {"LC_ALL": "C", "DESTDIR": str(self.top.parent / "destination"), **environment}
+        line = command if ">" in command else f"({command}) > '{self.log}' 2>&1"
+        return subprocess.Popen(["bash", "-c", line], cwd=self.top, env=clean, start_new_session=True)
+
+    def run(self, command: str, **environment: str) -> int:
+        """Run a command to its end and return its exit code."""
+        return self.start(command, **environment).wait(120)
+
+
+class Follower:
+    """One journal and what is attached to it."""
+
+    def __init__(self, path: Path, journal: Path) -> None:
+        self.path, self.journal = path, journal
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again on the same journal."""
+        self.source = Make(Settings(self.path, "b"))
+        self.attachment = Attachment(self.source, str(self.journal))
+
+    def look(self, now: float | None = None, *, over: bool = False) -> int:
+        """Look once."""
+        return self.attachment.look(time.time() if now is None else now, over=over)
+
+    def runs(self) -> list[Run]:
+        """Return the runs the journal holds, oldest first."""
+        return [
+            read_run(run_path(str(self.journal), build, name), build, name)
+            for build in builds(str(self.journal))
+            for name in runs(str(self.journal), build)
+        ]
+
+    @property
+    def newest(self) -> Run:
+        """The newest run."""
+        return self.runs()[-1]
+
+
+def state_of(run: Run) -> tuple[Any, ...]:
+    """Return what must be the same however a console was followed: a console holds no times."""
+    tests = {key: sorted((n, t.passed, t.failed) for n, t in s.tests.items()) for key, s in run.steps.items()}
+    steps = {key: (s.state.name, s.attempts, s.message, s.exit_code, tests[key]) for key, s in run.steps.items()}
+    return run.state.name, steps
+
+
+@pytest.fixture
+def same_state() -> Callable[[Run], tuple[Any, ...]]:
+    """Compare runs by what is known however they were followed."""
+    return state_of
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project to be filled."""
+    for tool in ("make", "gcc"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"no {tool} here")
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture
+def follow(tmp_path: Path) -> Callable[..., Follower]:
+    """Attach to a console."""
+    return lambda path, journal="journal": Follower(path, tmp_path / journal)
+
+
+@pytest.fixture
+def imported(follow: Callable[..., Follower]) -> Callable[..., Run]:
+    """Import a console into a journal of its own and return its newest run."""
+
+    def take(path: Path, journal: str = "imported") -> Run:
+        follower = follow(path, journal)
+        follower.look(over=True)
+        found = follower.newest
+        assert follow(path, journal).look(over=True) == 0, "a second import tells nothing new"
+        return found
+
+    return take
+
+
+@pytest.fixture
+def console(tmp_path: Path, imported: Callable[..., Run]) -> Callable[[str], Run]:
+    """Import a text as a console."""
+
+    def take(text: str) -> Run:
+        path = tmp_path / "text.log"
+        path.write_text(text)
+        return imported(path)
+
+    return take
