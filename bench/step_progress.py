@@ -29,7 +29,7 @@ from build_exporter.sources.inside.fuse import by_log
 from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look
 from build_exporter.sources.inside.size import Growth, is_task
-from build_exporter.tracker import LogShape, Run, Step, approach
+from build_exporter.tracker import LogShape, Run, Step, approach, step_progress
 
 LOOK_SECONDS = 0.1
 """Between two looks at the size while recording."""
@@ -139,7 +139,7 @@ def curved(last: LogShape, recording: Recording) -> Iterator[float]:
 
 
 def fused(last: LogShape | None, recording: Recording, planned: float | None = None) -> Iterator[float]:
-    """Yield the ratio the exporter tells, in the steps in which it tells it."""
+    """Yield the ratio that is shown: what the exporter tells, in the steps in which it does; before that the clock."""
     reader, before = LogProgress(), 0
     run = Run("measured", "20260101T000000Z")
     step = Step("measured", recording.name, 0, state=StepState.RUNNING, start=0.0, expected_seconds=planned)
@@ -147,10 +147,12 @@ def fused(last: LogShape | None, recording: Recording, planned: float | None = N
         for line in lines_between(recording, before, size):
             reader.feed(line)
         before = size
-        for event in reader.tell(Look(elapsed, run, step, size, over=False, last=last)):
-            if isinstance(event, StepProgress) and event.ratio is not None:
-                step.ratio = max(step.ratio or 0.0, event.ratio)
-        yield step.ratio or 0.0
+        look = Look(elapsed, run, step, size, over=False, last=last)
+        told = [e.ratio for e in reader.tell(look) if isinstance(e, StepProgress) and e.ratio is not None]
+        if told and step.ratio is None:
+            step.floor = step_progress(run, step, elapsed) or 0.0
+        step.ratio = max(step.ratio or 0.0, *told) if told else step.ratio
+        yield step_progress(run, step, elapsed) or 0.0
 
 
 WAYS: dict[str, Callable[[LogShape, Recording], Iterator[float]]] = {
@@ -170,17 +172,22 @@ def mean_error(recording: Recording, ratios: Iterator[float]) -> float:
 
 def compare(paths: list[Path]) -> None:
     """Print a table: a row a pair of recordings, the mean error of each way."""
-    names = [*WAYS, "fused, first run"]
-    print("| measured by | build | seconds | log bytes | " + " | ".join(names) + " |")
-    print("|---" * (len(names) + 4) + "|")
+    names = [*WAYS, "first run"]
+    print("| measured by | build | seconds | log bytes | tasks | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 5) + "|")
     for earlier, later in zip(paths[::2], paths[1::2], strict=True):
         last, recording = load(earlier), load(later)
         shape = shape_of(last)
-        errors = [mean_error(recording, way(shape, recording)) for way in WAYS.values()]
-        errors.append(mean_error(recording, fused(None, recording, planned=last.seconds)))
+        errors: dict[str, float | None] = {
+            name: mean_error(recording, way(shape, recording)) for name, way in WAYS.items()
+        }
+        if not any(counted(shape, recording)):
+            errors["counter"] = None
+        errors["first run"] = mean_error(recording, fused(None, recording, planned=last.seconds))
+        figures = " | ".join("none" if error is None else f"{error:.1f}" for error in errors.values())
         seconds = f"{last.seconds:.0f} → {recording.seconds:.0f}"
-        figures = " | ".join(f"{error:.1f}" for error in errors)
-        print(f"| {last.name} | {recording.name} | {seconds} | {len(recording.log)} | {figures} |")
+        log = f"{len(recording.log)} | {shape.tasks}"
+        print(f"| {last.name} | {recording.name} | {seconds} | {log} | {figures} |")
 
 
 def main() -> int:
