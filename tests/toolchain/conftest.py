@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from build_exporter.exposition import TEXT, render
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Toolchain
 from build_exporter.monitor import Monitor
@@ -198,3 +200,18 @@ def build_run(run_file: Callable[..., Any]) -> Callable[..., Any]:
         return run
 
     return begin
+
+
+@pytest.fixture
+def values() -> Callable[..., dict[tuple[str, tuple[str, ...]], float]]:
+    """Return what a collector shows by name and label values, as Prometheus' client library reads it."""
+
+    def read(collector: Any) -> dict[tuple[str, tuple[str, ...]], float]:
+        text = render(collector.collect(), TEXT).decode()
+        return {
+            (sample.name, tuple(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    return read
