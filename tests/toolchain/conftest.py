@@ -215,3 +215,31 @@ def values() -> Callable[..., dict[tuple[str, tuple[str, ...]], float]]:
         }
 
     return read
+
+
+@pytest.fixture
+def monitor_of(journal: Path) -> Callable[[], Monitor]:
+    """Read the journal as it is now."""
+
+    def read() -> Monitor:
+        monitor = Monitor(str(journal))
+        monitor.poll()
+        return monitor
+
+    return read
+
+
+@pytest.fixture
+def import_(command: Callable[..., subprocess.CompletedProcess[str]], journal: Path) -> Callable[..., Run]:
+    """Import a record and return its newest run."""
+
+    def take(kind: str, path: Path) -> Run:
+        done = command("import", kind, str(path), "--journal", str(journal), "--build", "imported")
+        assert done.returncode == 0, done.stderr
+        monitor = Monitor(str(journal))
+        monitor.poll()
+        current = monitor.tracker.builds["imported"].current
+        assert current is not None
+        return current
+
+    return take

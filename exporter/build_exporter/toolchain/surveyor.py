@@ -28,6 +28,7 @@ from build_exporter.tracker import Run
 
 log = logging.getLogger(__name__)
 
+FIRST_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 5.0
 REST_RATIO: Final = 50.0
 """A look that takes long is followed by a rest so many times as long: two percent of a core at most."""
@@ -247,7 +248,7 @@ class Surveyor:
         return 1
 
     def _run(self) -> None:
-        rest = LOOK_SECONDS
+        rest = FIRST_SECONDS
         while not self._stop.wait(rest):
             began = time.perf_counter()
             try:
