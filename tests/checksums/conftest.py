@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from build_exporter.checksums.follow import SourceChecks
-from build_exporter.sources.attach import read_run
+from build_exporter.model.events import Plan
+from build_exporter.sources.attach import lines_of, read_run
 from build_exporter.tracker import Run
 
 RUN = "20260102T030405Z"
@@ -58,7 +60,9 @@ class Watched:
         self.path = journal / "lfs" / f"{RUN}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         planned = [{"phase": "chapter-8", "step": step, "sources": files} for step, files in steps.items()]
-        self.add("plan", steps=planned, tarballs=str(tarballs))
+        plan = {"time": time.time(), "build": "lfs", "steps": planned, "tarballs": str(tarballs)}
+        with self.path.open("ab") as file:
+            file.writelines(lines_of(msgspec.convert(plan, Plan)))
         self.now = time.time()
         options.setdefault("quiet_seconds", 0.0)
         self.checks = SourceChecks(str(journal), lambda: [self.run], lambda: self.now, **options)

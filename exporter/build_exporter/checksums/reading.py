@@ -67,7 +67,7 @@ class Reading:
         results = TemporaryFile()  # noqa: SIM115 - read until the child has ended
         try:
             with TemporaryFile() as asked:
-                asked.write(msgspec.json.encode(Batch(batch, self._rate)))
+                asked.write(msgspec.json.encode(Batch(batch, self._rate, os.getpid())))
                 asked.seek(0)
                 self._child = subprocess.Popen(_COMMAND, stdin=asked, stdout=results)  # noqa: S603 - our own module
         except OSError:

@@ -36,18 +36,19 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What one process is to read, and at how many bytes a second at most."""
+    """What one process is to read, at how many bytes a second at most, and for which process."""
 
     jobs: list[Job]
     bytes_per_second: float
+    parent: int
 
 
 class Pace:
     """Keeps the reading below a rate, and ends it when whoever asked for it is gone."""
 
-    def __init__(self, bytes_per_second: float) -> None:
+    def __init__(self, bytes_per_second: float, parent: int) -> None:
         self._rate = bytes_per_second
-        self._parent = os.getppid()
+        self._parent = parent
         self._next = time.monotonic()
 
     def take(self, count: int) -> None:
@@ -68,7 +69,7 @@ def main() -> None:
     """Read the files that a batch on standard input asks for; write a finding a line."""
     step_back(NICENESS)
     batch = msgspec.json.decode(sys.stdin.buffer.read(), type=Batch)
-    pace = Pace(batch.bytes_per_second)
+    pace = Pace(batch.bytes_per_second, batch.parent)
     for job in batch.jobs:
         finding: Finding = examine(job.directory, job.wanted, pace.take, chunk=CHUNK_BYTES, owner=job.owner)
         sys.stdout.buffer.write(msgspec.json.encode(finding) + b"\n")
