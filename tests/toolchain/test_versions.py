@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,10 @@ def test_the_machines_own_tools_are_what_they_say_they_are(
     assert tools["gcc", triplet] == output_of("gcc", "-dumpfullversion").strip()
     assert tools["binutils", triplet] == version_of("ld", "--version")
     assert tools["make", None] == version_of("make", "--version")
+    if shutil.which("clang") is not None:
+        told = re.search(r"clang version (\d+(?:\.\d+)*)", output_of("clang", "--version"))
+        assert told is not None
+        assert told[1].startswith(tools["clang", None])
     asked = ctypes.CDLL(None).gnu_get_libc_version
     asked.restype = ctypes.c_char_p
     assert tools["glibc", triplet] == asked().decode()
@@ -198,7 +203,7 @@ def test_nothing_that_is_put_in_the_way_holds_up_or_leads_astray(files: Files, t
     began = time.monotonic()
     assert found(files, Place(tmp_path, "target", inside=True)) == {}
     assert time.monotonic() - began < 20
-    assert files.find(tmp_path / "usr/lib/libc.so.6", __import__("re").compile(rb"x")) is None
+    assert files.find(tmp_path / "usr/lib/libc.so.6", re.compile(rb"x")) is None
     assert MAX_FILE_BYTES < 1 << 30
 
 
