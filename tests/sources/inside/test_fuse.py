@@ -76,8 +76,8 @@ def test_a_log_written_unevenly_tells_time_not_bytes() -> None:
     points = [(float(t), 5_000 * t if t <= 10 else 50_000 + (t - 10) * 50_000 // 90) for t in range(101)]
     last = shape(grown(*points), 100.0)
     assert len(last.curve) == PARTS
-    assert place(last, grown((1.0, 50_000))).earliest == pytest.approx(0.1, abs=0.01)
-    assert place(last, grown((1.0, 75_000))).earliest == pytest.approx(0.55, abs=0.01)
+    assert place(last, grown((1.0, 50_000))).likely == pytest.approx(0.1, abs=0.01)
+    assert place(last, grown((1.0, 75_000))).likely == pytest.approx(0.55, abs=0.01)
 
 
 def test_the_clock_goes_on_while_the_log_is_silent_as_it_was_the_last_time() -> None:
@@ -100,7 +100,7 @@ def test_a_slower_machine_moves_slower_through_the_silence() -> None:
 def test_a_log_larger_than_the_last_goes_on_counting() -> None:
     """Beyond the last attempt's size the share goes on with the bytes."""
     last = shape(grown((50.0, 500), (100.0, 1000)), 100.0)
-    assert place(last, grown((1.0, 1500))).earliest == pytest.approx(1.5)
+    assert place(last, grown((1.0, 1500))).likely == pytest.approx(1.5)
 
 
 def test_an_object_moves_the_bar_more_than_a_check() -> None:
@@ -111,8 +111,8 @@ def test_an_object_moves_the_bar_more_than_a_check() -> None:
     last = shape(growth, 100.0)
     half = Growth()
     half.see(55.0, 1000 + 45 * 20, 45)
-    assert place(last, half).earliest == pytest.approx(0.55, abs=0.02)
-    assert place(LogShape(100.0, 2000, 0, array("f"), None), half).earliest == 0.95, "by size where nobody counted"
+    assert place(last, half).likely == pytest.approx(0.55, abs=0.02)
+    assert place(LogShape(100.0, 2000, 0, array("f"), None), half).likely == 0.95, "by size where nobody counted"
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,7 @@ def test_any_curve_a_writer_tells_gives_a_share(curve: list[float], size: int, n
     assert 0.0 <= span.earliest <= span.latest
     if now <= size:
         assert span.latest <= 1.0
+    assert span.likely >= 0.0
 
 
 def test_hours_of_looking_keep_bounded_points() -> None:

@@ -30,6 +30,9 @@ LAST_TIME_ERROR: Final = 0.3
 PLANNED_TIME_ERROR: Final = 0.5
 """Of the time that has passed against what is planned, as a share of itself."""
 
+WIDE_SPAN: Final = 0.15
+"""Where a size may stand for more than this share of the time, the log was silent there."""
+
 LEAST_TIME_ERROR: Final = 0.02
 
 OTHER_VERSION: Final = 3.0
@@ -55,10 +58,14 @@ def fuse(evidence: Iterable[Evidence]) -> float | None:
 def by_log(last: LogShape, growth: Growth, elapsed: float, *, same_version: bool) -> Evidence:
     """Return what the log's size says. While it is silent as it was the last time, the clock goes on in its place."""
     span = place(last, growth)
-    # the further it was, the more this attempt's own speed tells
-    whole = (1.0 - min(1.0, span.earliest)) * last.seconds + growth.still_since
-    silent = max(0.0, elapsed - growth.still_since)
-    share = min(span.latest, span.earliest + silent / whole) if whole > 0 else span.earliest
+    share = span.likely
+    if span.latest - span.earliest > WIDE_SPAN:
+        # so much time passed at about this size that the size does not tell how much of it has passed now
+        share = span.earliest
+        # the further it was, the more this attempt's own speed tells
+        whole = (1.0 - share) * last.seconds + growth.still_since
+        silent = max(0.0, elapsed - growth.still_since)
+        share = min(span.latest, share + silent / whole) if whole > 0 else share
     error = CURVE_ERROR if last.curve else SIZE_ERROR
     return Evidence(share, error if same_version else error * OTHER_VERSION)
 

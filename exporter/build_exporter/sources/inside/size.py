@@ -30,8 +30,8 @@ LEAST_SECONDS: Final = 10.0
 TASK_BYTES: Final = 1000
 """Bytes of other output a task counts for: measured, see docs/guide/progress.md; 300 or 3000 are nearly as good."""
 
-TOLERANCE: Final = 0.0005
-"""Share of a log by which the same place may differ between two attempts, as other numbers and paths are printed."""
+TOLERANCE: Final = 0.02
+"""Share of what was written so far by which the same place may differ between attempts: other numbers, other paths."""
 
 _QUIET: Final = re.compile(r" {1,4}[A-Z][A-Z0-9_]{1,11}(?: \[M\])? +\S+$")
 """A command as automake's quiet rules and the kernel show it."""
@@ -43,9 +43,10 @@ TASK_BEGINS: Final = frozenset("PFXSEno[0123456789 ")
 
 
 class Span(NamedTuple):
-    """The earliest and the latest share of the attempt's time that a size may stand for."""
+    """The share of the attempt's time that a size stands for, and the earliest and the latest that it may."""
 
     earliest: float
+    likely: float
     latest: float
 
 
@@ -107,8 +108,9 @@ def place(shape: LogShape, growth: Growth) -> Span:
     whole = shape.size + TASK_BYTES * shape.tasks
     share = (growth.amount if shape.tasks else growth.size) / whole
     if share > 1.0 or not shape.curve:
-        return Span(share, share)
-    return Span(_when(shape, share - TOLERANCE), _when(shape, share + TOLERANCE))
+        return Span(share, share, share)
+    less, more = share * (1.0 - TOLERANCE), share * (1.0 + TOLERANCE)
+    return Span(_when(shape, less), _when(shape, share), _when(shape, more))
 
 
 def _when(shape: LogShape, share: float) -> float:
