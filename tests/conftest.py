@@ -68,20 +68,13 @@ class Served:
         *flags: str,
         environment: dict[str, str] | None = None,
         trust: Path | None = None,
-        user: int | None = None,
+        prefix: tuple[str, ...] = (),
     ) -> None:
         self.journal, self.log = journal, log
         self.trust = ssl.create_default_context(cafile=str(trust)) if trust is not None else None
-        command = [*COMMAND, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
+        command = [*prefix, *COMMAND, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
         with log.open("wb") as stream:
-            self.process = subprocess.Popen(
-                command,
-                stderr=stream,
-                env={**os.environ, **(environment or {})},
-                user=user,
-                group=user,
-                extra_groups=None if user is None else [],
-            )
+            self.process = subprocess.Popen(command, stderr=stream, env={**os.environ, **(environment or {})})
         wait_until(self._is_listening, 20, "the exporter listens")
         wait_until(lambda: self.get("/-/ready")[0] == 200, what="the exporter is ready")
 

@@ -10,7 +10,10 @@ A line names the targets of each part of the build in their order, and each targ
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,10 +139,7 @@ def is_makefile(path: Path) -> bool:
 def begins_with(path: Path, words: str) -> bool:
     """Tell whether `words` stand in the first bytes of a regular file; False where it can't be read."""
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return words.encode() in file.read(512)
+        return words.encode() in _read_regular(path, 512)
     except OSError:
         return False
 
@@ -148,12 +148,18 @@ def read(path: Path) -> JhalfsMakefile:
     """Return what a Makefile tells.
 
     Raises:
-        OSError: it can't be read.
+        OSError: it can't be read, or is no regular file.
         ValueError: it is not jhalfs' or names no steps.
     """
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES)
-    return parse(data.decode("utf-8", "replace"))
+    return parse(_read_regular(path, MAX_BYTES).decode("utf-8", "replace"))
+
+
+def _read_regular(path: Path, most: int) -> bytes:
+    # a FIFO in its place would be waited for
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return file.read(most)
 
 
 def parse(text: str) -> JhalfsMakefile:

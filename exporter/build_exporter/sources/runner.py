@@ -19,6 +19,8 @@ REST_RATIO = 50.0
 """A look is followed by a rest so many times as long as the CPU time it took: a source costs two percent of a core at
 most. Waiting for a slow disk, or for the build to leave it a core, costs none; the rest is as long as the look then."""
 
+LONGEST_REST_SECONDS = 10.0
+"""Whatever a look took, what happens to the record is known so soon after."""
 
 PATIENCE_SECONDS = 60.0
 """A look that goes on for so long without an event is taken to hang."""
@@ -109,7 +111,7 @@ class RunningSource:
             finally:
                 self._is_looking = False
             took, used = time.perf_counter() - began, time.thread_time() - used
-            self._stop.wait(max(LOOK_SECONDS, took, used * rest_ratio))
+            self._stop.wait(max(LOOK_SECONDS, min(LONGEST_REST_SECONDS, max(took, used * rest_ratio))))
             # the first look that succeeds reads a whole past; what it costs says nothing of those to come
             rest_ratio = REST_RATIO if self._can_read else 0.0
         self._attachment.close()

@@ -133,16 +133,27 @@ def _told_step(step: Step, record: Record) -> str:
 
 
 @pytest.fixture
-def put(tmp_path: Path) -> Iterator[Callable[..., Place]]:
+def new_place() -> Iterator[Callable[[Record, Path], Place]]:
+    """Make places for records, each in the directory given."""
+    with ExitStack() as closing:
+
+        def make(record: Record, top: Path) -> Place:
+            place = Place(record, top)
+            closing.callback(place.close)
+            return place
+
+        yield make
+
+
+@pytest.fixture
+def put(tmp_path: Path, new_place: Callable[[Record, Path], Place]) -> Callable[[Record], Place]:
     """Make places for records, each in a directory of its own."""
     made: list[Place] = []
 
     def make(record: Record) -> Place:
         top = tmp_path / f"{len(made)}-{record.name}"
         top.mkdir()
-        made.append(Place(record, top))
+        made.append(new_place(record, top))
         return made[-1]
 
-    yield make
-    for place in made:
-        place.close()
+    return make

@@ -102,6 +102,9 @@ class BitBake:
         try:
             self._look_for_builds()
         except OSError as error:
+            if self._runs or self._closed or not isinstance(error, FileNotFoundError):
+                # what went before is known by its buildstats; the console log would tell it as something else
+                raise SourceError(f"{self._stamps.path}: {error.strerror or error}") from error
             yield from self._look_at_logs(error, now, over=over)
             return
         self._find_runs(over=over)
