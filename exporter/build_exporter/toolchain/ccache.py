@@ -84,8 +84,8 @@ def read_statistics(files: Files, cache: Path) -> Statistics | None:
 
 def _add(totals: list[int], text: bytes) -> None:
     for place, word in enumerate(text.split()[:_MAX_COUNTERS]):
-        # a damaged file costs its own share
-        if word.isdigit() and len(word) < 17:
+        # most are 0; a damaged file costs its own share
+        if word != b"0" and word.isdigit() and len(word) < 17:
             totals[place] = min(totals[place] + int(word), _MAX_COUNT)
 
 

@@ -39,6 +39,9 @@ RESCAN_SECONDS: Final = 600.0
 SETTLED_SECONDS: Final = 300.0
 """A -j smaller than one seen so long ago was that of a single step; and counts of ccache are told so often."""
 
+COUNT_SECONDS: Final = 15.0
+"""Between readings of a cache's counters, which are in hundreds of files."""
+
 MAX_EVENTS: Final = 200
 """Events told of one run by one exporter."""
 
@@ -79,6 +82,7 @@ class _Watched:
     first_counts: tuple[int, int] | None = None
     counts: tuple[int, int] | None = None
     counts_told: float = 0.0
+    counted: float = 0.0
     events: int = 0
 
 
@@ -150,7 +154,7 @@ class Surveyor:
         told = self._processes.look(pids, owner or None)
         self._files.begin(owner or None)
         self._search(watched, run, Survey(told, around, self._system), now)
-        self._count(watched, told, owner or None)
+        self._count(watched, told, owner or None, now)
         return self._tell(watched, run, self._amount(watched, told, now), now)
 
     def _search(self, watched: _Watched, run: Run, survey: Survey, now: float) -> None:
@@ -169,11 +173,13 @@ class Surveyor:
         watched.machine = survey.machine(self._files)
         watched.tools = [*watched.machine.tools, *survey.tools(self._files)]
 
-    def _count(self, watched: _Watched, told: Told, owner: int | None) -> None:
+    def _count(self, watched: _Watched, told: Told, owner: int | None, now: float) -> None:
         cache, state = cache_directory(told), state_directory(told)
         known = watched.helpers
         watched.helpers = Helpers(owner, cache or known.cache, state or known.state)
-        self._read_counts(watched)
+        if now - watched.counted >= COUNT_SECONDS:
+            watched.counted = now
+            self._read_counts(watched)
 
     def _read_counts(self, watched: _Watched) -> None:
         cache = watched.helpers.cache
