@@ -7,13 +7,13 @@ gave no result at all is told with nothing but zeros, one that broke off with an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import StepState
-from build_exporter.sources.inside.expected import Known
+from build_exporter.sources.inside.expected import NOTHING_KNOWN, Known
 from build_exporter.sources.inside.reader import Look
 from build_exporter.sources.inside.suites.drivers import CTest, GoogleTest, Meson
 from build_exporter.sources.inside.suites.gnu import CHECK, Automake, Autotest, DejaGnu
@@ -71,6 +71,8 @@ class SuiteReader:
         self._signs = Signs()
         self._paces: dict[str, _Pace] = {}
         self._lines = 0
+        self._known = NOTHING_KNOWN
+        self._verdicts: dict[str, bool] = {}
         self._is_busy = False
         self._runners: list[Runner] = [
             RegressionTest(),
@@ -148,11 +150,14 @@ class SuiteReader:
     def _results(self, look: Look) -> dict[str, Results]:
         """Return what is to be told of each suite, those without a result only once the step is over."""
         known = look.known_failures
+        if known != self._known:
+            self._known = known
+            self._verdicts.clear()
         is_ended = look.over and look.step.state in (StepState.SUCCEEDED, StepState.FAILED)
         found: dict[str, Results] = {}
         number = known.number
         for name, suite in sorted(self.ledger.suites.items()):
-            results, number = excused(suite, known, number)
+            results, number = excused(suite, self._is_known, number)
             if is_ended and suite.open:
                 # begun, and broken off
                 results += Results(errors=suite.open)
@@ -160,6 +165,13 @@ class SuiteReader:
                 found[name] = results
         if is_ended:
             found.update((name, Results()) for name in sorted(self._missing(look, set(found), known)))
+        return found
+
+    def _is_known(self, name: str) -> bool:
+        """Tell whether a test is known to fail; each name is compared once, however often it is asked for."""
+        found = self._verdicts.get(name)
+        if found is None:
+            found = self._verdicts[name] = self._known.has(name)
         return found
 
     def _missing(self, look: Look, found: set[str], known: Known) -> set[str]:
@@ -179,11 +191,11 @@ class SuiteReader:
         return names
 
 
-def excused(suite: Suite, known: Known, number: int) -> tuple[Results, int]:
+def excused(suite: Suite, is_known: Callable[[str], bool], number: int) -> tuple[Results, int]:
     """Return a suite's counts with the failures that are known as expected ones, and what is left of `number`."""
     results = suite.results
-    failed = min(results.failed, sum(count for name, count in suite.failing.items() if known.has(name)))
-    errors = min(results.errors, sum(count for name, count in suite.broken.items() if known.has(name)))
+    failed = min(results.failed, sum(count for name, count in suite.failing.items() if is_known(name)))
+    errors = min(results.errors, sum(count for name, count in suite.broken.items() if is_known(name)))
     more = min(number, results.failed - failed)
     failed += more
     counts = Results(
