@@ -18,6 +18,7 @@ from build_exporter.model.states import StepState
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.inside.expected import ExpectedFailures, Known
 from build_exporter.sources.inside.logs import AttemptLogs
+from build_exporter.sources.inside.phases import EbuildPhase
 from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look, Reader
 from build_exporter.sources.inside.suites import SuiteReader
@@ -41,7 +42,7 @@ Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
 
 
-READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader, WarningReader)
+READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader, WarningReader, EbuildPhase)
 """Everything that is read out of logs."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -95,6 +97,7 @@ class Gentoo:
         root: where it is; to be watched.
         log: its emerge.log.
         started: the emerges started here.
+        owner: who runs the tests, and so Portage.
         features: what is configured.
     """
 
@@ -103,6 +106,7 @@ class Gentoo:
     def __init__(self, root: Path) -> None:
         self.root, self.log = root, root / "var/log/emerge.log"
         self.started: list[subprocess.Popen[bytes]] = []
+        self.owner = _owner()
         profile = root / "repository/profiles/base"
         for name in ("etc/portage/repos.conf", "var/db/pkg", "var/log", "var/tmp", "run", "etc/env.d"):
             (root / name).mkdir(parents=True)
@@ -117,8 +121,7 @@ class Gentoo:
         repository = f"[DEFAULT]\nmain-repo = tests\n[tests]\nlocation = {root}/repository\nauto-sync = no\n"
         self._write("etc/portage/repos.conf/tests.conf", repository)
         self.configure()
-        user = {"uid": os.getuid(), "gid": os.getgid(), "user": os.getuid(), "group": os.getgid()}
-        self._write("share/portage/config/make.globals", MAKE_GLOBALS.format(root=root, **user))
+        self._write("share/portage/config/make.globals", MAKE_GLOBALS.format(root=root, **self.owner))
         self._write("share/portage/config/sets/portage.conf", SETS)
         for name, body in {"quick": QUICK, "gated": GATED, "broken": BROKEN, "untested": UNTESTED}.items():
             self.ebuild(name, body)
@@ -154,6 +157,8 @@ class Gentoo:
             "LANG": "C.UTF-8",
             "PORTAGE_OVERRIDE_EPREFIX": str(self.root),
             "PORTAGE_CONFIGROOT": str(self.root),
+            "PORTAGE_USERNAME": self.owner["user"],
+            "PORTAGE_GRPNAME": self.owner["group"],
             "FEATURES": features,
         }
         program = shutil.which("emerge", path=str(Path(sys.executable).parent)) or "emerge"
@@ -203,6 +208,14 @@ class Gentoo:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+
+
+def _owner() -> dict[str, str]:
+    try:
+        user, group = pwd.getpwuid(os.getuid()), grp.getgrgid(os.getgid())
+    except KeyError:
+        pytest.skip("Portage wants a user and a group with names")
+    return {"uid": str(user.pw_uid), "gid": str(group.gr_gid), "user": user.pw_name, "group": group.gr_name}
 
 
 def _version() -> tuple[int, ...]:
