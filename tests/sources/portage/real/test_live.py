@@ -29,7 +29,9 @@ def newest(runs: Runs) -> Run:
     return runs[max(runs)]
 
 
-def test_parallel_emerge_is_shown(gentoo: Any, watch: Callable[..., Any], poll: Callable[..., None]) -> None:
+def test_parallel_emerge_is_shown(
+    gentoo: Any, watch: Callable[..., Any], poll: Callable[..., None], runs_of: Callable[[], Runs]
+) -> None:
     """While emerge builds two packages at once, both run, the third is to come; the log of one tells how far it is."""
     exporter = watch()
 
@@ -41,6 +43,7 @@ def test_parallel_emerge_is_shown(gentoo: Any, watch: Callable[..., Any], poll: 
     ratio = ("build_step_progress_ratio", "app-test/gated-1")
     poll(lambda: (exporter.value(ratio[0], build="portage", step=ratio[1]) or 0) >= 0.3, 60, "3 of 10 by build.log")
     assert (exporter.value(ratio[0], build="portage", step=ratio[1]) or 0) < 0.9
+    assert newest(runs_of()).steps["merge", "app-test/gated-1"].message == "compile"
     gentoo.open()
     assert process.wait(60) == 0, gentoo.output(process)
     poll(lambda: exporter.value("build_state", build="portage", state="succeeded") == 1, 60, "the run is over")
@@ -72,6 +75,20 @@ def test_failure_is_told_while_others_are_built(
     assert failed.end < run.end
     assert exporter.value("build_step_duration_seconds", **broken) == failed.seconds
     assert exporter.value("build_failures_total", build="portage") == 1
+
+
+def test_copied_log(
+    gentoo: Any, command: Callable[..., subprocess.CompletedProcess[str]], journal: Path, runs_of: Callable[[], Runs]
+) -> None:
+    """A log taken elsewhere still leads to the reason of a failure, once the command line says where was built."""
+    gentoo.merge("broken", status=1)
+    copy = gentoo.root / "copy.log"
+    copy.write_bytes(gentoo.log.read_bytes())
+    option = ("--option", f"tmpdir={gentoo.root}/var/tmp")
+    told = command("import", "portage", str(copy), "--journal", str(journal), *option)
+    assert told.returncode == 0, told.stderr
+    step = newest(runs_of()).steps["merge", "app-test/broken-1"]
+    assert "undeclared_thing" in (step.message or "")
 
 
 def test_tests_that_fail(gentoo: Any, imported: Callable[..., Runs]) -> None:
