@@ -59,6 +59,34 @@ def test_a_build_of_lfs_is_followed_through_its_compilers(
     assert building.toolchain().host == first.host
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a chroot")
+def test_steps_in_the_chroot_of_the_new_system_have_its_tools(
+    building: Any, process: Make, build_run: Make, linux_from_scratch: Make, poll: Callable[..., None]
+) -> None:
+    """From chapter 7 on no variable says where the new system is: the steps' root directory does."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        pytest.skip("busybox is not installed")
+    lfs = linux_from_scratch()
+    lfs.glibc()
+    lfs.gcc_pass2()
+    shutil.copy(busybox, lfs.top / "usr/bin/busybox")
+    build_run(process("chroot", str(lfs.top), "/bin/busybox", "sleep", "600").pid)
+
+    def found() -> bool:
+        building.look(601.0)
+        known = building.run().toolchain
+        return known is not None and any(tool.role == "target" for tool in known.tools or ())
+
+    poll(found, what="the step is in its chroot and its tools are found")
+    assert {
+        ("target", "gcc"),
+        ("target", "glibc"),
+        ("target", "binutils"),
+        ("target", "make"),
+    } <= building.tools().keys()
+
+
 def test_what_the_last_step_installed_is_told_after_the_end(
     building: Any, process: Make, build_run: Make, linux_from_scratch: Make
 ) -> None:
