@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -228,21 +229,50 @@ def test_a_builder_that_counts_itself_is_believed() -> None:
     assert followed.look(100.0, 10, over=True) is None
 
 
-def test_real_logs_are_counted_as_grep_counts_them(records: Path, tmp_path: Path) -> None:
-    """Over a whole LFS, each log's count is that of grep for the same forms, and the word occurs nowhere else."""
+FORMS = "(^|: )[Ww]arning: |CMake (Deprecation )?Warning|configure: WARNING:|meson.build:[0-9]+: WARNING:"
+"""What counts, for grep."""
+
+
+@pytest.fixture(scope="module")
+def whole(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished jhalfs tree: Makefile and logs of a whole LFS."""
     (archive,) = (records / "jhalfs" / "raw-full").glob("*.tar.xz")
+    unpacked = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(archive) as packed:
-        packed.extractall(tmp_path, filter="data")
-    logs = [path for path in tmp_path.rglob("makelog/*") if path.is_file()]
+        packed.extractall(unpacked, filter="data")
+    (logs,) = unpacked.rglob("makelog")
+    (makefile,) = unpacked.rglob("config/Makefile")
+    makefile.rename(logs.parent / "Makefile")
+    return logs.rename(logs.parent / "logs").parent
+
+
+def test_real_logs_are_counted_as_grep_counts_them(whole: Path) -> None:
+    """Over a whole LFS, each log's count is that of grep for the same forms, and no compiler's is left out."""
+    logs = [path for path in (whole / "logs").iterdir() if path.is_file()]
     assert len(logs) > 150
     total = 0
     for path in logs:
         ours = count(line[:500] for line in path.read_bytes().decode("utf-8", "replace").split("\n"))
-        forms = "(^|: )[Ww]arning: |CMake (Deprecation )?Warning|configure: WARNING:|meson.build:[0-9]+: WARNING:"
-        assert ours == grep(forms, path), path.name
-        total += ours
+        assert ours == grep(FORMS, path), path.name
         assert ours >= grep("[a-z0-9]: warning: ", path), path.name
+        total += ours
     assert total > 1500
+
+
+def test_an_imported_tree_has_its_warnings(whole: Path, journal: Path, command: Callable[..., Any]) -> None:
+    """History that was never watched tells what its compilers warned of, each step's as its log has it, once."""
+    for _ in range(2):
+        done = command("import", "jhalfs", str(whole), "--build", "lfs", "--journal", str(journal))
+        assert done.returncode == 0, done.stderr
+    (file,) = (journal / "lfs").glob("*.jsonl")
+    told = [event for event in map(json.loads, file.read_text().splitlines()) if "warnings" in event]
+    counts = {event["step"]: event["warnings"] for event in told}
+    assert len(counts) == len(told) > 40
+    for step, warnings in counts.items():
+        (log,) = [path for path in (whole / "logs").iterdir() if path.name.startswith(step)]
+        assert warnings == grep(FORMS, log), step
+    assert sum(counts.values()) > 1500
+    assert any("-Wunused" in flag for event in told for flag in event.get("warning_flags", {}))
 
 
 def test_they_are_seen_while_the_step_runs(
