@@ -27,7 +27,8 @@ def is_known_by_count(run: Run, event: e.Event, nth: int) -> bool:
         if step is None:
             return False
         if isinstance(event, e.StepStarted):
-            return len(step.starts) >= nth
+            # attempts of which only the end was told count
+            return max(step.attempts, len(step.starts)) >= nth
         # an attempt of which only the end is known adds nothing to one before it that ended alike
         return _seen_ends(step.ends, step.state.label, event.status) >= nth or step.state.label == event.status
     if isinstance(event, e.BuildFinished):

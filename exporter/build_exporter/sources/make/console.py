@@ -91,9 +91,8 @@ class Console:
     def peek(self, text: str) -> None:
         """Take the progress, and no more, of a line that has not ended yet."""
         count = signs.counted(text)
-        part = self.parts.get(self._tool)
-        if count is not None and part is not None and self._counted is not None:
-            part.progress.feed(f"[{count[0]}/{count[1]}]")
+        if count is not None:
+            self._take_count(count, text)
 
     def settle(self) -> None:
         """Judge the failures that several directories may be of: nothing more will come to tell which."""
@@ -174,6 +173,7 @@ class Console:
             self.has_failed = True
         if failure.stopped:
             return
+        self._is_fresh = self._is_fresh or not self._directories.opened
         there = [each for each in self._directories.opened if each.level == failure.level]
         if len(there) == 1 and failure.level not in self._unplaced:
             self._break(there[0], failure)
@@ -334,7 +334,6 @@ class Console:
         if name in self._gone:
             return
         part = self._part(name)
-        part.last = self._listener.moment
         part.line = line
         if part.suites is not None:
             part.suites.feed(text[:KEPT_CHARACTERS])
@@ -357,6 +356,7 @@ class Console:
             self._listener.began(part.key)
         part = self.parts[name]
         part.last = self._listener.moment
+        part.touched += 1
         return part
 
     def _begin_stage(self, stage: Stage, tool: str, *, anew: bool = False) -> None:

@@ -31,13 +31,14 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class Part:
-    """A step at work: its phase and name, the time of its last line, and what its lines told.
+    """A step at work: its phase and name, the time of its last line, how many there were, and what they told.
 
     `line` is the number of the last line that was its own, None where the end of its work is told otherwise.
     """
 
     key: Key
     last: float
+    touched: int = 0
     line: int | None = None
     progress: Counters = field(default_factory=Counters)
     suites: SuiteReader | None = None

@@ -79,8 +79,8 @@ class Make:
         Raises:
             SourceError: the log can't be read.
         """
-        begin, came, more = self.tail.position, False, True
-        is_watched = self._teller is not None
+        before = begin = self.tail.position
+        is_watched, more = self._teller is not None, True
         while more:
             try:
                 read = self.tail.read(over=over)
@@ -93,12 +93,12 @@ class Make:
                 begin = 0
                 yield from self._begin_anew()
             if read.lines:
-                self._note_times(milliseconds(found.st_mtime_ns), is_watched=is_watched and not came)
-                came = True
+                self._note_times(milliseconds(found.st_mtime_ns), is_watched=is_watched)
+                is_watched = False
                 self._take(read.lines, begin, found.st_size)
                 yield from self._taken()
         self._looked, self._was_absent = now, self._was_absent or not self.tail.position
-        yield from self._settle(now, over=over, came=came)
+        yield from self._settle(now, over=over, came=self.tail.position != before)
 
     def _begin_anew(self) -> Iterator[Told]:
         """End the run that was told, as its log is another now."""

@@ -47,7 +47,7 @@ class Teller:
         self._rounds = 0
         self._open: dict[Key, float | None] = {}
         self._waiting: dict[Key, None] = {}
-        self._dormant: set[Key] = set()
+        self._dormant: dict[Key, int] = {}
         self._seconds: dict[Key, float | None] = {}
         self._newest: dict[Key, float] = {}
         self._forecasts = 0
@@ -69,7 +69,7 @@ class Teller:
         """Tell that a step ended; one that was over before it was first seen has no start."""
         if part.key not in self._open:
             # its end was told when nothing seemed to come any more
-            self._dormant.discard(part.key)
+            self._dormant.pop(part.key, None)
             return
         self._waiting.pop(part.key, None)
         self._tell_tests(part, over=True)
@@ -100,8 +100,8 @@ class Teller:
         if not over:
             self._waiting.clear()
         for part in parts:
-            if part.key in self._dormant and not self.is_over:
-                self._dormant.discard(part.key)
+            if part.touched > self._dormant.get(part.key, part.touched):
+                del self._dormant[part.key]
                 self._starts[part.key] += 1
                 self._open[part.key] = part.last
                 self._tell_start(part.key, part.last)
@@ -122,7 +122,7 @@ class Teller:
             if part.key in self._open:
                 time = part.last if part.line is not None else self.moment
                 self.ended(part, "succeeded" if status == "succeeded" else "interrupted", None, None, time)
-                self._dormant.add(part.key)
+                self._dormant[part.key] = part.touched
         self.is_over = True
         self._tell(e.BuildFinished(time=self.moment, build=self._build, status=status), self._rounds)
 
@@ -190,10 +190,15 @@ class Teller:
         self.told.append(Told(self.start, event, 0 if self.is_dated and not isinstance(event, e.Plan) else nth))
 
     def _distinct(self, event: e.Event) -> float:
-        """Return an event's time to the ms, a ms later than the last of its step: of equal times only one counts."""
+        """Return an event's time to the ms, after the last of its step or run: of equal times only one counts."""
         time = round(event.time, 3)
-        if isinstance(event, e.StepStarted | e.StepFinished) and not self.is_dated:
+        if isinstance(event, e.StepStarted | e.StepFinished):
             key = (event.phase, event.step)
+        elif isinstance(event, e.BuildStarted | e.BuildFinished):
+            key = ("", "")
+        else:
+            return time
+        if not self.is_dated:
             time = max(time, round(self._newest.get(key, 0.0) + 0.001, 3))
             self._newest[key] = time
         return time

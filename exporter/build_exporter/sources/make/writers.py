@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from build_exporter.sources.make_process import (
-    ABSENT_SECONDS,
     BOOT_SLACK_SECONDS,
     FIRST_SCAN_SECONDS,
     LONGEST_SCAN_SECONDS,
@@ -20,6 +19,9 @@ QUIET_SECONDS: Final = 3.0
 
 GONE_SECONDS: Final = 3.0
 """A log nobody has had open for this long, after somebody had: between two commands it is opened again at once."""
+
+ABSENT_SECONDS: Final = 30.0
+"""Silence of a log that nobody was ever seen writing to, where everybody who may could be seen."""
 
 _INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
 
