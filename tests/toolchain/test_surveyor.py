@@ -232,6 +232,9 @@ def test_the_tools_of_one_run_are_bounded() -> None:
     assert len(merged(old, [])) == MAX_TOOLS
     host = ToolVersion(tool="gcc", version="12.2.0", role="host", target="x")
     assert merged([host], [ToolVersion(tool="gcc", version="13.1.0", role="host", target="x")])[0].version == "13.1.0"
+    later = ToolVersion(tool="glibc", version="2.40", role="target", target="x86_64-pc-linux-gnu")
+    temporary = ToolVersion(tool="glibc", version="2.40", role="target", target="x86_64-lfs-linux-gnu")
+    assert merged([temporary], [later]) == [later]
     unknown = ToolVersion(tool="glibc", version="2.40", role="target")
     named = ToolVersion(tool="glibc", version="2.40", role="target", target="x86_64-lfs-linux-gnu")
     assert merged([unknown], [named]) == [named]

@@ -30,9 +30,10 @@ class Survey:
         places: the other trees with tools.
     """
 
-    def __init__(self, told: Told, around: Surroundings, system: Path = SYSTEM) -> None:
+    def __init__(self, told: Told, around: Surroundings, system: Path = SYSTEM, target: str | None = None) -> None:
         self.system = told.root if told.root is not None and told.is_contained else system
-        named = (told.target, told.variables.get("LFS_TGT"), told.variables.get("CTARGET"))
+        # inside the new system no variable names its triplet any more: `target` is what was known before
+        named = (told.target or target, told.variables.get("LFS_TGT"), told.variables.get("CTARGET"))
         self.wanted = frozenset(each for each in named if each and TRIPLET.match(each))
         self.places = tuple(_places(told, around, self.wanted))
 
@@ -76,14 +77,15 @@ def _new_system(told: Told, around: Surroundings) -> Path | None:
 def merged(known: Iterable[ToolVersion], found: Iterable[ToolVersion]) -> list[ToolVersion]:
     """Return what is known of a run's tools with what was found now, at most `MAX_TOOLS`, in a settled order.
 
-    A tool that is gone stays: the run was built with it. What it makes code for may have become known.
+    A tool that is gone stays: the run was built with it. But a system has one linker and one C library, whatever its
+    triplet was taken for before.
     """
-    tools: dict[Key, ToolVersion] = {key_of(tool): tool for tool in known}
-    for tool in found:
-        tools[key_of(tool)] = tool
-        if tool.target is not None:
-            tools.pop((tool.role, None, tool.tool), None)
-    return [tools[key] for key in sorted(tools, key=_order)][:MAX_TOOLS]
+    now = {key_of(tool): tool for tool in found}
+    replaced = {(role, tool) for role, _, tool in now if role != "cross" and tool != "gcc"}
+    tools = {key_of(tool): tool for tool in known if (tool.role, tool.tool) not in replaced} | now
+    named = {(role, tool) for role, target, tool in tools if target is not None}
+    keys = [key for key in tools if key[1] is not None or (key[0], key[2]) not in named]
+    return [tools[key] for key in sorted(keys, key=_order)][:MAX_TOOLS]
 
 
 def key_of(tool: ToolVersion) -> Key:

@@ -153,7 +153,7 @@ class Surveyor:
             return 0
         told = self._processes.look(pids, owner or None)
         self._files.begin(owner or None)
-        self._search(watched, run, Survey(told, around, self._system), now)
+        self._search(watched, run, Survey(told, around, self._system, watched.told.target), now)
         self._count(watched, told, owner or None, now)
         return self._tell(watched, run, self._amount(watched, told, now), now)
 
