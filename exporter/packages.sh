@@ -18,7 +18,10 @@ case "${1:-run}" in
     *) echo "usage: packages.sh run|test" >&2; exit 2 ;;
 esac
 for pair in $pairs; do
-    command -v "${pair%%:*}" >/dev/null 2>&1 || wanted="$wanted ${pair#*:}"
+    case $pair in
+        /*) [ -e "${pair%%:*}" ] ;;
+        *) command -v "${pair%%:*}" >/dev/null 2>&1 ;;
+    esac || wanted="$wanted ${pair#*:}"
 done
 [ -n "$wanted" ] || exit 0
 

@@ -105,13 +105,39 @@ class DejaGnu:
             self._begun = {name: left, **self._begun}
 
 
+class ShownLog:
+    """Takes automake's `test-suite.log` where it is shown in a log: its tests have been written before."""
+
+    STARTS: Final = " \t"
+    MARKS: Final[tuple[str, ...]] = ()
+    _START: Final = re.compile(r"^\s+\S.*: \S*test-suite\.log\s*$")
+    _END: Final = re.compile(r"^(?:Testsuite summary|make(?:\[\d+\])?: )")
+
+    def __init__(self) -> None:
+        self._is_shown = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is amid something, so that any line may tell."""
+        return self._is_shown
+
+    def feed(self, line: str, ledger: Ledger) -> bool:
+        """Take one line."""
+        if self._is_shown:
+            self._is_shown = self._END.match(line) is None
+        else:
+            self._is_shown = "test-suite.log" in line and self._START.match(line) is not None
+        return self._is_shown
+
+    def finish(self, ledger: Ledger) -> None:
+        """Nothing waits for a further line."""
+
+
 class Automake:
     """Reads `PASS: name` and what sums it up: automake's summary, that of its older harness, or glibc's."""
 
     STARTS: Final = "PFXSUEAT \t" + DIGITS
     MARKS: Final[tuple[str, ...]] = ()
-    _DUMP: Final = re.compile(r"^\s+\S.*: \S*test-suite\.log\s*$")
-    _DUMP_END: Final = re.compile(r"^(?:Testsuite summary|make(?:\[\d+\])?: )")
     _OLD: Final = re.compile(
         r"^(?:All (?P<all>\d{1,9}) tests (?:passed|behaved as expected)|(?P<one>1) test passed"
         r"|(?P<bad>\d{1,9}) of (?P<of>\d{1,9}) tests? (?:failed|did not behave as expected))"
@@ -144,19 +170,14 @@ class Automake:
         )
         self._name = CHECK
         self._since: Counter[str] = Counter()
-        self._is_dump = False
 
     @property
     def is_busy(self) -> bool:
         """Whether it is amid something, so that any line may tell."""
-        return self._is_dump or bool(self._automake.suite or self._glibc.suite)
+        return bool(self._automake.suite or self._glibc.suite)
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
-        if self._is_dump:
-            self._is_dump = self._DUMP_END.match(line) is None
-            if self._is_dump:
-                return True
         for table in (self._automake, self._glibc):
             self._take(table.feed(line), ledger)
             if table.suite:
@@ -165,8 +186,7 @@ class Automake:
             return self._case(_OUTCOMES[case[1]], case[1], case[2], ledger)
         if line[:1] == "A" or line[:1].isdigit():
             return self._old(line, ledger)
-        self._is_dump = line.endswith("test-suite.log") and self._DUMP.match(line) is not None
-        return self._is_dump
+        return False
 
     def finish(self, ledger: Ledger) -> None:
         """Take a summary that the log ends with."""

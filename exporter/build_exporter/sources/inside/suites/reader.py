@@ -16,7 +16,7 @@ from build_exporter.model.states import StepState
 from build_exporter.sources.inside.expected import NOTHING_KNOWN, Known
 from build_exporter.sources.inside.reader import Look
 from build_exporter.sources.inside.suites.drivers import CTest, GoogleTest, Meson
-from build_exporter.sources.inside.suites.gnu import CHECK, Automake, Autotest, DejaGnu
+from build_exporter.sources.inside.suites.gnu import CHECK, Automake, Autotest, DejaGnu, ShownLog
 from build_exporter.sources.inside.suites.others import E2fsprogs, TclTest, UtilLinux
 from build_exporter.sources.inside.suites.perl import Prove, Tap
 from build_exporter.sources.inside.suites.python import PyTest, RegressionTest, UnitTest
@@ -75,6 +75,7 @@ class SuiteReader:
         self._verdicts: dict[str, bool] = {}
         self._is_busy = False
         self._runners: list[Runner] = [
+            ShownLog(),
             RegressionTest(),
             CTest(),
             Meson(),
