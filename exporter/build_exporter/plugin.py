@@ -5,6 +5,7 @@ new optional fields, and `Settings` may tell more. Whatever is imported from els
 any release. `docs/guide/plugins.md` says how to write a plug-in, `build_exporter.plugin_testing` tries one.
 """
 
+from build_exporter.catalog.metric import Metric, counter, gauge
 from build_exporter.config.section import Section, about
 from build_exporter.model import events
 from build_exporter.model.names import build_name_from
@@ -21,6 +22,7 @@ __all__ = [
     "Directory",
     "Limits",
     "Lines",
+    "Metric",
     "Section",
     "Settings",
     "Source",
@@ -31,8 +33,10 @@ __all__ = [
     "about",
     "birth_time",
     "build_name_from",
+    "counter",
     "events",
     "first_error",
+    "gauge",
     "leading_date",
     "read_ends",
 ]

@@ -30,7 +30,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "plan": {"model", "journal", "config", "checksums"},
     "sources": {"model", "config", "journal", "tracker", "plan", "failures"},
     "toolchain": {"model", "journal", "tracker", "sources"},
-    "plugin": {"model", "config", "sources"},
+    "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "journal", "tracker", "sources"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},

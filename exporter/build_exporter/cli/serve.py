@@ -21,6 +21,7 @@ from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.guard import Direct, Guarded, Sampled
 from build_exporter.collectors.host.process_tree import ProcessTrees
+from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.sources import SourceFilesCollector
@@ -35,6 +36,7 @@ from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.inside.expected import ExpectedFailures, Known
 from build_exporter.sources.inside.watch import Elsewhere, InsideSteps
+from build_exporter.sources.plugins import origin
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.toolchain.surveyor import Surveyor
@@ -53,9 +55,13 @@ PLATFORM_SECONDS = 60.0
 CCACHE_SECONDS = 15.0
 
 
+PLUGIN_COLLECTORS, _REFUSED = plugin_collectors({*BUILD_COLLECTORS, *(row.name for row in HOST_COLLECTORS)})
+
+
 def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     rows = [(row.name, row.enabled, row.help) for row in HOST_COLLECTORS]
     rows += [(name, True, text) for name, text in BUILD_COLLECTORS.items()]
+    rows += [(name, True, f"By {origin(point)}.") for name, point in PLUGIN_COLLECTORS.items()]
     for name, enabled, text in reversed(rows):
         flag = f"--collector.{name}/--no-collector.{name}"
         told = f"{text} On by default." if enabled else text
@@ -113,6 +119,8 @@ def serve(
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
     # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
     sys.stdout = sys.stderr
+    for point in _REFUSED:
+        log.warning("collector not taken, its name is", extra={"collector": point.name, "package": origin(point)})
     config = load_config(config_path)
     known = expected_failures(config).of
     found = watched_sources(config, watched, watch_options)
@@ -179,6 +187,11 @@ class Exporter:
             *([Sampled(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
             *(Sampled(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
+            *(
+                Sampled(PluginCollector(point), INTERVAL_SECONDS)
+                for name, point in PLUGIN_COLLECTORS.items()
+                if name in enabled
+            ),
         ]
 
     def _of_builds(self) -> list[Guarded]:

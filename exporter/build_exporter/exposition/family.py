@@ -50,7 +50,7 @@ def sample_line(name: str, labels: str, value: float) -> bytes:
 
 
 class Family:
-    """One catalogued family with its samples.
+    """One family with its samples: by its name in the catalog, or one that is declared elsewhere.
 
     Raises:
         KeyError: the name is not in the catalog.
@@ -58,8 +58,8 @@ class Family:
 
     __slots__ = ("count", "lines", "metric")
 
-    def __init__(self, name: str) -> None:
-        self.metric: Metric = metric(name)
+    def __init__(self, name: str | Metric) -> None:
+        self.metric: Metric = metric(name) if isinstance(name, str) else name
         self.lines: list[bytes] = []
         self.count = 0
 

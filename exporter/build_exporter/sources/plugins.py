@@ -70,7 +70,7 @@ class PluginKind:
         if judge is None:
             return False
         try:
-            return bool(_patiently(lambda: judge(path)))
+            return bool(patiently(lambda: judge(path)))
         except PluginError as error:
             log.warning("plug-in cannot tell whether a record is its own", extra={"error": f"{self.help}: {error}"})
             return False
@@ -91,7 +91,7 @@ class PluginKind:
     def _loaded(self) -> Callable[[Settings], object] | PluginError:
         """The plug-in's class, or why there is none: one that hung is not tried again."""
         try:
-            return _fit(_patiently(self.point.load))
+            return _fit(patiently(self.point.load))
         except PluginError as error:
             return PluginError(f"{self.help}: {error}")
 
@@ -112,7 +112,7 @@ def _fit(loaded: Any) -> Callable[[Settings], object]:
     return cast("Callable[[Settings], object]", loaded)
 
 
-def _patiently(call: Callable[[], T]) -> T:
+def patiently(call: Callable[[], T]) -> T:
     """Return what a call returns.
 
     Raises:

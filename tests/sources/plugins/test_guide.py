@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from build_exporter import plugin
+
+if TYPE_CHECKING:
+    from tests.sources.plugins.conftest import Site
 
 BLOCK = re.compile(r"^`(\S+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HERE = Path(__file__).parent
@@ -59,6 +62,15 @@ def test_the_kind_of_the_page_is_there(command: Callable[..., Any], environment:
     done = command(*arguments, env=environment)
     assert done.stdout.startswith("nix: 4 new events from "), done
     assert command(*arguments, env=environment).stdout.startswith("nix: nothing new in ")
+
+
+def test_the_collector_of_the_page_succeeds(
+    written: Path, serve: Callable[..., Any], poll: Callable[..., None], site: Site
+) -> None:
+    """Its files are the kernel's: with fans or without, it is shown to succeed."""
+    site.install("fans-plugin", (written / "package" / "fans.py").read_text(), "build_exporter.collectors", fans="Fans")
+    served = serve(environment=site.environment)
+    poll(lambda: served.value("build_exporter_collector_success", collector="fans") == 1, what="it succeeds")
 
 
 def test_the_page_and_the_interface_have_the_same_version(repository: Path) -> None:
