@@ -9,7 +9,8 @@ mtail:mtail busybox:busybox-static dash:dash bash:bash shellcheck:shellcheck str
 curl:curl file:file openssl:openssl prove:perl cmake:cmake ninja:ninja-build python3:python3-venv \
 dh:debhelper g++:g++ clang:clang gfortran:gfortran bison:bison \
 ccache:ccache distcc:distcc aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
-/usr/aarch64-linux-gnu/lib/libc.so.6:libc6-dev-arm64-cross"
+/usr/aarch64-linux-gnu/lib/libc.so.6:libc6-dev-arm64-cross \
+runtest:dejagnu expect:expect autoreconf:autoconf automake:automake tclsh:tcl /usr/include/gtest/gtest.h:libgtest-dev"
 
 wanted=
 case "${1:-run}" in
