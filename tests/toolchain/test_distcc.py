@@ -73,7 +73,7 @@ def test_a_real_job_is_seen_where_it_is(
     source = tmp_path / "a.c"
     source.write_text("int main(void) { return 0; }\n")
     environment = {**os.environ, "DISTCC_DIR": str(directory), "DISTCC_HOSTS": address, "DISTCC_FALLBACK": "0"}
-    environment["PATH"] = f"{tmp_path / 'bin'}:{environment['PATH']}"
+    environment |= {"PATH": f"{tmp_path / 'bin'}:{environment['PATH']}", "TMPDIR": str(tmp_path)}
     command = ["distcc", "slow-gcc", "-c", str(source), "-o", str(tmp_path / "a.o")]
     state = directory / "state"
     client = subprocess.Popen(command, env=environment)
