@@ -26,6 +26,7 @@ from build_exporter.sources.dates import leading_date
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import TailFile, milliseconds
+from build_exporter.sources.silence import Silence
 
 _BEFORE: Final = r"^(?:(?:(?=\S*[^A-Za-z\s])\S+|[A-Z]+)\s+)*?(?:\S*[\]:])??"
 """What may stand before the word: dates, levels, names of loggers; words of a sentence may not."""
@@ -72,6 +73,7 @@ class Log:
         self.build = settings.build or build_name_from(settings.path.stem)
         self._path = settings.path
         self._file = TailFile(settings.path, hold=True)
+        self._silence = Silence()
         self._readers = self._make_readers(settings.options)
         self._recent: list[str] = []
         self._forget()
@@ -118,7 +120,7 @@ class Log:
         for event in self._waiting.values():
             yield from self._tell(event, self._starts, dated=False)
         self._waiting.clear()
-        if over or now - self._written > SILENT_SECONDS:
+        if self._silence.seconds(now, self._written) > SILENT_SECONDS or over:
             yield from self._end_run()
 
     def _make_readers(self, options: Mapping[str, Any]) -> list[tuple[re.Pattern[str], Callable[..., Iterator[Told]]]]:

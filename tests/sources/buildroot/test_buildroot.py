@@ -212,19 +212,19 @@ def test_names_of_builds(tmp_path: Path) -> None:
 
 def test_silent_log_is_over(output: Any, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]) -> None:
     """Live, a run ends when nothing was done for the pause, and within a step only after a day without a sign."""
+
+    def found_later(seconds: float) -> str:
+        attach(output.path).look(time.time() + seconds)
+        return str(runs_of()[0].state)
+
     output.clock = time.time() - 50
     output.step("build", "a")
-    follower = attach(output.path)
-    follower.look(time.time())
-    assert str(runs_of()[0].state) == "running"
-    follower.look(time.time() + 1000)
-    assert str(runs_of()[0].state) == "succeeded"
+    assert found_later(0) == "running"
+    assert found_later(1000) == "succeeded"
     output.add("start", "build", "b")
-    follower.look(time.time())
-    follower.look(time.time() + 40000)
-    assert str(runs_of()[0].state) == "running"
-    follower.look(time.time() + 90000)
-    assert str(runs_of()[0].state) == "failed"
+    assert found_later(0) == "running"
+    assert found_later(40_000) == "running"
+    assert found_later(90_000) == "failed"
 
 
 @pytest.mark.parametrize("kind", ["random", "endless", "sparse", "directory", "missing"])

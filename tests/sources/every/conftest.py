@@ -53,9 +53,14 @@ class Place:
 
     @property
     def now(self) -> float:
-        """A moment after the newest piece, by the clock that the files have their times of."""
+        """A moment after the newest piece, by the record's own clock."""
         newest = self.record.pieces[max(0, self.written - 1)].time
         return newest + SETTLE_SECONDS if self.record.is_dated else time.time()
+
+    @property
+    def file_clock(self) -> float:
+        """A moment after the newest piece, by the clock that the times of the files are of."""
+        return self.now if self.record.keeps_times else time.time()
 
     @property
     def watched(self) -> Path:
@@ -84,10 +89,11 @@ class Place:
         self._closing.callback(attachment.close)
         return attachment
 
-    def look(self, each: Attachment | Source) -> None:
+    def look(self, each: Attachment | Source, now: float | None = None) -> None:
         """Look; before there is anything of the record that it can't be read is told."""
+        now = self.now if now is None else now
         with nullcontext() if self.victim.exists() else suppress(SourceError):
-            list(each.look(self.now)) if not isinstance(each, Attachment) else each.look(self.now)
+            each.look(now) if isinstance(each, Attachment) else list(each.look(now))
 
     def close(self) -> None:
         """Close what was attached."""

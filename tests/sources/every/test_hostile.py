@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 ONE_OF_EACH = ("jhalfs", "blfs", "portage", "buildroot", "bitbake", "console", "ninja", "log")
 SOURCE_UP = re.compile(r'^build_exporter_source_up\{source="([^"]+)"\} (\S+)$', re.MULTILINE)
+Heal = Callable[[], object]
 ALL_POWERFUL = "-dac_override,-dac_read_search"
 
 
-def replaced(make: Callable[[Path], object]) -> Callable[[Place], Callable[[], None]]:
+def replaced(make: Callable[[Path], object]) -> Callable[[Place], Heal]:
     """Return what puts something else in the place of the record's file, and returns what takes it away again."""
 
-    def act(place: Place) -> Callable[[], None]:
+    def act(place: Place) -> Heal:
         path, aside = place.victim, place.top / "aside"
         path.rename(aside)
         make(path)
@@ -42,13 +43,13 @@ def replaced(make: Callable[[Path], object]) -> Callable[[Place], Callable[[], N
     return act
 
 
-def vanish(place: Place) -> Callable[[], None]:
+def vanish(place: Place) -> Heal:
     """Take the directory away."""
     away = place.path.rename(place.top / "away")
-    return lambda: away.rename(place.path) and None
+    return lambda: away.rename(place.path)
 
 
-def forbid(path: Path) -> Callable[[], None]:
+def forbid(path: Path) -> Heal:
     """Let nobody read a path."""
     mode = path.stat().st_mode
     path.chmod(0)
@@ -61,7 +62,7 @@ def sparse(path: Path) -> None:
         file.truncate(2 << 30)
 
 
-TELLING: dict[str, Callable[[Place], Callable[[], None]]] = {
+TELLING: dict[str, Callable[[Place], Heal]] = {
     "directory gone": vanish,
     "directory forbidden": lambda place: forbid(place.victim.parent),
     "link to itself": replaced(lambda path: path.symlink_to(path)),
@@ -71,7 +72,7 @@ TELLING: dict[str, Callable[[Place], Callable[[], None]]] = {
 }
 """What makes a record unreadable: the source is down, and one line says so."""
 
-SILENT: dict[str, Callable[[Place], Callable[[], None]]] = {
+SILENT: dict[str, Callable[[Place], Heal]] = {
     "file forbidden": lambda place: forbid(place.victim),
     "garbage": replaced(lambda path: path.write_bytes(random.Random(1).randbytes(300_000))),
     "line without end": replaced(lambda path: path.write_bytes(b"x" * 5_000_000)),

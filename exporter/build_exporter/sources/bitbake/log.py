@@ -17,6 +17,7 @@ from build_exporter.sources.bitbake.run import SETSCENE_PHASE, split_recipe, unb
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
 from build_exporter.sources.protocol import SourceError, Told
 from build_exporter.sources.reading import TailFile, milliseconds
+from build_exporter.sources.silence import Silence
 
 SILENT_SECONDS: Final = 86400.0
 """A log that nothing was added to for longer is nobody's any more."""
@@ -36,6 +37,7 @@ class ConsoleRun:
         self.path = path
         self._build = build
         self._tail = TailFile(path)
+        self._silence = Silence()
         self._forget()
 
     def _forget(self) -> None:
@@ -45,6 +47,7 @@ class ConsoleRun:
         self._starts: Counter[Key] = Counter()
         self._ends: Counter[Key] = Counter()
         self._running: dict[Key, None] = {}
+        self._cut: set[Key] = set()
         self._waiting: dict[Key, None] = {}
         self._plan: list[e.PlannedStep] | None = None
         self._is_over = False
@@ -77,7 +80,7 @@ class ConsoleRun:
         self._waiting.clear()
         if self._start is not None:
             yield from self._tell_totals(self._start)
-        if over or now - self._written > SILENT_SECONDS:
+        if self._silence.seconds(now, self._written) > SILENT_SECONDS or over:
             yield from self._end()
 
     def _tell(self) -> Iterator[Told]:
@@ -116,9 +119,10 @@ class ConsoleRun:
         return Told(self._start or self._written, event, self._starts[key])
 
     def _finish(self, key: Key, status: Literal["succeeded", "failed", "interrupted"]) -> Iterator[Told]:
-        if key not in self._running:
+        if key not in self._running and key not in self._cut:
             return
-        del self._running[key]
+        self._running.pop(key, None)
+        self._cut.discard(key)
         if key in self._waiting:
             del self._waiting[key]
             self._starts[key] += 1
@@ -151,8 +155,11 @@ class ConsoleRun:
         self._is_over = True
         self._over_count += 1
         console = self._console
-        for key in list(self._running):
+        cut = list(self._running)
+        for key in cut:
             yield from self._finish(key, "interrupted")
+        # it may only have been silent
+        self._cut.update(cut)
         if console.disk:
             words = f"BitBake's disk monitor let no more tasks begin: {console.disk}"
             yield Told(self._start, e.Note(time=self._written, build=self._build, message=words, level="warning"))

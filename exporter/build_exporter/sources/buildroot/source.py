@@ -16,6 +16,7 @@ from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.make_process import Closed, MakeWatch
 from build_exporter.sources.protocol import Settings, SourceError, Surroundings, Told
 from build_exporter.sources.reading import Limits, TailFile, read_ends
+from build_exporter.sources.silence import Silence
 
 LOG_NAME: Final = "build-time.log"
 SHOW_INFO_NAME: Final = "show-info.json"
@@ -81,6 +82,7 @@ class Buildroot:
         self._defconfig = _defconfig(self._output)
         self.build = self._settings.build or _build_name(self._output, self._defconfig)
         self.tail = TailFile(log, Limits(last=LAST_BYTES))
+        self._silence = Silence()
         info = self._settings.options.get("show_info")
         self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
         self._make = _watch(self._output)
@@ -152,12 +154,15 @@ class Buildroot:
             written = self.tail.path.stat().st_mtime
         except OSError:
             return False
-        if not stretch.open and now - written > self._pause:
+        silent = self._silence.seconds(now, written)
+        if self._make is not None and self._make.pid is not None:
+            return False
+        if not stretch.open and silent > self._pause:
             return True
         closed = self._make.closed(now, written) if self._make is not None else None
         if closed is not None:
-            return closed is not Closed.SILENT or not stretch.open or now - written > LONGEST_SECONDS
-        return now - written > LONGEST_SECONDS
+            return closed is not Closed.SILENT or not stretch.open or silent > LONGEST_SECONDS
+        return silent > LONGEST_SECONDS
 
     def _limit_history(self) -> None:
         if self._is_first:

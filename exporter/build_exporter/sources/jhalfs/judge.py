@@ -109,6 +109,8 @@ class _Picture:
         self._furthest = max((index for _, index in begun), default=-1)
         self._next_start = {one[1]: other[0] for one, other in pairwise(begun)}
         self._latest_after = self._find_latest_after()
+        # one that is being built has the first step's stamp before the second is begun
+        self._is_archive = not self._stamped and len(begun) > 1
 
     def reading(self) -> Reading:
         """Return what it shows."""
@@ -220,12 +222,12 @@ class _Picture:
     def _closing(self, index: int, start: float, end: float, closed: Closed) -> Attempt:
         files = self._files[index]
         if files.log is not None and files.log.seconds is not None:
-            if not self._stamped:
+            if self._is_archive or closed is Closed.OVER and not self._stamped:
                 return self._succeeded(index, start)
             return _attempt(files, start, end, "failed", UNMARKED)
         lines = read_last_lines(files.log_path) if files.log_path is not None else []
         broken = first_error(lines[-LAST_LINES:]) is not None
-        if not self._stamped and files.step.phase in UNTIMED and not broken:
+        if self._is_archive and files.step.phase in UNTIMED and not broken:
             return self._succeeded(index, start)
         ending: Ending = "failed" if broken or closed is Closed.GONE else "interrupted"
         if was_stopped(lines[-LAST_LINES:]):

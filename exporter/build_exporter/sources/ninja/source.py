@@ -15,6 +15,7 @@ from build_exporter.sources.ninja.log import HEADER, NinjaRun, Row, is_another_r
 from build_exporter.sources.ninja.plan import needed_outputs
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, read_ends
+from build_exporter.sources.silence import Silence
 
 LOG_NAME: Final = ".ninja_log"
 PHASE: Final = "ninja"
@@ -78,6 +79,7 @@ class Ninja:
         self._log = find_log(self._settings.path).absolute()
         self.build = self._settings.build or _build_name(self._log)
         self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
+        self._silence = Silence()
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -228,14 +230,15 @@ class Ninja:
             found = self._log.stat()
         except OSError:
             return False
-        if self._was_held and now - found.st_mtime < QUIET_SECONDS:
+        silent = self._silence.seconds(now, found.st_mtime)
+        if self._was_held and silent < QUIET_SECONDS:
             return False
         if self._is_held(found, now):
             self._was_held, self._free_since = True, None
             return False
         if self._free_since is None:
             self._free_since = now
-        return (self._was_held and now - self._free_since >= GONE_SECONDS) or now - found.st_mtime > SILENT_SECONDS
+        return (self._was_held and now - self._free_since >= GONE_SECONDS) or silent > SILENT_SECONDS
 
     def _is_held(self, log: os.stat_result, now: float) -> bool:
         """Tell whether a ninja has the log open; goes through all processes only where that may be news."""
