@@ -83,7 +83,7 @@ class TestedStep:
         apply(self.run, kind(time=self.clock, build="lfs", **fields))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tested() -> Callable[..., TestedStep]:
     """Make steps with tests."""
     return TestedStep
