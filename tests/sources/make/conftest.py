@@ -149,7 +149,7 @@ def state_of(run: Run) -> tuple[Any, ...]:
     return run.state.name, steps
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def same_state() -> Callable[[Run], tuple[Any, ...]]:
     """Compare runs by what is known however they were followed."""
     return state_of

@@ -367,7 +367,8 @@ class Console:
             self._visits.clear()
         self._broken.clear()
         self._gone.clear()
-        self.has_failed = self._is_configured = self._is_fresh = False
+        self.has_failed = self._is_configured = False
+        self._is_fresh = self.stage is None
         self._counted = None
         self._left.clear()
         self._is_revisiting = False

@@ -53,7 +53,10 @@ class Directories:
     def announce(self, text: str) -> None:
         """Take a line that may say which directory comes next: it tells a first one from the top."""
         found = _ANNOUNCED.search(text)
-        if found is not None:
+        if found is not None and "$" in found[0]:
+            # a loop over directories: their names are still to come, and are below
+            self._announced.append("/*")
+        elif found is not None:
             self._announced.append("/" + next(filter(None, found.groups())).strip("/'\""))
 
     def is_open(self, level: int, path: str) -> bool:
@@ -88,6 +91,8 @@ class Directories:
         """Return the name of the part a directory belongs to: its path below the top, cut; empty for the top."""
         if not self.top:
             below = next((each for each in self._announced if len(each) > 1 and path.endswith(each)), "")
+            if not below and "/*" in self._announced:
+                below = "/" + path.rpartition("/")[2]
             self.top = path.removesuffix(below) or "/"
         if path != self.top and not path.startswith(self.top.rstrip("/") + "/"):
             common = os.path.commonpath([path, self.top]) if path.startswith("/") and self.top.startswith("/") else "/"
