@@ -13,8 +13,9 @@ from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
 from build_exporter.journal.lines import LineFile
-from build_exporter.model.events import Event, Plan, StepFinished, encode_line
+from build_exporter.model.events import BuildStarted, Event, Plan, StepFinished, StepStarted, encode_line
 from build_exporter.model.names import MAX_LINE_BYTES, run_name
+from build_exporter.model.states import BuildState
 from build_exporter.sources.inside.expected import Known
 from build_exporter.sources.inside.past import PAST_SECONDS, read_past
 from build_exporter.sources.known import is_known, is_known_by_count
@@ -52,6 +53,8 @@ class Attachment:
         self._known_failures = known_failures
         self._ended: deque[tuple[str, Key]] = deque()
         self._read_seconds = FIRST_READ_SECONDS
+        self._telling: Iterator[Told] = iter(())
+        self._untold: Told | None = None
         if isinstance(source, Remembering):
             source.remember(journal)
 
@@ -64,14 +67,30 @@ class Attachment:
         """
         lines = 0
         try:
-            for told in self.source.look(now, over=over):
-                is_new = self._take(told)
-                lines += is_new
-                if is_new and isinstance(told.event, StepFinished) and (over or told.event.time < now - PAST_SECONDS):
-                    self._ended.append((run_name(told.run_start), (told.event.phase, told.event.step)))
+            # first what an earlier look told and could not write: a source tells each event once
+            lines += self._take_all(now, over=over)
+            self._telling = iter(self.source.look(now, over=over))
+            lines += self._take_all(now, over=over)
         finally:
             # a record of which some can't be read has told the rest
             lines += self._read_ended(over=over)
+        return lines
+
+    def _take_all(self, now: float, *, over: bool) -> int:
+        lines = 0
+        while (told := self._untold or next(self._telling, None)) is not None:
+            self._untold = told
+            try:
+                is_new = self._take(told)
+            except OSError:
+                raise
+            except BaseException:
+                self._untold = None
+                raise
+            self._untold = None
+            lines += is_new
+            if is_new and isinstance(told.event, StepFinished) and (over or told.event.time < now - PAST_SECONDS):
+                self._ended.append((run_name(told.run_start), (told.event.phase, told.event.step)))
         return lines
 
     def _read_ended(self, *, over: bool) -> int:
@@ -107,10 +126,17 @@ class Attachment:
             return False
         if is_known_by_count(run, told.event, told.nth) if told.nth else is_known(run, told.event):
             return False
-        for line in lines_of(told.event):
-            writer.append(line)
-        apply(run, told.event)
+        event = told.event
+        if isinstance(event, StepStarted) and run.status == BuildState.SUCCEEDED and event.time >= (run.end or 0.0):
+            # it was taken for over by a look before a restart
+            self._append(run, writer, BuildStarted(time=event.time, build=event.build))
+        self._append(run, writer, event)
         return True
+
+    def _append(self, run: Run, writer: Writer, event: Event) -> None:
+        for line in lines_of(event):
+            writer.append(line)
+        apply(run, event)
 
     def _run(self, name: str) -> tuple[Run, Writer]:
         found = self._runs.get(name)
