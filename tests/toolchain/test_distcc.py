@@ -7,6 +7,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from build_exporter.collectors.host.distccd import Distccd
 from build_exporter.collectors.toolchain import DistccCollector
 from build_exporter.toolchain.ccache import state_directory
 from build_exporter.toolchain.distcc import MAX_HOSTS, jobs_in, read_state
@@ -23,7 +25,7 @@ from build_exporter.toolchain.surveyor import Helpers
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
     """A distccd on loopback whose compiler waits for a file before it begins: its address, and that file."""
     if shutil.which("distccd") is None or shutil.which("distcc") is None:
         pytest.skip("distcc is not installed")
@@ -33,9 +35,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     preprocesses = 'case " $* " in *" -E "*) exec gcc "$@" ;; esac'
     slow.write_text(f'#!/bin/sh\n{preprocesses}\nwhile [ ! -e {gate} ]; do sleep 0.05; done\nexec gcc "$@"\n')
     slow.chmod(0o755)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = two_free_ports()
     (tmp_path / "server").mkdir(mode=0o777)
     (tmp_path / "server").chmod(0o777)
     for directory in (tmp_path, *tmp_path.parents):
@@ -45,6 +45,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     command = [
         "distccd", "--daemon", "--no-detach", "--listen", "127.0.0.1", "--allow", "127.0.0.1", "--port", str(port),
         "--jobs", "4", "--log-stderr", "--enable-tcp-insecure",
+        *getattr(request, "param", ()), "--stats-port", str(port + 1),
     ]  # fmt: skip
     environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "server")}
     with (tmp_path / "distccd.log").open("wb") as log:
@@ -53,6 +54,24 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     gate.touch()
     os.killpg(running.pid, 15)
     running.wait(20)
+
+
+def two_free_ports() -> int:
+    """Return the first of two neighbouring ports that nobody listens at."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            try:
+                two.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def stats_port(address: str) -> int:
+    """Return where the server at an address tells its statistics."""
+    return int(address.partition("/")[0].partition(":")[2]) + 1
 
 
 def listens(address: str) -> bool:
@@ -141,3 +160,49 @@ def test_the_directory_is_where_distcc_keeps_it() -> None:
     assert state_directory(Told(variables={"HOME": "/home/lfs"}, helpers={"distcc"})) == Path("/home/lfs/.distcc/state")
     assert state_directory(Told(variables={"HOME": "/home/lfs"})) is None
     assert state_directory(Told(helpers={"distcc"})) is None
+
+
+@pytest.mark.parametrize("server", [("--stats",)], indirect=True)
+def test_the_jobs_that_a_machine_does_for_others_are_counted(
+    server: tuple[str, Path], tmp_path: Path, poll: Callable[..., None], values: Any
+) -> None:
+    """What a real distccd says of itself is told, and a machine without one tells nothing."""
+    address, gate = server
+    gate.touch()
+    port = stats_port(address)
+    poll(lambda: listens(address) and listens(f"127.0.0.1:{port}"), what="distccd listens")
+    source = tmp_path / "a.c"
+    source.write_text("int main(void) { return 0; }\n")
+    (tmp_path / "client").mkdir()
+    environment = {
+        **os.environ,
+        "DISTCC_DIR": str(tmp_path / "client"),
+        "DISTCC_HOSTS": address,
+        "TMPDIR": str(tmp_path),
+    }
+    command = ["distcc", "gcc", "-c", str(source), "-o", str(tmp_path / "a.o")]
+    subprocess.run(command, env={**environment, "DISTCC_FALLBACK": "0"}, check=True, timeout=60)
+    collector = Distccd(port)
+    poll(lambda: values(collector)["build_host_distccd_jobs_total", ("succeeded",)] == 1, what="the job is counted")
+    shown = values(collector)
+    assert shown["build_host_distccd_jobs_total", ("failed",)] == 0
+    assert shown["build_host_distccd_slots", ()] == 4
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        assert values(Distccd(closed.getsockname()[1])) == {}
+
+
+def test_what_answers_in_place_of_distccd_is_an_error(values: Any) -> None:
+    """Another server at that port is a failing collector, not a machine without jobs."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            made, _ = other.accept()
+            with made:
+                made.sendall(b"HTTP/1.0 200 OK\r\n\r\ndcc_compile_ok 5\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ValueError, match="no distccd"):
+            values(Distccd(other.getsockname()[1]))
+        thread.join(10)

@@ -40,4 +40,11 @@ TOOLCHAIN: Final[tuple[Metric, ...]] = (
         "build host phase",
         "Jobs of the build's distcc at the moment, by the host they run on and what they do there.",
     ),
+    counter(
+        "build_host_distccd_jobs_total",
+        "",
+        "result",
+        "Jobs that other machines gave to this one's distccd, by their result.",
+    ),
+    gauge("build_host_distccd_slots", "", "", "Jobs that this machine's distccd takes at a time."),
 )

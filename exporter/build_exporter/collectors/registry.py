@@ -39,6 +39,7 @@ HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
     HostCollector("temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=5.0),
     HostCollector("frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=5.0),
     HostCollector("filesystem", f"{_HOST}.filesystem:Filesystem", "Space on file systems.", interval=15.0),
+    HostCollector("distccd", f"{_HOST}.distccd:Distccd", "Jobs this machine's distccd does (--stats).", False, 15.0),
     HostCollector("system", f"{_HOST}.system:System", "Boot time, suspended time, uname.", interval=15.0),
 )
 """Rows: name, class, help, whether on by default, seconds between samples."""
