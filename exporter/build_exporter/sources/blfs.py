@@ -4,6 +4,7 @@ Makefile            `all :  001-z-libxml2 002-z-libxslt update`
 logs/001-z-libxml2  output of the step; no dates, no end
 001-z-libxml2       empty: the step is done
 ../scripts/001-z-libxml2   what is done
+info-libxml2        with STATS=y: `Start Time: 2`, `Time after install: 61`, seconds
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _ALL: Final = re.compile(r"^all[ \t]*:(.*)$", re.MULTILINE)
 _TARGET: Final = re.compile(r"(\d{1,4}-(?:[a-z]-)?)([A-Za-z0-9][A-Za-z0-9._+@-]{0,150})\Z")
 _PACKAGE: Final = re.compile(r"^PACKAGE=\"?([^\"\s$]{1,150}?)\.(?:tar|t[gbx]z|zip)\b", re.MULTILINE)
 _VERSION: Final = re.compile(r"[-_]v?(\d[A-Za-z0-9._+-]*)$")
+_STATISTIC: Final = re.compile(r"^(Start Time|Time after install): (\d{1,12})\b", re.MULTILINE)
 _JOBS: Final = re.compile(r"MAKEFLAGS=\"?-j[ ]?(\d{1,5})")
 
 
@@ -54,6 +56,7 @@ class _Step:
     size: int = 0
     inode: int = 0
     done: float | None = None
+    seconds: int | None = None
 
 
 class Blfs:
@@ -235,6 +238,7 @@ class _Work:
             start=step.began,
             end=max(end, step.began or end),
             ending=ending,
+            seconds=None if step.seconds is None or ending != "succeeded" else float(step.seconds),
             message=message,
             package=step.package,
             version=step.version,
@@ -276,7 +280,9 @@ class _Work:
         if done is not None and self._settled < done <= self._settled + SETTLED_SECONDS:
             # touch may not have set its time yet
             self.is_settled = False
-        changed, step.done = done != step.done, done
+        changed = done != step.done
+        if changed:
+            step.done, step.seconds = done, _measured_seconds(self.path / f"info-{step.package}") if done else None
         try:
             found = os.stat(self.log_path(step.target), follow_symlinks=False)  # noqa: PTH116 - each second
         except OSError:
@@ -308,6 +314,15 @@ def _locate(path: Path) -> Path:
         return path.parent
     inner = path / "work"
     return inner if begins_with(inner / "Makefile", HEADER) and not begins_with(path / "Makefile", HEADER) else path
+
+
+def _measured_seconds(path: Path) -> int | None:
+    """Return how long the commands of a package took by the statistics that its script kept; None without any."""
+    try:
+        found = dict(_STATISTIC.findall(read_ends(path, 65536, 0, follow_links=False).head))
+        return max(0, int(found["Time after install"]) - int(found["Start Time"]))
+    except (OSError, KeyError):
+        return None
 
 
 def _time_of(path: Path) -> float | None:

@@ -147,6 +147,22 @@ def test_real_script(records: Path, work: Work) -> None:
     assert run.jobs == 6
 
 
+def test_statistics_of_the_scripts(work: Work) -> None:
+    """A package whose script kept statistics took what they say; what is half written or no file says nothing."""
+    for number, (package, text) in enumerate((
+        ("first", "Start Time: 3\nTime after make: 40\nTime after install: 61\nSize after install: 77 /\n"),
+        ("Second", "Start Time: 3\nTime after make: 40\n"),
+        ("lib++", "Start Time: \x00\xff\nTime after install: -1\n"),
+    )):  # fmt: skip
+        work.write(TARGETS[number], BEGIN + 100 * number + 90)
+        (work.path / f"info-{package}").write_text(text)
+        work.stamp(TARGETS[number], BEGIN + 100 * number + 95)
+    (work.path / "info-last").mkdir()
+    work.write(TARGETS[3], BEGIN + 390)
+    work.stamp(TARGETS[3], BEGIN + 395)
+    assert [step.seconds for step in work.look(over=True).steps.values()] == [58, 100, 100, 100]
+
+
 def test_times_are_those_of_the_files(work: Work) -> None:
     """Each step lasts from the stamp before it to its own, the first from the Makefile, in a copy of a directory."""
     for number, target in enumerate(TARGETS):
