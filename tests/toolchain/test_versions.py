@@ -207,6 +207,13 @@ def test_nothing_that_is_put_in_the_way_holds_up_or_leads_astray(files: Files, t
     assert MAX_FILE_BYTES < 1 << 30
 
 
+def test_the_kernels_own_files_are_not_read(files: Files, tmp_path: Path) -> None:
+    """A link to a file by which the kernel tells something, and may tell it once only, is passed over."""
+    (tmp_path / "ld").symlink_to("/proc/self/cmdline")
+    assert (tmp_path / "ld").is_file()
+    assert files.read(tmp_path / "ld") == b""
+
+
 def test_a_link_does_not_lead_out_of_the_new_system(files: Files, tmp_path: Path) -> None:
     """The linker that the new system will have is not mistaken for the machine's by an absolute link."""
     (tmp_path / "usr/bin").mkdir(parents=True)

@@ -97,7 +97,8 @@ class Files:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             found = os.fstat(place)
-            if not stat.S_ISREG(found.st_mode) or not self._may_read(found):
+            # what is regular and has no size is the kernel's: reading it may take something away
+            if not stat.S_ISREG(found.st_mode) or not found.st_size or not self._may_read(found):
                 raise OSError(errno.EACCES, "not a regular file that may be read", str(path))
             return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         finally:

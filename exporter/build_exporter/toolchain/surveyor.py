@@ -18,7 +18,7 @@ from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Toolchain, ToolVersion, encode_line
 from build_exporter.sources.protocol import Surroundings
-from build_exporter.toolchain.ccache import Statistics, cache_directory, read_statistics, state_directory
+from build_exporter.toolchain.ccache import cache_directory, read_statistics, state_directory
 from build_exporter.toolchain.files import Files
 from build_exporter.toolchain.machine import Machine
 from build_exporter.toolchain.processes import Processes, Told
@@ -69,7 +69,14 @@ class Helpers:
 
 @dataclass(slots=True)
 class _Watched:
-    """What is known of one run."""
+    """What is known of one run.
+
+    Attributes:
+        told: what the journal was told last.
+        ended: how many attempts had ended at the last search for tools, and `searched` when that was.
+        last_shown: hits and misses that its ccache showed at the last look; `counts` those of this run alone.
+        events: how many were told.
+    """
 
     told: Toolchain
     survey: Survey | None = None
@@ -79,7 +86,7 @@ class _Watched:
     tools: list[ToolVersion] = field(default_factory=list)
     jobs_seen: float = 0.0
     helpers: Helpers = Helpers(None, None, None)
-    first_counts: tuple[int, int] | None = None
+    last_shown: tuple[int, int] | None = None
     counts: tuple[int, int] | None = None
     counts_told: float = 0.0
     counted: float = 0.0
@@ -186,12 +193,14 @@ class Surveyor:
         found = read_statistics(self._files, cache) if cache is not None else None
         if found is None:
             return
-        counts = _hits_and_misses(found)
-        if watched.first_counts is None or counts < watched.first_counts:
+        shown = (found.direct_hits + found.preprocessed_hits, found.misses)
+        counted = watched.counts or (watched.told.ccache_hits or 0, watched.told.ccache_misses or 0)
+        last = watched.last_shown
+        if last is None or shown[0] < last[0] or shown[1] < last[1]:
             # the first look, or the counters were set to zero meanwhile
-            before = (watched.told.ccache_hits or 0, watched.told.ccache_misses or 0)
-            watched.first_counts = (counts[0] - before[0], counts[1] - before[1])
-        watched.counts = (counts[0] - watched.first_counts[0], counts[1] - watched.first_counts[1])
+            last = shown
+        watched.last_shown = shown
+        watched.counts = (counted[0] + shown[0] - last[0], counted[1] + shown[1] - last[1])
 
     def _amount(self, watched: _Watched, told: Told, now: float) -> Toolchain:
         """Return what is known of a run by now, as the event that would tell it."""
@@ -217,10 +226,8 @@ class Surveyor:
 
     def _tell(self, watched: _Watched, run: Run, event: Toolchain, now: float) -> int:
         """Append an event if it tells anything new."""
-        is_new = msgspec.structs.replace(event, time=watched.told.time) != watched.told or not watched.events
-        known = run.toolchain
-        if not watched.events and known is not None:
-            is_new = msgspec.structs.replace(event, time=known.time) != known
+        known = watched.told if watched.events else run.toolchain
+        is_new = known is None or msgspec.structs.replace(event, time=known.time) != known
         has_counts = watched.counts is not None and watched.counts != (event.ccache_hits, event.ccache_misses)
         if has_counts and (is_new or now - watched.counts_told >= SETTLED_SECONDS):
             assert watched.counts is not None
@@ -254,14 +261,17 @@ class Surveyor:
         return 1
 
     def _run(self) -> None:
-        rest = FIRST_SECONDS
+        rest, told = FIRST_SECONDS, ""
         while not self._stop.wait(rest):
             began = time.perf_counter()
             try:
                 self.look()
-            except Exception:
+                told = ""
+            except Exception as error:
                 # one odd tree must not end the looks at all
-                log.exception("surveying the builds' tools failed")
+                if str(error) != told:
+                    log.exception("surveying the builds' tools failed")
+                told = str(error)
             rest = max(LOOK_SECONDS, (time.perf_counter() - began) * REST_RATIO)
 
 
@@ -296,7 +306,3 @@ def _settled_jobs(watched: _Watched, seen: int | None, now: float) -> int | None
 
 def _triplet(text: str) -> str | None:
     return text if TRIPLET.match(text) else None
-
-
-def _hits_and_misses(found: Statistics) -> tuple[int, int]:
-    return (found.direct_hits + found.preprocessed_hits, found.misses)
