@@ -60,7 +60,7 @@ class Dpkg:
         self.build = settings.build or build_name_from(settings.path.stem)
         self._is_named = settings.build is not None
         self._path = settings.path
-        self._silence = float(settings.options.get("silence", 6 * 3600.0))
+        self._silence = settings.options["silence"]
         self._file = TailFile(settings.path)
         self._forget()
 

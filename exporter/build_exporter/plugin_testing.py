@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from build_exporter.config.kinds import NoOptions, filled
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.isolated import Isolated
@@ -105,7 +106,7 @@ def check_source(
         make: the source's class.
         pieces: the record, see `pieces_of`. What is watched is the file, or the directory, that all are of or in.
         place: a directory that may be written into.
-        options: the kind's options.
+        options: the kind's options; those not given are as they are by default.
         dated: whether the record tells the times of its events; else they are not compared.
 
     Raises:
@@ -144,7 +145,8 @@ class _Trial:
         self.top = place / "record"
         self.top.mkdir()
         self.journals = place / "journals"
-        self.settings = Settings(self.top / watch, BUILD, options)
+        form = getattr(make, "Options", NoOptions)
+        self.settings = Settings(self.top / watch, BUILD, filled(form, options))
         self.make = make
         self.dated = dated
         self.is_told = False

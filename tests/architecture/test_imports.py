@@ -31,7 +31,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "sources": {"model", "config", "journal", "tracker", "plan", "failures"},
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources"},
-    "plugin_testing": {"model", "journal", "tracker", "sources"},
+    "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},

@@ -11,6 +11,7 @@ import click
 
 from build_exporter.cli.options import journal_option
 from build_exporter.cli.records import checked_options, find_kind, pair
+from build_exporter.config.values import escaped
 from build_exporter.logs import set_up
 from build_exporter.model.names import is_build_name
 from build_exporter.sources.attach import Attachment
@@ -60,7 +61,7 @@ def import_(
         with contextlib.redirect_stdout(sys.stderr):
             lines = attachment.look(time.time(), over=True)
     except (SourceError, OSError) as error:
-        click.echo(f"build-exporter: {error}", err=True)
+        click.echo(f"build-exporter: {escaped(str(error))}", err=True)
         raise SystemExit(1) from None
     finally:
         attachment.close()

@@ -83,7 +83,9 @@ class RunningSource:
         newest = (self._looks, self._attachment.taken)
         if not self._is_looking or newest != mark:
             self._moved = (newest, now)
-            self._hangs = False
+            if self._hangs:
+                self._hangs = False
+                log.info("source is back", extra={"source_name": self.name})
         elif now - since > self._patience and not self._hangs:
             self._hangs = True
             log.warning("source hangs", extra={"source_name": self.name, "seconds": round(now - since)})
