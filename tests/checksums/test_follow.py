@@ -142,6 +142,27 @@ def test_the_directory_goes_and_comes_back(watch: Watch, sources: Sources, tarba
     assert watched.bad() == {}
 
 
+def test_what_went_and_came_back_while_it_was_read(watch: Watch, sources: Sources, tarballs: Path) -> None:
+    """A directory that is away just while its files are to be read leaves nothing behind once it is back."""
+    watched = watch({"step": sources("gcc-1.tar.xz", "x.patch")})
+    watched.checks.look()
+    shutil.move(tarballs, tarballs.with_name("away"))
+    while watched.checks._reading._child.poll() is None:
+        time.sleep(0.01)
+    shutil.move(tarballs.with_name("away"), tarballs)
+    watched.settle()
+    assert watched.told()[-1]["verified"] == 2
+
+
+def test_what_is_needed_next_is_read_first(watch: Watch, sources: Sources, asked: list[list[str]]) -> None:
+    """Attached late, the files of steps to come are read before those that have been unpacked."""
+    watched = watch({"done": sources("gcc-1.tar.xz"), "next": sources("linux-2.tar.gz", "x.patch")})
+    watched.add("step_started", phase="chapter-8", step="done")
+    watched.add("step_finished", phase="chapter-8", step="done", status="succeeded")
+    watched.checks.look()
+    assert asked == [["linux-2.tar.gz", "x.patch", "gcc-1.tar.xz"]]
+
+
 def test_a_restart_tells_nothing_again(watch: Watch, sources: Sources, tarballs: Path) -> None:
     """An exporter started anew over the same files finds what is known already, and writes no line."""
     (tarballs / "x.patch").unlink()

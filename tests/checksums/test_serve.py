@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 
+
+@pytest.mark.timeout(400)
 def test_a_missing_file_is_told_before_its_step(
     serve: Callable[..., Any],
     command: Callable[..., Any],

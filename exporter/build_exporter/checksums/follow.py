@@ -91,12 +91,16 @@ class SourceChecks:
             if not files:
                 continue
             owner = self._owner(run)
+            asked: dict[Key, Job] = {}
             findings = []
             for wanted in files:
                 key = (run.tarballs, wanted, owner)
                 seen.add(key)
-                findings.append((wanted, self._stand(key, jobs)))
-            self._tell(run, findings, complete=not any((run.tarballs, each, owner) in jobs for each in files))
+                findings.append((wanted, self._stand(key, asked)))
+            needed = {each.file for step, each in planned_sources(run) if not step.state.is_done}
+            self._tell(run, findings, needed, complete=not asked)
+            # what was unpacked already can wait
+            jobs |= sorted(asked.items(), key=lambda item: item[1].wanted.file not in needed)
         for forgotten in (self._known.keys() | self._right.keys()) - seen:
             self._known.pop(forgotten, None)
             self._right.pop(forgotten, None)
@@ -107,7 +111,11 @@ class SourceChecks:
         """Return the files of a run worth looking at, each once; none of a build that is over or long silent."""
         steps = list(run.steps.values())
         silent = self._clock() - (run.last_event or 0.0) > FORGOTTEN_SECONDS
-        if not run.tarballs or (silent and not run.running) or all(step.state.is_done for step in steps):
+        if (
+            not run.tarballs.startswith("/")
+            or (silent and not run.running)
+            or all(step.state.is_done for step in steps)
+        ):
             self._plans.pop(run.build, None)
             return []
         name, plans, files = self._plans.get(run.build, ("", 0, []))
@@ -146,7 +154,8 @@ class SourceChecks:
 
     def _take(self, job: Job, finding: Finding) -> None:
         key = (job.directory, job.wanted, job.owner)
-        if finding.state is SourceState.PENDING:
+        if finding.state in (SourceState.PENDING, SourceState.MISSING):
+            # it has changed since, or gone: the next look sees it as it is
             return
         if finding.state is SourceState.VERIFIED and finding.size is not None:
             self._right[key] = finding.size
@@ -154,10 +163,9 @@ class SourceChecks:
             finding = shrunk(finding, self._right[key])
         self._known[key] = (finding.signature or job.signature, finding)
 
-    def _tell(self, run: Run, findings: list[tuple[SourceFile, Finding]], *, complete: bool) -> None:
+    def _tell(self, run: Run, findings: list[tuple[SourceFile, Finding]], needed: set[str], *, complete: bool) -> None:
         """Append how the files stand where that is another than told; before all is known only what is bad."""
         counts = Counter(finding.state for _, finding in findings)
-        needed = {each.file for step, each in planned_sources(run) if not step.state.is_done}
         bad = [
             BadSource(file=wanted.file, state=state, detail=finding.detail or None)
             for wanted, finding in findings

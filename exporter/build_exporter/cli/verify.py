@@ -21,7 +21,7 @@ from build_exporter.model.states import SourceState
 from build_exporter.plan.book import Revision, read_book
 from build_exporter.plan.book_entities import BookError
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
-from build_exporter.plan.jhalfs_sources import jhalfs_sources, sources_directory
+from build_exporter.plan.jhalfs_sources import LISTS, MISSING_FILES, jhalfs_sources, sources_directory
 from build_exporter.plan.yaml_plan import read_yaml
 from build_exporter.tracker import Tracker
 from build_exporter.tracker.sources import planned_sources
@@ -137,6 +137,7 @@ def _planned(
         beside = sources_directory(tree.absolute())
         for target, files in jhalfs_sources(tree, read(tree / "Makefile"), directory or beside).items():
             wanted.add(target, files)
+        wanted.lists = [(directory or beside) / name for name in (*LISTS, MISSING_FILES)]
     elif kind == "buildroot":
         beside = origin["buildroot"] / "dl"
         wanted = wanted_of_buildroot(origin["buildroot"], directory or beside)

@@ -93,7 +93,7 @@ class Plan(Event, tag="plan"):
     """The steps to come in their order; a later plan replaces weights and order, never what has happened.
 
     A plan too long for one line goes on in further ones that say `continues`. `tarballs` is the directory of the files
-    that its steps are built from, by its path on the exporter's machine.
+    that its steps are built from, by its whole path on the exporter's machine.
     """
 
     steps: list[PlannedStep]

@@ -20,6 +20,9 @@ from build_exporter.plan.book_sources import fitting, named_in
 from build_exporter.plan.jhalfs_makefile import CUSTOM, JhalfsMakefile, JhalfsStep
 
 LISTS: Final = ("urls.lst", "MD5SUMS", "md5sums")
+MISSING_FILES: Final = "MISSING_FILES.DMP"
+"""What jhalfs could not download; the files themselves say the same, and whether that is still so."""
+
 SCRIPT_BYTES: Final = 256 * 1024
 """Read of a script; the longest of the LFS book's has some 20 KB."""
 

@@ -25,7 +25,8 @@ def bad_state(state: SourceState) -> BadState | None:
 
 def planned_sources(run: Run) -> Iterator[tuple[Step, SourceFile]]:
     """Yield the files of each planned step, in the order of the plan."""
-    for step in run.steps.values():
+    # a copy: another thread may go on with the fold meanwhile
+    for step in list(run.steps.values()):
         for each in step.sources if step.planned else ():
             yield step, each
 
@@ -38,7 +39,7 @@ def steps_at_risk(run: Run) -> Iterator[tuple[Step, BadSource]]:
     verified = run.sources_verified
     bad = {each.file: each for each in (verified.bad or ())} if verified is not None else {}
     if bad:
-        for step in run.steps.values():
+        for step in list(run.steps.values()):
             if step.planned and not step.state.is_done:
                 names = dict.fromkeys(source.file for source in step.sources)
                 yield from ((step, bad[name]) for name in names if name in bad)
