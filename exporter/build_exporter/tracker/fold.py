@@ -83,7 +83,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.start = event.time
         if step.seconds is None and step.end is not None:
             step.seconds = step.end - step.start
-        _describe(step, event)
+        _describe(run, step, event)
         run.changed[step.key] = step
         return
     if step.state is not StepState.PENDING:
@@ -107,15 +107,22 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         count_flags(run, step.key, {})
     step.tests = {}
     step.expected_at_start = expected_seconds(run, step)
-    _describe(step, event)
+    _describe(run, step, event)
     move(run, step, StepState.RUNNING)
 
 
-def _describe(step: Step, event: e.StepStarted) -> None:
+def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
     step.package = event.package or step.package
     step.version = event.version or step.version
     step.log = event.log
     step.pid = event.pid
+    if event.log:
+        # steps with one log for all come one after the other: no more than the last needs to be known
+        before = run.newest_log
+        step.shares_log = before is not None and before[0] == event.log and before[1] != step.key
+        if before is not None and step.shares_log and before[1] in run.steps:
+            run.steps[before[1]].shares_log = True
+        run.newest_log = (event.log, step.key)
 
 
 def _step_progress(run: Run, event: e.StepProgress) -> None:

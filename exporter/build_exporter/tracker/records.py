@@ -16,6 +16,9 @@ UNKNOWN_WEIGHT = 10.0
 SBU_PRIOR_SECONDS = 100.0
 """Seconds an SBU counts for beside steps planned in seconds; of no effect where all steps are planned alike."""
 
+WAITING = "waiting-for-input: "
+"""How a note begins that says that the build waits for a person."""
+
 Key = tuple[str, str]
 """A step's identity within a run: phase and step."""
 
@@ -47,6 +50,8 @@ class Step:
     ratio: float | None = None
     message: str | None = None
     log: str | None = None
+    shares_log: bool = False
+    """Whether other steps name the same log: what is in it is then not the step's own."""
     pid: int | None = None
     exit_code: int | None = None
     signal: int | None = None
@@ -195,6 +200,8 @@ class Run:
     counted_until: float = 0.0
     busy_seconds: float = 0.0
     work_seconds: float = 0.0
+    newest_log: tuple[str, Key] | None = None
+    """The log named last, and by which step."""
     logs: dict[Key, LogShape] = field(default_factory=dict)
     """Of the newest attempt of a step that succeeded, where that was told."""
     warning_flags: dict[Key, dict[str, int]] = field(default_factory=dict)
@@ -225,6 +232,15 @@ class Run:
         if self.running or self.start is not None:
             return BuildState.RUNNING
         return BuildState.PENDING
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What the build waits for a person to do, as a note tells of which nothing has come since; None without."""
+        if self.status is not None or self.running or not self.notes:
+            return None
+        time, words = self.notes[-1]
+        is_newest = time >= (self.last_event or 0.0)
+        return words.removeprefix(WAITING) if words.startswith(WAITING) and is_newest else None
 
     @property
     def seconds_per_planned(self) -> float | None:

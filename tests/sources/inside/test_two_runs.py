@@ -125,3 +125,47 @@ def test_another_version_is_measured_with_less_trust(
         watching.now = START + 1001 + 20
         ratios.append(watching.look().ratio or 0.0)
     assert 0.01 < ratios[0] < ratios[1] - 0.05
+
+
+def test_a_log_that_all_steps_share_is_no_steps_own(
+    journal: Path, tmp_path: Path, run_file: Callable[..., Any]
+) -> None:
+    """Where a builder writes one log for all steps, none is told what others were warned of, or what they wrote."""
+    log = tmp_path / "all.log"
+    log.write_text("a.c:1: warning: x [-Wx]\n" * 3 + "[90/100] a.o\n")
+    watching = Watching(journal)
+    run = run_file(run="20260102T030405Z", clock=START)
+    run.add("step_started", phase="p", step="first", log=str(log))
+    run.add("step_finished", after=60.0, phase="p", step="first", status="succeeded")
+    run.add("step_started", phase="p", step="s", log=str(log))
+    watching.now = run.clock + 1
+    step = watching.look()
+    assert (step.warnings, step.ratio) == (None, None)
+    with log.open("a") as file:
+        file.write("b.c:1: warning: y [-Wy]\n[20/100] b.o\n")
+    watching.now += 10
+    step = watching.look()
+    assert (step.warnings, step.ratio) == (1, 0.2)
+    size = log.stat().st_size
+    run.add("step_finished", after=60.0, phase="p", step="s", status="succeeded")
+    watching.now = run.clock + 1
+    watching.look()
+    shape = step_run(watching).logs["p", "s"]
+    assert 0 < shape.size < size / 2
+
+
+def test_a_shared_log_is_not_read_again_for_each_step_of_an_import(tmp_path: Path, command: Callable[..., Any]) -> None:
+    """A console of a thousand steps costs one reading, and counts nothing a thousand times."""
+    log = tmp_path / "console.log"
+    lines = []
+    for number in range(1000):
+        time = f"2026-01-02T03:{number // 60:02d}:{number % 60:02d}Z"
+        lines.append(f"{time} STARTED p/s{number}\n{time} x.c:1: warning: odd\n{time} COMPLETED p/s{number}\n")
+    log.write_text("".join(lines))
+    done = command("import", "log", str(log), "--build", "lfs", "--journal", str(tmp_path / "journal"))
+    assert done.returncode == 0, done.stderr
+    (file,) = (tmp_path / "journal" / "lfs").glob("*.jsonl")
+    told = file.read_text()
+    assert told.count('"step_finished"') == 1000
+    assert "warnings" not in told
+    assert "log_bytes" not in told

@@ -36,7 +36,15 @@ class AttemptLogs:
         runs_tests: whether the step's script keeps what tests print.
     """
 
-    def __init__(self, make_readers: Callable[[], list[Reader]], path: Path, step: str, start: float | None) -> None:
+    def __init__(
+        self,
+        make_readers: Callable[[], list[Reader]],
+        path: Path,
+        step: str,
+        start: float | None,
+        *,
+        skip: bool = False,
+    ) -> None:
         """Begin with nothing read.
 
         Args:
@@ -44,6 +52,7 @@ class AttemptLogs:
             path: the log that the step names.
             step: the step's name.
             start: when the attempt began, in Unix seconds; None where a log beside may be older.
+            skip: pass over what is in the log at the first look: it is of other steps.
         """
         self.path = path
         self.readers = make_readers()
@@ -51,6 +60,8 @@ class AttemptLogs:
         self._make_readers = make_readers
         self._step = step
         self._start = start
+        self._skip = skip
+        self._skipped = 0
         self._files: dict[Path, TailFile] = {}
         self._is_script_read = False
 
@@ -58,7 +69,7 @@ class AttemptLogs:
     def read_bytes(self) -> int:
         """Bytes of the step's own log that have been read."""
         file = self._files.get(self.path)
-        return file.position if file is not None else 0
+        return file.position - self._skipped if file is not None else 0
 
     def read(self, may_read: MayRead, *, over: bool, most: int | None = None) -> bool:
         """Read what is new, of each log at most `most` bytes; return whether the step's own may be read.
@@ -74,6 +85,7 @@ class AttemptLogs:
                 break
             self.readers = self._make_readers()
             self._files.clear()
+            self._skip, self._skipped = False, 0
         return True
 
     def _read_all(self, may_read: MayRead, *, over: bool, most: int | None) -> bool:
@@ -106,6 +118,9 @@ class AttemptLogs:
                 return False
             self._files[path] = file
             more, is_new = read.more, False
+            if self._skip and path == self.path:
+                self._skip, self._skipped = more, file.position
+                continue
             for line in read.lines:
                 cut = line[:MAX_LINE]
                 for reader in readers:

@@ -23,14 +23,14 @@ MOST_BYTES: Final = 512 * 1024 * 1024
 
 
 def read_past(run: Run, step: Step, known: Callable[[Step], Known] | None = None) -> Iterator[Event]:
-    """Yield what the logs of an ended step tell, as of its end; nothing where it has no log that can be read.
+    """Yield what the logs of an ended step tell, as of its end; nothing where it has no log of its own.
 
     Args:
         run: the run.
         step: one of its steps.
         known: tests known to fail; by default the shipped lists.
     """
-    if not step.log or step.end is None:
+    if not step.log or step.end is None or step.shares_log:
         return
     logs = AttemptLogs(new_readers, Path(step.log), step.step, None)
     try:

@@ -33,6 +33,11 @@ _BEGINS: Final = TASK_BEGINS | COUNTER_BEGINS
 _ENDS: Final = frozenset("])")
 
 
+GAIN_SECONDS: Final = 5.0
+SOON_GAIN: Final = 0.05
+"""And least gain so soon after the last: a build of thousands of steps would tell a hundred times of each."""
+
+
 class LogProgress:
     """The share of a step that is done; it never goes back. What its log amounted to is told when it is over."""
 
@@ -40,7 +45,7 @@ class LogProgress:
         self.counters = Counters()
         self.growth = Growth()
         self.tasks = 0
-        self._told: float | None = None
+        self._told_time = 0.0
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
@@ -60,17 +65,20 @@ class LogProgress:
             return
         self.growth.see(elapsed, look.read_bytes, self.tasks)
         ratio = None if step.ratio_told or step.start is None else self.ratio(look, elapsed)
-        if ratio is None or (step.ratio is not None and ratio < max(self._told or 0.0, step.ratio) + GAIN):
+        if ratio is None or (step.ratio is not None and not self._is_gain(ratio - step.ratio, look.time)):
             return
-        self._told = round(min(CEILING, ratio), 4)
+        self._told_time = look.time
         yield StepProgress(
             time=look.time,
             build=look.run.build,
             phase=step.phase,
             step=step.step,
-            ratio=self._told,
+            ratio=round(min(CEILING, ratio), 4),
             estimated=True,
         )
+
+    def _is_gain(self, gain: float, time: float) -> bool:
+        return gain >= (GAIN if time - self._told_time >= GAIN_SECONDS else SOON_GAIN)
 
     def ratio(self, look: Look, elapsed: float) -> float | None:
         """Return the ratio that all evidence comes together in, None where the log holds none."""

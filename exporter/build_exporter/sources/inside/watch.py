@@ -141,7 +141,7 @@ class InsideSteps:
         path = Path(step.log or "")
         inside = self._watched.get(name)
         if inside is None:
-            inside = self._watched[name] = AttemptLogs(new_readers, path, step.step, step.start)
+            inside = self._watched[name] = AttemptLogs(new_readers, path, step.step, step.start, skip=step.shares_log)
         is_over = step.state is not StepState.RUNNING
         try:
             if not inside.read(partial(self._may_read, run), over=is_over):
