@@ -33,7 +33,7 @@ _BEGINS: Final = TASK_BEGINS | COUNTER_BEGINS
 _ENDS: Final = frozenset("])")
 
 
-GAIN_SECONDS: Final = 5.0
+GAIN_SECONDS: Final = 2.0
 SOON_GAIN: Final = 0.05
 """And least gain so soon after the last: a build of thousands of steps would tell a hundred times of each."""
 
