@@ -73,7 +73,7 @@ def step_run(watching: Watching) -> Any:
 def test_the_second_run_follows_its_time(
     pace: int, journal: Path, tmp_path: Path, run_file: Callable[..., Any]
 ) -> None:
-    """The bar of a step without counters follows its time within a tenth, though nothing was known of the machine."""
+    """The bar of a step without counters follows its time within a sixth, though nothing was known of the machine."""
     watching = Watching(journal)
     first = run_file(run="20260102T030405Z", clock=START)
     assert {ratio for _, _, ratio in build(watching, first, tmp_path / "a.log", 60)} == {None}
@@ -82,7 +82,7 @@ def test_the_second_run_follows_its_time(
     ratios = [ratio for _, _, ratio in seen if ratio is not None]
     assert len(ratios) == len(seen), "it is known from the first second"
     assert ratios == sorted(ratios)
-    assert max(abs(ratio - share) for share, _, ratio in seen if ratio is not None) < 0.12
+    assert max(abs(ratio - share) for share, _, ratio in seen if ratio is not None) < 0.15
     assert len(second.path.read_text().splitlines()) < 105
 
 
