@@ -163,6 +163,41 @@ def test_meson(project: Any, imported: Callable[..., Run]) -> None:
     assert "no releases" in (run.failed["configure", "meson"].message or "")
 
 
+KERNEL = """\
+DIRECTORIES = init mm drivers/net drivers/usb
+all: vmlinux
+%.o: %.c
+	@printf '  %-7s %s\\n' CC $@
+	@gcc -c -o $@ $<
+built = $(foreach d,$(DIRECTORIES),$(d)/a.o $(d)/b.o)
+$(DIRECTORIES:%=%/built-in.a): $(built)
+	@printf '  %-7s %s\\n' AR $@
+	@ar rcs $@ $(filter $(dir $@)%,$(built))
+vmlinux: $(DIRECTORIES:%=%/built-in.a)
+	@printf '  %-7s %s\\n' LD $@
+	@touch $@
+"""
+
+
+def test_terse_lines(project: Any, imported: Callable[..., Run]) -> None:
+    """Lines as a kernel's build prints them: its directories are steps, those below drivers each, and the linking."""
+    (project.top / "Makefile").write_text(KERNEL)
+    for name in ("init", "mm", "drivers/net", "drivers/usb"):
+        (project.top / name).mkdir(parents=True)
+        for letter in "ab":
+            project.source(f"{name}/{letter}.c", f"int {letter}(void) {{ return 0; }}")
+    assert project.run("make -j2") == 0
+    run = imported(project.log)
+    steps = ["init", "mm", "drivers/net", "drivers/usb", "vmlinux"]
+    assert sorted(outcome(run)) == sorted(f"build/{name}" for name in steps)
+    assert run.state.name == "SUCCEEDED"
+    project.source("drivers/net/b.c", BROKEN)
+    assert project.run("rm -f */*/*.o; make -j2") == 2
+    run = imported(project.log, "failed")
+    assert list(run.failed) == [("build", "drivers/net")]
+    assert "drivers/net/b.c:1" in (run.failed["build", "drivers/net"].message or "")
+
+
 def test_script(project: Any, imported: Callable[..., Run]) -> None:
     """A session captured by script(1), colours and overwritten lines included, has its dates and its exit code."""
     needs("script")

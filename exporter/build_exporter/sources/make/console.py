@@ -75,8 +75,7 @@ class Console:
         if fatal is not None:
             self._take_fatal(fatal)
             return
-        turn = signs.turn_of(text)
-        if turn is not None:
+        if (turn := signs.turn_of(text)) is not None:
             self._take_turn(turn)
             if turn.is_command:
                 return
@@ -154,7 +153,7 @@ class Console:
         if not left.name:
             if self._tool in self.parts:
                 self.parts[self._tool].last = self._listener.moment
-        elif not any(each.name == left.name for each in self._directories.opened):
+        elif all(each.name != left.name for each in self._directories.opened):
             part = self.parts.get(left.name)
             if part is not None and (self._is_revisiting or is_suspect):
                 part.last, part.line = self._listener.moment, self._lines
@@ -199,11 +198,10 @@ class Console:
     def _place(self, level: int, target: str) -> None:
         """Say which of the directories at a level an earlier failure is of, now that its caller's target is known."""
         unplaced = self._unplaced.take(level)
-        if unplaced is None:
-            return
-        self._break(unplaced.place(target, self._broken), unplaced.failure, unplaced.reason)
-        if level not in self._unplaced:
-            self._end_left(unplaced)
+        if unplaced is not None:
+            self._break(unplaced.place(target, self._broken), unplaced.failure, unplaced.reason)
+            if level not in self._unplaced:
+                self._end_left(unplaced)
 
     def _end_left(self, unplaced: Unplaced) -> None:
         """End the directories that were left and had not failed."""
@@ -294,8 +292,7 @@ class Console:
         built = signs.built_path(text)
         if self.stage in (None, Stage.CONFIGURE):
             if not signs.is_compiling(text) and built is None:
-                if self.stage is not None:
-                    self._touch(self._tool, text)
+                self._touch(self._tool if self.stage is not None else "", text)
                 return
             self._begin_stage(Stage.BUILD, "make")
         elif self._is_installing(text):
@@ -331,7 +328,7 @@ class Console:
         return not where.startswith(self._directories.top.rstrip("/") + "/") or not self._directories.top
 
     def _touch(self, name: str, text: str, line: int | None = None) -> None:
-        if name in self._gone:
+        if not name or name in self._gone:
             return
         part = self._part(name)
         part.line = line
@@ -397,6 +394,6 @@ class Console:
         time: float | None = None,
     ) -> None:
         part = self.parts.pop(name, None)
-        if part is None:  # its work is part of a step that stands for many
-            return
-        self._listener.ended(part, status, message, exit_code, self._listener.moment if time is None else time)
+        # one that is not there is part of a step that stands for many
+        if part is not None:
+            self._listener.ended(part, status, message, exit_code, self._listener.moment if time is None else time)

@@ -75,6 +75,7 @@ _KBUILD: Final = re.compile(r"^ {2}([A-Z][A-Z0-9_.+-]{1,15})(?: \[M\])? {1,10}(\
 _COMPILER: Final = re.compile(
     r"^\s*(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|ld|ar|ranlib|rustc|gfortran|as)(?:-[\d.]+)?\s+\S"
     r"|^libtool: (?:compile|link): |^/\S*sh \S*libtool |^Making all in |^CC\s+\S+\.[co]$|^compiling \S"
+    r"|^\s*Compiling \S+ v\d"
 )
 _INSTALLER: Final = re.compile(
     r"^\s*(?:/\S*sh )?(?:\S*/)?(?:install(?:-sh)?|mkinstalldirs|mkdir -p|libtool: install:)\s"
@@ -100,7 +101,8 @@ _TURNS: Final[tuple[tuple[re.Pattern[str], Turn], ...]] = tuple(
         (r"^-- Install configuration: |^Install the project\.\.\.|^-- Installing: /", Turn(Stage.INSTALL, "cmake")),
         (r"^\[\d+/\d+\] Install(?:ing files| the project)", Turn(Stage.INSTALL, "ninja")),
         (r"^Installing \S+ to /", Turn(Stage.INSTALL, "meson")),
-        (r"^Installing (?:\w+ )?\w+ in /|^ {2}(?:INSTALL|DEPMOD|STRIP|SIGN) {1,8}/", Turn(Stage.INSTALL, "make")),
+        (r"^Installing (?:\w+ )?\w+ in /", Turn(Stage.INSTALL, "make")),
+        (r"^ {2}(?:(?:INSTALL|DEPMOD|STRIP|SIGN) {1,8}/|INSTALL {1,8}\S+\.ko$)", Turn(Stage.INSTALL, "make")),
         (r"^Making check in |^make\s+(?:\S+ )*(?:check\S*|tests?)(?:\s|$)", Turn(Stage.TEST, "make")),
         (r"^(?:PASS|FAIL|XFAIL|XPASS|SKIP): \S|^Testsuite summary", Turn(Stage.TEST, "make")),
         (r"^\s+=== .* tests ===$|^Test run by ", Turn(Stage.TEST, "make")),
@@ -123,7 +125,7 @@ _FATAL: Final[tuple[tuple[re.Pattern[str], Stage], ...]] = (
 _NINJA_STOPPED: Final = re.compile(r"^(?:ninja|samu): build stopped: interrupted")
 _CONFIGURED: Final = re.compile(
     r"^config\.status: (?:creating|executing)|^-- (?:Configuring|Generating) done|^-- Build files have been written"
-    r"|^Found ninja-|^Build targets in project|^# configuration written to"
+    r"|^Reticulating splines\.\.\.|^Found ninja-|^Build targets in project|^# configuration written to"
 )
 
 _TARGETS: Final = (
