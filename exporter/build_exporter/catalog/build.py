@@ -42,6 +42,12 @@ BUILD: Final[tuple[Metric, ...]] = (
         "When the run is expected to end, Unix time: the 10th, 50th and 90th percentile of the estimate.",
     ),
     gauge(
+        "build_waiting_for_input",
+        "",
+        "build",
+        "1 while a program asks for a password before the build can go on, else 0.",
+    ),
+    gauge(
         "build_sbu_seconds",
         "seconds",
         "build",

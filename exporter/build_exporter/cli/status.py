@@ -76,6 +76,7 @@ def as_object(run: Run, now: float) -> dict[str, Any]:
         "estimated_remaining_seconds": dict(estimate.by_percentile) if estimate else None,
         "sbu_seconds": run.seconds_per_sbu,
         "toolchain": _toolchain_object(run),
+        "waiting_for": run.waiting_for,
         "milestones": run.milestones,
         "sources": sources_object(run),
         "running": [_step_object(run, step, now) for step in run.running.values()],
@@ -135,6 +136,8 @@ def _lines(run: Run, now: float) -> Iterator[str]:
     if ratio is not None:
         filled = int(ratio * 40)
         yield f"  {'█' * filled}{'░' * (40 - filled)} {percent(ratio)}"
+    if run.waiting_for is not None:
+        yield f"  {click.style('waiting', fg='yellow')}    {plain_line(run.waiting_for)}"
     counts = [f"{run.count(each)} {each.label}" for each in StepState if run.count(each)]
     yield f"  steps      {', '.join(counts) or 'none yet'}"
     if run.start is not None:

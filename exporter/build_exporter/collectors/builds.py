@@ -62,6 +62,7 @@ def _show_run(families: _Families, run: Run, now: float) -> None:
     for family, value in times.items():
         if value is not None:
             families[family].add(value, name)
+    families["build_waiting_for_input"].add(int(run.waiting_for is not None), name)
     for phase in run.phases.values():
         for step_state in StepState:
             families["build_steps"].add(phase.states[step_state], name, phase.name, step_state.label)

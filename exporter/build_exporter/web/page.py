@@ -85,6 +85,8 @@ def _parts(run: Run, now: float) -> Iterator[str]:
     if ratio is not None:
         yield f'<progress max="1" value="{ratio:.4f}"></progress>'
     yield f"<p>{escape(summary(run, now))}</p>"
+    if run.waiting_for is not None:
+        yield f"<p><b>Waiting:</b> {_text(run.waiting_for)}</p>"
     built_with = toolchain_summary(run)
     if built_with:
         yield f'<p class="dim">Toolchain: {_text(built_with)}</p>'

@@ -181,9 +181,11 @@ def test_waiting_for_a_password(build: Build, poll: Callable[..., None], tmp_pat
         build.look(late=late)
     (note,) = build.look().notes
     assert note[1] == "waiting-for-input: sudo asks for a password before 402-environment"
+    assert build.look().waiting_for == "sudo asks for a password before 402-environment"
     os.write(master, b"\n\n\n\n\n")
     poll(lambda: build.look().state is BuildState.SUCCEEDED, what="the end")
     assert len(build.look(late=200).notes) == 1
+    assert build.look(late=200).waiting_for is None
     os.close(master)
     os.close(slave)
 

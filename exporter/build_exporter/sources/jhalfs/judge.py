@@ -222,7 +222,7 @@ class _Picture:
     def _closing(self, index: int, start: float, end: float, closed: Closed) -> Attempt:
         files = self._files[index]
         if files.log is not None and files.log.seconds is not None:
-            if self._is_archive or closed is Closed.OVER and not self._stamped:
+            if self._is_archive or (closed is Closed.OVER and not self._stamped):
                 return self._succeeded(index, start)
             return _attempt(files, start, end, "failed", UNMARKED)
         lines = read_last_lines(files.log_path) if files.log_path is not None else []

@@ -19,6 +19,7 @@ from build_exporter.sources.jhalfs.weights import Weights
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
 from build_exporter.sources.protocol import Settings, SourceError, Surroundings, Told
 from build_exporter.sources.sequence import Teller
+from build_exporter.tracker.records import WAITING
 
 ASKING_SECONDS: Final = 10.0
 """Between looks at who asks for a password, and least time between two steps before anybody does."""
@@ -157,7 +158,7 @@ class Jhalfs:
         if asking is not None and (record.asked is None or record.asked < ended):
             record.asked = ended
             yield from self._teller.note(
-                ended, f"waiting-for-input: {asking} asks for a password before {reading.pending}"
+                ended, f"{WAITING}{asking} asks for a password before {reading.pending}"
             )
 
 
