@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from build_exporter import plugin
+from build_exporter import plugin, plugin_testing
 
 if TYPE_CHECKING:
     from tests.sources.plugins.conftest import Site
@@ -74,7 +74,8 @@ def test_the_collector_of_the_page_succeeds(
 
 
 def test_the_page_and_the_interface_have_the_same_version(repository: Path) -> None:
-    """What the page promises is promised of this version."""
+    """What the page promises is promised of this version, and every name there is has its words."""
     page = (repository / "docs" / "guide" / "plugins.md").read_text()
     assert f"`API_VERSION` is {plugin.API_VERSION};" in page
     assert f"api_version = {plugin.API_VERSION}" in page
+    assert [name for name in (*plugin.__all__, *plugin_testing.__all__) if f"`{name}`" not in page] == []
