@@ -35,15 +35,15 @@ class Isolated:
 
     Args:
         kind: its name.
-        told_as: how errors begin: the package and its version.
+        origin: how errors begin: the package and its version.
         make: makes the plug-in's source; called with the first look.
         settings: what it is made with.
     """
 
-    def __init__(self, kind: str, told_as: str, make: Callable[[], Source], settings: Settings) -> None:
+    def __init__(self, kind: str, origin: str, make: Callable[[], Source], settings: Settings) -> None:
         self.kind = kind
         self.build = settings.build or kind
-        self._told_as = told_as
+        self.origin = origin
         self._make = make
         self._settings = settings
         self._source: Source | None = None
@@ -72,7 +72,7 @@ class Isolated:
             raise self._error(told_error(error)) from None
 
     def _error(self, words: str) -> PluginError:
-        return PluginError(words if words.startswith(self._told_as) else f"{self._told_as}: {words}")
+        return PluginError(words if words.startswith(self.origin) else f"{self.origin}: {words}")
 
     def _checked(self, source: Source, now: float, over: bool) -> Iterator[Told]:
         for count, told in enumerate(source.look(now, over=over)):

@@ -88,7 +88,10 @@ class RunningSource:
                 log.info("source is back", extra={"source_name": self.name})
         elif now - since > self._patience and not self._hangs:
             self._hangs = True
-            log.warning("source hangs", extra={"source_name": self.name, "seconds": round(now - since)})
+            whose = getattr(self._attachment.source, "origin", "built in")
+            log.warning(
+                "source hangs", extra={"source_name": self.name, "origin": whose, "seconds": round(now - since)}
+            )
 
     def stop(self) -> None:
         """End looking soon; a look that hangs is left behind."""

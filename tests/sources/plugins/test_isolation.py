@@ -198,7 +198,8 @@ def test_look_that_hangs_shows_and_so_does_its_end(
     """A source whose look does not come back is down, told once, and up again when it does."""
     monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
     source = Hanging()
-    running = runner.RunningSource(Attachment(source, str(journal)), patience=0.2)
+    walled = Isolated("hanging", "by slow-plugin 1.5", lambda: source, Settings(journal))
+    running = runner.RunningSource(Attachment(walled, str(journal)), patience=0.2)
     running.start()
     try:
         poll(lambda: source.looks == 2, what="the second look")
@@ -210,7 +211,8 @@ def test_look_that_hangs_shows_and_so_does_its_end(
         assert is_up()
         poll(lambda: not is_up(), what="it is down")
         assert not is_up()
-        assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["source hangs"]
+        (told,) = (record for record in caplog.records if record.levelname == "WARNING")
+        assert (told.message, told.__dict__["origin"]) == ("source hangs", "by slow-plugin 1.5")
         source.let_go = True
         poll(is_up, what="it is up again")
     finally:
