@@ -10,7 +10,7 @@ import fcntl
 import os
 import struct
 from enum import Enum, auto
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import psutil
@@ -24,6 +24,9 @@ FIRST_NAMESPACE: Final = "pid:[4026531836]"
 
 REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "afs", "lustre", "glusterfs"})
 """Kinds of file systems on which another machine, or a guest, may be at work."""
+
+PROGRAM_WORDS: Final = 8
+"""How far into a command line emerge is looked for: what comes later is what it is told to merge."""
 
 _LOCK: Final = struct.Struct("@hhqqi")
 
@@ -46,10 +49,17 @@ class Lock(NamedTuple):
 
 
 class Emerge(NamedTuple):
-    """A running emerge: its process, and when that began, in Unix seconds."""
+    """A process that is an emerge, or runs one: under sudo, or another machine's Python under an emulator.
+
+    Attributes:
+        pid: the process.
+        began: Unix seconds of its start.
+        is_certain: it is emerge itself.
+    """
 
     pid: int
     began: float
+    is_certain: bool
 
 
 def lock_of(temporary: Path, package: str) -> Lock:
@@ -101,23 +111,27 @@ def _holder(inode: int) -> int | None:
 
 
 def running_emerges() -> list[Emerge]:
-    """Return the emerges among the processes; what they fork to merge a package is not told apart from them there."""
-    found: dict[int, tuple[int, float]] = {}
+    """Return the emerges among the processes, less those that an emerge has forked to merge a package."""
+    found: dict[int, tuple[int, Emerge]] = {}
     for process in psutil.process_iter(["cmdline", "ppid", "create_time"]):
-        if is_emerge(process.info["cmdline"] or []):
-            found[process.pid] = (process.info["ppid"] or 0, process.info["create_time"] or 0.0)
-    return [Emerge(pid, began) for pid, (parent, began) in found.items() if parent not in found]
+        command = process.info["cmdline"] or []
+        if "emerge" in _names(command):
+            each = Emerge(process.pid, process.info["create_time"] or 0.0, is_emerge(command))
+            found[process.pid] = (process.info["ppid"] or 0, each)
+    certain = {pid for pid, (_, each) in found.items() if each.is_certain}
+    return [each for parent, each in found.values() if not (each.is_certain and parent in certain)]
 
 
 def is_emerge(command: list[str]) -> bool:
     """Tell whether a command line is emerge's: Python, its flags, and the program; or the program itself."""
-    names = [PurePath(word).name for word in command[:5]]
-    if not names:
-        return False
-    if names[0].startswith(("python", "pypy")):
-        words = [name for name, word in zip(names[1:], command[1:5], strict=True) if not word.startswith("-")]
-        return bool(words) and words[0] == "emerge"
-    return names[0] == "emerge"
+    names = _names(command)
+    if names and names[0].startswith(("python", "pypy")):
+        return next((name for name in names[1:] if not name.startswith("-")), "") == "emerge"
+    return names[:1] == ["emerge"]
+
+
+def _names(command: list[str]) -> list[str]:
+    return [word.rpartition("/")[2] for word in command[:PROGRAM_WORDS]]
 
 
 def sees_all_processes() -> bool:

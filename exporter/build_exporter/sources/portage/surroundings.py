@@ -182,10 +182,9 @@ class Machine:
                 return pid, psutil.Process(pid).create_time()
             except (psutil.Error, OSError, OverflowError):
                 return 0, 0.0
-        fitting = [
-            each for each in self._running(self._now or 0.0) if -AFTER_SECONDS <= began - each.began <= BEFORE_SECONDS
-        ]
-        return fitting[0] if len(fitting) == 1 else (0, 0.0)
+        running = [each for each in self._running(self._now or 0.0) if each.is_certain]
+        fitting = [each for each in running if -AFTER_SECONDS <= began - each.began <= BEFORE_SECONDS]
+        return (fitting[0].pid, fitting[0].began) if len(fitting) == 1 else (0, 0.0)
 
     def _running(self, now: float, age: float = 0.0) -> list[Emerge]:
         """Return the emerges there are, or were at the last listing where that is no older than `age` seconds."""
