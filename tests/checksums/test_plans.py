@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from build_exporter.plan.jhalfs_sources import jhalfs_sources
 from build_exporter.plan.yaml_plan import read_yaml
 from build_exporter.sources.attach import Attachment, lines_of, read_run
 from build_exporter.sources.jhalfs.source import Jhalfs
+from build_exporter.sources.jhalfs.tarballs import Tarballs
 from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run
 from build_exporter.tracker.sources import planned_sources
@@ -193,3 +195,42 @@ def test_a_long_plan_keeps_its_directory(journal: Path) -> None:
     run = read_run(str(path), "b", path.stem)
     assert run.tarballs == "/mnt/sources"
     assert len(list(planned_sources(run))) == 4000
+
+
+def test_without_lists_the_book_tells_the_checksums(
+    command: Callable[..., Any], jhalfs_tree: Path, tarballs: Path, book: Path, sources: Sources
+) -> None:
+    """Where jhalfs downloaded nothing itself, its steps' files get the book's MD5, and the plan says where they are."""
+    (tarballs / "urls.lst").unlink()
+    done = command("plan", "jhalfs", str(jhalfs_tree), "--book", str(book), "--build", "lfs", "--output", "event")
+    event = json.loads(done.stdout)
+    assert event["tarballs"] == str(tarballs)
+    told = {step["step"]: step["sources"] for step in event["steps"]}
+    assert told["801-gcc"][0]["digests"] == sources("gcc-1.tar.xz")[0]["digests"]
+    assert told["802-linux"][0]["digests"] == sources("linux-2.tar.gz")[0]["digests"]
+
+
+def test_a_rule_that_unpacks_names_the_file(jhalfs_tree: Path) -> None:
+    """A step of the user's own, whose Makefile's rule unpacks a tarball, needs that one."""
+    text = (jhalfs_tree / "Makefile").read_text().replace("CHROOT: 801-gcc", "CHROOT: Cus-001-nano 801-gcc")
+    (jhalfs_tree / "Makefile").write_text(text + "\nCus-001-nano:\n\t@$(call unpack2,nano-7.2.tar.xz)\n")
+    found = jhalfs_sources(jhalfs_tree, read(jhalfs_tree / "Makefile"))
+    assert found["Cus-001-nano"] == [SourceFile(file="nano-7.2.tar.xz")]
+
+
+def test_a_watched_build_without_lists_takes_the_book_in_its_tree(
+    jhalfs_tree: Path, tarballs: Path, book: Path, sources: Sources
+) -> None:
+    """Where jhalfs was told to download nothing, the book that it keeps in its tree tells the checksums."""
+    (tarballs / "urls.lst").unlink()
+    book.rename(jhalfs_tree / "book-source")
+    files = Tarballs(None).of(jhalfs_tree, read(jhalfs_tree / "Makefile"))
+    assert [list(each.digests) for each in files["802-linux"]] == [sources("linux-2.tar.gz")[0]["digests"]]
+
+
+def test_a_tree_without_sources_beside_it_names_none(jhalfs_tree: Path, tarballs: Path) -> None:
+    """Logs copied to another machine to be read in make nobody search for their tarballs there."""
+    tarballs.rename(tarballs.with_name("elsewhere"))
+    makefile = read(jhalfs_tree / "Makefile")
+    assert Tarballs(None).of(jhalfs_tree, makefile) == {}
+    assert Tarballs(tarballs.with_name("elsewhere")).of(jhalfs_tree, makefile).keys() == {"801-gcc", "802-linux"}

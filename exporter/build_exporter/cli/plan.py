@@ -15,13 +15,13 @@ from build_exporter.cli.plan_table import as_object, table
 from build_exporter.config.load import ConfigError
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import join_run
-from build_exporter.model.events import Plan, PlannedStep
+from build_exporter.model.events import Plan, PlannedStep, SourceFile
 from build_exporter.model.names import is_build_name
 from build_exporter.plan.blfs import read_blfs
 from build_exporter.plan.book import Revision, merge_weights, read_book
 from build_exporter.plan.book_entities import BookError
 from build_exporter.plan.jhalfs_makefile import JhalfsMakefile, is_makefile, read
-from build_exporter.plan.jhalfs_sources import jhalfs_sources, sources_directory, with_digests
+from build_exporter.plan.jhalfs_sources import jhalfs_sources, sources_directory
 from build_exporter.plan.weighed import WeighedPlan, WeighedStep
 from build_exporter.plan.yaml_plan import read_yaml
 from build_exporter.sources.attach import lines_of
@@ -132,16 +132,18 @@ def _jhalfs(path: Path, book: Path | None, revision: Revision | None) -> Weighed
     makefile = read(file)
     found: Mapping[str, WeighedStep] = {}
     notes: list[str] = []
+    declared: list[SourceFile] = []
     if book is not None:
         weighed = read_book(book, revision or revision_of(makefile))
         found = merge_weights(makefile.steps, weighed.steps)
+        declared = [each for step in weighed.steps for each in step.planned.sources or ()]
         unknown = [step.target for step in makefile.steps if step.target not in found]
         notes = list(weighed.notes)
         if unknown:
             notes.append(f"{len(unknown)} of {len(makefile.steps)} steps are not in the book: {', '.join(unknown)}")
-    sources = jhalfs_sources(file.parent, makefile)
+    directory = sources_directory(file.parent.absolute())
+    sources = jhalfs_sources(file.parent, makefile, directory, lambda: declared)
     steps = [_weighed(planned, found.get(planned.step)) for planned in makefile.plan(sources=sources)]
-    directory = sources_directory(file.parent)
     tarballs = str(directory) if directory.is_dir() else None
     return WeighedPlan(tuple(steps), tuple(makefile.milestones()), tuple(notes), tarballs)
 
@@ -150,9 +152,8 @@ def _weighed(planned: PlannedStep, known: WeighedStep | None) -> WeighedStep:
     """Return a step with the weights of the book's."""
     if known is None:
         return WeighedStep(planned)
-    told = {"sbu": known.planned.sbu, "disk_bytes": known.planned.disk_bytes}
-    sources = with_digests(planned.sources, known.planned.sources)
-    return WeighedStep(msgspec.structs.replace(planned, **told, sources=sources), known.sbu, known.disk)
+    weights = {"sbu": known.planned.sbu, "disk_bytes": known.planned.disk_bytes}
+    return WeighedStep(msgspec.structs.replace(planned, **weights), known.sbu, known.disk)
 
 
 def revision_of(makefile: JhalfsMakefile) -> Revision:

@@ -8,7 +8,7 @@ jhalfs/lfs-commands/chapter08/826-gcc   a step's script: PACKAGE=gcc-14.2.0.tar.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +35,10 @@ def sources_directory(tree: Path) -> Path:
 
 
 def jhalfs_sources(
-    tree: Path, makefile: JhalfsMakefile, directory: Path | None = None
+    tree: Path,
+    makefile: JhalfsMakefile,
+    directory: Path | None = None,
+    book: Callable[[], Iterable[SourceFile]] = tuple,
 ) -> Mapping[str, list[SourceFile]]:
     """Return the files of each target that has any; without lists of checksums only their names are known.
 
@@ -43,6 +46,7 @@ def jhalfs_sources(
         tree: jhalfs' own directory.
         makefile: the one in it.
         directory: where the files and their lists are; by default beside the tree.
+        book: tells the files of the book that it builds by; asked where there is no list.
     """
     directory = directory or sources_directory(tree)
     listed: dict[str, SourceFile] = {}
@@ -53,16 +57,11 @@ def jhalfs_sources(
             continue
         for each in files.values():
             listed[each.file] = merged(listed, each)
+    listed = listed or {each.file: each for each in book()}
     # what is no text that an event could hold is nothing that a step names
     listed = {name: each for name, each in listed.items() if name.isprintable()}
     found = {step.target: fitting(_files(tree, step, listed)) for step in makefile.steps}
     return {target: files for target, files in found.items() if files}
-
-
-def with_digests(files: list[SourceFile] | None, book: list[SourceFile] | None) -> list[SourceFile] | None:
-    """Return a step's files with what the book tells of them, where the tree has no list; the book's without any."""
-    by_name = {each.file: each for each in book or ()}
-    return [by_name.get(each.file, each) if not each.digests else each for each in files or ()] or book
 
 
 def _files(tree: Path, step: JhalfsStep, listed: Mapping[str, SourceFile]) -> Iterator[SourceFile]:

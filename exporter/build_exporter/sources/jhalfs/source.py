@@ -55,7 +55,7 @@ class Jhalfs:
         book = settings.options.get("book")
         self._weights = Weights(Path(book) if book else None)
         tarballs = settings.options.get("tarballs")
-        self._tarballs = Tarballs(Path(tarballs) if tarballs else None)
+        self._tarballs = Tarballs(Path(tarballs) if tarballs else None, Path(book) if book else None)
         self._proc = Path(settings.options.get("proc") or "/proc")
         self._teller = Teller()
         self._record: _Record | None = None
@@ -157,9 +157,7 @@ class Jhalfs:
         asking = record.watch.asking() if now - ended >= ASKING_SECONDS else None
         if asking is not None and (record.asked is None or record.asked < ended):
             record.asked = ended
-            yield from self._teller.note(
-                ended, f"{WAITING}{asking} asks for a password before {reading.pending}"
-            )
+            yield from self._teller.note(ended, f"{WAITING}{asking} asks for a password before {reading.pending}")
 
 
 class _Record:

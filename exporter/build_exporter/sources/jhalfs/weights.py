@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 BOOK_IN_TREE: Final = "book-source"
 """Where jhalfs keeps the book it builds by, in its own directory."""
 
-_REVISIONS: Final[tuple[Revision, ...]] = ("systemd", "sysv")
+REVISIONS: Final[tuple[Revision, ...]] = ("systemd", "sysv")
 
 
 class Weights:
@@ -42,7 +42,7 @@ class Weights:
         if self._book is None and not directory.is_dir():
             return {}
         try:
-            return max((_weights_by(directory, revision, steps) for revision in _REVISIONS), key=len)
+            return max((_weights_by(directory, revision, steps) for revision in REVISIONS), key=len)
         except (BookError, OSError) as error:
             log.warning("no weights from the book", extra={"book": str(directory), "error": str(error)})
             return {}
