@@ -144,6 +144,15 @@ def test_a_program_that_was_replaced_is_read_again(files: Files, tmp_path: Path)
     assert version_in(files, "binutils", path) == "2.43"
 
 
+def test_what_has_not_changed_is_not_read_again(files: Files) -> None:
+    """Looking again at a machine whose tools are the same reads none of them."""
+    first = this_machine(files)
+    assert files.bytes_read > 0
+    files.begin(None)
+    assert this_machine(files) == first
+    assert files.bytes_read == 0
+
+
 def test_of_several_compilers_the_one_is_told_that_the_name_leads_to(files: Files, tmp_path: Path) -> None:
     """Where GCC is installed in two versions, that of `gcc` counts, and without the link the newest."""
     for version in ("9", "11", "12"):

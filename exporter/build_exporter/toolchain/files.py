@@ -32,17 +32,21 @@ class Files:
 
     A file is read only where it is a regular one that belongs to `owner`, or that everybody may read; with `owner`
     None wherever this process can.
+
+    Attributes:
+        owner: that user's id.
+        bytes_read: how much was searched since the look began.
     """
 
     def __init__(self) -> None:
         self.owner: int | None = None
-        self._left = MAX_LOOK_BYTES
+        self.bytes_read = 0
         self._kept: OrderedDict[Hashable, re.Match[bytes] | None] = OrderedDict()
 
     def begin(self, owner: int | None) -> None:
         """Begin a look for a user's id, None for root; what may be read is counted anew."""
         self.owner = owner
-        self._left = MAX_LOOK_BYTES
+        self.bytes_read = 0
 
     def names(self, directory: Path) -> list[str]:
         """Return the names in a directory in their order, at most `MAX_NAMES`; none where it can't be read."""
@@ -109,11 +113,11 @@ class Files:
 
     def _search(self, descriptor: int, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
         position, tail = 0, b""
-        while position < MAX_FILE_BYTES and self._left > 0:
+        while position < MAX_FILE_BYTES and self.bytes_read < MAX_LOOK_BYTES:
             block = os.pread(descriptor, _BLOCK_BYTES, position)
             if not block:
                 return None
-            self._left -= len(block)
+            self.bytes_read += len(block)
             match = pattern.search(tail + block)
             if match is not None:
                 return match
