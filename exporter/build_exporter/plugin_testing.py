@@ -42,7 +42,7 @@ class Piece:
     Attributes:
         name: the file, relative to the record's top.
         data: what is appended; nothing makes an empty file.
-        time: Unix seconds that the file is given as its time; None: as it is written.
+        time: Unix seconds that the file is given as its time, and at which sources look; None: as it is written.
     """
 
     name: str
@@ -150,6 +150,7 @@ class _Trial:
         self.make = make
         self.dated = dated
         self.is_told = False
+        self.now: float | None = None
 
     def write(self, piece: Piece) -> None:
         """Append a piece."""
@@ -157,6 +158,7 @@ class _Trial:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             file.write(piece.data)
+        self.now = piece.time
         if piece.time is not None:
             os.utime(path, (piece.time, piece.time))
 
@@ -168,7 +170,7 @@ class _Trial:
     def look(self, attachment: Attachment, *, over: bool = False) -> None:
         """Look once; before the record is there a source may say that it can't be read."""
         try:
-            attachment.look(time.time(), over=over)
+            attachment.look(time.time() if self.now is None else self.now, over=over)
             self.is_told = True
         except SourceError:
             if self.is_told or over:
