@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from build_exporter.cli.options import journal_option
-from build_exporter.cli.records import checked_options, find_kind, pair
+from build_exporter.cli.options import journal_option, load_config
+from build_exporter.cli.records import checked_options, expected_failures, find_kind, pair
 from build_exporter.config.values import escaped
 from build_exporter.logs import set_up
 from build_exporter.model.names import is_build_name
@@ -36,8 +36,17 @@ from build_exporter.sources.protocol import Settings, SourceError
     metavar="NAME=VALUE",
     help="An option of the kind (docs/configuration.md); repeatable.",
 )
+@click.option(
+    "--config", "config_path", metavar="FILE", help="Configuration file, for its tests known to fail. Default: none."
+)
 def import_(
-    kind: str, path: Path, journal: str, build: str | None, book: Path | None, options: tuple[str, ...]
+    kind: str,
+    path: Path,
+    journal: str,
+    build: str | None,
+    book: Path | None,
+    options: tuple[str, ...],
+    config_path: str | None,
 ) -> None:
     """Take the finished builds that PATH records into the journal; KIND `auto` finds out whose record it is.
 
@@ -55,7 +64,7 @@ def import_(
     if book is not None:
         given.append(("book", str(book)))
     source = found.make(Settings(path, build, checked_options(found, given)))
-    attachment = Attachment(source, journal)
+    attachment = Attachment(source, journal, expected_failures(load_config(config_path)).of)
     try:
         # what a plug-in prints must not get into what this command prints
         with contextlib.redirect_stdout(sys.stderr):

@@ -12,12 +12,18 @@ import msgspec
 
 from build_exporter.config.load import ConfigError, read_options
 from build_exporter.config.schema import Config
+from build_exporter.sources.inside.expected import ExpectedFailures
 from build_exporter.sources.plugins import PluginKind
 from build_exporter.sources.protocol import Settings, Source
 from build_exporter.sources.registry import Kind, kinds, recognise
 
 Given = Sequence[tuple[str, str]]
 """Options as a command line gives them: names and values."""
+
+
+def expected_failures(config: Config) -> ExpectedFailures:
+    """Return the tests that are known to fail: the shipped lists and those of the configuration."""
+    return ExpectedFailures(config.tests.expected_failures, config.tests.uncounted)
 
 
 def find_kind(name: str, path: Path) -> Kind | PluginKind:

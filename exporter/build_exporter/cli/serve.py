@@ -16,7 +16,7 @@ import click
 from build_exporter import __version__
 from build_exporter.checksums.follow import SourceChecks
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
-from build_exporter.cli.records import watched_sources
+from build_exporter.cli.records import expected_failures, watched_sources
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.guard import Direct, Guarded, Sampled
@@ -34,7 +34,7 @@ from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logs import FORMATS, LEVELS, set_up
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.inside.expected import ExpectedFailures, Known
+from build_exporter.sources.inside.expected import Known
 from build_exporter.sources.inside.watch import Elsewhere, InsideSteps
 from build_exporter.sources.plugins import origin
 from build_exporter.sources.registry import option_forms
@@ -141,11 +141,6 @@ def _allow_many_files() -> None:
     """Raise the limit of open files as far as the system lets anyone: each build followed and each client holds one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def expected_failures(config: Config) -> ExpectedFailures:
-    """Return the tests that are known to fail: the shipped lists and those of the configuration."""
-    return ExpectedFailures(config.tests.expected_failures, config.tests.uncounted)
 
 
 class Exporter:

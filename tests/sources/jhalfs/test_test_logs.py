@@ -176,6 +176,20 @@ def test_an_import_done_twice_adds_nothing(tree: Tree, tmp_path: Path) -> None:
     assert (second.exit_code, "nothing new" in second.output) == (0, True)
 
 
+def test_an_import_knows_the_users_list(tree: Tree, tmp_path: Path) -> None:
+    """History counts as expected what the configuration lists."""
+    for each in tree.steps:
+        tree.step(each.target)
+    write_test_log(tree, LIBRARY, RUNNING + SUMMARY)
+    config, journal = tmp_path / "config.yml", tmp_path / "journal"
+    config.write_text("tests: {expected_failures: {library: [b.sh]}}\n")
+    arguments = ["jhalfs", str(tree.path), "--build", "lfs", "--journal", str(journal), "--config", str(config)]
+    assert CliRunner().invoke(import_, arguments).exit_code == 0
+    (name,) = runs(str(journal), "lfs")
+    told = step_of(read_run(run_path(str(journal), "lfs", name), "lfs", name), LIBRARY).tests["library 1.0"]
+    assert (told.passed, told.failed, told.expected_failed) == (1, 0, 1)
+
+
 def test_a_tree_found_late_tells_of_the_tests_before(tree: Tree, tmp_path: Path) -> None:
     """Attached in the middle, the exporter knows what the suites of the steps before have given."""
     steps_until(tree, "1001-fstab")
