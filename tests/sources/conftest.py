@@ -41,6 +41,7 @@ class Record:
         watch: what is watched, below the directory it is written into.
         victim: file or directory without which it can't be read.
         text: file that grows by lines.
+        part: file that is read beside others when it has changed, where the record is of many.
         keeps_times: the times of the files tell something, and are those of the pieces.
         is_dated: every event's time is in the record; else steps are timed as they are watched.
         tells_end: that the last run is over is in the record.
@@ -52,6 +53,7 @@ class Record:
     watch: str = "."
     victim: str = ""
     text: str = ""
+    part: str = ""
     keeps_times: bool = False
     is_dated: bool = True
     tells_end: bool = True
@@ -143,7 +145,8 @@ def written_jhalfs(book: str = "12.4") -> Record:
         else:
             made.add(log, f"es\n\nTotalseconds: {seconds}\n\nKB: 1500000\t/mnt/lfs/\n", seconds / 2)
         made.add(f"jhalfs/{target}", after=0.25)
-    return Record("jhalfs", "jhalfs", made.pieces, "jhalfs", victim="jhalfs/Makefile", keeps_times=True)
+    part = "jhalfs/logs/601-c++-14.2.0"
+    return Record("jhalfs", "jhalfs", made.pieces, "jhalfs", victim="jhalfs/Makefile", part=part, keeps_times=True)
 
 
 def written_blfs() -> Record:
@@ -286,9 +289,10 @@ def written_bitbake(name: str, *, stats: bool, console: bool) -> Record:
     elapsed = made.clock - BEGIN
     made.stat("build_stats", f"Failed at: gcc-13.2.0-r0 at task: do_install \nElapsed time: {elapsed:.2f} seconds \n")
     made.say("NOTE: Tasks Summary: Attempted 16 tasks of which 0 didn't need to be rerun and 1 failed.")
-    victim = "build/tmp/buildstats" if stats else made.log
-    watch = "build" if stats else made.log
-    return Record(name, "bitbake", made.pieces, watch, victim=victim, text=made.log if console else "", is_dated=stats)
+    watch, victim = ("build", "build/tmp/buildstats") if stats else (made.log, made.log)
+    part = f"{made.stats}/busybox-1.36.1-r0/do_fetch" if stats else ""
+    text = made.log if console else ""
+    return Record(name, "bitbake", made.pieces, watch, victim, text, part, is_dated=stats)
 
 
 def written_ninja() -> Record:

@@ -41,6 +41,16 @@ def differences(build: str, runs: list[Run], record: Record, samples: Samples) -
             yield f"{key}: {shown.get(key)}, not {value}"
 
 
+def unfinished(samples: Samples, places: dict[str, Place], builds: dict[str, str]) -> set[str]:
+    """Return the builds of which a step is still to begin or to end, where the record says how it ended."""
+    told = {builds[name] for name, place in places.items() if place.record.kind != "ninja"}
+    return told & {
+        dict(labels)["build"]
+        for (name, labels), value in samples.items()
+        if name == "build_steps" and value and not {("state", "pending"), ("state", "running")}.isdisjoint(labels)
+    }
+
+
 def write_some(places: dict[str, Place], percent: int) -> None:
     """Write each record up to a part of it."""
     for place in places.values():
@@ -66,8 +76,12 @@ def follow_live(
     for percent in range(75, 101, 5):
         write_some(places, percent)
         exporter.get("/metrics")
+    poll(lambda: not unfinished(exporter.samples(), places, builds), 60, "every step has ended")
+    # without ninja or make at work it is silence that tells the end of their builds
+    exporter.kill()
     for place in places.values():
         place.fall_silent()
+    exporter = serve(*flags)
     runs = {name: place.imported() for name, place in places.items()}
     left: dict[str, list[str]] = {}
 

@@ -94,7 +94,7 @@ class BitBake:
         """Return what is new; see `Source`.
 
         Raises:
-            SourceError: neither buildstats nor a log can be read.
+            SourceError: neither buildstats nor a log can be read, or not all of them; the rest has been told then.
         """
         if self._log is not None:
             yield from self._log.look(now, over=over)
@@ -114,8 +114,12 @@ class BitBake:
                 yield from run.look(now, over=over or name != newest)
             if run.is_over and (name != newest or run.stats.ended is not None):
                 self._closed.add(name)
+        denied = {path: why for run in self._runs.values() for path, why in run.stats.denied.items()}
         for name in self._closed & self._runs.keys():
             del self._runs[name]
+        if denied:
+            path, why = next(iter(denied.items()))
+            raise SourceError(f"{len(denied)} files can't be read, among them {path}: {why}")
 
     def _look_for_builds(self) -> None:
         try:

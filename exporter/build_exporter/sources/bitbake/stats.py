@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -30,6 +31,7 @@ MAX_TASKS: Final = 200
 _TASK_NAME: Final = re.compile(r"do_[A-Za-z0-9_.+-]{1,120}\Z")
 _FIELD: Final = re.compile(r"^([A-Z][A-Za-z_ ]*?|[a-z]+ \w+|Child rusage \w+): +(\S.*?) *$", re.MULTILINE)
 _FAILED_AT: Final = re.compile(r"^Failed at: (\S+) at task: (\S+)", re.MULTILINE)
+_DENIALS: Final = (errno.EACCES, errno.EPERM, errno.EIO)
 _BEAT: Final = re.compile(r"\n\n(\d{9,10})\n")
 
 
@@ -90,6 +92,7 @@ class BuildStats:
         failed: the tasks it says failed.
         tasks: the tasks known, newest state.
         bytes_read: how much was read of its files.
+        denied: what may not be read, and why.
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,6 +102,7 @@ class BuildStats:
         self.failed: set[Key] = set()
         self.tasks: dict[Key, Task] = {}
         self.bytes_read = 0
+        self.denied: dict[Path, str] = {}
         self._top = Directory(path)
         self._recipes: dict[str, Directory] = {}
         self._open: dict[Key, Path] = {}
@@ -147,8 +151,10 @@ class BuildStats:
             except NotADirectoryError:
                 del self._recipes[name]
                 continue
-            except OSError:
+            except OSError as error:
+                self._deny(directory.path, error)
                 continue
+            self.denied.pop(directory.path, None)
             if len(directory.names) > MAX_TASKS:
                 continue
             for task in came:
@@ -185,8 +191,10 @@ class BuildStats:
         """Return a file's text where it has changed since it was read last."""
         try:
             descriptor = open_regular(path, follow_links=False)
-        except OSError:
+        except OSError as error:
+            self._deny(path, error)
             return None
+        self.denied.pop(path, None)
         try:
             found = os.fstat(descriptor)
             stamp = (found.st_mtime_ns, found.st_size)
@@ -200,6 +208,11 @@ class BuildStats:
         self._stamps[path] = stamp
         self.bytes_read += len(data)
         return data[: data.rfind(b"\n") + 1].decode("utf-8", "replace")
+
+    def _deny(self, path: Path, error: OSError) -> None:
+        """Keep what is there and may not be read; what is none of BitBake's is of no matter."""
+        if error.errno in _DENIALS:
+            self.denied[path] = str(error.strerror)
 
 
 def _clean(name: str) -> str:
