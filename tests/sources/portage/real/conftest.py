@@ -226,14 +226,15 @@ def _version() -> tuple[int, ...]:
 
 
 @pytest.fixture
-def gentoo(tmp_path: Path) -> Iterator[Gentoo]:
+def gentoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gentoo]:
     """A Gentoo, where the real Portage is installed."""
     if _version() < NEEDED:
         pytest.skip("Portage 3.0.82 or newer is not installed beside the tests")
     for tool in ("gcc", "make", "bash"):
         if shutil.which(tool) is None:
             pytest.skip(f"no {tool} for Portage to build with")
-    made = Gentoo(tmp_path / "gentoo")
+    # the paths of sockets have to be short
+    made = Gentoo(tmp_path_factory.mktemp("g"))
     yield made
     made.end()
 

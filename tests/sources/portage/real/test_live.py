@@ -14,6 +14,7 @@ import pytest
 
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.portage.pending import PendingFile, read_pretended
+from build_exporter.sources.portage.status import StatusDirectory
 from build_exporter.tracker import Run
 
 Runs = dict[str, Run]
@@ -97,6 +98,37 @@ def test_tests_that_fail(gentoo: Any, imported: Callable[..., Runs]) -> None:
     step = newest(imported(gentoo.root)).steps["merge", "app-test/untested-1"]
     assert step.state.label == "failed"
     assert "failed (test phase): 1 of 3 tests failed" in (step.message or "")
+
+
+def test_count_that_begins_anew(gentoo: Any, imported: Callable[..., Runs]) -> None:
+    """After a failure `--keep-going` counts what is left from 1: one run, and what needs the failed one is left out."""
+    gentoo.merge("--keep-going", "broken", "user", "quick", status=1)
+    assert gentoo.says("(1 of 3) app-test/broken-1")
+    assert gentoo.says("(1 of 1) app-test/quick-1")
+    (run,) = imported(gentoo.root).values()
+    assert (str(run.state), labels(run)) == ("failed", {"broken-1": "failed", "quick-1": "succeeded"})
+
+
+def test_status_by_file_and_by_socket(gentoo: Any, poll: Callable[..., None]) -> None:
+    """A running emerge says the same of itself in its file and over its socket."""
+    process = gentoo.emerge("--jobs=2", "gated", "quick")
+    poll(lambda: gentoo.says("Compiling/Merging (app-test/gated-1"), 90, "it builds")
+    socket_alone = gentoo.root / "socket"
+    socket_alone.mkdir()
+    name = f"emerge-{process.pid}.sock"
+    (socket_alone / name).symlink_to(gentoo.root / "run/portage" / name)
+    for place in (gentoo.root / "run/portage", socket_alone):
+        status = StatusDirectory(place)
+
+        def is_told(status: StatusDirectory = status) -> bool:
+            status.look()
+            return status.task("app-test/gated-1") is not None
+
+        poll(is_told, 30, f"the package is told in {place}")
+        (snapshot,) = status.snapshots
+        assert (snapshot.emerge_pid, {task.binary for task in snapshot.tasks}) == (process.pid, {False})
+        assert snapshot.jobs is not None
+        assert snapshot.jobs.max == 2
 
 
 def test_binaries(gentoo: Any, imported: Callable[..., Runs]) -> None:
