@@ -81,6 +81,30 @@ def test_test_results_come_though_the_builder_swallows_them(watched: Watched) ->
     assert watched.run.path.read_text() == told, "a restart tells nothing twice"
 
 
+def test_what_ended_while_nobody_looked_is_caught_up_with(watched: Watched) -> None:
+    """An exporter started amid a build knows the tests of the steps before, and reads their logs no second time."""
+    watched.write("Testsuite summary for m4\n# PASS:  250\n# FAIL:  3\n")
+    watched.run.add("step_finished", after=5, phase="p", step="s", status="succeeded")
+    watched.run.add("step_started", after=1, phase="p", step="later")
+    watched.monitor.poll()
+    assert "m4" not in watched.look().tests, "ended too long ago for who follows the running steps"
+    assert watched.inside.catch_up() > 0
+    watched.monitor.poll()
+    step = watched.runs()[0].steps["p", "s"]
+    assert (step.tests["m4"].passed, step.tests["m4"].failed) == (250, 3)
+    assert step.tests["m4"].time == step.end
+    assert watched.reader().catch_up() == 0
+
+
+def test_builds_that_are_over_are_not_caught_up_with(watched: Watched) -> None:
+    """Starting an exporter over years of history reads none of its logs."""
+    watched.write("Testsuite summary for m4\n# PASS:  250\n===\n")
+    watched.run.add("step_finished", after=5, phase="p", step="s", status="succeeded")
+    watched.run.add("build_finished", after=1, status="succeeded")
+    watched.monitor.poll()
+    assert watched.reader().catch_up() == 0
+
+
 def test_a_failed_step_without_words_is_explained_by_its_log(watched: Watched) -> None:
     """The alert says why, although the hook knows no more than an exit code."""
     watched.write("gcc -c a.c\na.c:3:5: error: expected expression\nmake: *** [all] Error 1\n")

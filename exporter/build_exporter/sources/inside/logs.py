@@ -17,6 +17,9 @@ from build_exporter.sources.reading import TailFile
 MAX_LINE: Final = 500
 """Characters of a line that are looked at: what is longer is a command, not a sign."""
 
+MOST_BYTES: Final = 512 * 1024 * 1024
+"""How much is read of a log of a step that is over."""
+
 STALE_SECONDS: Final = 2.0
 """A log beside that was not written to since so long before the attempt began is of an earlier one."""
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from build_exporter.model.events import Event
 from build_exporter.sources.inside.expected import ExpectedFailures, Known
-from build_exporter.sources.inside.logs import AttemptLogs
+from build_exporter.sources.inside.logs import MOST_BYTES, AttemptLogs
 from build_exporter.sources.inside.reader import Look
 from build_exporter.sources.inside.watch import OVERLAP_SECONDS, new_readers
 from build_exporter.sources.reading import open_regular
@@ -17,9 +17,6 @@ from build_exporter.tracker import Run, Step
 
 PAST_SECONDS: Final = OVERLAP_SECONDS / 2
 """A step that ended so long ago is not looked at by who follows the running ones any more."""
-
-MOST_BYTES: Final = 512 * 1024 * 1024
-"""How much of one log is read."""
 
 
 def read_past(run: Run, step: Step, known: Callable[[Step], Known] | None = None) -> Iterator[Event]:

@@ -17,7 +17,7 @@ from build_exporter.model.events import Event, StepProgress, encode_line
 from build_exporter.model.states import StepState
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.inside.expected import ExpectedFailures, Known
-from build_exporter.sources.inside.logs import AttemptLogs
+from build_exporter.sources.inside.logs import MOST_BYTES, AttemptLogs
 from build_exporter.sources.inside.phases import EbuildPhase
 from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look, Reader
@@ -37,6 +37,9 @@ MAX_WATCHED: Final = 64
 
 OVERLAP_SECONDS: Final = 30.0
 """A step that ended so long before the last look may have become known only after it."""
+
+LEFT_SECONDS: Final = 86400.0
+"""A build silent for so long has been left, though nobody told its end."""
 
 Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
@@ -68,6 +71,13 @@ class Elsewhere:
     last_log: Callable[[str, Key], LogShape | None] = lambda _build, _key: None
     known_failures: Callable[[Step], Known] = _shipped
     earlier_suites: Callable[[str, Key], frozenset[str]] = lambda _build, _key: frozenset()
+
+
+def _is_unread(step: Step, before: float) -> bool:
+    """Tell whether a step that ended before a time has a log of its own that nothing is known of."""
+    if not step.log or step.shares_log or step.end is None or step.end >= before:
+        return False
+    return not step.tests and step.warnings is None
 
 
 class InsideSteps:
@@ -110,6 +120,21 @@ class InsideSteps:
     def stop(self) -> None:
         """End looking soon."""
         self._stop.set()
+
+    def catch_up(self) -> int:
+        """Read the logs of steps of running builds that ended while nobody looked; return how many events that gave.
+
+        Those that anything is known of were read when they ended, or are of a writer that tells by itself.
+        """
+        before = self._clock() - OVERLAP_SECONDS
+        count = 0
+        for run in self._runs():
+            if run.status is not None or (run.last_event or 0.0) < before - LEFT_SECONDS:
+                continue
+            for step in [step for step in list(run.steps.values()) if _is_unread(step, before)]:
+                if not self._stop.is_set():
+                    count += self._append(run, list(self._read_past(run, step)))
+        return count
 
     def look(self) -> int:
         """Read what is new in the logs and append what it tells; return how many events that was."""
@@ -156,9 +181,19 @@ class InsideSteps:
             if is_over:
                 self._over.add(name)
 
-    def _tell(self, inside: AttemptLogs, run: Run, step: Step, *, over: bool) -> Iterator[Event]:
+    def _read_past(self, run: Run, step: Step) -> Iterator[Event]:
+        logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
+        try:
+            if logs.read(partial(self._may_read, run), over=True, most=MOST_BYTES):
+                yield from self._tell(logs, run, step, over=True, time=step.end)
+        except OSError:
+            return
+
+    def _tell(
+        self, inside: AttemptLogs, run: Run, step: Step, *, over: bool, time: float | None = None
+    ) -> Iterator[Event]:
         look = Look(
-            time=round(self._clock(), 3),
+            time=round(self._clock(), 3) if time is None else time,
             run=run,
             step=step,
             read_bytes=inside.read_bytes,
@@ -204,6 +239,10 @@ class InsideSteps:
         return len(told)
 
     def _run(self) -> None:
+        try:
+            self.catch_up()
+        except Exception:
+            log.exception("reading the logs of earlier steps failed")
         while not self._stop.wait(LOOK_SECONDS):
             try:
                 self.look()
