@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from build_exporter.sources.first_error import first_error, was_stopped
-from build_exporter.sources.reading import read_ends
+from build_exporter.sources.reading import milliseconds, read_ends
 
 TAIL_BYTES: Final = 256 * 1024
 MESSAGE_LENGTH: Final = 300
@@ -59,17 +59,18 @@ def read_failure(path: Path, since: float, until: float) -> Failure | None:
         until: Unix seconds when it was over.
     """
     try:
+        changed = milliseconds(path.stat(follow_symlinks=False).st_mtime_ns)
+        if not since - EARLIER_SECONDS <= changed <= until + LATER_SECONDS:
+            return None
         ends = read_ends(path, 0, TAIL_BYTES, follow_links=False)
     except OSError:
-        return None
-    if not since - EARLIER_SECONDS <= ends.changed <= until + LATER_SECONDS:
         return None
     message = failure_message(ends.tail)
     if not message:
         return None
     text = _plain(ends.tail)
     is_certain = (_DIED.search(text) or _FETCH.search(text)) and not was_stopped(text.splitlines())
-    return Failure(message, min(max(float(int(ends.changed)), since), until) if is_certain else None)
+    return Failure(message, min(max(float(int(changed)), since), until) if is_certain else None)
 
 
 def failure_message(log: str) -> str:

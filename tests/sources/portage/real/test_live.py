@@ -92,12 +92,18 @@ def test_copied_log(
     assert "undeclared_thing" in (step.message or "")
 
 
-def test_tests_that_fail(gentoo: Any, imported: Callable[..., Runs]) -> None:
-    """A package that dies in src_test says so, with what the ebuild said."""
-    gentoo.merge("untested", status=1, features="test")
-    step = newest(imported(gentoo.root)).steps["merge", "app-test/untested-1"]
-    assert step.state.label == "failed"
-    assert "failed (test phase): 1 of 3 tests failed" in (step.message or "")
+def test_failures_of_every_phase(gentoo: Any, imported: Callable[..., Runs]) -> None:
+    """Whatever phase a package dies in, it has failed, and says what the ebuild said; and so does a failed download."""
+    wanted = {"untested": "failed (test phase): 1 of 3 tests failed", "fetched": "VERIFY FAILED"}
+    gentoo.ebuild("fetched", 'SRC_URI="https://example.org/none-1.tar.gz"')
+    for phase in ("setup", "preinst", "postinst"):
+        gentoo.ebuild(phase, f'pkg_{phase}() {{ die "no luck"; }}')
+        wanted[phase] = f"failed ({phase} phase): no luck"
+    gentoo.merge("--keep-going", "--jobs=2", *wanted, status=1, features="test")
+    (run,) = imported(gentoo.root).values()
+    assert labels(run) == {f"{name}-1": "failed" for name in wanted}
+    for name, reason in wanted.items():
+        assert reason in (run.steps["merge", f"app-test/{name}-1"].message or ""), name
 
 
 def test_count_that_begins_anew(gentoo: Any, imported: Callable[..., Runs]) -> None:
