@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class Project:
 
     def __init__(self, top: Path) -> None:
         self.top, self.log = top, top.parent / "build.log"
+        self.started: list[subprocess.Popen[bytes]] = []
         top.mkdir(exist_ok=True)
 
     def recursive(self) -> Project:
@@ -105,7 +107,9 @@ class Project:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         clean |= {"LC_ALL": "C", "DESTDIR": str(self.top.parent / "destination"), **environment}
         line = command if ">" in command else f"({command}) > '{self.log}' 2>&1"
-        return subprocess.Popen(["bash", "-c", line], cwd=self.top, env=clean, start_new_session=True)
+        process = subprocess.Popen(["bash", "-c", line], cwd=self.top, env=clean, start_new_session=True)
+        self.started.append(process)
+        return process
 
     def run(self, command: str, **environment: str) -> int:
         """Run a command to its end and return its exit code."""
@@ -156,12 +160,17 @@ def same_state() -> Callable[[Run], tuple[Any, ...]]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """A project to be filled."""
     for tool in ("make", "gcc"):
         if shutil.which(tool) is None:
             pytest.skip(f"no {tool} here")
-    return Project(tmp_path / "project")
+    made = Project(tmp_path / "project")
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
 
 
 @pytest.fixture

@@ -219,10 +219,15 @@ def test_interrupted(project: Any, imported: Callable[..., Run], poll: Callable[
     for number, journal in ((signal.SIGINT, "by hand"), (signal.SIGKILL, "killed")):
         if number is signal.SIGINT:
             project.recursive()
-        make = project.start("exec make WAIT='sleep 60'")
+        project.log.unlink(missing_ok=True)
+        make = project.start("rm -f */*.o */*.a; exec make WAIT='sleep 60'")
         poll(lambda: project.log.exists() and "sleep 60" in project.log.read_text(), 30, "a command runs")
         os.killpg(make.pid, number)
         make.wait(30)
         run = imported(project.log, journal)
         assert (run.state.name, run.failed) == ("INTERRUPTED", {})
         assert outcome(run)["build/lib"] == "interrupted"
+        if number is signal.SIGINT:
+            project.run(f"make >> {project.log} 2>&1")
+            run = imported(project.log, "again")
+            assert (run.state.name, outcome(run)["build/lib"]) == ("SUCCEEDED", "succeeded")

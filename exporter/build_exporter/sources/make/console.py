@@ -59,7 +59,6 @@ class Console:
         self._is_configured = False
         self._is_fresh = False
         self._lines = 0
-        self._left: set[tuple[int, str]] = set()
         self._is_revisiting = False
 
     def feed(self, text: str) -> None:
@@ -135,20 +134,18 @@ class Console:
     def _enter(self, level: int, path: str) -> None:
         if self.stage in (None, Stage.CONFIGURE):
             self._begin_stage(Stage.BUILD, "make")
-        is_again = (level, path) in self._left and not self._is_revisiting
+        is_again = self.interrupted or ((level, path) in self._directories.left and not self._is_revisiting)
         if is_again and self.stage is not None and self.has_failed and not self._directories.opened:
             # make has been called again after it had failed
             self._begin_stage(self.stage, self._tool, anew=True)
         # with synchronised output make says so round each target's: leaving is no end then
-        self._is_revisiting = self._is_revisiting or (level, path) in self._left
+        self._is_revisiting = self._is_revisiting or (level, path) in self._directories.left
         self._directories.enter(level, path)
 
     def _leave(self, level: int, path: str) -> None:
         left = self._directories.leave(level, path)
         if left is None:
             return
-        if len(self._left) < MAX_STEPS:
-            self._left.add((level, path))
         is_suspect = self._unplaced.leave(level, left)
         if not left.name:
             if self._tool in self.parts:
@@ -157,7 +154,7 @@ class Console:
             part = self.parts.get(left.name)
             if part is not None and (self._is_revisiting or is_suspect):
                 part.last, part.line = self._listener.moment, self._lines
-            elif part is not None and self._counted is None:
+            elif self._counted is None:
                 self._end(left.name, "succeeded")
             if not self._is_revisiting:
                 self._gone.discard(left.name)
@@ -170,7 +167,9 @@ class Console:
         self._place(failure.level + 1, failure.target)
         if not self._is_below(failure.level):
             self.has_failed = True
-        if failure.stopped:
+        if self.interrupted:  # what else make says is for want of what was stopped
+            if not self._is_below(failure.level):
+                self._directories.opened.clear()
             return
         self._is_fresh = self._is_fresh or not self._directories.opened
         there = [each for each in self._directories.opened if each.level == failure.level]
@@ -364,10 +363,10 @@ class Console:
             self._visits.clear()
         self._broken.clear()
         self._gone.clear()
-        self.has_failed = self._is_configured = False
+        self.has_failed = self.interrupted = self._is_configured = False
         self._is_fresh = self.stage is None
         self._counted = None
-        self._left.clear()
+        self._directories.left.clear()
         self._is_revisiting = False
         self.stage, self._tool = stage, tool
 

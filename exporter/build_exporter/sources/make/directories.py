@@ -42,12 +42,14 @@ class Directories:
         opened: in the order of entering.
         top: the directory whose make is the whole build, as far as is known; empty before the first.
         lowest: the lowest level seen, None before the first.
+        left: levels and paths left so far, to be emptied by whoever wants to know of a stage.
     """
 
     def __init__(self) -> None:
         self.opened: list[Open] = []
         self.top = ""
         self.lowest: int | None = None
+        self.left: set[tuple[int, str]] = set()
         self._announced: deque[str] = deque(maxlen=MAX_ANNOUNCED)
 
     def announce(self, text: str) -> None:
@@ -74,6 +76,8 @@ class Directories:
         for index in range(len(self.opened) - 1, -1, -1):
             each = self.opened[index]
             if each.level == level and each.path == path:
+                if len(self.left) < MAX_OPEN:
+                    self.left.add((level, path))
                 return self.opened.pop(index)
         return None
 

@@ -62,7 +62,11 @@ _NOT_REMADE: Final = re.compile(_LEVEL + r"Target [`'].*' not remade because of 
 _STATUS: Final = re.compile(r"\] \S+ (\d{1,3})(?: \(.*\))?$")
 _TARGET: Final = re.compile(r"^\[(?:[^\]:]{1,500}:\d+: )?([^\]]{1,500})\]")
 _WAITING: Final = re.compile(r"^(?:Waiting for unfinished jobs|[^\[\]/:]{5,60}\.\.\.\.?$)")
-_STOPPED: Final = re.compile(r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|Deleting (?:intermediate )?file")
+_STOPPED: Final = re.compile(
+    r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|Deleting (?:intermediate )?file|^wait: No child"
+)
+"""The last is said by a make that was stopped while a command of its ended by the same signal."""
+
 _IGNORED: Final = re.compile(_LEVEL + r"\[.*\] \S+ \d{1,3} \(\w+\)$")
 _OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
 """A message of make itself, no sign of work."""
