@@ -31,7 +31,12 @@ STEP: Final[tuple[Metric, ...]] = (
     gauge("build_step_disk_bytes", "bytes", _STEP, "Disk space the step needed while it was built."),
     gauge("build_step_attempts", "", _STEP, "Attempts made at the step in this run."),
     gauge("build_step_warnings", "", _STEP, "Compiler warnings the step's newest attempt printed."),
-    gauge("build_step_tests", "", f"{_STEP} suite outcome", "Results of a test suite run in the step."),
+    gauge(
+        "build_step_tests",
+        "",
+        f"{_STEP} suite outcome",
+        "Results of a test suite run in the step; failed are those not known to fail, all 0 a suite without results.",
+    ),
     gauge(
         "build_step_failure_info",
         "",

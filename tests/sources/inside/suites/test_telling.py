@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 
-from build_exporter.sources.inside.expected import ExpectedFailures
+from build_exporter.sources.inside.expected import SHIPPED, ExpectedFailures
 from build_exporter.sources.inside.suites import Results
 from build_exporter.tracker import Step
 
@@ -186,6 +189,17 @@ def test_a_suite_that_breaks_off_counts_as_an_error(tested: Tested, name: str) -
 
 class TestKnownFailures:
     """Failures that are in a list."""
+
+    def test_every_shipped_row_says_where_it_is_from(self) -> None:
+        """Whoever doubts a row finds its page, and no row covers all tests of a package."""
+        content = yaml.safe_load(files("build_exporter.sources.inside").joinpath(SHIPPED).read_text("utf-8"))
+        rows = [(package, row) for package, rows in content["expected_failures"].items() for row in rows]
+        assert len(rows) > 15
+        for package, row in rows:
+            assert row.keys() <= {"test", "page", "when"}, package
+            assert re.fullmatch(r"chapter08/[a-z0-9-]+\.xml", row["page"]), package
+            assert not ExpectedFailures().of(Step("p", package, 0)).has("some-other-test"), package
+        assert not content["expected_failures"].keys() & set(content["uncounted"])
 
     def test_the_shipped_list_knows_what_the_book_names(self, tested: Tested) -> None:
         """A test that fails in every chroot is no alarm, and any other is."""

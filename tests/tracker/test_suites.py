@@ -1,0 +1,61 @@
+"""The test suites of earlier runs, which the newest is measured by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from build_exporter.model import events as e
+from build_exporter.tracker import Tracker
+
+STEP: dict[str, Any] = {"build": "lfs", "phase": "chapter-8", "step": "824-gcc"}
+KEY = ("chapter-8", "824-gcc")
+
+
+def run(run_name: str, status: str, **suites: int) -> tuple[str, str, list[e.Event]]:
+    """Return a run of one step with so many passed tests of each suite."""
+    return (
+        "lfs",
+        run_name,
+        [
+            e.StepStarted(time=1.0, **STEP),
+            *(
+                e.TestsReported(time=2.0, suite=suite, passed=count, failed=0, **STEP)
+                for suite, count in suites.items()
+            ),
+            e.StepFinished(time=3.0, status=status, **STEP),  # type: ignore[arg-type] # one of the words
+        ],
+    )
+
+
+def test_the_suites_of_the_last_good_run_are_known() -> None:
+    """A step is measured by the suites it had results of when it succeeded last; those without any are none."""
+    tracker = Tracker()
+    tracker.feed(*run("20260101T000000Z", "succeeded", gcc=5, itm=0))
+    build = tracker.builds["lfs"]
+    assert build.earlier_suites(KEY) == frozenset(), "that is the newest run itself"
+    tracker.feed(*run("20260102T000000Z", "failed"))
+    assert build.earlier_suites(KEY) == {"gcc"}
+    tracker.feed(*run("20260103T000000Z", "succeeded", gcc=5, libgomp=2))
+    assert build.earlier_suites(KEY) == {"gcc"}, "a run in which the step failed says nothing of its suites"
+    tracker.feed("lfs", "20260104T000000Z", [])
+    assert build.earlier_suites(KEY) == {"gcc", "libgomp"}
+
+
+def test_a_run_without_tests_ends_the_expectation() -> None:
+    """Who switches tests off is told so once at most, and not run after run."""
+    tracker = Tracker()
+    tracker.feed(*run("20260101T000000Z", "succeeded", gcc=5))
+    tracker.feed(*run("20260102T000000Z", "succeeded", gcc=0))
+    tracker.feed("lfs", "20260103T000000Z", [])
+    assert tracker.builds["lfs"].earlier_suites(KEY) == frozenset()
+
+
+def test_history_may_be_read_in_any_order() -> None:
+    """The newest of the earlier runs counts, whichever was read last."""
+    tracker = Tracker()
+    newest = tracker.feed("lfs", "20260109T000000Z", [])
+    assert newest.run == "20260109T000000Z"
+    for name, suites in (("20260102T000000Z", {"gcc": 5}), ("20260101T000000Z", {"old": 5})):
+        older = Tracker().feed(*run(name, "succeeded", **suites))
+        tracker.remember("lfs", older)
+    assert tracker.builds["lfs"].earlier_suites(KEY) == {"gcc"}
