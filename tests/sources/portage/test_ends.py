@@ -181,7 +181,7 @@ def test_lock_left_behind(
 
 
 def test_no_emerge_among_the_processes(
-    log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
+    log: Any, temporary: Path, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
     """Where all processes are seen and none is an emerge, one that is silent for two minutes is dead."""
     if not sees_all_processes():
@@ -189,13 +189,24 @@ def test_no_emerge_among_the_processes(
     log.clock = time.time() - 90
     log.emerge()
     log.begin(1, 2, PACKAGE)
-    follower = attached(log.path)
+    follower = attached(log.path, tmpdir=str(temporary))
     now = time.time()
     follower.look(now)
     follower.look(now + 50)
     assert [str(run.state) for run in runs_of().values()] == ["running"]
     follower.look(now + 70)
     assert [str(run.state) for run in runs_of().values()] == ["interrupted"]
+
+
+def test_log_of_another_machine(log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]) -> None:
+    """A log that is copied here again and again, from where emerge runs, is not of a dead emerge."""
+    log.clock = time.time() - 90
+    log.emerge()
+    log.begin(1, 2, PACKAGE)
+    follower = attached(log.path)
+    for minutes in range(60):
+        follower.look(time.time() + 60 * minutes)
+    assert [str(run.state) for run in runs_of().values()] == ["running"]
 
 
 @pytest.mark.parametrize(

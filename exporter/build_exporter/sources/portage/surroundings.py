@@ -169,8 +169,18 @@ class Machine:
             return False, 0.0
         if any(lock.hold is Hold.LEFT for lock in locks):
             return not self._could_run(session, now), GONE_SECONDS
-        is_silent = self._is_all_seen and now - session.last > SILENT_SECONDS
+        is_silent = self._is_all_seen and now - session.last > SILENT_SECONDS and self._builds_here(session)
         return is_silent and not self._could_run(session, now), SILENT_SECONDS
+
+    def _builds_here(self, session: Session) -> bool:
+        """Tell whether an emerge builds on this machine, and its log is not one copied from another."""
+        temporary = self._places.temporary
+        if temporary is None:
+            return False
+        builds = temporary / "portage"
+        return any((builds / merge.package).is_dir() for merge in session.going_on) or (
+            not session.going_on and builds.is_dir()
+        )
 
     def _could_run(self, session: Session, now: float) -> bool:
         return any(each.began <= session.began + SLACK_SECONDS for each in self._running(now, SCAN_SECONDS))
