@@ -1,10 +1,9 @@
-"""Builds of BitBake for the tests: trees written as BitBake writes them, and real ones written again in their order."""
+"""Builds of BitBake for the tests: trees written as BitBake writes them, and followed."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,6 @@ from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.bitbake.source import BitBake
 from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run
-
-
-def state_of(run: Run) -> tuple[object, ...]:
-    """Return what a run amounts to, but for how its progress looked on the way."""
-    steps = {
-        step.key: (step.state.name, step.attempts, step.start, step.end, step.cpu_seconds, step.message, step.package)
-        for step in run.steps.values()
-    }
-    weights = sorted((s.key, s.expected_seconds) for s in run.steps.values() if s.planned)
-    return (run.run, run.state.name, run.start, run.end, run.target, steps, weights, run.notes, dict(run.results))
 
 
 class Build:
@@ -104,63 +93,6 @@ class Follower:
             for build in builds(str(self.journal))
             for name in runs(str(self.journal), build)
         ]
-
-
-def written_again(record: Path, stamp: str, log: str, top: Path) -> Iterator[float]:
-    """Write a recorded build anew in the order in which it happened; yield the time after each piece."""
-    source, target = record / "tmp/buildstats" / stamp, top / "tmp/buildstats" / stamp
-    console = (record / "tmp/log/cooker/qemux86-64" / log).read_text(errors="replace").splitlines(keepends=True)
-    copy = top / "tmp/log/cooker/qemux86-64" / log
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    target.mkdir(parents=True)
-    stats = (source / "build_stats").read_text()
-    (target / "build_stats").write_text("".join(stats.splitlines(keepends=True)[:2]))
-    moments: list[tuple[float, bool, Path, str]] = []
-    for path in source.glob("*/do_*"):
-        text = path.read_text()
-        moments.append(
-            (
-                float(re.findall(r"^Started: (\S+)", text, re.MULTILINE)[0]),
-                True,
-                path,
-                "".join(text.splitlines(True)[:2]),
-            )
-        )
-        moments += [(float(end), False, path, text) for end in re.findall(r"^Ended: (\S+)", text, re.MULTILINE)]
-    said = 0
-    for moment, starts, path, text in sorted(moments):
-        copied = target / path.relative_to(source)
-        copied.parent.mkdir(exist_ok=True)
-        copied.write_text(text)
-        words = f"NOTE: recipe {path.parent.name}: task {path.name}: "
-        found = [
-            number
-            for number in range(said, len(console))
-            if console[number].startswith(words) and console[number].endswith("Started\n") == starts
-        ]
-        if found:
-            with copy.open("a") as file:
-                file.writelines(console[said : found[0] + 1])
-            said = found[0] + 1
-        yield moment
-    with copy.open("a") as file:
-        file.writelines(console[said:])
-    for name in ("reduced_proc_stat.log", "monitor_disk.log"):
-        (target / name).write_bytes((source / name).read_bytes())
-    (target / "build_stats").write_text(stats)
-    yield moment + 5
-
-
-@pytest.fixture
-def same_state() -> Callable[[Run], tuple[object, ...]]:
-    """What a run amounts to."""
-    return state_of
-
-
-@pytest.fixture
-def rewrite() -> Callable[..., Iterator[float]]:
-    """Write a recorded build again, piece by piece."""
-    return written_again
 
 
 @pytest.fixture

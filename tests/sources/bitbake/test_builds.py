@@ -13,7 +13,6 @@ import pytest
 from build_exporter.sources.bitbake.run import split_recipe
 from build_exporter.sources.bitbake.source import BitBake
 from build_exporter.sources.bitbake.stats import BuildStats
-from build_exporter.sources.protocol import SourceError
 from build_exporter.tracker.progress import build_progress
 
 
@@ -193,18 +192,6 @@ def test_damage_is_survived(build: Any, follow: Callable[..., Any]) -> None:
     assert not [key for key in run.steps if key[1] == "bad-1.0-r0"]
 
 
-def test_a_tree_that_vanishes_is_told_and_comes_back(build: Any, follow: Callable[..., Any]) -> None:
-    """A directory that can't be read is an error in one line; when it is back nothing is told twice."""
-    build.task("a-1.0-r0", "do_compile")
-    follower = follow()
-    follower.look()
-    build.top.rename(build.top.with_name("away"))
-    with pytest.raises(SourceError, match="No such file"):
-        follower.look()
-    build.top.with_name("away").rename(build.top)
-    assert follower.look() == 0
-
-
 def test_only_what_is_new_is_read(build: Any) -> None:
     """A look at a tree in which nothing has happened reads no byte, and a task's end costs its own file."""
     for number in range(200):
@@ -250,17 +237,3 @@ def test_every_way_to_name_a_record(build: Any, tmp_path: Path) -> None:
 def test_recipes_are_split(recipe: str, package: str, version: str | None) -> None:
     """Package and version are told apart however the recipe's name is made."""
     assert split_recipe(recipe) == (package, version)
-
-
-def test_served_live(build: Any, serve: Callable[..., Any], poll: Callable[..., None]) -> None:
-    """An exporter beside the build shows its tasks as they run and its end, failures included."""
-    served = serve("--watch", f"bitbake={build.top}")
-    name = f"bitbake-{build.top.parent.name}"
-    build.say("NOTE: Running task 5 of 10 (/x/a.bb:do_compile)")
-    build.start("a-1.0-r0", "do_compile")
-    labels = {"build": name, "phase": "do_compile", "step": "a-1.0-r0"}
-    poll(lambda: served.value("build_step_status", **labels) == 1, what="the task runs")
-    build.end("a-1.0-r0", "do_compile", status="FAILED")
-    build.finish(("a-1.0-r0", "do_compile"), summary="1 failed")
-    poll(lambda: served.value("build_state", build=name, state="failed") == 1, what="the build has failed")
-    assert served.value("build_step_status", **labels) == 3

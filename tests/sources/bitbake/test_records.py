@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,34 +41,6 @@ def test_a_real_build_is_imported(record: Path, follow: Callable[..., Any], stam
     assert all(step.message and "FileNotFoundError" in step.message for step in run.failed.values())
     follower.restart()
     assert follower.look(over=True) == 0
-
-
-@pytest.mark.parametrize("stamp", BUILDS)
-def test_a_real_build_followed_is_as_imported(
-    record: Path, tmp_path: Path, follow: Callable[..., Any], rewrite: Any, same_state: Any, stamp: str
-) -> None:
-    """Whether followed from the start, with restarts, or attached late: the state in the end is that of the import."""
-    imported = follow(record, "imported")
-    imported.look(over=True)
-    expected = same_state(imported.runs()[list(BUILDS).index(stamp)])
-    random.seed(stamp)
-    top = tmp_path / "again"
-    pieces = list(rewrite(record, stamp, BUILDS[stamp][0], tmp_path / "count"))
-    moments = set(random.sample(range(len(pieces)), min(20, len(pieces))))
-    followed, restarted = follow(top, "followed"), follow(top, "restarted")
-    late = []
-    for number, moment in enumerate(rewrite(record, stamp, BUILDS[stamp][0], top)):
-        if number % 7 == 0 or number in moments:
-            followed.look(moment + 3)
-        if number in moments:
-            restarted.restart()
-            restarted.look(moment + 3)
-            late.append(follow(top, f"late-{number}"))
-            late[-1].look(moment + 3)
-    for follower in (followed, restarted, *late):
-        follower.look(moment + 60, over=True)
-        (run,) = follower.runs()
-        assert same_state(run) == expected
 
 
 def test_a_real_console_log_is_imported(records: Path, follow: Callable[..., Any]) -> None:

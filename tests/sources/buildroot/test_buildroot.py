@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +13,7 @@ import pytest
 
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.buildroot.source import Buildroot
-from build_exporter.sources.protocol import Settings, SourceError
+from build_exporter.sources.protocol import Settings
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run
 
@@ -32,20 +30,6 @@ RECORDS = {
 def labels(run: Run) -> dict[tuple[str, str], str]:
     """Return the states of a run's steps."""
     return {key: step.state.label for key, step in run.steps.items()}
-
-
-def rendered(runs: Runs) -> list[object]:
-    """Return what runs amount to, comparable."""
-    return [
-        (
-            run.run,
-            str(run.state),
-            run.start,
-            run.end,
-            {k: (s.attempts, s.state, s.seconds) for k, s in run.steps.items()},
-        )
-        for run in runs
-    ]
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -73,37 +57,6 @@ def test_durations_are_the_logs(records: Path, imported: Callable[..., Runs]) ->
     wanted = sum(newest["end", *key] - newest["start", *key] for key in run.steps)
     assert abs(sum(step.seconds or 0 for step in run.steps.values()) - wanted) < 0.001 * len(run.steps)
     assert run.steps["build", "linux"].attempts == 2
-
-
-@pytest.mark.parametrize("name", RECORDS)
-def test_same_end_however_it_is_read(
-    name: str, records: Path, tmp_path: Path, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]
-) -> None:
-    """Followed from the start, restarted at random moments, or attached late: the state is the import's."""
-    data = (records / f"buildroot/{name}.build-time.log").read_bytes()
-    chance = random.Random(2)
-    cuts = [*sorted(chance.randrange(len(data)) for _ in range(40)), len(data)]
-    path = tmp_path / "build-time.log"
-    path.touch()
-    whole, late = attach(path, "followed"), []
-    for index, (begin, end) in enumerate(zip([0, *cuts], cuts, strict=False)):
-        with path.open("ab") as file:
-            file.write(data[begin:end])
-        whole.look(time.time())
-        restarted = attach(path, "restarted")
-        restarted.look(time.time())
-        restarted.close()
-        if index % 4 == 0:
-            late.append(attach(path, f"late-{index}"))
-        for each in late:
-            each.look(time.time())
-    for each in (whole, *late, attach(path, "restarted"), attach(path, "imported")):
-        each.look(time.time(), over=True)
-        each.close()
-    wanted = rendered(runs_of("imported"))
-    assert wanted
-    for journal in ("followed", "restarted", *(f"late-{index}" for index in range(0, len(cuts), 4))):
-        assert rendered(runs_of(journal)) == wanted, journal
 
 
 def test_step_without_end_failed(output: Any, imported: Callable[..., Runs]) -> None:
@@ -225,51 +178,3 @@ def test_silent_log_is_over(output: Any, attach: Callable[..., Attachment], runs
     assert found_later(0) == "running"
     assert found_later(40_000) == "running"
     assert found_later(90_000) == "failed"
-
-
-@pytest.mark.parametrize("kind", ["random", "endless", "sparse", "directory", "missing"])
-def test_hostile_logs(kind: str, output: Any) -> None:
-    """Whatever is in place of a log is survived, and told when it can't be read."""
-    path = output.path
-    path.unlink()
-    if kind == "random":
-        path.write_bytes(os.urandom(1_000_000))
-    elif kind == "endless":
-        path.write_bytes(b"1700000000:start:build               : " + b"a" * 3_000_000)
-    elif kind == "sparse":
-        with path.open("wb") as file:
-            file.truncate(2 << 30)
-    elif kind == "directory":
-        path.mkdir()
-    source = Buildroot(Settings(path))
-    if kind in ("directory", "missing"):
-        with pytest.raises(SourceError):
-            source.look(time.time())
-    else:
-        assert not list(source.look(time.time()))
-
-
-def test_only_new_bytes_are_read(output: Any) -> None:
-    """Following costs what is appended."""
-    for number in range(3000):
-        output.step("build", f"p{number}", 0.01)
-    source = Buildroot(Settings(output.path))
-    list(source.look(time.time()))
-    before = source.tail.bytes_read
-    assert not list(source.look(time.time()))
-    assert source.tail.bytes_read == before
-    output.step("build", "new")
-    assert len(list(source.look(time.time()))) == 2
-    assert source.tail.bytes_read - before < 1000
-
-
-def test_metrics_of_a_growing_log(output: Any, serve: Callable[..., Any], poll: Callable[..., None]) -> None:
-    """`serve --watch` shows each package's steps as they come."""
-    output.clock = time.time() - 60
-    output.step("extract", "busybox")
-    exporter = serve("--watch", f"buildroot={output.output}")
-    output.add("start", "build", "busybox")
-    poll(lambda: exporter.value("build_step_status", phase="build", step="busybox") == 1, what="it builds")
-    output.add("end", "build", "busybox")
-    poll(lambda: exporter.value("build_step_status", phase="build", step="busybox") == 2, what="it is built")
-    assert exporter.value("build_state", state="running") == 1

@@ -118,7 +118,7 @@ def test_live(
 
 
 def test_live_real(
-    real_records: list[Record], put: Callable[..., Place], serve: Callable[..., Any], poll: Callable[..., None]
+    ended_records: list[Record], put: Callable[..., Place], serve: Callable[..., Any], poll: Callable[..., None]
 ) -> None:
     """The same of other people's real builds, 154 steps of LFS among them, at speed."""
-    follow_live(real_records, put, serve, poll)
+    follow_live(ended_records, put, serve, poll)

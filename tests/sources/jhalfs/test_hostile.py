@@ -123,22 +123,6 @@ def test_loops_of_links(tree: Tree, follow: Follow) -> None:
         follow()
 
 
-def test_vanished_and_back(tree: Tree, follow: Follow) -> None:
-    """A tree on a file system unmounted for a while is told as gone, once back it goes on where it was."""
-    for each in tree.steps[:3]:
-        tree.step(each.target)
-    before = follow()
-    away = tree.path.rename(tree.path.with_name("away"))
-    for _ in range(3):
-        with pytest.raises(SourceError, match="No such file or directory"):
-            follow()
-    away.rename(tree.path)
-    tree.step("601-c++")
-    run = follow()
-    assert (run.run, len(run.steps), step(run, "601-c++").attempts) == (before.run, len(before.steps), 1)
-    assert [each.attempts for each in run.steps.values()][:4] == [1, 1, 1, 1]
-
-
 def test_not_there_yet(tree: Tree, follow: Follow) -> None:
     """Watched before jhalfs was called: an error until the Makefile is there, nothing until the first step begins."""
     shutil.rmtree(tree.path)

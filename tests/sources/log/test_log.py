@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,32 +87,6 @@ def test_a_finished_log_ends_its_run(log: Path, journal: Path, attach: Callable[
     assert run.state is BuildState.INTERRUPTED
     assert run.steps["build", "m4"].state is StepState.INTERRUPTED
     log.write_text(DATED.replace("2026-11-21 06:15:01Z STARTED m4\n", "").replace("FAILED", "COMPLETED"))
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_it_does_not_matter_when_it_was_attached(
-    log: Path, journal: Path, attach: Callable[..., Attachment], seed: int
-) -> None:
-    """Followed from the start, attached late, or interrupted and attached again: the same state."""
-    chance = random.Random(seed)
-    data = DATED.encode()
-    cuts = sorted(chance.sample(range(1, len(data)), 6))
-    attachment = attach()
-    for begin, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
-        with log.open("ab") as file:
-            file.write(data[begin:end])
-        if chance.random() < 0.5:
-            attachment = attach()
-        attachment.look(0.0)
-    watched = facts(newest(journal))
-    Attachment(Log(Settings(log, "late")), str(journal)).look(0.0)
-    tracker = Tracker()
-    for batch in Follower(str(journal)).poll():
-        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
-    late = tracker.builds["late"].current
-    assert late is not None
-    assert watched == facts(late)
-    assert attach().look(0.0) == 0, "and once more tells nothing new"
 
 
 def test_a_log_without_dates_is_timed_as_it_is_watched(
@@ -236,16 +209,3 @@ def test_any_bytes_are_survived(tmp_path_factory: pytest.TempPathFactory, data: 
     log = directory / "x.log"
     log.write_bytes(data + b"\nSTARTED a\nCOMPLETED " + data)
     Attachment(Log(Settings(log, "b")), str(directory / "journal")).look(0.0, over=True)
-
-
-def test_it_is_followed_beside_the_exporter(log: Path, serve: Callable[..., Any], poll: Callable[..., None]) -> None:
-    """`serve --watch log=PATH` shows the log's steps as they come."""
-    log.write_text("STARTED a\n")
-    served = serve("--watch", f"log={log}")
-    poll(lambda: served.value("build_step_status", step="a") == 1, what="the step runs")
-    with log.open("a") as file:
-        file.write("FAILED a\n")
-    poll(lambda: served.value("build_step_status", step="a") == 3, what="the step has failed")
-    assert served.value("build_exporter_source_up", source="log/build") == 1
-    log.unlink()
-    poll(lambda: served.value("build_exporter_source_up", source="log/build") == 0, what="the source is down")

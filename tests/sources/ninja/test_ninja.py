@@ -49,37 +49,6 @@ def test_real_logs(records: Path, follow: Callable[..., Any]) -> None:
     assert [run.notes[0][1].split(" edges")[0] for run in small.runs()] == ["4"]
 
 
-def test_a_real_log_in_the_order_it_was_written(records: Path, tmp_path: Path, follow: Callable[..., Any]) -> None:
-    """Rows written as time passes, with restarts and late attaching, give the newest run as the import does."""
-    lines = (records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log").read_text().splitlines(keepends=True)
-    rows = [line.split("\t") for line in lines[1:]]
-    # the rows of the run of 1,024 edges, by the beginning they tell, in the order of their ends
-    chosen = [row for row in rows if 1755758681 <= int(row[2]) / 1e9 - int(row[0]) / 1e3 <= 1755758699]
-    chosen.sort(key=lambda row: int(row[1]))
-    log = tmp_path / ".ninja_log"
-    log.write_text(lines[0])
-    whole = follow(log, "whole")
-    followed, restarted, late = follow(log, "followed"), follow(log, "restarted"), []
-    random.seed(5)
-    moments = set(random.sample(range(len(chosen)), 20))
-    with log.open("a") as file:
-        for number, parts in enumerate(chosen):
-            file.write("\t".join(parts))
-            file.flush()
-            if number % 50 == 0:
-                followed.look()
-            if number in moments:
-                restarted.restart()
-                restarted.look()
-                late.append(follow(log, f"late-{number}"))
-                late[-1].look()
-    whole.look(over=True)
-    assert whole.runs()[0].notes[0][1].startswith("1024 edges")
-    for follower in (followed, restarted, *late):
-        follower.look(over=True)
-        assert outcome(follower) == outcome(whole)
-
-
 def test_real_ninja_followed(project: Any, follow: Any, poll: Any) -> None:
     """While ninja builds, progress is that of the edges of build.ninja; the run ends soon after ninja does."""
     made = project(40)
@@ -228,23 +197,6 @@ def test_damage_is_survived(tmp_path: Path, follow: Any) -> None:
     log.symlink_to(log)
     with pytest.raises(SourceError):
         follower.look(BEGAN + 8)
-
-
-def test_only_what_is_new_is_read(tmp_path: Path, follow: Any) -> None:
-    """A row more costs its own bytes and a glance at the log's beginning, however long the log is."""
-    log = tmp_path / ".ninja_log"
-    log.write_text("# ninja log v6\n" + "".join(row(n / 100, n / 100 + 1, f"some/where/o{n}") for n in range(20_000)))
-    follower = follow(log)
-    follower.look()
-    read = follower.source.tail.bytes_read
-    assert read >= log.stat().st_size
-    with log.open("a") as file:
-        file.write(row(201, 202, "one more"))
-    follower.look()
-    assert follower.source.tail.bytes_read - read < 1000
-    read = follower.source.tail.bytes_read
-    follower.look()
-    assert follower.source.tail.bytes_read == read
 
 
 def test_edges_are_counted(tmp_path: Path) -> None:
