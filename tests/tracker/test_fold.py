@@ -281,7 +281,7 @@ def test_the_reason_of_a_failure_is_not_what_was_done_last(story: Story) -> None
 def test_a_suite_told_under_a_passing_name_is_not_counted_twice(story: Story) -> None:
     """Tests shown as those of `make check` go over to the suite's own name once that is known."""
     story.begin().start("chapter-6", "601-m4")
-    at = {"phase": "chapter-6", "step": "601-m4"}
+    at: dict[str, Any] = {"phase": "chapter-6", "step": "601-m4"}
     story.tell(e.TestsReported, **at, suite="make check", passed=12, failed=1)
     story.tell(e.TestsReported, **at, suite="GNU m4 1.4.19", passed=250, failed=1, replaces="make check")
     tests = story.run.steps["chapter-6", "601-m4"].tests
