@@ -19,6 +19,7 @@ from build_exporter.checksums import reading
 from build_exporter.checksums.reading import Reading
 from build_exporter.checksums.worker import Job
 from build_exporter.model.names import MAX_LINE_BYTES
+from build_exporter.tracker.sources import steps_at_risk
 
 Sources = Callable[..., list[dict[str, Any]]]
 Watch = Callable[..., Any]
@@ -161,6 +162,18 @@ def test_what_is_needed_next_is_read_first(watch: Watch, sources: Sources, asked
     watched.add("step_finished", phase="chapter-8", step="done", status="succeeded")
     watched.checks.look()
     assert asked == [["linux-2.tar.gz", "x.patch", "gcc-1.tar.xz"]]
+
+
+def test_what_has_been_unpacked_threatens_no_step(watch: Watch, sources: Sources, tarballs: Path) -> None:
+    """A file deleted after its step is done is counted as missing, and only steps to come are said to lack one."""
+    watched = watch({"done": sources("gcc-1.tar.xz"), "next": sources("x.patch", "gone.patch")})
+    watched.add("step_started", phase="chapter-8", step="done")
+    watched.add("step_finished", phase="chapter-8", step="done", status="succeeded")
+    (tarballs / "gcc-1.tar.xz").unlink()
+    watched.settle()
+    assert watched.told()[-1]["missing"] == 2
+    assert [each["file"] for each in watched.told()[-1]["bad"]] == ["gone.patch", "gcc-1.tar.xz"]
+    assert [(step.step, bad.file) for step, bad in steps_at_risk(watched.run)] == [("next", "gone.patch")]
 
 
 def test_a_restart_tells_nothing_again(watch: Watch, sources: Sources, tarballs: Path) -> None:
