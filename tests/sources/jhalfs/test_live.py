@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,3 +50,14 @@ def test_import_of_nothing(command: Callable[..., Any], journal: Path, tmp_path:
     done = command("import", "jhalfs", str(tmp_path), "--journal", str(journal))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "no Makefile of jhalfs" in done.stderr
+
+
+def test_where_no_time_zones_are_known(records: Path, command: Callable[..., Any], tmp_path: Path) -> None:
+    """On a system without zone data, as a new one is, the dates in the new zone are understood all the same."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for name, environment in (("with", {}), ("without", {"PYTHONTZPATH": ""})):
+        arguments = ("import", "jhalfs", str(records / RECORD), "--journal", str(tmp_path / name), "--build", "lfs")
+        assert command(*arguments, env={**os.environ, **environment}).returncode == 0
+        (run,) = (tmp_path / name / "lfs").iterdir()
+        told[name] = [json.loads(line) for line in run.read_text().splitlines()]
+    assert told["without"] == told["with"]
