@@ -162,13 +162,15 @@ class Make:
 
     def _begin_run(self, date: float | None) -> Teller:
         start = date if date is not None else self._given_start
+        # looked for now, too, so that its going is noticed at once
+        since = self._writers.since()
         if start is None:
-            start = self._start_of_undated()
+            start = self._start_of_undated(since)
         self._last_run = run_name(start)
         earlier = earlier_steps(self._journal, self.build, start) if self._journal is not None else []
         return Teller(self.build, start, is_dated=date is not None, earlier=earlier)
 
-    def _start_of_undated(self) -> float:
+    def _start_of_undated(self, since: float | None) -> float:
         """Return when the run began: as the journal knows, else when the log was made, or its writer was started."""
         written = self._written
         born = birth_time(self._path)
@@ -176,7 +178,6 @@ class Make:
         prior = newest(self._journal, self.build) if self._journal is not None else None
         if prior is not None and prior.run != self._last_run and prior.start is not None and is_of(prior, written):
             return prior.start
-        since = self._writers.since()
         start = born if since is None else max(born, min(since, written))
         if prior is not None and start <= (prior.last_event or 0.0):
             # written over: when it was made says nothing of what it holds now
