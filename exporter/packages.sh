@@ -10,7 +10,8 @@ curl:curl file:file openssl:openssl prove:perl cmake:cmake ninja:ninja-build mes
 dh:debhelper g++:g++ clang:clang gfortran:gfortran bison:bison \
 ccache:ccache distcc:distcc aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
 /usr/aarch64-linux-gnu/lib/libc.so.6:libc6-dev-arm64-cross \
-runtest:dejagnu expect:expect autoreconf:autoconf automake:automake tclsh:tcl /usr/include/gtest/gtest.h:libgtest-dev"
+runtest:dejagnu expect:expect autoreconf:autoconf automake:automake tclsh:tcl /usr/include/gtest/gtest.h:libgtest-dev \
+/usr/lib/python3.11/test/regrtest.py:libpython3.11-testsuite"
 
 wanted=
 case "${1:-run}" in

@@ -69,7 +69,7 @@ def test_it_ends_when_asked_whatever_is_going_on(
     assert idle.recv(4096).startswith(b"HTTP/1.1 200")
     silent = socket.create_connection(("127.0.0.1", served.port))
     half = socket.create_connection(("127.0.0.1", served.port))
-    half.sendall(b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+    half.sendall(b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
     with scraping(served) as wrong:
         for number_of_event in range(200):
             run.step("p", f"s{number_of_event}")

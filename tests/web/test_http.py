@@ -144,6 +144,7 @@ def test_a_name_that_was_made_to_point_here_reads_nothing(serve: Serve, tmp_path
         got, _, body = served.get(path, Host=host.format(port=served.port))
         assert got == status
         assert (status == 200) == (b"misdirected" not in body)
+    assert served.get("/-/healthy", Host=host.format(port=served.port))[0] == 200
 
 
 def test_every_answer_tells_browsers_to_take_it_as_it_is(serve: Serve) -> None:

@@ -20,13 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from build_exporter.config.load import ConfigError, load_as
 from build_exporter.config.web import TlsServer, WebConfig
 from build_exporter.web.errors import error
+from build_exporter.web.origin import OPEN_PATHS
 
 log = logging.getLogger(__name__)
 
 REMEMBERED_LOGINS: Final = 64
-OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
-"""A service manager's questions, answered without a credential: they tell nothing of any build."""
-
 _FIXED_KEY: Final = os.urandom(32)
 
 

@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from build_exporter.web.errors import error
 
+OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
+"""A service manager's questions, answered to whoever asks: they tell nothing of any build."""
+
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -48,7 +51,8 @@ class OwnHost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 421."""
-        if scope["type"] == "http" and _is_loopback((scope.get("server") or ("",))[0]):
+        is_guarded = scope["type"] == "http" and scope["path"] not in OPEN_PATHS
+        if is_guarded and _is_loopback((scope.get("server") or ("",))[0]):
             asked = host_of(dict(scope["headers"]).get(b"host", b""))
             if not self._is_own(asked):
                 told = "this exporter is not that host; a proxy's names go into web.hosts of the configuration"
