@@ -84,6 +84,6 @@ def test_whose_record_it_is(records: Path) -> None:
     # beside those, what packages print as they are built
     steps = re.compile(r"jhalfs/alfs-sysroot/[\w.-]+/logs/|jhalfs/failed/")
     assert [path for path in found["make"] if path not in CONSOLES.values() and not steps.match(path)] == []
-    for kind in ("portage", "buildroot", "bitbake", "ninja", "jhalfs"):
-        assert found[kind], f"nothing is taken for a record of {kind}"
+    for name in ("portage", "buildroot", "bitbake", "ninja", "jhalfs"):
+        assert found[name], f"nothing is taken for a record of {name}"
     assert all(path.endswith("emerge.log") or "/qlop/" in path or "/emlop/" in path for path in found["portage"])
