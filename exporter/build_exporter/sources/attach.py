@@ -114,7 +114,10 @@ class Attachment:
         return sorted(self._runs)
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, those that the source holds open too."""
+        close = getattr(self.source, "close", None)
+        if close is not None:
+            close()
         for _, writer in self._runs.values():
             writer.close()
         self._runs.clear()

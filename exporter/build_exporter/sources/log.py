@@ -123,6 +123,10 @@ class Log:
         if self._silence.seconds(now, self._written) > SILENT_SECONDS or over:
             yield from self._end_run()
 
+    def close(self) -> None:
+        """Close the log, which is held open between looks."""
+        self._file.close()
+
     def _make_readers(self, options: Mapping[str, Any]) -> list[tuple[re.Pattern[str], Callable[..., Iterator[Told]]]]:
         readers = {"started": self._start, "failed": self._fail, "completed": self._complete}
         patterns = {name: options.get(name) or DEFAULT_PATTERNS[name] for name in readers}

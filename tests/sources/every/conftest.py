@@ -83,7 +83,9 @@ class Place:
     def source(self, build: str | None = "build") -> Source:
         """Return a new source."""
         options = {**self.record.options, "proc": self._nobody}
-        return kinds()[self.record.kind].make(Settings(self.watched, build, options))
+        source = kinds()[self.record.kind].make(Settings(self.watched, build, options))
+        self._closing.callback(getattr(source, "close", int))
+        return source
 
     def attach(self, journal: str) -> Attachment:
         """Attach a new source to a journal; again to the same is a restart."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,12 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def attach(journal: Path, log: Path) -> Callable[..., Attachment]:
+def attach(journal: Path, log: Path) -> Iterator[Callable[..., Attachment]]:
     """Attach a new source, as after a start of the exporter."""
-    return lambda **options: Attachment(Log(Settings(log, "b", options)), str(journal))
+    with ExitStack() as attached:
+        yield lambda **options: attached.enter_context(
+            closing(Attachment(Log(Settings(log, "b", options)), str(journal)))
+        )
 
 
 def newest(journal: Path) -> Run:
@@ -208,4 +212,5 @@ def test_any_bytes_are_survived(tmp_path_factory: pytest.TempPathFactory, data: 
     directory = tmp_path_factory.mktemp("hostile")
     log = directory / "x.log"
     log.write_bytes(data + b"\nSTARTED a\nCOMPLETED " + data)
-    Attachment(Log(Settings(log, "b")), str(directory / "journal")).look(0.0, over=True)
+    with closing(Attachment(Log(Settings(log, "b")), str(directory / "journal"))) as attachment:
+        attachment.look(0.0, over=True)
