@@ -153,3 +153,22 @@ def test_it_works_in_a_running_exporter(
     run_file(clock=time.time()).add("step_started", phase="p", step="s", log=str(log))
     poll(lambda: served.value("build_step_progress_ratio", step="s") == 0.25, what="progress from the log")
     assert served.value("build_step_tests", step="s", outcome="failed") == 1
+
+
+def test_a_flood_in_one_log_is_read_in_shares(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of gigabytes takes a bounded time a second and delays no other; it is read on when the step has ended."""
+    monkeypatch.setattr("build_exporter.sources.inside.watch.LOOK_BYTES", 1 << 20)
+    monkeypatch.setattr("build_exporter.sources.inside.watch.OVERLAP_SECONDS", -1.0)
+    watched.write("x" * 99 + "\n")
+    watched.look()
+    watched.write(("x" * 99 + "\n") * 50_000 + "Testsuite summary for m4\n# PASS:  250\n# FAIL:  3\n")
+    watched.look()
+    (logs,) = watched.inside._watched.values()
+    assert logs.behind
+    assert logs.read_bytes < 2 << 20
+    watched.run.add("step_finished", after=1, phase="p", step="s", status="succeeded")
+    watched.monitor.poll()
+    for _ in range(6):
+        step = watched.look()
+    assert step.tests["m4"].failed == 3
+    assert not watched.inside._watched

@@ -18,7 +18,7 @@ MAX_LINE: Final = 500
 """Characters of a line that are looked at: what is longer is a command, not a sign."""
 
 MOST_BYTES: Final = 512 * 1024 * 1024
-"""How much is read of a log of a step that is over."""
+"""How much is read of one log."""
 
 STALE_SECONDS: Final = 2.0
 """A log beside that was not written to since so long before the attempt began is of an earlier one."""
@@ -37,6 +37,7 @@ class AttemptLogs:
         path: the log that the step names.
         readers: what they are read by.
         runs_tests: whether the step's script keeps what tests print.
+        behind: whether there was more than the last look was to read.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class AttemptLogs:
         self.path = path
         self.readers = make_readers()
         self.runs_tests = False
+        self.behind = False
         self._make_readers = make_readers
         self._step = step
         self._start = start
@@ -74,33 +76,34 @@ class AttemptLogs:
         file = self._files.get(self.path)
         return file.position - self._skipped if file is not None else 0
 
-    def read(self, may_read: MayRead, *, over: bool, most: int | None = None) -> bool:
-        """Read what is new, of each log at most `most` bytes; return whether the step's own may be read.
+    def read(self, may_read: MayRead, *, over: bool, share: int | None = None) -> bool:
+        """Read what is new, of each log at most about `share` bytes; return whether the step's own may be read.
 
         Raises:
             OSError: the step's own log can't be read.
         """
+        self.behind = False
         if not may_read(self.path):
             return False
         self._look_at_script(may_read)
         for _ in range(ROUNDS):
-            if self._read_all(may_read, over=over, most=most):
+            if self._read_all(may_read, over=over, share=share):
                 break
             self.readers = self._make_readers()
             self._files.clear()
             self._skip, self._skipped = False, 0
         return True
 
-    def _read_all(self, may_read: MayRead, *, over: bool, most: int | None) -> bool:
+    def _read_all(self, may_read: MayRead, *, over: bool, share: int | None) -> bool:
         """Read every log; return whether none began anew that had been read before."""
-        if not self._read_file(self.path, self.readers, over=over, most=most):
+        if not self._read_file(self.path, self.readers, over=over, share=share):
             return False
         beside = test_log(self.path)
         if beside is None:
             return True
         readers = [reader for reader in self.readers if isinstance(reader, SuiteReader)]
         try:
-            return not self._is_fresh(beside, may_read) or self._read_file(beside, readers, over=over, most=most)
+            return not self._is_fresh(beside, may_read) or self._read_file(beside, readers, over=over, share=share)
         except OSError:
             # there is not always one
             return True
@@ -109,13 +112,17 @@ class AttemptLogs:
         changed = path.stat(follow_symlinks=False).st_mtime
         return may_read(path) and (self._start is None or changed >= self._start - STALE_SECONDS)
 
-    def _read_file(self, path: Path, readers: Sequence[Reader], *, over: bool, most: int | None) -> bool:
+    def _read_file(self, path: Path, readers: Sequence[Reader], *, over: bool, share: int | None) -> bool:
         file = self._files.get(path)
         is_new = file is None
         if file is None:
             file = TailFile(path, follow_links=False)
         more = True
-        while more and (most is None or file.position < most):
+        began = file.position
+        while more and file.position < MOST_BYTES:
+            if share is not None and file.position - began >= share:
+                self.behind = True
+                break
             read = file.read(over=over)
             if read.anew and not is_new:
                 return False

@@ -9,7 +9,7 @@ from typing import Final
 
 from build_exporter.model.events import Event
 from build_exporter.sources.inside.expected import ExpectedFailures, Known
-from build_exporter.sources.inside.logs import MOST_BYTES, AttemptLogs
+from build_exporter.sources.inside.logs import AttemptLogs
 from build_exporter.sources.inside.reader import Look
 from build_exporter.sources.inside.watch import OVERLAP_SECONDS, new_readers
 from build_exporter.sources.reading import open_regular
@@ -31,7 +31,7 @@ def read_past(run: Run, step: Step, known: Callable[[Step], Known] | None = None
         return
     logs = AttemptLogs(new_readers, Path(step.log), step.step, None)
     try:
-        logs.read(_is_plain, over=True, most=MOST_BYTES)
+        logs.read(_is_plain, over=True)
     except OSError:
         return
     failures = (known or ExpectedFailures().of)(step)

@@ -17,7 +17,7 @@ from build_exporter.model.events import Event, StepProgress, encode_line
 from build_exporter.model.states import StepState
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.inside.expected import ExpectedFailures, Known
-from build_exporter.sources.inside.logs import MOST_BYTES, AttemptLogs
+from build_exporter.sources.inside.logs import AttemptLogs
 from build_exporter.sources.inside.phases import EbuildPhase
 from build_exporter.sources.inside.progress import LogProgress
 from build_exporter.sources.inside.reader import Look, Reader
@@ -34,6 +34,9 @@ REASON_BYTES: Final = 512 * 1024
 
 MAX_WATCHED: Final = 64
 """Logs followed at a time."""
+
+LOOK_BYTES: Final = 8 * 1024 * 1024
+"""How much of all logs together is read in one look: a quarter of a core at most, whatever is written."""
 
 OVERLAP_SECONDS: Final = 30.0
 """A step that ended so long before the last look may have become known only after it."""
@@ -141,8 +144,9 @@ class InsideSteps:
         since, self._looked = self._looked, self._clock()
         attempts = dict(self._attempts(since - OVERLAP_SECONDS))
         count = 0
+        share = LOOK_BYTES // max(1, sum(len(steps) for _, steps in attempts.values()))
         for run, steps in attempts.values():
-            told = [event for name, step in steps.items() for event in self._look_at(name, run, step)]
+            told = [event for name, step in steps.items() for event in self._look_at(name, run, step, share)]
             count += self._append(run, told)
         wanted = {name for _, steps in attempts.values() for name in steps}
         for name in self._watched.keys() - wanted:
@@ -151,16 +155,19 @@ class InsideSteps:
         return count
 
     def _attempts(self, since: float) -> Iterator[tuple[str, tuple[Run, dict[Name, Step]]]]:
-        """Yield each build's run with the attempts that run, or have ended since a time."""
+        """Yield each build's run with the attempts that run, have ended since a time, or aren't read to the end."""
+        behind = {name[:3] for name, logs in self._watched.items() if logs.behind}
         for run in self._runs():
             steps = list(run.running.values())
             if (run.last_event or 0.0) >= since:
                 steps += [step for step in list(run.steps.values()) if step.end is not None and step.end >= since]
+            left = [run.steps.get(key) for build, name, key in behind if (build, name) == (run.build, run.run)]
+            steps += [step for step in left if step is not None and step not in steps]
             logged = {(run.build, run.run, step.key, step.attempts): step for step in steps if step.log}
             if logged:
                 yield run.build, (run, logged)
 
-    def _look_at(self, name: Name, run: Run, step: Step) -> Iterator[Event]:
+    def _look_at(self, name: Name, run: Run, step: Step, share: int) -> Iterator[Event]:
         if name in self._over or (name not in self._watched and len(self._watched) >= MAX_WATCHED):
             return
         path = Path(step.log or "")
@@ -169,10 +176,11 @@ class InsideSteps:
             inside = self._watched[name] = AttemptLogs(new_readers, path, step.step, step.start, skip=step.shares_log)
         is_over = step.state is not StepState.RUNNING
         try:
-            if not inside.read(partial(self._may_read, run), over=is_over):
+            if not inside.read(partial(self._may_read, run), over=is_over, share=share):
                 return
+            is_over = is_over and not inside.behind
             yield from self._tell(inside, run, step, over=is_over)
-            if step.state is StepState.FAILED and not step.message:
+            if is_over and step.state is StepState.FAILED and not step.message:
                 yield from self._explain(run, step, path)
         except OSError:
             # a log that is not there yet, or not any more, tells nothing
@@ -184,7 +192,7 @@ class InsideSteps:
     def _read_past(self, run: Run, step: Step) -> Iterator[Event]:
         logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
         try:
-            if logs.read(partial(self._may_read, run), over=True, most=MOST_BYTES):
+            if logs.read(partial(self._may_read, run), over=True):
                 yield from self._tell(logs, run, step, over=True, time=step.end)
         except OSError:
             return
