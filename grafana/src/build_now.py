@@ -8,6 +8,7 @@ from layout import Grid, Variable, annotation, dashboard, datasource_variable, q
 from machine_panels import exporter, machine
 from overview_panels import progress, tiles
 from promql import BUILD
+from quality_panels import quality
 from step_panels import failures, steps
 from style import COLOURS, Json
 from toolchain_panels import toolchain
@@ -18,13 +19,13 @@ UID: Final = "build-now"
 def build_now() -> Json:
     """Return the dashboard."""
     grid = Grid()
-    for part in (tiles, progress, steps, failures, machine, toolchain, exporter):
+    for part in (tiles, progress, steps, failures, quality, machine, toolchain, exporter):
         part(grid)
     return dashboard(
         UID,
         "Build / Now",
         "Is it building, where, how long left, what is wrong? From top to bottom: the answer, progress, steps, "
-        "failures, the machine, toolchains, the exporter itself.",
+        "failures, tests and sources, the machine, toolchains, the exporter itself.",
         grid.panels,
         templating={"list": [datasource_variable(), *(query_variable(each) for each in _variables())]},
         annotations={"list": _annotations()},

@@ -207,14 +207,26 @@ def test_the_dead_mans_switch_proves_the_path(stack: Stack, receiver: Receiver, 
 ALWAYS = {"Alerts firing", "CPU", "Memory", "Disk space free", "Exporter", "Events read", "Series", "Machines"}
 """Panels that have data whatever the build does."""
 
-BUILDING = {"State", "Progress", "States", "Phases", "Steps by state", "Toolchain"}
+BUILDING = {
+    *("State", "Progress", "States", "Phases", "Steps by state", "Toolchain"),
+    *("Test suites", "Compiler warnings", "Sources"),
+}
 """Panels that have data as soon as there is a build."""
 
 ANSWERS: dict[str, set[str]] = {
     "idle": ALWAYS,
     "running": ALWAYS
     | BUILDING
-    | {"Last event", "Running step", "Running steps", "Time left", "Ends", "Expected end", "Milestones"},
+    | {
+        "Steps without their sources",
+        "Last event",
+        "Running step",
+        "Running steps",
+        "Time left",
+        "Ends",
+        "Expected end",
+        "Milestones",
+    },
     "failed": ALWAYS | BUILDING | {"Failed steps", "Failures", "Recent steps", "Slowest steps"},
     "finished": ALWAYS | BUILDING | {"Recent steps", "Slowest steps", "Milestones"},
 }
@@ -224,11 +236,16 @@ ANSWERS: dict[str, set[str]] = {
 def _tell(run: Any, kind: str) -> None:
     """Tell a build that has come as far as `kind` says."""
     steps = [{"phase": "chapter-5", "step": name, "sbu": 1.0} for name in ("501-binutils-pass1", "502-gcc-pass1")]
+    steps[1]["sources"] = [{"file": "gcc.tar.xz"}]
     milestones = [{"name": "cross-binutils", "step": "501-binutils-pass1"}]
     run.add("build_started", after=0, target="x86_64-lfs-linux-gnu", jobs=2)
     run.add("plan", after=0, steps=steps, milestones=milestones)
     run.add("toolchain", after=0, tools=[{"tool": "gcc", "version": "12.2.0", "role": "host"}])
+    run.add("sources_verified", after=0, verified=1, missing=1, bad=[{"file": "gcc.tar.xz", "state": "missing"}])
     run.step("chapter-5", "501-binutils-pass1", cpu_seconds=15.0, max_rss_bytes=5_000_000)
+    binutils = {"phase": "chapter-5", "step": "501-binutils-pass1"}
+    run.add("step_progress", after=0, **binutils, warnings=3, warning_flags={"-Wunused-variable": 3})
+    run.add("tests_reported", after=0, **binutils, suite="ld", passed=90, failed=1)
     run.add("step_started", phase="chapter-5", step="502-gcc-pass1")
     if kind == "failed":
         run.add("step_finished", phase="chapter-5", step="502-gcc-pass1", status="failed", message="boom")
