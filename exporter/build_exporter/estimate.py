@@ -53,7 +53,7 @@ def remaining(run: Run, now: float) -> Estimate | None:
     whole = ahead * pace + sum(running)
     if whole <= 0:
         return Estimate(0.0, 0.0, 0.0)
-    seconds = max(whole / run.concurrency, max(running, default=0.0))
+    seconds = max(whole * (1.0 + run.gap_ratio) / run.concurrency, max(running, default=0.0))
     known = run.pace if run.pace.steps else run.blind_pace
     own = known.spread
     spread = (

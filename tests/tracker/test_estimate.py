@@ -101,3 +101,14 @@ def test_parallel_steps_share_the_time() -> None:
     tell(run, "e", 300.0, 400.0)
     tell(run, "f", 400.0)
     assert left(run, 400.0).middle == pytest.approx(100.0)
+
+
+def test_time_between_steps_is_expected_to_go_on_and_pauses_are_not(run: Run) -> None:
+    """Unpacking and waiting beside the work make what is left longer by their share; a night slept over does not."""
+    apply_all(run, [e.StepStarted(time=62.0, build="b", phase="p", step="b")])
+    done = e.StepFinished(time=62.0 + 130.0, build="b", phase="p", step="b", status="succeeded", seconds=120.0)
+    apply_all(run, [done])
+    assert run.gap_seconds == pytest.approx(12.0)
+    assert left(run, 192.0).middle == pytest.approx(7 * 60.0 * (1 + 12.0 / 180.0))
+    apply_all(run, [e.StepStarted(time=30_000.0, build="b", phase="p", step="c")])
+    assert run.gap_seconds == pytest.approx(12.0)

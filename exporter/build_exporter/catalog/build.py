@@ -55,6 +55,13 @@ BUILD: Final[tuple[Metric, ...]] = (
         "over the sum of their SBU.",
     ),
     gauge(
+        "build_gap_seconds",
+        "seconds",
+        "build",
+        "Time of the newest run between its steps, and of steps beyond their own seconds, as for unpacking and for "
+        "listing what was installed; pauses of more than a minute are left out.",
+    ),
+    gauge(
         "build_milestone_timestamp_seconds", "seconds", "build milestone", "When a milestone was reached, Unix time."
     ),
     counter("build_steps_finished_total", "", "build status", "Attempts at steps that ended in the newest run."),
@@ -62,13 +69,13 @@ BUILD: Final[tuple[Metric, ...]] = (
         "build_runs_total",
         "",
         "build result",
-        "Ends of runs kept in the journal, by result; one that is taken up again ends more than once.",
+        "Ends of runs, also of those removed from the journal; one that is taken up again ends more than once.",
     ),
     counter(
         "build_failures_total",
         "",
         "build phase class",
-        "Failed attempts at steps over all runs kept in the journal, by phase and failure class.",
+        "Failed attempts at steps over all runs, by phase and failure class.",
     ),
     gauge(
         "build_warnings",

@@ -58,6 +58,7 @@ def _show_run(families: _Families, run: Run, now: float) -> None:
         "build_last_event_timestamp_seconds": run.last_event,
         "build_progress_ratio": build_progress(run, now),
         "build_sbu_seconds": run.seconds_per_sbu,
+        "build_gap_seconds": run.gap_seconds,
     }
     for family, value in times.items():
         if value is not None:

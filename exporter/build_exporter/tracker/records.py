@@ -198,6 +198,8 @@ class Run:
     sbu_seconds: float = 0.0
     sbu_done: float = 0.0
     counted_until: float = 0.0
+    gap_seconds: float = 0.0
+    """Time between steps, and that of steps beyond their own seconds: unpacking, listing what was installed."""
     busy_seconds: float = 0.0
     work_seconds: float = 0.0
     newest_log: tuple[str, Key] | None = None
@@ -252,6 +254,12 @@ class Run:
     def seconds_per_sbu(self) -> float | None:
         """Seconds one SBU takes in this run, None before a step with an SBU succeeded."""
         return self.sbu_seconds / self.sbu_done if self.sbu_done else None
+
+    @property
+    def gap_ratio(self) -> float:
+        """Such time for each second that steps took of their own; at most 1."""
+        own = self.pace.taken + self.blind_pace.taken
+        return min(1.0, self.gap_seconds / own) if own else 0.0
 
     @property
     def concurrency(self) -> float:

@@ -11,6 +11,8 @@ MAX_STEPS = 200_000
 """Steps kept of one run: twice the largest builds known; whoever writes more names is not building."""
 MAX_PHASES = 1000
 """Phases kept of a run: each of them is some series."""
+MAX_GAP_SECONDS: Final = 60.0
+"""What is longer between two steps is a pause that somebody made, and tells nothing of those to come."""
 MAX_FLAGGED: Final = 10_000
 """Steps of a run whose warnings are kept by the compiler's option for them."""
 MAX_FLAGS: Final = 1000
@@ -22,10 +24,12 @@ TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
 def count_work(run: Run) -> None:
     """Add the time since the set of running steps last changed to the sums that tell how many ran at once."""
     now = run.last_event or 0.0
+    passed = now - run.counted_until
     if run.running:
-        passed = now - run.counted_until
         run.busy_seconds += passed
         run.work_seconds += passed * len(run.running)
+    elif run.counted_until and passed <= MAX_GAP_SECONDS:
+        run.gap_seconds += passed
     run.counted_until = now
 
 
@@ -99,6 +103,9 @@ def move(run: Run, step: Step, state: StepState) -> None:
         run.failed[key] = step
     elif state is StepState.SUCCEEDED:
         learn_pace(run, step)
+        if step.start is not None and step.end is not None and step.seconds is not None:
+            beyond = step.end - step.start - step.seconds
+            run.gap_seconds += beyond if 0.0 < beyond <= MAX_GAP_SECONDS else 0.0
     run.changed[key] = step
 
 
