@@ -158,6 +158,15 @@ def test_a_late_end_corrects_an_interruption(story: Story) -> None:
     assert (step.state, step.attempts) == (StepState.SUCCEEDED, 1)
 
 
+def test_a_late_end_corrects_an_interruption_of_the_very_time(story: Story) -> None:
+    """Times of files come in ticks: what is read within the one in which a step was given up is not lost."""
+    story.begin().start("p", "s").finish("p", "s", "interrupted").finish("p", "s", "succeeded", after=0.0)
+    step = story.run.steps["p", "s"]
+    assert (step.state, step.attempts) == (StepState.SUCCEEDED, 1)
+    story.finish("p", "s", "interrupted", after=0.0)
+    assert step.state is StepState.SUCCEEDED
+
+
 def test_a_clock_set_back_gives_no_negative_duration(story: Story) -> None:
     """A step that ends before it began took no time rather than less than none."""
     story.start("p", "s").finish("p", "s", after=-7000.0)
