@@ -30,6 +30,9 @@ UNWATCHED_POLL_SECONDS = 0.1
 SETTLE_SECONDS = 0.001
 """Wait after a change is told before looking: a burst of writes is read at once."""
 
+UNTOLD_LOOKS = 3
+"""After so many looks in a row that found what the kernel had not told of it is not waited for any more."""
+
 HISTORY_RECHECK_SECONDS = 10.0
 
 
@@ -52,6 +55,7 @@ class Monitor:
         self.lag_sum = 0.0
         self.ready = False
         self._silent = False
+        self._untold = 0
         self._told = False
         self._looks: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
@@ -197,12 +201,15 @@ class Monitor:
         self._judge_watching(told=told, read=read)
 
     def _judge_watching(self, *, told: bool, read: int) -> None:
-        """Look more often once events came that the kernel did not tell of."""
-        if read and not told and self.follower.watcher.is_watched(self.follower.root) and not self._silent:
-            self._silent = True
-            log.info("the file system does not tell of changes, polling", extra={"journal": self.follower.root})
-        elif told and read:
-            self._silent = False
+        """Look more often once events came again and again that the kernel did not tell of."""
+        if told and read:
+            self._untold, self._silent = 0, False
+        elif read and self.follower.watcher.is_watched(self.follower.root) and not self._silent:
+            # a directory made a moment ago may have been written to before it was watched
+            self._untold += 1
+            if self._untold >= UNTOLD_LOOKS:
+                self._silent = True
+                log.info("the file system does not tell of changes, polling", extra={"journal": self.follower.root})
 
     def events_by_name(self) -> dict[str, int]:
         """Return how many events were read, by the `event` field; those this version does not know as one."""

@@ -412,3 +412,16 @@ def test_more_builds_than_files_are_allowed_at_first(serve: Serve, run_file: Run
     assert served.value("build_exporter_source_up", source="journal") == 1
     assert served.value("build_exporter_events_total", event="step_finished") == low + 100
     assert sum(name == "build_info" for name, _ in served.samples()) == 100
+
+
+def test_a_journal_made_by_the_exporter_itself_is_watched(
+    serve: Serve, tmp_path: Path, poll: Callable[..., None]
+) -> None:
+    """What is written while the journal is being made does not make the kernel seem to tell nothing of it."""
+    record = tmp_path / "record.log"
+    record.write_text("2026-11-21 06:12:56 STARTED p/s\n")
+    served = serve("--watch", f"log={record}", journal=tmp_path / "not" / "there" / "yet")
+    with record.open("a") as file:
+        file.write("2026-11-21 06:13:56 COMPLETED p/s\n")
+    poll(lambda: served.value("build_step_duration_seconds", phase="p", step="s") == 60, what="the step has ended")
+    assert "does not tell of changes" not in served.log.read_text()
