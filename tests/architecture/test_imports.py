@@ -9,7 +9,7 @@ import pytest
 
 BASE = {"model", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
-KNOWLEDGE = {"toolchain", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
+KNOWLEDGE = {"toolchain", "remarks", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -32,6 +32,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
+    "remarks": {"model", "journal", "tracker"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},

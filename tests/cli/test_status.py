@@ -186,3 +186,24 @@ def test_a_journal_that_may_not_be_read_is_told(status: Callable[..., Any], run_
     assert str(run.path) in done.stderr
     assert re.search("Permission denied|not a regular file", done.stderr)
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_suites_that_failed_or_gave_nothing(
+    run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any]
+) -> None:
+    """Tests whose failure the builder swallowed are told by step and suite, the first ten; good suites are not."""
+    run = run_file("lfs")
+    run.add("step_started", phase="p", step="sed")
+    run.add("step_progress", phase="p", step="sed", warnings=2)
+    for number in range(12):
+        run.add("tests_reported", phase="p", step="sed", suite=f"bad {number}", passed=8, failed=1, skipped=1)
+    run.add("tests_reported", phase="p", step="sed", suite="none", passed=0, failed=0)
+    run.add("tests_reported", phase="p", step="sed", suite="good", passed=8, failed=0)
+    output = status().stdout
+    assert "p/sed, bad 0: 1 of 10 tests failed" in output
+    assert "bad 10" not in output
+    assert "and 3 more suites" in output
+    assert "good" not in output
+    (found,) = told()
+    assert found["warnings"] == 2
+    assert [suite["suite"] for suite in found["bad_suites"]] == [*(f"bad {number}" for number in range(12)), "none"]

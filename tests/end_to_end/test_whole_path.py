@@ -235,7 +235,8 @@ ANSWERS: dict[str, set[str]] = {
 
 def _tell(run: Any, kind: str) -> None:
     """Tell a build that has come as far as `kind` says."""
-    steps = [{"phase": "chapter-5", "step": name, "sbu": 1.0} for name in ("501-binutils-pass1", "502-gcc-pass1")]
+    names = ("501-binutils-pass1", "502-gcc-pass1")
+    steps: list[dict[str, Any]] = [{"phase": "chapter-5", "step": name, "sbu": 1.0} for name in names]
     steps[1]["sources"] = [{"file": "gcc.tar.xz"}]
     milestones = [{"name": "cross-binutils", "step": "501-binutils-pass1"}]
     run.add("build_started", after=0, target="x86_64-lfs-linux-gnu", jobs=2)

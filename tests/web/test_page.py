@@ -81,6 +81,9 @@ def tell(run: Any, text: str) -> None:
     run.add("milestone_reached", milestone=text)
     run.add("note", message=text, level=text)
     run.add("tests_reported", **names, suite=text, passed=1, failed=1)
+    lacking = {"phase": text, "step": "lacking", "sources": [{"file": text}]}
+    run.add("plan", steps=[lacking], continues=True)
+    run.add("sources_verified", missing=1, bad=[{"file": text, "state": "missing", "detail": text}])
     run.add("step_started", phase=f"2 {text}", step=text)
 
 
@@ -173,3 +176,22 @@ def test_the_page_is_bounded(run_file: RunFiles, page: Callable[[], Page]) -> No
     for said in ("and 50 more builds", "and 250 more failed steps", "and 250 more running steps"):
         assert said in shown.text
     assert len(shown.text) < 100_000
+
+
+def test_what_deserves_a_look_stands_beside_the_steps(run_file: RunFiles, page: Callable[[], Page]) -> None:
+    """Tests that failed or gave nothing, warnings, and files that a step to come will lack."""
+    run = run_file("lfs")
+    steps = [{"phase": "p", "step": "sed"}, {"phase": "p", "step": "gcc", "sources": [{"file": "gcc.tar.xz"}]}]
+    run.add("plan", steps=steps)
+    run.add("sources_verified", missing=1, bad=[{"file": "gcc.tar.xz", "state": "missing"}])
+    run.add("step_started", phase="p", step="sed")
+    run.add("tests_reported", phase="p", step="sed", suite="GNU sed", passed=209, failed=1, errors=1, skipped=50)
+    run.add("tests_reported", phase="p", step="sed", suite="make check", passed=0, failed=0)
+    run.add("step_progress", phase="p", step="sed", warnings=2)
+    text = page().text
+    assert "209 of 261 tests passed, 2 failed, 2 warnings" in text
+    assert "p / sed, GNU sed: 2 of 261 tests failed" in text
+    assert "p / sed, make check: no result" in text
+    assert "p / gcc needs gcc.tar.xz: missing" in text
+    run.add("tests_reported", phase="p", step="sed", suite="GNU sed", passed=211, failed=0, skipped=50)
+    assert "tests failed" not in page().text

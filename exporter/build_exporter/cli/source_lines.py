@@ -9,6 +9,7 @@ import click
 
 from build_exporter.config.values import escaped
 from build_exporter.model.states import SourceState
+from build_exporter.remarks import lacking_sources
 from build_exporter.spoken import clock_time
 from build_exporter.tracker import Run
 from build_exporter.tracker.sources import steps_at_risk
@@ -23,10 +24,9 @@ def source_lines(run: Run) -> Iterator[str]:
         return
     counts = [f"{count} {state.value}" for state in SourceState if (count := getattr(verified, state.value))]
     yield f"  sources    {', '.join(counts) or 'none'}, as of {clock_time(verified.time)}"
-    at_risk = list(steps_at_risk(run))
-    for step, source in at_risk[:MAX_LINES]:
-        what = source.state + (f", {source.detail}" if source.detail else "")
-        yield click.style(f"  will fail  {escaped(step.step)} needs {escaped(source.file)}: {escaped(what)}", fg="red")
+    at_risk = list(lacking_sources(run))
+    for step, what in at_risk[:MAX_LINES]:
+        yield click.style(f"  will fail  {escaped(step.step)} {escaped(what)}", fg="red")
     if len(at_risk) > MAX_LINES:
         yield f"             and {len(at_risk) - MAX_LINES} more"
 

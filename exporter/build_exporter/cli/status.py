@@ -17,11 +17,15 @@ from build_exporter.journal.follow import Follower
 from build_exporter.logs import set_up
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
+from build_exporter.remarks import Suite, bad_suites
 from build_exporter.spoken import clock_time, duration, percent, size
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
+
+MAX_SUITES = 10
+"""Suites with failures that are listed of one build."""
 
 THROUGHPUT_WINDOW_SECONDS = 3600.0
 THROUGHPUT_LEAST_SECONDS = 60.0
@@ -79,9 +83,26 @@ def as_object(run: Run, now: float) -> dict[str, Any]:
         "waiting_for": run.waiting_for,
         "milestones": run.milestones,
         "sources": sources_object(run),
+        "warnings": sum(step.warnings or 0 for step in run.steps.values()),
+        "bad_suites": [_suite_object(suite) for suite in bad_suites(run)],
         "running": [_step_object(run, step, now) for step in run.running.values()],
         "failed": [_step_object(run, step, now) for step in run.failed.values()],
         "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
+    }
+
+
+def _suite_object(suite: Suite) -> dict[str, Any]:
+    report = suite.report
+    return {
+        "phase": suite.step.phase,
+        "step": suite.step.step,
+        "suite": report.suite,
+        "passed": report.passed,
+        "failed": report.failed,
+        "expected_failed": report.expected_failed or 0,
+        "unexpected_passed": report.unexpected_passed or 0,
+        "skipped": report.skipped or 0,
+        "errors": report.errors or 0,
     }
 
 
@@ -159,6 +180,7 @@ def _lines(run: Run, now: float) -> Iterator[str]:
     for milestone, reached in run.milestones.items():
         yield f"  milestone  {plain_line(milestone)} at {clock_time(reached)}"
     yield from source_lines(run)
+    yield from _suite_lines(run)
     for step in run.running.values():
         yield f"  running    {_step_line(run, step, now)}"
     for step in run.failed.values():
@@ -167,6 +189,15 @@ def _lines(run: Run, now: float) -> Iterator[str]:
     blocked = run.blocked()
     if blocked:
         yield f"  blocked    {len(blocked)} steps wait for it"
+
+
+def _suite_lines(run: Run) -> Iterator[str]:
+    bad = list(bad_suites(run))
+    for suite in bad[:MAX_SUITES]:
+        where = plain_line(f"{suite.step.phase}/{suite.step.step}, {suite.report.suite}")
+        yield f"  {click.style('tests', fg='yellow')}      {where}: {suite.told}"
+    if len(bad) > MAX_SUITES:
+        yield f"             and {len(bad) - MAX_SUITES} more suites"
 
 
 def _step_line(run: Run, step: Step, now: float) -> str:

@@ -14,6 +14,7 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import Monitor
+from build_exporter.remarks import bad_suites, lacking_sources, step_remark
 from build_exporter.spoken import clock_time, duration, percent
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, build_progress, phase_progress, step_progress
@@ -22,6 +23,7 @@ RECENT_STEPS: Final = 8
 MOST_BUILDS: Final = 50
 MOST_STEPS: Final = 50
 """Builds, and steps of each kind of one build, that the page shows: it is made anew every few seconds."""
+MOST_REMARKS: Final = 10
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --good: #2a8a4a; --bad: #c0392b; --run: #2874c8; --dim: #888; }
@@ -104,6 +106,7 @@ def _parts(run: Run, now: float) -> Iterator[str]:
     blocked = run.blocked()
     if blocked:
         yield f"<p>{len(blocked)} steps wait for it.</p>"
+    yield from _remarks(run)
     running = list(run.running.values())
     rows = [*running[:MOST_STEPS], *_recent(run)]
     if rows:
@@ -112,6 +115,17 @@ def _parts(run: Run, now: float) -> Iterator[str]:
         yield from (_row(run, step, now) for step in rows)
         yield "</table>"
     yield _more(len(running) - MOST_STEPS, "running steps")
+
+
+def _remarks(run: Run) -> Iterator[str]:
+    lacking = [f"{step.phase} / {step.step} {what}" for step, what in lacking_sources(run)]
+    if lacking:
+        yield f"<p><b>Will fail:</b> {'<br>'.join(map(_text, lacking[:MOST_REMARKS]))}</p>"
+        yield _more(len(lacking) - MOST_REMARKS, "files that are missing or wrong")
+    bad = [f"{each.step.phase} / {each.step.step}, {each.report.suite}: {each.told}" for each in bad_suites(run)]
+    if bad:
+        yield f"<p><b>Tests:</b> {'<br>'.join(map(_text, bad[:MOST_REMARKS]))}</p>"
+        yield _more(len(bad) - MOST_REMARKS, "suites with failures")
 
 
 def _more(count: int, what: str) -> str:
@@ -152,12 +166,19 @@ def _recent(run: Run) -> list[Step]:
     return sorted(ended, key=lambda step: step.end or 0.0, reverse=True)[:RECENT_STEPS]
 
 
+def _asides(step: Step) -> Iterator[str]:
+    if step.attempts > 1:
+        yield f"attempt {step.attempts}"
+    if remark := step_remark(step):
+        yield remark
+
+
 def _row(run: Run, step: Step, now: float) -> str:
     seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds
     ratio = step_progress(run, step, now) if step.state is StepState.RUNNING else None
     cells = (
         _text(step.phase),
-        _text(step.step) + (f' <span class="dim">attempt {step.attempts}</span>' if step.attempts > 1 else ""),
+        _text(step.step) + "".join(f' <span class="dim">{_text(each)}</span>' for each in _asides(step)),
         f'<span class="state {step.state.label}">{step.state.label}</span>',
     )
     numbers = (
