@@ -178,7 +178,7 @@ def _row(run: Run, step: Step, now: float) -> str:
     ratio = step_progress(run, step, now) if step.state is StepState.RUNNING else None
     cells = (
         _text(step.phase),
-        _text(step.step) + "".join(f' <span class="dim">{_text(each)}</span>' for each in _asides(step)),
+        _text(step.step) + (f' <span class="dim">{_text(aside)}</span>' if (aside := ", ".join(_asides(step))) else ""),
         f'<span class="state {step.state.label}">{step.state.label}</span>',
     )
     numbers = (
