@@ -21,7 +21,10 @@ def is_known(run: Run, event: e.Event) -> bool:
 
 
 def is_known_by_count(run: Run, event: e.Event, nth: int) -> bool:
-    """Tell whether `run` has seen the nth start or end of a step, or plan, counted from 1, whatever their times."""
+    """Tell whether `run` has seen the nth start or end of a step, or plan, counted from 1, whatever their times.
+
+    Progress is known that is of the nth attempt at a step of which a later one has begun.
+    """
     if isinstance(event, e.StepStarted | e.StepFinished):
         step = run.steps.get((event.phase, event.step))
         if step is None:
@@ -35,7 +38,12 @@ def is_known_by_count(run: Run, event: e.Event, nth: int) -> bool:
         return _seen_ends(run.ends, run.status, event.status) >= nth
     if isinstance(event, e.BuildStarted | e.Plan):
         return (len(run.starts) if isinstance(event, e.BuildStarted) else run.plans) >= nth
-    return is_known(run, event)
+    return _is_of_earlier_attempt(run, event, nth) or is_known(run, event)
+
+
+def _is_of_earlier_attempt(run: Run, event: e.Event, nth: int) -> bool:
+    step = run.steps.get((event.phase, event.step)) if isinstance(event, e.StepProgress) else None
+    return step is not None and step.attempts > nth
 
 
 def _seen_ends(ends: list[float], state: str | None, status: str) -> int:
@@ -109,6 +117,8 @@ def _step_progress(run: Run, event: e.StepProgress) -> bool:
     ratio = event.ratio
     if ratio is None and event.done is not None and event.total:
         ratio = event.done / event.total
+    if event.warnings is not None and not step.warnings_told and event.warnings > (step.warnings or 0):
+        return False
     return ratio is None or ratio < (step.ratio or 0.0) + PROGRESS_GRAIN
 
 

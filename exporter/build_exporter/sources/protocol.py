@@ -26,7 +26,8 @@ class Told(NamedTuple):
     """An event and the start, in Unix seconds, of the run it belongs to.
 
     `nth` is for records that hold no times: the event is the nth start, or the nth end, of its step, counted from 1.
-    It is known to a run that has seen so many, whatever time it bears. With 0 the event's own time tells.
+    It is known to a run that has seen so many, whatever time it bears. With 0 the event's own time tells. Progress may
+    say of which attempt it is: that of one before the last is no news.
     With `closes` it is told only of a run that is known and has no end yet.
     """
 

@@ -198,7 +198,11 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     raise_floors(run, event.time)
     if step.state is not StepState.RUNNING and not corrects:
         # a skipped step was never tried
-        step.attempts += state is not StepState.SKIPPED
+        if state is not StepState.SKIPPED:
+            step.attempts += 1
+            step.warnings = None
+            if run.warning_flags:
+                count_flags(run, step.key, {})
         step.start = None
     if run.start is None:
         run.start = event.time

@@ -149,8 +149,11 @@ class Follower:
 def state_of(run: Run) -> tuple[Any, ...]:
     """Return what must be the same however a console was followed: a console holds no times."""
     tests = {key: sorted((n, t.passed, t.failed) for n, t in s.tests.items()) for key, s in run.steps.items()}
-    steps = {key: (s.state.name, s.attempts, s.message, s.exit_code, tests[key]) for key, s in run.steps.items()}
-    return run.state.name, steps
+    steps = {
+        key: (s.state.name, s.attempts, s.message, s.exit_code, tests[key], s.warnings or 0)
+        for key, s in run.steps.items()
+    }
+    return run.state.name, steps, dict(run.warning_flags)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.make.console import MAX_STEPS
+from build_exporter.sources.make.limits import MAX_STEPS
 from build_exporter.sources.make.source import Make
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run

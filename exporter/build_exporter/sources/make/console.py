@@ -10,21 +10,10 @@ from build_exporter.sources.inside.suites.reader import SuiteReader
 from build_exporter.sources.make import signs
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import Unplaced, Unplaceds, reason_of
+from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS, SILENT_LINES
 from build_exporter.sources.make.parts import Key, Listener, Part, Status
 from build_exporter.sources.make.signs import ORDER, Failure, Stage, Turn
-
-KEPT_LINES: Final = 1000
-"""Lines before a failure in which its reason is looked for: with parallel jobs many come after it."""
-
-KEPT_CHARACTERS: Final = 500
-
-SILENT_LINES: Final = 300
-"""A directory that none of so many lines was of is taken to be done, where its make's leaving does not tell."""
-
-MAX_STEPS: Final = 400
-"""Steps of a run; parts beyond that are one step of their stage, `others`."""
-
-OTHERS: Final = "others"
+from build_exporter.sources.make.warned import Warned
 
 _NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
 _BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
@@ -50,6 +39,7 @@ class Console:
         self._listener = listener
         self._tool = "make"
         self._directories = Directories()
+        self._warned = Warned(listener)
         self._visits: Counter[Key] = Counter()
         self._recent: deque[str] = deque(maxlen=KEPT_LINES)
         self._unplaced = Unplaceds()
@@ -63,6 +53,12 @@ class Console:
 
     def feed(self, text: str) -> None:
         """Take the next line, plain and without its time stamp."""
+        self._take(text)
+        if "arning" in text or "ARNING" in text:
+            is_whole = self._counted is not None or self.stage is Stage.CONFIGURE
+            self._warned.feed(text, self.parts, None if is_whole else self._directories, self._tool)
+
+    def _take(self, text: str) -> None:
         if signs.is_make_message(text):
             self._take_message(text)
             return
@@ -349,6 +345,7 @@ class Console:
             part = Part((stage, shown), self._listener.moment)
             part.suites = SuiteReader() if self.stage is Stage.TEST else None
             self.parts[name] = part
+            self._warned.begin(name, part)
             self._listener.began(part.key)
         part = self.parts[name]
         part.last = self._listener.moment
@@ -363,6 +360,7 @@ class Console:
             self._visits.clear()
         self._broken.clear()
         self._gone.clear()
+        self._warned.clear()
         self.has_failed = self.interrupted = self._is_configured = False
         self._is_fresh = self.stage is None
         self._counted = None
@@ -395,4 +393,5 @@ class Console:
         part = self.parts.pop(name, None)
         # one that is not there is part of a step that stands for many
         if part is not None:
+            self._warned.end(name, part)
             self._listener.ended(part, status, message, exit_code, self._listener.moment if time is None else time)

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from build_exporter.sources.inside.counters import Counters
 from build_exporter.sources.inside.suites.reader import SuiteReader
+from build_exporter.sources.inside.warnings import WarningReader
 
 Key = tuple[str, str]
 Status = Literal["succeeded", "failed", "interrupted"]
@@ -28,10 +29,15 @@ class Listener(Protocol):
         """Take note that a step ended, at a time in Unix seconds."""
         ...
 
+    def warned(self, part: Part) -> None:
+        """Take note that a step that is over may have had a further warning."""
+        ...
+
 
 @dataclass(slots=True)
 class Part:
-    """A step at work: its phase and name, the time of its last line, how many there were, and what they told.
+    """A step at work: its phase and name, the time of its last line, how many there were, and what
+    they told.
 
     `line` is the number of the last line that was its own, None where the end of its work is told otherwise.
     """
@@ -42,3 +48,4 @@ class Part:
     line: int | None = None
     progress: Counters = field(default_factory=Counters)
     suites: SuiteReader | None = None
+    warnings: WarningReader = field(default_factory=WarningReader)

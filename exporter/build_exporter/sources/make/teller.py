@@ -48,6 +48,7 @@ class Teller:
         self._open: dict[Key, float | None] = {}
         self._waiting: dict[Key, None] = {}
         self._dormant: dict[Key, int] = {}
+        self._warned: dict[Key, tuple[Part, int]] = {}
         self._seconds: dict[Key, float | None] = {}
         self._newest: dict[Key, float] = {}
         self._forecasts = 0
@@ -58,6 +59,7 @@ class Teller:
         if not self._rounds:
             self._begin_round(self.start)
             self._plan_as_before(key)
+        self._tell_late_warnings()
         self._starts[key] += 1
         self._open[key] = self.moment if self.is_timed else None
         if self.is_timed:
@@ -71,7 +73,13 @@ class Teller:
             # its end was told when nothing seemed to come any more
             self._dormant.pop(part.key, None)
             return
-        self._waiting.pop(part.key, None)
+        if part.key in self._waiting:
+            del self._waiting[part.key]
+            if part.key in self._shadow.steps:
+                # what an attempt before it told is not this one's, though its start is not worth telling
+                again = self._start_event(part.key)
+                again.time = self._distinct(again)
+                apply(self._shadow, again)
         self._tell_tests(part, over=True)
         began = self._open.pop(part.key)
         self._ends[part.key] += 1
@@ -86,6 +94,11 @@ class Teller:
             exit_code=exit_code,
         )
         self._tell(event, self._ends[part.key])
+        self._tell_warnings(part, self._starts[part.key], over=True)
+
+    def warned(self, part: Part) -> None:
+        """Keep in mind that a step that is over may have had a further warning, to be told once this look is over."""
+        self._warned.setdefault(part.key, (part, self._starts[part.key]))
 
     def settle(self, parts: Iterable[Part], *, over: bool) -> None:
         """End a look: tell the steps begun at a time unknown that still run, progress and tests of all that do.
@@ -99,6 +112,7 @@ class Teller:
             self._tell_start(key, self.start if is_first else self.moment)
         if not over:
             self._waiting.clear()
+        self._tell_late_warnings()
         for part in parts:
             if part.touched > self._dormant.get(part.key, part.touched):
                 del self._dormant[part.key]
@@ -108,6 +122,7 @@ class Teller:
             if part.key in self._open:
                 self._tell_progress(part)
                 self._tell_tests(part, over=False)
+                self._tell_warnings(part, self._starts[part.key], over=False)
 
     def resume(self) -> None:
         """Go on with a run whose end was told: more has come."""
@@ -118,6 +133,7 @@ class Teller:
         """Tell the end of the run, and of the steps still at work; should more come they may go on."""
         if not self._rounds or self.is_over:
             return
+        self._tell_late_warnings()
         for part in parts:
             if part.key in self._open:
                 time = part.last if part.line is not None else self.moment
@@ -180,6 +196,22 @@ class Teller:
         look = Look(round(self.moment, 3), self._shadow, step, 0, over)
         for event in part.suites.tell(look):
             self._tell(event, 0)
+
+    def _tell_late_warnings(self) -> None:
+        for part, attempt in self._warned.values():
+            self._tell_warnings(part, attempt, over=True)
+        self._warned.clear()
+
+    def _tell_warnings(self, part: Part, attempt: int, *, over: bool) -> None:
+        step = self._shadow.steps.get(part.key)
+        if step is None:
+            # not even its start is told yet
+            return
+        look = Look(round(self.moment, 3), self._shadow, step, part.touched, over)
+        for event in part.warnings.tell(look):
+            apply(self._shadow, event)
+            # an attempt's own, whether or not the lines are dated: a later one may have had fewer
+            self.told.append(Told(self.start, event, attempt))
 
     def _start_event(self, key: Key) -> e.StepStarted:
         return e.StepStarted(time=round(self.moment, 3), build=self._build, phase=key[0], step=key[1])

@@ -1,0 +1,18 @@
+"""How much of a console is kept in mind, and of a run told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KEPT_LINES: Final = 1000
+"""Lines before a failure in which its reason is looked for: with parallel jobs many come after it."""
+
+KEPT_CHARACTERS: Final = 500
+
+SILENT_LINES: Final = 300
+"""A directory that none of so many lines was of is taken to be done, where its make's leaving does not tell."""
+
+MAX_STEPS: Final = 400
+"""Steps of a run; parts beyond that are one step of their stage, `others`."""
+
+OTHERS: Final = "others"
