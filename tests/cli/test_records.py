@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,27 @@ def test_what_cannot_be_watched_is_told(command: Callable[..., Any], journal: Pa
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["portage", "make", "auto"])
+def test_a_compressed_record_is_told_as_such(
+    command: Callable[..., Any], journal: Path, tmp_path: Path, kind: str
+) -> None:
+    """A log that rotation has compressed is refused by name instead of being a record with nothing in it."""
+    log = tmp_path / "emerge.log.gz"
+    log.write_bytes(gzip.compress(b"1517699371: Started emerge on: Feb 04, 2018 00:09:31\n"))
+    done = command("import", kind, str(log), "--journal", str(journal))
+    assert (done.returncode, "emerge.log.gz is compressed by gzip" in done.stderr) == (2, True), done.stderr
+    assert not journal.exists() or not list(journal.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["portage", "buildroot", "bitbake", "log", "make"])
+def test_a_file_without_any_build_is_no_success(
+    command: Callable[..., Any], journal: Path, tmp_path: Path, kind: str
+) -> None:
+    """An empty file, or the wrong one, has nothing to import: that is told, unlike what was imported before."""
+    empty = tmp_path / "some.log"
+    empty.touch()
+    done = command("import", kind, str(empty), "--journal", str(journal))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"build-exporter: {empty}: no build found there by kind {kind}\n"

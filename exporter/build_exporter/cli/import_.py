@@ -74,4 +74,7 @@ def import_(
         raise SystemExit(1) from None
     finally:
         attachment.close()
+    if not attachment.taken:
+        click.echo(f"build-exporter: {escaped(str(path))}: no build found there by kind {found.name}", err=True)
+        raise SystemExit(1)
     click.echo(f"{source.build}: {lines} new events from {path}" if lines else f"{source.build}: nothing new in {path}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -20,6 +20,9 @@ from build_exporter.sources.registry import Kind, kinds, recognise
 Given = Sequence[tuple[str, str]]
 """Options as a command line gives them: names and values."""
 
+_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
+"""How files begin that a log rotation has compressed, and by what."""
+
 
 def expected_failures(config: Config) -> ExpectedFailures:
     """Return the tests that are known to fail: the shipped lists and those of the configuration."""
@@ -30,10 +33,14 @@ def find_kind(name: str, path: Path) -> Kind | PluginKind:
     """Return the kind of that name; for `auto` the one that knows the record.
 
     Raises:
-        click.UsageError: there is none.
+        click.UsageError: there is none, or the record is compressed and no plug-in's.
     """
     known = kinds()
     found = recognise(path) if name == "auto" else known.get(name)
+    if isinstance(found, PluginKind):
+        return found
+    if (found is not None or name == "auto") and (tool := _compressed_by(path)):
+        raise click.UsageError(f"{path} is compressed by {tool}; records are read as their tool writes them: unpack it")
     if found is not None:
         return found
     there_are = f"kinds: auto, {', '.join(sorted(known))}"
@@ -42,6 +49,18 @@ def find_kind(name: str, path: Path) -> Kind | PluginKind:
     nearest = get_close_matches(name[:100], known, n=1)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     raise click.UsageError(f"there is no kind {name!r}; {guess}{there_are}")
+
+
+def _compressed_by(path: Path) -> str:
+    """Return the name of the program that has compressed a file, empty for every other path."""
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            head = file.read(6)
+    except OSError:
+        return ""
+    return next((tool for magic, tool in _COMPRESSED.items() if head.startswith(magic)), "")
 
 
 def checked_options(kind: Kind | PluginKind, given: Given) -> Mapping[str, Any]:
