@@ -34,6 +34,9 @@ MAX_STEPS: Final = 10_000
 CUSTOM: Final = "custom"
 """Phase of the steps that the user added to the book's (`CUSTOM_TOOLS`)."""
 
+_FIRST_NUMBERED: Final = 400
+"""Targets below it are numbered through, as those of LFS 9: the first chapter with steps is 4."""
+
 _CUSTOM_PART: Final = "CUSTOM_TOOLS"
 _PARTS: Final = ("SETUP", "LUSER", "SUDO", "CHROOT", "BOOT", _CUSTOM_PART)
 
@@ -245,7 +248,7 @@ def _step(target: str, part: str, recipe: str) -> JhalfsStep:
 def _phase_by_number(target: str, part: str) -> str:
     """Return the phase as the target's number tells it: the chapter and two digits of its place in it."""
     number = _NUMBER.match(target)
-    return f"chapter-{int(number[1][:-2])}" if number and int(number[1]) >= 100 else part.lower()
+    return f"chapter-{int(number[1][:-2])}" if number and int(number[1]) >= _FIRST_NUMBERED else part.lower()
 
 
 def _package(target: str, version: str, recipe: str) -> tuple[str | None, str | None]:

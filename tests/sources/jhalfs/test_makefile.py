@@ -76,6 +76,12 @@ def test_numbering_of_2019() -> None:
     ]
 
 
+def test_numbers_of_2019_are_no_chapters() -> None:
+    """A target numbered through whose rule names no script, as `fstab` of one's own, is in no chapter 1."""
+    found = parse(text({"CHROOT": "170-bash", "BOOT": "188-fstab"}, rule("170-bash", 6, "-5.0")))
+    assert [s.phase for s in found.steps] == ["chapter-6", "boot"]
+
+
 def test_names_of_package_management() -> None:
     """Steps between two others, as package management adds them, keep their place and chapter."""
     found = parse(text({"CHROOT": "874-tar 875-01-libarchive 876-cleanup"}))
