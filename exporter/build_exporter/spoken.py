@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Final
+
+_DAYS_WITH_NAMES: Final = 6
+"""So many days from now a day's name alone tells which it is."""
 
 
 def duration(seconds: float) -> str:
@@ -19,9 +23,13 @@ def duration(seconds: float) -> str:
 
 
 def clock_time(when: float) -> str:
-    """Return a Unix time in the local zone, `Sat 06:40`; `-` where it is no date."""
+    """Return a Unix time in the local zone, `Sat 06:40`, or with its date where that could be another week's Saturday.
+
+    `-` where it is no date.
+    """
+    near = abs(when - time.time()) < _DAYS_WITH_NAMES * 86400
     try:
-        return time.strftime("%a %H:%M", time.localtime(when))
+        return time.strftime("%a %H:%M" if near else "%Y-%m-%d %H:%M", time.localtime(when))
     except (OverflowError, ValueError, OSError):
         return "-"
 
