@@ -304,7 +304,7 @@ class Console:
             self._touch(self._tool, text)
         elif is_below:
             for each in leaves:
-                self._touch(each.name or self._tool, text)
+                self._touch(each.name or self._tool, text, share=1.0 / len(leaves))
         elif built is not None:
             name = part_of_path(*built, self._tool)
             if built[0] != "AR" or name in self.parts:
@@ -322,11 +322,12 @@ class Console:
             return False
         return not where.startswith(self._directories.top.rstrip("/") + "/") or not self._directories.top
 
-    def _touch(self, name: str, text: str, line: int | None = None) -> None:
+    def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
         if not name or name in self._gone:
             return
         part = self._part(name)
         part.line = line
+        part.count(text, share)
         if part.suites is not None:
             part.suites.feed(text[:KEPT_CHARACTERS])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from build_exporter.sources.inside.counters import Counters
+from build_exporter.sources.inside.size import is_task
 from build_exporter.sources.inside.suites.reader import SuiteReader
 from build_exporter.sources.inside.warnings import WarningReader
 
@@ -36,10 +37,11 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class Part:
-    """A step at work: its phase and name, the time of its last line, how many there were, and what
-    they told.
+    """A step at work: its phase and name, the time of its last line, how many there were, and what they told.
 
-    `line` is the number of the last line that was its own, None where the end of its work is told otherwise.
+    `line` is the number of the last line that was its own, None where the end of its work is told otherwise. `size` are
+    the characters of its lines, `tasks` how many stand for a compiler's run or a test: of a line that may be of several
+    parts each has a share.
     """
 
     key: Key
@@ -49,3 +51,11 @@ class Part:
     progress: Counters = field(default_factory=Counters)
     suites: SuiteReader | None = None
     warnings: WarningReader = field(default_factory=WarningReader)
+    size: int = 0
+    tasks: float = 0.0
+
+    def count(self, text: str, share: float) -> None:
+        """Take a line into account that is this part's to a share."""
+        self.size += len(text) + 1
+        if is_task(text):
+            self.tasks += share

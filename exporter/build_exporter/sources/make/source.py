@@ -10,7 +10,7 @@ from build_exporter.model.names import build_name_from, run_name, run_start
 from build_exporter.sources.birth import birth_time
 from build_exporter.sources.make import signs
 from build_exporter.sources.make.console import Console
-from build_exporter.sources.make.history import earlier_steps, is_of, newest
+from build_exporter.sources.make.history import Earlier, earlier_steps, is_of, newest
 from build_exporter.sources.make.parts import Status
 from build_exporter.sources.make.teller import KIND, Teller
 from build_exporter.sources.make.text import ScriptMark, pieces, script_mark, stamped
@@ -167,7 +167,7 @@ class Make:
         if start is None:
             start = self._start_of_undated(since)
         self._last_run = run_name(start)
-        earlier = earlier_steps(self._journal, self.build, start) if self._journal is not None else []
+        earlier = earlier_steps(self._journal, self.build, start) if self._journal is not None else Earlier([], {})
         return Teller(self.build, start, is_dated=date is not None, earlier=earlier)
 
     def _start_of_undated(self, since: float | None) -> float:

@@ -8,8 +8,10 @@ from typing import Final
 
 from build_exporter.model import events as e
 from build_exporter.model.names import run_name
+from build_exporter.sources.inside.counters import LEAST_TOTAL
 from build_exporter.sources.inside.progress import CEILING, GAIN
 from build_exporter.sources.inside.reader import Look
+from build_exporter.sources.make.history import Earlier
 from build_exporter.sources.make.parts import Key, Part, Status
 from build_exporter.sources.protocol import Told
 from build_exporter.tracker import Run, apply
@@ -32,7 +34,7 @@ class Teller:
         is_over: the end of the run was told and nothing has come since.
     """
 
-    def __init__(self, build: str, start: float, *, is_dated: bool, earlier: list[e.PlannedStep]) -> None:
+    def __init__(self, build: str, start: float, *, is_dated: bool, earlier: Earlier) -> None:
         self.moment = start
         self.is_timed = is_dated
         self.is_dated = is_dated
@@ -40,7 +42,8 @@ class Teller:
         self.is_over = False
         self.start = start
         self._build = build
-        self._earlier = earlier
+        self._earlier = earlier.steps
+        self._earlier_tasks = earlier.tasks
         self._shadow = Run(build, run_name(start))
         self._starts: Counter[Key] = Counter()
         self._ends: Counter[Key] = Counter()
@@ -95,6 +98,7 @@ class Teller:
         )
         self._tell(event, self._ends[part.key])
         self._tell_warnings(part, self._starts[part.key], over=True)
+        self._tell_amount(part)
 
     def warned(self, part: Part) -> None:
         """Keep in mind that a step that is over may have had a further warning, to be told once this look is over."""
@@ -157,12 +161,19 @@ class Teller:
         self._tell(event, self._starts[key])
 
     def _tell_progress(self, part: Part) -> None:
-        ratio, (phase, step) = min(CEILING, part.progress.share or 0.0), part.key
         known = self._shadow.running.get(part.key)
+        share, done, total = part.progress.share, None, None
+        if share is None and self._has_plan and (expected := self._earlier_tasks.get(part.key, 0)) >= LEAST_TOTAL:
+            total = float(expected)
+            done = min(round(part.tasks, 1), total)
+            share = done / total
+        ratio, (phase, step) = min(CEILING, share or 0.0), part.key
         if known is None or ratio < (known.ratio or 0.0) + GAIN:
             return
         time = round(self.moment, 3)
-        self._tell(e.StepProgress(time=time, build=self._build, phase=phase, step=step, ratio=round(ratio, 4)), 0)
+        told = e.StepProgress(time=time, build=self._build, phase=phase, step=step, done=done, total=total)
+        told.ratio = round(ratio, 4) if total is None else None
+        self._tell(told, 0)
         began = self._open[part.key]
         if self._has_plan or self._forecasts >= len(FORECASTS) or ratio < FORECASTS[self._forecasts] or began is None:
             return
@@ -196,6 +207,17 @@ class Teller:
         look = Look(round(self.moment, 3), self._shadow, step, 0, over)
         for event in part.suites.tell(look):
             self._tell(event, 0)
+
+    def _tell_amount(self, part: Part) -> None:
+        """Tell how much a step that succeeded was, where its time is known: the next run's is measured by it."""
+        tasks = round(part.tasks)
+        if self._seconds[part.key] is None or not tasks:
+            return
+        phase, step = part.key
+        event = e.StepProgress(time=round(self.moment, 3), build=self._build, phase=phase, step=step)
+        event.log_bytes, event.log_tasks = part.size, tasks
+        apply(self._shadow, event)
+        self.told.append(Told(self.start, event, self._starts[part.key]))
 
     def _tell_late_warnings(self) -> None:
         for part, attempt in self._warned.values():
