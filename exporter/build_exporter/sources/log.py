@@ -201,9 +201,10 @@ class Log:
         yield Told(self._run_start, event, 0 if dated else counts[key])
 
     def _end_run(self) -> Iterator[Told]:
-        start, when = self._run_start, self._written
+        start = self._run_start
         if start is None or self._is_over:
             return
+        when = self._last_moment(start)
         status: Literal["succeeded", "failed", "interrupted"] = "failed" if self._failed else "succeeded"
         if self._running:
             status = "interrupted"
@@ -214,6 +215,15 @@ class Log:
         self._is_over = True
         self._times_over += 1
         yield Told(start, BuildFinished(time=when, build=self.build, status=status), self._times_over)
+
+    def _last_moment(self, start: float) -> float:
+        """Return when the log was last written to: by the date in its last line, else by the file's own time.
+
+        A copy is as old as the copying.
+        """
+        last = next((line for line in reversed(self._recent) if line.strip()), "")
+        date = leading_date(last)
+        return self._written if date is None else max(date, start)
 
 
 def _key(found: re.Match[str]) -> Key | None:

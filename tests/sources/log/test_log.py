@@ -93,6 +93,17 @@ def test_a_finished_log_ends_its_run(log: Path, journal: Path, attach: Callable[
     log.write_text(DATED.replace("2026-11-21 06:15:01Z STARTED m4\n", "").replace("FAILED", "COMPLETED"))
 
 
+def test_a_copy_of_a_log_with_dates_ended_as_its_last_line_says(
+    log: Path, journal: Path, attach: Callable[..., Attachment]
+) -> None:
+    """The time of the copying is not that of the build; where the last line has no date there is nothing better."""
+    log.write_text("2026-11-21 06:00:00Z STARTED a\n2026-11-21 06:10:00Z COMPLETED a\n\n")
+    attach().look(0.0, over=True)
+    run = newest(journal)
+    assert run.start is not None
+    assert run.end == run.start + 600
+
+
 def test_a_log_without_dates_is_timed_as_it_is_watched(
     log: Path, journal: Path, attach: Callable[..., Attachment]
 ) -> None:
