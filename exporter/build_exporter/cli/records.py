@@ -44,6 +44,8 @@ def find_kind(name: str, path: Path) -> Kind | PluginKind:
     if found is not None:
         return found
     there_are = f"kinds: auto, {', '.join(sorted(known))}"
+    if name == "auto" and not path.exists():
+        raise click.UsageError(f"{path} is not there yet, so its kind must be named; {there_are}")
     if name == "auto":
         raise click.UsageError(f"{path} looks like no record; {there_are}")
     nearest = get_close_matches(name[:100], known, n=1)

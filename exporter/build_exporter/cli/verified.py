@@ -64,7 +64,8 @@ def table(verified: Verified, *, every: bool) -> Iterator[str]:
     parts = [f"{counts[state]} {state.value}" for state in SourceState if counts[state]]
     if verified.unlisted:
         parts.append(f"{len(verified.unlisted)} unlisted")
-    yield f"{len(verified.findings)} files in {escaped(verified.directory)}: {', '.join(parts)}"
+    many = len(verified.findings)
+    yield f"{many} file{'' if many == 1 else 's'} in {escaped(verified.directory)}: {', '.join(parts)}"
 
 
 def _needed(steps: Mapping[str, Sequence[str]], file: str) -> str:

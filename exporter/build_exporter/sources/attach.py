@@ -82,8 +82,11 @@ class Attachment:
             self._untold = told
             try:
                 is_new = self._take(told)
-            except OSError:
-                raise
+            except OSError as error:
+                # whose path says little of what it is, and nothing is wrong with the record
+                what = error.strerror or str(error)
+                where = f"{error.filename}: " if error.filename else ""
+                raise OSError(f"the journal can't be written: {where}{what}") from error
             except BaseException:
                 self._untold = None
                 raise

@@ -247,6 +247,8 @@ class _Work:
 
     def _look_at_makefile(self) -> bool:
         path = self.path / "Makefile"
+        if self.path.is_file():
+            raise SourceError(f"{self.path}: not a work directory of the BLFS tools, nor the Makefile in one")
         found = path.stat()
         stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
         if stamp == self._makefile:
