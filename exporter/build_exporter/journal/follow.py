@@ -182,7 +182,8 @@ class Follower:
         if os.access(path, os.R_OK | os.X_OK, effective_ids=True):
             self.errors.pop(path, None)
         elif os.path.exists(path):
-            self._tell(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+            code = errno.EACCES if os.path.isdir(path) else errno.ENOTDIR
+            self._tell(path, OSError(code, os.strerror(code)))
 
     def _tell(self, path: str, error: OSError) -> None:
         told = error.strerror or str(error)
