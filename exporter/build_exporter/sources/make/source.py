@@ -179,8 +179,8 @@ class Make:
         if prior is not None and prior.run != self._last_run and prior.start is not None and is_of(prior, written):
             return prior.start
         start = born if since is None else max(born, min(since, written))
-        if prior is not None and start <= (prior.last_event or 0.0):
-            # written over: when it was made says nothing of what it holds now
+        if prior is not None and start <= max(prior.last_event or 0.0, run_start(prior.run) + 1.0):
+            # written over: when it was made says nothing of what it holds now; and no two runs are of one second
             start = max(self._looked if self._was_absent else written, run_start(prior.run) + 1.0)
         return start
 
