@@ -206,8 +206,8 @@ def _step_line(run: Run, step: Step, now: float) -> str:
         parts.append(f"attempt {step.attempts}")
     seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds
     if seconds is not None:
-        expected = f" of about {duration(step.expected_at_start)}" if step.expected_at_start else ""
-        parts.append(f"{duration(seconds)}{expected}")
+        expected = step.expected_at_start or 0.0
+        parts.append(duration(seconds) + (f" of about {duration(expected)}" if expected >= 0.5 else ""))
     ratio = step_progress(run, step, now)
     if ratio is not None and step.state is StepState.RUNNING:
         parts.append(percent(ratio))

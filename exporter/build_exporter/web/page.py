@@ -176,6 +176,7 @@ def _asides(step: Step) -> Iterator[str]:
 def _row(run: Run, step: Step, now: float) -> str:
     seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds
     ratio = step_progress(run, step, now) if step.state is StepState.RUNNING else None
+    expected = step.expected_at_start or 0.0
     cells = (
         _text(step.phase),
         _text(step.step) + (f' <span class="dim">{_text(aside)}</span>' if (aside := ", ".join(_asides(step))) else ""),
@@ -183,7 +184,7 @@ def _row(run: Run, step: Step, now: float) -> str:
     )
     numbers = (
         "" if seconds is None else duration(seconds),
-        "" if step.expected_at_start is None else duration(step.expected_at_start),
+        duration(expected) if expected >= 0.5 else "",
         "" if ratio is None else percent(ratio),
     )
     return (
