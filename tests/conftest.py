@@ -186,3 +186,29 @@ def records() -> Path:
     if not path.is_dir():
         pytest.skip("no build records here (BUILD_RECORDS)")
     return path
+
+
+@pytest.fixture
+def run_examples(repository: Path, tmp_path: Path) -> Callable[[str, int], list[subprocess.CompletedProcess[str]]]:
+    """Run the shell blocks of a page, which must be so many, one after the other in the test's directory."""
+    launcher = tmp_path / "build-exporter"
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m build_exporter "$@"\n')
+    launcher.chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "BUILD_EXPORTER_JOURNAL": str(tmp_path / "journal"),
+    }
+
+    def run(page: str, count: int) -> list[subprocess.CompletedProcess[str]]:
+        blocks = re.findall(r"^```sh\n(.*?)^```$", (repository / page).read_text(), re.MULTILINE | re.DOTALL)
+        assert len(blocks) == count
+        ended = []
+        for block in blocks:
+            done = subprocess.run(
+                ["sh", "-e", "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, (block, done.stdout, done.stderr)
+            ended.append(done)
+        return ended
+
+    return run

@@ -1,4 +1,4 @@
-"""What deserves a person's look beside the steps' states: tests that failed, warnings, files that steps will lack."""
+"""What deserves a person's look beside the steps' states: times, failed tests, warnings, files that steps will lack."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from build_exporter.model.events import TestsReported
+from build_exporter.spoken import clock_time, duration
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.sources import steps_at_risk
 
@@ -21,6 +22,18 @@ class Suite(NamedTuple):
         """What is wrong with it: `3 of 260 tests failed`, `no result`."""
         bad, total = self.report.failed + (self.report.errors or 0), tests_run(self.report)
         return f"{bad} of {total} tests failed" if total else "no result"
+
+
+def elapsed(run: Run, now: float) -> str:
+    """Return for how long a run has gone on and since when: `2 min 08 s since Sat 10:27`; empty before its start.
+
+    A record without times, taken in when it was over, tells no more than when it was last written to.
+    """
+    if run.start is None:
+        return ""
+    if run.end == run.start and run.steps:
+        return f"unknown time, recorded {clock_time(run.start)}"
+    return f"{duration((run.end or now) - run.start)} since {clock_time(run.start)}"
 
 
 def tests_run(report: TestsReported) -> int:

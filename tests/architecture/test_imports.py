@@ -32,7 +32,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
-    "remarks": {"model", "journal", "tracker"},
+    "remarks": {"model", "journal", "tracker", "spoken"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},

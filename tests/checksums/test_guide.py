@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,22 +24,9 @@ def guide(repository: Path) -> str:
 
 
 @pytest.mark.usefixtures("book", "jhalfs_tree")
-def test_every_shell_example_runs(guide: str, tmp_path: Path) -> None:
+def test_every_shell_example_runs(tmp_path: Path, run_examples: Callable[..., Any]) -> None:
     """The page's shell blocks run one after the other, and every file of the plan is then verified."""
-    launcher = tmp_path / "build-exporter"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m build_exporter "$@"\n')
-    launcher.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "BUILD_EXPORTER_JOURNAL": str(tmp_path / "journal"),
-    }
-    blocks = re.findall(r"^```sh\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        done = subprocess.run(
-            ["sh", "-e", "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (block, done.stdout, done.stderr)
+    done = run_examples("docs/guide/checksums.md", 2)[-1]
     assert "4 files in" in done.stdout
     told = json.loads((tmp_path / "verified.json").read_text())
     assert told["counts"]["verified"] == len(told["files"]) == 3

@@ -207,3 +207,12 @@ def test_suites_that_failed_or_gave_nothing(
     (found,) = told()
     assert found["warnings"] == 2
     assert [suite["suite"] for suite in found["bad_suites"]] == [*(f"bad {number}" for number in range(12)), "none"]
+
+
+def test_a_record_without_times_has_no_time_told(run_file: RunFiles, status: Callable[..., Any]) -> None:
+    """A console imported when it was over is not said to have been built in no time."""
+    run = run_file("lfs")
+    run.add("build_started", after=0)
+    run.add("step_finished", after=0, phase="p", step="s", status="succeeded")
+    run.add("build_finished", after=0, status="succeeded")
+    assert re.search(r"time +unknown time, recorded ", status().stdout)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,29 +19,22 @@ def guide(repository: Path) -> str:
     return (repository / "docs" / "guide" / "plan.md").read_text()
 
 
-def test_every_shell_example_runs(guide: str, book: Callable[..., Path], tmp_path: Path) -> None:
+def test_every_shell_example_runs(
+    guide: str, book: Callable[..., Path], tmp_path: Path, run_examples: Callable[..., Any]
+) -> None:
     """The page's shell blocks run one after the other, and the plan is then what the status shows."""
     (tmp_path / "lfs-git").symlink_to(book(), target_is_directory=True)
-    launcher = tmp_path / "build-exporter"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m build_exporter "$@"\n')
-    launcher.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "BUILD_EXPORTER_JOURNAL": str(tmp_path / "journal"),
-    }
-    blocks = re.findall(r"^```sh\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        done = subprocess.run(
-            ["sh", "-e", "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (block, done.stdout, done.stderr)
+    done = run_examples("docs/guide/plan.md", 2)[-1]
     assert "my-system" in done.stdout
     assert "4.2" in done.stdout
     wrong = (tmp_path / "my-system.yaml").read_text().replace("[binutils]", "[binutil]")
     (tmp_path / "my-system.yaml").write_text(wrong)
     done = subprocess.run(
-        [launcher, "plan", "yaml", "my-system.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [tmp_path / "build-exporter", "plan", "yaml", "my-system.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert f"    {done.stderr}" in guide
 

@@ -17,7 +17,7 @@ from build_exporter.journal.follow import Follower
 from build_exporter.logs import set_up
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
-from build_exporter.remarks import Suite, bad_suites
+from build_exporter.remarks import Suite, bad_suites, elapsed
 from build_exporter.spoken import clock_time, duration, percent, size
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
@@ -162,7 +162,7 @@ def _lines(run: Run, now: float) -> Iterator[str]:
     counts = [f"{run.count(each)} {each.label}" for each in StepState if run.count(each)]
     yield f"  steps      {', '.join(counts) or 'none yet'}"
     if run.start is not None:
-        yield f"  time       {duration((run.end or now) - run.start)} since {clock_time(run.start)}"
+        yield f"  time       {elapsed(run, now)}"
     estimate = remaining(run, now)
     if estimate is not None:
         band = f"{duration(estimate.low)} to {duration(estimate.high)}"

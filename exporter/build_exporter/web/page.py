@@ -14,7 +14,7 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import Monitor
-from build_exporter.remarks import bad_suites, lacking_sources, step_remark
+from build_exporter.remarks import bad_suites, elapsed, lacking_sources, step_remark
 from build_exporter.spoken import clock_time, duration, percent
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, build_progress, phase_progress, step_progress
@@ -151,7 +151,7 @@ def summary(run: Run, now: float) -> str:
     if ratio is not None:
         parts.insert(0, percent(ratio))
     if run.start is not None:
-        parts.append(f"{duration((run.end or now) - run.start)} since {clock_time(run.start)}")
+        parts.append(elapsed(run, now))
     estimate = remaining(run, now)
     if estimate is not None:
         parts.append(

@@ -63,7 +63,7 @@ def test_a_failed_task_is_told_with_its_error(build: Any, follow: Callable[..., 
     follower.look()
     build.say(
         "ERROR: bad-2.0-r1 do_compile: oe_runmake failed",
-        "ERROR: Logfile of failure stored in: /b/tmp/work/x/bad/2.0-r1/temp/log.do_compile.77",
+        "ERROR: Logfile of failure stored in: /b/tmp/x/bad/2.0-r1/temp/log.do_compile.77",
         "Log data follows:",
         "| make: Entering directory '/b'",
         "| main.c:7:2: error: unknown type name 'strng'",
@@ -83,7 +83,7 @@ def test_a_failed_task_is_told_with_its_error(build: Any, follow: Callable[..., 
 def test_without_a_console_the_tasks_own_log_tells_why(build: Any, follow: Callable[..., Any]) -> None:
     """Where there is no console log a failure's reason is read from the task's log, which its step names."""
     build.log.unlink()
-    log = build.top / "tmp/work/core2-64/bad/2.0/temp/log.do_configure"
+    log = build.top / "tmp" / "work" / "core2-64/bad/2.0/temp/log.do_configure"
     log.parent.mkdir(parents=True)
     log.write_text("checking for gcc... no\nconfigure: error: no acceptable C compiler found in $PATH\n")
     build.start("bad-2.0-r0", "do_configure")

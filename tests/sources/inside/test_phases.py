@@ -10,11 +10,12 @@ from build_exporter.sources.inside.phases import EbuildPhase
 from build_exporter.sources.inside.reader import Look
 from build_exporter.tracker import Run, Step
 
+WORK = "/var/tmp/portage/app-misc/a-1/work"
 LINES = {
     "unpack": ">>> Unpacking source...",
-    "prepare": ">>> Preparing source in /var/tmp/portage/app-misc/a-1/work/a-1 ...",
-    "configure": ">>> Configuring source in /var/tmp/portage/app-misc/a-1/work/a-1 ...",
-    "compile": ">>> Compiling source in /var/tmp/portage/app-misc/a-1/work/a-1 ...",
+    "prepare": f">>> Preparing source in {WORK}/a-1 ...",
+    "configure": f">>> Configuring source in {WORK}/a-1 ...",
+    "compile": f">>> Compiling source in {WORK}/a-1 ...",
     "test": ">>> Test phase: app-misc/a-1",
     "install": ">>> Install app-misc/a-1 into /var/tmp/portage/app-misc/a-1/image",
 }

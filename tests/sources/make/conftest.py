@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.make.source import Make
 from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run
@@ -116,36 +114,6 @@ class Project:
         return self.start(command, **environment).wait(120)
 
 
-class Follower:
-    """One journal and what is attached to it."""
-
-    def __init__(self, path: Path, journal: Path) -> None:
-        self.path, self.journal = path, journal
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin again on the same journal."""
-        self.source = Make(Settings(self.path, "b"))
-        self.attachment = Attachment(self.source, str(self.journal))
-
-    def look(self, now: float | None = None, *, over: bool = False) -> int:
-        """Look once."""
-        return self.attachment.look(time.time() if now is None else now, over=over)
-
-    def runs(self) -> list[Run]:
-        """Return the runs the journal holds, oldest first."""
-        return [
-            read_run(run_path(str(self.journal), build, name), build, name)
-            for build in builds(str(self.journal))
-            for name in runs(str(self.journal), build)
-        ]
-
-    @property
-    def newest(self) -> Run:
-        """The newest run."""
-        return self.runs()[-1]
-
-
 def state_of(run: Run) -> tuple[Any, ...]:
     """Return what must be the same however a console was followed: a console holds no times."""
     tests = {key: sorted((n, t.passed, t.failed) for n, t in s.tests.items()) for key, s in run.steps.items()}
@@ -177,19 +145,19 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.fixture
-def follow(tmp_path: Path) -> Callable[..., Follower]:
+def follow(tmp_path: Path, follower: Callable[..., Any]) -> Callable[..., Any]:
     """Attach to a console."""
-    return lambda path, journal="journal": Follower(path, tmp_path / journal)
+    return lambda path, journal="journal": follower(lambda: Make(Settings(path, "b")), tmp_path / journal)
 
 
 @pytest.fixture
-def imported(follow: Callable[..., Follower]) -> Callable[..., Run]:
+def imported(follow: Callable[..., Any]) -> Callable[..., Run]:
     """Import a console into a journal of its own and return its newest run."""
 
     def take(path: Path, journal: str = "imported") -> Run:
         follower = follow(path, journal)
         follower.look(over=True)
-        found = follower.newest
+        found: Run = follower.newest
         assert follow(path, journal).look(over=True) == 0, "a second import tells nothing new"
         return found
 
@@ -206,3 +174,37 @@ def console(tmp_path: Path, imported: Callable[..., Run]) -> Callable[[str], Run
         return imported(path)
 
     return take
+
+
+@pytest.fixture
+def followed_alike(
+    tmp_path: Path, follow: Callable[..., Any], same_state: Callable[[Run], tuple[Any, ...]]
+) -> Callable[[Path], None]:
+    """Read a console as it grows: to its end, started again at each of 20 cuts, and attached late at each of them."""
+
+    def read(whole: Path) -> None:
+        imported = follow(whole, "imported")
+        imported.look(over=True)
+        expected = same_state(imported.newest)
+        data = whole.read_bytes()
+        log = tmp_path / "grows.log"
+        log.touch()
+        followed, restarted, late = follow(log, "followed"), follow(log, "restarted"), []
+        random.seed(whole.name)
+        with log.open("ab", buffering=0) as file:
+            cuts = sorted(random.sample(range(1, len(data)), 20))
+            for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
+                file.write(data[begin:end])
+                followed.look()
+                restarted.restart()
+                restarted.look()
+                late.append(follow(log, f"late-{number}"))
+                late[-1].look()
+        for each in (followed, restarted, *late):
+            each.look(over=True)
+            assert [same_state(run) for run in each.runs()] == [expected]
+            assert each.look(over=True) == 0
+            each.restart()
+            assert each.look(over=True) == 0, "a new start tells nothing new"
+
+    return read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import time
@@ -48,7 +47,7 @@ make[1]: Leaving directory '/p/src'
 
 @pytest.mark.parametrize("kind", ["failing", "recursive", "cmake"])
 def test_however_followed_it_is_the_same(
-    project: Any, tmp_path: Path, follow: Callable[..., Any], same_state: Any, kind: str
+    project: Any, tmp_path: Path, followed_alike: Callable[[Path], None], kind: str
 ) -> None:
     """A console read piece by piece, by exporters started again or attached late, amounts to what the import tells."""
     if kind == "failing":
@@ -59,31 +58,9 @@ def test_however_followed_it_is_the_same(
     else:
         assert project.cmake().run("cmake -S . -B b && make -C b -j2 && make -C b test") == 0
         data = project.log.read_bytes()
-    whole = tmp_path / "whole.log"
+    whole = tmp_path / f"{kind}.log"
     whole.write_bytes(data)
-    imported = follow(whole, "whole")
-    imported.look(over=True)
-    expected = same_state(imported.newest)
-    log = tmp_path / "grows.log"
-    log.touch()
-    followed, restarted, late = follow(log, "followed"), follow(log, "restarted"), []
-    random.seed(kind)
-    with log.open("ab", buffering=0) as file:
-        cuts = sorted(random.sample(range(1, len(data)), 20))
-        for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
-            file.write(data[begin:end])
-            followed.look()
-            restarted.restart()
-            restarted.look()
-            late.append(follow(log, f"late-{number}"))
-            late[-1].look()
-    for follower in (followed, restarted, *late):
-        follower.look(over=True)
-        (run,) = follower.runs()
-        assert same_state(run) == expected
-        assert follower.look(over=True) == 0
-        follower.restart()
-        assert follower.look(over=True) == 0, "and a new start tells nothing new"
+    followed_alike(whole)
 
 
 def test_steps_are_timed_as_they_are_watched(project: Any, follow: Callable[..., Any], poll: Any) -> None:

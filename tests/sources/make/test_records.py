@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -48,30 +46,9 @@ def test_a_real_console_is_imported(records: Path, imported: Callable[..., Run],
 
 
 @pytest.mark.parametrize("name", CONSOLES)
-def test_a_real_console_is_followed(
-    records: Path, tmp_path: Path, follow: Callable[..., Any], same_state: Any, name: str
-) -> None:
+def test_a_real_console_is_followed(records: Path, followed_alike: Callable[[Path], None], name: str) -> None:
     """Growing piece by piece, with exporters started again and attached late, it amounts to what the import tells."""
-    data = (records / CONSOLES[name]).read_bytes()
-    imported = follow(records / CONSOLES[name], "imported")
-    imported.look(over=True)
-    expected = same_state(imported.newest)
-    log = tmp_path / "grows.log"
-    log.touch()
-    followed, restarted, late = follow(log, "followed"), follow(log, "restarted"), []
-    random.seed(name)
-    with log.open("ab", buffering=0) as file:
-        cuts = sorted(random.sample(range(1, len(data)), 20))
-        for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
-            file.write(data[begin:end])
-            followed.look()
-            restarted.restart()
-            restarted.look()
-            late.append(follow(log, f"late-{number}"))
-            late[-1].look()
-    for follower in (followed, restarted, *late):
-        follower.look(over=True)
-        assert [same_state(run) for run in follower.runs()] == [expected]
+    followed_alike(records / CONSOLES[name])
 
 
 def test_whose_record_it_is(records: Path) -> None:

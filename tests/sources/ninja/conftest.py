@@ -7,14 +7,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.ninja.source import Ninja
 from build_exporter.sources.protocol import Settings
-from build_exporter.tracker import Run
 
 RULES = """\
 rule compile
@@ -55,31 +53,6 @@ class Project:
         return self.start(*arguments).wait(60)
 
 
-class Follower:
-    """One journal and what is attached to it."""
-
-    def __init__(self, path: Path, journal: Path) -> None:
-        self.path, self.journal = path, journal
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin again on the same journal."""
-        self.source = Ninja(Settings(self.path, "ninja"))
-        self.attachment = Attachment(self.source, str(self.journal))
-
-    def look(self, now: float | None = None, *, over: bool = False) -> int:
-        """Look once."""
-        return self.attachment.look(time.time() if now is None else now, over=over)
-
-    def runs(self) -> list[Run]:
-        """Return the runs the journal holds, oldest first."""
-        return [
-            read_run(run_path(str(self.journal), build, name), build, name)
-            for build in builds(str(self.journal))
-            for name in runs(str(self.journal), build)
-        ]
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[..., Project]:
     """Make projects; skipped where there is no ninja."""
@@ -89,9 +62,9 @@ def project(tmp_path: Path) -> Callable[..., Project]:
 
 
 @pytest.fixture
-def follow(tmp_path: Path) -> Callable[..., Follower]:
+def follow(tmp_path: Path, follower: Callable[..., Any]) -> Callable[..., Any]:
     """Attach to a record."""
-    return lambda path, journal="journal": Follower(path, tmp_path / journal)
+    return lambda path, journal="journal": follower(lambda: Ninja(Settings(path, "ninja")), tmp_path / journal)
 
 
 @pytest.fixture
