@@ -36,9 +36,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},
-    "collectors": BASE | STATE | KNOWLEDGE,
-    "web": BASE | STATE | KNOWLEDGE | {"collectors", "__init__"},
-    "cli": BASE | STATE | KNOWLEDGE | {"collectors", "web", "wrapper", "logs", "shell", "__init__"},
+    "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
+    "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
+    "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},
+    "cli": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "web", "wrapper", "logs", "shell", "__init__"},
     "__main__": {"cli", "wrapper"},
 }
 """Each room, and the rooms its files may import beside their own; `__init__` is the package itself (its version)."""
