@@ -256,11 +256,23 @@ def test_only_the_secret_is_masked(text: str, shown: str) -> None:
     assert redact(text) == shown
 
 
-HOSTILE = """a- a. password- token=' password= authorization :// https://a: Bearer mysql eyJ machine --a-token
-'password' cookie:a= -----BEGIN-PRIVATE-KEY----- x-token: ://a:@""".split()
+HOSTILE = (
+    "a-",
+    "a.",
+    "password-",
+    "token='",
+    "password=",
+    "authorization",
+    "://",
+    "https://a:",
+    "://a:@",
+    "Bearer",
+    "mysql",
+)
+MORE_HOSTILE = ("eyJ", "machine", "--a-token", "'password'", "cookie:a=", "-----BEGIN PRIVATE KEY-----", "x-token:")
 
 
-@pytest.mark.parametrize("piece", [*HOSTILE, *(f"{piece} " for piece in HOSTILE)])
+@pytest.mark.parametrize("piece", [piece + end for piece in HOSTILE + MORE_HOSTILE for end in ("", " ")])
 def test_cost_grows_with_the_length_only(piece: str) -> None:
     """Four times as much hostile text takes at most about four times as long to clean."""
     short = piece * (8192 // len(piece))

@@ -20,7 +20,7 @@ _KEY: Final = (
 )
 """What the name of a secret ends in."""
 
-_NAME: Final = rf"(?<![A-Za-z0-9])(?:[A-Za-z0-9_.-]{{0,60}}?)(?i:{_KEY})(?<!CONFIG_SECRET)"
+_NAME: Final = rf"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]{{0,60}}?)(?i:{_KEY})"
 _LINE_START: Final = r"(?m:^)[ \t]{0,40}(?:-[ \t]|export[ \t]|set[ \t]|\+[ \t]){0,2}"
 _QUOTED: Final = r"\"(?:[^\"\\\n]|\\.){1,500}\"|'(?:[^'\\\n]|\\.){1,500}'"
 
