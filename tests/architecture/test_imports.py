@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BASE = {"model", "catalog", "exposition", "config", "journal"}
+BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {"toolchain", "remarks", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
 
@@ -17,18 +17,19 @@ MAY_KNOW: dict[str, set[str]] = {
     "spoken": set(),
     "logs": set(),
     "shell": set(),
+    "diagnostics": {"model"},
     "failures": {"model"},
     "catalog": {"model"},
     "config": {"model"},
     "exposition": {"model", "catalog"},
     "journal": {"model"},
-    "wrapper": {"model", "journal"},
+    "wrapper": {"model", "diagnostics", "journal"},
     "client": {"model", "journal"},
     "replay": {"model", "journal"},
     "tracker": {"model", "journal"},
     "checksums": {"model", "journal", "tracker"},
     "plan": {"model", "journal", "config", "checksums"},
-    "sources": {"model", "config", "journal", "tracker", "plan", "failures"},
+    "sources": {"model", "diagnostics", "config", "journal", "tracker", "plan"},
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
