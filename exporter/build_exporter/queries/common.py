@@ -7,6 +7,7 @@ import msgspec
 from build_exporter.estimate import Estimate
 from build_exporter.model.states import StepState
 from build_exporter.queries.context import Context, shown
+from build_exporter.queries.estimate import Percentiles
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.records import Phase
 
@@ -34,19 +35,11 @@ class StepCounts(Answer, frozen=True):
     interrupted: int
 
 
-class Band(Answer, frozen=True):
-    """The 10th, 50th and 90th percentile of a figure: in 8 of 10 cases it lies between the outer two."""
-
-    p10: float
-    p50: float
-    p90: float
-
-
 class EndEstimate(Answer, frozen=True):
     """When a run ends: seconds left and the Unix time of the end, each as a band, and what the estimate rests on."""
 
-    remaining_seconds: Band
-    end: Band
+    remaining_seconds: Percentiles
+    end: Percentiles
     basis: str
 
 
@@ -72,8 +65,8 @@ def end_estimate(context: Context, run: Run) -> EndEstimate | None:
     left = context.estimate(run, context.now)
     if left is None:
         return None
-    band = Band(p10=left.low, p50=left.middle, p90=left.high)
-    end = Band(p10=context.now + left.low, p50=context.now + left.middle, p90=context.now + left.high)
+    band = Percentiles(p10=left.low, p50=left.middle, p90=left.high)
+    end = Percentiles(p10=context.now + left.low, p50=context.now + left.middle, p90=context.now + left.high)
     return EndEstimate(remaining_seconds=band, end=end, basis=_basis(run, left))
 
 

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from build_exporter.config.schema import Thresholds
 from build_exporter.estimate import Estimate, remaining
-from build_exporter.model.text import plain_line, redact
+from build_exporter.model.redaction import redact
+from build_exporter.model.text import plain_line
 from build_exporter.tracker import Build, Run, Step
 
 
