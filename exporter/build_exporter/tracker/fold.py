@@ -99,7 +99,9 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.attempts = max(step.attempts + 1, event.attempt or 0)
     step.start, step.end, step.seconds, step.ratio, step.message = event.time, None, None, None, None
     step.exit_code = step.signal = step.error_class = None
-    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = step.disk_before_bytes = None
+    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = (
+        step.disk_before_bytes
+    ) = None
     step.warnings = None
     step.ratio_told = step.warnings_told = False
     step.floor = 0.0
