@@ -57,8 +57,8 @@ _BEGINNINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One step of a report: phase, the target it probably had, what it builds, seconds it took, bytes it needed, bytes in use
-    before it.
+    """One step of a report: phase, the target it probably had, what it builds, seconds it took, bytes it needed,
+    bytes in use before it.
     """
 
     phase: str
