@@ -28,7 +28,7 @@ def runs() -> list[Run]:
     found = []
     for path in records.glob("*.report"):
         run = Run("lfs", "")
-        apply_all(run, [told.event for told in JhalfsReports(Settings(path, "lfs")).look(0.0)])
+        apply_all(run, [reported.event for reported in JhalfsReports(Settings(path, "lfs")).poll(0.0)])
         if run.jobs == 3:
             found.append(run)
     found.sort(key=lambda run: run.start or 0.0)

@@ -7,7 +7,7 @@ from tests.analysis.conftest import MakeRun
 
 from build_exporter.analysis.sbu import sbu_report
 from build_exporter.sources.jhalfs.report import parse_report
-from build_exporter.sources.reading import Ends
+from build_exporter.sources.files import Ends
 
 KB = 1024
 EXPECTED = """

@@ -70,10 +70,10 @@ def test_everything_starts_shows_a_build_and_stops(
             return False
 
     poll(has_build, 60, "Prometheus has scraped the replayed build")
-    told = (clone / "up.log").read_text()
+    reported = (clone / "up.log").read_text()
     for address in ("http://localhost:10110", "http://localhost:9090", "http://localhost:9093"):
-        assert address in told
-    assert "build-exporter run --build my-build -- make" in told
+        assert address in reported
+    assert "build-exporter run --build my-build -- make" in reported
     up.send_signal(signal.SIGINT)
     assert up.wait(30) == 0
     assert not any(is_listening(port) for port in PORTS.values())

@@ -21,7 +21,7 @@ from build_exporter.tracker import Key, Run, RunSummary, Step
 if TYPE_CHECKING:
     from build_exporter.analysis.bottlenecks import Gap
 
-LEAST_SECONDS: Final = 30.0
+MIN_SECONDS: Final = 30.0
 """What saves less is not worth a change."""
 IDLE_SHARE: Final = 0.5
 """A step that keeps less than this share of the jobs busy has room."""
@@ -71,7 +71,7 @@ def recommendations(
     """Return what would make the next run shorter, the most seconds first."""
     timed = [step for step in list(run.steps.values()) if step.seconds and step.attempts]
     facts = _Facts(run, timed, history, gaps, differing, cores)
-    found = [each for kind in _KINDS for each in kind(facts) if each.saves_seconds >= LEAST_SECONDS]
+    found = [each for kind in _KINDS for each in kind(facts) if each.saves_seconds >= MIN_SECONDS]
     return sorted(found, key=lambda each: -each.saves_seconds)
 
 
