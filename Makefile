@@ -48,10 +48,8 @@ format: $(VENV)/.test ## Format the code
 packages: ## Install what tests need from the distribution, where root may
 	@sh exporter/packages.sh test
 
-$(VENV)/.test: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+$(VENV)/.test: pyproject.toml exporter/venv.sh
+	@PYTHON=$(PYTHON) sh exporter/venv.sh $(VENV) '.[dev]'
 	@touch $@
 
 clean: ## Remove what the targets made
