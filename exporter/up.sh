@@ -7,7 +7,8 @@ export VENV
 
 say() { printf '\033[1m[%s]\033[0m %s\n' "$1" "$2"; }
 
-trap 'printf "\nstopped\n"; exit 0' INT TERM HUP
+# what is running prints the message
+trap 'exit 0' INT TERM HUP
 
 if ! "$VENV/bin/build-exporter" --version >/dev/null 2>&1 || [ -z "$(find "$VENV/.run" -newer pyproject.toml 2>/dev/null)" ]; then
     say 1/2 "installing build-exporter into the virtual environment $VENV"
