@@ -41,6 +41,7 @@ docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.model.docs > docs/events.md
 	$(BIN)/python -m build_exporter.cli.docs commands > docs/cli.md
 	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
+	$(BIN)/python -m build_exporter.web.docs > docs/api.md
 	$(BIN)/python grafana/src/generate.py
 
 format: $(VENV)/.test ## Format the code
