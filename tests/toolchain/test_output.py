@@ -51,7 +51,9 @@ def test_a_build_is_shown_with_its_tools_everywhere(
     assert "-j3" in line
     (reported,) = json.loads(command("status", "--journal", str(journal), "--build", "lfs", "--output", "json").stdout)
     assert reported["toolchain"]["target"] == lfs.triplet
-    assert {"tool": "gcc", "version": "14.2.0", "role": "cross", "target": lfs.triplet} in reported["toolchain"]["tools"]
+    assert {"tool": "gcc", "version": "14.2.0", "role": "cross", "target": lfs.triplet} in reported["toolchain"][
+        "tools"
+    ]
 
 
 def test_the_collectors_can_be_switched_off(

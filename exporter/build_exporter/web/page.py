@@ -11,11 +11,11 @@ from typing import Final
 from build_exporter import __version__
 from build_exporter.estimate import remaining
 from build_exporter.failures import excerpt
+from build_exporter.formatting import clock_time, duration, percent
 from build_exporter.model.states import StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import Monitor
 from build_exporter.summary import bad_suites, elapsed, missing_sources, step_summary
-from build_exporter.formatting import clock_time, duration, percent
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, build_progress, phase_progress, step_progress
 
