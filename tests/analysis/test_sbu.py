@@ -6,8 +6,8 @@ import pytest
 from tests.analysis.conftest import MakeRun
 
 from build_exporter.analysis.sbu import sbu_report
-from build_exporter.sources.jhalfs.report import parse_report
 from build_exporter.sources.files import Ends
+from build_exporter.sources.jhalfs.report import parse_report
 
 KB = 1024
 EXPECTED = """
