@@ -69,6 +69,7 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     run.target = event.target or run.target
     run.book = event.book or run.book
     run.jobs = event.jobs if event.jobs is not None else run.jobs
+    run.tests = event.tests or run.tests
     run.deadline = event.deadline if event.deadline is not None else run.deadline
 
 

@@ -168,6 +168,8 @@ class Run:
     target: str = ""
     book: str = ""
     jobs: int | None = None
+    tests: str | None = None
+    """Which packages' test suites run: none, critical (the toolchain's) or all; None where that isn't known."""
     deadline: float | None = None
     start: float | None = None
     end: float | None = None

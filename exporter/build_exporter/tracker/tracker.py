@@ -13,6 +13,7 @@ from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
+from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.state import Key, LogShape, Run, Step
 
 
@@ -34,7 +35,8 @@ class RunSummary:
     """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds and usage by step.
 
     `results` counts every end the run had: one that was taken up again had more than one. `steps` has the steps that
-    succeeded with a known duration, `usage` the same ones. `jobs` is the -j in use, None where unknown.
+    succeeded with a known duration, `usage` the same ones, `past` the same ones in the order in which they began.
+    `jobs` is the -j in use, None where unknown; `gap_ratio` and `concurrency` are those of the run.
     """
 
     run: str
@@ -47,6 +49,11 @@ class RunSummary:
     usage: dict[Key, Usage] = field(default_factory=dict)
     jobs: int | None = None
     ccache_hit_ratio: float | None = None
+    past: tuple[PastStep, ...] = ()
+    tests: str | None = None
+    source: str = ""
+    gap_ratio: float = 0.0
+    concurrency: float = 1.0
 
 
 def summarise(run: Run) -> RunSummary:
@@ -67,6 +74,11 @@ def summarise(run: Run) -> RunSummary:
         {step.key: _usage(step) for step in done},
         run.jobs_used,
         _ccache_hit_ratio(run),
+        past_steps(run),
+        run.tests,
+        run.source,
+        run.gap_ratio,
+        run.concurrency,
     )
 
 
