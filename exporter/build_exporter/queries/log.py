@@ -16,7 +16,7 @@ from build_exporter.model.states import StepState
 from build_exporter.model.text import plain
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError, shown
-from build_exporter.sources.reading import open_regular
+from build_exporter.sources.files import open_regular
 from build_exporter.tracker import Run, Step
 
 MAX_BYTES: Final = 1024 * 1024

@@ -105,9 +105,9 @@ async def body_of(request: Request, limit: int) -> bytes:
         BodyTooLargeError: it has more bytes than `limit`. A body of up to twice the limit is read all the same, because
             many clients see no answer before they have sent everything.
     """
-    told = request.headers.get("content-length", "0")
-    if not told.isdigit() or int(told) > 2 * limit:
-        raise BodyTooLargeError(f"a body has at most {limit} bytes, not {told[:32]}")
+    reported = request.headers.get("content-length", "0")
+    if not reported.isdigit() or int(reported) > 2 * limit:
+        raise BodyTooLargeError(f"a body has at most {limit} bytes, not {reported[:32]}")
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
