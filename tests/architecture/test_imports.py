@@ -9,13 +9,13 @@ import pytest
 
 BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
-KNOWLEDGE = {"toolchain", "remarks", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
+KNOWLEDGE = {"analysis", "toolchain", "summary", "estimate", "failures", "monitor", "liveness", "formatting", "replay"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
     "model": set(),
-    "spoken": set(),
-    "logs": set(),
+    "formatting": set(),
+    "logging_setup": set(),
     "shell": set(),
     "diagnostics": {"model"},
     "failures": {"model"},
@@ -33,14 +33,15 @@ MAY_KNOW: dict[str, set[str]] = {
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
-    "remarks": {"model", "journal", "tracker", "spoken"},
+    "summary": {"model", "journal", "tracker", "formatting"},
+    "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},
     "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},
-    "cli": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "web", "wrapper", "logs", "shell", "__init__"},
+    "cli": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "web", "wrapper", "logging_setup", "shell", "__init__"},
     "__main__": {"cli", "wrapper"},
 }
 """Each room, and the rooms its files may import beside their own; `__init__` is the package itself (its version)."""
