@@ -36,15 +36,20 @@ MAY_KNOW: dict[str, set[str]] = {
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},
-    "collectors": BASE | STATE | KNOWLEDGE,
-    "web": BASE | STATE | KNOWLEDGE | {"collectors", "__init__"},
-    "cli": BASE | STATE | KNOWLEDGE | {"collectors", "web", "wrapper", "logs", "shell", "__init__"},
+    "queries": BASE | STATE | KNOWLEDGE,
+    "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
+    "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
+    "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
+    "cli": BASE
+    | STATE
+    | KNOWLEDGE
+    | {"queries", "collectors", "alerting", "web", "wrapper", "logs", "shell", "__init__"},
     "__main__": {"cli", "wrapper"},
 }
 """Each room, and the rooms its files may import beside their own; `__init__` is the package itself (its version)."""
 
-UPWARD_EXCEPTIONS: set[tuple[str, str]] = {("collectors", "__init__")}
-"""Imports allowed beside the table: the exporter shows its own version."""
+UPWARD_EXCEPTIONS: set[tuple[str, str]] = {("collectors", "__init__"), ("alerting", "__init__")}
+"""Imports allowed beside the table: the exporter shows its own version, and says it to servers."""
 
 
 def modules(package: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from build_exporter.journal.removed import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
 from build_exporter.tracker.records import Key, LogShape, Run
 
@@ -29,6 +30,7 @@ class RunSummary:
     end: float | None
     failures: Counter[Key]
     steps: dict[Key, float]
+    alerts: AlertLog
 
 
 def summarise(run: Run) -> RunSummary:
@@ -42,7 +44,7 @@ def summarise(run: Run) -> RunSummary:
         for key, step in run.steps.items()
         if step.state is StepState.SUCCEEDED and step.seconds is not None
     }
-    return RunSummary(run.run, result.value, results, run.start, run.end, Counter(run.failures), seconds)
+    return RunSummary(run.run, result.value, results, run.start, run.end, Counter(run.failures), seconds, run.alerts)
 
 
 def tally(summary: RunSummary) -> Tally:

@@ -34,7 +34,8 @@ class Service:
     """What the application serves.
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was taken. `hosts` are the
-    names, beside the machine's own, under which it may be asked over loopback.
+    names, beside the machine's own, under which it may be asked over loopback. `scraped_at` is when Prometheus last
+    took the metrics, in Unix seconds, 0 for never.
     """
 
     monitor: Monitor
@@ -43,6 +44,7 @@ class Service:
     telemetry_path: str = "/metrics"
     hosts: tuple[str, ...] = ()
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    scraped_at: float = 0.0
 
 
 def make_app(service: Service) -> ASGIApp:
@@ -68,6 +70,8 @@ class _Handlers:
     async def metrics(self, request: Request) -> Response:
         form = negotiate(request.headers.get("accept", ""))
         self._service.monitor.poll()
+        if request.headers.get("user-agent", "").startswith("Prometheus/"):
+            self._service.scraped_at = self._service.monitor.clock()
         body = self._service.scrape.body(form)
         headers = {"content-type": form.content_type, "vary": "Accept, Accept-Encoding"}
         if len(body) >= MIN_BYTES and accepts_gzip(request.headers.get("accept-encoding", "")):
