@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SHELL := /bin/sh
+# simple commands below run without a shell between, which an interrupt would end with a message of make's
+export PYTHON VENV
 .DEFAULT_GOAL := help
 .PHONY: help up test lint types unit bundle bench docs format packages clean
 
@@ -11,7 +13,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 up: ## Start exporter, Prometheus, Alertmanager (Grafana with Docker) and replay the recorded build
-	@PYTHON=$(PYTHON) VENV=$(VENV) sh exporter/up.sh
+	@sh exporter/up.sh
 
 test: packages $(VENV)/.test lint types bundle unit ## Run lint, types, bundle checks and all tests
 
@@ -39,6 +41,7 @@ docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.model.docs > docs/events.md
 	$(BIN)/python -m build_exporter.cli.docs commands > docs/cli.md
 	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
+	$(BIN)/python -m build_exporter.web.docs > docs/api.md
 	$(BIN)/python grafana/src/generate.py
 
 format: $(VENV)/.test ## Format the code
@@ -48,10 +51,8 @@ format: $(VENV)/.test ## Format the code
 packages: ## Install what tests need from the distribution, where root may
 	@sh exporter/packages.sh test
 
-$(VENV)/.test: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+$(VENV)/.test: pyproject.toml exporter/venv.sh
+	@sh exporter/venv.sh $(VENV) .[dev]
 	@touch $@
 
 clean: ## Remove what the targets made

@@ -21,17 +21,30 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 VAR = TOP / "var"
-JOURNAL = VAR / "journal"
+DEFAULT_JOURNAL = "/var/lib/build-exporter/journal"
 RECORDED = TOP / "examples" / "recorded" / "mini-lfs"
+EXAMPLE = "mini-lfs"
+"""The name of the recorded build."""
+
 REPLAY_SECONDS = 300.0
 """How long the recorded build takes when it is replayed."""
 
 HEALTH = {
-    "exporter": ("http://127.0.0.1:10110/-/ready", "page and metrics   http://localhost:10110"),
-    "prometheus": ("http://127.0.0.1:9090/-/ready", "Prometheus         http://localhost:9090/alerts"),
-    "alertmanager": ("http://127.0.0.1:9093/-/ready", "Alertmanager       http://localhost:9093"),
-    "grafana": ("http://127.0.0.1:3000/api/health", "Grafana            http://localhost:3000"),
+    "exporter": "http://127.0.0.1:10110/-/ready",
+    "prometheus": "http://127.0.0.1:9090/-/ready",
+    "alertmanager": "http://127.0.0.1:9093/-/ready",
+    "grafana": "http://127.0.0.1:3000/api/health",
 }
+
+PAGES = {
+    "exporter": ("live page", ("http://localhost:10110/",), ""),
+    # Prometheus 3 and 2 with their own interface, Debian's with the classic one
+    "prometheus": ("Prometheus", ("http://localhost:9090/alerts", "http://localhost:9090/classic/alerts"), ""),
+    # Debian's Alertmanager answers with a page without the interface's script
+    "alertmanager": ("Alertmanager", ("http://localhost:9093/",), "script.js"),
+    "grafana": ("Grafana", ("http://localhost:3000/",), ""),
+}
+"""Title, addresses of which the first that answers is shown, and what the page there holds where it is of use."""
 
 
 PROGRAMS = {
@@ -55,7 +68,8 @@ class Program:
 def main() -> int:
     """Run until Ctrl-C or SIGTERM; return the exit code."""
     os.chdir(TOP)
-    for directory in (JOURNAL, VAR / "log", VAR / "prometheus", VAR / "alertmanager"):
+    os.environ["BUILD_EXPORTER_JOURNAL"] = str(_journal())
+    for directory in (_journal(), VAR / "log", VAR / "prometheus", VAR / "alertmanager"):
         directory.mkdir(parents=True, exist_ok=True)
     # also where this was started with SIGINT ignored, and when the terminal is closed
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -82,6 +96,13 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _journal() -> Path:
+    """Return the journal that the commands use as well: the environment's, else the system's or the user's."""
+    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    default = DEFAULT_JOURNAL if os.geteuid() == 0 else f"{state}/build-exporter/journal"
+    return Path(os.environ.get("BUILD_EXPORTER_JOURNAL") or default).absolute()
+
+
 def _has_docker() -> bool:
     if not shutil.which("docker"):
         return False
@@ -95,8 +116,7 @@ def _start_compose() -> list[str]:
     password = _make_secret("grafana-admin-password")
     _make_secret("grafana-secret-key")
     print("starting the containers")
-    environment = {**os.environ, "BUILD_EXPORTER_JOURNAL": str(JOURNAL)}
-    subprocess.run(["docker", "compose", "up", "--build", "--detach", "--wait"], check=True, env=environment)
+    subprocess.run(["docker", "compose", "up", "--build", "--detach", "--wait"], check=True)
     print(f"Grafana's user is admin, the password is in {password.relative_to(TOP)}")
     return list(HEALTH)
 
@@ -126,7 +146,7 @@ def _start_programs(programs: list[Program]) -> list[str]:
     for name, command in _procfile():
         if name not in PROGRAMS:
             continue
-        url = HEALTH[name][0]
+        url = HEALTH[name]
         if not any(shutil.which(program, path=_path()) for program in PROGRAMS[name]):
             print(f"{name}: not started, {' or '.join(PROGRAMS[name])} is not installed")
             continue
@@ -155,7 +175,7 @@ def _start(name: str, command: str) -> Program:
             stdout=stream,
             stderr=stream,
             start_new_session=True,
-            env={**os.environ, "PATH": _path(), "BUILD_EXPORTER_JOURNAL": str(JOURNAL)},
+            env={**os.environ, "PATH": _path()},
         )
     return Program(name, process, log)
 
@@ -180,20 +200,20 @@ def _wait_ready(program: Program, url: str, seconds: float = 60.0) -> bool:
 
 def _show(names: list[str]) -> None:
     command = f"{Path(sys.executable).parent}/build-exporter"
-    hook = subprocess.run([command, "hook"], capture_output=True, text=True, check=True)
     print()
     for name in names:
-        print(f"  {HEALTH[name][1]}")
+        title, addresses, content = PAGES[name]
+        address = next((each for each in addresses if _has_page(each, content)), "")
+        print(f"  {title:12}  {address or 'runs, without a web page: its alerts are on the live page'}")
     print(f"""
-The recorded build is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes.
+The journal is {os.environ["BUILD_EXPORTER_JOURNAL"]}.
 To watch a build of your own, in another shell:
 
-  export BUILD_EXPORTER_JOURNAL={JOURNAL}
   {command} run --build my-build -- make -j2
 
 or, in a build script of your own, step by step:
 
-  . {hook.stdout.strip()}
+  . "$({command} hook)"
   be_start my-build
   be_step chapter-5 binutils-pass1 ./build-binutils
 
@@ -201,14 +221,23 @@ Ctrl-C stops everything started here.
 """, flush=True)  # fmt: skip
 
 
+def _has_page(address: str, content: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return content in answer.read().decode(errors="replace")
+    except OSError:
+        return False
+
+
 def _start_replay() -> Iterator[Program]:
+    """Replay the recorded build where there is none of the user's own to look at."""
     found = sorted(RECORDED.glob("*.jsonl"))
-    if not found:
-        print("no recorded build here to replay")
+    own = [path.name for path in _journal().iterdir() if path.is_dir() and path.name != EXAMPLE]
+    if not found or own:
         return
-    recorded = _seconds(found[0])
-    speed = max(1.0, recorded / REPLAY_SECONDS)
-    yield _start("replay", f"exec build-exporter replay '{found[0]}' --journal '{JOURNAL}' --speed {speed:.2f}")
+    print(f"A recorded build, {EXAMPLE}, is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes.", flush=True)
+    speed = max(1.0, _seconds(found[0]) / REPLAY_SECONDS)
+    yield _start("replay", f"exec build-exporter replay '{found[0]}' --speed {speed:.2f}")
 
 
 def _seconds(path: Path) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from build_exporter.model.text import plain, redact
+from build_exporter.model.redaction import redact
+from build_exporter.model.text import plain
 
 EXCERPT_LENGTH: Final = 300
 

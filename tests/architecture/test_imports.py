@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-BASE = {"model", "catalog", "exposition", "config", "journal"}
+BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {"toolchain", "remarks", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
+APPLICATION = {"queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -17,18 +18,19 @@ MAY_KNOW: dict[str, set[str]] = {
     "spoken": set(),
     "logs": set(),
     "shell": set(),
+    "diagnostics": {"model"},
     "failures": {"model"},
     "catalog": {"model"},
     "config": {"model"},
     "exposition": {"model", "catalog"},
     "journal": {"model"},
-    "wrapper": {"model", "journal"},
+    "wrapper": {"model", "diagnostics", "journal"},
     "client": {"model", "journal"},
     "replay": {"model", "journal"},
     "tracker": {"model", "journal"},
     "checksums": {"model", "journal", "tracker"},
     "plan": {"model", "journal", "config", "checksums"},
-    "sources": {"model", "config", "journal", "tracker", "plan", "failures"},
+    "sources": {"model", "diagnostics", "config", "journal", "tracker", "plan"},
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
@@ -36,14 +38,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},
-    "queries": BASE | STATE | KNOWLEDGE,
+    "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
-    "cli": BASE
-    | STATE
-    | KNOWLEDGE
-    | {"queries", "collectors", "alerting", "web", "wrapper", "logs", "shell", "__init__"},
+    "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logs", "shell", "__init__"},
     "__main__": {"cli", "wrapper"},
 }
 """Each room, and the rooms its files may import beside their own; `__init__` is the package itself (its version)."""

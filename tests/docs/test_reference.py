@@ -12,6 +12,7 @@ import pytest
 from build_exporter.cli.docs import render as render_commands
 from build_exporter.model.docs import render as render_events
 from build_exporter.model.events import EVENT_NAMES, AnyEvent
+from build_exporter.web.docs import render as render_api
 
 
 def test_the_page_of_events_is_what_the_types_say(repository: Path) -> None:
@@ -30,3 +31,11 @@ def test_the_page_of_commands_is_what_help_says(repository: Path, monkeypatch: p
     monkeypatch.setenv("BUILD_EXPORTER_JOURNAL", "/somewhere/else")
     monkeypatch.setenv("COLUMNS", "40")
     assert (repository / "docs" / "cli.md").read_text() == render_commands()
+
+
+def test_the_page_of_the_api_is_what_the_endpoints_say(repository: Path) -> None:
+    """docs/api.md is made by `make docs`, and describes every object that an answer holds."""
+    page = (repository / "docs" / "api.md").read_text()
+    assert page == render_api()
+    headings = {line.removeprefix("### ").lower() for line in page.splitlines() if line.startswith("### ")}
+    assert set(re.findall(r"\]\(#(\w+)\)", page)) <= headings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -44,7 +45,13 @@ def clone(repository: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def up(clone: Path) -> Iterator[subprocess.Popen[str]]:
     """`exporter/up.py` running, its output in `up.log`."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "DOCKER_HOST": "unix:///nowhere"}
+    journal = str(clone / "var" / "journal")
+    environment = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "DOCKER_HOST": "unix:///nowhere",
+        "BUILD_EXPORTER_JOURNAL": journal,
+    }
     with (clone / "up.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "exporter/up.py"], cwd=clone, stdout=log, stderr=log, text=True, env=environment
@@ -71,8 +78,11 @@ def test_everything_starts_shows_a_build_and_stops(
 
     poll(has_build, 60, "Prometheus has scraped the replayed build")
     told = (clone / "up.log").read_text()
-    for address in ("http://localhost:10110", "http://localhost:9090", "http://localhost:9093"):
+    for address in ("http://localhost:10110/", "http://localhost:9090/"):
         assert address in told
+    for address in re.findall(r"http://localhost:\S+", told):
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            assert "does not include a web" not in answer.read().decode(), f"{address} is of no use"
     assert "build-exporter run --build my-build -- make" in told
     up.send_signal(signal.SIGINT)
     assert up.wait(30) == 0

@@ -47,9 +47,10 @@ from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
-from build_exporter.web.app import Service, make_app
+from build_exporter.web.app import make_app
 from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
 from build_exporter.web.server import AddressError, Server, make_server, open_sockets, page_address, told_address
+from build_exporter.web.service import Service
 
 log = logging.getLogger("build_exporter.serve")
 
@@ -215,7 +216,9 @@ class Exporter:
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
-        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, config.web.hosts)
+        self.service = Service(
+            self.monitor, Scrape(()), self.reload, telemetry_path, config.web.hosts, config.thresholds
+        )
         self._own = ExporterCollector(self.monitor, self.service.requests, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
@@ -276,6 +279,7 @@ class Exporter:
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
         self.service.hosts = self.config.web.hosts
+        self.service.thresholds = self.config.thresholds
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds

@@ -18,7 +18,7 @@ from build_exporter.journal.lines import LineFile
 from build_exporter.journal.watch import Watcher
 from build_exporter.model.events import Event
 from build_exporter.model.names import is_build_name
-from build_exporter.model.text import redact
+from build_exporter.model.redaction import redact
 
 log = logging.getLogger(__name__)
 

@@ -138,7 +138,10 @@ class StepProgress(Event, tag="step_progress"):
 
 
 class StepFinished(Event, tag="step_finished"):
-    """An attempt ended; `seconds` is the duration where the writer measured it better than the two times tell."""
+    """An attempt ended; `seconds` is the duration where the writer measured it better than the two times tell.
+
+    `disk_bytes` is what the attempt needed on the disk, `disk_before_bytes` what was in use there before it.
+    """
 
     phase: Name
     step: Name
@@ -151,6 +154,7 @@ class StepFinished(Event, tag="step_finished"):
     read_bytes: Count | None = None
     written_bytes: Count | None = None
     disk_bytes: Count | None = None
+    disk_before_bytes: Count | None = None
     error_class: Name | None = None
     message: Text | None = None
     warnings: Count | None = None

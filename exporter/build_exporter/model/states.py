@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, Literal, cast
+
+StateName = Literal["pending", "running", "succeeded", "failed", "skipped", "interrupted"]
+"""A step's state as labels and answers name it."""
 
 
 class StepState(IntEnum):
@@ -17,9 +20,9 @@ class StepState(IntEnum):
     INTERRUPTED = 5
 
     @property
-    def label(self) -> str:
+    def label(self) -> StateName:
         """The state as a label value."""
-        return self.name.lower()
+        return cast("StateName", self.name.lower())
 
     @property
     def is_done(self) -> bool:

@@ -24,6 +24,7 @@ class Attempt:
         ending: how it ended, None while it runs.
         seconds: its duration where the record tells it better than start and end do.
         disk_bytes: what it needed on disk.
+        disk_before_bytes: what was in use there before it.
         message: why it failed.
         package: what it builds.
         version: of the package.
@@ -37,6 +38,7 @@ class Attempt:
     ending: Ending | None = None
     seconds: float | None = None
     disk_bytes: int | None = None
+    disk_before_bytes: int | None = None
     message: str | None = None
     package: str | None = None
     version: str | None = None
@@ -161,5 +163,6 @@ def _finished(run: _Run, attempt: Attempt, ending: Ending) -> e.StepFinished:
         status=ending,
         seconds=attempt.seconds,
         disk_bytes=attempt.disk_bytes,
+        disk_before_bytes=attempt.disk_before_bytes,
         message=attempt.message,
     )

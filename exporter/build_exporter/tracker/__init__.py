@@ -10,7 +10,7 @@ from build_exporter.tracker.progress import (
     step_progress,
 )
 from build_exporter.tracker.records import Key, LogShape, Run, Step
-from build_exporter.tracker.tracker import Build, RunSummary, Tracker, summarise, tally
+from build_exporter.tracker.tracker import Build, RunSummary, Tracker, Usage, summarise, tally
 
 __all__ = [
     "Build",
@@ -20,6 +20,7 @@ __all__ = [
     "RunSummary",
     "Step",
     "Tracker",
+    "Usage",
     "apply",
     "apply_all",
     "approach",

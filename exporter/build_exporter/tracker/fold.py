@@ -99,7 +99,9 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.attempts = max(step.attempts + 1, event.attempt or 0)
     step.start, step.end, step.seconds, step.ratio, step.message = event.time, None, None, None, None
     step.exit_code = step.signal = step.error_class = None
-    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = None
+    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = (
+        step.disk_before_bytes
+    ) = None
     step.warnings = None
     step.ratio_told = step.warnings_told = False
     step.floor = 0.0
@@ -212,6 +214,7 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     step.exit_code, step.signal = event.exit_code, event.signal
     step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
     step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
+    step.disk_before_bytes = event.disk_before_bytes
     if event.warnings is not None:
         step.warnings, step.warnings_told = event.warnings, True
     # what it did last is no reason why it ended

@@ -61,6 +61,7 @@ class Step:
     read_bytes: int | None = None
     written_bytes: int | None = None
     disk_bytes: int | None = None
+    disk_before_bytes: int | None = None
     warnings: int | None = None
     error_class: str | None = None
     floor: float = 0.0

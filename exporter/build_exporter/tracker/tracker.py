@@ -7,20 +7,35 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from build_exporter.journal.removed import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
-from build_exporter.tracker.records import Key, LogShape, Run
+from build_exporter.tracker.records import Key, LogShape, Run, Step
+
+
+class Usage(NamedTuple):
+    """What a step of an earlier run was and used: version of its package, CPU seconds, bytes of memory and disk.
+
+    `disk_bytes` is what the step needed, `disk_before_bytes` what was in use before it.
+    """
+
+    version: str | None
+    cpu_seconds: float | None
+    max_rss_bytes: int | None
+    disk_bytes: int | None
+    disk_before_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds by step.
+    """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds and usage by step.
 
-    `results` counts every end the run had: one that was taken up again had more than one.
+    `results` counts every end the run had: one that was taken up again had more than one. `steps` has the steps that
+    succeeded with a known duration, `usage` the same ones. `jobs` is the -j in use, None where unknown.
     """
 
     run: str
@@ -30,7 +45,10 @@ class RunSummary:
     end: float | None
     failures: Counter[Key]
     steps: dict[Key, float]
-    alerts: AlertLog
+    usage: dict[Key, Usage] = field(default_factory=dict)
+    jobs: int | None = None
+    ccache_hit_ratio: float | None = None
+    alerts: AlertLog = field(default_factory=AlertLog)
 
 
 def summarise(run: Run) -> RunSummary:
@@ -39,12 +57,31 @@ def summarise(run: Run) -> RunSummary:
     results = Counter(run.results)
     if run.status is None:
         results[result.value] += 1
-    seconds = {
-        key: step.seconds
-        for key, step in run.steps.items()
-        if step.state is StepState.SUCCEEDED and step.seconds is not None
-    }
-    return RunSummary(run.run, result.value, results, run.start, run.end, Counter(run.failures), seconds, run.alerts)
+    done = [s for s in run.steps.values() if s.state is StepState.SUCCEEDED and s.seconds is not None]
+    return RunSummary(
+        run.run,
+        result.value,
+        results,
+        run.start,
+        run.end,
+        Counter(run.failures),
+        {step.key: step.seconds for step in done if step.seconds is not None},
+        {step.key: _usage(step) for step in done},
+        run.jobs_used,
+        _ccache_hit_ratio(run),
+        run.alerts,
+    )
+
+
+def _usage(step: Step) -> Usage:
+    version = sys.intern(step.version) if step.version is not None else None
+    return Usage(version, step.cpu_seconds, step.max_rss_bytes, step.disk_bytes, step.disk_before_bytes)
+
+
+def _ccache_hit_ratio(run: Run) -> float | None:
+    known = run.toolchain
+    hits, misses = (known.ccache_hits or 0, known.ccache_misses or 0) if known is not None else (0, 0)
+    return hits / (hits + misses) if hits + misses else None
 
 
 def tally(summary: RunSummary) -> Tally:

@@ -32,7 +32,7 @@ def test_every_merge_is_counted_once(name: str, records: Path, imported: Callabl
     runs = imported(records / "portage" / name).values()
     steps = [step for run in runs for step in run.steps.values()]
     attempts = sum(step.attempts for step in steps)
-    by_state = Counter(step.state.label for step in steps)
+    by_state = Counter(str(step.state.label) for step in steps)
     by_run = Counter(str(run.state) for run in runs)
     text = (records / "portage" / name).read_text(errors="replace")
     states = ("succeeded", "failed", "interrupted")

@@ -256,7 +256,7 @@ def _attempt(
 ) -> Attempt:
     step, log = files.step, files.log
     seconds = log.seconds if log is not None and ending == "succeeded" else None
-    disk = log.disk_bytes if log is not None and ending == "succeeded" else None
+    disk, used = (log.disk_bytes, log.disk_before_bytes) if log is not None and ending == "succeeded" else (None, None)
     return Attempt(
         phase=step.phase,
         step=step.target,
@@ -266,6 +266,7 @@ def _attempt(
         seconds=None if seconds is None else float(seconds),
         # less on the disk than before: the step tidied up, and what it needed meanwhile isn't known
         disk_bytes=disk if disk is not None and disk >= 0 else None,
+        disk_before_bytes=used,
         message=message,
         package=step.package,
         version=step.version,

@@ -41,6 +41,7 @@ class StepLog:
         is_begun: whether its first line is whole.
         seconds: how long the step's commands took, without unpacking; None before their end.
         disk_bytes: how much more the disk held at the end than before unpacking, negative where it was less.
+        disk_before_bytes: what was in use on the disk before unpacking; None before the end.
         size: bytes.
         changed: Unix seconds of the last write.
     """
@@ -49,6 +50,7 @@ class StepLog:
     is_begun: bool
     seconds: int | None
     disk_bytes: int | None
+    disk_before_bytes: int | None
     size: int
     changed: float
 
@@ -66,17 +68,19 @@ def parse_ends(ends: Ends) -> StepLog:
     """Return what the beginning and the end of a log tell."""
     # the last one counts: a package may print such a line as well
     took = next(iter(reversed(list(_SECONDS.finditer(ends.tail)))), None)
-    disk = None
+    disk = used = None
     if took is not None:
         before, after = _DISK.search(ends.head), _DISK.search(ends.tail, took.end())
         if before and after:
-            disk = (int(after[1]) - int(before[1])) * 1024
+            used = int(before[1]) * 1024
+            disk = int(after[1]) * 1024 - used
     first, end, _ = ends.head.lstrip("\n").partition("\n")
     return StepLog(
         began=parse_date(first) if end else None,
         is_begun=bool(end),
         seconds=int(took[1]) if took is not None else None,
         disk_bytes=disk,
+        disk_before_bytes=used,
         size=ends.size,
         changed=ends.changed,
     )

@@ -39,6 +39,7 @@ MAX_SECONDS: Final = 366 * 86400
 _VERSION: Final = re.compile(r"^Book version is:[ \t]*(\S{1,100})[ \t]*$", re.MULTILINE)
 _SECTION: Final = re.compile(r"^[ \t]*\[([\w.+-]{1,150})\][ \t]*$", re.MULTILINE)
 _SECONDS: Final = re.compile(r"^Build time in seconds is:[ \t]*(\d{1,9})[ \t]*$", re.MULTILINE)
+_BEFORE: Final = re.compile(r"^Disk usage before unpacking the package:[ \t]*(\d{1,15}) KB\b", re.MULTILINE)
 _SPACE: Final = re.compile(r"^Required space to build the package:[ \t]*(-?\d{1,15}) KB\b", re.MULTILINE)
 _PACKAGE: Final = re.compile(r"^(.+?)-(\d[\w.+-]*)$")
 _PASS: Final = re.compile(r"-pass\d$")
@@ -56,7 +57,9 @@ _BEGINNINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One step of a report: phase, the target it probably had, what it builds, seconds it took, bytes it needed."""
+    """One step of a report: phase, the target it probably had, what it builds, seconds it took, bytes it needed,
+    bytes in use before it.
+    """
 
     phase: str
     step: str
@@ -64,6 +67,7 @@ class Entry:
     version: str | None
     seconds: int
     disk_bytes: int | None
+    disk_before_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ def _attempts(report: Report) -> Iterator[Attempt]:
             ending="succeeded",
             seconds=float(entry.seconds),
             disk_bytes=entry.disk_bytes,
+            disk_before_bytes=entry.disk_before_bytes,
             package=entry.package,
             version=entry.version,
         )
@@ -202,7 +207,7 @@ def _entries(text: str) -> Iterator[Entry]:
         took = _SECONDS.search(text, begin, end)
         if took is None or int(took[1]) > MAX_SECONDS:
             continue
-        space = _SPACE.search(text, begin, end)
+        space, before = _SPACE.search(text, begin, end), _BEFORE.search(text, begin, end)
         split = _PACKAGE.match(name)
         bare, version = (split[1], split[2]) if split else (name, None)
         phase, step = chapters.place(bare)
@@ -213,6 +218,7 @@ def _entries(text: str) -> Iterator[Entry]:
             version=version,
             seconds=int(took[1]),
             disk_bytes=int(space[1]) * 1024 if space and int(space[1]) >= 0 else None,
+            disk_before_bytes=int(before[1]) * 1024 if before else None,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from build_exporter.diagnostics.terminal import shown
 from build_exporter.model.names import build_name_from, run_name, run_start
 from build_exporter.sources.birth import birth_time
 from build_exporter.sources.make import signs
@@ -13,7 +14,7 @@ from build_exporter.sources.make.console import Console
 from build_exporter.sources.make.history import Earlier, earlier_steps, is_of, newest
 from build_exporter.sources.make.parts import Status
 from build_exporter.sources.make.teller import KIND, Teller
-from build_exporter.sources.make.text import ScriptMark, pieces, script_mark, stamped
+from build_exporter.sources.make.text import ScriptMark, script_mark, stamped
 from build_exporter.sources.make.writers import Writers
 from build_exporter.sources.protocol import Settings, SourceError, Told
 from build_exporter.sources.reading import Limits, TailFile, milliseconds, read_ends
@@ -70,7 +71,7 @@ class Make:
             head = read_ends(path, SAMPLE_BYTES, 0).head
         except OSError:
             return False
-        texts = (stamped(piece, 0.0).text for raw in head.splitlines() for piece in pieces(raw))
+        texts = (stamped(piece, 0.0).text for raw in head.splitlines() for piece in shown(raw))
         return sum(map(signs.is_of_a_build, texts)) >= LEAST_SIGNS
 
     def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
@@ -121,7 +122,7 @@ class Make:
         for raw in lines:
             position += len(raw) + 1
             share = min(1.0, (position - begin) / max(1, size - begin))
-            for piece in pieces(raw):
+            for piece in shown(raw):
                 self._line(piece, share)
 
     def _line(self, piece: str, share: float) -> None:
@@ -196,7 +197,7 @@ class Make:
         if self._teller is None or self._console is None:
             return
         if came and self.tail.torn:
-            for piece in list(pieces(self.tail.torn.rpartition("\r")[2]))[-1:]:
+            for piece in shown(self.tail.torn.rpartition("\r")[2])[-1:]:
                 self._console.peek(stamped(piece, self._written).text)
         self._teller.settle(self._console.parts.values(), over=over)
         if not self._teller.is_over and (over or self._writers.are_gone(now, self._written)):

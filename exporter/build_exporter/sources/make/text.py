@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from build_exporter.model.text import plain_line
+from build_exporter.diagnostics.prefix import parted
 from build_exporter.sources.dates import leading_date
-
-MAX_LINE: Final = 2000
-"""Characters of a line that are looked at."""
 
 FUTURE_SECONDS: Final = 86400.0
 """A date so far beyond the file's last change is none of the build's."""
-
-_ISO_STAMP: Final = re.compile(
-    r"^\W{0,2}\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s?(?:Z|UTC|[+-]\d\d:?\d\d)?[\])]?:? ?"
-)
-_EPOCH_STAMP: Final = re.compile(r"^\W{0,2}1\d{9}(?:\.\d{1,9})?[\])]?:? ?")
-_SHORT_STAMP: Final = re.compile(r"^([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) ")
-_ELAPSED_STAMP: Final = re.compile(r"^\[?(?:\d\d:\d\d:\d\d(?:\.\d+)?| {0,3}\d{1,4}:\d\d\.\d\d)\]? (?=\S| )")
-_UNIT: Final = re.compile(r"^[\w.-]+ [\w./-]{1,60}\[\d{2,}\]: ")
-"""Machine and process of a line of the system's journal."""
 
 _SCRIPT: Final = re.compile(r"^Script (started|done)(?: on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d))?(?=\W|$)(.*)")
 _EXIT_CODE: Final = re.compile(r'COMMAND_EXIT_CODE="(\d{1,3})"')
@@ -44,32 +31,20 @@ class ScriptMark(NamedTuple):
     exit_code: int | None
 
 
-def pieces(raw: str) -> Iterator[str]:
-    """Yield what a line showed, one after the other, where carriage returns let it be written over."""
-    for piece in raw.split("\r") if "\r" in raw else (raw,):
-        # escapes may be longer than the text they colour
-        text = plain_line(piece[: 2 * MAX_LINE])[:MAX_LINE].rstrip()
-        if text:
-            yield text
-
-
 def stamped(line: str, newest: float) -> Stamped:
-    """Return a line and the time it begins with, None where it begins with none.
+    """Return a line without what others put before it, and the time it begins with, None where it begins with none.
 
     Read are ISO dates, Unix seconds, and the short form of `ts` and of the system's journal, `Nov 21 06:12:56`, which
     is local time of the year before `newest`, the Unix seconds of the log's last change. Stamps of time elapsed are
     taken away and tell nothing.
     """
-    for pattern in (_ISO_STAMP, _EPOCH_STAMP):
-        found = pattern.match(line)
-        if found is not None:
-            date = leading_date(line)
-            return Stamped(_UNIT.sub("", line[found.end() :]), date if _is_sane(date, newest) else None)
-    short = _SHORT_STAMP.match(line)
-    if short is not None:
-        date = _of_short(f"{short[1]} {short[2].strip()} {short[3]}", newest)
-        return Stamped(_UNIT.sub("", line[short.end() :]), date)
-    return Stamped(_ELAPSED_STAMP.sub("", line), None)
+    text, stamp, _ = parted(line)
+    if not stamp:
+        return Stamped(text, None)
+    date = leading_date(stamp)
+    if date is None:
+        date = _of_short(" ".join(stamp.split()), newest)
+    return Stamped(text, date if _is_sane(date, newest) else None)
 
 
 def script_mark(line: str) -> ScriptMark | None:

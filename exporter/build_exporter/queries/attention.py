@@ -1,0 +1,118 @@
+"""What needs a person's look in a build, the most urgent first. A new kind is one function in `_KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, Literal
+
+from build_exporter.failures import excerpt
+from build_exporter.model.states import BuildState, Verdict
+from build_exporter.queries.common import Answer
+from build_exporter.queries.context import Context, shown
+from build_exporter.remarks import bad_suites, lacking_sources
+from build_exporter.tracker import Run, Step, expected_seconds
+
+Severity = Literal["critical", "warning", "info"]
+Kind = Literal[
+    "failed", "waiting", "interrupted", "stuck", "overdue", "late", "stalled", "sources", "attempts", "tests"
+]  # fmt: skip
+MAX_OF_A_KIND: Final = 100
+_URGENCY: Final[dict[Severity, int]] = {"critical": 0, "warning": 1, "info": 2}
+_STUCK: Final = frozenset({Verdict.STUCK, Verdict.WAITING_FOR_INPUT, Verdict.SUSPENDED})
+
+
+class Attention(Answer, frozen=True):
+    """One thing that needs a look: what kind, about which step (null: the build), in words, since when."""
+
+    kind: Kind
+    severity: Severity
+    phase: str | None
+    step: str | None
+    message: str
+    since: float | None
+
+
+def attention(context: Context, run: Run) -> list[Attention]:
+    """Return what needs a look in a run, the most urgent first; at most 100 of each kind."""
+    found: list[Attention] = []
+    for kind in _KINDS:
+        found += [each for each, _ in zip(kind(context, run), range(MAX_OF_A_KIND), strict=False)]
+    return sorted(found, key=lambda each: _URGENCY[each.severity])
+
+
+def is_overdue(context: Context, run: Run, step: Step) -> bool:
+    """Tell whether a running step has taken so much longer than expected that the thresholds call it overdue."""
+    expected = step.expected_at_start or expected_seconds(run, step)
+    if not expected or step.start is None:
+        return False
+    limits = context.thresholds
+    elapsed = context.now - step.start
+    return elapsed >= expected * limits.step_overdue_ratio and elapsed - expected >= limits.step_overdue_seconds
+
+
+def _of(
+    kind: Kind, severity: Severity, message: str, step: Step | None = None, since: float | None = None
+) -> Attention:
+    phase, name = (shown(step.phase), shown(step.step)) if step is not None else (None, None)
+    return Attention(kind=kind, severity=severity, phase=phase, step=name, message=message, since=since)
+
+
+def _failed(context: Context, run: Run) -> Iterator[Attention]:
+    for step in sorted(run.failed.values(), key=lambda step: step.end or 0.0, reverse=True):
+        reason = shown(excerpt(step.message)) or step.error_class or "failed"
+        yield _of("failed", "critical", reason, step, step.end)
+
+
+def _waiting(context: Context, run: Run) -> Iterator[Attention]:
+    if run.waiting_for is not None:
+        yield _of("waiting", "critical", f"waits for a person: {shown(run.waiting_for)}", since=run.last_event)
+
+
+def _interrupted(context: Context, run: Run) -> Iterator[Attention]:
+    if run.state is BuildState.INTERRUPTED:
+        yield _of("interrupted", "critical", "the build was interrupted", since=run.end)
+
+
+def _running(context: Context, run: Run) -> Iterator[Attention]:
+    for step in list(run.running.values()):
+        verdict = context.verdict(run, step)
+        if verdict in _STUCK:
+            yield _of("stuck", "critical", str(verdict), step, step.start)
+        elif is_overdue(context, run, step):
+            expected = step.expected_at_start or expected_seconds(run, step) or 1.0
+            times = (context.now - (step.start or context.now)) / expected
+            yield _of("overdue", "warning", f"takes {times:.1f} times as long as expected", step, step.start)
+
+
+def _late(context: Context, run: Run) -> Iterator[Attention]:
+    left = context.estimate(run, context.now) if run.deadline is not None else None
+    if left is not None and run.deadline is not None and context.now + left.middle > run.deadline:
+        minutes = (context.now + left.middle - run.deadline) / 60.0
+        yield _of("late", "warning", f"will end about {minutes:.0f} min after its deadline", since=None)
+
+
+def _stalled(context: Context, run: Run) -> Iterator[Attention]:
+    silent = context.now - (run.last_event or context.now)
+    if run.state is BuildState.RUNNING and silent >= context.thresholds.stalled_seconds:
+        yield _of("stalled", "warning", f"no event for {silent / 60.0:.0f} min", since=run.last_event)
+
+
+def _sources(context: Context, run: Run) -> Iterator[Attention]:
+    for step, what in lacking_sources(run):
+        yield _of("sources", "warning", shown(what), step)
+
+
+def _attempts(context: Context, run: Run) -> Iterator[Attention]:
+    for step in list(run.running.values()):
+        if step.attempts >= context.thresholds.step_attempts:
+            yield _of("attempts", "warning", f"is tried for the {step.attempts}th time", step, step.start)
+
+
+def _tests(context: Context, run: Run) -> Iterator[Attention]:
+    for suite in bad_suites(run):
+        yield _of("tests", "info", f"{shown(suite.report.suite)}: {suite.told}", suite.step, suite.report.time)
+
+
+_KINDS: Final[tuple[Callable[[Context, Run], Iterator[Attention]], ...]] = (
+    _failed, _waiting, _interrupted, _running, _late, _stalled, _sources, _attempts, _tests,
+)  # fmt: skip

@@ -1,0 +1,303 @@
+"""`build`: the whole board of one build, as the live page shows it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from build_exporter.model.states import BuildState, SourceState, StateName, StepState
+from build_exporter.queries.builds import BuildRow, build_row
+from build_exporter.queries.common import Answer, StepCounts, StepName, counts_of, name_of
+from build_exporter.queries.context import Context, shown, shown_or_none
+from build_exporter.queries.failures import Card, card
+from build_exporter.queries.steps import StepRow, TestSums, row, test_sums
+from build_exporter.queries.suites import Suite, suite, suites_of
+from build_exporter.remarks import bad_suites
+from build_exporter.toolchain.steps import known_tools
+from build_exporter.toolchain.summary import ccache_ratio
+from build_exporter.toolchain.summary import summary as toolchain_summary
+from build_exporter.tracker import Run, Step, phase_progress
+from build_exporter.tracker.records import Phase
+from build_exporter.tracker.sources import steps_at_risk
+
+MAX_STEPS = 50
+"""Running steps, failures and blocked steps of a board: `steps` has them all."""
+MAX_AROUND = 20
+"""Steps of a board that ended last, and that come next."""
+MAX_ATTENTION = 500
+WINDOW_SECONDS = 3600.0
+LEAST_SECONDS = 60.0
+"""Below this a rate an hour says nothing."""
+
+
+class PhaseRow(Answer, frozen=True):
+    """One phase; `weight_ratio` is its share of the whole plan's time: the length of its segment of the progress."""
+
+    phase: str
+    state: StateName
+    weight_ratio: float
+    progress_ratio: float
+    steps: StepCounts
+
+
+class MilestoneRow(Answer, frozen=True):
+    """A milestone: when it was reached (null: not yet), and what reaches it, where it was planned."""
+
+    name: str
+    reached: float | None
+    phase: str | None
+    step: str | None
+    progress_ratio: float | None
+
+
+class NoteRow(Answer, frozen=True):
+    """A note that a person or a tool left."""
+
+    time: float
+    message: str
+
+
+class Rates(Answer, frozen=True):
+    """Steps that succeeded an hour: since the start, and in the last hour; null where too little time has passed."""
+
+    steps_per_hour_since_start: float | None
+    steps_per_hour_lately: float | None
+
+
+class Sums(Answer, frozen=True):
+    """Sums over the newest attempts of all steps."""
+
+    step_seconds: float
+    cpu_seconds: float
+    read_bytes: int
+    written_bytes: int
+    warnings: int
+    warning_flags: dict[str, int]
+    failed_attempts: int
+    retried_steps: int
+    tests: TestSums | None
+
+
+class Tool(Answer, frozen=True):
+    """A tool of the toolchain: `host`, `cross` or `target` by its role."""
+
+    tool: str
+    version: str
+    role: str
+    target: str | None
+
+
+class ToolchainView(Answer, frozen=True):
+    """What the build is made with; `summary` says it in one line."""
+
+    summary: str
+    host: str | None
+    target: str | None
+    kernel: str | None
+    libc: str | None
+    jobs: int | None
+    ccache_hit_ratio: float | None
+    tools: list[Tool]
+
+
+class RiskySource(Answer, frozen=True):
+    """A file that a step to come needs and that is missing or wrong."""
+
+    phase: str
+    step: str
+    file: str
+    state: str
+    detail: str | None
+
+
+class Sources(Answer, frozen=True):
+    """The files that steps are built from, by their state at `time`."""
+
+    time: float
+    directory: str | None
+    files: dict[str, int]
+    at_risk: list[RiskySource]
+
+
+class Board(BuildRow, frozen=True):
+    """Everything about one build that its page shows.
+
+    `running_steps` and `failures` hold at most 50 each, `recent` the 20 steps that ended last (the newest first),
+    `upcoming` the 20 that come next; `attention` holds all that needs a look. `blocked` names at most 50 of the
+    `blocked_count` steps that wait for a failed one. `ccache_hit_ratio` and tests are null where nothing is known.
+    """
+
+    now: float
+    jobs: int | None
+    concurrency: float
+    sbu_seconds: float | None
+    phases: list[PhaseRow]
+    running_steps: list[StepRow]
+    failures: list[Card]
+    blocked: list[StepName]
+    blocked_count: int
+    recent: list[StepRow]
+    upcoming: list[StepRow]
+    milestones: list[MilestoneRow]
+    rates: Rates
+    sums: Sums
+    notes: list[NoteRow]
+    toolchain: ToolchainView | None
+    suites: list[Suite]
+    bad_suites: list[Suite]
+    sources: Sources | None
+
+
+def board(context: Context, name: str) -> Board:
+    """Return the board of a build's newest run.
+
+    Raises:
+        NotFoundError: there is no such build.
+    """
+    build, run = context.build(name)
+    steps = list(run.steps.values())
+    failed = sorted(run.failed.values(), key=lambda step: step.end or 0.0, reverse=True)
+    blocked = run.blocked()
+    return Board(
+        **msgspec.structs.asdict(build_row(context, build, run, MAX_ATTENTION)),
+        now=context.now,
+        jobs=run.jobs_used,
+        concurrency=run.concurrency,
+        sbu_seconds=run.seconds_per_sbu,
+        phases=_phases(context, run),
+        running_steps=[row(context, run, step) for step in list(run.running.values())[:MAX_STEPS]],
+        failures=[card(context, run, step) for step in failed[:MAX_STEPS]],
+        blocked=[name_of(step) for step in blocked[:MAX_STEPS]],
+        blocked_count=len(blocked),
+        recent=[row(context, run, step) for step in _recent(steps)],
+        upcoming=[row(context, run, step) for step in _upcoming(run, steps)],
+        milestones=_milestones(run),
+        rates=_rates(context, run, steps),
+        sums=_sums(run, steps),
+        notes=[NoteRow(time=time, message=shown(message)) for time, message in list(run.notes)],
+        toolchain=_toolchain(run),
+        suites=suites_of(steps),
+        bad_suites=[suite(each.step, each.report) for each in bad_suites(run)],
+        sources=_sources(run),
+    )
+
+
+def _phases(context: Context, run: Run) -> list[PhaseRow]:
+    phases = list(run.phases.values())
+    whole = sum(phase.weight for phase in phases) or 1.0
+    return [
+        PhaseRow(
+            phase=shown(phase.name),
+            state=_phase_state(phase),
+            weight_ratio=phase.weight / whole,
+            progress_ratio=phase_progress(run, phase, context.now),
+            steps=counts_of(phase.states),
+        )
+        for phase in phases
+    ]
+
+
+def _phase_state(phase: Phase) -> StateName:
+    states = phase.states
+    for state in (StepState.RUNNING, StepState.FAILED, StepState.INTERRUPTED):
+        if states[state]:
+            return state.label
+    if not states[StepState.PENDING]:
+        return "succeeded" if states[StepState.SUCCEEDED] else "skipped"
+    return "running" if sum(states) > states[StepState.PENDING] else "pending"
+
+
+def _recent(steps: list[Step]) -> list[Step]:
+    ended = [step for step in steps if step.end is not None and step.state is not StepState.RUNNING]
+    return sorted(ended, key=lambda step: (step.end or 0.0, step.index), reverse=True)[:MAX_AROUND]
+
+
+def _upcoming(run: Run, steps: list[Step]) -> list[Step]:
+    if run.state is BuildState.SUCCEEDED:
+        return []
+    return [step for step in steps if step.state is StepState.PENDING][:MAX_AROUND]
+
+
+def _milestones(run: Run) -> list[MilestoneRow]:
+    reached = dict(run.milestones)
+    planned = {each.name: each for each in run.planned_milestones}
+    names = [*sorted(reached, key=lambda name: reached[name]), *(name for name in planned if name not in reached)]
+    return [
+        MilestoneRow(
+            name=shown(name),
+            reached=reached.get(name),
+            phase=shown_or_none(plan.phase) if (plan := planned.get(name)) else None,
+            step=shown_or_none(plan.step) if plan else None,
+            progress_ratio=plan.progress if plan else None,
+        )
+        for name in names
+    ]
+
+
+def _rates(context: Context, run: Run, steps: list[Step]) -> Rates:
+    end = run.end or context.now
+    since = run.start or end
+    return Rates(
+        steps_per_hour_since_start=_rate(steps, since, end),
+        steps_per_hour_lately=_rate(steps, max(since, context.now - WINDOW_SECONDS), context.now),
+    )
+
+
+def _rate(steps: list[Step], begin: float, end: float) -> float | None:
+    if end - begin < LEAST_SECONDS:
+        return None
+    done = sum(1 for step in steps if step.state is StepState.SUCCEEDED and begin < (step.end or 0.0) <= end)
+    return done * 3600.0 / (end - begin)
+
+
+def _sums(run: Run, steps: list[Step]) -> Sums:
+    return Sums(
+        step_seconds=sum(step.seconds or 0.0 for step in steps),
+        cpu_seconds=sum(step.cpu_seconds or 0.0 for step in steps),
+        read_bytes=sum(step.read_bytes or 0 for step in steps),
+        written_bytes=sum(step.written_bytes or 0 for step in steps),
+        warnings=sum(step.warnings or 0 for step in steps),
+        warning_flags={shown(flag): count for flag, count in run.flag_sums.most_common(MAX_AROUND)},
+        failed_attempts=run.failures.total(),
+        retried_steps=sum(1 for step in steps if step.attempts > 1),
+        tests=test_sums(steps),
+    )
+
+
+def _toolchain(run: Run) -> ToolchainView | None:
+    known, tools = run.toolchain, known_tools(run)
+    if known is None and not tools:
+        return None
+    return ToolchainView(
+        summary=shown(toolchain_summary(run)),
+        host=shown_or_none(known.host) if known else None,
+        target=shown_or_none(known.target) if known else None,
+        kernel=shown_or_none(known.kernel) if known else None,
+        libc=shown_or_none(known.libc) if known else None,
+        jobs=run.jobs_used,
+        ccache_hit_ratio=ccache_ratio(run),
+        tools=[
+            Tool(tool=shown(t.tool), version=shown(t.version), role=t.role, target=shown_or_none(t.target))
+            for t in tools
+        ],
+    )
+
+
+def _sources(run: Run) -> Sources | None:
+    verified = run.sources_verified
+    if verified is None:
+        return None
+    return Sources(
+        time=verified.time,
+        directory=shown_or_none(run.tarballs),
+        files={state.value: getattr(verified, state.value) for state in SourceState},
+        at_risk=[
+            RiskySource(
+                phase=shown(step.phase),
+                step=shown(step.step),
+                file=shown(bad.file),
+                state=bad.state,
+                detail=shown_or_none(bad.detail),
+            )
+            for step, bad in steps_at_risk(run)
+        ],
+    )

@@ -1,0 +1,82 @@
+"""Parts that several answers share: step counts, the estimate with its band, and names of steps."""
+
+from __future__ import annotations
+
+import msgspec
+
+from build_exporter.estimate import Estimate
+from build_exporter.model.states import StepState
+from build_exporter.queries.context import Context, shown
+from build_exporter.queries.estimate import Percentiles
+from build_exporter.tracker import Run, Step
+from build_exporter.tracker.records import Phase
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all answers: immutable, every field present in the JSON."""
+
+
+class StepName(Answer, frozen=True):
+    """Phase and name of a step."""
+
+    phase: str
+    step: str
+
+
+class StepCounts(Answer, frozen=True):
+    """How many steps are in each state."""
+
+    total: int
+    pending: int
+    running: int
+    succeeded: int
+    failed: int
+    skipped: int
+    interrupted: int
+
+
+class EndEstimate(Answer, frozen=True):
+    """When a run ends: seconds left and the Unix time of the end, each as a band, and what the estimate rests on."""
+
+    remaining_seconds: Percentiles
+    end: Percentiles
+    basis: str
+
+
+def name_of(step: Step) -> StepName:
+    """Return a step's names as they may be shown."""
+    return StepName(phase=shown(step.phase), step=shown(step.step))
+
+
+def counts_of(states: list[int]) -> StepCounts:
+    """Return the counts of steps by state that a phase keeps."""
+    named = {state.label: states[state] for state in StepState}
+    return StepCounts(total=sum(states), **named)
+
+
+def run_counts(run: Run) -> StepCounts:
+    """Return how many steps of a run are in each state."""
+    phases: list[Phase] = list(run.phases.values())
+    return counts_of([sum(phase.states[state] for phase in phases) for state in StepState])
+
+
+def end_estimate(context: Context, run: Run) -> EndEstimate | None:
+    """Return when a run ends, None where that can't be estimated or the run is over."""
+    left = context.estimate(run, context.now)
+    if left is None:
+        return None
+    band = Percentiles(p10=left.low, p50=left.middle, p90=left.high)
+    end = Percentiles(p10=context.now + left.low, p50=context.now + left.middle, p90=context.now + left.high)
+    return EndEstimate(remaining_seconds=band, end=end, basis=_basis(run, left))
+
+
+def _basis(run: Run, left: Estimate) -> str:
+    known = run.pace if run.pace.steps else run.blind_pace
+    if not known.steps:
+        return "plan"
+    return f"plan and {known.steps} finished step{'s' if known.steps != 1 else ''} of this run"
+
+
+def elapsed_seconds(context: Context, run: Run) -> float | None:
+    """Return for how long a run has gone on, or went on; None before its start."""
+    return None if run.start is None else max(0.0, (run.end or context.now) - run.start)

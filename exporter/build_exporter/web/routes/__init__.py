@@ -1,0 +1,15 @@
+"""Routes by topic: each file exports `routes(service)`, and `ENDPOINTS` where it is part of the API."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+from build_exporter.web.endpoint import Endpoint
+from build_exporter.web.routes import builds, management, metrics, page
+
+TOPICS: Final[tuple[ModuleType, ...]] = (metrics, page, management, builds)
+"""Metrics first: they may be at / where somebody wants them there."""
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(row for topic in TOPICS for row in getattr(topic, "ENDPOINTS", ()))
+"""The API's endpoints, in the order of the reference page."""

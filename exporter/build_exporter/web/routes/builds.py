@@ -1,0 +1,71 @@
+"""`/api/v1/builds…`: the queries over builds, steps, failures and runs, as JSON."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.routing import Route
+
+from build_exporter.queries.build import Board, board
+from build_exporter.queries.builds import Builds, builds
+from build_exporter.queries.failures import Failures, failures
+from build_exporter.queries.runs import Runs, runs
+from build_exporter.queries.step import StepDetail, step
+from build_exporter.queries.steps import StepFilter, Steps, steps
+from build_exporter.web.endpoint import Endpoint, Nothing
+from build_exporter.web.service import Service
+
+
+class OfBuild(msgspec.Struct, frozen=True, kw_only=True):
+    """Which build is asked about."""
+
+    build: str
+
+
+class OfStep(OfBuild, frozen=True, kw_only=True):
+    """Which step of a build is asked about."""
+
+    phase: str
+    step: str
+
+
+class OfSteps(StepFilter, frozen=True, kw_only=True):
+    """Which steps of a build are asked for."""
+
+    build: str
+
+
+_BUILD: Final = "/api/v1/builds/{build}"
+
+ENDPOINTS: Final = (
+    Endpoint("/api/v1/builds", "Every build with its newest run.", Nothing, Builds, lambda s, _: builds(s.context())),
+    Endpoint(_BUILD, "The whole board of a build.", OfBuild, Board, lambda s, p: board(s.context(), p.build)),
+    Endpoint(
+        f"{_BUILD}/steps",
+        "Steps of a build in the order of its plan.",
+        OfSteps,
+        Steps,
+        lambda s, p: steps(s.context(), p.build, p),
+    ),
+    Endpoint(
+        f"{_BUILD}/steps/{{phase}}/{{step:path}}",
+        "One step with everything known of it.",
+        OfStep,
+        StepDetail,
+        lambda s, p: step(s.context(), p.build, p.phase, p.step),
+    ),
+    Endpoint(
+        f"{_BUILD}/failures",
+        "The first-error card of each failed step.",
+        OfBuild,
+        Failures,
+        lambda s, p: failures(s.context(), p.build),
+    ),
+    Endpoint(f"{_BUILD}/runs", "The runs of a build.", OfBuild, Runs, lambda s, p: runs(s.context(), p.build)),
+)
+
+
+def routes(service: Service) -> list[Route]:
+    """Return the routes of the queries."""
+    return [endpoint.route(service) for endpoint in ENDPOINTS]

@@ -1,0 +1,36 @@
+"""What the application serves: the parts of the exporter that answers are made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from build_exporter.collectors.scrape import Scrape
+from build_exporter.config.schema import Thresholds
+from build_exporter.monitor import Monitor
+from build_exporter.queries.context import Context
+
+
+@dataclass(slots=True)
+class Service:
+    """What the application serves.
+
+    `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
+    the names, beside the machine's own, under which it may be asked over loopback. `scraped_at` is when Prometheus last
+    took the metrics, in Unix seconds, 0 for never.
+    """
+
+    monitor: Monitor
+    scrape: Scrape
+    reload: Callable[[], str]
+    telemetry_path: str = "/metrics"
+    hosts: tuple[str, ...] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    scraped_at: float = 0.0
+
+    def context(self) -> Context:
+        """Return what queries work from, as of now; what is new in the journal has been read."""
+        self.monitor.poll()
+        return Context(self.monitor.tracker.builds, self.monitor.clock(), thresholds=self.thresholds)

@@ -1,0 +1,77 @@
+"""The API as a program meets it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+Serve = Callable[..., Any]
+
+
+def ask(served: Any, path: str) -> tuple[int, Any]:
+    """Return status and decoded answer."""
+    status, headers, body = served.get(path)
+    assert headers["content-type"] == "application/json"
+    return status, json.loads(body)
+
+
+@pytest.fixture
+def served(serve: Serve, run_file: Callable[..., Any]) -> Any:
+    """An exporter over a build with one finished, one failed and one step to come, and a run before it."""
+    run_file("lfs", run="20260101T000000Z").step("p", "a/b", seconds=4.0)
+    run = run_file("lfs")
+    run.add("plan", steps=[{"phase": "p", "step": name} for name in ("a/b", "c", "d")])
+    run.step("p", "a/b", seconds=5.0)
+    run.step("p", "c", status="failed", error_class="compiler-error", message="boom")
+    return serve()
+
+
+def test_builds_steps_and_failures_are_served(served: Any, poll: Callable[..., None]) -> None:
+    """Each query has its address, and a step is addressed by its names, a slash in them as it is or escaped."""
+    assert [row["build"] for row in ask(served, "/api/v1/builds")[1]["builds"]] == ["lfs"]
+    board = ask(served, "/api/v1/builds/lfs")[1]
+    assert (board["state"], board["steps"]["total"]) == ("failed", 3)
+    assert [each["step"] for each in ask(served, "/api/v1/builds/lfs/steps?state=pending")[1]["steps"]] == ["d"]
+    assert ask(served, "/api/v1/builds/lfs/failures")[1]["failures"][0]["class"] == "compiler-error"
+    poll(lambda: ask(served, "/api/v1/builds/lfs/runs")[1]["complete"], what="the history is read")
+    assert [row["newest"] for row in ask(served, "/api/v1/builds/lfs/runs")[1]["runs"]] == [True, False]
+    for name in ("a/b", quote("a/b", safe="")):
+        step = ask(served, f"/api/v1/builds/lfs/steps/p/{name}")[1]
+        assert (step["seconds"], [each["seconds"] for each in step["earlier"]]) == (5.0, [4.0])
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/v1/builds/none", 404, "not-found"),
+        ("/api/v1/builds/lfs/steps/p/none", 404, "not-found"),
+        ("/api/v1/builds/lfs/steps?limit=0", 400, "bad-request"),
+        ("/api/v1/builds/lfs/steps?limit=1001", 400, "bad-request"),
+        ("/api/v1/builds/lfs/steps?limit=x", 400, "bad-request"),
+        ("/api/v1/builds/lfs/steps?state=lost", 400, "bad-request"),
+        ("/api/v1/builds/lfs/steps?limit=1&limit=2", 400, "bad-request"),
+        ("/api/v1/builds/lfs/steps?build=other", 400, "bad-request"),
+        ("/api/v1/builds?colour=red", 400, "bad-request"),
+        ("/api/v1/nothing", 404, "not-found"),
+    ],
+)
+def test_wrong_questions_have_one_form(served: Any, path: str, status: int, code: str) -> None:
+    """What is not there is 404, what is asked wrongly 400, both in the one form that all errors have."""
+    got, answer = ask(served, path)
+    assert (got, answer["error"]["code"]) == (status, code)
+    assert answer["error"]["message"]
+
+
+def test_requests_are_counted_by_endpoint(served: Any) -> None:
+    """However many builds are asked for, an endpoint is one series a status."""
+    for name in ("lfs", "lfs", "none", "other"):
+        served.get(f"/api/v1/builds/{name}")
+    count = {
+        code: served.value("build_exporter_http_requests_total", handler="/api/v1/builds/{build}", code=code)
+        for code in ("200", "404")
+    }
+    assert count == {"200": 2, "404": 2}
