@@ -96,8 +96,7 @@ class FastPath:
     def _may_send(self, incident: Incident, tier: int, now: float) -> bool:
         if not (self.enabled and self.clients):
             return False
-        began = incident.since if tier == 1 else now
-        if now - began > FRESH_SECONDS:
+        if now - incident.tiers[tier - 1] > FRESH_SECONDS:
             return False
         self._recent = [sent for sent in self._recent if now - sent < 10.0]
         if len(self._recent) >= BURST:
@@ -115,7 +114,7 @@ class FastPath:
         now = self.clock()
         # what is told of it is what is known now: the reason of a failure may have come with the next line
         latest = next((found for found in self.find(now) if found.key == incident.key), incident)
-        starts = incident.since if identity[3] == 1 else now
+        starts = incident.tiers[identity[3] - 1]
         labels = alert_labels(latest, identity[3], self.builder)
         sent = self._sent[identity] = _Sent(latest, labels, starts, now + AGAIN_SECONDS)
         await self._post(sent, sent.stands)

@@ -223,6 +223,7 @@ class Exporter:
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
         self._own.alert_posts = self._alerts.fast_path.posts
+        self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[Guarded]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -37,6 +37,7 @@ class Context:
         verdict: returns what a running step is doing in one word of `Verdict`, None where nobody judged it.
         estimate: returns what is left of a run at a time.
         thresholds: from when on a step counts as overdue and the like.
+        escalation: seconds until an alert that nobody acknowledges goes to tier 2, 3 and so on.
     """
 
     builds: Mapping[str, Build]
@@ -44,6 +45,7 @@ class Context:
     verdict: Callable[[Run, Step], str | None] = _no_verdict
     estimate: Callable[[Run, float], Estimate | None] = remaining
     thresholds: Thresholds = field(default_factory=Thresholds)
+    escalation: Sequence[float] = ()
 
     def newest(self) -> list[tuple[Build, Run]]:
         """Return each build with its newest run, the most recently active first."""

@@ -50,7 +50,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         failure: its number, unique among the incidents of a build and kind.
         since: when it began to stand.
-        tier: how far it has been escalated: 1 is its first message.
+        tiers: when it reached tier 1, 2 and so on; tier 1 is its first message.
         acknowledged: a person's word that they have it, None without one.
         description: what has happened in one or two sentences; `excerpt` what the log said.
     """
@@ -63,13 +63,18 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     failure_class: str = ""
     excerpt: str = ""
-    tier: int = 1
+    tiers: tuple[float, ...] = ()
     acknowledged: Answer | None = None
 
     @property
     def alert(self) -> str:
         """Name of its alert."""
         return ALERTS[self.kind][0]
+
+    @property
+    def tier(self) -> int:
+        """How far it has been escalated."""
+        return len(self.tiers)
 
     @property
     def key(self) -> tuple[str, Kind, str]:
@@ -137,16 +142,25 @@ def _failure_text(run: Run, first: Step | None, count: int, text: str) -> str:
 
 
 def _with_answers(found: Incident, run: Run, escalation: Sequence[float], now: float) -> Incident:
-    answer = run.alerts.acknowledged(found.alert, found.failure, found.since)
-    taken = answer.time if answer is not None else None
-    tier = max(tier_reached(found.since, taken, escalation, now), run.alerts.escalated("", found.failure, found.since))
-    return msgspec.structs.replace(found, tier=tier, acknowledged=answer)
+    answers = [answer for answer in run.alerts.answers if answer.failure == found.failure]
+    taken = next((answer for answer in answers if not answer.tier), None)
+    tiers = tier_times(found.since, taken, [answer for answer in answers if answer.tier], escalation, now)
+    return msgspec.structs.replace(found, tiers=tiers, acknowledged=taken)
 
 
-def tier_reached(since: float, acknowledged: float | None, escalation: Sequence[float], now: float) -> int:
-    """Return the tier an alert has reached by time: it rises at each limit that passes before it is acknowledged.
+def tier_times(
+    since: float, taken: Answer | None, sent_on: Sequence[Answer], escalation: Sequence[float], now: float
+) -> tuple[float, ...]:
+    """Return when an alert reached each tier: at a limit that passed before it was acknowledged, or by a person.
 
-    A tier once reached stays: whoever was called is also notified when it is over.
+    A tier once reached stays, so that whoever was called is also notified when it is over.
     """
-    until = now if acknowledged is None else min(now, acknowledged)
-    return 1 + sum(until - since >= limit for limit in escalation)
+    until = now if taken is None else min(now, taken.time)
+    reached = [since]
+    while True:
+        tier = len(reached) + 1
+        at = [since + limit for limit in escalation[tier - 2 : tier - 1] if since + limit <= until]
+        at += [answer.time for answer in sent_on if answer.tier >= tier]
+        if not at:
+            return tuple(reached)
+        reached.append(min(at))
