@@ -36,8 +36,8 @@ def _field(path: str, name: str) -> str:
 
 
 def _optimised() -> str:
-    told = str(sysconfig.get_config_var("PY_CFLAGS_NODIST") or "") + str(sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return ", profile-guided" if "profile-use" in told or "enable-optimizations" in told else ""
+    result = str(sysconfig.get_config_var("PY_CFLAGS_NODIST") or "") + str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return ", profile-guided" if "profile-use" in result or "enable-optimizations" in result else ""
 
 
 def _library(name: str) -> str:
@@ -49,8 +49,8 @@ def _library(name: str) -> str:
 
 def _peer(name: str) -> str:
     try:
-        told = subprocess.run([name, "--version"], capture_output=True, text=True, check=False, timeout=10)
+        result = subprocess.run([name, "--version"], capture_output=True, text=True, check=False, timeout=10)
     except FileNotFoundError:
         return "not installed"
-    found = re.search(r"version (\S+)", told.stdout + told.stderr)
+    found = re.search(r"version (\S+)", result.stdout + result.stderr)
     return found[1].rstrip(",") if found else "unknown"

@@ -28,7 +28,7 @@ FUNCTIONS = 90
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 _LOOP = 'for step in "$@"; do {tell}make -s -j2 -C "$step" || exit 1; done'
 PLAIN = _LOOP.format(tell="")
-TOLD = f'. "$HOOK"; be_start bench --jobs 2; {_LOOP.format(tell="be_step chapter-8 ${step##*/} ")}; be_end succeeded'
+MONITORED = f'. "$HOOK"; be_start bench --jobs 2; {_LOOP.format(tell="be_step chapter-8 ${step##*/} ")}; be_end succeeded'
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Build:
 def figures(*, quick: bool = False) -> list[Figure]:
     """Return the slow-down of the wall time, and what CPU time of the monitor adds up to, as shares of the build's."""
     rounds = 1 if quick else 3
-    plain, told = [], []
+    plain, result = [], []
     with workplace() as place:
         steps = _sources(place, *((2, 2, 5) if quick else (STEPS, FILES, FUNCTIONS)))
         _build(place, steps)
         for _ in range(rounds):
             plain.append(_build(place, steps))
-            told += [_monitored_build(place, steps), _monitored_build(place, steps)]
+            result += [_monitored_build(place, steps), _monitored_build(place, steps)]
             plain.append(_build(place, steps))
         hook = statistics.median(_hook_cpu(place, steps) for _ in range(5))
-    pairs = [b.wall / a.wall - 1 for a, b in zip(plain, told, strict=True)]
-    exporter_cpu = statistics.median(b.exporter_cpu for b in told)
+    pairs = [b.wall / a.wall - 1 for a, b in zip(plain, result, strict=True)]
+    exporter_cpu = statistics.median(b.exporter_cpu for b in result)
     cpu = statistics.median(a.cpu for a in plain)
     return [
         Figure(
@@ -65,7 +65,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             detail={
                 "pairs": pairs,
                 "plain": summary([a.wall for a in plain]),
-                "told": summary([b.wall for b in told]),
+                "told": summary([b.wall for b in result]),
             },
         ),
         Figure(
@@ -127,7 +127,7 @@ def _build(place: Path, steps: list[str], script: str = PLAIN, **environment: st
     return Build(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def _telling(place: Path, journal: str) -> dict[str, str]:
+def _events(place: Path, journal: str) -> dict[str, str]:
     hook = subprocess.run([*EXPORTER, "hook"], check=True, capture_output=True, text=True).stdout.strip()
     place.joinpath(journal).mkdir(exist_ok=True)
     return {"HOOK": hook, "BUILD_EXPORTER_JOURNAL": str(place / journal), "BE_LOG_DIR": str(place / "logs")}
@@ -136,15 +136,15 @@ def _telling(place: Path, journal: str) -> dict[str, str]:
 def _hook_cpu(place: Path, steps: list[str]) -> float:
     """Return the CPU seconds of the hook alone: of the same script without the work of `make`, less the plain one."""
     nothing = "make() { :; }; "
-    told = _build(place, steps, nothing + TOLD, **_telling(place, "hook-alone"))
-    return told.cpu - _build(place, steps, nothing + PLAIN).cpu
+    result = _build(place, steps, nothing + MONITORED, **_events(place, "hook-alone"))
+    return result.cpu - _build(place, steps, nothing + PLAIN).cpu
 
 
 def _monitored_build(place: Path, steps: list[str]) -> Build:
-    environment = _telling(place, "journal")
+    environment = _events(place, "journal")
     with exporter(place) as process, _scraped(process):
         before = process.cpu_seconds()
-        built = _build(place, steps, TOLD, **environment)
+        built = _build(place, steps, MONITORED, **environment)
         with Client(process.port) as client:
             body = client.get()
         counted = f'build_steps_finished_total{{build="bench",status="succeeded"}} {len(steps)}\n'

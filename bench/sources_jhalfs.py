@@ -34,7 +34,7 @@ STEP_SECONDS = 40
 
 def measure(*, quick: bool = False) -> dict[str, float]:
     """Return CPU seconds of the first look, of a look at a growing and at a quiet log, and bytes read by each."""
-    looks = 50 if quick else 2000
+    polls = 50 if quick else 2000
     with workplace() as place:
         tree = place / "jhalfs"
         running = _recorded(tree) or _made_up(tree)
@@ -44,19 +44,19 @@ def measure(*, quick: bool = False) -> dict[str, float]:
             # stamps, and names in a directory, that came within the last moments are looked at twice
             time.sleep(0.2)
             first = _cpu()
-            told = len(list(source.look(time.time())))
+            result = len(list(source.poll(time.time())))
             first = _cpu() - first
             attached = source.bytes_read
-            growing = _looks(source, looks, log)
+            growing = _polls(source, polls, log)
             grown = source.bytes_read - attached
-            quiet = _looks(source, looks)
+            quiet = _polls(source, polls)
     return {
         "tree_bytes": size,
-        "events": told,
+        "events": result,
         "first_look_seconds": first,
         "first_look_bytes": attached,
         "growing_look_seconds": growing,
-        "growing_look_bytes": grown / looks,
+        "growing_look_bytes": grown / polls,
         "quiet_look_seconds": quiet,
     }
 
@@ -88,7 +88,7 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _looks(source: Jhalfs, count: int, log: FileIO | None = None) -> float:
+def _polls(source: Jhalfs, count: int, log: FileIO | None = None) -> float:
     """Return CPU seconds a look, without those of writing."""
     line = b"gcc -DHAVE_CONFIG_H -I. -O2 -c file.c -o file.o\n" * 200
     began, now, writing = _cpu(), time.time(), 0.0
@@ -97,7 +97,7 @@ def _looks(source: Jhalfs, count: int, log: FileIO | None = None) -> float:
             before = _cpu()
             log.write(line)
             writing += _cpu() - before
-        list(source.look(now + index))
+        list(source.poll(now + index))
     return (_cpu() - began - writing) / count
 
 

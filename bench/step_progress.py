@@ -24,14 +24,14 @@ from typing import NamedTuple
 
 from build_exporter.model.events import StepProgress
 from build_exporter.model.states import StepState
-from build_exporter.sources.inside.counters import Counters
-from build_exporter.sources.inside.fuse import by_log
-from build_exporter.sources.inside.progress import LogProgress
-from build_exporter.sources.inside.reader import Look
-from build_exporter.sources.inside.size import Growth, is_task
+from build_exporter.sources.step_logs.counters import Counters
+from build_exporter.sources.step_logs.fusion import by_log
+from build_exporter.sources.step_logs.progress import LogProgress
+from build_exporter.sources.step_logs.reader import StepContext
+from build_exporter.sources.step_logs.growth import Growth, is_task
 from build_exporter.tracker import LogShape, Run, Step, approach, step_progress
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 """Between two looks at the size while recording."""
 
 
@@ -63,7 +63,7 @@ def record(path: Path, command: list[str]) -> int:
             size = os.fstat(stream.fileno()).st_size
             if not points or size != points[-1][1]:
                 points.append((round(time.monotonic() - began, 3), size))
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         seconds = time.monotonic() - began
     document = {"seconds": round(seconds, 3), "points": points}
     path.with_name(path.name + ".json").write_text(json.dumps(document), encoding="ascii")
@@ -90,13 +90,13 @@ def shape_of(recording: Recording) -> LogShape:
 def grown(recording: Recording) -> Iterator[tuple[float, int, int]]:
     """Yield each second of a recording with the log's size and its tasks."""
     before = tasks = 0
-    for elapsed, size in looks(recording):
+    for elapsed, size in polls(recording):
         tasks += sum(map(is_task, lines_between(recording, before, size)))
         before = size
         yield elapsed, size, tasks
 
 
-def looks(recording: Recording) -> Iterator[tuple[float, int]]:
+def polls(recording: Recording) -> Iterator[tuple[float, int]]:
     """Yield each second of a recording with the log's size."""
     for second in range(int(recording.seconds) + 1):
         yield float(second), recording.size_at(second)
@@ -111,7 +111,7 @@ def lines_between(recording: Recording, start: int, end: int) -> list[str]:
 def counted(last: LogShape, recording: Recording) -> Iterator[float]:
     """Yield the ratio by counters alone."""
     counters, before = Counters(), 0
-    for _, size in looks(recording):
+    for _, size in polls(recording):
         for line in lines_between(recording, before, size):
             counters.feed(line)
         before = size
@@ -120,13 +120,13 @@ def counted(last: LogShape, recording: Recording) -> Iterator[float]:
 
 def timed(last: LogShape, recording: Recording) -> Iterator[float]:
     """Yield the ratio by the clock and what the last run took."""
-    for elapsed, _ in looks(recording):
+    for elapsed, _ in polls(recording):
         yield approach(elapsed / last.seconds)
 
 
 def sized(last: LogShape, recording: Recording) -> Iterator[float]:
     """Yield the ratio by the log's size against the last one's."""
-    for _, size in looks(recording):
+    for _, size in polls(recording):
         yield approach(size / last.size)
 
 
@@ -143,15 +143,15 @@ def fused(last: LogShape | None, recording: Recording, planned: float | None = N
     reader, before = LogProgress(), 0
     run = Run("measured", "20260101T000000Z")
     step = Step("measured", recording.name, 0, state=StepState.RUNNING, start=0.0, expected_seconds=planned)
-    for elapsed, size in looks(recording):
+    for elapsed, size in polls(recording):
         for line in lines_between(recording, before, size):
             reader.feed(line)
         before = size
-        look = Look(elapsed, run, step, size, over=False, last=last)
-        told = [e.ratio for e in reader.tell(look) if isinstance(e, StepProgress) and e.ratio is not None]
-        if told and step.ratio is None:
+        context = StepContext(elapsed, run, step, size, over=False, last=last)
+        result = [e.ratio for e in reader.emit(context) if isinstance(e, StepProgress) and e.ratio is not None]
+        if result and step.ratio is None:
             step.floor = step_progress(run, step, elapsed) or 0.0
-        step.ratio = max(step.ratio or 0.0, *told) if told else step.ratio
+        step.ratio = max(step.ratio or 0.0, *result) if result else step.ratio
         yield step_progress(run, step, elapsed) or 0.0
 
 
@@ -166,7 +166,7 @@ WAYS: dict[str, Callable[[LogShape, Recording], Iterator[float]]] = {
 
 def mean_error(recording: Recording, ratios: Iterator[float]) -> float:
     """Return the mean distance of a bar from the time's true share, in hundredths."""
-    true = [elapsed / recording.seconds for elapsed, _ in looks(recording)]
+    true = [elapsed / recording.seconds for elapsed, _ in polls(recording)]
     return 100.0 * sum(abs(ratio - share) for ratio, share in zip(ratios, true, strict=True)) / len(true)
 
 

@@ -125,8 +125,8 @@ def table(figures: dict[str, object]) -> str:
         if isinstance(value, float):
             lines.append(f"{name:32}{value:10.2f}")
         elif isinstance(value, dict) and name != "goals":
-            told = "  ".join(f"{key} {one:.4g}" for key, one in value.items())
-            lines.append(f"{name:32}{told}")
+            result = "  ".join(f"{key} {one:.4g}" for key, one in value.items())
+            lines.append(f"{name:32}{result}")
     return "\n".join(lines)
 
 

@@ -62,7 +62,7 @@ class Program:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
-    told: bool = False
+    reported: bool = False
 
 
 def main() -> int:
@@ -250,8 +250,8 @@ def _watch(programs: list[Program]) -> None:
     while True:
         for program in programs:
             code = program.process.poll()
-            if code is not None and not program.told:
-                program.told = True
+            if code is not None and not program.reported:
+                program.reported = True
                 how = "has ended" if code == 0 else f"ended with code {code}, see {program.log.relative_to(TOP)}"
                 print(f"{program.name} {how}", flush=True)
         time.sleep(0.5)

@@ -13,7 +13,7 @@ from build_exporter.plugin import (
     Settings,
     SourceError,
     TailFile,
-    Told,
+    SourceEvent,
     about,
     birth_time,
     build_name_from,
@@ -60,7 +60,7 @@ class Dpkg:
         self.build = settings.build or build_name_from(settings.path.stem)
         self._is_named = settings.build is not None
         self._path = settings.path
-        self._silence = settings.options["silence"]
+        self._idle = settings.options["silence"]
         self._file = TailFile(settings.path)
         self._forget()
 
@@ -82,7 +82,7 @@ class Dpkg:
         except OSError:
             return False
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Yield what the log's new lines tell."""
         more = True
         while more:
@@ -91,16 +91,16 @@ class Dpkg:
                 self._written = round(self._path.stat().st_mtime, 3)
             except OSError as error:
                 raise SourceError(f"{self._path}: {error.strerror or error}") from error
-            if read.anew:
+            if read.from_start:
                 self._forget()
             for line in read.lines:
                 yield from self._line(line)
             more = read.more
         yield from self._begin_waiting()
-        if over or now - self._written > self._silence:
+        if over or now - self._written > self._idle:
             yield from self._end("interrupted")
 
-    def _line(self, line: str) -> Iterator[Told]:
+    def _line(self, line: str) -> Iterator[SourceEvent]:
         self._recent = [*self._recent[1 - _KEPT_LINES :], line]
         if found := _SOURCE.match(line):
             self._package[found[1]] = found[2]
@@ -118,7 +118,7 @@ class Dpkg:
         elif found := _FAILED.match(line):
             yield from self._end("failed", first_error(self._recent) or found[1])
 
-    def _begin(self, phase: str, step: str) -> Iterator[Told]:
+    def _begin(self, phase: str, step: str) -> Iterator[SourceEvent]:
         yield from self._finish("succeeded")
         self._names[phase, step] += 1
         count = self._names[phase, step]
@@ -127,11 +127,11 @@ class Dpkg:
         self._is_waiting = True
         self._is_over = False
 
-    def _begin_waiting(self) -> Iterator[Told]:
+    def _begin_waiting(self) -> Iterator[SourceEvent]:
         if self._step is not None and self._is_waiting:
             self._is_waiting = False
             phase, step = self._step
-            yield from self._tell(
+            yield from self._emit(
                 events.StepStarted(
                     time=self._written,
                     build=self.build,
@@ -143,25 +143,25 @@ class Dpkg:
                 )
             )
 
-    def _finish(self, status: Status, message: str | None = None) -> Iterator[Told]:
+    def _finish(self, status: Status, message: str | None = None) -> Iterator[SourceEvent]:
         if self._step is not None:
             (phase, step), self._step, self._is_waiting = self._step, None, False
-            yield from self._tell(
+            yield from self._emit(
                 events.StepFinished(
                     time=self._written, build=self.build, phase=phase, step=step, status=status, message=message
                 )
             )
 
-    def _end(self, status: Status, message: str | None = None) -> Iterator[Told]:
+    def _end(self, status: Status, message: str | None = None) -> Iterator[SourceEvent]:
         yield from self._finish(status, message)
         if self._run_start is not None and not self._is_over:
             self._is_over = True
-            yield from self._tell(events.BuildFinished(time=self._written, build=self.build, status=status))
+            yield from self._emit(events.BuildFinished(time=self._written, build=self.build, status=status))
 
-    def _tell(self, event: events.Event) -> Iterator[Told]:
+    def _emit(self, event: events.Event) -> Iterator[SourceEvent]:
         """Yield an event of the run; all are the first of their kind, known by that and not by their times."""
         if self._run_start is None:
             self._run_start = birth_time(self._path) or self._written
             begun = events.BuildStarted(time=self._run_start, build=self.build, source=self.kind)
-            yield Told(self._run_start, begun, nth=1)
-        yield Told(self._run_start, event, nth=1)
+            yield SourceEvent(self._run_start, begun, nth=1)
+        yield SourceEvent(self._run_start, event, nth=1)

@@ -54,7 +54,7 @@ def remaining(run: Run, now: float) -> Estimate | None:
     if whole <= 0:
         return Estimate(0.0, 0.0, 0.0)
     seconds = max(whole * (1.0 + run.gap_ratio) / run.concurrency, max(running, default=0.0))
-    known = run.pace if run.pace.steps else run.blind_pace
+    known = run.pace if run.pace.steps else run.unweighted_pace
     own = known.spread
     spread = (
         PRIOR_SPREAD

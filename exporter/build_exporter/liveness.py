@@ -17,7 +17,7 @@ from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildFinished, StepFinished, encode_line
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, Step
-from build_exporter.tracker.records import Key
+from build_exporter.tracker.state import Key
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +44,18 @@ class Liveness:
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
         self._watched: dict[tuple[str, str, Key, int], _Watched] = {}
-        self._told = False
+        self._recorded = False
 
-    def look(self) -> int:
+    def poll(self) -> int:
         """Tell the end of steps whose process is gone; return how many."""
         now = self._monitor.clock()
         current = [build.current for build in self._monitor.tracker.builds.values() if build.current is not None]
         alive = {(run.build, run.run, key, step.pid or 0) for run in current for key, step in run.running.items()}
         for watched in self._watched.keys() - alive:
             del self._watched[watched]
-        return sum(self._look_at(run, now) for run in current if run.running)
+        return sum(self._poll_run(run, now) for run in current if run.running)
 
-    def _look_at(self, run: Run, now: float) -> int:
+    def _poll_run(self, run: Run, now: float) -> int:
         gone = [step for step in run.running.values() if step.pid and self._is_gone(run, step, now)]
         if not gone:
             return 0
@@ -80,9 +80,9 @@ class Liveness:
             for line in lines:
                 writer.append(line)
         except OSError as error:
-            if not self._told:
+            if not self._recorded:
                 log.warning("the end of lost steps can't be written", extra={"error": str(error)})
-                self._told = True
+                self._recorded = True
             return 0
         finally:
             writer.close()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
-from build_exporter.journal.removed import Tally, removed_runs
+from build_exporter.journal.removed_runs import Tally, removed_runs
 from build_exporter.model.events import Event
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
 
@@ -30,7 +30,7 @@ UNWATCHED_POLL_SECONDS = 0.1
 SETTLE_SECONDS = 0.001
 """Wait after a change is told before looking: a burst of writes is read at once."""
 
-UNTOLD_LOOKS = 3
+UNNOTIFIED_POLLS = 3
 """After so many looks in a row that found what the kernel had not told of it is not waited for any more."""
 
 HISTORY_RECHECK_SECONDS = 10.0
@@ -56,16 +56,16 @@ class Monitor:
         self.lag_sum = 0.0
         self.ready = False
         self.after_poll: list[Callable[[], None]] = []
-        self._silent = False
-        self._untold = 0
-        self._told = False
-        self._looks: asyncio.Event | None = None
+        self._inotify_unreliable = False
+        self._unnotified = 0
+        self._notified = False
+        self._wake_up: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_watched(self) -> bool:
         """Whether the kernel tells of changes in the journal."""
-        return self.follower.watcher.is_watched(self.follower.root) and not self._silent
+        return self.follower.watcher.is_watched(self.follower.root) and not self._inotify_unreliable
 
     @property
     def history_complete(self) -> bool:
@@ -104,7 +104,7 @@ class Monitor:
 
     def _take(self, batch: Batch) -> None:
         is_new = batch.build not in self.tracker.builds
-        self.tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+        self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
         if is_new:
             # once: a run removed from now on stays counted as it was read
             self.tracker.builds[batch.build].removed = removed_runs(self.follower.root, batch.build)
@@ -155,7 +155,7 @@ class Monitor:
 
     def start(self) -> None:
         """Read what is there and go on following in the running event loop."""
-        self._looks = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self.poll()
         descriptor = self.follower.watcher.descriptor
         if descriptor >= 0:
@@ -174,53 +174,53 @@ class Monitor:
 
     def _on_change(self) -> None:
         self.follower.watcher.read()
-        self._told = True
-        if self._looks is not None:
-            self._looks.set()
+        self._notified = True
+        if self._wake_up is not None:
+            self._wake_up.set()
 
     async def _follow(self) -> None:
-        assert self._looks is not None
+        assert self._wake_up is not None
         recheck = 0.0
         while True:
             if time.monotonic() >= recheck or self._without_history():
                 for _ in self.read_history():
                     await asyncio.sleep(0)
-                    if self._told:
-                        self._look()
+                    if self._notified:
+                        self._check_directories()
                 recheck = time.monotonic() + HISTORY_RECHECK_SECONDS
             pause = WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS
             # not `wait_for`: before Python 3.12 it loses a cancellation that comes with what it waits for
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await self._looks.wait()
+                    await self._wake_up.wait()
                 await asyncio.sleep(SETTLE_SECONDS)
-            self._look()
+            self._check_directories()
 
-    def _look(self) -> None:
-        assert self._looks is not None
-        told, self._told = self._told, False
-        self._looks.clear()
+    def _check_directories(self) -> None:
+        assert self._wake_up is not None
+        notified, self._notified = self._notified, False
+        self._wake_up.clear()
         try:
             read = self.poll()
         except Exception:
             # following must go on whatever one look ran into
             log.exception("reading the journal failed")
             return
-        if read and not told and self.follower.watcher.read():
+        if read and not notified and self.follower.watcher.read():
             # it was told, only not yet heard; what came after this look is looked at next
-            told = self._told = True
-            self._looks.set()
-        self._judge_watching(told=told, read=read)
+            notified = self._notified = True
+            self._wake_up.set()
+        self._check_watching(notified=notified, read=read)
 
-    def _judge_watching(self, *, told: bool, read: int) -> None:
+    def _check_watching(self, *, notified: bool, read: int) -> None:
         """Look more often once events came again and again that the kernel did not tell of."""
-        if told and read:
-            self._untold, self._silent = 0, False
-        elif read and self.follower.watcher.is_watched(self.follower.root) and not self._silent:
+        if notified and read:
+            self._unnotified, self._inotify_unreliable = 0, False
+        elif read and self.follower.watcher.is_watched(self.follower.root) and not self._inotify_unreliable:
             # a directory made a moment ago may have been written to before it was watched
-            self._untold += 1
-            if self._untold >= UNTOLD_LOOKS:
-                self._silent = True
+            self._unnotified += 1
+            if self._unnotified >= UNNOTIFIED_POLLS:
+                self._inotify_unreliable = True
                 log.info("the file system does not tell of changes, polling", extra={"journal": self.follower.root})
 
     def events_by_name(self) -> dict[str, int]:

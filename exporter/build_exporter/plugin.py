@@ -9,12 +9,12 @@ from build_exporter.catalog.metric import Metric, counter, gauge
 from build_exporter.config.section import Section, about
 from build_exporter.model import events
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.birth import birth_time
+from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
 from build_exporter.sources.first_error import first_error
-from build_exporter.sources.protocol import API_VERSION, Settings, Source, SourceError, Told
-from build_exporter.sources.reading import Directory, Limits, Lines, TailFile, read_ends
-from build_exporter.sources.sequence import Attempt, Teller
+from build_exporter.sources.protocol import API_VERSION, Settings, Source, SourceError, SourceEvent
+from build_exporter.sources.files import Directory, Limits, Lines, TailFile, read_ends
+from build_exporter.sources.sequence import Attempt, Emitter
 
 __all__ = [
     "API_VERSION",
@@ -28,8 +28,8 @@ __all__ = [
     "Source",
     "SourceError",
     "TailFile",
-    "Teller",
-    "Told",
+    "Emitter",
+    "SourceEvent",
     "about",
     "birth_time",
     "build_name_from",

@@ -23,7 +23,7 @@ from typing import Any, Final
 from build_exporter.config.kinds import NoOptions, filled
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.isolated import Isolated
+from build_exporter.sources.isolation import IsolatedSource
 from build_exporter.sources.protocol import Settings, Source, SourceError
 from build_exporter.tracker import Run
 
@@ -118,18 +118,18 @@ def check_source(
     followed = {"from the start": trial.attach("from the start")}
     for index, piece in enumerate(pieces):
         trial.write(piece)
-        trial.look(followed["from the start"])
+        trial.poll(followed["from the start"])
         if index in marked:
             with closing(trial.attach("restarted")) as restarted:
-                trial.look(restarted)
+                trial.poll(restarted)
             followed[f"late, at piece {index}"] = late = trial.attach(f"late, at piece {index}")
-            trial.look(late)
+            trial.poll(late)
     followed["restarted"] = trial.attach("restarted")
     followed["imported"] = trial.attach("imported")
     for each in followed.values():
         with closing(each):
-            trial.look(each, over=True)
-    wanted = trial.told("imported")
+            trial.poll(each, over=True)
+    wanted = trial.recorded("imported")
     assert wanted, "importing the record tells no run"
     for name in followed:
         trial.compare(name, wanted)
@@ -149,7 +149,7 @@ class _Trial:
         self.settings = Settings(self.top / watch, BUILD, filled(form, options))
         self.make = make
         self.dated = dated
-        self.is_told = False
+        self.has_end = False
         self.now: float | None = None
 
     def write(self, piece: Piece) -> None:
@@ -164,16 +164,16 @@ class _Trial:
 
     def attach(self, journal: str) -> Attachment:
         """Return a new source attached to a journal."""
-        source = Isolated("tried", "the source", lambda: self.make(self.settings), self.settings)
+        source = IsolatedSource("tried", "the source", lambda: self.make(self.settings), self.settings)
         return Attachment(source, str(self.journals / journal))
 
-    def look(self, attachment: Attachment, *, over: bool = False) -> None:
+    def poll(self, attachment: Attachment, *, over: bool = False) -> None:
         """Look once; before the record is there a source may say that it can't be read."""
         try:
-            attachment.look(time.time() if self.now is None else self.now, over=over)
-            self.is_told = True
+            attachment.poll(time.time() if self.now is None else self.now, over=over)
+            self.has_end = True
         except SourceError:
-            if self.is_told or over:
+            if self.has_end or over:
                 raise
 
     def runs(self, journal: str) -> list[Run]:
@@ -181,7 +181,7 @@ class _Trial:
         root = str(self.journals / journal)
         return [read_run(run_path(root, BUILD, name), BUILD, name) for name in runs(root, BUILD)]
 
-    def told(self, journal: str) -> dict[str, str]:
+    def recorded(self, journal: str) -> dict[str, str]:
         """Return what each run amounts to, a line a step."""
         return {run.run: "\n".join(self._lines(run)) for run in self.runs(journal)}
 
@@ -196,7 +196,7 @@ class _Trial:
 
     def compare(self, name: str, wanted: Mapping[str, str]) -> None:
         """Compare what a journal holds with what importing told; whoever came late may know fewer runs."""
-        found = self.told(name)
+        found = self.recorded(name)
         assert found, f"{name}: it told nothing"
         for run, text in found.items():
             assert run in wanted, f"{name}: it tells of a run {run}, importing of {', '.join(wanted)}"

@@ -21,7 +21,7 @@ MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_")
 """Beginnings of families that depend on the machine and what runs on it; the collectors' own tests are about them."""
 
 
-def tell_everything(run_file: Callable[..., Any]) -> None:
+def record_everything(run_file: Callable[..., Any]) -> None:
     """Tell builds in which everything happens that can be shown."""
     over = run_file("lfs", run="20260101T000000Z", clock=1.70e9)
     over.step("chapter-5", "502-gcc-pass1", status="failed", message="boom")
@@ -58,7 +58,7 @@ def tell_everything(run_file: Callable[..., Any]) -> None:
 @pytest.fixture
 def families(serve: Callable[..., Any], run_file: Callable[..., Any], poll: Callable[..., None]) -> list[Any]:
     """What an exporter shows of builds in which everything happens, by the OpenMetrics parser."""
-    tell_everything(run_file)
+    record_everything(run_file)
     served = serve()
     poll(lambda: served.value("build_runs_total", build="lfs", result="failed") == 1, what="the history is read")
     return list(openmetrics(served.get("/metrics", Accept=OPENMETRICS)[2].decode()))
@@ -109,7 +109,7 @@ def test_a_full_scrape_passes_promtools_lint(
     """Prometheus' own tool finds nothing to say about names, help and types; both formats tell the same samples."""
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed")
-    tell_everything(run_file)
+    record_everything(run_file)
     served = serve()
     poll(lambda: served.value("build_runs_total", build="lfs", result="failed") == 1, what="the history is read")
     body = served.get("/metrics")[2]

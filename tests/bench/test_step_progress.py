@@ -24,9 +24,9 @@ def test_a_build_is_measured_by_an_earlier_one(repository: Path, tmp_path: Path)
     document = json.loads((tmp_path / "later.json").read_text())
     assert document["seconds"] >= 2.7
     assert document["points"][-1][1] == (tmp_path / "later.log").stat().st_size
-    told = measure(repository, "compare", str(tmp_path / "earlier"), str(tmp_path / "later"))
-    assert told.returncode == 0, told.stderr
-    names, _, row = ([cell.strip() for cell in line.strip("|").split("|")] for line in told.stdout.splitlines())
+    reported = measure(repository, "compare", str(tmp_path / "earlier"), str(tmp_path / "later"))
+    assert reported.returncode == 0, reported.stderr
+    names, _, row = ([cell.strip() for cell in line.strip("|").split("|")] for line in reported.stdout.splitlines())
     figures = dict(zip(names, row, strict=True))
     assert figures["tasks"] == "3"
     assert figures["counter"] == "none"

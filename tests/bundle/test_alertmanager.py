@@ -90,8 +90,8 @@ def test_each_example_takes_the_place_of_the_configuration(
     for section in ("route", "inhibit_rules", "time_intervals", "templates"):
         assert example[section] == shipped[section], section
     assert [r["name"] for r in example["receivers"]] == [r["name"] for r in shipped["receivers"]]
-    tells = {key for receiver in example["receivers"] for key in receiver} - {"name"}
-    assert tells == {f"{ {'sms': 'sns', 'ntfy': 'webhook'}.get(name, name) }_configs"}
+    emits = {key for receiver in example["receivers"] for key in receiver} - {"name"}
+    assert emits == {f"{ {'sms': 'sns', 'ntfy': 'webhook'}.get(name, name) }_configs"}
 
 
 def test_there_is_an_example_of_each_way(repository: Path) -> None:
@@ -146,8 +146,8 @@ def test_only_good_news_keeps_quiet_at_night(repository: Path) -> None:
     spans = [(t["start_time"], t["end_time"]) for t in hours["time_intervals"][0]["times"]]
     minutes = sum(_minutes(end) - _minutes(start) for start, end in spans)
     rules = (repository / "prometheus/rules/builds.yml").read_text()
-    (told_for,) = set(re.findall(r"timestamp_seconds\) < (\d+)", rules))
-    assert minutes * 60 + 600 < int(told_for)
+    (reported_for,) = set(re.findall(r"timestamp_seconds\) < (\d+)", rules))
+    assert minutes * 60 + 600 < int(reported_for)
 
 
 def _minutes(clock: str) -> int:

@@ -29,27 +29,27 @@ def kind(rule: Json) -> tuple[str, str, str]:
     return rule["alert"], rule["labels"]["severity"], rule["labels"].get("tier", "")
 
 
-def looks(repository: Path) -> list[tuple[int, str, float, set[tuple[str, str, str]]]]:
+def polls(repository: Path) -> list[tuple[int, str, float, set[tuple[str, str, str]]]]:
     """Return each look of the promtool tests: test block, alert, time, and the variants that must fire."""
     found = []
     block = 0
     for path in sorted((repository / "prometheus/tests").glob("*_test.yml")):
         for test in yaml.safe_load(path.read_text())["tests"]:
             block += 1
-            for look in test["alert_rule_test"]:
-                name = look["alertname"]
+            for poll in test["alert_rule_test"]:
+                name = poll["alertname"]
                 fires = {
                     (name, each["exp_labels"]["severity"], each["exp_labels"].get("tier", ""))
-                    for each in look["exp_alerts"]
+                    for each in poll["exp_alerts"]
                 }
-                found.append((block, name, seconds(look["eval_time"]), fires))
+                found.append((block, name, seconds(poll["eval_time"]), fires))
     return found
 
 
 def test_every_alert_is_tried_just_before_it_fires_and_when_it_does(repository: Path, alerts: list[Json]) -> None:
     """Each variant of each alert has a test in which it is silent at one look and fires at most a minute later."""
     by_test: dict[tuple[int, str], list[tuple[float, set[tuple[str, str, str]]]]] = {}
-    for block, name, time, fires in looks(repository):
+    for block, name, time, fires in polls(repository):
         by_test.setdefault((block, name), []).append((time, fires))
     tried = {
         variant
@@ -68,7 +68,7 @@ def test_every_alert_is_tried_where_it_must_not_fire(repository: Path, alerts: l
     for rule in alerts:
         waits[rule["alert"]] = max(waits.get(rule["alert"], 0.0), seconds(rule.get("for", "0s")))
     blocks: dict[tuple[int, str], list[tuple[float, bool]]] = {}
-    for block, name, time, fires in looks(repository):
+    for block, name, time, fires in polls(repository):
         blocks.setdefault((block, name), []).append((time, bool(fires)))
     never = {
         name

@@ -30,8 +30,8 @@ def compose_command() -> list[str]:
     programs = [[program] for place in places if (program := shutil.which("docker-compose", path=place))]
     docker = shutil.which("docker")
     for command in (*programs, *([[docker, "compose"]] if docker else [])):
-        told = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)
-        if told.returncode == 0 and told.stdout.lstrip("v").startswith("2."):
+        reported = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)
+        if reported.returncode == 0 and reported.stdout.lstrip("v").startswith("2."):
             return command
     return []
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from build_exporter.checksums.follow import SourceChecks
+from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.model.events import Plan
 from build_exporter.sources.attach import lines_of, read_run
 from build_exporter.tracker import Run
@@ -65,7 +65,7 @@ class Watched:
             file.writelines(lines_of(msgspec.convert(plan, Plan)))
         self.now = time.time()
         options.setdefault("quiet_seconds", 0.0)
-        self.checks = SourceChecks(str(journal), lambda: [self.run], lambda: self.now, **options)
+        self.checks = BackgroundVerifier(str(journal), lambda: [self.run], lambda: self.now, **options)
 
     @property
     def run(self) -> Run:
@@ -77,20 +77,20 @@ class Watched:
         with self.path.open("a") as file:
             file.write(json.dumps({"time": time.time(), "event": event, "build": "lfs", **fields}) + "\n")
 
-    def told(self) -> list[dict[str, Any]]:
+    def reports(self) -> list[dict[str, Any]]:
         """Return what was told of files, oldest first."""
         events = [json.loads(line) for line in self.path.read_text().splitlines()]
         return [event for event in events if event["event"] == "sources_verified"]
 
     def bad(self) -> dict[str, str]:
         """Return the state of each file that the newest event calls bad."""
-        return {each["file"]: each["state"] for each in self.told()[-1].get("bad", [])} if self.told() else {}
+        return {each["file"]: each["state"] for each in self.reports()[-1].get("bad", [])} if self.reports() else {}
 
     def settle(self, seconds: float = 60.0) -> None:
         """Look until every file has been judged."""
         end = time.monotonic() + seconds
         self.now = time.time()
-        while not self.checks.look():
+        while not self.checks.poll():
             assert time.monotonic() < end, "files are still being read"
             time.sleep(0.02)
             self.now = time.time()

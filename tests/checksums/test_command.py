@@ -61,14 +61,14 @@ def test_programs_read_it(command: Command, listed: Path) -> None:
     (listed / "linux-2.tar.gz").write_bytes(b"other")
     done = command("verify", str(listed), "--output", "json")
     assert done.returncode == 1
-    told = json.loads(done.stdout)
-    assert (told["good"], told["counts"]["verified"], told["counts"]["mismatch"]) == (False, 3, 1)
-    (bad,) = (each for each in told["files"] if each["state"] == "mismatch")
+    reports = json.loads(done.stdout)
+    assert (reports["good"], reports["counts"]["verified"], reports["counts"]["mismatch"]) == (False, 3, 1)
+    (bad,) = (each for each in reports["files"] if each["state"] == "mismatch")
     assert (bad["file"], bad["size_bytes"], len(bad["expected"]["md5"])) == ("linux-2.tar.gz", 5, 32)
     assert bad["found"]["md5"] != bad["expected"]["md5"]
     done = command("verify", str(listed), "--output", "csv")
     rows = list(csv.DictReader(done.stdout.splitlines()))
-    assert {row["file"]: row["state"] for row in rows} == {each["file"]: each["state"] for each in told["files"]}
+    assert {row["file"]: row["state"] for row in rows} == {each["file"]: each["state"] for each in reports["files"]}
 
 
 def test_names_do_nothing_to_the_terminal(command: Command, tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_names_do_nothing_to_the_terminal(command: Command, tmp_path: Path) -> N
         done = command("verify", str(tmp_path), *flags)
         assert done.returncode == 1
         assert all(character.isprintable() or character == "\n" for character in done.stdout)
-    told = json.loads(command("verify", str(tmp_path), "--output", "json").stdout)
-    assert [each["file"] for each in told["files"]] == names
+    reports = json.loads(command("verify", str(tmp_path), "--output", "json").stdout)
+    assert [each["file"] for each in reports["files"]] == names
     assert "missing     new\\nline; no such file\n" in command("verify", str(tmp_path)).stdout
 
 
@@ -112,8 +112,8 @@ def test_the_files_of_jhalfs(command: Command, jhalfs_tree: Path, tarballs: Path
 
 def test_the_files_of_a_plan_told_to_the_journal(command: Command, book: Path, tarballs: Path, journal: Path) -> None:
     """A plan emitted with its directory is enough to verify a build by its name."""
-    told = ("--book", str(book), "--emit", "--build", "lfs", "--tarballs", str(tarballs), "--journal", str(journal))
-    assert command("plan", "lfs", *told).returncode == 0
+    reports = ("--book", str(book), "--emit", "--build", "lfs", "--tarballs", str(tarballs), "--journal", str(journal))
+    assert command("plan", "lfs", *reports).returncode == 0
     done = command("verify", "--build", "lfs", "--journal", str(journal))
     assert (done.returncode, done.stdout) == (0, f"4 files in {tarballs}: 4 verified\n")
     (tarballs / "linux-2.tar.gz").unlink()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from build_exporter.checksums.follow import LOOK_SECONDS, QUIET_SECONDS
-from build_exporter.checksums.lists import FOUND_BESIDE
-from build_exporter.checksums.reading import BYTES_PER_SECOND
+from build_exporter.checksums.background import POLL_SECONDS, QUIET_SECONDS
+from build_exporter.checksums.checksum_files import FOUND_BESIDE
+from build_exporter.checksums.worker_process import BYTES_PER_SECOND
 from build_exporter.collectors.sources import MAX_NAMED
 from build_exporter.model.states import SourceState
 
@@ -28,8 +28,8 @@ def test_every_shell_example_runs(tmp_path: Path, run_examples: Callable[..., An
     """The page's shell blocks run one after the other, and every file of the plan is then verified."""
     done = run_examples("docs/guide/checksums.md", 2)[-1]
     assert "4 files in" in done.stdout
-    told = json.loads((tmp_path / "verified.json").read_text())
-    assert told["counts"]["verified"] == len(told["files"]) == 3
+    reports = json.loads((tmp_path / "verified.json").read_text())
+    assert reports["counts"]["verified"] == len(reports["files"]) == 3
 
 
 def test_states_and_figures_are_those_of_the_code(guide: str) -> None:
@@ -37,4 +37,4 @@ def test_states_and_figures_are_those_of_the_code(guide: str) -> None:
     rows = re.findall(r"^\| `(\w+)` \| ", guide, re.MULTILINE)
     assert {state.value for state in SourceState} - {"pending"} <= set(rows)
     assert all(f"`{name}`" in guide for name in FOUND_BESIDE if name != "sha256sums")
-    assert (LOOK_SECONDS, QUIET_SECONDS, BYTES_PER_SECOND, MAX_NAMED) == (5, 10, 16 * 1024**2, 20)
+    assert (POLL_SECONDS, QUIET_SECONDS, BYTES_PER_SECOND, MAX_NAMED) == (5, 10, 16 * 1024**2, 20)

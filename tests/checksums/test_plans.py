@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from build_exporter.checksums.wanted import wanted_of_buildroot
+from build_exporter.checksums.manifest import buildroot_manifest
 from build_exporter.config.load import ConfigError
 from build_exporter.model.events import Plan, PlannedStep, SourceFile
 from build_exporter.model.names import MAX_LINE_BYTES
@@ -133,8 +133,8 @@ def test_a_watched_jhalfs_build_tells_its_files_once(jhalfs_tree: Path, tarballs
     counts = []
     for _ in range(2):
         attachment = Attachment(Jhalfs(Settings(jhalfs_tree, "lfs", {})), str(journal))
-        attachment.look(1.78e9)
-        counts.append(attachment.look(1.78e9 + 60))
+        attachment.poll(1.78e9)
+        counts.append(attachment.poll(1.78e9 + 60))
         attachment.close()
     (path,) = (journal / "lfs").glob("*.jsonl")
     run: Run = read_run(str(path), "lfs", path.stem)
@@ -156,9 +156,9 @@ def test_buildroot_downloads_are_matched_with_their_hashes(tmp_path: Path, tarba
     )
     (tmp_path / "dl").mkdir()
     tarballs.rename(tmp_path / "dl" / "gcc")
-    wanted = wanted_of_buildroot(tmp_path / "buildroot", tmp_path / "dl")
-    assert list(wanted.files) == ["gcc/gcc-1.tar.xz"]
-    assert wanted.files["gcc/gcc-1.tar.xz"].digests == tuple(gcc["digests"])
+    planned = buildroot_manifest(tmp_path / "buildroot", tmp_path / "dl")
+    assert list(planned.files) == ["gcc/gcc-1.tar.xz"]
+    assert planned.files["gcc/gcc-1.tar.xz"].digests == tuple(gcc["digests"])
 
 
 def test_a_steps_files_fit_a_line() -> None:
@@ -205,9 +205,9 @@ def test_without_lists_the_book_tells_the_checksums(
     done = command("plan", "jhalfs", str(jhalfs_tree), "--book", str(book), "--build", "lfs", "--output", "event")
     event = json.loads(done.stdout)
     assert event["tarballs"] == str(tarballs)
-    told = {step["step"]: step["sources"] for step in event["steps"]}
-    assert told["801-gcc"][0]["digests"] == sources("gcc-1.tar.xz")[0]["digests"]
-    assert told["802-linux"][0]["digests"] == sources("linux-2.tar.gz")[0]["digests"]
+    reports = {step["step"]: step["sources"] for step in event["steps"]}
+    assert reports["801-gcc"][0]["digests"] == sources("gcc-1.tar.xz")[0]["digests"]
+    assert reports["802-linux"][0]["digests"] == sources("linux-2.tar.gz")[0]["digests"]
 
 
 def test_a_rule_that_unpacks_names_the_file(jhalfs_tree: Path) -> None:

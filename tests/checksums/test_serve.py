@@ -22,8 +22,8 @@ def test_a_missing_file_is_told_before_its_step(
     """Metrics count the file and name the step that will fail by it, until it is back; status says the same."""
     whole = (tarballs / "linux-2.tar.gz").read_bytes()
     (tarballs / "linux-2.tar.gz").unlink()
-    told = ("--book", str(book), "--emit", "--build", "lfs", "--tarballs", str(tarballs), "--journal", str(journal))
-    assert command("plan", "lfs", *told).returncode == 0
+    reports = ("--book", str(book), "--emit", "--build", "lfs", "--tarballs", str(tarballs), "--journal", str(journal))
+    assert command("plan", "lfs", *reports).returncode == 0
     served = serve()
     poll(lambda: served.value("build_source_files", build="lfs", state="verified") == 3, 90, "three are verified")
     assert served.value("build_source_files", build="lfs", state="missing") == 1

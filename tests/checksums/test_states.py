@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from build_exporter.checksums.digests import digest_bytes
-from build_exporter.checksums.examine import Finding, examine, look
+from build_exporter.checksums.check import Finding, check_file, check_metadata
 from build_exporter.checksums.verify import verify
 from build_exporter.model.events import SourceFile
 from build_exporter.model.states import SourceState
@@ -25,14 +25,14 @@ from build_exporter.model.states import SourceState
 Sources = Callable[..., list[dict[str, Any]]]
 
 
-def stand(directory: Path, wanted: dict[str, Any], **more: Any) -> Finding:
+def stand(directory: Path, planned: dict[str, Any], **more: Any) -> Finding:
     """Return how a file stands."""
-    return examine(str(directory), msgspec.convert(wanted | more, SourceFile))
+    return check_file(str(directory), msgspec.convert(planned | more, SourceFile))
 
 
-def state(directory: Path, wanted: dict[str, Any], **more: Any) -> str:
+def state(directory: Path, planned: dict[str, Any], **more: Any) -> str:
     """Return the state alone."""
-    return stand(directory, wanted, **more).state.value
+    return stand(directory, planned, **more).state.value
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512", "blake2b"])
@@ -113,7 +113,7 @@ def test_a_file_that_may_not_be_read() -> None:
             # root may read everything
             os.seteuid(65534)
         try:
-            secret, beside = (examine(directory, SourceFile(file=n, digests=digests)) for n in ("secret", "open"))
+            secret, beside = (check_file(directory, SourceFile(file=n, digests=digests)) for n in ("secret", "open"))
         finally:
             os.seteuid(user)
     assert (secret.state.value, secret.detail) == ("unreadable", "permission denied")
@@ -134,14 +134,14 @@ def test_names_stay_in_the_directory(tarballs: Path) -> None:
 def test_of_another_user_only_his_own_files(tarballs: Path, sources: Sources) -> None:
     """Whoever may write a run learns nothing of files that are not his, not even by a link of his own to them."""
     (said,) = sources("linux-2.tar.gz")
-    wanted = msgspec.convert(said, SourceFile)
+    planned = msgspec.convert(said, SourceFile)
     stranger = os.getuid() + 12345
-    for seen in (look(str(tarballs), wanted, owner=stranger), examine(str(tarballs), wanted, owner=stranger)):
+    for seen in (check_metadata(str(tarballs), planned, owner=stranger), check_file(str(tarballs), planned, owner=stranger)):
         assert (seen.state.value, seen.digests) == ("unreadable", {})
     (tarballs / "link").symlink_to("linux-2.tar.gz")
-    linked = msgspec.structs.replace(wanted, file="link")
-    assert examine(str(tarballs), linked, owner=os.getuid()).state is SourceState.UNREADABLE
-    assert examine(str(tarballs), wanted, owner=os.getuid()).state is SourceState.VERIFIED
+    linked = msgspec.structs.replace(planned, file="link")
+    assert check_file(str(tarballs), linked, owner=os.getuid()).state is SourceState.UNREADABLE
+    assert check_file(str(tarballs), planned, owner=os.getuid()).state is SourceState.VERIFIED
 
 
 def test_a_sparse_file_of_two_gigabytes(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_sparse_file_of_two_gigabytes(tmp_path: Path) -> None:
         file.truncate(2 * 1024**3)
     printed = subprocess.run(["md5sum", tmp_path / "sparse"], capture_output=True, text=True, check=True).stdout
     code = (
-        "import sys; from build_exporter.checksums.examine import examine\n"
+        "import sys; from build_exporter.checksums.check import examine\n"
         "from build_exporter.model.events import SourceFile\n"
         "print(examine(sys.argv[1], SourceFile(file='sparse', digests=('md5:' + sys.argv[2],))).state)\n"
         # not ru_maxrss, which begins with that of the process that made this one
@@ -159,8 +159,8 @@ def test_a_sparse_file_of_two_gigabytes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path, printed.split()[0]], capture_output=True, text=True, check=True
     )
-    told, kibibytes = done.stdout.split()
-    assert told == "verified"
+    reports, kibibytes = done.stdout.split()
+    assert reports == "verified"
     assert int(kibibytes) < 100 * 1024
 
 
@@ -172,18 +172,18 @@ def test_a_file_written_while_it_is_read_is_left_for_later(tarballs: Path, sourc
         with (tarballs / "linux-2.tar.gz").open("ab") as file:
             file.write(b"x")
 
-    finding = examine(str(tarballs), msgspec.convert(said, SourceFile), grow)
+    finding = check_file(str(tarballs), msgspec.convert(said, SourceFile), grow)
     assert (finding.state.value, finding.detail) == ("pending", "is being written")
 
 
 def test_many_at_once_keep_their_order(tarballs: Path, sources: Sources) -> None:
     """Files read in parallel come in the order of the list, and giving up ends the reading."""
     names = ["linux-2.tar.gz", "x.patch", "gcc-1.tar.xz", "bash-3.tar.gz"] * 5
-    wanted = [msgspec.convert(each, SourceFile) for each in sources(*names)]
-    assert [(each.file, found.state.value) for each, found in verify(str(tarballs), wanted, jobs=4)] == [
+    planned = [msgspec.convert(each, SourceFile) for each in sources(*names)]
+    assert [(each.file, found.state.value) for each, found in verify(str(tarballs), planned, jobs=4)] == [
         (name, "verified") for name in names
     ]
-    results = verify(str(tarballs), wanted, jobs=2)
+    results = verify(str(tarballs), planned, jobs=2)
     next(results)
     results.close()
 

@@ -23,19 +23,19 @@ def lines(journal: Path, build: str = "lfs") -> list[dict[str, Any]]:
 
 def test_events_join_the_unfinished_run(command: Command, journal: Path) -> None:
     """Step by step a shell tells one run, without naming it."""
-    told = (
+    reported = (
         ["build_started", "target=x86_64-lfs-linux-gnu", "jobs=4"],
         ["step_started", "phase=chapter-5", "step=gcc-pass1", "version=14.2"],
         ["step_finished", "phase=chapter-5", "step=gcc-pass1", "status=succeeded", "exit_code=0"],
         ["build_finished", "status=succeeded"],
         ["build_started"],
     )
-    for arguments in told:
+    for arguments in reported:
         done = command("emit", "--journal", str(journal), "--build", "lfs", *arguments)
         assert done.returncode == 0, done.stderr
     assert len(list((journal / "lfs").glob("*.jsonl"))) == 2, "what succeeded is over: the next is a new run"
     events = lines(journal)
-    assert [event["event"] for event in events] == [arguments[0] for arguments in told]
+    assert [event["event"] for event in events] == [arguments[0] for arguments in reported]
     assert events[0]["jobs"] == 4
     assert events[1]["version"] == "14.2", "a text stays one, however much like a number it looks"
 
@@ -51,8 +51,8 @@ def test_a_failed_run_is_taken_up_again(command: Command, journal: Path) -> None
 
 def test_many_events_come_from_standard_input(command: Command, journal: Path) -> None:
     """Another tool's output is taken as a whole: times of its own stay, fields of its own stay."""
-    told = '{"event":"note","message":"a","time":1700000000,"mine":[1]}\n\n{"event":"note","message":"b"}\n'
-    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=told)
+    reported = '{"event":"note","message":"a","time":1700000000,"mine":[1]}\n\n{"event":"note","message":"b"}\n'
+    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=reported)
     assert done.returncode == 0, done.stderr
     first, second = lines(journal)
     assert (first["time"], first["mine"], first["build"]) == (1700000000, [1], "lfs")
@@ -60,7 +60,7 @@ def test_many_events_come_from_standard_input(command: Command, journal: Path) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["--build", "lfs", "no_such_event"], EVENT_NAMES[0]),
         (["--build", "lfs", "step_started", "phase=p"], "missing required field `step`"),
@@ -71,20 +71,20 @@ def test_many_events_come_from_standard_input(command: Command, journal: Path) -
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_written(
-    command: Command, journal: Path, arguments: list[str], told: str
+    command: Command, journal: Path, arguments: list[str], reported: str
 ) -> None:
     """A wrong event is refused with what is allowed, and leaves no line behind."""
     done = command("emit", "--journal", str(journal), *arguments)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert reported in done.stderr
     assert "Traceback" not in done.stderr
     assert list(journal.iterdir()) == []
 
 
 def test_one_wrong_line_keeps_all_of_them_out(command: Command, journal: Path) -> None:
     """Half a batch is worse than none: the writer can send it again as a whole."""
-    told = '{"event":"note","message":"a"}\n{"event":"note"}\n'
-    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=told)
+    reported = '{"event":"note","message":"a"}\n{"event":"note"}\n'
+    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=reported)
     assert done.returncode == 2
     assert "line 2" in done.stderr
     assert list(journal.iterdir()) == []

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.logs import JsonFormatter, LogfmtFormatter
-from build_exporter.spoken import clock_time, duration, percent, size
+from build_exporter.logging_setup import JsonFormatter, LogfmtFormatter
+from build_exporter.formatting import clock_time, duration, percent, size
 
 values = st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.binary(max_size=9))
 fields = st.dictionaries(st.sampled_from(("build", "path", "error", "line")), values)
@@ -26,13 +26,13 @@ def record(message: str, extra: dict[str, object]) -> logging.LogRecord:
 @given(st.text(), fields)
 def test_any_text_is_one_line_of_plain_ascii(message: str, extra: dict[str, object]) -> None:
     """Whatever is logged, a line is printable, is one, and gives back what went in, in both forms."""
-    told = {**{key: str(value) for key, value in extra.items()}, "msg": message, "level": "warn", "source": "x.y"}
+    reported = {**{key: str(value) for key, value in extra.items()}, "msg": message, "level": "warn", "source": "x.y"}
     line = LogfmtFormatter().format(record(message, extra))
     assert re.fullmatch(r"[ -~]*", line)
     pairs = re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)', line)
     assert " ".join(f"{key}={value}" for key, value in pairs) == line
     found = {key: json.loads(value) if value.startswith('"') else value for key, value in pairs}
-    assert {key: found[key] for key in told} == told
+    assert {key: found[key] for key in reported} == reported
     line = JsonFormatter().format(record(message, extra))
     assert re.fullmatch(r"[ -~]*", line)
     found = json.loads(line)

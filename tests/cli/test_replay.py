@@ -106,9 +106,9 @@ def test_ended_early_it_is_interrupted(
     process = subprocess.Popen([sys.executable, "-m", "build_exporter", *arguments], stderr=subprocess.PIPE)
     poll(lambda: (journal / "lfs").exists() and len(written(journal)[1]) >= 2)
     process.send_signal(number)
-    _, told = process.communicate(timeout=20)
+    _, reported = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert told == b""
+    assert reported == b""
     events = written(journal)[1]
     assert (events[-1]["event"], events[-1]["status"]) == ("build_finished", "interrupted")
     assert command("status", "--journal", str(journal)).returncode == 1
@@ -140,9 +140,9 @@ def test_events_stay_apart_at_any_speed(tmp_path: Path) -> None:
     lines = [{"time": START + n, "build": "b", "event": "step_started", "phase": "p", "step": "s"} for n in range(100)]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     recording = read_recording(path)
-    told = [json.loads(line)["time"] for _, line in replayed(recording, "b", "r", 1.79e9, 100_000)]
-    assert len(set(told)) == 100
-    assert told == sorted(told)
+    reported = [json.loads(line)["time"] for _, line in replayed(recording, "b", "r", 1.79e9, 100_000)]
+    assert len(set(reported)) == 100
+    assert reported == sorted(reported)
 
 
 def test_a_recording_can_be_replayed_again(recorded: Path) -> None:

@@ -24,7 +24,7 @@ def status(command: Command, journal: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def told(status: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
+def reported(status: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
     """Return what `status --output json` tells of each build."""
 
     def call(*arguments: str) -> list[dict[str, Any]]:
@@ -42,16 +42,16 @@ def begin(run_file: RunFiles, build: str = "lfs", ago: float = 1000.0) -> Any:
     return run
 
 
-def test_without_a_build(status: Callable[..., Any], told: Callable[..., Any], journal: Path) -> None:
+def test_without_a_build(status: Callable[..., Any], reported: Callable[..., Any], journal: Path) -> None:
     """An empty journal, or one that is not there, is said to be so and is a no."""
     done = status()
     assert (done.returncode, done.stdout) == (1, f"no build in {journal}\n")
-    assert told() == []
+    assert reported() == []
     journal.rmdir()
     assert status().returncode == 1
 
 
-def test_a_running_build(run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any]) -> None:
+def test_a_running_build(run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any]) -> None:
     """While it runs: share, time left with its band, speed, and the running step beside what was expected of it."""
     run = begin(run_file)
     run.step("chapter-5", "501", seconds=100.0)
@@ -65,7 +65,7 @@ def test_a_running_build(run_file: RunFiles, status: Callable[..., Any], told: C
     assert lines["steps"].split(maxsplit=1)[1] == "2 pending, 1 running, 1 succeeded"
     assert re.search(r"\d min \d\d s \(\d.* to \d.*\), done about \w{3} \d\d:\d\d", lines["left"])
     assert re.search(r"chapter-5/502, \d\d s of about 1 min 40 s, 50.0 %", lines["running"])
-    (build,) = told()
+    (build,) = reported()
     assert (build["build"], build["state"], build["progress_ratio"]) == ("lfs", "running", 0.375)
     assert build["steps"] == {
         "pending": 2, "running": 1, "succeeded": 1, "failed": 0, "skipped": 0, "interrupted": 0
@@ -76,7 +76,7 @@ def test_a_running_build(run_file: RunFiles, status: Callable[..., Any], told: C
     assert build["steps_per_hour"]["last_hour"] == pytest.approx(3600 / 1000, rel=0.1)
 
 
-def test_a_failed_build(run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any]) -> None:
+def test_a_failed_build(run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any]) -> None:
     """A failed step is shown with its class, its words and what waits for it, and is a no for scripts."""
     run = begin(run_file)
     run.step("chapter-5", "501", status="failed", exit_code=2, error_class="compiler-error", message="a.c:1: error: x")
@@ -85,7 +85,7 @@ def test_a_failed_build(run_file: RunFiles, status: Callable[..., Any], told: Ca
     assert "chapter-5/501, 10 s of about 1 min 40 s: compiler-error" in done.stdout
     assert "a.c:1: error: x" in done.stdout
     assert "3 steps wait for it" in done.stdout
-    (build,) = told()
+    (build,) = reported()
     (failed,) = build["failed"]
     assert (failed["exit_code"], failed["error_class"], failed["message"]) == (2, "compiler-error", "a.c:1: error: x")
     assert build["blocked"] == ["chapter-5/502", "chapter-5/503", "chapter-5/504"]
@@ -94,7 +94,7 @@ def test_a_failed_build(run_file: RunFiles, status: Callable[..., Any], told: Ca
 
 @pytest.mark.parametrize(("result", "code"), [("succeeded", 0), ("failed", 1), ("interrupted", 1)])
 def test_an_ended_build(
-    run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any], result: str, code: int
+    run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any], result: str, code: int
 ) -> None:
     """What has ended has its state, its whole time, and nothing left; the exit code is the answer."""
     run = begin(run_file, ago=100_000)
@@ -106,22 +106,22 @@ def test_an_ended_build(
     assert f"lfs  {result}  " in done.stdout
     assert "left" not in done.stdout
     assert "in the last hour" not in done.stdout
-    (build,) = told()
+    (build,) = reported()
     assert (build["state"], build["estimated_remaining_seconds"]) == (result, None)
     assert build["end"] - build["start"] == 406.0
     assert (build["progress_ratio"] == 1) == (result == "succeeded")
 
 
 def test_several_builds_and_one_of_them(
-    run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any], journal: Path
+    run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any], journal: Path
 ) -> None:
     """All builds are shown, or the one named; the code is about those shown."""
     begin(run_file, "good")
     begin(run_file, "bad").step("chapter-5", "501", status="failed")
     assert status().returncode == 1
-    assert {build["build"] for build in told()} == {"good", "bad"}
+    assert {build["build"] for build in reported()} == {"good", "bad"}
     assert status("--build", "good").returncode == 0
-    assert [build["build"] for build in told("--build", "good")] == ["good"]
+    assert [build["build"] for build in reported("--build", "good")] == ["good"]
     done = status("--build", "none")
     assert (done.returncode, done.stdout) == (1, f"no build none in {journal}\n")
 
@@ -153,12 +153,12 @@ def test_colours_are_for_terminals(run_file: RunFiles, status: Callable[..., Any
     assert "\x1b" not in status().stdout
 
 
-def test_any_number_of_an_event_can_be_shown_as_json(run_file: RunFiles, told: Callable[..., Any]) -> None:
+def test_any_number_of_an_event_can_be_shown_as_json(run_file: RunFiles, reported: Callable[..., Any]) -> None:
     """The largest figures an event may hold come out as they went in."""
     run = begin(run_file)
     figures = {"seconds": 1e18, "exit_code": -(2**31), "signal": 10**18, "max_rss_bytes": 10**18}
     run.add("step_finished", phase="chapter-5", step="501", status="failed", **figures)
-    (failed,) = told()[0]["failed"]
+    (failed,) = reported()[0]["failed"]
     assert (failed["seconds"], failed["exit_code"], failed["signal"]) == (1e18, -(2**31), 10**18)
 
 
@@ -189,7 +189,7 @@ def test_a_journal_that_may_not_be_read_is_told(status: Callable[..., Any], run_
 
 
 def test_suites_that_failed_or_gave_nothing(
-    run_file: RunFiles, status: Callable[..., Any], told: Callable[..., Any]
+    run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any]
 ) -> None:
     """Tests whose failure the builder swallowed are told by step and suite, the first ten; good suites are not."""
     run = run_file("lfs")
@@ -204,7 +204,7 @@ def test_suites_that_failed_or_gave_nothing(
     assert "bad 10" not in output
     assert "and 3 more suites" in output
     assert "good" not in output
-    (found,) = told()
+    (found,) = reported()
     assert found["warnings"] == 2
     assert [suite["suite"] for suite in found["bad_suites"]] == [*(f"bad {number}" for number in range(12)), "none"]
 

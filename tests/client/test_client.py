@@ -21,7 +21,7 @@ def newest(journal: Path, build: str) -> Run:
     tracker = Tracker()
     follower = Follower(str(journal))
     for batch in follower.poll():
-        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
     follower.close()
     assert not follower.decoder.rejected
     run = tracker.builds[build].current

@@ -39,9 +39,9 @@ def test_a_build_has_one_state(run_file: RunFiles, show: Any) -> None:
 
     def state() -> str:
         found = show()
-        told = {each: value(found, "build_state", build="lfs", state=each) for each in states}
-        assert sorted(told.values(), key=lambda v: v or 0) == [0, 0, 0, 0, 1]
-        return next(each for each, on in told.items() if on)
+        reported = {each: value(found, "build_state", build="lfs", state=each) for each in states}
+        assert sorted(reported.values(), key=lambda v: v or 0) == [0, 0, 0, 0, 1]
+        return next(each for each, on in reported.items() if on)
 
     run.raw(b"")
     assert state() == "pending"
@@ -79,8 +79,8 @@ def test_results_are_counted_over_all_runs(run_file: RunFiles, show: Any) -> Non
             file.add("build_finished", status=status)
     run_file("lfs", RUNS[4]).add("build_started")
     found = show()
-    told = {each: value(found, "build_runs_total", build="lfs", result=each) for each in ("succeeded", "failed")}
-    assert told == {"succeeded": 1, "failed": 2}
+    reported = {each: value(found, "build_runs_total", build="lfs", result=each) for each in ("succeeded", "failed")}
+    assert reported == {"succeeded": 1, "failed": 2}
     assert value(found, "build_runs_total", build="lfs", result="interrupted") == 1
 
 

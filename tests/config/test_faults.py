@@ -18,22 +18,22 @@ ADDRESS = "an address (http:// or https://, without user and password)"
 def case(block: str) -> tuple[str, str, list[str]]:
     """Return a case of faults.txt: its name, the file, and the lines told of it."""
     name, *lines = block.rstrip("\n").split("\n")
-    told = [f"config.yml:{line.removeprefix('! ')}" for line in lines if line.startswith("! ")]
-    return name, "".join(f"{line}\n" for line in lines if not line.startswith("! ")), told
+    reported = [f"config.yml:{line.removeprefix('! ')}" for line in lines if line.startswith("! ")]
+    return name, "".join(f"{line}\n" for line in lines if not line.startswith("! ")), reported
 
 
 CASES = [case(block) for block in Path(__file__).with_name("faults.txt").read_text("utf-8").split("\n# ")[1:]]
 
 
-@pytest.mark.parametrize(("name", "text", "told"), CASES, ids=[name for name, _, _ in CASES])
-def test_fault_is_told_by_line_and_what_is_allowed(faults: Faults, name: str, text: str, told: list[str]) -> None:
+@pytest.mark.parametrize(("name", "text", "reported"), CASES, ids=[name for name, _, _ in CASES])
+def test_fault_is_told_by_line_and_what_is_allowed(faults: Faults, name: str, text: str, reported: list[str]) -> None:
     """Whoever writes a wrong file is told these lines, and no others."""
-    assert told, name
-    assert faults(text) == told, name
+    assert reported, name
+    assert faults(text) == reported, name
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         pytest.param("web: {}\na: \x07\n", "2:4: the character U+0007 is not allowed", id="control character"),
         pytest.param("web: {}\n# f\xfcr\n".encode("latin-1"), "2:4: not UTF-8: byte 0xFC", id="not UTF-8"),
@@ -57,9 +57,9 @@ def test_fault_is_told_by_line_and_what_is_allowed(faults: Faults, name: str, te
         ),
     ],
 )
-def test_damaged_or_monstrous_file_is_told_briefly(faults: Faults, content: str | bytes, told: str) -> None:
+def test_damaged_or_monstrous_file_is_told_briefly(faults: Faults, content: str | bytes, reported: str) -> None:
     """What no editor wrote is refused in one line and in little time and memory."""
-    assert faults(content) == [f"config.yml:{told}"]
+    assert faults(content) == [f"config.yml:{reported}"]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_probe_target_must_suit_its_kind_and_is_not_repeated(
     faults: Faults, kind: str, target: str, needed: str
 ) -> None:
     """A target that cannot be tried is told, by what the kind needs and without the password that may be in it."""
-    told = faults(f"probes:\n  - name: a\n    kind: {kind}\n    target: {target!r}\n")
-    assert told == [f"config.yml:4:5: probes[0] has a target that kind {kind} cannot try; allowed: {needed}"]
+    reported = faults(f"probes:\n  - name: a\n    kind: {kind}\n    target: {target!r}\n")
+    assert reported == [f"config.yml:4:5: probes[0] has a target that kind {kind} cannot try; allowed: {needed}"]
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,19 @@ def test_probe_target_must_suit_its_kind_and_is_not_repeated(
 )
 def test_secret_value_is_never_repeated(faults: Faults, url: str) -> None:
     """A password written into an address reaches neither the terminal nor a log."""
-    (told,) = faults(f"alerting:\n  alertmanager_url: {url}\n")
-    assert told.startswith("config.yml:2:21: alerting.alertmanager_url is wrong (not shown: it may be secret)")
-    assert "geheim" not in told
+    (reported,) = faults(f"alerting:\n  alertmanager_url: {url}\n")
+    assert reported.startswith("config.yml:2:21: alerting.alertmanager_url is wrong (not shown: it may be secret)")
+    assert "geheim" not in reported
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) -> None:
     """One look at the errors is enough to mend a file: the valid rest of a wrong section is checked too."""
-    told = faults(
+    reported = faults(
         "schedule: {deadline: 1, duration: 2s, tolerence: 1}\n"
         "milestones:\n  - {name: a, phase: x}\n  - {name: b, progress: 2}\n  - {name: a, step: y}\n  - 5\n"
         "hooks: *later\nqueries: {a: up, a: down}\nretention: {runs: 0, age: 1s}\nweb: !x\n"
     )
-    places = [line.split(" ", 1)[0] for line in told]
+    places = [line.split(" ", 1)[0] for line in reported]
     assert places == [
         f"config.yml:{place}:"
         for place in ("1:25", "1:39", "4:25", "5:6", "6:5", "7:8", "8:18", "9:19", "9:27", "10:6")

@@ -62,9 +62,9 @@ def check(content: bytes) -> None:
     error = refusal(content)
     if error is None:
         return
-    told = str(error).split("\n")
-    assert len(told) == len(error.problems) > 0
-    assert all(line.isprintable() for line in told)
+    reported = str(error).split("\n")
+    assert len(reported) == len(error.problems) > 0
+    assert all(line.isprintable() for line in reported)
     lines = 1 + len(content.decode("utf-8", "replace").splitlines())
     for problem in error.problems:
         assert 1 <= problem.line <= lines

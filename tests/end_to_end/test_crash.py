@@ -49,7 +49,7 @@ def make_recording(path: Path, steps: int) -> None:
     time = 1.76e9
     lines: list[dict[str, Any]] = []
 
-    def tell(event: str, after: float = 1.0, **fields: Any) -> None:
+    def emit(event: str, after: float = 1.0, **fields: Any) -> None:
         nonlocal time
         time += after
         lines.append({"time": time, "event": event, "build": "made", **fields})
@@ -58,27 +58,27 @@ def make_recording(path: Path, steps: int) -> None:
         {"phase": f"phase-{n % 4}", "step": f"{n}-step", "sbu": choose.uniform(0.1, 3)} for n in range(steps)
     ]
     milestones = [{"name": "half", "progress": 0.5}, {"name": "first phase", "phase": "phase-0"}]
-    tell("build_started", target="x86_64", book="12.4", jobs=2)
-    tell("plan", steps=plan, milestones=milestones)
+    emit("build_started", target="x86_64", book="12.4", jobs=2)
+    emit("plan", steps=plan, milestones=milestones)
     for planned in plan:
         name: dict[str, Any] = {"phase": planned["phase"], "step": planned["step"]}
         for attempt in range(3):
-            tell("step_started", **name, package="p", log="/l")
+            emit("step_started", **name, package="p", log="/l")
             for ratio in (0.2, 0.7):
-                tell("step_progress", choose.uniform(1, 9), **name, ratio=ratio)
+                emit("step_progress", choose.uniform(1, 9), **name, ratio=ratio)
             failed = attempt < 2 and choose.random() < 0.3
-            tell("tests_reported", **name, suite="check", passed=choose.randrange(99), failed=choose.randrange(3))
+            emit("tests_reported", **name, suite="check", passed=choose.randrange(99), failed=choose.randrange(3))
             figures: dict[str, Any] = {"cpu_seconds": choose.uniform(1, 9), "max_rss_bytes": choose.randrange(10**9)}
             status = choose.choice(("failed", "interrupted")) if failed else "succeeded"
-            told: dict[str, Any] = (
+            reported: dict[str, Any] = (
                 {"message": "x.c:1: error: \u00e4", "error_class": "compiler-error"} if status == "failed" else {}
             )
-            tell("step_finished", 5, **name, status=status, warnings=attempt, **figures, **told)
+            emit("step_finished", 5, **name, status=status, warnings=attempt, **figures, **reported)
             if not failed:
                 break
-            tell("build_finished", status="failed")
-            tell("build_started")
-    tell("build_finished", status="succeeded")
+            emit("build_finished", status="failed")
+            emit("build_started")
+    emit("build_finished", status="succeeded")
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -168,17 +168,17 @@ def test_a_writer_killed_again_and_again_loses_nothing_it_had_written(serve: Cal
     """What a writer had appended when it was killed is there, in order, and the next writer's first line is whole."""
     path = journal / "lfs" / "20260101T000000Z.jsonl"
     choose = random.Random(3)
-    told = -1
+    reported = -1
     for _ in range(20):
-        arguments = [sys.executable, "-c", WRITER, str(path), str(told + 1)]
+        arguments = [sys.executable, "-c", WRITER, str(path), str(reported + 1)]
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         for _ in range(choose.randrange(1, 60)):
-            told = int(process.stdout.readline())
+            reported = int(process.stdout.readline())
         process.kill()
         rest = process.stdout.read().split("\n")
         # a number that was cut off was printed after its line was appended
-        told = max([told, *(int(number) for number in rest[:-1] if number)])
+        reported = max([reported, *(int(number) for number in rest[:-1] if number)])
         process.stdout.close()
         process.wait(10)
     numbers = []
@@ -190,7 +190,7 @@ def test_a_writer_killed_again_and_again_loses_nothing_it_had_written(serve: Cal
         except ValueError:
             torn += bool(line)
     assert torn <= 20
-    assert set(range(told + 1)) <= set(numbers)
+    assert set(range(reported + 1)) <= set(numbers)
     assert numbers == sorted(numbers)
     served = serve()
     assert served.value("build_exporter_events_total", event="note") == len(numbers)

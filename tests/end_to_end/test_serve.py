@@ -118,9 +118,9 @@ def test_a_good_configuration_is_taken_a_bad_one_is_not(serve: Serve, tmp_path: 
     config.write_text(BAD)
     status, _, body = served.get("/-/reload", "POST")
     assert status == 422
-    told = json.loads(body)["error"]
-    assert told["code"] == "invalid-configuration"
-    assert f"{config}:2:3" in told["details"]
+    reported = json.loads(body)["error"]
+    assert reported["code"] == "invalid-configuration"
+    assert f"{config}:2:3" in reported["details"]
     assert (limit(), is_good()) == (3 * 2**30, False)
     config.write_text(GOOD.replace("3", "4"))
     assert served.get("/-/reload", "POST")[0] == 200
@@ -199,10 +199,10 @@ def test_several_addresses_and_ipv6(serve: Serve) -> None:
 def test_every_address_by_a_port_alone(serve: Serve) -> None:
     """`:PORT` is every address of the machine, of both families where there are both."""
     served = serve("--web.listen-address", ":0")
-    told = re.search(r"listen=.*?(?:0\.0\.0\.0|\[::\]):(\d+)", served.log.read_text())
-    assert told is not None
+    reported = re.search(r"listen=.*?(?:0\.0\.0\.0|\[::\]):(\d+)", served.log.read_text())
+    assert reported is not None
     for address in ("127.0.0.1", "127.0.0.3"):
-        with urllib.request.urlopen(f"http://{address}:{told[1]}/-/healthy", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{address}:{reported[1]}/-/healthy", timeout=10) as answer:
             assert answer.status == 200
 
 

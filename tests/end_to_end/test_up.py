@@ -77,13 +77,13 @@ def test_everything_starts_shows_a_build_and_stops(
             return False
 
     poll(has_build, 60, "Prometheus has scraped the replayed build")
-    told = (clone / "up.log").read_text()
+    reported = (clone / "up.log").read_text()
     for address in ("http://localhost:10110/", "http://localhost:9090/"):
-        assert address in told
-    for address in re.findall(r"http://localhost:\S+", told):
+        assert address in reported
+    for address in re.findall(r"http://localhost:\S+", reported):
         with urllib.request.urlopen(address, timeout=5) as answer:
             assert "does not include a web" not in answer.read().decode(), f"{address} is of no use"
-    assert "build-exporter run --build my-build -- make" in told
+    assert "build-exporter run --build my-build -- make" in reported
     up.send_signal(signal.SIGINT)
     assert up.wait(30) == 0
     assert not any(is_listening(port) for port in PORTS.values())

@@ -27,7 +27,7 @@ def test_no_control_character_gets_through(text: str, escapes: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("reported", "shown"),
     [
         ("\x1b[1;31merror:\x1b[0m boom", "error: boom"),
         ("\x1b]0;title\x07text", "text"),
@@ -39,9 +39,9 @@ def test_no_control_character_gets_through(text: str, escapes: str) -> None:
         ("", ""),
     ],
 )
-def test_text_is_left_and_colours_are_not(told: str, shown: str) -> None:
+def test_text_is_left_and_colours_are_not(reported: str, shown: str) -> None:
     """Colours, titles and links of a terminal go, words of any script stay."""
-    assert plain(told) == shown
+    assert plain(reported) == shown
 
 
 def test_a_secret_is_masked_before_the_cut() -> None:
@@ -62,8 +62,8 @@ def test_a_long_message_ends_with_an_ellipsis() -> None:
 )
 def test_no_log_takes_long(piece: str) -> None:
     """A message made to be slow to clean takes a few milliseconds: a page shows many."""
-    told = piece * (16384 // len(piece))
+    reported = piece * (16384 // len(piece))
     began = time.process_time()
     for _ in range(10):
-        excerpt(told)
+        excerpt(reported)
     assert time.process_time() - began < 1

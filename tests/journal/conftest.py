@@ -17,8 +17,8 @@ NOW = 1.8e9
 
 def note_line(message: str = "m", *, time: float = 1000.0, build: str = "lfs", **fields: object) -> bytes:
     """Return one note as a journal line, newline included; text as UTF-8, not as escapes."""
-    told = {"time": time, "event": "note", "build": build, "message": message, **fields}
-    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+    reported = {"time": time, "event": "note", "build": build, "message": message, **fields}
+    return json.dumps(reported, ensure_ascii=False).encode() + b"\n"
 
 
 class Followed:
@@ -29,7 +29,7 @@ class Followed:
 
     def poll(self) -> list[Batch]:
         """Return what is new, without the looks that found nothing."""
-        return [batch for batch in self.follower.poll() if batch.events or batch.anew]
+        return [batch for batch in self.follower.poll() if batch.events or batch.from_start]
 
     def messages(self) -> list[str]:
         """Return the messages of the new notes."""

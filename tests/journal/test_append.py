@@ -79,10 +79,10 @@ def test_many_writers_lose_and_tear_nothing(tmp_path: Path) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 0
     # one that starts while another's line is half seen begins with an empty line, which is nothing
-    told = [json.loads(line) for line in path.read_bytes().splitlines() if line]
+    reported = [json.loads(line) for line in path.read_bytes().splitlines() if line]
     for name in "abcdefgh":
-        assert [each["number"] for each in told if each["writer"] == name] == list(range(LINES))
-    order = "".join(each["writer"] for each in told)
+        assert [each["number"] for each in reported if each["writer"] == name] == list(range(LINES))
+    order = "".join(each["writer"] for each in reported)
     assert len(order) == WRITERS * LINES
     # they did write side by side, not one after the other
     assert sum(one != other for one, other in itertools.pairwise(order)) > WRITERS
@@ -97,14 +97,14 @@ def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
         pytest.skip("mounting a small file system isn't permitted here")
     filled = subprocess.run([*namespace, sys.executable, "-c", FILLER, str(tmp_path)], capture_output=True, check=True)
     head, _, data = filled.stdout.partition(b"\n")
-    told, refused = head.split(b"|")
+    reported, refused = head.split(b"|")
     whole, torn = [], []
     for line in data.splitlines():
         try:
             whole.append(json.loads(line)["number"])
         except ValueError:
             torn.append(line)
-    assert whole == json.loads(told)
+    assert whole == json.loads(reported)
     assert int(refused) == 6
     assert torn, "the disk was never filled in the middle of a line"
     # more was told after the disk had been full than could have been before

@@ -41,7 +41,7 @@ def test_a_run_is_known_from_its_file(run_file: RunFiles, follow: Callable[[], A
     """An empty run file is a run, begun anew, before it has told anything."""
     run_file("lfs").raw(b"")
     (batch,) = follow().poll()
-    assert (batch.build, batch.events, batch.anew) == ("lfs", [], True)
+    assert (batch.build, batch.events, batch.from_start) == ("lfs", [], True)
 
 
 def test_only_the_newest_run_is_read_until_the_others_are_asked_for(
@@ -78,7 +78,7 @@ def test_a_new_run_takes_over(run_file: RunFiles, follow: Callable[[], Any]) -> 
     assert followed.messages() == ["old"]
     run_file("lfs", NEW).add("note", message="new")
     (batch,) = followed.poll()
-    assert (batch.run, batch.anew) == (NEW, True)
+    assert (batch.run, batch.from_start) == (NEW, True)
     assert followed.follower.older_runs("lfs") == [OLD]
 
 
@@ -129,7 +129,7 @@ def test_a_build_made_anew_between_two_looks_is_read_anew(
         shutil.rmtree(journal / "lfs")
         run_file("lfs").add("note", message=f"new {number}")
         (batch,) = followed.poll()
-        assert batch.anew
+        assert batch.from_start
         assert [event.message for event in batch.events] == [f"new {number}"]
 
 
@@ -143,7 +143,7 @@ def test_a_newest_run_that_is_removed_gives_way_to_the_one_before(
     assert followed.messages() == [NEW]
     (journal / "lfs" / f"{NEW}.jsonl").unlink()
     (batch,) = followed.poll()
-    assert (batch.run, batch.anew) == (OLD, True)
+    assert (batch.run, batch.from_start) == (OLD, True)
     (journal / "lfs" / f"{OLD}.jsonl").unlink()
     assert followed.poll() == []
     assert followed.follower.build_names() == []
@@ -158,8 +158,8 @@ def test_many_builds_side_by_side(run_file: RunFiles, follow: Callable[[], Any])
     for round_ in range(3):
         for number, file in enumerate(files):
             file.add("note", message=f"{round_} {number}")
-        told = {batch.build: [event.message for event in batch.events] for batch in followed.poll()}
-        assert told == {f"build-{number}": [f"{round_} {number}"] for number in range(100)}
+        reported = {batch.build: [event.message for event in batch.events] for batch in followed.poll()}
+        assert reported == {f"build-{number}": [f"{round_} {number}"] for number in range(100)}
     before = len(list(Path("/proc/self/fd").iterdir()))
     for file in files:
         shutil.rmtree(file.path.parent)

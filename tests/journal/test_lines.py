@@ -18,12 +18,12 @@ class Read:
     def __init__(self, file: LineFile) -> None:
         self.data = b""
         self.too_long = 0
-        self.anew = 0
+        self.from_start = 0
         while (chunk := file.read()) is not None:
             assert not chunk.data or chunk.data.endswith(b"\n")
             self.data += chunk.data
             self.too_long += chunk.too_long
-            self.anew += chunk.anew
+            self.from_start += chunk.from_start
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_file_cut_to_nothing_is_read_anew(path: Path) -> None:
     assert Read(file).data == b"one\ntwo\n"
     path.write_bytes(b"")
     read = Read(file)
-    assert (read.data, read.anew) == (b"", 1)
+    assert (read.data, read.from_start) == (b"", 1)
     append(path, b"new\n")
     assert Read(file).data == b"new\n"
 
@@ -138,7 +138,7 @@ def test_a_file_cut_short_is_read_anew(path: Path) -> None:
     Read(file)
     os.truncate(path, 4)
     read = Read(file)
-    assert (read.data, read.anew) == (b"one\n", 1)
+    assert (read.data, read.from_start) == (b"one\n", 1)
 
 
 def test_a_file_put_in_its_place_is_read_anew(path: Path, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_file_put_in_its_place_is_read_anew(path: Path, tmp_path: Path) -> Non
     assert Read(file).data == b""
     file.check_replaced()
     read = Read(file)
-    assert (read.data, read.anew) == (b"new\n", 1)
+    assert (read.data, read.from_start) == (b"new\n", 1)
 
 
 def test_a_file_that_comes_back_is_read_anew(path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_file_left_alone_is_not_read_again(path: Path) -> None:
 def test_an_empty_file_is_told_once(path: Path) -> None:
     """A run that has begun and told nothing is known from its file alone."""
     file = LineFile(str(path))
-    assert Read(file).anew == 1
+    assert Read(file).from_start == 1
     assert file.read() is None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build_exporter.journal.layout import run_path
-from build_exporter.journal.removed import Tally, remember, removed_runs
+from build_exporter.journal.removed_runs import Tally, remember, removed_runs
 from build_exporter.journal.retention import Limits, prune
 
 RunFiles = Callable[..., Any]

@@ -52,19 +52,19 @@ def test_a_killed_step_is_told_as_interrupted(monitor: Monitor, clock: Clock, ru
     run.add("step_started", after=0, phase="p", step="s", pid=child.pid)
     monitor.poll()
     liveness = Liveness(monitor)
-    assert liveness.look() == 0
+    assert liveness.poll() == 0
     assert set(running_roots(monitor)["lfs"]) == {child.pid}
     child.kill()
     child.wait()
-    assert liveness.look() == 0, "its own writer may still tell the end"
+    assert liveness.poll() == 0, "its own writer may still tell the end"
     clock.now += GRACE_SECONDS + 1
-    assert liveness.look() == 1
+    assert liveness.poll() == 1
     assert _state(monitor, "s") is StepState.INTERRUPTED
     current = monitor.tracker.builds["lfs"].current
     assert current is not None
     assert current.state is BuildState.INTERRUPTED
     assert running_roots(monitor) == {}
-    assert liveness.look() == 0
+    assert liveness.poll() == 0
 
 
 def test_a_step_that_tells_its_end_is_left_alone(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
@@ -74,13 +74,13 @@ def test_a_step_that_tells_its_end_is_left_alone(monitor: Monitor, clock: Clock,
     run.add("step_started", after=0, phase="p", step="s", pid=child.pid)
     monitor.poll()
     liveness = Liveness(monitor)
-    liveness.look()
+    liveness.poll()
     child.kill()
     child.wait()
     run.add("step_finished", phase="p", step="s", status="failed")
     monitor.poll()
     clock.now += GRACE_SECONDS + 1
-    assert liveness.look() == 0
+    assert liveness.poll() == 0
     assert _state(monitor, "s") is StepState.FAILED
 
 
@@ -92,12 +92,12 @@ def test_other_steps_of_the_build_go_on(monitor: Monitor, clock: Clock, run_file
     run.add("step_started", after=0, phase="p", step="alive", pid=os.getpid())
     monitor.poll()
     liveness = Liveness(monitor)
-    liveness.look()
+    liveness.poll()
     child.kill()
     child.wait()
-    liveness.look()
+    liveness.poll()
     clock.now += GRACE_SECONDS + 1
-    assert liveness.look() == 1
+    assert liveness.poll() == 1
     assert _state(monitor, "lost") is StepState.INTERRUPTED
     assert _state(monitor, "alive") is StepState.RUNNING
 
@@ -109,7 +109,7 @@ def test_a_pid_never_seen_is_not_judged(monitor: Monitor, clock: Clock, run_file
     monitor.poll()
     liveness = Liveness(monitor)
     for _ in range(3):
-        assert liveness.look() == 0
+        assert liveness.poll() == 0
         clock.now += GRACE_SECONDS + 1
     assert _state(monitor, "s") is StepState.RUNNING
 
@@ -123,5 +123,5 @@ def test_a_reboot_ends_what_ran_before_it(
     os.utime(run.path, (clock.now - 7200, clock.now - 7200))
     monkeypatch.setattr("psutil.boot_time", lambda: clock.now - 3600)
     monitor.poll()
-    assert Liveness(monitor).look() == 1
+    assert Liveness(monitor).poll() == 1
     assert _state(monitor, "s") is StepState.INTERRUPTED

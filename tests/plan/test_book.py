@@ -12,7 +12,7 @@ import pytest
 from build_exporter.plan import jhalfs_makefile
 from build_exporter.plan.book import Revision, merge_weights, read_book
 from build_exporter.plan.jhalfs_makefile import JhalfsStep
-from build_exporter.plan.weighed import by_phase, totals
+from build_exporter.plan.weighted import by_phase, totals
 from build_exporter.sources.jhalfs.weights import Weights
 
 Book = Callable[..., Path]
@@ -60,8 +60,8 @@ def test_what_is_missing_is_told(book: Book) -> None:
 
 def test_milestones_of_a_system(book: Book) -> None:
     """The points of an LFS build are told by phases and steps that it has."""
-    told = {each.name: each.phase or each.step for each in read_book(book()).milestones}
-    assert told == {
+    reported = {each.name: each.phase or each.step for each in read_book(book()).milestones}
+    assert reported == {
         "cross toolchain": "chapter-5", "temporary tools": "chapter-6", "chroot entered": "702-directories",
         "base system": "chapter-8", "bootable": "1001-kernel",
     }  # fmt: skip
@@ -94,7 +94,7 @@ def test_a_book_that_cannot_be_read_costs_the_weights_alone(tmp_path: Path, capl
 
 def test_weights_are_found_though_numbers_shift(book: Book) -> None:
     """A target left out or added shifts those after it; chapter and name, or package, still find the book's step."""
-    weighed = read_book(book()).steps
+    weighted = read_book(book()).steps
     found = merge_weights(
         [
             target("801-linker", "chapter-8"),
@@ -103,7 +103,7 @@ def test_weights_are_found_though_numbers_shift(book: Book) -> None:
             target("805-other", "chapter-8"),
             target("Cus-001-Shell", "custom"),
         ],
-        weighed,
+        weighted,
     )
     assert {name: step.planned.step for name, step in found.items()} == {
         "801-linker": "801-linker", "802-Shell": "803-Shell", "601-sh": "601-Shell",
@@ -132,7 +132,7 @@ def test_the_real_book(records: Path, revision: Revision) -> None:
             assert (disk.text, round(disk.typical / MIB, 3)) == (other["disk_text"], other["disk_mb"])
     for phase, steps in by_phase(plan.steps).items():
         sums, total = totals(steps), known["totals"][phase.removeprefix("chapter-")]
-        assert (sums.steps, sums.weighed, sums.less_than) == (total["scripts"], total["with_sbu"], total["less_than"])
+        assert (sums.steps, sums.weighted, sums.less_than) == (total["scripts"], total["with_sbu"], total["less_than"])
         assert sums.sbu == pytest.approx(total["sbu_lt_as_0_1"])
         assert (sums.disk_bytes or 0) / MIB == pytest.approx(total["disk_mb_max"])
 

@@ -84,14 +84,14 @@ def test_the_table(command: Command, book: Book) -> None:
 
 def test_data_for_other_tools(command: Command, book: Book) -> None:
     """The JSON has the plan event's steps, and the book's own words and ranges beside them."""
-    told = json.loads(command("plan", "lfs", "--book", str(book()), "--output", "json").stdout)
-    kernel = told["steps"][-1]
+    reported = json.loads(command("plan", "lfs", "--book", str(book()), "--output", "json").stdout)
+    kernel = reported["steps"][-1]
     assert (kernel["phase"], kernel["step"], kernel["sbu"]) == ("chapter-10", "1001-kernel", 2.5)
     assert kernel["sbu_figure"]["text"] == "0.4 - 32 SBU (typically about 2.5 SBU)"
     assert (kernel["sbu_figure"]["low"], kernel["sbu_figure"]["high"]) == (0.4, 32)
-    assert told["totals"]["steps"] == 8
-    assert told["phases"]["chapter-7"]["weighed"] == 0
-    assert told["milestones"][0] == {"name": "cross toolchain", "phase": "chapter-5"}
+    assert reported["totals"]["steps"] == 8
+    assert reported["phases"]["chapter-7"]["weighed"] == 0
+    assert reported["milestones"][0] == {"name": "cross toolchain", "phase": "chapter-5"}
 
 
 def test_a_plan_by_hand(command: Command, tmp_path: Path, journal: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_plan_by_hand(command: Command, tmp_path: Path, journal: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         ("[linker]", "[nowhere]", "12:65: phases[0].steps[1].after[0] is 'nowhere': there is no such step"),
         ("[tools/linker, compiler]", "[linker]", "15:32: phases[1].steps[0].after[0] is 'linker': a step can't wait"),
@@ -131,7 +131,7 @@ def test_a_plan_by_hand(command: Command, tmp_path: Path, journal: Path) -> None
     ],
 )
 def test_what_is_wrong_by_hand_is_told_with_its_place(
-    command: Command, tmp_path: Path, journal: Path, old: str, new: str, told: str
+    command: Command, tmp_path: Path, journal: Path, old: str, new: str, reported: str
 ) -> None:
     """A mistake in the file is told with file, line and column, and nothing reaches the journal."""
     file = tmp_path / "plan.yaml"
@@ -139,7 +139,7 @@ def test_what_is_wrong_by_hand_is_told_with_its_place(
     done = command("plan", "yaml", str(file), "--emit", "--build", "mine", "--journal", str(journal))
     assert done.returncode == 2
     assert done.stderr.startswith(f"{file}:")
-    assert told in done.stderr
+    assert reported in done.stderr
     assert not list(journal.iterdir())
 
 
@@ -177,8 +177,8 @@ def test_jhalfs_with_the_books_weights(command: Command, book: Book, tmp_path: P
     """The Makefile's own steps get the weights of the book's, wherever their numbers have gone."""
     (tmp_path / "Makefile").write_text(MAKEFILE)
     done = command("plan", "jhalfs", str(tmp_path), "--book", str(book()), "--output", "json")
-    told = json.loads(done.stdout)
-    assert [(step["step"], step.get("sbu")) for step in told["steps"]] == [
+    reported = json.loads(done.stdout)
+    assert [(step["step"], step.get("sbu")) for step in reported["steps"]] == [
         ("501-linker-pass1", 1), ("801-own", None), ("802-linker", 1),
     ]  # fmt: skip
     assert "1 of 3 steps are not in the book: 801-own" in done.stderr
@@ -203,8 +203,8 @@ def test_packages_of_blfs(command: Command, tmp_path: Path) -> None:
     (tmp_path / "net" / "tools").mkdir(parents=True)
     (tmp_path / "general.ent").write_text('<!ENTITY fetch-version "1.25">')
     (tmp_path / "net" / "tools" / "fetch.xml").write_text(PAGE)
-    told = json.loads(command("plan", "blfs", "--book", str(tmp_path), "--output", "json", "Fetch").stdout)
-    (step,) = told["steps"]
+    reported = json.loads(command("plan", "blfs", "--book", str(tmp_path), "--output", "json", "Fetch").stdout)
+    (step,) = reported["steps"]
     assert (step["phase"], step["step"], step["version"], step["sbu"]) == ("blfs", "fetch", "1.25", 14)
     assert (step["sbu_figure"]["jobs"], step["sbu_figure"]["includes_tests"]) == (8, False)
     assert step["disk_bytes"] == 38 * 1024**2
@@ -214,12 +214,12 @@ def test_packages_of_blfs(command: Command, tmp_path: Path) -> None:
 
 def test_errors_are_one_line(command: Command, tmp_path: Path) -> None:
     """A directory that is no book, and no tree of jhalfs, ends with a line that says so."""
-    for arguments, told in (
+    for arguments, reported in (
         (["lfs", "--book", str(tmp_path)], "no LFS book"),
         (["jhalfs", str(tmp_path)], "no Makefile of jhalfs"),
         (["yaml", str(tmp_path / "none.yaml")], "cannot be read"),
     ):
         done = command("plan", *arguments)
         assert done.returncode in (1, 2)
-        assert told in done.stderr
+        assert reported in done.stderr
         assert len(done.stderr.splitlines()) == 1

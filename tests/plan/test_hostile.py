@@ -132,10 +132,10 @@ def test_names_are_fit_to_print(book: Book, make_page: Text) -> None:
     """A version can't move the cursor of the terminal that shows it, nor be longer than a label may."""
     version = "1&#27;[2J" + "9" * 1000
     plan = read_book(book({"packages.ent": f'<!ENTITY linker-version "{version}">'}))
-    told = plan.steps[0].planned.version
-    assert told is not None
-    assert told.isprintable()
-    assert len(told) == 256
+    reported = plan.steps[0].planned.version
+    assert reported is not None
+    assert reported.isprintable()
+    assert len(reported) == 256
 
 
 def test_a_directory_without_a_book_is_told(tmp_path: Path) -> None:

@@ -37,9 +37,9 @@ class Follower:
         self.source = self._make()
         self.attachment = Attachment(self.source, str(self.journal))
 
-    def look(self, now: float | None = None, *, over: bool = False) -> int:
+    def poll(self, now: float | None = None, *, over: bool = False) -> int:
         """Look once; return how many lines were told."""
-        return self.attachment.look(time.time() if now is None else now, over=over)
+        return self.attachment.poll(time.time() if now is None else now, over=over)
 
     def runs(self) -> list[Run]:
         """Return the runs the journal holds, oldest first."""
@@ -84,7 +84,7 @@ class Record:
         part: file that is read beside others when it has changed, where the record is of many.
         keeps_times: the times of the files tell something, and are those of the pieces.
         is_dated: every event's time is in the record; else steps are timed as they are watched.
-        tells_end: that the last run is over is in the record.
+        reports_end: that the last run is over is in the record.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Record:
     part: str = ""
     keeps_times: bool = False
     is_dated: bool = True
-    tells_end: bool = True
+    reports_end: bool = True
     options: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -369,7 +369,7 @@ def written_log(name: str, *, dated: bool) -> Record:
             say(f"FAILED chapter-{number // 3}/step-{number}", 1)
             say(f"STARTED chapter-{number // 3}/step-{number}", 100)
         say(f"COMPLETED chapter-{number // 3}/step-{number}", 30)
-    return Record(name, "log", made.pieces, f"{name}.txt", text=f"{name}.txt", is_dated=dated, tells_end=False)
+    return Record(name, "log", made.pieces, f"{name}.txt", text=f"{name}.txt", is_dated=dated, reports_end=False)
 
 
 MADE: Final[dict[str, Callable[[], Record]]] = {

@@ -43,7 +43,7 @@ def test_what_a_full_disk_kept_out_is_told_when_there_is_room(tmp_path: Path) ->
             file.writelines(f"2026-11-21 06:{next(minutes):02}:00Z {word}\n" for word in words)
 
     say("STARTED a", "COMPLETED a", "STARTED b")
-    attachment.look(time.time())
+    attachment.poll(time.time())
     (name,) = runs(str(tmp_path / "journal"), "mine")
     journal = tmp_path / "journal" / "mine" / f"{name}.jsonl"
     before = journal.read_text()
@@ -51,12 +51,12 @@ def test_what_a_full_disk_kept_out_is_told_when_there_is_room(tmp_path: Path) ->
     with full_disk(len(before) + 20):
         for _ in range(3):
             with pytest.raises(OSError, match=r"File too large|only part"):
-                attachment.look(time.time())
+                attachment.poll(time.time())
     say("STARTED d")
-    attachment.look(time.time())
+    attachment.poll(time.time())
     attachment.close()
     late = Attachment(Log(Settings(record, "mine")), str(tmp_path / "other"))
-    late.look(time.time())
+    late.poll(time.time())
     late.close()
     wanted = (tmp_path / "other" / "mine" / journal.name).read_text().splitlines()
     assert [line for line in journal.read_text().splitlines() if line in wanted] == wanted

@@ -18,7 +18,7 @@ from build_exporter.exposition import TEXT, render
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Toolchain
 from build_exporter.monitor import Monitor
-from build_exporter.sources.protocol import Surroundings
+from build_exporter.sources.protocol import BuildContext
 from build_exporter.toolchain.files import Files
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Run
@@ -127,20 +127,20 @@ class Building:
         self.journal = journal
         self.now = time.time()
         self.monitor = Monitor(str(journal), lambda: self.now)
-        self.around: dict[str, Surroundings] = {}
+        self.around: dict[str, BuildContext] = {}
         self.surveyor = self.new_surveyor()
 
     def new_surveyor(self, **options: Any) -> Surveyor:
         """Return one as another start of the exporter has it."""
         return Surveyor(str(self.journal), self.monitor.newest_runs, lambda: self.now, lambda: self.around, **options)
 
-    def look(self, seconds: float = 5.0) -> int:
+    def poll(self, seconds: float = 5.0) -> int:
         """Let time pass, and look once."""
         self.now += seconds
         self.monitor.poll()
-        told = self.surveyor.look()
+        reported = self.surveyor.poll()
         self.monitor.poll()
-        return told
+        return reported
 
     def run(self, build: str = "lfs") -> Run:
         """Return the build's run as the journal tells it."""

@@ -16,7 +16,7 @@ import pytest
 from build_exporter.collectors.toolchain import CcacheCollector
 from build_exporter.toolchain.ccache import cache_directory, read_statistics, size_limit
 from build_exporter.toolchain.files import Files
-from build_exporter.toolchain.processes import Told
+from build_exporter.toolchain.processes import ProcessFacts
 from build_exporter.toolchain.surveyor import Helpers
 
 Compile = Callable[..., None]
@@ -42,10 +42,10 @@ def compile_with_ccache(tmp_path: Path) -> Compile:
 
 def printed(cache: Path) -> dict[str, int]:
     """Return what ccache itself says of a cache."""
-    told = subprocess.run(
+    reported = subprocess.run(
         ["ccache", "--print-stats"], env={**os.environ, "CCACHE_DIR": str(cache)}, capture_output=True, check=True
     )
-    return {name: int(count) for name, count in re.findall(r"^(\w+)\t(\d+)$", told.stdout.decode(), re.MULTILINE)}
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\t(\d+)$", reported.stdout.decode(), re.MULTILINE)}
 
 
 def test_counters_are_those_that_ccache_prints(files: Files, tmp_path: Path, compile_with_ccache: Compile) -> None:
@@ -78,16 +78,16 @@ def test_every_counter_means_what_ccache_means_by_it(files: Files, tmp_path: Pat
     (tmp_path / "0/stats").write_text("".join(f"{1 << place}\n" for place in range(43)))
     found = read_statistics(files, tmp_path)
     assert found is not None
-    told = subprocess.run(
+    reported = subprocess.run(
         ["ccache", "-svv"], env={**os.environ, "CCACHE_DIR": str(tmp_path)}, capture_output=True, check=True
     ).stdout.decode()
 
     def shown(heading: str) -> int:
-        line = re.search(rf"^\s*{heading}:\s+(\d+)", told, re.MULTILINE)
-        assert line, told
+        line = re.search(rf"^\s*{heading}:\s+(\d+)", reported, re.MULTILINE)
+        assert line, reported
         return int(line[1])
 
-    assert found.direct_hits == shown("Direct")
+    assert found.direct_hits == shown("DirectRunner")
     assert found.preprocessed_hits == shown("Preprocessed")
     assert found.misses == shown("Misses")
     assert found.uncacheable == shown("Uncacheable calls")
@@ -143,7 +143,7 @@ def test_the_cache_is_found_where_ccache_keeps_it(tmp_path: Path) -> None:
     """By its variable, in the user's home as older versions have it, or among the user's caches."""
 
     def directory(**variables: str) -> Path | None:
-        return cache_directory(Told(variables=variables, helpers={"ccache"}))
+        return cache_directory(ProcessFacts(variables=variables, helpers={"ccache"}))
 
     home = str(tmp_path)
     assert directory(CCACHE_DIR="/var/cache/ccache", HOME=home) == Path("/var/cache/ccache")
@@ -152,8 +152,8 @@ def test_the_cache_is_found_where_ccache_keeps_it(tmp_path: Path) -> None:
     (tmp_path / ".ccache").mkdir()
     assert directory(HOME=home, XDG_CACHE_HOME="/x") == tmp_path / ".ccache"
     assert directory() is directory(CCACHE_DIR="../here") is None
-    assert cache_directory(Told(variables={"HOME": home})) is None, "the build does not use it"
-    inside = Told(variables={"CCACHE_DIR": "/ccache"}, helpers={"ccache"}, root=tmp_path)
+    assert cache_directory(ProcessFacts(variables={"HOME": home})) is None, "the build does not use it"
+    inside = ProcessFacts(variables={"CCACHE_DIR": "/ccache"}, helpers={"ccache"}, root=tmp_path)
     assert cache_directory(inside) == tmp_path / "ccache"
 
 
@@ -182,7 +182,7 @@ def test_a_run_tells_what_ccache_knew_of_it(
     run = build_run(process(**variables).pid)
 
     def counts() -> tuple[int | None, int | None]:
-        building.look(400.0)
+        building.poll(400.0)
         found = building.run().toolchain
         return (None, None) if found is None else (found.ccache_hits, found.ccache_misses)
 

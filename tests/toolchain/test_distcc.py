@@ -20,7 +20,7 @@ from build_exporter.collectors.toolchain import DistccCollector
 from build_exporter.toolchain.ccache import state_directory
 from build_exporter.toolchain.distcc import MAX_HOSTS, jobs_in, read_state
 from build_exporter.toolchain.files import Files
-from build_exporter.toolchain.processes import Told
+from build_exporter.toolchain.processes import ProcessFacts
 from build_exporter.toolchain.surveyor import Helpers
 
 
@@ -156,10 +156,10 @@ def test_the_number_of_hosts_is_bounded(files: Files, tmp_path: Path) -> None:
 
 def test_the_directory_is_where_distcc_keeps_it() -> None:
     """By its variable or in the user's home, for builds that use distcc."""
-    assert state_directory(Told(variables={"DISTCC_DIR": "/d"}, helpers={"distcc"})) == Path("/d/state")
-    assert state_directory(Told(variables={"HOME": "/home/lfs"}, helpers={"distcc"})) == Path("/home/lfs/.distcc/state")
-    assert state_directory(Told(variables={"HOME": "/home/lfs"})) is None
-    assert state_directory(Told(helpers={"distcc"})) is None
+    assert state_directory(ProcessFacts(variables={"DISTCC_DIR": "/d"}, helpers={"distcc"})) == Path("/d/state")
+    assert state_directory(ProcessFacts(variables={"HOME": "/home/lfs"}, helpers={"distcc"})) == Path("/home/lfs/.distcc/state")
+    assert state_directory(ProcessFacts(variables={"HOME": "/home/lfs"})) is None
+    assert state_directory(ProcessFacts(helpers={"distcc"})) is None
 
 
 @pytest.mark.parametrize("server", [("--stats",)], indirect=True)

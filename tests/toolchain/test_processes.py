@@ -11,25 +11,25 @@ from typing import Any
 
 import pytest
 
-from build_exporter.toolchain.processes import Processes, Told
+from build_exporter.toolchain.processes import Processes, ProcessFacts
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
-def asked(pid: int, owner: int | None = None) -> Told:
+def asked(pid: int, owner: int | None = None) -> ProcessFacts:
     """Return what the tree of a process tells at once."""
     processes = Processes()
     processes.refresh()
-    return processes.look([pid], owner)
+    return processes.facts_of([pid], owner)
 
 
 def test_the_variables_of_a_build_are_read_and_no_others(process: Start, poll: Callable[..., None]) -> None:
     """Where things are and what is built for is taken from the environment; passwords in it are not touched."""
     started = process(LFS="/mnt/lfs", LFS_TGT="x86_64-lfs-linux-gnu", API_TOKEN="secret", MAKEFLAGS="-j6")
     poll(lambda: asked(started.pid).target is not None, what="the process has its environment")
-    told = asked(started.pid)
-    assert told.variables == {"LFS": "/mnt/lfs", "LFS_TGT": "x86_64-lfs-linux-gnu", "MAKEFLAGS": "-j6"}
-    assert (told.target, told.jobs, told.owner) == ("x86_64-lfs-linux-gnu", 6, os.geteuid())
+    reported = asked(started.pid)
+    assert reported.variables == {"LFS": "/mnt/lfs", "LFS_TGT": "x86_64-lfs-linux-gnu", "MAKEFLAGS": "-j6"}
+    assert (reported.target, reported.jobs, reported.owner) == ("x86_64-lfs-linux-gnu", 6, os.geteuid())
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_the_root_of_a_chroot_is_found(process: Start, poll: Callable[..., None]
     shutil.copy(busybox, tmp_path / "bin/busybox")
     started = process("chroot", str(tmp_path), "/bin/busybox", "sleep", "600")
     poll(lambda: asked(started.pid).root is not None, what="the process is in its chroot")
-    told = asked(started.pid)
-    assert told.root is not None
-    assert (told.root.resolve(), told.is_contained) == (tmp_path.resolve(), False)
+    reported = asked(started.pid)
+    assert reported.root is not None
+    assert (reported.root.resolve(), reported.is_contained) == (tmp_path.resolve(), False)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may change its root directory and its user")
@@ -116,13 +116,13 @@ def test_a_process_that_is_gone_tells_nothing() -> None:
 
 def test_the_machines_own_init_is_no_step(tmp_path: Path) -> None:
     """A step in a container tells its pid there, 1 as a rule: on the machine that is not the build."""
-    told = _pretend(tmp_path, 1, ["init"], {"LFS": "/mnt/lfs"})
-    assert told.variables == {"LFS": "/mnt/lfs"}, "in a container of its own the exporter sees the build as 1"
+    reported = _pretend(tmp_path, 1, ["init"], {"LFS": "/mnt/lfs"})
+    assert reported.variables == {"LFS": "/mnt/lfs"}, "in a container of its own the exporter sees the build as 1"
     (tmp_path / "2").mkdir()
     (tmp_path / "2/stat").write_text("2 (kthreadd) S 0 0")
     processes = Processes(str(tmp_path))
     processes.refresh()
-    assert processes.look([1, 2], None).variables == {}
+    assert processes.facts_of([1, 2], None).variables == {}
 
 
 def test_a_crowd_of_processes_costs_little(process: Start, poll: Callable[..., None]) -> None:
@@ -139,7 +139,7 @@ def _names_all(pid: int) -> list[str]:
 
 def test_what_make_says_of_jobs_is_understood(tmp_path: Path) -> None:
     """All the ways in which makes and their like spell -j, in `/proc` as the kernel shows it."""
-    told: dict[str, int | None] = {}
+    reported: dict[str, int | None] = {}
     spelled: dict[str, tuple[list[str], dict[str, str]]] = {
         "exported": (["sh"], {"MAKEFLAGS": "-j4"}),
         "passed on": (["sh"], {"MAKEFLAGS": "kw -j5 --jobserver-auth=fifo:/tmp/x -- CFLAGS=-j99"}),
@@ -155,8 +155,8 @@ def test_what_make_says_of_jobs_is_understood(tmp_path: Path) -> None:
         "too many": (["make", "-j99999"], {}),
     }
     for number, (name, (arguments, variables)) in enumerate(spelled.items(), start=1):
-        told[name] = _pretend(tmp_path, number, arguments, variables).jobs
-    assert told == {
+        reported[name] = _pretend(tmp_path, number, arguments, variables).jobs
+    assert reported == {
         "exported": 4,
         "passed on": 5,
         "without number": None,
@@ -172,7 +172,7 @@ def test_what_make_says_of_jobs_is_understood(tmp_path: Path) -> None:
     }
 
 
-def _pretend(proc: Path, pid: int, arguments: list[str], variables: dict[str, Any]) -> Told:
+def _pretend(proc: Path, pid: int, arguments: list[str], variables: dict[str, Any]) -> ProcessFacts:
     """Ask a process that only a directory like that of the kernel tells of."""
     place = proc / str(pid)
     place.mkdir()
@@ -186,4 +186,4 @@ def _pretend(proc: Path, pid: int, arguments: list[str], variables: dict[str, An
     (place / "environ").write_bytes(b"".join(f"{key}={value}\0".encode() for key, value in variables.items()))
     processes = Processes(str(proc))
     processes.refresh()
-    return processes.look([pid], None)
+    return processes.facts_of([pid], None)

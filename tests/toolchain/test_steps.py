@@ -28,7 +28,7 @@ def run_of(*steps: tuple[str, str, str, str], status: Any = "succeeded", **toolc
     return run
 
 
-def told(run: Run) -> dict[tuple[str, str, str], str]:
+def reported(run: Run) -> dict[tuple[str, str, str], str]:
     """Return versions by role, triplet and tool."""
     return {(tool.role, tool.target or "", tool.tool): tool.version for tool in tools_of_steps(run)}
 
@@ -46,8 +46,8 @@ LFS = (
 
 def test_the_passes_of_lfs_are_cross_and_target() -> None:
     """Pass 1 is the cross toolchain, everything after it the new system's."""
-    assert told(run_of(*LFS[:2])) == {("cross", "", "binutils"): "2.43.1", ("cross", "", "gcc"): "14.2.0"}
-    assert told(run_of(*LFS)) == {
+    assert reported(run_of(*LFS[:2])) == {("cross", "", "binutils"): "2.43.1", ("cross", "", "gcc"): "14.2.0"}
+    assert reported(run_of(*LFS)) == {
         ("cross", "", "binutils"): "2.43.1",
         ("cross", "", "gcc"): "14.2.0",
         ("target", "", "linux-headers"): "6.10.5",
@@ -59,13 +59,13 @@ def test_the_passes_of_lfs_are_cross_and_target() -> None:
 
 def test_only_steps_that_succeeded_have_built_anything() -> None:
     """A compiler whose step failed, or never began, is none."""
-    assert told(run_of(*LFS, status="failed")) == told(run_of(*LFS, status="skipped")) == {}
+    assert reported(run_of(*LFS, status="failed")) == reported(run_of(*LFS, status="skipped")) == {}
 
 
 def test_of_two_versions_the_one_built_last_counts() -> None:
     """A library built anew in a later chapter replaces the earlier one."""
     run = run_of(("chapter-5", "504-glibc", "glibc", "2.39"), ("chapter-8", "803-glibc", "glibc", "2.40"))
-    assert told(run) == {("target", "", "glibc"): "2.40"}
+    assert reported(run) == {("target", "", "glibc"): "2.40"}
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_the_names_of_every_builder_are_known(
     phase: str, package: str, version: str, expected: tuple[str, str, str] | None
 ) -> None:
     """Portage, crossdev, Buildroot and BitBake each name the same tools in their own way."""
-    found = told(run_of((phase, package, package, version)))
+    found = reported(run_of((phase, package, package, version)))
     assert found == ({expected: version} if expected else {})
 
 
 def test_a_real_build_that_was_imported_has_its_toolchain(records: Path, import_: Callable[..., Run]) -> None:
     """A jhalfs tree of 2024 tells which binutils, GCC and Glibc it built, and with which cross compiler."""
     run = import_("jhalfs", records / "jhalfs/alfs-sysroot/20240222.systemd")
-    found = told(run)
+    found = reported(run)
     assert found["cross", "", "gcc"] == found["target", "", "gcc"] == "13.2.0"
     assert found["cross", "", "binutils"] == found["target", "", "binutils"] == "2.42"
     assert found["target", "", "glibc"] == "2.39"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from build_exporter.model.events import MAX_TOOLS, ToolVersion
-from build_exporter.sources.protocol import Surroundings
+from build_exporter.sources.protocol import BuildContext
 from build_exporter.toolchain.survey import merged
 from build_exporter.toolchain.surveyor import SETTLED_SECONDS
 
@@ -23,7 +23,7 @@ def settle(building: Any, build: str = "lfs") -> None:
     """Look until a process has the environment that it was started with, and its build's target is known."""
     end = time.monotonic() + 20
     while True:
-        building.look()
+        building.poll()
         if building.run(build).toolchain is not None and building.toolchain(build).target is not None:
             return
         assert time.monotonic() < end
@@ -50,11 +50,11 @@ def test_a_build_of_lfs_is_followed_through_its_compilers(
         assert expected not in building.tools()
         install()
         run.add("step_finished", phase="chapter-6", step=f"step-{number}", status="succeeded")
-        assert building.look() == 1, install
+        assert building.poll() == 1, install
         assert expected in building.tools()
     lfs.remove_tools()
     run.add("step_finished", phase="chapter-7", step="cleanup", status="succeeded")
-    building.look()
+    building.poll()
     assert building.tools()["cross", "gcc"] == "14.2.0"
     assert building.toolchain().host == first.host
 
@@ -74,7 +74,7 @@ def test_steps_in_the_chroot_of_the_new_system_have_its_tools(
     build_run(process("chroot", str(lfs.top), "/bin/busybox", "sleep", "600").pid)
 
     def found() -> bool:
-        building.look(601.0)
+        building.poll(601.0)
         known = building.run().toolchain
         return known is not None and any(tool.role == "target" for tool in known.tools or ())
 
@@ -97,10 +97,10 @@ def test_what_the_last_step_installed_is_told_after_the_end(
     lfs.gcc_pass1()
     run.add("step_finished", phase="chapter-5", step="502-gcc-pass1", status="succeeded")
     run.add("build_finished", after=0.0, status="succeeded")
-    assert building.look() == 1
+    assert building.poll() == 1
     assert building.tools()["cross", "gcc"] == "14.2.0"
     assert building.run().status == "succeeded"
-    assert building.look(60.0) == 0
+    assert building.poll(60.0) == 0
 
 
 def test_the_same_is_not_told_twice(building: Any, process: Make, build_run: Make, linux_from_scratch: Make) -> None:
@@ -110,9 +110,9 @@ def test_the_same_is_not_told_twice(building: Any, process: Make, build_run: Mak
     build_run(process(LFS=str(lfs.top), LFS_TGT=lfs.triplet).pid)
     settle(building)
     before = building.path().read_bytes()
-    assert sum(building.look(60.0) for _ in range(60)) == 0
+    assert sum(building.poll(60.0) for _ in range(60)) == 0
     building.surveyor = building.new_surveyor()
-    assert building.look() == 0
+    assert building.poll() == 0
     assert building.path().read_bytes() == before
 
 
@@ -143,12 +143,12 @@ def test_a_source_tells_where_its_build_is(building: Any, run_file: Make, linux_
     run = run_file("watched", clock=time.time())
     run.add("build_started", after=0.0)
     run.add("step_started", phase="chapter-5", step="503", after=0.0)
-    assert building.look() == 0, "nothing says that it is here"
-    building.around = {"watched": Surroundings(new_system=lfs.top)}
-    assert building.look() == 1
+    assert building.poll() == 0, "nothing says that it is here"
+    building.around = {"watched": BuildContext(new_system=lfs.top)}
+    assert building.poll() == 1
     assert building.tools("watched")["cross", "gcc"] == "14.2.0"
     assert building.toolchain("watched").target == lfs.triplet
-    building.around = {"watched": Surroundings(cross_tools=lfs.top / "tools")}
+    building.around = {"watched": BuildContext(cross_tools=lfs.top / "tools")}
     assert ("cross", "gcc") in building.tools("watched")
 
 
@@ -158,7 +158,7 @@ def test_a_build_of_another_machine_is_left_alone(building: Any, run_file: Make)
     run.add("build_started", after=0.0)
     # this process is younger than that step
     run.add("step_started", after=0.0, phase="p", step="s", pid=os.getpid())
-    assert building.look() == 0
+    assert building.poll() == 0
     assert building.run("elsewhere").toolchain is None
 
 
@@ -184,10 +184,10 @@ def test_a_single_small_step_does_not_change_the_j_of_a_run(building: Any, proce
         step="503",
         pid=process(LFS_TGT="x86_64-lfs-linux-gnu", MAKEFLAGS="-j1").pid,
     )
-    building.look()
-    building.look()
+    building.poll()
+    building.poll()
     assert building.run().jobs_used == 4
-    building.look(SETTLED_SECONDS)
+    building.poll(SETTLED_SECONDS)
     assert building.run().jobs_used == 1
 
 
@@ -222,7 +222,7 @@ def test_a_journal_that_cant_be_written_ends_nothing(building: Any, process: Mak
     building.monitor.poll()
     shutil.rmtree(building.path().parent)
     building.now += 5
-    building.surveyor.look()
+    building.surveyor.poll()
     assert not (building.journal / "lfs").exists()
 
 

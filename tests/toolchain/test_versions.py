@@ -41,9 +41,9 @@ def test_the_machines_own_tools_are_what_they_say_they_are(
     assert tools["binutils", triplet] == version_of("ld", "--version")
     assert tools["make", None] == version_of("make", "--version")
     if shutil.which("clang") is not None:
-        told = re.search(r"clang version (\d+(?:\.\d+)*)", output_of("clang", "--version"))
-        assert told is not None
-        assert told[1].startswith(tools["clang", None])
+        reported = re.search(r"clang version (\d+(?:\.\d+)*)", output_of("clang", "--version"))
+        assert reported is not None
+        assert reported[1].startswith(tools["clang", None])
     asked = ctypes.CDLL(None).gnu_get_libc_version
     asked.restype = ctypes.c_char_p
     assert tools["glibc", triplet] == asked().decode()
@@ -56,8 +56,8 @@ def test_the_kernel_headers_are_those_that_programs_are_compiled_with(files: Fil
     """The compiler that includes the headers sees the version that is told."""
     source = tmp_path / "a.c"
     source.write_text("#include <linux/version.h>\nCODE LINUX_VERSION_CODE\n")
-    told = subprocess.run(["gcc", "-E", "-P", str(source)], capture_output=True, text=True, check=True).stdout
-    code = int(told.split()[-1])
+    reported = subprocess.run(["gcc", "-E", "-P", str(source)], capture_output=True, text=True, check=True).stdout
+    code = int(reported.split()[-1])
     tools = found(files, Place(Path("/"), "host"))
     (version,) = (version for (_, _, tool), version in tools.items() if tool == "linux-headers")
     assert version == f"{code >> 16}.{code >> 8 & 255}.{code & 255}"

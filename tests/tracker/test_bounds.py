@@ -16,7 +16,7 @@ from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, apply_all
 from build_exporter.tracker.fold import MAX_MILESTONES, MAX_SUITES
-from build_exporter.tracker.sums import MAX_PHASES
+from build_exporter.tracker.aggregates import MAX_PHASES
 
 BASE: dict[str, Any] = {"build": "b"}
 
@@ -31,11 +31,11 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         "steps": [(s.key, s.index, s.state, s.planned, s.weight, s.after) for s in run.steps.values()],
         "phases": {
-            name: (phase.states, round(phase.weight, 6), round(phase.done_weight, 6), round(phase.left_squares, 6))
+            name: (phase.states, round(phase.weight, 6), round(phase.done_weight, 6), round(phase.remaining_squares, 6))
             for name, phase in run.phases.items()
         },
         "milestones": run.milestones,
-        "pace": (run.pace.steps, run.blind_pace.steps),
+        "pace": (run.pace.steps, run.unweighted_pace.steps),
         "changed": set(run.changed),
     }
 
@@ -59,18 +59,18 @@ def test_a_plan_in_many_lines_is_the_plan_in_one(
     cuts: list[int],
 ) -> None:
     """However a plan is spread over lines, and whatever was planned and had happened before, it amounts to the same."""
-    told: list[e.Event] = [e.Plan(time=1.0, steps=earlier, **BASE)] if earlier else []
+    reported: list[e.Event] = [e.Plan(time=1.0, steps=earlier, **BASE)] if earlier else []
     for number, ((phase, step), what) in enumerate(before):
         at: dict[str, Any] = {"time": 2.0 + number, "phase": phase, "step": step, **BASE}
         if what == "started":
-            told.append(e.StepStarted(**at))
+            reported.append(e.StepStarted(**at))
         elif what == "tests":
-            told.append(e.TestsReported(**at, suite="s", passed=1, failed=0))
+            reported.append(e.TestsReported(**at, suite="s", passed=1, failed=0))
         else:
-            told.append(e.StepFinished(**at, status=what))
+            reported.append(e.StepFinished(**at, status=what))
     whole, parts = Run("b", "r"), Run("b", "r")
     milestones = [e.PlannedMilestone(name="m", step="a")]
-    apply_all(whole, [*told, e.Plan(time=50.0, steps=plan, milestones=milestones, **BASE)])
+    apply_all(whole, [*reported, e.Plan(time=50.0, steps=plan, milestones=milestones, **BASE)])
     edges = [0, *sorted(min(cut, len(plan)) for cut in cuts), len(plan)]
     lines = [
         e.Plan(
@@ -78,7 +78,7 @@ def test_a_plan_in_many_lines_is_the_plan_in_one(
         )
         for number, (begin, end) in enumerate(itertools.pairwise(edges))
     ]
-    apply_all(parts, [*told, *lines])
+    apply_all(parts, [*reported, *lines])
     facts, expected = _facts(parts), _facts(whole)
     # a step that was only heard of is dropped with the first line and so has no milestone
     dropped = facts.pop("changed"), expected.pop("changed")
@@ -91,17 +91,17 @@ def _build(count: int) -> tuple[Run, float]:
     run = Run("b", "20260101T000000Z")
     steps = [e.PlannedStep(phase=f"c-{n % 50}", step=f"{n}", sbu=1.0, after=[f"{n - 1}"]) for n in range(count)]
     milestones = [e.PlannedMilestone(name=f"m{n}", step=f"{n}") for n in range(0, count, count // 10)]
-    told: list[e.Event] = []
+    reported: list[e.Event] = []
     for place in range(0, count, 700):
         first = {"milestones": milestones} if not place else {"continues": True}
-        told.append(e.Plan(time=1.0 + place, steps=steps[place : place + 700], **BASE, **first))
+        reported.append(e.Plan(time=1.0 + place, steps=steps[place : place + 700], **BASE, **first))
     for number, planned in enumerate(steps[: count // 10]):
         at: dict[str, Any] = {"phase": planned.phase, "step": planned.step, **BASE}
         status: Any = "failed" if number == count // 10 - 1 else "succeeded"
         clock = 2.0 * (count + number)
-        told += [e.StepStarted(time=clock, **at), e.StepFinished(time=clock + 1, status=status, **at)]
+        reported += [e.StepStarted(time=clock, **at), e.StepFinished(time=clock + 1, status=status, **at)]
     began = time.process_time()
-    apply_all(run, told)
+    apply_all(run, reported)
     assert len(run.blocked()) == count - count // 10
     return run, time.process_time() - began
 
@@ -131,7 +131,7 @@ def test_phases_are_bounded(run: Run) -> None:
 
 def test_planned_steps_are_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan that never ends stops at as many steps as are kept of any build."""
-    monkeypatch.setattr("build_exporter.tracker.sums.MAX_STEPS", 100)
+    monkeypatch.setattr("build_exporter.tracker.aggregates.MAX_STEPS", 100)
     for number in range(50):
         steps = [e.PlannedStep(phase="p", step=f"{number}-{each}") for each in range(10)]
         apply_all(run, [e.Plan(time=1.0 + number, steps=steps, continues=number > 0, **BASE)])
@@ -173,7 +173,7 @@ def test_a_start_read_after_its_end_gives_the_duration(run: Run) -> None:
 def test_a_failure_with_a_book_for_a_message_is_still_a_failure(run: Run) -> None:
     """Words too many are cut; the step they came with is counted as failed and its state known."""
     apply_all(run, [e.StepStarted(time=1.0, **BASE, phase="p", step="s")])
-    told = e.StepFinished(time=2.0, **BASE, phase="p", step="s", status="failed", message="x" * 60_000)
-    apply_all(run, Decoder().decode(e.encode_line(told), "b"))
+    reported = e.StepFinished(time=2.0, **BASE, phase="p", step="s", status="failed", message="x" * 60_000)
+    apply_all(run, Decoder().decode(e.encode_line(reported), "b"))
     step = run.failed["p", "s"]
     assert step.message == "x" * MAX_TEXT_LENGTH

@@ -16,11 +16,11 @@ def run() -> Run:
     """A run of ten SBU, of which one took a minute."""
     run = Run("b", "20260101T000000Z")
     apply_all(run, [e.BuildStarted(time=0.0, build="b"), e.Plan(time=0.0, build="b", steps=STEPS)])
-    tell(run, "a", 0.0, 60.0)
+    apply_event(run, "a", 0.0, 60.0)
     return run
 
 
-def tell(run: Run, step: str, start: float, end: float | None = None) -> None:
+def apply_event(run: Run, step: str, start: float, end: float | None = None) -> None:
     """Tell of a step that starts and, where `end` is given, succeeds."""
     apply_all(run, [e.StepStarted(time=start, build="b", phase="p", step=step)])
     if end is not None:
@@ -42,23 +42,23 @@ def test_what_is_left_is_planned_time_at_the_pace_shown(run: Run) -> None:
 
 def test_a_running_step_uses_up_its_time(run: Run) -> None:
     """A minute into a two-minute step a minute less is left."""
-    tell(run, "b", 60.0)
+    apply_event(run, "b", 60.0)
     assert left(run, 120.0).middle == pytest.approx(480.0)
 
 
 def test_an_overdue_step_is_not_nearly_done(run: Run) -> None:
     """A last step that has run twice its time is not said to end within seconds."""
-    tell(run, "b", 60.0, 180.0)
-    tell(run, "c", 180.0, 360.0)
-    tell(run, "d", 360.0)
+    apply_event(run, "b", 60.0, 180.0)
+    apply_event(run, "c", 180.0, 360.0)
+    apply_event(run, "d", 360.0)
     assert left(run, 360.0 + 480.0).middle == pytest.approx(0.15 * 480.0)
 
 
 def test_a_step_that_tells_its_ratio_is_believed(run: Run) -> None:
     """A step nine tenths done after ten minutes needs about one more, whatever the plan said."""
-    tell(run, "b", 60.0, 180.0)
-    tell(run, "c", 180.0, 360.0)
-    tell(run, "d", 360.0)
+    apply_event(run, "b", 60.0, 180.0)
+    apply_event(run, "c", 180.0, 360.0)
+    apply_event(run, "d", 360.0)
     apply_all(run, [e.StepProgress(time=960.0, build="b", phase="p", step="d", ratio=0.9)])
     assert left(run, 960.0).middle == pytest.approx(60, rel=0.1)
 
@@ -66,8 +66,8 @@ def test_a_step_that_tells_its_ratio_is_believed(run: Run) -> None:
 def test_the_band_narrows_as_steps_keep_to_their_plan(run: Run) -> None:
     """Each step that takes what was planned makes the estimate surer."""
     before = left(run, 60.0)
-    tell(run, "b", 60.0, 180.0)
-    tell(run, "c", 180.0, 360.0)
+    apply_event(run, "b", 60.0, 180.0)
+    apply_event(run, "c", 180.0, 360.0)
     after = left(run, 360.0)
     assert after.high / after.low < before.high / before.low
 
@@ -92,14 +92,14 @@ def test_parallel_steps_share_the_time() -> None:
     run = Run("b", "20260101T000000Z")
     steps = [e.PlannedStep(phase="p", step=name, expected_seconds=100.0) for name in "abcdef"]
     apply_all(run, [e.BuildStarted(time=0.0, build="b"), e.Plan(time=0.0, build="b", steps=steps)])
-    tell(run, "a", 0.0)
-    tell(run, "b", 0.0, 100.0)
+    apply_event(run, "a", 0.0)
+    apply_event(run, "b", 0.0, 100.0)
     apply_all(run, [e.StepFinished(time=100.0, build="b", phase="p", step="a", status="succeeded")])
     assert left(run, 100.0).middle == pytest.approx(200.0)
-    tell(run, "c", 100.0, 200.0)
-    tell(run, "d", 200.0, 300.0)
-    tell(run, "e", 300.0, 400.0)
-    tell(run, "f", 400.0)
+    apply_event(run, "c", 100.0, 200.0)
+    apply_event(run, "d", 200.0, 300.0)
+    apply_event(run, "e", 300.0, 400.0)
+    apply_event(run, "f", 400.0)
     assert left(run, 400.0).middle == pytest.approx(100.0)
 
 

@@ -25,19 +25,19 @@ class Story:
         self.run = Run("lfs", "20260101T000000Z")
         self.time = 1000.0
 
-    def tell(self, kind: type[e.Event], after: float = 1.0, **fields: Any) -> Story:
+    def apply_event(self, kind: type[e.Event], after: float = 1.0, **fields: Any) -> Story:
         self.time += after
         apply_all(self.run, [kind(time=self.time, build="lfs", **fields)])
         return self
 
     def begin(self) -> Story:
-        return self.tell(e.BuildStarted).tell(e.Plan, steps=PLAN)
+        return self.apply_event(e.BuildStarted).apply_event(e.Plan, steps=PLAN)
 
     def start(self, phase: str, step: str, **fields: Any) -> Story:
-        return self.tell(e.StepStarted, phase=phase, step=step, **fields)
+        return self.apply_event(e.StepStarted, phase=phase, step=step, **fields)
 
     def finish(self, phase: str, step: str, status: str = "succeeded", after: float = 60.0, **fields: Any) -> Story:
-        return self.tell(e.StepFinished, after=after, phase=phase, step=step, status=status, **fields)
+        return self.apply_event(e.StepFinished, after=after, phase=phase, step=step, status=status, **fields)
 
     @property
     def progress(self) -> float:
@@ -67,7 +67,7 @@ def test_a_running_step_moves_with_its_time_and_then_with_what_it_tells(story: S
     story.start("chapter-5", "502-gcc-pass1")
     halfway = build_progress(story.run, story.time + 90.0)
     assert halfway == pytest.approx((1 + 3 * 90 / (3 * 60)) / 16.1)
-    story.tell(e.StepProgress, phase="chapter-5", step="502-gcc-pass1", done=75, total=100)
+    story.apply_event(e.StepProgress, phase="chapter-5", step="502-gcc-pass1", done=75, total=100)
     assert story.progress == pytest.approx((1 + 3 * 0.75) / 16.1)
 
 
@@ -78,7 +78,7 @@ def test_the_first_ratio_a_step_tells_takes_nothing_back(story: Story) -> None:
     story.time += 90
     shown = story.progress
     assert shown > 2 / 16.1
-    story.tell(e.StepProgress, phase="chapter-5", step="502-gcc-pass1", ratio=0.01)
+    story.apply_event(e.StepProgress, phase="chapter-5", step="502-gcc-pass1", ratio=0.01)
     assert story.progress >= shown
 
 
@@ -88,14 +88,14 @@ def test_progress_stays_below_one_until_the_build_has_succeeded(story: Story) ->
     for planned in PLAN:
         story.start(planned.phase, planned.step).finish(planned.phase, planned.step)
     assert 0.99 < story.progress < 1
-    story.tell(e.BuildFinished, status="succeeded")
+    story.apply_event(e.BuildFinished, status="succeeded")
     assert story.progress == 1
     assert story.run.state is BuildState.SUCCEEDED
 
 
 def test_without_a_plan_no_progress_is_claimed(story: Story) -> None:
     """Where the steps to come are not known, no share of them is made up."""
-    story.tell(e.BuildStarted).start("p", "s").finish("p", "s")
+    story.apply_event(e.BuildStarted).start("p", "s").finish("p", "s")
     assert build_progress(story.run, story.time) is None
 
 
@@ -118,7 +118,7 @@ def test_a_failed_step_fails_the_build_until_it_is_tried_again(story: Story) -> 
 def test_progress_does_not_go_back_when_a_step_fails(story: Story) -> None:
     """What a failed attempt had shown stays on the bar until the next one has caught up."""
     story.begin().start("chapter-8", "801-glibc")
-    story.tell(e.StepProgress, phase="chapter-8", step="801-glibc", ratio=0.9)
+    story.apply_event(e.StepProgress, phase="chapter-8", step="801-glibc", ratio=0.9)
     shown = story.progress
     story.finish("chapter-8", "801-glibc", "failed")
     assert story.progress == shown
@@ -134,7 +134,7 @@ def test_an_unknown_failure_class_becomes_other(story: Story) -> None:
 
 def test_a_run_taken_up_again_interrupts_what_was_running(story: Story) -> None:
     """After a power cut the step that ran is interrupted, and its next attempt is the second."""
-    story.begin().start("chapter-5", "501-binutils-pass1").tell(e.BuildStarted, after=3600)
+    story.begin().start("chapter-5", "501-binutils-pass1").apply_event(e.BuildStarted, after=3600)
     step = story.run.steps["chapter-5", "501-binutils-pass1"]
     assert step.state is StepState.INTERRUPTED
     story.start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
@@ -144,7 +144,7 @@ def test_a_run_taken_up_again_interrupts_what_was_running(story: Story) -> None:
 
 def test_a_build_that_ends_interrupts_steps_without_an_end(story: Story) -> None:
     """No step runs on for ever because its writer was killed before it could tell."""
-    story.begin().start("chapter-5", "501-binutils-pass1").tell(e.BuildFinished, status="failed")
+    story.begin().start("chapter-5", "501-binutils-pass1").apply_event(e.BuildFinished, status="failed")
     assert story.run.steps["chapter-5", "501-binutils-pass1"].state is StepState.INTERRUPTED
     assert story.run.state is BuildState.FAILED
     assert not story.run.running
@@ -152,7 +152,7 @@ def test_a_build_that_ends_interrupts_steps_without_an_end(story: Story) -> None
 
 def test_a_late_end_corrects_an_interruption(story: Story) -> None:
     """A parallel step whose end is read after the build's is told with its true result, counted as one attempt."""
-    story.begin().start("chapter-5", "501-binutils-pass1").tell(e.BuildFinished, status="failed")
+    story.begin().start("chapter-5", "501-binutils-pass1").apply_event(e.BuildFinished, status="failed")
     story.finish("chapter-5", "501-binutils-pass1", "succeeded", after=0.5)
     step = story.run.steps["chapter-5", "501-binutils-pass1"]
     assert (step.state, step.attempts) == (StepState.SUCCEEDED, 1)
@@ -202,7 +202,7 @@ def test_a_new_plan_keeps_what_has_happened_and_drops_what_will_not(story: Story
     story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
     shown = story.progress
     longer = [e.PlannedStep(phase="chapter-8", step="802-zlib", sbu=100.0)]
-    story.tell(e.Plan, steps=longer)
+    story.apply_event(e.Plan, steps=longer)
     assert set(story.run.steps) == {("chapter-8", "802-zlib"), ("chapter-5", "501-binutils-pass1")}
     assert story.progress == shown
 
@@ -214,7 +214,7 @@ def test_milestones_come_by_step_phase_and_progress(story: Story) -> None:
         e.PlannedMilestone(name="cross toolchain", phase="chapter-5"),
         e.PlannedMilestone(name="a quarter", progress=0.25),
     ]
-    story.tell(e.BuildStarted).tell(e.Plan, steps=PLAN, milestones=milestones)
+    story.apply_event(e.BuildStarted).apply_event(e.Plan, steps=PLAN, milestones=milestones)
     story.start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
     assert set(story.run.milestones) == {"binutils"}
     story.start("chapter-5", "502-gcc-pass1").finish("chapter-5", "502-gcc-pass1")
@@ -231,7 +231,7 @@ def test_needs_in_a_circle_end(story: Story) -> None:
         e.PlannedStep(phase="p", step="c", after=["b"]),
         e.PlannedStep(phase="p", step="free"),
     ]
-    story.tell(e.Plan, steps=circle).start("p", "a").finish("p", "a", "failed")
+    story.apply_event(e.Plan, steps=circle).start("p", "a").finish("p", "a", "failed")
     assert [step.step for step in story.run.blocked()] == ["b", "c"]
 
 
@@ -250,7 +250,7 @@ def test_the_sbu_of_this_machine_is_measured(story: Story) -> None:
 
 def test_more_steps_than_any_build_has_are_not_kept(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer gone mad cannot fill the exporter's memory with names."""
-    monkeypatch.setattr("build_exporter.tracker.sums.MAX_STEPS", 10)
+    monkeypatch.setattr("build_exporter.tracker.aggregates.MAX_STEPS", 10)
     for number in range(100):
         story.start("p", f"step-{number}")
     assert len(story.run.steps) == 11
@@ -261,7 +261,7 @@ def test_a_plan_in_parts_is_the_plan_in_one(story: Story) -> None:
     """A plan too long for a line counts as a whole: its parts neither drop each other nor move the bar."""
     story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
     shown = story.progress
-    story.tell(e.Plan, steps=PLAN[:1]).tell(e.Plan, steps=PLAN[1:], continues=True)
+    story.apply_event(e.Plan, steps=PLAN[:1]).apply_event(e.Plan, steps=PLAN[1:], continues=True)
     assert list(story.run.steps) == [(planned.phase, planned.step) for planned in PLAN]
     assert story.progress == shown
 
@@ -270,20 +270,20 @@ def test_remarks_are_no_sign_of_life(story: Story) -> None:
     """A note or an alert about a build that stands still does not make it look alive."""
     story.begin().start("chapter-5", "501-binutils-pass1")
     heard = story.run.last_event
-    story.tell(e.Note, after=600.0, message="still there?").tell(e.Alert, after=600.0, name="BuildStalled")
+    story.apply_event(e.Note, after=600.0, message="still there?").apply_event(e.Alert, after=600.0, name="BuildStalled")
     assert story.run.last_event == heard
 
 
 def test_the_reason_of_a_failure_is_not_what_was_done_last(story: Story) -> None:
     """Words of progress do not stand as the reason; words that come after a failure without any do."""
     story.begin().start("chapter-5", "501-binutils-pass1")
-    story.tell(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="[12/40] a.c")
+    story.apply_event(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="[12/40] a.c")
     story.finish("chapter-5", "501-binutils-pass1", "failed")
     step = story.run.steps["chapter-5", "501-binutils-pass1"]
     assert step.message is None
-    story.tell(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="a.c:3: error: boom")
+    story.apply_event(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="a.c:3: error: boom")
     assert step.message == "a.c:3: error: boom"
-    story.tell(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="later words")
+    story.apply_event(e.StepProgress, phase="chapter-5", step="501-binutils-pass1", message="later words")
     assert step.message == "a.c:3: error: boom"
 
 
@@ -291,7 +291,7 @@ def test_a_suite_told_under_a_passing_name_is_not_counted_twice(story: Story) ->
     """Tests shown as those of `make check` go over to the suite's own name once that is known."""
     story.begin().start("chapter-6", "601-m4")
     at: dict[str, Any] = {"phase": "chapter-6", "step": "601-m4"}
-    story.tell(e.TestsReported, **at, suite="make check", passed=12, failed=1)
-    story.tell(e.TestsReported, **at, suite="GNU m4 1.4.19", passed=250, failed=1, replaces="make check")
+    story.apply_event(e.TestsReported, **at, suite="make check", passed=12, failed=1)
+    story.apply_event(e.TestsReported, **at, suite="GNU m4 1.4.19", passed=250, failed=1, replaces="make check")
     tests = story.run.steps["chapter-6", "601-m4"].tests
     assert {name: report.passed for name, report in tests.items()} == {"GNU m4 1.4.19": 250}

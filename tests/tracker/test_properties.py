@@ -106,12 +106,12 @@ any_event = st.one_of(
 
 @settings(max_examples=300)
 @given(st.lists(st.tuples(any_event, st.floats(0, 1000)), max_size=40))
-def test_progress_never_goes_back_and_is_never_one_before_the_end(told: list[tuple[e.Event, float]]) -> None:
+def test_progress_never_goes_back_and_is_never_one_before_the_end(reported: list[tuple[e.Event, float]]) -> None:
     """Whatever happens in a run that has not succeeded, its bar never goes back and is not full."""
     run = Run("b", "20260101T000000Z")
     time = 1000.0
     shown: float = 0.0
-    for event, passed in told:
+    for event, passed in reported:
         time += passed
         event.time = time
         before = build_progress(run, time)
@@ -127,11 +127,11 @@ def test_progress_never_goes_back_and_is_never_one_before_the_end(told: list[tup
 
 
 @given(st.lists(st.tuples(any_event, st.floats(-5000, 5000)), max_size=40))
-def test_sums_agree_with_the_steps_whatever_is_told(told: list[tuple[e.Event, float]]) -> None:
+def test_sums_agree_with_the_steps_whatever_is_told(reported: list[tuple[e.Event, float]]) -> None:
     """Counts by state, by phase and the sets of running and failed steps always agree, even with a clock gone wild."""
     run = Run("b", "20260101T000000Z")
     time = 1e6
-    for event, passed in told:
+    for event, passed in reported:
         time += passed
         event.time = time
         apply_all(run, [event])

@@ -11,22 +11,22 @@ import pytest
 
 from build_exporter.model import events as e
 from build_exporter.monitor import Monitor
-from build_exporter.sources.known import is_known
+from build_exporter.sources.dedup import is_recorded
 from build_exporter.tracker import Run, Step, Tracker, apply_all, expected_seconds, step_progress
 from build_exporter.tracker.fold import MAX_LOGS
 
 CURVE = [0.5, 1.0]
 
 
-class Told:
+class SourceEvent:
     """One step of a run, and what is told of it."""
 
     def __init__(self) -> None:
         self.run, self.time = Run("lfs", "20260101T000000Z"), 1000.0
         planned = e.PlannedStep(phase="p", step="s", expected_seconds=100.0)
-        self.tell(e.BuildStarted).tell(e.Plan, steps=[planned]).tell(e.StepStarted, phase="p", step="s")
+        self.apply_event(e.BuildStarted).apply_event(e.Plan, steps=[planned]).apply_event(e.StepStarted, phase="p", step="s")
 
-    def tell(self, kind: type[e.Event], after: float = 0.0, **fields: Any) -> Told:
+    def apply_event(self, kind: type[e.Event], after: float = 0.0, **fields: Any) -> SourceEvent:
         """Tell an event some seconds after the one before."""
         self.time += after
         apply_all(self.run, [kind(time=self.time, build="lfs", **fields)])
@@ -34,12 +34,12 @@ class Told:
 
     def progress(self, after: float = 1.0, **fields: Any) -> Step:
         """Tell progress and return the step."""
-        self.tell(e.StepProgress, after, phase="p", step="s", **fields)
+        self.apply_event(e.StepProgress, after, phase="p", step="s", **fields)
         return self.step
 
     def finish(self, status: str = "succeeded", **fields: Any) -> Step:
         """End the step and return it."""
-        self.tell(e.StepFinished, 10.0, phase="p", step="s", status=status, **fields)
+        self.apply_event(e.StepFinished, 10.0, phase="p", step="s", status=status, **fields)
         return self.step
 
     @property
@@ -49,117 +49,117 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
+def reported() -> SourceEvent:
     """A run with a step that has begun."""
-    return Told()
+    return SourceEvent()
 
 
-def test_an_estimate_gives_way_to_what_the_builder_tells(told: Told) -> None:
+def test_an_estimate_gives_way_to_what_the_builder_tells(reported: SourceEvent) -> None:
     """Once a builder says how far it is, no guess from its log moves the bar."""
-    assert told.progress(ratio=0.2, estimated=True).ratio == 0.2
-    assert told.progress(ratio=0.3).ratio == 0.3
-    assert told.progress(ratio=0.8, estimated=True).ratio == 0.3
-    assert told.progress(ratio=0.4).ratio == 0.4
+    assert reported.progress(ratio=0.2, estimated=True).ratio == 0.2
+    assert reported.progress(ratio=0.3).ratio == 0.3
+    assert reported.progress(ratio=0.8, estimated=True).ratio == 0.3
+    assert reported.progress(ratio=0.4).ratio == 0.4
 
 
-def test_the_bar_never_goes_back_when_the_first_ratio_is_told(told: Told) -> None:
+def test_the_bar_never_goes_back_when_the_first_ratio_is_told(reported: SourceEvent) -> None:
     """What the clock stood for stays on show until the step's own word has caught up."""
-    by_time = step_progress(told.run, told.step, told.time + 50.0)
+    by_time = step_progress(reported.run, reported.step, reported.time + 50.0)
     assert by_time == pytest.approx(0.5)
-    told.progress(50.0, ratio=0.1)
-    assert told.step.ratio == 0.1
-    assert step_progress(told.run, told.step) == pytest.approx(0.5)
-    told.progress(ratio=0.6)
-    assert step_progress(told.run, told.step) == 0.6
-    told.finish("failed")
-    told.tell(e.StepStarted, 1.0, phase="p", step="s").progress(ratio=0.1)
-    assert step_progress(told.run, told.step) == pytest.approx(0.1), "another attempt begins anew"
+    reported.progress(50.0, ratio=0.1)
+    assert reported.step.ratio == 0.1
+    assert step_progress(reported.run, reported.step) == pytest.approx(0.5)
+    reported.progress(ratio=0.6)
+    assert step_progress(reported.run, reported.step) == 0.6
+    reported.finish("failed")
+    reported.apply_event(e.StepStarted, 1.0, phase="p", step="s").progress(ratio=0.1)
+    assert step_progress(reported.run, reported.step) == pytest.approx(0.1), "another attempt begins anew"
 
 
-def test_the_clock_alone_never_claims_the_end(told: Told) -> None:
+def test_the_clock_alone_never_claims_the_end(reported: SourceEvent) -> None:
     """A step that overruns its plan goes on moving, ever slower, and is not at 0.99 at once."""
-    shown = [step_progress(told.run, told.step, told.time + seconds) or 0.0 for seconds in (50, 90, 100, 150, 1000)]
+    shown = [step_progress(reported.run, reported.step, reported.time + seconds) or 0.0 for seconds in (50, 90, 100, 150, 1000)]
     assert shown == pytest.approx([0.5, 0.9, 0.95, 1 - 0.01 / 0.7, 0.999], abs=0.001)
     assert shown == sorted(shown)
 
 
-def test_warnings_grow_while_the_step_runs_and_after(told: Told) -> None:
+def test_warnings_grow_while_the_step_runs_and_after(reported: SourceEvent) -> None:
     """A count told late is taken, one that is behind is not."""
-    assert told.progress(warnings=3).warnings == 3
-    assert told.progress(warnings=2).warnings == 3
-    assert told.finish().warnings == 3
-    assert told.progress(warnings=5).warnings == 5
+    assert reported.progress(warnings=3).warnings == 3
+    assert reported.progress(warnings=2).warnings == 3
+    assert reported.finish().warnings == 3
+    assert reported.progress(warnings=5).warnings == 5
 
 
-def test_the_builders_own_count_of_warnings_wins(told: Told) -> None:
+def test_the_builders_own_count_of_warnings_wins(reported: SourceEvent) -> None:
     """Who compiled knows better than who read the log."""
-    told.progress(warnings=30)
-    assert told.finish(warnings=4).warnings == 4
-    assert told.progress(warnings=30).warnings == 4
+    reported.progress(warnings=30)
+    assert reported.finish(warnings=4).warnings == 4
+    assert reported.progress(warnings=30).warnings == 4
 
 
-def test_no_warnings_are_a_count_too(told: Told) -> None:
+def test_no_warnings_are_a_count_too(reported: SourceEvent) -> None:
     """Zero is told, and not the same as nothing known."""
-    assert told.finish().warnings is None
-    assert told.progress(warnings=0).warnings == 0
+    assert reported.finish().warnings is None
+    assert reported.progress(warnings=0).warnings == 0
 
 
-def test_warnings_by_option_are_those_of_the_newest_attempt(told: Told) -> None:
+def test_warnings_by_option_are_those_of_the_newest_attempt(reported: SourceEvent) -> None:
     """A step built again counts once in the build's sums."""
-    told.finish()
-    told.progress(warnings=5, warning_flags={"-Wformat=": 3, "-Wunused": 2})
-    told.progress(warnings=6, warning_flags={"-Wformat=": 4, "-Wunused": 2})
-    assert told.run.flag_sums == {"-Wformat=": 4, "-Wunused": 2}
-    told.tell(e.StepStarted, 1.0, phase="p", step="s")
-    assert told.run.flag_sums == {}
-    told.finish()
-    told.progress(warnings=1, warning_flags={"-Wunused": 1})
-    assert told.run.flag_sums == {"-Wunused": 1}
+    reported.finish()
+    reported.progress(warnings=5, warning_flags={"-Wformat=": 3, "-Wunused": 2})
+    reported.progress(warnings=6, warning_flags={"-Wformat=": 4, "-Wunused": 2})
+    assert reported.run.flag_sums == {"-Wformat=": 4, "-Wunused": 2}
+    reported.apply_event(e.StepStarted, 1.0, phase="p", step="s")
+    assert reported.run.flag_sums == {}
+    reported.finish()
+    reported.progress(warnings=1, warning_flags={"-Wunused": 1})
+    assert reported.run.flag_sums == {"-Wunused": 1}
 
 
-def test_invented_options_do_not_fill_memory(told: Told) -> None:
+def test_invented_options_do_not_fill_memory(reported: SourceEvent) -> None:
     """A log made to name ever new options ends in one name for the rest."""
-    told.finish()
+    reported.finish()
     for number in range(200):
         flags = {f"-W{number}-{each}": 1 for each in range(10)}
         done = e.StepFinished(time=2000.0, build="lfs", phase="p", step=f"s{number}", status="succeeded")
         late = e.StepProgress(time=2001.0, build="lfs", phase="p", step=f"s{number}", warning_flags=flags)
-        apply_all(told.run, [done, late])
-    assert len(told.run.flag_sums) <= 1001
-    assert told.run.flag_sums.total() == 2000
-    assert told.run.flag_sums["other"] == 1000
+        apply_all(reported.run, [done, late])
+    assert len(reported.run.flag_sums) <= 1001
+    assert reported.run.flag_sums.total() == 2000
+    assert reported.run.flag_sums["other"] == 1000
 
 
-def test_how_the_log_grew_is_kept_of_what_succeeded(told: Told) -> None:
+def test_how_the_log_grew_is_kept_of_what_succeeded(reported: SourceEvent) -> None:
     """The log of a failed attempt is no measure for the next."""
-    told.finish("failed")
-    told.progress(log_bytes=500, log_curve=CURVE)
-    assert told.run.logs == {}
-    told.tell(e.StepStarted, 1.0, phase="p", step="s", version="2.42").finish()
-    told.progress(log_bytes=1000, log_tasks=7, log_curve=CURVE)
-    shape = told.run.logs["p", "s"]
+    reported.finish("failed")
+    reported.progress(log_bytes=500, log_curve=CURVE)
+    assert reported.run.logs == {}
+    reported.apply_event(e.StepStarted, 1.0, phase="p", step="s", version="2.42").finish()
+    reported.progress(log_bytes=1000, log_tasks=7, log_curve=CURVE)
+    shape = reported.run.logs["p", "s"]
     assert (shape.seconds, shape.size, shape.tasks, list(shape.curve), shape.version) == (10.0, 1000, 7, CURVE, "2.42")
-    told.tell(e.StepStarted, 1.0, phase="p", step="s")
-    told.progress(log_bytes=5)
-    assert told.run.logs["p", "s"] is shape, "it stays the measure while the step runs again"
+    reported.apply_event(e.StepStarted, 1.0, phase="p", step="s")
+    reported.progress(log_bytes=5)
+    assert reported.run.logs["p", "s"] is shape, "it stays the measure while the step runs again"
 
 
-def test_what_is_known_of_a_log_is_no_news(told: Told) -> None:
+def test_what_is_known_of_a_log_is_no_news(reported: SourceEvent) -> None:
     """Importing a record again writes nothing again."""
     event = e.StepProgress(time=1100.0, build="lfs", phase="p", step="s", log_bytes=1000, warnings=2)
-    told.finish()
-    assert not is_known(told.run, event)
-    apply_all(told.run, [event])
-    assert is_known(told.run, event)
+    reported.finish()
+    assert not is_recorded(reported.run, event)
+    apply_all(reported.run, [event])
+    assert is_recorded(reported.run, event)
 
 
 def summarised(name: str, size: int) -> Run:
     """Return a run whose step wrote so much."""
-    told = Told()
-    told.run.run = name
-    told.finish()
-    told.progress(log_bytes=size, log_curve=CURVE)
-    return told.run
+    reported = SourceEvent()
+    reported.run.run = name
+    reported.finish()
+    reported.progress(log_bytes=size, log_curve=CURVE)
+    return reported.run
 
 
 def test_the_newest_earlier_run_is_the_measure() -> None:
@@ -211,20 +211,20 @@ def test_history_read_late_is_the_measure(run_file: Callable[..., Any], journal:
     assert monitor.last_log("lfs", ("p", "s")) is not None
 
 
-def test_remembered_logs_are_bounded(told: Told) -> None:
+def test_remembered_logs_are_bounded(reported: SourceEvent) -> None:
     """A journal made to fill memory is stopped at a number of steps, and says so."""
     names = [f"s{number}" for number in range(MAX_LOGS + 5)]
     lines: list[e.Event] = []
     for name in names:
         lines.append(e.StepFinished(time=2000.0, build="lfs", phase="p", step=name, status="succeeded", seconds=20.0))
         lines.append(e.StepProgress(time=2001.0, build="lfs", phase="p", step=name, log_bytes=9, log_curve=[1.0] * 64))
-    apply_all(told.run, lines)
-    assert len(told.run.logs) == MAX_LOGS
-    assert told.run.ignored["too_many_logs"] == 5
+    apply_all(reported.run, lines)
+    assert len(reported.run.logs) == MAX_LOGS
+    assert reported.run.ignored["too_many_logs"] == 5
     tracker = Tracker()
-    tracker.remember("lfs", told.run)
-    told.run.logs = {("q", name): shape for (_, name), shape in told.run.logs.items()}
-    tracker.remember("lfs", told.run)
+    tracker.remember("lfs", reported.run)
+    reported.run.logs = {("q", name): shape for (_, name), shape in reported.run.logs.items()}
+    tracker.remember("lfs", reported.run)
     assert len(tracker.builds["lfs"].logs) == MAX_LOGS
 
 
@@ -242,7 +242,7 @@ def test_an_ended_run_stays_ended_when_a_log_is_read_late(
     assert json.loads(files[0].read_text().splitlines()[-1])["log_bytes"] == 1000
 
 
-def test_what_a_step_should_take_is_not_changed_by_estimates(told: Told) -> None:
+def test_what_a_step_should_take_is_not_changed_by_estimates(reported: SourceEvent) -> None:
     """Estimates move the bar, not the plan."""
-    told.progress(ratio=0.5, estimated=True)
-    assert expected_seconds(told.run, told.step) == 100.0
+    reported.progress(ratio=0.5, estimated=True)
+    assert expected_seconds(reported.run, reported.step) == 100.0

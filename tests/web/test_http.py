@@ -78,11 +78,11 @@ def test_errors_have_one_form(serve: Serve, method: str, path: str, status: int,
     got, headers, body = serve().get(path, method)
     assert got == status
     assert headers["content-type"] == "application/json"
-    told = json.loads(body)
-    assert set(told) == {"error"}
-    assert set(told["error"]) == {"code", "message", "details"}
-    assert told["error"]["code"] == code
-    assert told["error"]["message"]
+    reported = json.loads(body)
+    assert set(reported) == {"error"}
+    assert set(reported["error"]) == {"code", "message", "details"}
+    assert reported["error"]["code"] == code
+    assert reported["error"]["message"]
     assert (status == 405) == ("allow" in headers)
 
 

@@ -69,7 +69,7 @@ def page(journal: Any) -> Callable[[], Page]:
     return render
 
 
-def tell(run: Any, text: str) -> None:
+def emit(run: Any, text: str) -> None:
     """Put a text everywhere a build can put one."""
     run.add("build_started", target=text, book=text, source=text)
     names: dict[str, Any] = {"phase": text, "step": text}
@@ -91,11 +91,11 @@ def tell(run: Any, text: str) -> None:
 def test_text_of_a_build_is_only_text(run_file: RunFiles, page: Callable[[], Page], kind: str) -> None:
     """Whatever a log or a name holds, the page has the elements and attributes it has for a harmless one."""
     run = run_file("plain")
-    tell(run, "harmless")
+    emit(run, "harmless")
     harmless = page()
     run.path.unlink()
     run.path.parent.rmdir()
-    tell(run_file("plain"), HOSTILE[kind])
+    emit(run_file("plain"), HOSTILE[kind])
     hostile = page()
     assert hostile.elements == harmless.elements
     assert hostile.attributes == harmless.attributes

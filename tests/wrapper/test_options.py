@@ -69,10 +69,10 @@ def test_help(command: Callable[..., subprocess.CompletedProcess[str]], argument
     """Help names every option with its text."""
     done = command("run", *arguments)
     assert done.returncode == 0
-    told = " ".join(done.stdout.split())
+    reported = " ".join(done.stdout.split())
     for option in OPTIONS:
-        assert f"--{option.name} {option.metavar}".strip() in told
-        assert option.help in told
+        assert f"--{option.name} {option.metavar}".strip() in reported
+        assert option.help in reported
 
 
 def test_completion(journal: Path, environment: dict[str, str]) -> None:

@@ -48,8 +48,8 @@ def test_names_left_out(run: Run, events: Read) -> None:
     """A step is named by its command and lies in the phase "build" unless said otherwise."""
     run("/bin/true", options=("--build", "b", "--phase", "p"))
     run("/bin/true", options=("--build", "b", "--step", "s", "--package", ""))
-    told = [(event["phase"], event["step"]) for event in events() if event["event"] == "step_started"]
-    assert told == [("p", "true"), ("build", "s")]
+    reported = [(event["phase"], event["step"]) for event in events() if event["event"] == "step_started"]
+    assert reported == [("p", "true"), ("build", "s")]
     assert not any("package" in event for event in events())
 
 
@@ -120,10 +120,10 @@ def test_memory_without_the_kernel_s_lists_of_children(monkeypatch: pytest.Monke
             assert tree.stdout
             assert tree.stdout.readline() == b"held\n"
             listed = resources.MemoryPeak(tree.pid)
-            listed.look()
+            listed.sample()
             monkeypatch.setattr(os, "access", lambda *_: False)
             walked = resources.MemoryPeak(tree.pid)
-            walked.look()
+            walked.sample()
         finally:
             os.killpg(tree.pid, signal.SIGKILL)
     assert listed.bytes > 40_000_000
@@ -186,7 +186,7 @@ def test_fault_of_the_wrapper(run: Run, events: Read, log: str, tmp_path: Path) 
 import sys
 from build_exporter import __main__
 from build_exporter.wrapper import resources
-resources.MemoryPeak.look = lambda self: 1 / 0
+resources.MemoryPeak.sample = lambda self: 1 / 0
 sys.argv[1:] = ["run", "--build", "b", "--step", "s", {log}"--", "sh", "-c", "sleep 0.1; echo out; exit 7"]
 __main__.main()
 """

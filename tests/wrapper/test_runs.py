@@ -25,7 +25,7 @@ BUILD = ("--build", "b")
 STEP = ("--build", "b", "--step", "s")
 
 
-def _told(events: list[dict[str, Any]]) -> list[str]:
+def _reported(events: list[dict[str, Any]]) -> list[str]:
     return [event["event"] + (f" {event['status']}" if "status" in event else "") for event in events]
 
 
@@ -33,7 +33,7 @@ def _told(events: list[dict[str, Any]]) -> list[str]:
 def test_whole_build(run: Run, events: Read, code: int, status: str) -> None:
     """With neither step nor phase the command is the build: begun, its one step, ended as the command ended."""
     run("sh", "-c", f"exit {code}", options=BUILD)
-    assert _told(events()) == ["build_started", "step_started", f"step_finished {status}", f"build_finished {status}"]
+    assert _reported(events()) == ["build_started", "step_started", f"step_finished {status}", f"build_finished {status}"]
     assert {(event["phase"], event["step"]) for event in events() if "step" in event} == {("build", "sh")}
 
 
@@ -57,7 +57,7 @@ def test_interrupted_by_loss_of_power_is_taken_up(run: Run, run_file: Callable[.
     lines = past.path.read_bytes().split(b"\n")
     assert lines[2] == b'{"time":1.0,"event":"step_fin'
     rest = [json.loads(line) for line in lines[:2] + lines[3:-1]]
-    assert _told(rest) == [
+    assert _reported(rest) == [
         "build_started", "step_started", "build_started", "step_started", "step_finished succeeded",
         "build_finished succeeded",
     ]  # fmt: skip
@@ -66,7 +66,7 @@ def test_interrupted_by_loss_of_power_is_taken_up(run: Run, run_file: Callable[.
 def test_no_step_of_its_own(run: Run, events: Read) -> None:
     """--no-step leaves the steps to hooks within: the run begins and ends, nothing else is told."""
     run("true", options=(*BUILD, "--no-step"))
-    assert _told(events()) == ["build_started", "build_finished succeeded"]
+    assert _reported(events()) == ["build_started", "build_finished succeeded"]
 
 
 def test_steps_join_the_unfinished_run(run: Run, events: Read) -> None:
@@ -74,7 +74,7 @@ def test_steps_join_the_unfinished_run(run: Run, events: Read) -> None:
     run("true", options=STEP)
     run("false", options=STEP)
     (path,) = {event["file"] for event in events()}
-    assert _told(events()) == [
+    assert _reported(events()) == [
         "build_started", "step_started", "step_finished succeeded", "step_started", "step_finished failed",
     ]  # fmt: skip
     run("false", options=BUILD)
@@ -88,9 +88,9 @@ def test_many_steps_at_once_make_one_run(run: Run, events: Read) -> None:
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda n: run("true", options=(*BUILD, "--step", f"s{n}")), range(8)))
     assert [one.stderr for one in done] == [b""] * 8
-    told = _told(events())
+    reported = _reported(events())
     assert len({event["file"] for event in events()}) == 1
-    assert (told[0], told.count("build_started"), told.count("step_finished succeeded")) == ("build_started", 1, 8)
+    assert (reported[0], reported.count("build_started"), reported.count("step_finished succeeded")) == ("build_started", 1, 8)
 
 
 def test_commands_within_join(run: Run, wrapper: list[str], events: Read, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_commands_within_join(run: Run, wrapper: list[str], events: Read, tmp_pa
     run("sh", "-c", f"{inner} -- echo; {inner} --step x -- sh -c '{inner} --phase q -- true'", options=BUILD)
     assert len({event["file"] for event in events()}) == 1
     assert [event["step"] for event in events() if event["event"] == "step_started"] == ["sh", "echo", "x", "true"]
-    assert _told(events()).count("build_started") == _told(events()).count("build_finished succeeded") == 1
+    assert _reported(events()).count("build_started") == _reported(events()).count("build_finished succeeded") == 1
 
 
 def test_hooks_within_join(
@@ -110,7 +110,7 @@ def test_hooks_within_join(
     relative = {**environment, "BUILD_EXPORTER_JOURNAL": "journal"}
     script = f"cd /; . {hook}; be_step p inner true"
     run("sh", "-c", script, options=(*BUILD, "--no-step"), cwd=tmp_path, env=relative)
-    assert _told(events()) == [
+    assert _reported(events()) == [
         "build_started", "step_started", "step_finished succeeded", "build_finished succeeded",
     ]  # fmt: skip
     assert {event["file"] for event in events()} == {events()[0]["file"]}
@@ -143,7 +143,7 @@ def test_run_file_that_is_none(run: Run, environment: dict[str, str], events: Re
         os.mkfifo(path)
     done = run("true", options=STEP, env={**environment, "BUILD_EXPORTER_RUN_FILE": str(path)})
     assert done.stderr == b""
-    assert _told(events()) == ["build_started", "step_started", "step_finished succeeded"]
+    assert _reported(events()) == ["build_started", "step_started", "step_finished succeeded"]
 
 
 def test_build_is_named_by_the_directory(run: Run, environment: dict[str, str], events: Read, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_step_beside_one_that_begins_the_run(run: Run, journal: Path, events: Re
         assert other.stdout
         assert other.stdout.readline() == b"locked\n"
         run("true", options=STEP)
-    assert _told(events()) == ["build_started", "step_started", "step_finished succeeded"]
+    assert _reported(events()) == ["build_started", "step_started", "step_finished succeeded"]
 
 
 def test_lock_held_by_another(run: Run, journal: Path, events: Read) -> None:
@@ -185,7 +185,7 @@ def test_lock_held_by_another(run: Run, journal: Path, events: Read) -> None:
     with subprocess.Popen(["flock", str(journal / "b"), "sleep", "60"], process_group=0) as holder:
         try:
             assert run("true", options=STEP, timeout=20).returncode == 0
-            assert _told(events())[-1] == "step_finished succeeded"
+            assert _reported(events())[-1] == "step_finished succeeded"
             assert holder.poll() is None
         finally:
             os.killpg(holder.pid, 9)

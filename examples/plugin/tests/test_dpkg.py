@@ -36,8 +36,8 @@ def test_silence(tmp_path: Path) -> None:
     log.write_bytes((RECORDS / "greet.log").read_bytes()[:1000])
     source = Dpkg(Settings(log, options={"silence": 600.0}))
     written = log.stat().st_mtime
-    assert [told.event.__class__.__name__ for told in source.look(written + 599)][-1] == "StepStarted"
-    ended = [told.event for told in source.look(written + 601)]
+    assert [reported.event.__class__.__name__ for reported in source.poll(written + 599)][-1] == "StepStarted"
+    ended = [reported.event for reported in source.poll(written + 601)]
     assert [(event.__class__.__name__, getattr(event, "status", None)) for event in ended] == [
         ("StepFinished", "interrupted"),
         ("BuildFinished", "interrupted"),

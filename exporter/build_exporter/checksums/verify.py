@@ -10,11 +10,11 @@ from typing import Final
 
 import psutil
 
-from build_exporter.checksums.examine import Finding, examine, look
+from build_exporter.checksums.check import Finding, check_file, check_metadata
 from build_exporter.model.events import SourceFile
 from build_exporter.model.states import SourceState
 
-MOST_JOBS: Final = 4
+MAX_JOBS: Final = 4
 """Files read at a time by default, on machines with as many processors: more only makes a disk seek."""
 
 MAX_UNLISTED: Final = 10_000
@@ -24,7 +24,7 @@ class Stopped(Exception):  # noqa: N818 - nothing is wrong
     """The reading was given up."""
 
 
-def step_back(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Make this process, and the threads it starts, give way to others: at the processor, and at the disk wholly.
 
     How far that goes for the disk is for its scheduler; `bfq` heeds it, `none` does not.
@@ -39,7 +39,7 @@ def step_back(niceness: int) -> None:
 
 def bytes_to_read(directory: str, files: Iterable[SourceFile]) -> int:
     """Return how many bytes verifying files will read."""
-    seen = (look(directory, each) for each in files)
+    seen = (check_metadata(directory, each) for each in files)
     return sum(each.size or 0 for each in seen if each.state is SourceState.PENDING)
 
 
@@ -62,10 +62,10 @@ def verify(
         if on_read is not None:
             on_read(count)
 
-    def one(wanted: SourceFile) -> Finding:
-        return examine(directory, wanted, go_on)
+    def one(planned: SourceFile) -> Finding:
+        return check_file(directory, planned, go_on)
 
-    pool = ThreadPoolExecutor(jobs or min(os.cpu_count() or 1, MOST_JOBS), "verify")
+    pool = ThreadPoolExecutor(jobs or min(os.cpu_count() or 1, MAX_JOBS), "verify")
     try:
         yield from zip(files, pool.map(one, files), strict=True)
     finally:

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from build_exporter.checksums.examine import Finding, Signature, examine
-from build_exporter.checksums.verify import Stopped, step_back
+from build_exporter.checksums.check import Finding, Signature, check_file
+from build_exporter.checksums.verify import Stopped, lower_priority
 from build_exporter.model.events import SourceFile
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -25,7 +25,7 @@ class Job(msgspec.Struct, frozen=True):
     """One file to read: where, what is known of it, whose it must be, and which one was meant."""
 
     directory: str
-    wanted: SourceFile
+    planned: SourceFile
     owner: int | None
     signature: Signature
 
@@ -43,7 +43,7 @@ class Batch(msgspec.Struct, frozen=True):
     parent: int
 
 
-class Pace:
+class RateLimiter:
     """Keeps the reading below a rate, and ends it when whoever asked for it is gone."""
 
     def __init__(self, bytes_per_second: float, parent: int) -> None:
@@ -67,11 +67,11 @@ class Pace:
 
 def main() -> None:
     """Read the files that a batch on standard input asks for; write a finding a line."""
-    step_back(NICENESS)
+    lower_priority(NICENESS)
     batch = msgspec.json.decode(sys.stdin.buffer.read(), type=Batch)
-    pace = Pace(batch.bytes_per_second, batch.parent)
+    limiter = RateLimiter(batch.bytes_per_second, batch.parent)
     for job in batch.jobs:
-        finding: Finding = examine(job.directory, job.wanted, pace.take, chunk=CHUNK_BYTES, owner=job.owner)
+        finding: Finding = check_file(job.directory, job.planned, limiter.take, chunk=CHUNK_BYTES, owner=job.owner)
         sys.stdout.buffer.write(msgspec.json.encode(finding) + b"\n")
         sys.stdout.buffer.flush()
 

@@ -11,7 +11,7 @@ from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.section import without_effect
 from build_exporter.config.values import escaped
-from build_exporter.logs import set_up
+from build_exporter.logging_setup import configure_logging
 from build_exporter.sources.registry import fault_of, option_forms
 
 
@@ -31,7 +31,7 @@ def check(file: str) -> None:
     Example:
       build-exporter config check /etc/build-exporter/config.yml
     """
-    set_up("warn", "logfmt")
+    configure_logging("warn", "logfmt")
     try:
         loaded = load(file, option_forms())
     except ConfigError as error:

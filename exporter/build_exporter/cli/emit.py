@@ -52,7 +52,7 @@ def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, n
     lines = [_line(number, each, name) for number, each in enumerate(objects, 1)]
     if not lines:
         return
-    starts = any(isinstance(told, BuildStarted) for told, _ in lines)
+    starts = any(isinstance(given, BuildStarted) for given, _ in lines)
     try:
         joined = around if around and not build and not new else None
         path = joined or join_run(journal, name, time.time(), resume=starts, new=new)
@@ -104,15 +104,15 @@ def _object(number: int, line: bytes) -> dict[str, Any]:
         raise AssertionError from error
 
 
-def _line(number: int, told: dict[str, Any], build: str) -> tuple[Event, bytes]:
-    whole = {"time": round(time.time(), 6), "build": build, **told}
+def _line(number: int, given: dict[str, Any], build: str) -> tuple[Event, bytes]:
+    whole = {"time": round(time.time(), 6), "build": build, **given}
     if whole["build"] != build:
         _stop(f"line {number} is of build {whole['build']!r}, not {build!r}")
     text = msgspec.json.encode(whole)
     try:
         event = _decoder.decode(text)
     except msgspec.ValidationError as error:
-        event_type = told.get("event")
+        event_type = given.get("event")
         names = "" if event_type in EVENT_NAMES else f"; events: {', '.join(EVENT_NAMES)}"
         _stop(f"line {number}, event {event_type!r}: {error}{names}")
     # fields this version does not know stay in the line

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from build_exporter.cli.options import journal_option, load_config
-from build_exporter.cli.records import checked_options, expected_failures, find_kind, pair
+from build_exporter.cli.source_arguments import checked_options, expected_failures, find_kind, pair
 from build_exporter.config.values import escaped
-from build_exporter.logs import set_up
+from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import is_build_name
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.protocol import Settings, SourceError
@@ -56,7 +56,7 @@ def import_(
     build-exporter import jhalfs /mnt/lfs/jhalfs --build lfs-12.4
     build-exporter import portage /mnt/gentoo/emerge.log --option tmpdir=/mnt/gentoo/tmp
     """
-    set_up("warn", "logfmt")
+    configure_logging("warn", "logfmt")
     if build is not None and not is_build_name(build):
         raise click.UsageError(f"{build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -")
     found = find_kind(kind, path)
@@ -68,7 +68,7 @@ def import_(
     try:
         # what a plug-in prints must not get into what this command prints
         with contextlib.redirect_stdout(sys.stderr):
-            lines = attachment.look(time.time(), over=True)
+            lines = attachment.poll(time.time(), over=True)
     except (SourceError, OSError) as error:
         click.echo(f"build-exporter: {escaped(str(error))}", err=True)
         raise SystemExit(1) from None

@@ -22,7 +22,7 @@ from build_exporter.plan.book import Revision, merge_weights, read_book
 from build_exporter.plan.book_entities import BookError
 from build_exporter.plan.jhalfs_makefile import JhalfsMakefile, is_makefile, read
 from build_exporter.plan.jhalfs_sources import jhalfs_sources, sources_directory
-from build_exporter.plan.weighed import WeighedPlan, WeighedStep
+from build_exporter.plan.weighted import WeightedPlan, WeightedStep
 from build_exporter.plan.yaml_plan import read_yaml
 from build_exporter.sources.attach import lines_of
 
@@ -86,7 +86,7 @@ def output_options(command: F) -> F:
 @output_options
 def lfs(book: Path, rev: Revision, **options: Any) -> None:
     """Plan a build of the LFS book: the steps that jhalfs would make of it, in its order and by its names."""
-    _tell(lambda: read_book(book, rev), **options)
+    _output(lambda: read_book(book, rev), **options)
 
 
 @plan.command("yaml")
@@ -94,7 +94,7 @@ def lfs(book: Path, rev: Revision, **options: Any) -> None:
 @output_options
 def yaml_(file: Path, **options: Any) -> None:
     """Take the plan that FILE holds in YAML; the guide tells its form."""
-    _tell(lambda: read_yaml(file), **options)
+    _output(lambda: read_yaml(file), **options)
 
 
 @plan.command()
@@ -111,7 +111,7 @@ def yaml_(file: Path, **options: Any) -> None:
 @output_options
 def jhalfs(path: Path, book: Path | None, rev: Revision | None, **options: Any) -> None:
     """Plan the build that jhalfs has prepared; PATH is its directory or Makefile."""
-    _tell(lambda: _jhalfs(path, book, rev), **options)
+    _output(lambda: _jhalfs(path, book, rev), **options)
 
 
 @plan.command()
@@ -121,39 +121,39 @@ def jhalfs(path: Path, book: Path | None, rev: Revision | None, **options: Any) 
 @output_options
 def blfs(packages: tuple[str, ...], book: Path, rev: Revision, **options: Any) -> None:
     """Plan packages of the BLFS book, in the order given: what one needs beside them is not looked up."""
-    _tell(lambda: read_blfs(book, packages, rev), **options)
+    _output(lambda: read_blfs(book, packages, rev), **options)
 
 
-def _jhalfs(path: Path, book: Path | None, revision: Revision | None) -> WeighedPlan:
+def _jhalfs(path: Path, book: Path | None, revision: Revision | None) -> WeightedPlan:
     candidates = (path, path / "Makefile", path / "jhalfs" / "Makefile")
     file = next((each for each in candidates if is_makefile(each)), None)
     if file is None:
         raise ValueError(f"{path}: no Makefile of jhalfs")
     makefile = read(file)
-    found: Mapping[str, WeighedStep] = {}
+    found: Mapping[str, WeightedStep] = {}
     notes: list[str] = []
     declared: list[SourceFile] = []
     if book is not None:
-        weighed = read_book(book, revision or revision_of(makefile))
-        found = merge_weights(makefile.steps, weighed.steps)
-        declared = [each for step in weighed.steps for each in step.planned.sources or ()]
+        weighted = read_book(book, revision or revision_of(makefile))
+        found = merge_weights(makefile.steps, weighted.steps)
+        declared = [each for step in weighted.steps for each in step.planned.sources or ()]
         unknown = [step.target for step in makefile.steps if step.target not in found]
-        notes = list(weighed.notes)
+        notes = list(weighted.notes)
         if unknown:
             notes.append(f"{len(unknown)} of {len(makefile.steps)} steps are not in the book: {', '.join(unknown)}")
     directory = sources_directory(file.parent.absolute())
     sources = jhalfs_sources(file.parent, makefile, directory, lambda: declared)
-    steps = [_weighed(planned, found.get(planned.step)) for planned in makefile.plan(sources=sources)]
+    steps = [_weighted(planned, found.get(planned.step)) for planned in makefile.plan(sources=sources)]
     tarballs = str(directory) if directory.is_dir() else None
-    return WeighedPlan(tuple(steps), tuple(makefile.milestones()), tuple(notes), tarballs)
+    return WeightedPlan(tuple(steps), tuple(makefile.milestones()), tuple(notes), tarballs)
 
 
-def _weighed(planned: PlannedStep, known: WeighedStep | None) -> WeighedStep:
+def _weighted(planned: PlannedStep, known: WeightedStep | None) -> WeightedStep:
     """Return a step with the weights of the book's."""
     if known is None:
-        return WeighedStep(planned)
+        return WeightedStep(planned)
     weights = {"sbu": known.planned.sbu, "disk_bytes": known.planned.disk_bytes}
-    return WeighedStep(msgspec.structs.replace(planned, **weights), known.sbu, known.disk)
+    return WeightedStep(msgspec.structs.replace(planned, **weights), known.sbu, known.disk)
 
 
 def revision_of(makefile: JhalfsMakefile) -> Revision:
@@ -161,8 +161,8 @@ def revision_of(makefile: JhalfsMakefile) -> Revision:
     return "sysv" if any(step.target.endswith("-sysvinit") for step in makefile.steps) else "systemd"
 
 
-def _tell(
-    make: Callable[[], WeighedPlan], output: str, emit: bool, journal: str, build: str | None, tarballs: Path | None
+def _output(
+    make: Callable[[], WeightedPlan], output: str, emit: bool, journal: str, build: str | None, tarballs: Path | None
 ) -> None:
     """Print the plan and, where asked to, append it to the journal."""
     if (emit or output == "event" or build is not None) and not is_build_name(build or ""):

@@ -9,14 +9,14 @@ from msgspec import to_builtins
 
 from build_exporter.config.values import escaped
 from build_exporter.plan.book_figures import Figure
-from build_exporter.plan.weighed import Totals, WeighedPlan, WeighedStep, by_phase, totals
-from build_exporter.spoken import duration, size
+from build_exporter.plan.weighted import Totals, WeightedPlan, WeightedStep, by_phase, totals
+from build_exporter.formatting import duration, size
 
 _STEP_WIDTH: Final = 34
 _SBU_WIDTH: Final = 11
 
 
-def table(plan: WeighedPlan) -> list[str]:
+def table(plan: WeightedPlan) -> list[str]:
     """Return the lines of a plan's table: its steps by phase, the totals of each phase and of all, the milestones."""
     every = totals(step for step in plan.steps)
     lines = [_row("STEP", "VERSION", "SBU", "TIME", "DISK")]
@@ -33,7 +33,7 @@ def table(plan: WeighedPlan) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def as_object(plan: WeighedPlan) -> dict[str, Any]:
+def as_object(plan: WeightedPlan) -> dict[str, Any]:
     """Return a plan as plain data: the `plan` event's steps and milestones, the sources' figures, and the totals."""
     return {
         "steps": [to_builtins(step.planned) | _figures(step) for step in plan.steps],
@@ -44,7 +44,7 @@ def as_object(plan: WeighedPlan) -> dict[str, Any]:
     }
 
 
-def _figures(step: WeighedStep) -> dict[str, Any]:
+def _figures(step: WeightedStep) -> dict[str, Any]:
     named = {"sbu_figure": step.sbu, "disk_figure": step.disk}
     return {name: to_builtins(figure) for name, figure in named.items() if figure is not None}
 
@@ -54,7 +54,7 @@ def _row(*cells: str) -> str:
     return f"{name:<{_STEP_WIDTH}} {version:<12} {sbu:>{_SBU_WIDTH}} {expected:>10} {disk:>9}".rstrip()
 
 
-def _step(step: WeighedStep) -> str:
+def _step(step: WeightedStep) -> str:
     planned = step.planned
     name = f"  {_cut(planned.step, _STEP_WIDTH - 2)}"
     expected = "" if planned.expected_seconds is None else duration(planned.expected_seconds)
@@ -73,10 +73,10 @@ def _sbu(sbu: float | None, figure: Figure | None) -> str:
 
 
 def _total(before: str, sums: Totals) -> str:
-    sbu = f"{sums.sbu:.1f}" if sums.weighed else ""
+    sbu = f"{sums.sbu:.1f}" if sums.weighted else ""
     expected = "" if sums.seconds is None else duration(sums.seconds)
     disk = "" if sums.disk_bytes is None else size(sums.disk_bytes)
-    counted = f"  {before}{sums.steps} {_plural('step', sums.steps)}, {sums.weighed} with SBU"
+    counted = f"  {before}{sums.steps} {_plural('step', sums.steps)}, {sums.weighted} with SBU"
     return _row(counted, "", sbu, expected, disk)
 
 
@@ -87,7 +87,7 @@ def _range(sums: Totals) -> Iterator[str]:
         yield f"Disk: at most {size(sums.disk_bytes)} for one step, its sources and its build; not a sum."
 
 
-def _milestones(plan: WeighedPlan) -> Iterator[str]:
+def _milestones(plan: WeightedPlan) -> Iterator[str]:
     for each in plan.milestones:
         if each.progress is not None:
             yield f"{escaped(each.name)}: at {each.progress:.0%}"

@@ -23,7 +23,7 @@ Examples:
 """
 
 
-class _PassedOn(click.Command):
+class _PassThrough(click.Command):
     """Hands the command line as it is to the wrapper's parser, which the quick way uses too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -33,7 +33,7 @@ class _PassedOn(click.Command):
         return super().parse_args(ctx, ["--help"] if not ctx.resilient_parsing else args)
 
 
-run = _PassedOn(
+run = _PassThrough(
     "run",
     help=_HELP,
     short_help="Run a command as a recorded step or build.",

@@ -17,13 +17,13 @@ import msgspec
 
 from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
-from build_exporter.checksums.follow import SourceChecks
+from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
-from build_exporter.cli.records import expected_failures, watched_sources
+from build_exporter.cli.source_arguments import expected_failures, watched_sources
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
-from build_exporter.collectors.guard import Direct, Guarded, Sampled
+from build_exporter.collectors.runners import DirectRunner, CollectorRunner, BackgroundRunner
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
@@ -37,19 +37,19 @@ from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
-from build_exporter.logs import FORMATS, LEVELS, set_up
+from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.inside.expected import Known
-from build_exporter.sources.inside.watch import Elsewhere, InsideSteps
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
+from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.sources.plugins import origin
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.web.app import make_app
-from build_exporter.web.guard import CertificateError, Guard, WebConfigFile, tls_context
-from build_exporter.web.server import AddressError, Server, make_server, open_sockets, page_address, told_address
+from build_exporter.web.auth import CertificateError, AuthMiddleware, WebConfigFile, tls_context
+from build_exporter.web.server import AddressError, Server, make_server, open_sockets, page_address, format_address
 from build_exporter.web.service import Service
 
 log = logging.getLogger("build_exporter.serve")
@@ -71,8 +71,8 @@ def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     rows += [(name, True, f"By {origin(point)}.") for name, point in PLUGIN_COLLECTORS.items()]
     for name, enabled, text in reversed(rows):
         flag = f"--collector.{name}/--no-collector.{name}"
-        told = f"{text} On by default." if enabled else text
-        command = click.option(flag, f"collector_{name}", default=enabled, help=told)(command)
+        help_text = f"{text} On by default." if enabled else text
+        command = click.option(flag, f"collector_{name}", default=enabled, help=help_text)(command)
     return command
 
 
@@ -143,7 +143,7 @@ def serve(
     build-exporter serve
     build-exporter serve --journal /mnt/lfs/var/lib/build-exporter/journal --no-collector.network
     """
-    set_up(log_level, log_format)
+    configure_logging(log_level, log_format)
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
     # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
@@ -206,11 +206,11 @@ class Exporter:
         self._config_path = config_path
         self._sources = sources
         self._expected_failures = expected_failures(config)
-        elsewhere = Elsewhere(self.monitor.last_log, self._known_failures, self.monitor.earlier_suites)
-        self._inside = InsideSteps(journal, self.monitor.newest_runs, self.monitor.clock, elsewhere)
-        self._surveyor = Surveyor(journal, self.monitor.newest_runs, self.monitor.clock, sources.surroundings)
+        history = StepHistory(self.monitor.last_log, self._known_failures, self.monitor.earlier_suites)
+        self._step_logs = StepLogWatcher(journal, self.monitor.newest_runs, self.monitor.clock, history)
+        self._surveyor = Surveyor(journal, self.monitor.newest_runs, self.monitor.clock, sources.build_context)
         self._surveys = "toolchain" in enabled
-        self._checks = SourceChecks(journal, self.monitor.newest_runs, self.monitor.clock)
+        self._verifier = BackgroundVerifier(journal, self.monitor.newest_runs, self.monitor.clock)
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
@@ -226,7 +226,7 @@ class Exporter:
         self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
-    def _collectors(self, enabled: set[str]) -> list[Guarded]:
+    def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
         alerts = IncidentCollector(desk.incidents, desk.links.of, desk.address, self.monitor.clock)
         direct = (
@@ -239,32 +239,32 @@ class Exporter:
             ProcessCollectors(),
         )
         return [
-            *(Direct(collector) for collector in direct),
-            Sampled(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
-            *([Sampled(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
+            *(DirectRunner(collector) for collector in direct),
+            BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
+            *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
-            *(Sampled(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
+            *(BackgroundRunner(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
             *(
-                Sampled(PluginCollector(point), INTERVAL_SECONDS)
+                BackgroundRunner(PluginCollector(point), INTERVAL_SECONDS)
                 for name, point in PLUGIN_COLLECTORS.items()
                 if name in enabled
             ),
         ]
 
-    def _of_builds(self) -> list[Guarded]:
+    def _of_builds(self) -> list[CollectorRunner]:
         """Return the collectors that need to know the builds, each with the name it is switched by."""
         helpers = self._surveyor.helpers
         return [
-            Sampled(ProcessTrees(self._roots)),
-            Direct(self._toolchains),
-            Sampled(CcacheCollector(helpers), CCACHE_SECONDS),
-            Sampled(DistccCollector(helpers)),
+            BackgroundRunner(ProcessTrees(self._roots)),
+            DirectRunner(self._toolchains),
+            BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS),
+            BackgroundRunner(DistccCollector(helpers)),
         ]
 
     def _roots(self) -> dict[str, dict[int, float]]:
         return running_roots(self.monitor)
 
-    def _known_failures(self, step: Step) -> Known:
+    def _known_failures(self, step: Step) -> ExpectedFailurePatterns:
         return self._expected_failures.of(step)
 
     def reload(self) -> str:
@@ -308,13 +308,13 @@ class Exporter:
         self.monitor.start()
         self.service.scrape.start()
         self._sources.start()
-        self._inside.start()
-        self._checks.start()
+        self._step_logs.start()
+        self._verifier.start()
         if self._surveys:
             self._surveyor.start()
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
-            asyncio.create_task(self._look_after_steps(), name="liveness"),
+            asyncio.create_task(self._check_steps(), name="liveness"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
         ]
         log.info(
@@ -322,7 +322,7 @@ class Exporter:
             extra={
                 "version": __version__,
                 "journal": self.monitor.follower.root,
-                "listen": " ".join(map(told_address, sockets)),
+                "listen": " ".join(map(format_address, sockets)),
             },
         )
         try:
@@ -331,8 +331,8 @@ class Exporter:
             for chore in chores:
                 chore.cancel()
             self._sources.stop()
-            self._inside.stop()
-            self._checks.stop()
+            self._step_logs.stop()
+            self._verifier.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
             await self._alerts.fast_path.stop()
@@ -346,13 +346,13 @@ class Exporter:
         file = WebConfigFile(web_config)
         config = file.load()
         tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
-        return make_server(Guard(app, file, self._own.count_refusal), tls)
+        return make_server(AuthMiddleware(app, file, self._own.count_refusal), tls)
 
-    async def _look_after_steps(self) -> None:
+    async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)
         while True:
             try:
-                liveness.look()
+                liveness.poll()
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("looking after running steps failed")

@@ -10,15 +10,15 @@ import click
 import msgspec
 
 from build_exporter.cli.options import journal_option
-from build_exporter.cli.source_lines import source_lines, sources_object
+from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.estimate import remaining
 from build_exporter.failures import excerpt
 from build_exporter.journal.follow import Follower
-from build_exporter.logs import set_up
+from build_exporter.logging_setup import configure_logging
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
-from build_exporter.remarks import Suite, bad_suites, elapsed
-from build_exporter.spoken import clock_time, duration, percent, size
+from build_exporter.summary import Suite, bad_suites, elapsed
+from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
@@ -28,7 +28,7 @@ MAX_SUITES = 10
 """Suites with failures that are listed of one build."""
 
 THROUGHPUT_WINDOW_SECONDS = 3600.0
-THROUGHPUT_LEAST_SECONDS = 60.0
+THROUGHPUT_MIN_SECONDS = 60.0
 """Below this a rate an hour says nothing."""
 
 _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "running": "blue"}
@@ -43,10 +43,10 @@ def status(journal: str, build: str | None, output: str) -> None:
 
     Exits with 1 when a shown build has failed or was interrupted, or there is none.
     """
-    set_up("warn", "logfmt")
+    configure_logging("warn", "logfmt")
     tracker = Tracker()
     for batch in Follower(journal).poll():
-        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
     runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
     now = time.time()
     if output == "json":
@@ -82,7 +82,7 @@ def as_object(run: Run, now: float) -> dict[str, Any]:
         "toolchain": _toolchain_object(run),
         "waiting_for": run.waiting_for,
         "milestones": run.milestones,
-        "sources": sources_object(run),
+        "sources": sources_as_object(run),
         "warnings": sum(step.warnings or 0 for step in run.steps.values()),
         "bad_suites": [_suite_object(suite) for suite in bad_suites(run)],
         "running": [_step_object(run, step, now) for step in run.running.values()],
@@ -126,7 +126,7 @@ def success_ratio(run: Run) -> float | None:
 def throughput(run: Run, begin: float, end: float) -> float | None:
     """Return steps done an hour between two Unix times, None where they are too close."""
     begin = max(begin, run.start or begin)
-    if end - begin < THROUGHPUT_LEAST_SECONDS:
+    if end - begin < THROUGHPUT_MIN_SECONDS:
         return None
     done = sum(1 for s in run.steps.values() if s.state is StepState.SUCCEEDED and begin < (s.end or 0.0) <= end)
     return done * 3600.0 / (end - begin)
@@ -179,7 +179,7 @@ def _lines(run: Run, now: float) -> Iterator[str]:
         yield f"  toolchain  {plain_line(built_with)}"
     for milestone, reached in run.milestones.items():
         yield f"  milestone  {plain_line(milestone)} at {clock_time(reached)}"
-    yield from source_lines(run)
+    yield from source_summary(run)
     yield from _suite_lines(run)
     for step in run.running.values():
         yield f"  running    {_step_line(run, step, now)}"
@@ -195,7 +195,7 @@ def _suite_lines(run: Run) -> Iterator[str]:
     bad = list(bad_suites(run))
     for suite in bad[:MAX_SUITES]:
         where = plain_line(f"{suite.step.phase}/{suite.step.step}, {suite.report.suite}")
-        yield f"  {click.style('tests', fg='yellow')}      {where}: {suite.told}"
+        yield f"  {click.style('tests', fg='yellow')}      {where}: {suite.text}"
     if len(bad) > MAX_SUITES:
         yield f"             and {len(bad) - MAX_SUITES} more suites"
 

@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 import click
 
 from build_exporter.checksums.digests import LENGTHS
-from build_exporter.checksums.verify import bytes_to_read, step_back, unlisted
+from build_exporter.checksums.verify import bytes_to_read, lower_priority, unlisted
 from build_exporter.checksums.verify import verify as verify_files
-from build_exporter.checksums.wanted import Wanted, lists_beside, wanted_of_buildroot
+from build_exporter.checksums.manifest import Manifest, checksum_files_beside, buildroot_manifest
 from build_exporter.cli.options import USAGE_ERROR, journal_option
-from build_exporter.cli.verified import Progress, Verified, as_csv, as_json, table
+from build_exporter.cli.verify_output import Progress, VerifyResult, as_csv, as_json, table
 from build_exporter.config.load import ConfigError
 from build_exporter.config.values import escaped
 from build_exporter.journal.follow import Follower
@@ -62,7 +62,7 @@ def verify(
     build-exporter verify . --checksums SHA256SUMS
     """
     try:
-        wanted, directory = _wanted(directory, **origin)
+        manifest, directory = _manifest(directory, **origin)
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(USAGE_ERROR) from None
@@ -70,32 +70,32 @@ def verify(
         _stop(f"{error.filename}: {error.strerror}", 1)
     except (BookError, ValueError) as error:
         _stop(str(error), 1)
-    if not wanted.files:
+    if not manifest.files:
         _stop("no file to verify is named", 1)
-    step_back(NICENESS)
-    files = list(wanted.files.values())
+    lower_priority(NICENESS)
+    files = list(manifest.files.values())
     with Progress(bytes_to_read(str(directory), files)) as progress:
         results = verify_files(str(directory), files, jobs, progress.add)
         with contextlib.closing(results):
             findings = [each for each in results if not ignore_missing or each[1].state is not SourceState.MISSING]
-    others = unlisted(str(directory), wanted.files, map(str, wanted.lists))
-    verified = Verified(str(directory), wanted, findings, others)
-    _show(verified, output, every=every)
-    raise SystemExit(0 if verified.is_good else 1)
+    others = unlisted(str(directory), manifest.files, map(str, manifest.lists))
+    result = VerifyResult(str(directory), manifest, findings, others)
+    _show(result, output, every=every)
+    raise SystemExit(0 if result.is_good else 1)
 
 
-def _show(verified: Verified, output: str, *, every: bool) -> None:
-    for problem in verified.wanted.problems:
+def _show(result: VerifyResult, output: str, *, every: bool) -> None:
+    for problem in result.manifest.problems:
         click.echo(f"build-exporter verify: {escaped(problem)}", err=True)
     if output == "json":
-        click.echo(as_json(verified))
+        click.echo(as_json(result))
     elif output == "csv":
-        click.echo(as_csv(verified))
+        click.echo(as_csv(result))
     else:
-        click.echo("\n".join(table(verified, every=every)))
+        click.echo("\n".join(table(result, every=every)))
 
 
-def _wanted(directory: Path | None, **origin: Any) -> tuple[Wanted, Path]:
+def _manifest(directory: Path | None, **origin: Any) -> tuple[Manifest, Path]:
     """Return what to verify and where.
 
     Raises:
@@ -105,30 +105,30 @@ def _wanted(directory: Path | None, **origin: Any) -> tuple[Wanted, Path]:
     given = [name for name, value in origin.items() if value]
     if len(given) > 1:
         _stop(f"take one of {', '.join('--' + name.replace('_file', '') for name in given)}", USAGE_ERROR)
-    wanted, beside = _planned(given[0], origin, rev, journal, directory) if given else (Wanted(), None)
+    manifest, beside = _planned(given[0], origin, rev, journal, directory) if given else (Manifest(), None)
     directory = directory or beside
     if directory is None:
         _stop("say in which DIRECTORY the files are", USAGE_ERROR)
-    lists = origin["checksums"] or ([] if given else lists_beside(directory))
+    lists = origin["checksums"] or ([] if given else checksum_files_beside(directory))
     if not lists and not given:
         _stop(f"{directory} holds no list of checksums; name one by --checksums, or a plan", USAGE_ERROR)
     for path in lists:
-        wanted.add_list(path, algorithm)
-    return wanted, directory
+        manifest.add_list(path, algorithm)
+    return manifest, directory
 
 
 def _planned(
     kind: str, origin: dict[str, Any], rev: Revision, journal: str, directory: Path | None
-) -> tuple[Wanted, Path | None]:
+) -> tuple[Manifest, Path | None]:
     """Return the files of a plan, and their directory where the plan tells it."""
-    wanted, beside = Wanted(), None
+    manifest, beside = Manifest(), None
     if kind == "book":
         for step in read_book(origin["book"], rev).steps:
-            wanted.add(step.planned.step, step.planned.sources or ())
+            manifest.add(step.planned.step, step.planned.sources or ())
     elif kind == "plan_file":
         plan = read_yaml(origin["plan_file"])
         for step in plan.steps:
-            wanted.add(step.planned.step, step.planned.sources or ())
+            manifest.add(step.planned.step, step.planned.sources or ())
         beside = Path(plan.tarballs) if plan.tarballs else None
     elif kind == "jhalfs":
         tree = next((t for t in (origin["jhalfs"], origin["jhalfs"] / "jhalfs") if is_makefile(t / "Makefile")), None)
@@ -136,27 +136,27 @@ def _planned(
             raise ValueError(f"{origin['jhalfs']}: no Makefile of jhalfs")
         beside = sources_directory(tree.absolute())
         for target, files in jhalfs_sources(tree, read(tree / "Makefile"), directory or beside).items():
-            wanted.add(target, files)
-        wanted.lists = [(directory or beside) / name for name in (*LISTS, MISSING_FILES)]
+            manifest.add(target, files)
+        manifest.lists = [(directory or beside) / name for name in (*LISTS, MISSING_FILES)]
     elif kind == "buildroot":
         beside = origin["buildroot"] / "dl"
-        wanted = wanted_of_buildroot(origin["buildroot"], directory or beside)
+        manifest = buildroot_manifest(origin["buildroot"], directory or beside)
     elif kind == "build":
         return _of_build(origin["build"], journal)
-    return wanted, beside
+    return manifest, beside
 
 
-def _of_build(name: str, journal: str) -> tuple[Wanted, Path | None]:
+def _of_build(name: str, journal: str) -> tuple[Manifest, Path | None]:
     tracker = Tracker()
     for batch in Follower(journal).poll():
-        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
     build = tracker.builds.get(name)
     if build is None or build.current is None:
         raise ValueError(f"no build {name} in {journal}")
-    wanted = Wanted()
+    manifest = Manifest()
     for step, source in planned_sources(build.current):
-        wanted.add(step.step, [source])
-    return wanted, Path(build.current.tarballs) if build.current.tarballs else None
+        manifest.add(step.step, [source])
+    return manifest, Path(build.current.tarballs) if build.current.tarballs else None
 
 
 def _stop(message: str, code: int) -> NoReturn:

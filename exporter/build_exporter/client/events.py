@@ -45,7 +45,7 @@ class EventLog:
         self._new = new
         self._lock = threading.Lock()
         self._writer: Writer | None = None
-        self._told = False
+        self._logged = False
         self._newest = 0.0
 
     @property
@@ -69,9 +69,9 @@ class EventLog:
                     self._writer = Writer(path)
                 self._writer.append(encode_line(event))
         except (OSError, ValueError) as error:
-            if not self._told:
+            if not self._logged:
                 log.warning("the build's events can't be written: %s", error)
-                self._told = True
+                self._logged = True
             return False
         return True
 

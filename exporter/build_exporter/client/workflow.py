@@ -102,7 +102,7 @@ class Workflow:
             total: float | None = None,
             message: str | None = None,
         ) -> None:
-            told = StepProgress(
+            event = StepProgress(
                 time=self._log.now(),
                 build=build,
                 phase=phase,
@@ -112,7 +112,7 @@ class Workflow:
                 total=None if total is None else max(0.0, total),
                 message=text_of(message),
             )
-            self._log.append(told)
+            self._log.append(event)
 
         try:
             yield progress

@@ -9,7 +9,7 @@ from build_exporter.exposition import Family
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Build, Run, build_progress, phase_progress
-from build_exporter.tracker.sums import OTHER_FLAG
+from build_exporter.tracker.aggregates import OTHER_FLAG
 
 FINISH_STATUSES = ("succeeded", "failed", "skipped", "interrupted")
 MAX_FLAGS = 20

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from build_exporter.catalog import CATALOG, Kind, Metric
 from build_exporter.exposition import Family
-from build_exporter.sources.isolated import PluginError, told_error
-from build_exporter.sources.plugins import origin, patiently
+from build_exporter.sources.isolation import PluginError, describe_error
+from build_exporter.sources.plugins import origin, with_timeout
 from build_exporter.sources.protocol import API_VERSION
 
 GROUP: Final = "build_exporter.collectors"
@@ -76,13 +76,13 @@ class PluginCollector:
         except PluginError as error:
             raise PluginError(f"by {origin(self._point)}: {error}") from None
         except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a plug-in must not end the sampling
-            raise PluginError(f"by {origin(self._point)}: {told_error(error)}") from None
+            raise PluginError(f"by {origin(self._point)}: {describe_error(error)}") from None
 
     def _load(self) -> None:
         def make() -> Any:
             return self._point.load()()
 
-        made = patiently(make)
+        made = with_timeout(make)
         if (needed := getattr(made, "api_version", API_VERSION)) != API_VERSION:
             raise PluginError(f"it is made for version {needed} of the interface; here is version {API_VERSION}")
         rows = list(made.metrics)

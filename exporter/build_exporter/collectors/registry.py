@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final, cast
 
-from build_exporter.collectors.guard import Collector
+from build_exporter.collectors.runners import Collector
 
 
 @dataclass(frozen=True, slots=True)

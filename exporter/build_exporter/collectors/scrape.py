@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from build_exporter.collectors.guard import Guarded, Sampled
+from build_exporter.collectors.runners import CollectorRunner, BackgroundRunner
 from build_exporter.exposition import Family, Format, render
 
 
 class Scrape:
     """Runs guarded collectors and renders what they show."""
 
-    def __init__(self, collectors: Sequence[Guarded]) -> None:
+    def __init__(self, collectors: Sequence[CollectorRunner]) -> None:
         self.collectors = tuple(collectors)
 
     def start(self) -> None:
         """Start the collectors that sample in threads of their own, and give them a moment for a first sample."""
-        sampled = [c for c in self.collectors if isinstance(c, Sampled)]
+        sampled = [c for c in self.collectors if isinstance(c, BackgroundRunner)]
         for collector in sampled:
             collector.start()
         for collector in sampled:
@@ -25,7 +25,7 @@ class Scrape:
     def stop(self) -> None:
         """End the sampling threads."""
         for collector in self.collectors:
-            if isinstance(collector, Sampled):
+            if isinstance(collector, BackgroundRunner):
                 collector.stop()
 
     def body(self, form: Format) -> bytes:

@@ -11,7 +11,7 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, Step, expected_seconds, step_progress
-from build_exporter.tracker.records import Key
+from build_exporter.tracker.state import Key
 
 _LABELS = ("build", "phase", "step")
 _PLAIN = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from build_exporter.journal.decode import Decoder, Reason
 from build_exporter.journal.layout import builds, run_path, runs
 from build_exporter.journal.lines import LineFile
-from build_exporter.journal.watch import Watcher
+from build_exporter.journal.inotify import Watcher
 from build_exporter.model.events import Event
 from build_exporter.model.names import is_build_name
 from build_exporter.model.redaction import redact
@@ -36,7 +36,7 @@ class Batch:
     build: str
     run: str
     events: list[Event]
-    anew: bool
+    from_start: bool
 
 
 @dataclass(slots=True)
@@ -114,14 +114,14 @@ class Follower:
             try:
                 chunk = file.read()
             except OSError as error:
-                self._tell(file.path, error)
+                self._report(file.path, error)
                 return
             if chunk is None:
                 self.errors.pop(file.path, None)
                 return
             if chunk.too_long:
                 self.decoder.reject(Reason.TOO_LONG, count=chunk.too_long)
-            yield Batch(build, run, self.decoder.decode(chunk.data, build) if chunk.data else [], chunk.anew)
+            yield Batch(build, run, self.decoder.decode(chunk.data, build) if chunk.data else [], chunk.from_start)
 
     def _scan(self) -> None:
         self._watch(self.root)
@@ -129,7 +129,7 @@ class Follower:
             self._check_readable(self.root)
             names = {name for name in builds(self.root) if is_build_name(name)}
             for name in self._builds.keys() - names:
-                self._let_go(self._builds.pop(name))
+                self._release(self._builds.pop(name))
                 self.errors.pop(f"{self.root}/{name}", None)
             for name in sorted(names - self._builds.keys()):
                 self._builds[name] = _Directory()
@@ -149,13 +149,13 @@ class Follower:
         directory.runs = runs(self.root, build)
         newest = directory.runs[-1] if directory.runs else None
         if newest != directory.newest:
-            self._let_go(directory)
+            self._release(directory)
             directory.newest = newest
             directory.file = LineFile(run_path(self.root, build, newest)) if newest else None
         elif directory.file is not None:
             directory.file.check_replaced()
 
-    def _let_go(self, directory: _Directory) -> None:
+    def _release(self, directory: _Directory) -> None:
         if directory.file is not None:
             directory.file.close()
             self.errors.pop(directory.file.path, None)
@@ -167,7 +167,7 @@ class Follower:
             self.errors.pop(path, None)
             mtime_ns = -2
         except OSError as error:
-            self._tell(path, error)
+            self._report(path, error)
             mtime_ns = -2
         grain = _MTIME_GRAIN_NS if mtime_ns % 1_000_000_000 else _COARSE_GRAIN_NS
         settled = directory.listed_ns - mtime_ns > grain
@@ -183,13 +183,13 @@ class Follower:
             self.errors.pop(path, None)
         elif os.path.exists(path):
             code = errno.EACCES if os.path.isdir(path) else errno.ENOTDIR
-            self._tell(path, OSError(code, os.strerror(code)))
+            self._report(path, OSError(code, os.strerror(code)))
 
-    def _tell(self, path: str, error: OSError) -> None:
-        told = error.strerror or str(error)
-        if self.errors.get(path) != told:
-            self.errors[path] = told
-            log.warning("cannot read the journal", extra={"path": path, "error": told})
+    def _report(self, path: str, error: OSError) -> None:
+        message = error.strerror or str(error)
+        if self.errors.get(path) != message:
+            self.errors[path] = message
+            log.warning("cannot read the journal", extra={"path": path, "error": message})
 
     def _report_rejects(self) -> None:
         total = self.decoder.rejected.total()

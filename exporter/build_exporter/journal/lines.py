@@ -17,7 +17,7 @@ class Chunk:
     """Whole lines as read; `anew` when the file began again, `too_long` counts lines left out for their length."""
 
     data: bytes
-    anew: bool = False
+    from_start: bool = False
     too_long: int = 0
 
 
@@ -41,18 +41,18 @@ class LineFile:
         Raises:
             OSError: the file can't be opened or read.
         """
-        anew = self._descriptor < 0
-        if anew:
+        from_start = self._descriptor < 0
+        if from_start:
             self._open()
         data = os.read(self._descriptor, CHUNK_BYTES)
-        if not data and not anew and os.fstat(self._descriptor).st_size < self._offset:
+        if not data and not from_start and os.fstat(self._descriptor).st_size < self._offset:
             self._open()
-            anew = True
+            from_start = True
             data = os.read(self._descriptor, CHUNK_BYTES)
         if not data:
-            return Chunk(b"", anew=True) if anew else None
+            return Chunk(b"", from_start=True) if from_start else None
         self._offset += len(data)
-        return self._whole_lines(data, anew=anew)
+        return self._whole_lines(data, from_start=from_start)
 
     def check_replaced(self) -> None:
         """Let go of a file that another has taken the place of, or that is gone: the next read starts anew."""
@@ -84,12 +84,12 @@ class LineFile:
         self._torn = b""
         self._skipping = False
 
-    def _whole_lines(self, data: bytes, *, anew: bool) -> Chunk:
+    def _whole_lines(self, data: bytes, *, from_start: bool) -> Chunk:
         too_long = 0
         if self._skipping:
             end = data.find(b"\n")
             if end < 0:
-                return Chunk(b"", anew)
+                return Chunk(b"", from_start)
             data = data[end + 1 :]
             self._skipping = False
         if self._torn:
@@ -104,7 +104,7 @@ class LineFile:
         if len(whole) > MAX_LINE_BYTES:
             whole, dropped = without_long_lines(whole)
             too_long += dropped
-        return Chunk(whole, anew, too_long)
+        return Chunk(whole, from_start, too_long)
 
 
 def without_long_lines(data: bytes) -> tuple[bytes, int]:

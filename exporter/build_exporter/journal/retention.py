@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.journal.removed import Tally, remember
+from build_exporter.journal.removed_runs import Tally, remember
 
 log = logging.getLogger(__name__)
 

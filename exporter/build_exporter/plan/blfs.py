@@ -19,7 +19,7 @@ from build_exporter.plan.book import Revision, read_entities
 from build_exporter.plan.book_entities import BookError, Entities, inside, read_text
 from build_exporter.plan.book_figures import parse_sbu, parse_size
 from build_exporter.plan.book_sources import page_sources
-from build_exporter.plan.weighed import WeighedPlan, WeighedStep
+from build_exporter.plan.weighted import WeightedPlan, WeightedStep
 
 PHASE: Final = "blfs"
 """The phase of all its steps, as where a build of such packages is followed."""
@@ -42,7 +42,7 @@ class _Page:
     label: str
 
 
-def read_blfs(directory: Path, packages: Sequence[str], revision: Revision = "systemd") -> WeighedPlan:
+def read_blfs(directory: Path, packages: Sequence[str], revision: Revision = "systemd") -> WeightedPlan:
     """Return the plan of some packages of the BLFS book whose XML a directory holds, in the order they are asked for.
 
     A package is named as the book's page of it (its `id`), whatever the case.
@@ -55,13 +55,13 @@ def read_blfs(directory: Path, packages: Sequence[str], revision: Revision = "sy
     missing = [name for name in packages if name.lower() not in pages]
     if missing:
         raise BookError(f"{directory}: no page of: {', '.join(missing)}")
-    steps: list[WeighedStep] = []
+    steps: list[WeightedStep] = []
     notes: list[str] = []
     for name in dict.fromkeys(name.lower() for name in packages):
         step, said = _step(entities, directory, pages[name], steps[-1].planned.step if steps else None)
         steps.append(step)
         notes += said
-    return WeighedPlan(tuple(steps), (), tuple(notes))
+    return WeightedPlan(tuple(steps), (), tuple(notes))
 
 
 def _pages(directory: Path, names: set[str]) -> Mapping[str, _Page]:
@@ -88,7 +88,7 @@ def _files(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def _step(entities: Entities, book: Path, page: _Page, previous: str | None) -> tuple[WeighedStep, list[str]]:
+def _step(entities: Entities, book: Path, page: _Page, previous: str | None) -> tuple[WeightedStep, list[str]]:
     own = Entities()
     if subset := _SUBSET.search(page.text):
         own.read_text(re.sub(r"%[\w.:-]+;", "", subset[1]), inside(page.path, book), book)
@@ -112,4 +112,4 @@ def _step(entities: Entities, book: Path, page: _Page, previous: str | None) -> 
         after=None if previous is None else [previous],
         sources=page_sources(own, page.name, page.text) or None,
     )
-    return WeighedStep(planned, sbu, disk), notes
+    return WeightedStep(planned, sbu, disk), notes

@@ -30,7 +30,7 @@ from build_exporter.plan.book_xml import (
 )
 from build_exporter.plan.jhalfs_makefile import JhalfsStep
 from build_exporter.plan.milestones import lfs_milestones
-from build_exporter.plan.weighed import WeighedPlan, WeighedStep
+from build_exporter.plan.weighted import WeightedPlan, WeightedStep
 
 Revision = Literal["systemd", "sysv"]
 
@@ -70,7 +70,7 @@ class _Book:
         return read_document(path, self.directory, self.entities, self.revision)
 
 
-def read_book(directory: Path, revision: Revision = "systemd") -> WeighedPlan:
+def read_book(directory: Path, revision: Revision = "systemd") -> WeightedPlan:
     """Return the plan of the LFS book whose XML a directory holds.
 
     Raises:
@@ -83,7 +83,7 @@ def read_book(directory: Path, revision: Revision = "systemd") -> WeighedPlan:
     missing = [f"{path}: is not there; its steps are missing" for path in chapters.values() if not path.is_file()]
     entities = read_entities(directory, revision)
     book = _Book(directory, revision, entities, declared_sources(entities), notes=missing)
-    steps: list[WeighedStep] = []
+    steps: list[WeightedStep] = []
     for number, path in present.items():
         steps += _chapter(book, number, path, steps[-1].planned.step if steps else None)
     if not steps:
@@ -91,7 +91,7 @@ def read_book(directory: Path, revision: Revision = "systemd") -> WeighedPlan:
     last = steps[-1].planned
     booting = last.step if last.phase == f"chapter-{LAST_CHAPTER}" else None
     milestones = lfs_milestones({step.planned.phase for step in steps}, book.entering, booting)
-    return WeighedPlan(tuple(steps), tuple(milestones), tuple(book.notes))
+    return WeightedPlan(tuple(steps), tuple(milestones), tuple(book.notes))
 
 
 def read_entities(directory: Path, revision: Revision) -> Entities:
@@ -109,7 +109,7 @@ def read_entities(directory: Path, revision: Revision) -> Entities:
     return entities
 
 
-def _chapter(book: _Book, number: int, path: Path, previous: str | None) -> Iterator[WeighedStep]:
+def _chapter(book: _Book, number: int, path: Path, previous: str | None) -> Iterator[WeightedStep]:
     position = 0
     for document, section in _sections(book, path, ()):
         if _enters_chroot(document, section):
@@ -161,7 +161,7 @@ def _beginning(document: Document, command: ET.Element) -> str:
     return document.expanded("".join(command.itertext())[:200])
 
 
-def _step(book: _Book, document: Document, section: ET.Element, number: str, previous: str | None) -> WeighedStep:
+def _step(book: _Book, document: Document, section: ET.Element, number: str, previous: str | None) -> WeightedStep:
     phase = f"chapter-{int(number[:-2])}"
     name = _name(file_name(section) or document.path.stem) or "section"
     information = section.find("sect1info")
@@ -177,7 +177,7 @@ def _step(book: _Book, document: Document, section: ET.Element, number: str, pre
         after=None if previous is None else [previous],
         sources=section_sources(document, section, book.declared) or None,
     )
-    return WeighedStep(planned, sbu, disk)
+    return WeightedStep(planned, sbu, disk)
 
 
 def _text(book: _Book, document: Document, parent: ET.Element | None, tag: str) -> str | None:
@@ -207,18 +207,18 @@ def _name(text: str) -> str:
     return "".join(character for character in text if character.isprintable())[:MAX_NAME_LENGTH].strip()
 
 
-def merge_weights(steps: Sequence[JhalfsStep], book: Sequence[WeighedStep]) -> Mapping[str, WeighedStep]:
+def merge_weights(steps: Sequence[JhalfsStep], book: Sequence[WeightedStep]) -> Mapping[str, WeightedStep]:
     """Return the book's step for each target of a Makefile of jhalfs that has one.
 
     A target is found by its name, else by its name without the number, or its package, in the same chapter, where only
     one there fits: the numbers shift when a package is left out or another is added.
     """
     by_target = {step.planned.step: step for step in book}
-    by_name: dict[tuple[str, str], list[WeighedStep]] = {}
+    by_name: dict[tuple[str, str], list[WeightedStep]] = {}
     for each in book:
         for name in {_bare(each.planned.step), _package(each.planned.package)} - {""}:
             by_name.setdefault((each.planned.phase, name), []).append(each)
-    found: dict[str, WeighedStep] = {}
+    found: dict[str, WeightedStep] = {}
     for step in steps:
         names = (_bare(step.target), _package(step.package))
         fitting = next((fit for name in names if name and len(fit := by_name.get((step.phase, name), [])) == 1), [])

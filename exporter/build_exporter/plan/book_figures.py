@@ -140,11 +140,11 @@ def _with_tests(words: str, end: int, own: float, unit: re.Pattern[str], units: 
     """Return the whole with tests: what is told as such, or the figure and what the tests add to it."""
     for found in _RANGE.finditer(words, end):
         kind = unit.match(words, found.end())
-        if kind is None or "test" not in (told := _purpose(words, kind.end())):
+        if kind is None or "test" not in (purpose := _purpose(words, kind.end())):
             continue
         amount = float(found[2] or found[1]) * units[kind[1]]
         before = re.split(r"[;(,]", words[: found.start()])[-1]
-        adds = _MORE.search(before) or " for " in f" {told} " or "plus" in before
+        adds = _MORE.search(before) or " for " in f" {purpose} " or "plus" in before
         # a total can't be less than the part without tests
         return own + amount if adds or amount < own else amount
     return None

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from build_exporter.checksums.examine import merged
-from build_exporter.checksums.lists import read_list, read_regular
+from build_exporter.checksums.check import merged
+from build_exporter.checksums.checksum_files import read_checksum_file, read_regular
 from build_exporter.model.events import SourceFile
 from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.plan.book_sources import fitting, named_in
@@ -52,7 +52,7 @@ def jhalfs_sources(
     listed: dict[str, SourceFile] = {}
     for name in LISTS:
         try:
-            files = read_list(directory / name).files
+            files = read_checksum_file(directory / name).files
         except (OSError, ValueError):
             continue
         for each in files.values():

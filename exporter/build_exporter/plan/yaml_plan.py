@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Final, Self
 
 from build_exporter.checksums.digests import LENGTHS, digest_text
-from build_exporter.checksums.examine import is_plain
+from build_exporter.checksums.check import is_plain
 from build_exporter.config.document import Items, Mark, Node, Pairs, Scalar, parse
 from build_exporter.config.load import MAX_PROBLEMS, ConfigError, Problem, load_as
 from build_exporter.config.schema import Milestone
@@ -15,7 +15,7 @@ from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import shown
 from build_exporter.model.events import PlannedMilestone, PlannedStep, SourceFile
 from build_exporter.plan.book_sources import fitting
-from build_exporter.plan.weighed import WeighedPlan, WeighedStep
+from build_exporter.plan.weighted import WeightedPlan, WeightedStep
 
 _START: Final = Mark(1, 1)
 
@@ -95,7 +95,7 @@ class YamlPlan(Section, frozen=True):
     tarballs: Annotated[str | None, about("The directory of the steps' files.", "path")] = None
 
 
-def read_yaml(path: Path) -> WeighedPlan:
+def read_yaml(path: Path) -> WeightedPlan:
     """Return the plan that a file holds.
 
     Raises:
@@ -105,8 +105,8 @@ def read_yaml(path: Path) -> WeighedPlan:
     if problems := [Problem(str(path), *mark, *said) for mark, *said in _faults(plan, _root(path))]:
         raise ConfigError(problems[:MAX_PROBLEMS])
     where = _where(plan)
-    return WeighedPlan(
-        steps=tuple(WeighedStep(_planned(phase.phase, step, where)) for phase in plan.phases for step in phase.steps),
+    return WeightedPlan(
+        steps=tuple(WeightedStep(_planned(phase.phase, step, where)) for phase in plan.phases for step in phase.steps),
         milestones=tuple(
             PlannedMilestone(name=each.name, phase=each.phase, step=each.step, progress=each.progress)
             for each in plan.milestones

@@ -9,7 +9,7 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import BuildState, Verdict
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
-from build_exporter.remarks import bad_suites, lacking_sources
+from build_exporter.summary import bad_suites, missing_sources
 from build_exporter.tracker import Run, Step, expected_seconds
 
 Severity = Literal["critical", "warning", "info"]
@@ -98,7 +98,7 @@ def _stalled(context: Context, run: Run) -> Iterator[Attention]:
 
 
 def _sources(context: Context, run: Run) -> Iterator[Attention]:
-    for step, what in lacking_sources(run):
+    for step, what in missing_sources(run):
         yield _of("sources", "warning", shown(what), step)
 
 
@@ -110,7 +110,7 @@ def _attempts(context: Context, run: Run) -> Iterator[Attention]:
 
 def _tests(context: Context, run: Run) -> Iterator[Attention]:
     for suite in bad_suites(run):
-        yield _of("tests", "info", f"{shown(suite.report.suite)}: {suite.told}", suite.step, suite.report.time)
+        yield _of("tests", "info", f"{shown(suite.report.suite)}: {suite.text}", suite.step, suite.report.time)
 
 
 _KINDS: Final[tuple[Callable[[Context, Run], Iterator[Attention]], ...]] = (

@@ -11,12 +11,12 @@ from build_exporter.queries.context import Context, shown, shown_or_none
 from build_exporter.queries.failures import Card, card
 from build_exporter.queries.steps import StepRow, TestSums, row, test_sums
 from build_exporter.queries.suites import Suite, suite, suites_of
-from build_exporter.remarks import bad_suites
+from build_exporter.summary import bad_suites
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, phase_progress
-from build_exporter.tracker.records import Phase
+from build_exporter.tracker.state import Phase
 from build_exporter.tracker.sources import steps_at_risk
 
 MAX_STEPS = 50
@@ -25,7 +25,7 @@ MAX_AROUND = 20
 """Steps of a board that ended last, and that come next."""
 MAX_ATTENTION = 500
 WINDOW_SECONDS = 3600.0
-LEAST_SECONDS = 60.0
+MIN_SECONDS = 60.0
 """Below this a rate an hour says nothing."""
 
 
@@ -243,7 +243,7 @@ def _rates(context: Context, run: Run, steps: list[Step]) -> Rates:
 
 
 def _rate(steps: list[Step], begin: float, end: float) -> float | None:
-    if end - begin < LEAST_SECONDS:
+    if end - begin < MIN_SECONDS:
         return None
     done = sum(1 for step in steps if step.state is StepState.SUCCEEDED and begin < (step.end or 0.0) <= end)
     return done * 3600.0 / (end - begin)

@@ -9,7 +9,7 @@ from build_exporter.model.states import StepState
 from build_exporter.queries.context import Context, shown
 from build_exporter.queries.estimate import Percentiles
 from build_exporter.tracker import Run, Step
-from build_exporter.tracker.records import Phase
+from build_exporter.tracker.state import Phase
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ def end_estimate(context: Context, run: Run) -> EndEstimate | None:
 
 
 def _basis(run: Run, left: Estimate) -> str:
-    known = run.pace if run.pace.steps else run.blind_pace
+    known = run.pace if run.pace.steps else run.unweighted_pace
     if not known.steps:
         return "plan"
     return f"plan and {known.steps} finished step{'s' if known.steps != 1 else ''} of this run"

@@ -16,7 +16,7 @@ from build_exporter.model.states import StateName, StepState
 from build_exporter.queries.attention import is_overdue
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import BadRequestError, Context, shown, shown_or_none
-from build_exporter.remarks import tests_run
+from build_exporter.summary import tests_run
 from build_exporter.tracker import Key, Run, Step, expected_seconds, step_progress
 
 MAX_PAGE = 1000

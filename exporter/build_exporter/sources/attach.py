@@ -16,10 +16,10 @@ from build_exporter.journal.lines import LineFile
 from build_exporter.model.events import BuildStarted, Event, Plan, StepFinished, StepStarted, encode_line
 from build_exporter.model.names import MAX_LINE_BYTES, run_name
 from build_exporter.model.states import BuildState
-from build_exporter.sources.inside.expected import Known
-from build_exporter.sources.inside.past import PAST_SECONDS, read_past
-from build_exporter.sources.known import is_known, is_known_by_count
-from build_exporter.sources.protocol import Remembering, Source, Told
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
+from build_exporter.sources.step_logs.backfill import BACKFILL_SECONDS, backfill
+from build_exporter.sources.dedup import is_recorded, is_recorded_by_count
+from build_exporter.sources.protocol import JournalAware, Source, SourceEvent
 from build_exporter.tracker import Key, Run, Step, apply, apply_all
 
 KEPT_RUNS = 4
@@ -44,7 +44,7 @@ class Attachment:
         taken: how many events it has told so far, known ones among them: what does not rise does not move.
     """
 
-    def __init__(self, source: Source, journal: str, known_failures: Callable[[Step], Known] | None = None) -> None:
+    def __init__(self, source: Source, journal: str, known_failures: Callable[[Step], ExpectedFailurePatterns] | None = None) -> None:
         """Attach a source to a journal; `known_failures`: tests known to fail, by default the shipped lists."""
         self.source = source
         self.taken = 0
@@ -53,12 +53,12 @@ class Attachment:
         self._known_failures = known_failures
         self._ended: deque[tuple[str, Key]] = deque()
         self._read_seconds = FIRST_READ_SECONDS
-        self._telling: Iterator[Told] = iter(())
-        self._untold: Told | None = None
-        if isinstance(source, Remembering):
+        self._events: Iterator[SourceEvent] = iter(())
+        self._pending_event: SourceEvent | None = None
+        if isinstance(source, JournalAware):
             source.remember(journal)
 
-    def look(self, now: float, *, over: bool = False) -> int:
+    def poll(self, now: float, *, over: bool = False) -> int:
         """Append what the record tells since the last look; return how many lines that was.
 
         Raises:
@@ -69,7 +69,7 @@ class Attachment:
         try:
             # first what an earlier look told and could not write: a source tells each event once
             lines += self._take_all(now, over=over)
-            self._telling = iter(self.source.look(now, over=over))
+            self._events = iter(self.source.poll(now, over=over))
             lines += self._take_all(now, over=over)
         finally:
             # a record of which some can't be read has told the rest
@@ -78,22 +78,22 @@ class Attachment:
 
     def _take_all(self, now: float, *, over: bool) -> int:
         lines = 0
-        while (told := self._untold or next(self._telling, None)) is not None:
-            self._untold = told
+        while (emitted := self._pending_event or next(self._events, None)) is not None:
+            self._pending_event = emitted
             try:
-                is_new = self._take(told)
+                is_new = self._take(emitted)
             except OSError as error:
                 # whose path says little of what it is, and nothing is wrong with the record
                 what = error.strerror or str(error)
                 where = f"{error.filename}: " if error.filename else ""
                 raise OSError(f"the journal can't be written: {where}{what}") from error
             except BaseException:
-                self._untold = None
+                self._pending_event = None
                 raise
-            self._untold = None
+            self._pending_event = None
             lines += is_new
-            if is_new and isinstance(told.event, StepFinished) and (over or told.event.time < now - PAST_SECONDS):
-                self._ended.append((run_name(told.run_start), (told.event.phase, told.event.step)))
+            if is_new and isinstance(emitted.event, StepFinished) and (over or emitted.event.time < now - BACKFILL_SECONDS):
+                self._ended.append((run_name(emitted.run_start), (emitted.event.phase, emitted.event.step)))
         return lines
 
     def _read_ended(self, *, over: bool) -> int:
@@ -105,8 +105,8 @@ class Attachment:
             name, key = self._ended.popleft()
             run, writer = self._run(name)
             step = run.steps.get(key)
-            for event in list(read_past(run, step, self._known_failures)) if step is not None else ():
-                if not is_known(run, event):
+            for event in list(backfill(run, step, self._known_failures)) if step is not None else ():
+                if not is_recorded(run, event):
                     writer.append(encode_line(event))
                     apply(run, event)
                     lines += 1
@@ -125,14 +125,14 @@ class Attachment:
             writer.close()
         self._runs.clear()
 
-    def _take(self, told: Told) -> bool:
+    def _take(self, emitted: SourceEvent) -> bool:
         self.taken += 1
-        run, writer = self._run(run_name(told.run_start))
-        if told.closes and (run.start is None or run.status is not None):
+        run, writer = self._run(run_name(emitted.run_start))
+        if emitted.closes and (run.start is None or run.status is not None):
             return False
-        if is_known_by_count(run, told.event, told.nth) if told.nth else is_known(run, told.event):
+        if is_recorded_by_count(run, emitted.event, emitted.nth) if emitted.nth else is_recorded(run, emitted.event):
             return False
-        event = told.event
+        event = emitted.event
         if isinstance(event, StepStarted) and run.status == BuildState.SUCCEEDED and event.time >= (run.end or 0.0):
             # it was taken for over by a look before a restart
             self._append(run, writer, BuildStarted(time=event.time, build=event.build))

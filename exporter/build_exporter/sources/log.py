@@ -21,12 +21,12 @@ from typing import Any, Final, Literal, NamedTuple
 from build_exporter.config.schema import LogPatterns
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
 from build_exporter.model.names import MAX_NAME_LENGTH, build_name_from
-from build_exporter.sources.birth import birth_time
+from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
 from build_exporter.sources.first_error import first_error
-from build_exporter.sources.protocol import Settings, SourceError, Told
-from build_exporter.sources.reading import TailFile, milliseconds
-from build_exporter.sources.silence import Silence
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.files import TailFile, milliseconds
+from build_exporter.sources.idle import IdleTimer
 
 _BEFORE: Final = r"^(?:(?:(?=\S*[^A-Za-z\s])\S+|[A-Z]+)\s+)*?(?:\S*[\]:])??"
 """What may stand before the word: dates, levels, names of loggers; words of a sentence may not."""
@@ -47,7 +47,7 @@ MAX_LINE: Final = 2000
 KEPT_LINES: Final = 200
 """Lines before a failure in which its reason is looked for."""
 
-SILENT_SECONDS: Final = 86400.0
+IDLE_SECONDS: Final = 86400.0
 """A log that nothing was added to for longer is nobody's any more."""
 
 _SAMPLE_LINES: Final = 2000
@@ -73,7 +73,7 @@ class Log:
         self.build = settings.build or build_name_from(settings.path.stem)
         self._path = settings.path
         self._file = TailFile(settings.path, hold=True)
-        self._silence = Silence()
+        self._idle = IdleTimer()
         self._readers = self._make_readers(settings.options)
         self._recent: list[str] = []
         self._forget()
@@ -100,7 +100,7 @@ class Log:
         started = re.compile(DEFAULT_PATTERNS["started"])
         return any(started.match(line[:MAX_LINE]) for line in lines)
 
-    def look(self, now: float, *, over: bool = False) -> Iterable[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterable[SourceEvent]:
         """Return what the log's new lines tell; see `protocol.Source`."""
         more = True
         while more:
@@ -110,7 +110,7 @@ class Log:
             except OSError as error:
                 raise SourceError(f"{self._path}: {error.strerror or error}") from error
             more = read.more
-            if read.anew:
+            if read.from_start:
                 # what the log held before belonged to another run
                 yield from self._end_run()
                 self._forget()
@@ -118,21 +118,21 @@ class Log:
             for line in read.lines:
                 yield from self._line(line)
         for event in self._waiting.values():
-            yield from self._tell(event, self._starts, dated=False)
+            yield from self._emit(event, self._starts, dated=False)
         self._waiting.clear()
-        if self._silence.seconds(now, self._written) > SILENT_SECONDS or over:
+        if self._idle.seconds(now, self._written) > IDLE_SECONDS or over:
             yield from self._end_run()
 
     def close(self) -> None:
         """Close the log, which is held open between looks."""
         self._file.close()
 
-    def _make_readers(self, options: Mapping[str, Any]) -> list[tuple[re.Pattern[str], Callable[..., Iterator[Told]]]]:
+    def _make_readers(self, options: Mapping[str, Any]) -> list[tuple[re.Pattern[str], Callable[..., Iterator[SourceEvent]]]]:
         readers = {"started": self._start, "failed": self._fail, "completed": self._complete}
         patterns = {name: options.get(name) or DEFAULT_PATTERNS[name] for name in readers}
         return [(re.compile(patterns[name]), reader) for name, reader in readers.items()]
 
-    def _line(self, raw: str) -> Iterator[Told]:
+    def _line(self, raw: str) -> Iterator[SourceEvent]:
         line = raw[:MAX_LINE]
         for pattern, reader in self._readers:
             found = pattern.search(line)
@@ -143,7 +143,7 @@ class Log:
         self._recent.append(line)
         del self._recent[:-KEPT_LINES]
 
-    def _start(self, found: re.Match[str], moment: _Moment) -> Iterator[Told]:
+    def _start(self, found: re.Match[str], moment: _Moment) -> Iterator[SourceEvent]:
         key = _key(found)
         if key is None:
             return
@@ -161,18 +161,18 @@ class Log:
         self._running.pop(key, None)
         self._running[key] = None
         if moment.dated:
-            yield from self._tell(event, self._starts, dated=True)
+            yield from self._emit(event, self._starts, dated=True)
         else:
             # told with the end of this look, unless it is over by then and its time not known
             self._waiting[key] = event
 
-    def _complete(self, found: re.Match[str], moment: _Moment) -> Iterator[Told]:
+    def _complete(self, found: re.Match[str], moment: _Moment) -> Iterator[SourceEvent]:
         yield from self._finish(found, moment, "succeeded", None)
 
-    def _fail(self, found: re.Match[str], moment: _Moment) -> Iterator[Told]:
+    def _fail(self, found: re.Match[str], moment: _Moment) -> Iterator[SourceEvent]:
         yield from self._finish(found, moment, "failed", first_error(self._recent) or found[0].strip())
 
-    def _finish(self, found: re.Match[str], moment: _Moment, status: Status, message: str | None) -> Iterator[Told]:
+    def _finish(self, found: re.Match[str], moment: _Moment, status: Status, message: str | None) -> Iterator[SourceEvent]:
         # without a name it is the step begun last
         key = _key(found) or next(reversed(self._running), None)
         if key is None:
@@ -184,13 +184,13 @@ class Log:
         event = StepFinished(
             time=moment.time, build=self.build, phase=key[0], step=key[1], status=status, message=_short(message, 300)
         )
-        yield from self._tell(event, self._ends, dated=moment.dated)
+        yield from self._emit(event, self._ends, dated=moment.dated)
 
-    def _tell(self, event: StepStarted | StepFinished, counts: Counter[Key], *, dated: bool) -> Iterator[Told]:
+    def _emit(self, event: StepStarted | StepFinished, counts: Counter[Key], *, dated: bool) -> Iterator[SourceEvent]:
         if self._run_start is None:
             born = birth_time(self._path)
             self._run_start = event.time if dated or born is None else born
-            yield Told(self._run_start, BuildStarted(time=self._run_start, build=self.build, source=self.kind))
+            yield SourceEvent(self._run_start, BuildStarted(time=self._run_start, build=self.build, source=self.kind))
         self._is_over = False
         key = (event.phase, event.step)
         counts[key] += 1
@@ -198,9 +198,9 @@ class Log:
             # attempts that were over before the log was read all seem to be of the moment of its last change
             before = self._times.get((type(event), key), 0.0)
             event.time = self._times[type(event), key] = max(event.time, round(before + 0.001, 3))
-        yield Told(self._run_start, event, 0 if dated else counts[key])
+        yield SourceEvent(self._run_start, event, 0 if dated else counts[key])
 
-    def _end_run(self) -> Iterator[Told]:
+    def _end_run(self) -> Iterator[SourceEvent]:
         start = self._run_start
         if start is None or self._is_over:
             return
@@ -210,11 +210,11 @@ class Log:
             status = "interrupted"
         for phase, step in self._running:
             gone = StepFinished(time=when, build=self.build, phase=phase, step=step, status="interrupted")
-            yield Told(start, gone)
+            yield SourceEvent(start, gone)
         self._running.clear()
         self._is_over = True
         self._times_over += 1
-        yield Told(start, BuildFinished(time=when, build=self.build, status=status), self._times_over)
+        yield SourceEvent(start, BuildFinished(time=when, build=self.build, status=status), self._times_over)
 
     def _last_moment(self, start: float) -> float:
         """Return when the log was last written to: by the date in its last line, else by the file's own time.

@@ -28,7 +28,7 @@ _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ce
 ABSENT_SECONDS: Final = 120.0
 """Silence after which a build that no make was ever seen at is taken for stopped."""
 
-SILENT_SECONDS: Final = 4 * 3600.0
+IDLE_SECONDS: Final = 4 * 3600.0
 """The same where the process table can't be seen; a step's tests may say nothing for hours."""
 
 BOOT_SLACK_SECONDS: Final = 60.0
@@ -87,7 +87,7 @@ class MakeWatch:
         self._next_scan = 0.0
         self._interval = FIRST_SCAN_SECONDS
 
-    def look(self, now: float) -> Presence:
+    def poll(self, now: float) -> Presence:
         """Return what the process table says; `now` (Unix seconds) paces the scans of all of it."""
         if self._make is not None:
             if self._is_same(self._make):
@@ -102,7 +102,7 @@ class MakeWatch:
         return self._found
 
     def closed(self, now: float, written: float) -> Closed | None:
-        """Return why nothing more will come, None while something may, as things were at the last `look`.
+        """Return why nothing more will come, None while something may, as things were at the last `poll`.
 
         Args:
             now: Unix seconds.
@@ -114,7 +114,7 @@ class MakeWatch:
             return Closed.REBOOTED
         if self._found is Presence.GONE or (self._found is Presence.ABSENT and now - written >= ABSENT_SECONDS):
             return Closed.GONE
-        return Closed.SILENT if now - written >= SILENT_SECONDS else None
+        return Closed.SILENT if now - written >= IDLE_SECONDS else None
 
     def asking(self) -> str | None:
         """Return the name of a program below the make that asks for a password, None where none does.

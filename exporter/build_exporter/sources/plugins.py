@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar, cast
 
 from build_exporter.config.kinds import AUTO, NoOptions, filled
 from build_exporter.config.section import Section
-from build_exporter.sources.isolated import Isolated, PluginError, told_error
+from build_exporter.sources.isolation import IsolatedSource, PluginError, describe_error
 from build_exporter.sources.protocol import API_VERSION, Settings, Source
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 GROUP: Final = "build_exporter.sources"
 
-PATIENCE_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 10.0
 """Longest that loading a plug-in, or asking it whether a record is its own, may take."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -55,7 +55,7 @@ class PluginKind:
 
     def make(self, settings: Settings) -> Source:
         """Return a source that never raises but `SourceError`; the plug-in's own is made when it is first looked at."""
-        return Isolated(self.name, self.help, lambda: self._make(settings), settings)
+        return IsolatedSource(self.name, self.help, lambda: self._make(settings), settings)
 
     def options(self) -> type[Section] | None:
         """Return the form of its options; None where it can't be loaded, and nothing is known of them."""
@@ -70,7 +70,7 @@ class PluginKind:
         if judge is None:
             return False
         try:
-            return bool(patiently(lambda: judge(path)))
+            return bool(with_timeout(lambda: judge(path)))
         except PluginError as error:
             log.warning("plug-in cannot tell whether a record is its own", extra={"error": f"{self.help}: {error}"})
             return False
@@ -91,7 +91,7 @@ class PluginKind:
     def _loaded(self) -> Callable[[Settings], object] | PluginError:
         """The plug-in's class, or why there is none: one that hung is not tried again."""
         try:
-            return _fit(patiently(self.point.load))
+            return _fit(with_timeout(self.point.load))
         except PluginError as error:
             return PluginError(f"{self.help}: {error}")
 
@@ -112,7 +112,7 @@ def _fit(loaded: Any) -> Callable[[Settings], object]:
     return cast("Callable[[Settings], object]", loaded)
 
 
-def patiently(call: Callable[[], T]) -> T:
+def with_timeout(call: Callable[[], T]) -> T:
     """Return what a call returns.
 
     Raises:
@@ -124,15 +124,15 @@ def patiently(call: Callable[[], T]) -> T:
         try:
             outcome.append((call(), ""))
         except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a plug-in must not end the exporter
-            outcome.append((None, told_error(error)))
+            outcome.append((None, describe_error(error)))
 
     thread = threading.Thread(target=work, name="plug-in", daemon=True)
     # what it prints must not get into what this command prints
     with contextlib.redirect_stdout(sys.stderr):
         thread.start()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(TIMEOUT_SECONDS)
     if not outcome:
-        raise PluginError(f"it takes longer than {PATIENCE_SECONDS:g} s")
+        raise PluginError(f"it takes longer than {TIMEOUT_SECONDS:g} s")
     result, error = outcome[0]
     if error:
         raise PluginError(error)

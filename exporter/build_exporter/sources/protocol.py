@@ -22,7 +22,7 @@ class Settings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Told(NamedTuple):
+class SourceEvent(NamedTuple):
     """An event and the start, in Unix seconds, of the run it belongs to.
 
     `nth` is for records that hold no times: the event is the nth start, or the nth end, of its step, counted from 1.
@@ -37,10 +37,10 @@ class Told(NamedTuple):
     closes: bool = False
 
 
-class Surroundings(NamedTuple):
-    """Where a build happens, as far as its record tells: offered by a source's method `surroundings`, if it has one.
+class BuildContext(NamedTuple):
+    """Where a build happens, as far as its record tells: offered by a source's method `build_context`, if it has one.
 
-    That method is called from another thread than `look`, takes nothing, and does no reading of its own.
+    That method is called from another thread than `poll`, takes nothing, and does no reading of its own.
 
     Attributes:
         new_system: the top of the system that is being built, on this machine.
@@ -58,7 +58,7 @@ class SourceError(Exception):
 
 
 @runtime_checkable
-class Remembering(Protocol):
+class JournalAware(Protocol):
     """A source that wants to know the journal it writes to: what earlier runs took is a plan for the next."""
 
     def remember(self, journal: str) -> None:
@@ -69,7 +69,7 @@ class Remembering(Protocol):
 class Source(Protocol):
     """Reads one foreign record.
 
-    A new instance tells the record from its beginning; after that each `look` tells what has come since. Times come
+    A new instance tells the record from its beginning; after that each `poll` tells what has come since. Times come
     from the record (its dates, the times of its files), never from when it was looked at: so an instance made after
     a restart tells the same events again, and what the journal already holds is left out by whoever asked.
     A source only ever reads.
@@ -78,7 +78,7 @@ class Source(Protocol):
     kind: str
     build: str
 
-    def look(self, now: float, *, over: bool = False) -> Iterable[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterable[SourceEvent]:
         """Return what the record tells since the last look, in the order in which it happened.
 
         Args:

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.protocol import SourceError, Surroundings
+from build_exporter.sources.protocol import SourceError, BuildContext
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """Between looks at a record."""
 
 REST_RATIO = 50.0
@@ -22,13 +22,13 @@ most. Waiting for a slow disk, or for the build to leave it a core, costs none; 
 LONGEST_REST_SECONDS = 10.0
 """Whatever a look took, what happens to the record is known so soon after."""
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 """A look that goes on for so long without an event is taken to hang."""
 
 WATCH_SECONDS = 1.0
 """Between looks at whether a source hangs."""
 
-TOLD_SECONDS = 60.0
+RELOG_SECONDS = 60.0
 """Least time between two lines of the log on a source whose trouble has other words each time."""
 
 
@@ -42,18 +42,18 @@ class RunningSource:
     """
 
     def __init__(
-        self, attachment: Attachment, clock: Callable[[], float] = time.time, patience: float = PATIENCE_SECONDS
+        self, attachment: Attachment, clock: Callable[[], float] = time.time, timeout: float = TIMEOUT_SECONDS
     ) -> None:
         self._attachment = attachment
         self._clock = clock
-        self._patience = patience
+        self._timeout = timeout
         self._can_read = True
         self._hangs = False
         self._moved = ((0, 0), time.monotonic())
-        self._looks = 0
-        self._is_looking = False
-        self._told = ""
-        self._told_at = -TOLD_SECONDS
+        self._polls = 0
+        self._is_polling = False
+        self._logged = ""
+        self._logged_at = -RELOG_SECONDS
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
 
@@ -62,10 +62,10 @@ class RunningSource:
         """Kind and build, as shown by `build_exporter_source_up`; a source may learn its build from the record."""
         return f"{self._attachment.source.kind}/{self._attachment.source.build}"
 
-    def surroundings(self) -> tuple[str, Surroundings] | None:
+    def build_context(self) -> tuple[str, BuildContext] | None:
         """Return the build and where it happens, None where the source does not tell."""
-        tell = getattr(self._attachment.source, "surroundings", None)
-        return None if tell is None else (self._attachment.source.build, tell())
+        build_context = getattr(self._attachment.source, "surroundings", None)
+        return None if build_context is None else (self._attachment.source.build, build_context())
 
     @property
     def up(self) -> bool:
@@ -80,13 +80,13 @@ class RunningSource:
         """Find out whether a look hangs; tell it once."""
         mark, since = self._moved
         now = time.monotonic()
-        newest = (self._looks, self._attachment.taken)
-        if not self._is_looking or newest != mark:
+        newest = (self._polls, self._attachment.taken)
+        if not self._is_polling or newest != mark:
             self._moved = (newest, now)
             if self._hangs:
                 self._hangs = False
                 log.info("source is back", extra={"source_name": self.name})
-        elif now - since > self._patience and not self._hangs:
+        elif now - since > self._timeout and not self._hangs:
             self._hangs = True
             whose = getattr(self._attachment.source, "origin", "built in")
             log.warning(
@@ -101,10 +101,10 @@ class RunningSource:
         rest_ratio = 0.0
         while not self._stop.is_set():
             began, used = time.perf_counter(), time.thread_time()
-            self._looks += 1
-            self._is_looking = True
+            self._polls += 1
+            self._is_polling = True
             try:
-                self._attachment.look(self._clock())
+                self._attachment.poll(self._clock())
             except (SourceError, OSError) as error:
                 self._fail(str(error))
             except Exception as error:  # noqa: BLE001 - whatever a source runs into is its own affair
@@ -112,24 +112,24 @@ class RunningSource:
             else:
                 if not self._can_read:
                     log.info("source is back", extra={"source_name": self.name})
-                self._can_read, self._told = True, ""
+                self._can_read, self._logged = True, ""
             finally:
-                self._is_looking = False
+                self._is_polling = False
             took, used = time.perf_counter() - began, time.thread_time() - used
-            self._stop.wait(max(LOOK_SECONDS, min(LONGEST_REST_SECONDS, max(took, used * rest_ratio))))
+            self._stop.wait(max(POLL_SECONDS, min(LONGEST_REST_SECONDS, max(took, used * rest_ratio))))
             # the first look that succeeds reads a whole past; what it costs says nothing of those to come
             rest_ratio = REST_RATIO if self._can_read else 0.0
         self._attachment.close()
 
-    def _fail(self, told: str, *, unexpected: bool = False) -> None:
+    def _fail(self, message: str, *, unexpected: bool = False) -> None:
         self._can_read = False
-        if not self._told or (told != self._told and time.monotonic() - self._told_at > TOLD_SECONDS):
-            self._told, self._told_at = told, time.monotonic()
+        if not self._logged or (message != self._logged and time.monotonic() - self._logged_at > RELOG_SECONDS):
+            self._logged, self._logged_at = message, time.monotonic()
             log.log(
                 logging.ERROR if unexpected else logging.WARNING,
                 "source cannot be read",
                 exc_info=unexpected,
-                extra={"source_name": self.name, "error": told},
+                extra={"source_name": self.name, "error": message},
             )
 
 
@@ -158,9 +158,9 @@ class SourceRunner:
         for source in self.sources:
             source.stop()
 
-    def surroundings(self) -> dict[str, Surroundings]:
+    def build_context(self) -> dict[str, BuildContext]:
         """Return where each build happens whose source tells it."""
-        return dict(told for source in self.sources if (told := source.surroundings()) is not None)
+        return dict(message for source in self.sources if (message := source.build_context()) is not None)
 
     def up(self) -> dict[str, bool]:
         """Return whether each can read its record, by name; two of the same name are up when both are."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from build_exporter.model import events as e
-from build_exporter.sources.protocol import Told
+from build_exporter.sources.protocol import SourceEvent
 
 Ending = Literal["succeeded", "failed", "interrupted"]
 
@@ -62,33 +62,33 @@ class _Run:
     ending: Ending | None = None
 
 
-class Teller:
+class Emitter:
     """Keeps what was told, and tells the difference."""
 
     def __init__(self) -> None:
         self._run: _Run | None = None
 
-    def begin(self, started: e.BuildStarted) -> Iterator[Told]:
+    def begin(self, started: e.BuildStarted) -> Iterator[SourceEvent]:
         """Begin the run that `started` opens, unless it is the one already told; end one that it takes the place of."""
         run = self._run
         if run is not None and run.start == started.time:
             return
         if run is not None and run.ending is None:
-            yield Told(run.start, e.BuildFinished(time=run.newest, build=run.build, status="interrupted"))
+            yield SourceEvent(run.start, e.BuildFinished(time=run.newest, build=run.build, status="interrupted"))
         self._run = _Run(started.build, started.time, started.time)
-        yield Told(started.time, started)
+        yield SourceEvent(started.time, started)
 
     def plan(
         self, steps: list[e.PlannedStep], milestones: list[e.PlannedMilestone], tarballs: str | None = None
-    ) -> Iterator[Told]:
+    ) -> Iterator[SourceEvent]:
         """Tell the plan where it is another than the one told; its time is that of the newest event."""
         run = self._run
-        if run is not None and run.plan != (told := (steps, milestones, tarballs)):
-            run.plan = told
+        if run is not None and run.plan != (new_plan := (steps, milestones, tarballs)):
+            run.plan = new_plan
             event = e.Plan(time=run.newest, build=run.build, steps=steps, milestones=milestones, tarballs=tarballs)
-            yield Told(run.start, event)
+            yield SourceEvent(run.start, event)
 
-    def tell(self, attempts: Iterable[Attempt]) -> Iterator[Told]:
+    def emit(self, attempts: Iterable[Attempt]) -> Iterator[SourceEvent]:
         """Tell what is new of the attempts, given in the order of the plan, in the order in which they were made."""
         run = self._run
         if run is None:
@@ -97,35 +97,35 @@ class Teller:
         for attempt in sorted(attempts, key=lambda each: int(each.began)):
             for event in _difference(run, attempt):
                 run.newest = max(run.newest, event.time)
-                yield Told(run.start, event)
+                yield SourceEvent(run.start, event)
 
-    def finish(self, status: Ending, time: float) -> Iterator[Told]:
+    def finish(self, status: Ending, time: float) -> Iterator[SourceEvent]:
         """Tell the end of the run, once; what begins after it takes the run up again."""
         run = self._run
         if run is not None and run.ending != status:
             run.ending = status
             run.newest = max(run.newest, time)
-            yield Told(run.start, e.BuildFinished(time=time, build=run.build, status=status))
+            yield SourceEvent(run.start, e.BuildFinished(time=time, build=run.build, status=status))
 
-    def note(self, time: float, message: str) -> Iterator[Told]:
+    def note(self, time: float, message: str) -> Iterator[SourceEvent]:
         """Tell a warning; the journal keeps one of the same time and words."""
         run = self._run
         if run is not None:
-            yield Told(run.start, e.Note(time=time, build=run.build, message=message, level="warning"))
+            yield SourceEvent(run.start, e.Note(time=time, build=run.build, message=message, level="warning"))
 
 
 def _difference(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
     key = (attempt.phase, attempt.step)
-    told = run.attempts.get(key)
-    if told is not None and (told.start == attempt.start or (told.ending is None and attempt.start is None)):
-        if not _tells_more(told, attempt):
-            if told.ending is None:
+    new_plan = run.attempts.get(key)
+    if new_plan is not None and (new_plan.start == attempt.start or (new_plan.ending is None and attempt.start is None)):
+        if not _adds_detail(new_plan, attempt):
+            if new_plan.ending is None:
                 run.attempts[key] = attempt
             return
     else:
-        if told is not None and told.ending is None:
+        if new_plan is not None and new_plan.ending is None:
             # begun again before anybody saw the end of the earlier attempt
-            yield _finished(run, told, "failed")
+            yield _finished(run, new_plan, "failed")
         yield from _started(run, attempt)
     run.attempts[key] = attempt
     if attempt.ending is not None:
@@ -149,9 +149,9 @@ def _started(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
     )
 
 
-def _tells_more(told: Attempt, attempt: Attempt) -> bool:
+def _adds_detail(new_plan: Attempt, attempt: Attempt) -> bool:
     """Tell whether the same attempt has come to an end, or to a better one than was thought; never back again."""
-    return told.ending != attempt.ending and (told.ending is None or attempt.ending == "succeeded")
+    return new_plan.ending != attempt.ending and (new_plan.ending is None or attempt.ending == "succeeded")
 
 
 def _finished(run: _Run, attempt: Attempt, ending: Ending) -> e.StepFinished:

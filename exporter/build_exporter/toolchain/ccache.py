@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.toolchain.files import Files
-from build_exporter.toolchain.processes import Told
+from build_exporter.toolchain.processes import ProcessFacts
 
 _DIGITS: Final = "0123456789abcdef"
 _PLACES: Final = ("", *(f"/{each}" for each in _DIGITS))
@@ -98,39 +98,39 @@ def size_limit(configuration: str) -> int | None:
     return int(float(number) * (1024 if binary else 1000) ** _POWERS[unit]) or None
 
 
-def cache_directory(told: Told) -> Path | None:
+def cache_directory(facts: ProcessFacts) -> Path | None:
     """Return where the cache of a build is whose processes use ccache, as ccache finds it; None for others.
 
     That is `CCACHE_DIR`, else `~/.ccache` where it exists, else `ccache` in the user's directory of caches.
     """
-    if "ccache" not in told.helpers:
+    if "ccache" not in facts.helpers:
         return None
-    variables = told.variables
+    variables = facts.variables
     if "CCACHE_DIR" in variables:
-        return _in_root(told, variables["CCACHE_DIR"])
-    home = _in_root(told, variables.get("HOME", ""))
+        return _in_root(facts, variables["CCACHE_DIR"])
+    home = _in_root(facts, variables.get("HOME", ""))
     if home is not None and os.path.isdir(home / ".ccache"):  # noqa: PTH112 - no error is one
         return home / ".ccache"
-    caches = _in_root(told, variables.get("XDG_CACHE_HOME", ""))
+    caches = _in_root(facts, variables.get("XDG_CACHE_HOME", ""))
     if caches is not None:
         return caches / "ccache"
     return home / ".cache/ccache" if home is not None else None
 
 
-def _in_root(told: Told, path: str) -> Path | None:
+def _in_root(facts: ProcessFacts, path: str) -> Path | None:
     """Return a path of the build's processes as this one sees it; None unless it is absolute."""
     if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
         return None
-    return Path(path) if told.root is None else told.root / path.lstrip("/")
+    return Path(path) if facts.root is None else facts.root / path.lstrip("/")
 
 
-def state_directory(told: Told) -> Path | None:
+def state_directory(facts: ProcessFacts) -> Path | None:
     """Return where the distcc of a build keeps what its jobs are doing; None where the build uses none."""
-    if "distcc" not in told.helpers:
+    if "distcc" not in facts.helpers:
         return None
-    if "DISTCC_DIR" in told.variables:
-        directory = _in_root(told, told.variables["DISTCC_DIR"])
+    if "DISTCC_DIR" in facts.variables:
+        directory = _in_root(facts, facts.variables["DISTCC_DIR"])
     else:
-        home = _in_root(told, told.variables.get("HOME", ""))
+        home = _in_root(facts, facts.variables.get("HOME", ""))
         directory = home / ".distcc" if home is not None else None
     return directory / "state" if directory is not None else None

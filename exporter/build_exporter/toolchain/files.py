@@ -18,7 +18,7 @@ MAX_NAMES: Final = 4096
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How far into one file is searched: an unstripped linker has some 20 MiB."""
 
-MAX_LOOK_BYTES: Final = 512 * 1024 * 1024
+MAX_POLL_BYTES: Final = 512 * 1024 * 1024
 """How much is read in one look over everything."""
 
 _MAX_LINKS: Final = 40
@@ -113,7 +113,7 @@ class Files:
 
     def _search(self, descriptor: int, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
         position, tail = 0, b""
-        while position < MAX_FILE_BYTES and self.bytes_read < MAX_LOOK_BYTES:
+        while position < MAX_FILE_BYTES and self.bytes_read < MAX_POLL_BYTES:
             block = os.pread(descriptor, _BLOCK_BYTES, position)
             if not block:
                 return None

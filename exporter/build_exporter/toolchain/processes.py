@@ -37,7 +37,7 @@ _MAX_JOBS: Final = 65536
 
 
 @dataclass(slots=True)
-class Told:
+class ProcessFacts:
     """What the processes of one build told.
 
     Attributes:
@@ -79,24 +79,24 @@ class Processes:
             if parent is not None:
                 self._children.setdefault(parent, []).append(pid)
 
-    def look(self, roots: Iterable[int], owner: int | None) -> Told:
+    def facts_of(self, roots: Iterable[int], owner: int | None) -> ProcessFacts:
         """Return what the trees of some processes tell.
 
         Args:
             roots: pids of running steps, or of what runs them.
             owner: the user whose processes may be asked; None for any's.
         """
-        told = Told()
+        facts = ProcessFacts()
         for pid in _some([*self._descent(roots)]):
             try:
-                self._ask(pid, owner, told)
+                self._ask(pid, owner, facts)
             except OSError:
                 # it has ended, or is somebody else's
                 continue
-        told.target = _target(told.variables) or told.target
-        return told
+        facts.target = _target(facts.variables) or facts.target
+        return facts
 
-    def _ask(self, pid: int, owner: int | None, told: Told) -> None:
+    def _ask(self, pid: int, owner: int | None, facts: ProcessFacts) -> None:
         place = f"{self._proc}/{pid}"
         user = os.stat(place).st_uid  # noqa: PTH116 - some hundred times a look
         if owner is not None and user != owner:
@@ -108,20 +108,20 @@ class Processes:
             variables |= dict(_chosen("\0".join(arguments[1:]).encode()))
         jobs = max((_jobs(name, arguments), *(_jobs_of(variables.get(each)) for each in ("MAKEFLAGS", "MAKEOPTS"))))
         jobs = max(jobs, _number(variables.get("NINJAJOBS", "")))
-        told.jobs = max(told.jobs or 0, jobs) or None
+        facts.jobs = max(facts.jobs or 0, jobs) or None
         for key, value in variables.items():
-            told.variables.setdefault(key, value)
-        told.owner = user if told.owner is None else told.owner
-        self._look_for_helpers(place, variables, told)
-        self._look_at_root(place, told)
+            facts.variables.setdefault(key, value)
+        facts.owner = user if facts.owner is None else facts.owner
+        self._find_helpers(place, variables, facts)
+        self._find_root(place, facts)
 
-    def _look_for_helpers(self, place: str, variables: dict[str, str], told: Told) -> None:
+    def _find_helpers(self, place: str, variables: dict[str, str], facts: ProcessFacts) -> None:
         program = os.path.basename(os.readlink(f"{place}/exe"))  # noqa: PTH115, PTH119 - some hundred times a look
-        told.helpers |= {program} & _CACHES
-        told.helpers |= {each for each in _CACHES if f"{each.upper()}_DIR" in variables}
-        told.helpers |= set(re.findall(r"[a-z]+", variables.get("CC", ""))) & _CACHES
+        facts.helpers |= {program} & _CACHES
+        facts.helpers |= {each for each in _CACHES if f"{each.upper()}_DIR" in variables}
+        facts.helpers |= set(re.findall(r"[a-z]+", variables.get("CC", ""))) & _CACHES
 
-    def _look_at_root(self, place: str, told: Told) -> None:
+    def _find_root(self, place: str, facts: ProcessFacts) -> None:
         own, theirs = os.stat(f"{self._proc}/self/root"), os.stat(f"{place}/root")  # noqa: PTH116 - the same
         if os.path.samestat(own, theirs):
             return
@@ -131,11 +131,11 @@ class Processes:
             is_here = os.path.samestat(os.stat(path), theirs)  # noqa: PTH116 - the same
         except OSError:
             is_here = False
-        told.root = Path(path) if is_here else Path(f"{place}/root")
-        told.is_contained = not is_here
+        facts.root = Path(path) if is_here else Path(f"{place}/root")
+        facts.is_contained = not is_here
 
     def _descent(self, roots: Iterable[int]) -> Iterator[int]:
-        waiting = [pid for pid in dict.fromkeys(roots) if pid > 0 and not self._is_the_kernels(pid)]
+        waiting = [pid for pid in dict.fromkeys(roots) if pid > 0 and not self._is_kernel_thread(pid)]
         seen = set(waiting)
         for pid in waiting:
             yield pid
@@ -143,7 +143,7 @@ class Processes:
             seen.update(fresh)
             waiting += fresh
 
-    def _is_the_kernels(self, pid: int) -> bool:
+    def _is_kernel_thread(self, pid: int) -> bool:
         """Tell whether a pid is init's or a thread's of the kernel: a step in a container tells its pid there."""
         return self._sees_kernel and (pid <= 2 or pid in self._children.get(0, ()) or pid in self._children.get(2, ()))
 

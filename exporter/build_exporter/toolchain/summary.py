@@ -23,7 +23,7 @@ def summary(run: Run) -> str:
     if known is not None and known.target:
         parts.append(known.target if known.host in (None, known.target) else f"{known.target} on {known.host}")
     tools = known_tools(run)
-    parts += [told for name in _SHOWN if (told := _told(name, tools))]
+    parts += [facts for name in _SHOWN if (facts := _describe(name, tools))]
     if run.jobs_used is not None:
         parts.append(f"-j{run.jobs_used}")
     ratio = ccache_ratio(run)
@@ -41,7 +41,7 @@ def ccache_ratio(run: Run) -> float | None:
     return known.ccache_hits / asked if asked else None
 
 
-def _told(name: str, tools: Iterable[ToolVersion]) -> str:
+def _describe(name: str, tools: Iterable[ToolVersion]) -> str:
     versions = {tool.role: tool.version for tool in tools if tool.tool == name}
     if not versions:
         return ""

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.model.events import MAX_TOOLS, ToolVersion
-from build_exporter.sources.protocol import Surroundings
+from build_exporter.sources.protocol import BuildContext
 from build_exporter.toolchain.files import Files
 from build_exporter.toolchain.layout import Place, tools_in
 from build_exporter.toolchain.machine import Machine, this_machine
-from build_exporter.toolchain.processes import Told
+from build_exporter.toolchain.processes import ProcessFacts
 from build_exporter.toolchain.versions import TRIPLET
 
 Key = tuple[str, str | None, str]
@@ -30,12 +30,12 @@ class Survey:
         places: the other trees with tools.
     """
 
-    def __init__(self, told: Told, around: Surroundings, system: Path = SYSTEM, target: str | None = None) -> None:
-        self.system = told.root if told.root is not None and told.is_contained else system
+    def __init__(self, facts: ProcessFacts, around: BuildContext, system: Path = SYSTEM, target: str | None = None) -> None:
+        self.system = facts.root if facts.root is not None and facts.is_contained else system
         # inside the new system no variable names its triplet any more: `target` is what was known before
-        named = (told.target or target, told.variables.get("LFS_TGT"), told.variables.get("CTARGET"))
+        named = (facts.target or target, facts.variables.get("LFS_TGT"), facts.variables.get("CTARGET"))
         self.wanted = frozenset(each for each in named if each and TRIPLET.match(each))
-        self.places = tuple(_places(told, around, self.wanted))
+        self.places = tuple(_places(facts, around, self.wanted))
 
     def __eq__(self, other: object) -> bool:
         """Tell whether the other looks at the same."""
@@ -54,8 +54,8 @@ class Survey:
         return [tool for place in self.places for tool in tools_in(files, place)]
 
 
-def _places(told: Told, around: Surroundings, wanted: frozenset[str]) -> Iterable[Place]:
-    new = _new_system(told, around)
+def _places(facts: ProcessFacts, around: BuildContext, wanted: frozenset[str]) -> Iterable[Place]:
+    new = _new_system(facts, around)
     if new is not None:
         yield Place(new / "tools", "cross", wanted=wanted)
         yield Place(new, "target", inside=True, wanted=wanted)
@@ -63,14 +63,14 @@ def _places(told: Told, around: Surroundings, wanted: frozenset[str]) -> Iterabl
         yield Place(around.cross_tools, "cross", wanted=wanted)
 
 
-def _new_system(told: Told, around: Surroundings) -> Path | None:
+def _new_system(facts: ProcessFacts, around: BuildContext) -> Path | None:
     """Return the top of the system that is being built beside the machine's own, None where there is none."""
-    if told.root is not None and not told.is_contained:
-        return told.root
-    text = told.variables.get("LFS", "")
+    if facts.root is not None and not facts.is_contained:
+        return facts.root
+    text = facts.variables.get("LFS", "")
     path = around.new_system
     if text.startswith("/") and ".." not in text.split("/") and text.strip("/") and "\0" not in text:
-        path = Path(text) if told.root is None else told.root / text.lstrip("/")
+        path = Path(text) if facts.root is None else facts.root / text.lstrip("/")
     return path if path is not None and os.path.isdir(path) else None  # noqa: PTH112 - an error is a no
 
 

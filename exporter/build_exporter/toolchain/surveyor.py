@@ -17,11 +17,11 @@ import psutil
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Toolchain, ToolVersion, encode_line
-from build_exporter.sources.protocol import Surroundings
+from build_exporter.sources.protocol import BuildContext
 from build_exporter.toolchain.ccache import cache_directory, read_statistics, state_directory
 from build_exporter.toolchain.files import Files
 from build_exporter.toolchain.machine import Machine
-from build_exporter.toolchain.processes import Processes, Told
+from build_exporter.toolchain.processes import Processes, ProcessFacts
 from build_exporter.toolchain.survey import SYSTEM, Survey, merged
 from build_exporter.toolchain.versions import TRIPLET
 from build_exporter.tracker import Run
@@ -29,7 +29,7 @@ from build_exporter.tracker import Run
 log = logging.getLogger(__name__)
 
 FIRST_SECONDS: Final = 1.0
-LOOK_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 5.0
 REST_RATIO: Final = 50.0
 """A look that takes long is followed by a rest so many times as long: two percent of a core at most."""
 
@@ -78,7 +78,7 @@ class _Watched:
         events: how many were told.
     """
 
-    told: Toolchain
+    recorded: Toolchain
     survey: Survey | None = None
     ended: int = -1
     searched: float = 0.0
@@ -88,7 +88,7 @@ class _Watched:
     helpers: Helpers = Helpers(None, None, None)
     last_shown: tuple[int, int] | None = None
     counts: tuple[int, int] | None = None
-    counts_told: float = 0.0
+    reported_counts: float = 0.0
     counted: float = 0.0
     events: int = 0
 
@@ -105,13 +105,13 @@ class Surveyor:
         journal: str,
         runs: Callable[[], Iterable[Run]],
         clock: Callable[[], float],
-        surroundings: Callable[[], Mapping[str, Surroundings]] = dict,
+        build_context: Callable[[], Mapping[str, BuildContext]] = dict,
         system: Path = SYSTEM,
     ) -> None:
         self._journal = journal
         self._runs = runs
         self._clock = clock
-        self._surroundings = surroundings
+        self._build_context = build_context
         self._system = system
         self._files = Files()
         self._processes = Processes()
@@ -132,24 +132,24 @@ class Surveyor:
         """Return where the caches of the builds are that run; may be called from any thread."""
         return {build: watched.helpers for (build, _), watched in list(self._watched.items())}
 
-    def look(self) -> int:
+    def poll(self) -> int:
         """Look at every build that runs here and append what is new of it; return how many events that was."""
         now = self._clock()
         runs = {(run.build, run.run): run for run in self._runs()}
-        around = self._surroundings()
+        around = self._build_context()
         active = {key: run for key, run in runs.items() if _is_active(run, now)}
         if active:
             self._processes.refresh()
         count = 0
         for run in active.values():
-            pids = (*_own_pids(run, now), *around.get(run.build, Surroundings()).pids)
+            pids = (*_own_pids(run, now), *around.get(run.build, BuildContext()).pids)
             if pids or run.build in around:
-                count += self._look_at(run, pids, around.get(run.build, Surroundings()), now)
+                count += self._poll_step(run, pids, around.get(run.build, BuildContext()), now)
         for key in self._watched.keys() - active.keys():
             count += self._close(self._watched.pop(key), runs.get(key), now)
         return count
 
-    def _look_at(self, run: Run, pids: tuple[int, ...], around: Surroundings, now: float) -> int:
+    def _poll_step(self, run: Run, pids: tuple[int, ...], around: BuildContext, now: float) -> int:
         watched = self._watched.get((run.build, run.run))
         if watched is None:
             known = run.toolchain or Toolchain(time=now, build=run.build)
@@ -158,11 +158,11 @@ class Surveyor:
             owner = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each look
         except OSError:
             return 0
-        told = self._processes.look(pids, owner or None)
+        facts = self._processes.facts_of(pids, owner or None)
         self._files.begin(owner or None)
-        self._search(watched, run, Survey(told, around, self._system, watched.told.target), now)
-        self._count(watched, told, owner or None, now)
-        return self._tell(watched, run, self._amount(watched, told, now), now)
+        self._search(watched, run, Survey(facts, around, self._system, watched.recorded.target), now)
+        self._count(watched, facts, owner or None, now)
+        return self._emit(watched, run, self._amount(watched, facts, now), now)
 
     def _search(self, watched: _Watched, run: Run, survey: Survey, now: float) -> None:
         """Look for tools where some may have come since the last time."""
@@ -180,8 +180,8 @@ class Surveyor:
         watched.machine = survey.machine(self._files)
         watched.tools = [*watched.machine.tools, *survey.tools(self._files)]
 
-    def _count(self, watched: _Watched, told: Told, owner: int | None, now: float) -> None:
-        cache, state = cache_directory(told), state_directory(told)
+    def _count(self, watched: _Watched, facts: ProcessFacts, owner: int | None, now: float) -> None:
+        cache, state = cache_directory(facts), state_directory(facts)
         known = watched.helpers
         watched.helpers = Helpers(owner, cache or known.cache, state or known.state)
         if now - watched.counted >= COUNT_SECONDS:
@@ -194,7 +194,7 @@ class Surveyor:
         if found is None:
             return
         shown = (found.direct_hits + found.preprocessed_hits, found.misses)
-        counted = watched.counts or (watched.told.ccache_hits or 0, watched.told.ccache_misses or 0)
+        counted = watched.counts or (watched.recorded.ccache_hits or 0, watched.recorded.ccache_misses or 0)
         last = watched.last_shown
         if last is None or shown[0] < last[0] or shown[1] < last[1]:
             # the first look, or the counters were set to zero meanwhile
@@ -202,40 +202,40 @@ class Surveyor:
         watched.last_shown = shown
         watched.counts = (counted[0] + shown[0] - last[0], counted[1] + shown[1] - last[1])
 
-    def _amount(self, watched: _Watched, told: Told, now: float) -> Toolchain:
+    def _amount(self, watched: _Watched, facts: ProcessFacts, now: float) -> Toolchain:
         """Return what is known of a run by now, as the event that would tell it."""
-        before, machine = watched.told, watched.machine
+        before, machine = watched.recorded, watched.machine
         tools = merged(before.tools or (), watched.tools)
         crosses = {tool.target for tool in tools if tool.role == "cross" and tool.tool == "gcc"}
         only = next(iter(crosses)) if len(crosses) == 1 else None
         return Toolchain(
             time=round(now, 3),
             build=before.build,
-            host=_triplet(told.variables.get("CBUILD", ""))
+            host=_triplet(facts.variables.get("CBUILD", ""))
             or before.host
             or (machine.triplet if machine else "")
             or None,
-            target=told.target or before.target or only,
+            target=facts.target or before.target or only,
             kernel=(machine.kernel if machine else "") or before.kernel,
             libc=(machine.libc if machine else "") or before.libc,
-            jobs=_settled_jobs(watched, told.jobs, now),
+            jobs=_settled_jobs(watched, facts.jobs, now),
             tools=tools or None,
             ccache_hits=before.ccache_hits,
             ccache_misses=before.ccache_misses,
         )
 
-    def _tell(self, watched: _Watched, run: Run, event: Toolchain, now: float) -> int:
+    def _emit(self, watched: _Watched, run: Run, event: Toolchain, now: float) -> int:
         """Append an event if it tells anything new."""
-        known = watched.told if watched.events else run.toolchain
+        known = watched.recorded if watched.events else run.toolchain
         is_new = known is None or msgspec.structs.replace(event, time=known.time) != known
         has_counts = watched.counts is not None and watched.counts != (event.ccache_hits, event.ccache_misses)
-        if has_counts and (is_new or now - watched.counts_told >= SETTLED_SECONDS):
+        if has_counts and (is_new or now - watched.reported_counts >= SETTLED_SECONDS):
             assert watched.counts is not None
             event = msgspec.structs.replace(event, ccache_hits=watched.counts[0], ccache_misses=watched.counts[1])
-            is_new, watched.counts_told = True, now
+            is_new, watched.reported_counts = True, now
         if not is_new or watched.events >= MAX_EVENTS:
             return 0
-        watched.told = event
+        watched.recorded = event
         watched.events += 1
         return self._append(run, event)
 
@@ -246,8 +246,8 @@ class Surveyor:
         self._files.begin(watched.helpers.owner)
         self._find(watched, watched.survey)
         self._read_counts(watched)
-        watched.counts_told = 0.0
-        return self._tell(watched, run, self._amount(watched, Told(), now), now)
+        watched.reported_counts = 0.0
+        return self._emit(watched, run, self._amount(watched, ProcessFacts(), now), now)
 
     def _append(self, run: Run, event: Toolchain) -> int:
         writer = Writer(run_path(self._journal, run.build, run.run))
@@ -261,18 +261,18 @@ class Surveyor:
         return 1
 
     def _run(self) -> None:
-        rest, told = FIRST_SECONDS, ""
+        rest, message = FIRST_SECONDS, ""
         while not self._stop.wait(rest):
             began = time.perf_counter()
             try:
-                self.look()
-                told = ""
+                self.poll()
+                message = ""
             except Exception as error:
                 # one odd tree must not end the looks at all
-                if str(error) != told:
+                if str(error) != message:
                     log.exception("surveying the builds' tools failed")
-                told = str(error)
-            rest = max(LOOK_SECONDS, (time.perf_counter() - began) * REST_RATIO)
+                message = str(error)
+            rest = max(POLL_SECONDS, (time.perf_counter() - began) * REST_RATIO)
 
 
 def _is_active(run: Run, now: float) -> bool:
@@ -294,7 +294,7 @@ def _own_pids(run: Run, now: float) -> list[int]:
 
 def _settled_jobs(watched: _Watched, seen: int | None, now: float) -> int | None:
     """Return the -j of a run: the largest that its processes had lately."""
-    known = watched.told.jobs
+    known = watched.recorded.jobs
     if seen is not None and (known is None or seen >= known):
         watched.jobs_seen = now
         return seen

@@ -9,7 +9,7 @@ from build_exporter.tracker.progress import (
     planned_ahead,
     step_progress,
 )
-from build_exporter.tracker.records import Key, LogShape, Run, Step
+from build_exporter.tracker.state import Key, LogShape, Run, Step
 from build_exporter.tracker.tracker import Build, RunSummary, Tracker, Usage, summarise, tally
 
 __all__ = [

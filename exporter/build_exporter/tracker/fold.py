@@ -15,8 +15,8 @@ from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState, failure_class
 from build_exporter.tracker.plans import check_milestones, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
-from build_exporter.tracker.records import LogShape, Run, Step
-from build_exporter.tracker.sums import count_flags, enter, move, place
+from build_exporter.tracker.state import LogShape, Run, Step
+from build_exporter.tracker.aggregates import count_flags, enter, move, place
 
 MAX_LOGS = 10_000
 """Steps of a run whose logs the next run's are measured by: only those that take a while are told."""
@@ -45,7 +45,7 @@ def apply_all(run: Run, events: Iterable[e.Event]) -> None:
     newest = -1.0 if run.last_event is None else run.last_event
     for event in events:
         kind = type(event)
-        if event.time > newest and kind not in _REMARKS:
+        if event.time > newest and kind not in _NOT_BUILD_ACTIVITY:
             newest = run.last_event = event.time
         handler = handlers.get(kind)
         if handler is not None:
@@ -103,7 +103,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.disk_before_bytes
     ) = None
     step.warnings = None
-    step.ratio_told = step.warnings_told = False
+    step.reported_ratio = step.reported_warnings = False
     step.floor = 0.0
     if run.warning_flags:
         count_flags(run, step.key, {})
@@ -137,10 +137,10 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
     if ratio is None and event.done is not None and event.total:
         ratio = event.done / event.total
     if event.estimated:
-        if step.ratio_told:
+        if step.reported_ratio:
             ratio = None
     elif ratio is not None:
-        step.ratio_told = True
+        step.reported_ratio = True
     if ratio is not None and (step.ratio is None or ratio > step.ratio):
         if step.ratio is None:
             # the time it has run may have stood for more than it now tells
@@ -161,7 +161,7 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
         run.ignored["step_progress"] += 1
         return
     learned = _explain_failure(step, event)
-    if event.warnings is not None and not step.warnings_told and event.warnings > (step.warnings or -1):
+    if event.warnings is not None and not step.reported_warnings and event.warnings > (step.warnings or -1):
         step.warnings = event.warnings
         learned = True
     if event.warning_flags:
@@ -216,7 +216,7 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
     step.disk_before_bytes = event.disk_before_bytes
     if event.warnings is not None:
-        step.warnings, step.warnings_told = event.warnings, True
+        step.warnings, step.reported_warnings = event.warnings, True
     # what it did last is no reason why it ended
     step.message = event.message and event.message[:MAX_TEXT_LENGTH]
     step.error_class = failure_class(event.error_class) if state is StepState.FAILED else None
@@ -321,7 +321,7 @@ def _remember(times: list[float], time: float) -> None:
     del times[:-MAX_ATTEMPT_TIMES]
 
 
-_REMARKS: Final[frozenset[type[e.Event]]] = frozenset(
+_NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
     {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
 """What people, Alertmanager and the exporter say of a build is no sign of its life."""

@@ -13,7 +13,7 @@ from itertools import islice
 
 from build_exporter.model.events import PlannedMilestone
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.tracker.records import Phase, Run, Step
+from build_exporter.tracker.state import Phase, Run, Step
 
 CEILING = 0.999
 """Most that is shown before the end."""
@@ -141,7 +141,7 @@ def planned_ahead(run: Run) -> tuple[float, float]:
     weight = squares = 0.0
     for phase in run.phases.values():
         weight += phase.weight - phase.done_weight
-        squares += phase.left_squares
+        squares += phase.remaining_squares
     for step in run.running.values():
         weight -= step.weight
         squares -= step.weight**2

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from build_exporter.journal.removed import Tally
+from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
-from build_exporter.tracker.records import Key, LogShape, Run, Step
+from build_exporter.tracker.state import Key, LogShape, Run, Step
 
 
 class Usage(NamedTuple):
@@ -166,7 +166,7 @@ class Tracker:
     def __init__(self) -> None:
         self.builds: dict[str, Build] = {}
 
-    def feed(self, build: str, run: str, events: Iterable[Event], *, anew: bool = False) -> Run:
+    def feed(self, build: str, run: str, events: Iterable[Event], *, from_start: bool = False) -> Run:
         """Apply events of a run to its state and return it.
 
         A run newer than the one known becomes the newest, the other one history. `anew` says that the newest run is
@@ -178,7 +178,7 @@ class Tracker:
         if known is None:
             known = self.builds[build] = Build(build)
         current = known.current
-        if current is None or run > current.run or anew:
+        if current is None or run > current.run or from_start:
             if current is not None and run > current.run:
                 known.history[current.run] = summarise(current)
                 known.learn_logs(current)

@@ -34,7 +34,7 @@ class SameOrigin:
         await self._app(scope, receive, send)
 
 
-class OwnHost:
+class HostCheck:
     """Refuses requests that come over loopback for a host that is not this one.
 
     A page anywhere may have its own name point to 127.0.0.1, and would then read what answers there as if it were its
@@ -54,13 +54,13 @@ class OwnHost:
         is_guarded = scope["type"] == "http" and scope["path"] not in OPEN_PATHS
         if is_guarded and _is_loopback((scope.get("server") or ("",))[0]):
             asked = host_of(dict(scope["headers"]).get(b"host", b""))
-            if not self._is_own(asked):
-                told = "this exporter is not that host; a proxy's names go into web.hosts of the configuration"
-                await error(421, "misdirected", told)(scope, receive, send)
+            if not self._is_allowed(asked):
+                message = "this exporter is not that host; a proxy's names go into web.hosts of the configuration"
+                await error(421, "misdirected", message)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _is_own(self, host: str) -> bool:
+    def _is_allowed(self, host: str) -> bool:
         return (
             host in self._own
             or host.endswith(".localhost")

@@ -14,16 +14,16 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import Monitor
-from build_exporter.remarks import bad_suites, elapsed, lacking_sources, step_remark
-from build_exporter.spoken import clock_time, duration, percent
+from build_exporter.summary import bad_suites, elapsed, missing_sources, step_summary
+from build_exporter.formatting import clock_time, duration, percent
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, build_progress, phase_progress, step_progress
 
 RECENT_STEPS: Final = 8
-MOST_BUILDS: Final = 50
-MOST_STEPS: Final = 50
+MAX_BUILDS: Final = 50
+MAX_STEPS: Final = 50
 """Builds, and steps of each kind of one build, that the page shows: it is made anew every few seconds."""
-MOST_REMARKS: Final = 10
+MAX_SUMMARIES: Final = 10
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --good: #2a8a4a; --bad: #c0392b; --run: #2874c8; --dim: #888; }
@@ -55,7 +55,7 @@ def render_page(monitor: Monitor, telemetry_path: str) -> str:
     now = monitor.clock()
     runs = [build.current for build in monitor.tracker.builds.values() if build.current is not None]
     runs.sort(key=lambda run: run.last_event or 0.0, reverse=True)
-    body = "".join(_run(run, now) for run in runs[:MOST_BUILDS]) + _more(len(runs) - MOST_BUILDS, "builds") or (
+    body = "".join(_run(run, now) for run in runs[:MAX_BUILDS]) + _more(len(runs) - MAX_BUILDS, "builds") or (
         "<section><p>No build has told anything yet. The journal is "
         f"<code>{escape(monitor.follower.root)}</code>.</p>"
         "<p>Run one step to see it here: <code>build-exporter run --build my-build -- make</code></p></section>"
@@ -69,9 +69,9 @@ def render_page(monitor: Monitor, telemetry_path: str) -> str:
     )
 
 
-def _text(told: str) -> str:
+def _text(text: str) -> str:
     """Return what a build told as HTML text on one line."""
-    return escape(plain_line(told))
+    return escape(plain_line(text))
 
 
 def _run(run: Run, now: float) -> str:
@@ -95,37 +95,37 @@ def _parts(run: Run, now: float) -> Iterator[str]:
     yield from _phases(run, now)
     if run.milestones:
         reached = sorted(run.milestones.items(), key=lambda item: item[1])
-        told = " · ".join(f"{name} {clock_time(when)}" for name, when in reached)
-        yield f'<p class="dim">Milestones: {_text(told)}</p>'
+        text = " · ".join(f"{name} {clock_time(when)}" for name, when in reached)
+        yield f'<p class="dim">Milestones: {_text(text)}</p>'
     failed = sorted(run.failed.values(), key=lambda s: s.end or 0.0)
-    for step in failed[:MOST_STEPS]:
+    for step in failed[:MAX_STEPS]:
         yield f"<p><b>{_text(step.phase)} / {_text(step.step)}</b> failed: {escape(step.error_class or 'other')}</p>"
         text = excerpt(step.message)
         yield f"<pre>{escape(text)}</pre>" if text else ""
-    yield _more(len(failed) - MOST_STEPS, "failed steps")
+    yield _more(len(failed) - MAX_STEPS, "failed steps")
     blocked = run.blocked()
     if blocked:
         yield f"<p>{len(blocked)} steps wait for it.</p>"
-    yield from _remarks(run)
+    yield from _summaries(run)
     running = list(run.running.values())
-    rows = [*running[:MOST_STEPS], *_recent(run)]
+    rows = [*running[:MAX_STEPS], *_recent(run)]
     if rows:
         yield '<table><tr><th>Phase</th><th>Step</th><th>State</th><th class="number">Time</th>'
         yield '<th class="number">Expected</th><th class="number">Done</th></tr>'
         yield from (_row(run, step, now) for step in rows)
         yield "</table>"
-    yield _more(len(running) - MOST_STEPS, "running steps")
+    yield _more(len(running) - MAX_STEPS, "running steps")
 
 
-def _remarks(run: Run) -> Iterator[str]:
-    lacking = [f"{step.phase} / {step.step} {what}" for step, what in lacking_sources(run)]
+def _summaries(run: Run) -> Iterator[str]:
+    lacking = [f"{step.phase} / {step.step} {what}" for step, what in missing_sources(run)]
     if lacking:
-        yield f"<p><b>Will fail:</b> {'<br>'.join(map(_text, lacking[:MOST_REMARKS]))}</p>"
-        yield _more(len(lacking) - MOST_REMARKS, "files that are missing or wrong")
-    bad = [f"{each.step.phase} / {each.step.step}, {each.report.suite}: {each.told}" for each in bad_suites(run)]
+        yield f"<p><b>Will fail:</b> {'<br>'.join(map(_text, lacking[:MAX_SUMMARIES]))}</p>"
+        yield _more(len(lacking) - MAX_SUMMARIES, "files that are missing or wrong")
+    bad = [f"{each.step.phase} / {each.step.step}, {each.report.suite}: {each.text}" for each in bad_suites(run)]
     if bad:
-        yield f"<p><b>Tests:</b> {'<br>'.join(map(_text, bad[:MOST_REMARKS]))}</p>"
-        yield _more(len(bad) - MOST_REMARKS, "suites with failures")
+        yield f"<p><b>Tests:</b> {'<br>'.join(map(_text, bad[:MAX_SUMMARIES]))}</p>"
+        yield _more(len(bad) - MAX_SUMMARIES, "suites with failures")
 
 
 def _more(count: int, what: str) -> str:
@@ -166,10 +166,10 @@ def _recent(run: Run) -> list[Step]:
     return sorted(ended, key=lambda step: step.end or 0.0, reverse=True)[:RECENT_STEPS]
 
 
-def _asides(step: Step) -> Iterator[str]:
+def _notes(step: Step) -> Iterator[str]:
     if step.attempts > 1:
         yield f"attempt {step.attempts}"
-    if remark := step_remark(step):
+    if remark := step_summary(step):
         yield remark
 
 
@@ -179,7 +179,7 @@ def _row(run: Run, step: Step, now: float) -> str:
     expected = step.expected_at_start or 0.0
     cells = (
         _text(step.phase),
-        _text(step.step) + (f' <span class="dim">{_text(aside)}</span>' if (aside := ", ".join(_asides(step))) else ""),
+        _text(step.step) + (f' <span class="dim">{_text(aside)}</span>' if (aside := ", ".join(_notes(step))) else ""),
         f'<span class="state {step.state.label}">{step.state.label}</span>',
     )
     numbers = (

@@ -62,7 +62,7 @@ def _open(text: str, host: str, port: int) -> socket.socket:
         raise AddressError(f"cannot listen on {text}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def told_address(opened: socket.socket) -> str:
+def format_address(opened: socket.socket) -> str:
     """Return the address a socket listens on as `HOST:PORT` or `[IPV6]:PORT`."""
     host, port, *_ = opened.getsockname()
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

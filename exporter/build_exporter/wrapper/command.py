@@ -39,26 +39,26 @@ def _run(options: Options) -> Outcome:
     dispositions = watch()
     _undo_locale_coercion()
     record = Record(options, time.time())
-    outcome = _run_logged(options, dispositions, record) if options.log else None
+    outcome = _run_with_log(options, dispositions, record) if options.log else None
     if outcome is None:
-        outcome = _run_plainly(options, dispositions, record)
+        outcome = _run_without_log(options, dispositions, record)
     record.finished(time.time(), outcome)
     return outcome
 
 
-def _run_logged(options: Options, dispositions: Dispositions, record: Record) -> Outcome | None:
+def _run_with_log(options: Options, dispositions: Dispositions, record: Record) -> Outcome | None:
     """Run the command with a log; return None, having started nothing, if there can be none."""
-    from build_exporter.wrapper.logged import open_log, redirect, run_logged  # noqa: PLC0415 - the quick way has no use
+    from build_exporter.wrapper.output_log import open_log, redirect, run_with_log  # noqa: PLC0415 - the quick way has no use
 
     log = open_log(options.log)
     redirection = redirect() if log >= 0 else None
     if redirection is None:
         options.log = ""
         return None
-    return run_logged(options, dispositions, record, log, redirection)
+    return run_with_log(options, dispositions, record, log, redirection)
 
 
-def _run_plainly(options: Options, dispositions: Dispositions, record: Record) -> Outcome:
+def _run_without_log(options: Options, dispositions: Dispositions, record: Record) -> Outcome:
     launch = Launch(options.command, dispositions)
     pid = os.fork()
     if pid == 0:
@@ -66,7 +66,7 @@ def _run_plainly(options: Options, dispositions: Dispositions, record: Record) -
     record.started(time.time(), pid)
     began = time.monotonic()
     launch.go()
-    _let_go_of_standard_descriptors()
+    _release_standard_descriptors()
 
     # the command is running: what is loaded from here on delays nobody
     from build_exporter.wrapper.resources import MemoryPeak, account  # noqa: PLC0415
@@ -96,7 +96,7 @@ def _keep_standard_descriptors_apart() -> None:
             return
 
 
-def _let_go_of_standard_descriptors() -> None:
+def _release_standard_descriptors() -> None:
     """Leave input and output to the command alone: when it closes one, whoever is at the other end learns of it."""
     descriptor = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     os.dup2(descriptor, 0)

@@ -11,8 +11,8 @@ def event_line(fields: dict[str, str | int | float | None]) -> bytes:
     Texts may hold bytes that were no UTF-8 (as surrogates, the way Python keeps arguments); those become U+FFFD.
     Numbers must be finite.
     """
-    told = ",".join(f"{_quoted(name)}:{_value(value)}" for name, value in fields.items() if value is not None)
-    return f"{{{told}}}\n".encode()
+    members = ",".join(f"{_quoted(name)}:{_value(value)}" for name, value in fields.items() if value is not None)
+    return f"{{{members}}}\n".encode()
 
 
 def _value(value: str | int | float) -> str:

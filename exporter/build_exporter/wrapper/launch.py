@@ -27,13 +27,13 @@ class Launch:
         self._command = command
         self._dispositions = dispositions
         self._gate, self._hold = os.pipe()
-        self._reason, self._tell = os.pipe()
+        self._reason, self._report_end = os.pipe()
 
     def go(self) -> None:
         """In the parent: let the child become the command."""
         os.close(self._hold)
         os.close(self._gate)
-        os.close(self._tell)
+        os.close(self._report_end)
 
     def error(self) -> str:
         """In the parent, once the child has ended: return why the command could not be started, empty if it was."""
@@ -46,7 +46,7 @@ class Launch:
 
     def leave(self) -> None:
         """In a process between parent and child: hold nothing open that either waits for."""
-        for descriptor in (self._hold, self._gate, self._tell, self._reason):
+        for descriptor in (self._hold, self._gate, self._report_end, self._reason):
             os.close(descriptor)
 
     def become(self, descriptors: dict[int, int]) -> NoReturn:
@@ -61,7 +61,7 @@ class Launch:
                 os.dup2(descriptor, standard)
             self._dispositions.restore()
             reason, code = _execute(self._command)
-            os.write(self._tell, reason.encode("utf-8", "replace")[:4096])
+            os.write(self._report_end, reason.encode("utf-8", "replace")[:4096])
             os.write(2, f"build-exporter run: {reason}\n".encode("utf-8", "surrogateescape"))
             os._exit(code)
         finally:

@@ -25,7 +25,7 @@ class Outcome:
     """
 
     __slots__ = (
-        "asked_to_end",
+        "termination_requested",
         "cpu_seconds",
         "exit_code",
         "max_rss_bytes",
@@ -42,7 +42,7 @@ class Outcome:
         self.exit_code = code if code >= 0 else 128 - code
         self.seconds = self.cpu_seconds = 0.0
         self.max_rss_bytes = self.read_bytes = self.written_bytes = -1
-        self.asked_to_end = False
+        self.termination_requested = False
         self.message = ""
 
     @property
@@ -51,8 +51,8 @@ class Outcome:
         if self.exit_code == 0:
             return "succeeded"
         # a shell whose command died of a signal exits with 128 + n itself
-        told = self.exit_code - 128 in _INTERRUPTING
-        return "interrupted" if told or (self.asked_to_end and not self.signal) else "failed"
+        is_signal_code = self.exit_code - 128 in _INTERRUPTING
+        return "interrupted" if is_signal_code or (self.termination_requested and not self.signal) else "failed"
 
 
 class Record:

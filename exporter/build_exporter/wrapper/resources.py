@@ -33,7 +33,7 @@ class MemoryPeak:
         self._interval = FIRST_INTERVAL_SECONDS
         self._kernel_lists_children = os.access(f"/proc/self/task/{os.getpid()}/children", os.R_OK)
 
-    def look(self) -> float:
+    def sample(self) -> float:
         """Sample the tree and return the seconds until it should be sampled again."""
         began = time.thread_time()
         children = None if self._kernel_lists_children else _children_by_parent()
@@ -82,10 +82,10 @@ def io_bytes() -> tuple[int, int] | None:
 
 def _io(path: str) -> tuple[int, int]:
     read = written = 0
-    told = proc_file(path)
-    if not told:
+    text = proc_file(path)
+    if not text:
         raise FileNotFoundError(path)
-    for line in told.splitlines():
+    for line in text.splitlines():
         name, _, value = line.partition(b":")
         if name == b"read_bytes":
             read = int(value)

@@ -37,9 +37,9 @@ class Session:
             finally:
                 os._exit(1)
         os.close(report)
-        told = self._read()
+        received = self._read()
         # the leader could not start the command if it tells nothing
-        self.pid = int(told[0][0]) if told else self.leader
+        self.pid = int(received[0][0]) if received else self.leader
         os.set_blocking(self._reports, False)
 
     def reports(self) -> list[tuple[float, ...]]:
@@ -80,9 +80,9 @@ class SessionSupervisor(Supervisor):
             os.waitpid(self._session.leader, 0)
         return outcome
 
-    def _pass_on(self, told: signal.struct_siginfo) -> None:
-        number = told.si_signo
-        from_terminal = told.si_code == FROM_KERNEL and number in OF_TERMINAL
+    def _pass_on(self, received: signal.struct_siginfo) -> None:
+        number = received.si_signo
+        from_terminal = received.si_code == FROM_KERNEL and number in OF_TERMINAL
         if number in STOPS and from_terminal:
             self._stop_seen = number
         if number == signal.SIGWINCH:
@@ -103,7 +103,7 @@ class SessionSupervisor(Supervisor):
 
     def _suspend(self, number: int, whom: int) -> None:
         self._tee.catch_up()
-        self._terminal.let_go()
+        self._terminal.release()
         super()._suspend(number, whom)
 
     def _resume(self) -> None:

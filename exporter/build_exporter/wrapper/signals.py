@@ -85,8 +85,8 @@ def _inherits_ignored_pipe() -> bool:
     except OSError:
         return False
     try:
-        told = os.read(descriptor, 8192).partition(b"\nSigIgn:")[2].split(maxsplit=1)
-        ignored = int(told[0], 16) if told else 0
+        received = os.read(descriptor, 8192).partition(b"\nSigIgn:")[2].split(maxsplit=1)
+        ignored = int(received[0], 16) if received else 0
     except (OSError, ValueError):
         return False
     finally:

@@ -22,7 +22,7 @@ _GROUP_LAG_SECONDS = 0.05
 _BLOCK_BYTES = 512
 """Unit of getrusage's block counts."""
 
-ASKS_TO_END = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+TERMINATING_SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 
 class Supervisor:
@@ -30,24 +30,24 @@ class Supervisor:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.asked_to_end = False
+        self.termination_requested = False
         self._stop_seen = 0
 
     def wait(self, peak: MemoryPeak) -> Outcome:
         """Return how the command ended, having passed on what was sent to the wrapper alone."""
-        next_look = time.monotonic()
+        next_poll = time.monotonic()
         while True:
-            told = next_signal(next_look - time.monotonic())
-            if told is None:
-                next_look = time.monotonic() + peak.look()
-            elif told.si_signo == signal.SIGCHLD:
+            received = next_signal(next_poll - time.monotonic())
+            if received is None:
+                next_poll = time.monotonic() + peak.sample()
+            elif received.si_signo == signal.SIGCHLD:
                 outcome = self._reap()
                 if outcome is not None:
-                    outcome.asked_to_end = self.asked_to_end
+                    outcome.termination_requested = self.termination_requested
                     return outcome
             else:
-                self.asked_to_end |= told.si_signo in ASKS_TO_END
-                self._pass_on(told)
+                self.termination_requested |= received.si_signo in TERMINATING_SIGNALS
+                self._pass_on(received)
 
     def _reap(self) -> Outcome | None:
         """Take what the kernel tells of the command; return its outcome if it has ended."""
@@ -59,8 +59,8 @@ class Supervisor:
                 return outcome_of(status, figures_of(usage))
             self._child_stopped(os.WSTOPSIG(status))
 
-    def _pass_on(self, told: signal.struct_siginfo) -> None:
-        number = told.si_signo
+    def _pass_on(self, received: signal.struct_siginfo) -> None:
+        number = received.si_signo
         if number in STOPS:
             self._stop_seen = number
         if number == signal.SIGCONT:
@@ -68,9 +68,9 @@ class Supervisor:
             self._resume()
             return
         # a lost terminal is told to the leader of its session alone
-        from_terminal = told.si_code == FROM_KERNEL and number in OF_TERMINAL and not _leads_session(number)
+        from_terminal = received.si_code == FROM_KERNEL and number in OF_TERMINAL and not _leads_session(number)
         # a command that signals its whole group has had its own
-        if not from_terminal and told.si_pid not in (self.pid, os.getpid()):
+        if not from_terminal and received.si_pid not in (self.pid, os.getpid()):
             send(self.pid, number)
 
     def _child_stopped(self, number: int) -> None:

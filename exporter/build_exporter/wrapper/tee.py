@@ -145,7 +145,7 @@ class Tee(threading.Thread):
             self._streams.remove(stream)
             return 0
         taken = len(data)
-        is_translated = stream.terminal is not None and stream.terminal.look()
+        is_translated = stream.terminal is not None and stream.terminal.update()
         if is_translated:
             # the terminal outside adds the carriage returns again
             data = data.replace(b"\r\n", b"\n")

@@ -52,7 +52,7 @@ class PseudoTerminal:
             # the terminal has hung up
             pass
 
-    def look(self) -> bool:
+    def update(self) -> bool:
         """Follow the command's settings; return whether line feeds come with a carriage return put before them."""
         try:
             inner = termios.tcgetattr(self.master)
@@ -77,7 +77,7 @@ class PseudoTerminal:
                 self._taken = False
             return self._taken
 
-    def let_go(self, *, ended: bool = False) -> None:
+    def release(self, *, ended: bool = False) -> None:
         """Put the real terminal back: as it was, or when the command has `ended`, as the command left its own."""
         with self._lock:
             if not self._taken:

@@ -85,7 +85,7 @@ class Recorder:
         """Return the JSON documents sent to a path."""
         return [json.loads(body) for sent_to, _, body in list(self.requests) if sent_to == path]
 
-    def told(self, path: str, status: str = "firing") -> set[tuple[str, str]]:
+    def notified(self, path: str, status: str = "firing") -> set[tuple[str, str]]:
         """Return alert and tier of what was sent to a path with a status."""
         return {
             (alert["labels"]["alertname"], alert["labels"].get("tier", ""))

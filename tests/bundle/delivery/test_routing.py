@@ -14,7 +14,7 @@ SECOND: Final = {**FIRST, "tier": "2"}
 
 
 @pytest.fixture
-def told(configuration: Callable[[str], Json], recorder: Callable[..., Any]) -> tuple[Json, Any]:
+def notified(configuration: Callable[[str], Json], recorder: Callable[..., Any]) -> tuple[Json, Any]:
     """The shipped routes with a webhook for each receiver, whose path is the receiver's name, and the server of it."""
     server = recorder()
     config = configuration("alertmanager")
@@ -36,29 +36,29 @@ def test_the_shipped_configuration_keeps_alerts_and_fails_no_delivery(
 
 
 def test_who_does_not_acknowledge_is_followed_by_the_second_tier(
-    alertmanager: Callable[..., Any], told: tuple[Json, Any]
+    alertmanager: Callable[..., Any], notified: tuple[Json, Any]
 ) -> None:
     """The first tier is told, then the second, which speaks for the first; both hear that it is over."""
-    config, server = told
+    config, server = notified
     running = alertmanager(config)
     running.post("BuildFailed", **FIRST)
-    running.wait(lambda: ("BuildFailed", "1") in server.told("/page"), "the first tier")
+    running.wait(lambda: ("BuildFailed", "1") in server.notified("/page"), "the first tier")
     assert server.messages("/on-call") == []
     running.post("BuildFailed", **SECOND)
-    running.wait(lambda: ("BuildFailed", "2") in server.told("/on-call"), "the second tier")
+    running.wait(lambda: ("BuildFailed", "2") in server.notified("/on-call"), "the second tier")
     running.wait(lambda: running.states()["BuildFailed", "1"] == "suppressed", "the first tier is inhibited")
     for labels in (FIRST, SECOND):
         running.post("BuildFailed", over=True, **labels)
-    running.wait(lambda: server.told("/page", "resolved"), "the first tier hears that it is over")
-    running.wait(lambda: server.told("/on-call", "resolved"), "the second tier hears that it is over")
+    running.wait(lambda: server.notified("/page", "resolved"), "the first tier hears that it is over")
+    running.wait(lambda: server.notified("/on-call", "resolved"), "the second tier hears that it is over")
 
 
-def test_an_acknowledged_build_wakes_nobody(alertmanager: Callable[..., Any], told: tuple[Json, Any]) -> None:
+def test_an_acknowledged_build_wakes_nobody(alertmanager: Callable[..., Any], notified: tuple[Json, Any]) -> None:
     """A silence of the build, as the link in a message makes it, stops both tiers, and no other build's."""
-    config, server = told
+    config, server = notified
     running = alertmanager(config)
     running.post("BuildFailed", **FIRST)
-    running.wait(lambda: server.told("/page"), "the first tier")
+    running.wait(lambda: server.notified("/page"), "the first tier")
     running.silence(build="lfs-12.4")
     running.post("BuildFailed", **SECOND)
     running.wait(lambda: running.states().get(("BuildFailed", "2")) == "suppressed", "the second tier is silenced")
@@ -67,31 +67,31 @@ def test_an_acknowledged_build_wakes_nobody(alertmanager: Callable[..., Any], to
     assert {m["groupLabels"]["build"] for m in server.messages("/on-call")} == {"another"}
 
 
-def test_a_failed_build_speaks_for_its_steps(alertmanager: Callable[..., Any], told: tuple[Json, Any]) -> None:
+def test_a_failed_build_speaks_for_its_steps(alertmanager: Callable[..., Any], notified: tuple[Json, Any]) -> None:
     """What follows from a failure is not told beside it; of another build it is."""
-    config, server = told
+    config, server = notified
     running = alertmanager(config)
     running.post("BuildFailed", **FIRST)
-    running.wait(lambda: server.told("/page"), "the failure")
+    running.wait(lambda: server.notified("/page"), "the failure")
     step = {"phase": "p", "step": "s", "severity": "warning"}
     running.post("BuildStepOverdue", build="lfs-12.4", **step)
     running.post("BuildStalled", build="another", severity="warning", tier="1")
     running.wait(
         lambda: running.states().get(("BuildStepOverdue", "")) == "suppressed", "the overdue step is inhibited"
     )
-    running.wait(lambda: server.told("/team"), "the other build's warning")
-    assert server.told("/team") == {("BuildStalled", "1")}
+    running.wait(lambda: server.notified("/team"), "the other build's warning")
+    assert server.notified("/team") == {("BuildStalled", "1")}
 
 
 def test_a_critical_alert_speaks_for_the_warning_of_the_same(
-    alertmanager: Callable[..., Any], told: tuple[Json, Any]
+    alertmanager: Callable[..., Any], notified: tuple[Json, Any]
 ) -> None:
     """A file system that is critically full is told once; another one's warning is told too."""
-    config, server = told
+    config, server = notified
     running = alertmanager(config)
     full = {"instance": "a", "mountpoint": "/mnt/lfs", "tier": "1"}
     running.post("BuildHostDiskLow", severity="critical", **full)
-    running.wait(lambda: server.told("/page"), "the critical one")
+    running.wait(lambda: server.notified("/page"), "the critical one")
     running.post("BuildHostDiskLow", severity="warning", **full)
     running.post("BuildHostDiskLow", severity="warning", **{**full, "mountpoint": "/home"})
     running.wait(lambda: server.messages("/team"), "the other file system's warning")
@@ -99,9 +99,9 @@ def test_a_critical_alert_speaks_for_the_warning_of_the_same(
     assert warned == {"/home"}
 
 
-def test_notices_of_the_night_are_told_in_the_morning(alertmanager: Callable[..., Any], told: tuple[Json, Any]) -> None:
+def test_notices_of_the_night_are_told_in_the_morning(alertmanager: Callable[..., Any], notified: tuple[Json, Any]) -> None:
     """In quiet hours trouble is told and good news is not; once they end the good news is."""
-    config, server = told
+    config, server = notified
     (notices,) = [route for route in config["route"]["routes"] if route["receiver"] == "notices"]
     notices["mute_time_intervals"] = ["quiet-hours"]
     (hours,) = config["time_intervals"]
@@ -110,10 +110,10 @@ def test_notices_of_the_night_are_told_in_the_morning(alertmanager: Callable[...
     running = alertmanager(config)
     running.post("BuildFinished", build="lfs-12.4", severity="info", outcome="success")
     running.post("BuildFailed", **{**FIRST, "build": "another"})
-    running.wait(lambda: server.told("/page"), "the failure")
+    running.wait(lambda: server.notified("/page"), "the failure")
     running.wait(lambda: running.states().get(("BuildFinished", "")) == "active", "the notice is there")
     assert server.messages("/notices") == []
     hours["time_intervals"] = night
     del notices["mute_time_intervals"]
     running.reload(config)
-    running.wait(lambda: server.told("/notices") == {("BuildFinished", "")}, "the notice")
+    running.wait(lambda: server.notified("/notices") == {("BuildFinished", "")}, "the notice")

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from build_exporter.collectors.guard import Collector
+from build_exporter.collectors.runners import Collector
 from build_exporter.collectors.host import process
 from build_exporter.collectors.host.cpu import Cpu
 from build_exporter.collectors.host.disk import Disk

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.collectors.guard import Sampled
+from build_exporter.collectors.runners import BackgroundRunner
 from build_exporter.collectors.host.filesystem import Filesystem
 from build_exporter.collectors.host.load import Load
 from build_exporter.collectors.host.mounts import MAX_MOUNTS, parse_mounts
@@ -55,7 +55,7 @@ def test_a_hanging_network_mount_hides_no_other_file_system(
     samples_of: SamplesOf,
 ) -> None:
     """With the server of one mount gone, the disk the build writes to is still watched, and the mount is told."""
-    filesystem = Filesystem(str(machine / "proc"), hanging, patience=0.2)
+    filesystem = Filesystem(str(machine / "proc"), hanging, timeout=0.2)
     dist = 'build_host_filesystem_error{mountpoint="/net/dist",device="server:/export/dist files",fstype="nfs4"}'
     size = 'build_host_filesystem_size_bytes{mountpoint="/",device="/dev/nvme0n1p1",fstype="ext4"}'
     shown = samples_of(filesystem.collect())
@@ -80,8 +80,8 @@ def test_a_hanging_file_system_costs_the_other_collectors_nothing(
     machine: Path, hanging: Callable[[bytes], os.statvfs_result | None], samples_of: SamplesOf
 ) -> None:
     """However long a file system hangs, the load is there at once and the file systems shortly after."""
-    slow = Sampled(Filesystem(str(machine / "proc"), hanging, patience=0.5), interval=15)
-    quick = Sampled(Load(), interval=1)
+    slow = BackgroundRunner(Filesystem(str(machine / "proc"), hanging, timeout=0.5), interval=15)
+    quick = BackgroundRunner(Load(), interval=1)
     slow.start()
     quick.start()
     assert quick.wait_first(5)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from build_exporter.collectors.guard import Collector
+from build_exporter.collectors.runners import Collector
 from build_exporter.collectors.host.cpu import MODES, Cpu
 from build_exporter.collectors.host.disk import Disk
 from build_exporter.collectors.host.filesystem import Filesystem

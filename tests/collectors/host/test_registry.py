@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from build_exporter.catalog import Kind, Metric
 from build_exporter.catalog.host import HOST
-from build_exporter.collectors.guard import Direct
+from build_exporter.collectors.runners import DirectRunner
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.host.system import System
 from build_exporter.collectors.registry import HOST_COLLECTORS, HostCollector
@@ -32,7 +32,7 @@ def test_each_collector_runs_on_this_machine(row: HostCollector) -> None:
     collector = row.make()
     assert collector.name == row.name
     assert 0 < row.interval <= 60
-    guarded = Direct(collector)
+    guarded = DirectRunner(collector)
     for _ in range(2):
         families = guarded.families()
         assert guarded.success

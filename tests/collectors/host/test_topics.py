@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.collectors.guard import Direct
+from build_exporter.collectors.runners import DirectRunner
 from build_exporter.collectors.host.cpu import Cpu
 from build_exporter.collectors.host.files import number_after
 from build_exporter.collectors.host.frequency import Frequency
@@ -17,7 +17,7 @@ from build_exporter.collectors.host.memory import Memory
 from build_exporter.collectors.host.pressure import Pressure
 from build_exporter.collectors.host.system import System
 from build_exporter.collectors.host.temperature import Temperature
-from build_exporter.collectors.host.window import WINDOW_SECONDS, Extremes, Rising
+from build_exporter.collectors.host.sliding_window import WINDOW_SECONDS, Extremes, MonotonicCounter
 from build_exporter.exposition import Family
 
 SamplesOf = Callable[[Iterable[Family]], dict[str, float]]
@@ -71,7 +71,7 @@ def test_extremes_are_forgotten_after_their_window() -> None:
 
 def test_a_rising_value_is_held_while_its_source_steps_back() -> None:
     """A counter shows the largest value its source ever had."""
-    rising = Rising()
+    rising = MonotonicCounter()
     assert [rising.follow(value) for value in (1.0, 3.0, 2.0, 4.0)] == [1.0, 3.0, 3.0, 4.0]
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_is_not_what_the_kernel_writes_fails_the_topic_alone(machine
     for name in ("stat", "loadavg"):
         (machine / "proc" / name).write_text(content)
     for collector in (Cpu(str(machine / "proc")), Load(str(machine / "proc"))):
-        guarded = Direct(collector)
+        guarded = DirectRunner(collector)
         assert guarded.families() == []
         assert not guarded.success
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_not_what_the_kernel_writes_fails_the_topic_alone(machine
 def test_a_file_that_may_not_be_read_fails_the_topic(machine: Path, unprivileged: Unprivileged) -> None:
     """Figures that are there and refused are told as a failure: the machine does not lack them."""
     (machine / "proc/pressure/io").chmod(0)
-    direct = Direct(Pressure(str(machine / "proc")))
+    direct = DirectRunner(Pressure(str(machine / "proc")))
     with unprivileged():
         assert direct.families() == []
     assert not direct.success
@@ -114,7 +114,7 @@ def test_a_file_that_may_not_be_read_fails_the_topic(machine: Path, unprivileged
 
 def test_pressure_switched_off_at_boot_is_no_failure(samples_of: SamplesOf) -> None:
     """With `psi=0`, or on an old kernel, nothing is shown and nothing fails."""
-    direct = Direct(Pressure("/nowhere"))
+    direct = DirectRunner(Pressure("/nowhere"))
     assert samples_of(direct.families()) == {}
     assert direct.success
 

@@ -82,9 +82,9 @@ class Follower:
         self.attachment.close()
         self.attachment = self._attach()
 
-    def look(self, now: float | None = None, *, over: bool = False) -> int:
+    def poll(self, now: float | None = None, *, over: bool = False) -> int:
         """Look once."""
-        return self.attachment.look(time.time() if now is None else now, over=over)
+        return self.attachment.poll(time.time() if now is None else now, over=over)
 
     def runs(self) -> list[Run]:
         """Return the runs the journal holds, oldest first."""

@@ -20,13 +20,13 @@ def test_a_task_runs_then_ends_with_what_it_used(build: Any, follow: Callable[..
     """A task is running as soon as its file is there; its end tells CPU time of compilers, memory and I/O."""
     build.start("zlib-1.3.1-r0", "do_compile")
     follower = follow()
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert [(s.key, s.package, s.version) for s in run.running.values()] == [
         (("do_compile", "zlib-1.3.1-r0"), "zlib", "1.3.1")
     ]
     build.end("zlib-1.3.1-r0", "do_compile", 12.0)
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     step = run.steps["do_compile", "zlib-1.3.1-r0"]
     assert (step.state.name, step.seconds, step.cpu_seconds) == ("SUCCEEDED", pytest.approx(12, abs=0.01), 3.5)
@@ -38,19 +38,19 @@ def test_progress_follows_the_total_of_the_console(build: Any, follow: Callable[
     follower = follow()
     build.say("NOTE: Running setscene task 30 of 60 (/x/a.bb:do_package_setscene)")
     build.task("a-1.0-r0", "do_package_setscene", 1)
-    follower.look()
+    follower.poll()
     assert follower.runs()[0].steps["setscene", "setscene"].ratio == 0.5
     build.say("NOTE: Setscene tasks completed", "NOTE: Running task 96 of 100 (/x/b.bb:do_compile)")
     build.task("b-1.0-r0", "do_compile")
     build.task("b-1.0-r0", "do_install")
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert run.steps["setscene", "setscene"].state.name == "SUCCEEDED"
     # three steps done and four tasks that were not begun
     assert build_progress(run, build.clock) == pytest.approx(3 / 7)
     build.say("NOTE: Running task 100 of 100 (/x/b.bb:do_build)")
     build.finish()
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert (run.state.name, build_progress(run, build.clock)) == ("SUCCEEDED", 1.0)
     assert ("tasks", "tasks-not-begun-yet") not in run.steps
@@ -60,7 +60,7 @@ def test_a_failed_task_is_told_with_its_error(build: Any, follow: Callable[..., 
     """A failure carries the compiler's own line; the build goes on with what it can and has failed in the end."""
     follower = follow()
     build.start("bad-2.0-r1", "do_compile")
-    follower.look()
+    follower.poll()
     build.say(
         "ERROR: bad-2.0-r1 do_compile: oe_runmake failed",
         "ERROR: Logfile of failure stored in: /b/tmp/x/bad/2.0-r1/temp/log.do_compile.77",
@@ -71,12 +71,12 @@ def test_a_failed_task_is_told_with_its_error(build: Any, follow: Callable[..., 
     )
     build.end("bad-2.0-r1", "do_compile", status="FAILED")
     build.task("good-1.0-r0", "do_compile")
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert run.failed["do_compile", "bad-2.0-r1"].message == "main.c:7:2: error: unknown type name 'strng'"
     assert run.steps["do_compile", "good-1.0-r0"].state.name == "SUCCEEDED"
     build.finish(("bad-2.0-r1", "do_compile"), summary="1 failed")
-    follower.look()
+    follower.poll()
     assert follower.runs()[0].status.name == "FAILED"
 
 
@@ -89,12 +89,12 @@ def test_without_a_console_the_tasks_own_log_tells_why(build: Any, follow: Calla
     build.start("bad-2.0-r0", "do_configure")
     build.log.unlink()
     follower = follow()
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert run.running["do_configure", "bad-2.0-r0"].log == str(log)
     build.end("bad-2.0-r0", "do_configure", status="FAILED")
     build.log.unlink()
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert "no acceptable C compiler" in run.failed["do_configure", "bad-2.0-r0"].message
 
@@ -108,7 +108,7 @@ def test_the_disk_monitor_stopped_it(build: Any, follow: Callable[..., Any]) -> 
     )
     build.finish()
     follower = follow()
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert run.state.name == "FAILED"
     assert "0.888GB left" in run.notes[0][1]
@@ -122,17 +122,17 @@ def test_a_killed_build_ends_interrupted(build: Any, follow: Callable[..., Any])
     (build.stats / "reduced_proc_stat.log").write_text(f"{int(build.clock)}\n0.1 0.2 0.3\n\n{beat}\n0.1 0.2 0.3\n\n")
     follower = follow()
     now = time.time()
-    follower.look(now)
+    follower.poll(now)
     assert follower.runs()[0].state.name == "RUNNING"
-    follower.look(now + 400)
-    follower.look(now + 500)
+    follower.poll(now + 400)
+    follower.poll(now + 500)
     (run,) = follower.runs()
     assert (run.state.name, run.end) == ("INTERRUPTED", beat)
     assert run.steps["do_compile", "b-1.0-r0"].state.name == "INTERRUPTED"
     build.end("b-1.0-r0", "do_compile", 600)
     build.finish()
-    follower.look(now + 900)
-    follower.look(now + 910)
+    follower.poll(now + 900)
+    follower.poll(now + 910)
     (run,) = follower.runs()
     assert (run.state.name, run.steps["do_compile", "b-1.0-r0"].state.name) == ("SUCCEEDED", "SUCCEEDED")
 
@@ -141,13 +141,13 @@ def test_a_later_build_ends_an_earlier_one(build: Any, make_build: Any, follow: 
     """Each build is a run of its own; one that never told its end is over when the next begins."""
     follower = follow()
     build.start("a-1.0-r0", "do_compile")
-    follower.look()
+    follower.poll()
     later = make_build(began=build.clock + 100)
     later.task("a-1.0-r0", "do_compile")
-    follower.look()
+    follower.poll()
     assert [run.state.name for run in follower.runs()] == ["INTERRUPTED", "RUNNING"]
     later.finish()
-    follower.look()
+    follower.poll()
     assert [run.state.name for run in follower.runs()] == ["INTERRUPTED", "SUCCEEDED"]
 
 
@@ -159,7 +159,7 @@ def test_a_restored_task_that_fails_is_no_failure(build: Any, follow: Callable[.
     build.task("a-1.0-r0", "do_package")
     build.finish()
     follower = follow()
-    follower.look()
+    follower.poll()
     (run,) = follower.runs()
     assert run.state.name == "SUCCEEDED"
     assert run.steps["setscene", "setscene"].message == "1 of 1 could not be restored: they are run"
@@ -184,8 +184,8 @@ def test_damage_is_survived(build: Any, follow: Callable[..., Any]) -> None:
         file.write(b"\x00\xff" * 1000 + b"x" * 300_000 + b"\n")
     build.task("good-1.0-r0", "do_compile")
     follower = follow()
-    follower.look()
-    follower.look()
+    follower.poll()
+    follower.poll()
     (run,) = follower.runs()
     assert run.steps["do_compile", "good-1.0-r0"].state.name == "SUCCEEDED"
     assert ("do_fetch", "na\ufffd-1.0-r0") in run.steps
@@ -197,12 +197,12 @@ def test_only_what_is_new_is_read(build: Any) -> None:
     for number in range(200):
         build.task(f"r{number}-1.0-r0", "do_compile")
     stats = BuildStats(build.stats)
-    assert len(stats.look()) == 200
+    assert len(stats.poll()) == 200
     read = stats.bytes_read
-    assert stats.look() == []
+    assert stats.poll() == []
     assert stats.bytes_read == read
     build.task("new-1.0-r0", "do_compile")
-    assert len(stats.look()) == 1
+    assert len(stats.poll()) == 1
     assert stats.bytes_read - read < 1000
 
 
@@ -211,7 +211,7 @@ def test_an_event_log_is_never_opened(build: Any, follow: Callable[..., Any]) ->
     (build.top / "tmp/log/eventlog").mkdir()
     os.mkfifo(build.top / "tmp/log/eventlog/20260101000000.json")
     build.task("a-1.0-r0", "do_compile")
-    assert follow().look() > 0
+    assert follow().poll() > 0
 
 
 def test_every_way_to_name_a_record(build: Any, tmp_path: Path) -> None:

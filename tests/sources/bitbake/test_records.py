@@ -31,7 +31,7 @@ def test_a_real_build_is_imported(record: Path, follow: Callable[..., Any], stam
     """Importing a build directory tells each build's tasks, failures, end and state as its files have them."""
     _, state, steps, succeeded, failed, seconds = BUILDS[stamp]
     follower = follow(record)
-    assert follower.look(over=True) > 0
+    assert follower.poll(over=True) > 0
     run = follower.runs()[list(BUILDS).index(stamp)]
     tasks = [step for step in run.steps.values() if step.phase.startswith("do_")]
     restored = [step for step in run.steps.values() if step.phase == "setscene"]
@@ -40,19 +40,19 @@ def test_a_real_build_is_imported(record: Path, follow: Callable[..., Any], stam
     assert [sum(step.state.name == name for step in tasks) for name in ("SUCCEEDED", "FAILED")] == [succeeded, failed]
     assert all(step.message and "FileNotFoundError" in step.message for step in run.failed.values())
     follower.restart()
-    assert follower.look(over=True) == 0
+    assert follower.poll(over=True) == 0
 
 
 def test_a_real_console_log_is_imported(records: Path, follow: Callable[..., Any]) -> None:
     """A console log alone tells every task that was run, that all succeeded, and no duration it does not know."""
     follower = follow(records / "bitbake/console-dunfell-9030-tasks.log")
-    follower.look(over=True)
+    follower.poll(over=True)
     (run,) = follower.runs()
     assert (run.state.name, len(run.steps), len(run.phases)) == ("SUCCEEDED", 7863, 60)
     assert {step.state.name for step in run.steps.values()} == {"SUCCEEDED"}
     assert {step.seconds for step in run.steps.values()} == {None}
     follower.restart()
-    assert follower.look(over=True) == 0
+    assert follower.poll(over=True) == 0
 
 
 def test_a_real_console_log_followed(records: Path, tmp_path: Path, follow: Callable[..., Any]) -> None:
@@ -64,9 +64,9 @@ def test_a_real_console_log_followed(records: Path, tmp_path: Path, follow: Call
     with log.open("ab", buffering=0) as file:
         for begin in range(0, len(lines), 1500):
             file.write(b"".join(lines[begin : begin + 1500]))
-            followed.look()
+            followed.poll()
             restarted.restart()
-            restarted.look()
+            restarted.poll()
             if begin == 12000:
                 (run,) = followed.runs()
                 # tasks with nothing to run are in BitBake's total, and are no steps

@@ -16,7 +16,7 @@ import pytest
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.birth import birth_time
+from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.blfs import Blfs
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.sources.registry import recognise
@@ -80,17 +80,17 @@ class Work:
         (self.path / target).touch()
         os.utime(self.path / target, (moment, moment))
 
-    def look(self, *, anew: bool = False, over: bool = False, late: float = 0.0) -> Run:
+    def poll(self, *, from_start: bool = False, over: bool = False, late: float = 0.0) -> Run:
         """Look and return the run."""
-        if anew or not self.attached:
+        if from_start or not self.attached:
             self.attached.append(Attachment(Blfs(Settings(self.root)), str(self.journal)))
-        self.attached[-1].look(time.time() + late, over=over)
+        self.attached[-1].poll(time.time() + late, over=over)
         names = runs(str(self.journal), "blfs")
         return read_run(run_path(str(self.journal), "blfs", names[-1]), "blfs", names[-1]) if names else Run("", "")
 
     def step(self, name: str, **options: Any) -> Step:
         """Look and return a step."""
-        steps = self.look(**options).steps.values()
+        steps = self.poll(**options).steps.values()
         return next((each for each in steps if each.step == name), Step("", name, 0))
 
     def make(self) -> subprocess.Popen[bytes]:
@@ -129,8 +129,8 @@ def test_real_makefile(records: Path, tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     shutil.copyfile(records / "jhalfs/ft_linux/blfs_root-work-Makefile", tmp_path / "Makefile")
     (tmp_path / "logs/001-z-libxml2").write_text("x\n")
-    told = [each.event for each in Blfs(Settings(tmp_path)).look(time.time())]
-    packages = [step.package for step in told[1].steps]  # type: ignore[attr-defined]
+    reported = [each.event for each in Blfs(Settings(tmp_path)).poll(time.time())]
+    packages = [step.package for step in reported[1].steps]  # type: ignore[attr-defined]
     assert packages[:6] == ["libxml2", "libxslt", "sgml-common", "unzip", "DocBook", "docbook-xsl"]
     assert (len(packages), packages[-1]) == (12, "sudo")
     kind = recognise(tmp_path)
@@ -142,7 +142,7 @@ def test_real_script(records: Path, work: Work) -> None:
     """Version and jobs are those of the script that builds the package."""
     shutil.copyfile(records / "jhalfs/ft_linux/blfs-script-007-z-wget", work.root / "scripts" / TARGETS[1])
     work.write(TARGETS[0], BEGIN + 5)
-    run = work.look()
+    run = work.poll()
     assert [s.version for s in run.steps.values()] == ["1.0", "1.21.3", "1.2", "1.3"]
     assert run.jobs == 6
 
@@ -160,7 +160,7 @@ def test_statistics_of_the_scripts(work: Work) -> None:
     (work.path / "info-last").mkdir()
     work.write(TARGETS[3], BEGIN + 390)
     work.stamp(TARGETS[3], BEGIN + 395)
-    assert [step.seconds for step in work.look(over=True).steps.values()] == [58, 100, 100, 100]
+    assert [step.seconds for step in work.poll(over=True).steps.values()] == [58, 100, 100, 100]
 
 
 def test_times_are_those_of_the_files(work: Work) -> None:
@@ -168,7 +168,7 @@ def test_times_are_those_of_the_files(work: Work) -> None:
     for number, target in enumerate(TARGETS):
         work.write(target, BEGIN + 100 * number + 99)
         work.stamp(target, BEGIN + 100 * number + 100)
-    run = work.look()
+    run = work.poll()
     assert [each.seconds for each in run.steps.values()] == [100, 100, 100, 100]
     assert (run.state, run.end, run.start) == (BuildState.SUCCEEDED, BEGIN + 400, BEGIN)
 
@@ -185,13 +185,13 @@ def test_followed_attached_late_and_restarted_alike(work: Work, tmp_path: Path) 
     late: list[Attachment] = []
     for write in moments:
         write()
-        work.look(anew=chance.random() < 0.4)
+        work.poll(from_start=chance.random() < 0.4)
         late.append(Attachment(Blfs(Settings(work.root)), str(tmp_path / f"late-{len(late)}")))
-        late[-1].look(time.time())
-    wanted = times(work.look())
+        late[-1].poll(time.time())
+    wanted = times(work.poll())
     assert {state for _, state, *_ in wanted} == {"succeeded"}
     for index, attached in enumerate(late):
-        attached.look(time.time())
+        attached.poll(time.time())
         (name,) = runs(str(tmp_path / f"late-{index}"), "blfs")
         assert times(read_run(run_path(str(tmp_path / f"late-{index}"), "blfs", name), "blfs", name)) == wanted
 
@@ -209,17 +209,17 @@ def test_make_at_work(work: Work, poll: Callable[..., None]) -> None:
     assert work.step(TARGETS[2]).start == max(before, born or before)
     hold.unlink()
     assert made.wait(20) == 2
-    poll(lambda: work.look(late=300).state is BuildState.FAILED, what="the failure")
+    poll(lambda: work.poll(late=300).state is BuildState.FAILED, what="the failure")
     assert work.step(TARGETS[2]).message == "configure: error: no lib++ today"
-    assert work.look(anew=True, late=300).failures.total() == 1
+    assert work.poll(from_start=True, late=300).failures.total() == 1
     fail.unlink()
     hold.touch()
     made = work.make()
-    poll(lambda: work.look().state is BuildState.RUNNING, what="the retry")
+    poll(lambda: work.poll().state is BuildState.RUNNING, what="the retry")
     hold.unlink()
     assert made.wait(20) == 0
-    poll(lambda: work.look().state is BuildState.SUCCEEDED, what="the end")
-    run = work.look(anew=True)
+    poll(lambda: work.poll().state is BuildState.SUCCEEDED, what="the end")
+    run = work.poll(from_start=True)
     assert [each.attempts for each in run.steps.values()] == [1, 1, 2, 1]
     assert run.finished == {"succeeded": 4, "failed": 1}
     assert run.jobs == 3
@@ -230,7 +230,7 @@ def test_interrupted_import(work: Work) -> None:
     work.write(TARGETS[0], BEGIN + 9)
     work.stamp(TARGETS[0], BEGIN + 10)
     work.write(TARGETS[1], BEGIN + 20)
-    run = work.look(over=True)
+    run = work.poll(over=True)
     assert (run.state, run.count(StepState.PENDING), run.end) == (BuildState.INTERRUPTED, 2, BEGIN + 20)
     assert work.step(TARGETS[1]).state is StepState.INTERRUPTED
 
@@ -240,11 +240,11 @@ def test_packages_of_another_day(work: Work) -> None:
     for target in TARGETS:
         work.write(target, BEGIN + 9)
         work.stamp(target, BEGIN + 10)
-    first = work.look()
+    first = work.poll()
     others = ("001-z-other", "002-z-more")
     work.write_makefile(others, BEGIN + 86400)
     work.write(others[0], BEGIN + 86410)
-    run = work.look()
+    run = work.poll()
     assert run.run > first.run
     assert [each.step for each in run.steps.values()] == list(others)
 
@@ -252,16 +252,16 @@ def test_packages_of_another_day(work: Work) -> None:
 def test_hostile(work: Work, tmp_path: Path) -> None:
     """What is no work directory is an error; a log that is none is no beginning and no crash."""
     with pytest.raises(SourceError):
-        list(Blfs(Settings(tmp_path / "none")).look(0.0))
+        list(Blfs(Settings(tmp_path / "none")).poll(0.0))
     with pytest.raises(SourceError, match="has been begun"):
-        list(Blfs(Settings(work.root)).look(0.0, over=True))
+        list(Blfs(Settings(work.root)).poll(0.0, over=True))
     (work.path / "logs" / TARGETS[0]).symlink_to(work.path / "logs" / TARGETS[0])
     os.mkfifo(work.path / "logs" / TARGETS[1])
     work.stamp(TARGETS[0], BEGIN + 1)
-    assert work.look(over=True).steps
+    assert work.poll(over=True).steps
     (work.path / "Makefile").write_bytes(random.Random(1).randbytes(5000))
     with pytest.raises(SourceError, match="not a Makefile"):
-        work.look()
+        work.poll()
 
 
 def test_steps_done_are_not_looked_at_each_time(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,8 +273,8 @@ def test_steps_done_are_not_looked_at_each_time(work: Work, monkeypatch: pytest.
         work.stamp(target, BEGIN + number + 1)
     work.write(targets[300], BEGIN + 301)
     source = Blfs(Settings(work.root))
-    assert len(list(source.look(BEGIN + 302))) == 603
-    list(source.look(BEGIN + 303))
+    assert len(list(source.poll(BEGIN + 302))) == 603
+    list(source.poll(BEGIN + 303))
     real, count = os.stat, []
 
     def stat(*arguments: Any, **options: Any) -> os.stat_result:
@@ -283,5 +283,5 @@ def test_steps_done_are_not_looked_at_each_time(work: Work, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "stat", stat)
     for second in range(10):
-        assert list(source.look(BEGIN + 304 + second)) == []
+        assert list(source.poll(BEGIN + 304 + second)) == []
     assert len(count) <= 10 * 12

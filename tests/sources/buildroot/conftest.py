@@ -76,7 +76,7 @@ def imported(attach: Callable[..., Attachment], runs_of: Callable[..., list[Run]
     def take(path: Path, **options: object) -> list[Run]:
         journal = f"imported-{random.random()}"
         attachment = attach(path, journal, **options)
-        attachment.look(time.time(), over=True)
+        attachment.poll(time.time(), over=True)
         attachment.close()
         return runs_of(journal)
 

@@ -121,7 +121,7 @@ def test_show_info_is_the_plan(output: Any, attach: Callable[..., Attachment], r
     output.step("download", "host-skeleton")
     output.add("start", "extract", "host-skeleton")
     follower = attach(output.output)
-    follower.look(time.time())
+    follower.poll(time.time())
     (run,) = runs_of()
     host = [("download", "host-skeleton"), ("extract", "host-skeleton"), ("patch", "host-skeleton"),
             ("configure", "host-skeleton"), ("build", "host-skeleton"), ("install-host", "host-skeleton")]  # fmt: skip
@@ -131,7 +131,7 @@ def test_show_info_is_the_plan(output: Any, attach: Callable[..., Attachment], r
     assert run.steps["build", "busybox"].after == ("configure/busybox",)
     assert (run.steps["build", "busybox"].version, run.count(run.steps[target[0]].state)) == ("1.36", 9)
     follower.close()
-    assert attach(output.output).look(time.time()) == 0
+    assert attach(output.output).poll(time.time()) == 0
 
 
 def test_expected_time_is_that_of_earlier_runs(output: Any, imported: Callable[..., Runs]) -> None:
@@ -167,7 +167,7 @@ def test_silent_log_is_over(output: Any, attach: Callable[..., Attachment], runs
     """Live, a run ends when nothing was done for the pause, and within a step only after a day without a sign."""
 
     def found_later(seconds: float) -> str:
-        attach(output.path).look(time.time() + seconds)
+        attach(output.path).poll(time.time() + seconds)
         return str(runs_of()[0].state)
 
     output.clock = time.time() - 50

@@ -240,7 +240,7 @@ class Replay:
         journal = self._place / "imported"
         shutil.rmtree(journal, ignore_errors=True)
         attachment = attach(tree, journal)
-        attachment.look(time.time(), over=True)
+        attachment.poll(time.time(), over=True)
         attachment.close()
         return state_of(journal)
 
@@ -265,12 +265,12 @@ class Replay:
                     followed.pop("restarted").close()
                 followed["restarted"] = self._attach("restarted")
                 late = followed[f"late {index}"] = self._attach(f"late {index}")
-                late.look(piece.time + 0.1)
+                late.poll(piece.time + 0.1)
             for name in ("from the start", "restarted"):
                 if name in followed:
-                    followed[name].look(piece.time + 0.1)
+                    followed[name].poll(piece.time + 0.1)
         for attachment in followed.values():
-            attachment.look(self.pieces[-1].time + 1, over=not self.stamps)
+            attachment.poll(self.pieces[-1].time + 1, over=not self.stamps)
             attachment.close()
         return {name: state_of(self._place / name) for name in followed}
 
@@ -292,13 +292,13 @@ def follow(tmp_path: Path, tree: Tree) -> Callable[..., Run]:
     """Look at the tree and return the state that the journal holds then; the same source again and again."""
     attached: list[Attachment] = []
 
-    def look(*, over: bool = False, late: float = 0.1, anew: bool = False) -> Run:
-        if anew or not attached:
+    def poll(*, over: bool = False, late: float = 0.1, from_start: bool = False) -> Run:
+        if from_start or not attached:
             attached.append(attach(tree.path, tmp_path / "journal"))
-        attached[-1].look(tree.clock + late, over=over)
+        attached[-1].poll(tree.clock + late, over=over)
         return state_of(tmp_path / "journal")
 
-    return look
+    return poll
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def imported(tmp_path: Path) -> Callable[[Path], Run]:
     def take(path: Path) -> Run:
         journal = tmp_path / f"imported-{next(count)}"
         attachment = attach(path, journal)
-        attachment.look(time.time(), over=True)
+        attachment.poll(time.time(), over=True)
         attachment.close()
         return state_of(journal)
 

@@ -16,9 +16,9 @@ from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run, apply_all
 
 
-def told(tree: Path) -> list[e.Event]:
+def reported(tree: Path) -> list[e.Event]:
     """Return what a tree tells, with the seconds that each step really took as the plan."""
-    events = [told.event for told in Jhalfs(Settings(tree)).look(time.time(), over=True)]
+    events = [reported.event for reported in Jhalfs(Settings(tree)).poll(time.time(), over=True)]
     whole = Run("b", "r")
     apply_all(whole, events)
     taken = {key: step.seconds or 0.5 for key, step in whole.steps.items()}
@@ -40,7 +40,7 @@ def test_time_between_steps_counts_in_what_is_left(records: Path, share: float) 
     """Were every step's own time known, the end of nine real builds would be told within a percent."""
     errors = []
     for tree in sorted((records / "jhalfs/alfs-sysroot").iterdir()):
-        events = told(tree)
+        events = reported(tree)
         start, end = min(event.time for event in events), max(event.time for event in events)
         now = start + share * (end - start)
         run = Run("b", "r")

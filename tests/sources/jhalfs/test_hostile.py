@@ -50,7 +50,7 @@ def test_a_line_without_end_and_a_sparse_file(tree: Tree, follow: Follow) -> Non
     with log.open("ab") as file:
         file.truncate(2_000_000_000)
     source = Jhalfs(Settings(tree.path))
-    list(source.look(tree.clock + 1))
+    list(source.poll(tree.clock + 1))
     assert source.bytes_read < 10_000
     with log.open("ab") as file:
         file.write(b"\nx.c:1: error: bad\n")
@@ -128,14 +128,14 @@ def test_not_there_yet(tree: Tree, follow: Follow) -> None:
     shutil.rmtree(tree.path)
     source = Jhalfs(Settings(tree.path.parent))
     with pytest.raises(SourceError):
-        list(source.look(tree.clock + 1))
+        list(source.poll(tree.clock + 1))
     (tree.path / "logs").mkdir(parents=True)
     with pytest.raises(SourceError, match="no Makefile of jhalfs"):
-        list(source.look(tree.clock + 1))
+        list(source.poll(tree.clock + 1))
     tree.write_makefile()
-    assert list(source.look(tree.clock + 1)) == []
+    assert list(source.poll(tree.clock + 1)) == []
     tree.begin("401-creatingdirs")
-    assert [type(each.event).__name__ for each in source.look(tree.clock + 1)] == [
+    assert [type(each.event).__name__ for each in source.poll(tree.clock + 1)] == [
         "BuildStarted",
         "Plan",
         "StepStarted",
@@ -156,7 +156,7 @@ def test_makefile_without_steps(tree: Tree, text: str) -> None:
     """A file that is no Makefile of jhalfs, or names no steps but paths and commands, is told as such."""
     tree.put("Makefile", text)
     with pytest.raises(SourceError, match="Makefile"):
-        list(Jhalfs(Settings(tree.path)).look(tree.clock + 1))
+        list(Jhalfs(Settings(tree.path)).poll(tree.clock + 1))
 
 
 def test_log_that_may_not_be_read(tree: Tree, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,8 +188,8 @@ def test_cost_of_looking_does_not_grow_with_the_tree(tree: Tree, monkeypatch: py
     running = tree.steps[400].target
     tree.begin(running)
     source = Jhalfs(Settings(tree.path))
-    assert len(list(source.look(tree.clock + 1))) == 803
-    list(source.look(tree.clock + 1))
+    assert len(list(source.poll(tree.clock + 1))) == 803
+    list(source.poll(tree.clock + 1))
     counts = {"stat": 0, "listdir": 0}
     real_stat, real_listdir = os.stat, os.listdir
 
@@ -206,7 +206,7 @@ def test_cost_of_looking_does_not_grow_with_the_tree(tree: Tree, monkeypatch: py
         tree.write(running, "gcc -c x.c\n" * 1000)
         monkeypatch.setattr(os, "stat", stat)
         monkeypatch.setattr(os, "listdir", listdir)
-        assert list(source.look(tree.clock + 1)) == []
+        assert list(source.poll(tree.clock + 1)) == []
         monkeypatch.undo()
     assert source.bytes_read - begun <= 20 * 2048
     assert counts["stat"] <= 20 * 16

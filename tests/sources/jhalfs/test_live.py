@@ -54,10 +54,10 @@ def test_import_of_nothing(command: Callable[..., Any], journal: Path, tmp_path:
 
 def test_where_no_time_zones_are_known(records: Path, command: Callable[..., Any], tmp_path: Path) -> None:
     """On a system without zone data, as a new one is, the dates in the new zone are understood all the same."""
-    told: dict[str, list[dict[str, Any]]] = {}
+    reported: dict[str, list[dict[str, Any]]] = {}
     for name, environment in (("with", {}), ("without", {"PYTHONTZPATH": ""})):
         arguments = ("import", "jhalfs", str(records / RECORD), "--journal", str(tmp_path / name), "--build", "lfs")
         assert command(*arguments, env={**os.environ, **environment}).returncode == 0
         (run,) = (tmp_path / name / "lfs").iterdir()
-        told[name] = [json.loads(line) for line in run.read_text().splitlines()]
-    assert told["without"] == told["with"]
+        reported[name] = [json.loads(line) for line in run.read_text().splitlines()]
+    assert reported["without"] == reported["with"]

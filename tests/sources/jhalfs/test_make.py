@@ -59,10 +59,10 @@ class Build:
         self._made.append(made)
         return made
 
-    def look(self, late: float = 0.0) -> Run:
+    def poll(self, late: float = 0.0) -> Run:
         """Look once and return the run."""
         with contextlib.suppress(SourceError):
-            self.attached.look(time.time() + late)
+            self.attached.poll(time.time() + late)
         names = runs(str(self._journal), "lfs-12.4")
         return (
             read_run(run_path(str(self._journal), "lfs-12.4", names[-1]), "lfs-12.4", names[-1])
@@ -72,7 +72,7 @@ class Build:
 
     def step(self, name: str) -> Step:
         """Look and return a step."""
-        return next((each for each in self.look().steps.values() if each.step == name), Step("", name, 0))
+        return next((each for each in self.poll().steps.values() if each.step == name), Step("", name, 0))
 
     def hold(self, target: str) -> Path:
         """Have a step wait until the file returned is gone."""
@@ -102,16 +102,16 @@ def test_success_followed_live(build: Build, poll: Callable[..., None]) -> None:
     first, later = build.hold("502-second"), build.hold("Cus-001-editor")
     made = build.make()
     poll(lambda: build.step("502-second").state is StepState.RUNNING, what="the step runs")
-    run = build.look(late=3600)
+    run = build.poll(late=3600)
     assert [each.step for each in run.running.values()] == ["502-second"]
     assert run.state is BuildState.RUNNING
     first.unlink()
     poll(lambda: build.step("Cus-001-editor").state is StepState.RUNNING, what="the last step runs")
-    assert "bootable" in build.look().milestones
+    assert "bootable" in build.poll().milestones
     later.unlink()
     assert made.wait(30) == 0
-    poll(lambda: build.look().state is BuildState.SUCCEEDED, what="the end")
-    run = build.look()
+    poll(lambda: build.poll().state is BuildState.SUCCEEDED, what="the end")
+    run = build.poll()
     assert [each.attempts for each in run.steps.values()] == [1] * 12
     for each in run.steps.values():
         assert each.end == pytest.approx((build.tree / each.step).stat().st_mtime, abs=0.001)
@@ -123,23 +123,23 @@ def test_failure_then_retry(build: Build, poll: Callable[..., None]) -> None:
     """The step whose package does not compile fails with the compiler's words; `make` again is its second attempt."""
     (build.tree / "fail/601-c++").touch()
     assert build.make().wait(30) == 2
-    poll(lambda: build.look(late=300).state is BuildState.FAILED, what="the failure is told")
+    poll(lambda: build.poll(late=300).state is BuildState.FAILED, what="the failure is told")
     failed = build.step("601-c++")
     assert failed.state is StepState.FAILED
     assert failed.message is not None
     assert "error: 'nothing' undeclared" in failed.message.replace("\u2018", "'").replace("\u2019", "'")
-    assert build.look().end == failed.end
+    assert build.poll().end == failed.end
     again = build.hold("601-c++")
     (build.tree / "fail/601-c++").unlink()
     # a date has whole seconds: make would have to be called again within one to look the same
     poll(lambda: int(time.time()) > int(failed.start or 0), what="the next second")
     made = build.make()
-    poll(lambda: build.look().state is BuildState.RUNNING, what="the retry is seen")
+    poll(lambda: build.poll().state is BuildState.RUNNING, what="the retry is seen")
     assert build.step("601-c++").attempts == 2
     again.unlink()
     assert made.wait(30) == 0
-    poll(lambda: build.look().state is BuildState.SUCCEEDED, what="the end")
-    run = build.look()
+    poll(lambda: build.poll().state is BuildState.SUCCEEDED, what="the end")
+    run = build.poll()
     assert run.finished == {"succeeded": 12, "failed": 1}
     assert {each.step: each.attempts for each in run.steps.values() if each.attempts != 1} == {"601-c++": 2}
 
@@ -147,12 +147,12 @@ def test_failure_then_retry(build: Build, poll: Callable[..., None]) -> None:
 def test_breakpoint_is_no_failure(build: Build, poll: Callable[..., None]) -> None:
     """make ends with an error where it was asked to stop: the build is interrupted, nothing has failed, and goes on."""
     assert build.make("BREAKPOINT=502-second").wait(30) == 2
-    poll(lambda: build.look(late=300).state is BuildState.INTERRUPTED, what="the stop is told")
-    run = build.look()
+    poll(lambda: build.poll(late=300).state is BuildState.INTERRUPTED, what="the stop is told")
+    run = build.poll()
     assert (run.failed, run.count(StepState.SUCCEEDED), run.running) == ({}, 4, {})
     assert build.make().wait(30) == 0
-    poll(lambda: build.look().state is BuildState.SUCCEEDED, what="the end")
-    assert build.look().finished == {"succeeded": 12}
+    poll(lambda: build.poll().state is BuildState.SUCCEEDED, what="the end")
+    assert build.poll().finished == {"succeeded": 12}
 
 
 def test_killed_build_does_not_stay_running(build: Build, poll: Callable[..., None]) -> None:
@@ -160,11 +160,11 @@ def test_killed_build_does_not_stay_running(build: Build, poll: Callable[..., No
     build.hold("501-first")
     made = build.make()
     poll(lambda: build.step("501-first").state is StepState.RUNNING, what="the step runs")
-    build.look(late=10)
+    build.poll(late=10)
     os.killpg(made.pid, signal.SIGKILL)
     made.wait(10)
-    poll(lambda: not build.look(late=20).running, 5, "the end of the step")
-    assert build.look(late=20).state is BuildState.FAILED
+    poll(lambda: not build.poll(late=20).running, 5, "the end of the step")
+    assert build.poll(late=20).state is BuildState.FAILED
 
 
 def test_waiting_for_a_password(build: Build, poll: Callable[..., None], tmp_path: Path) -> None:
@@ -175,17 +175,17 @@ def test_waiting_for_a_password(build: Build, poll: Callable[..., None], tmp_pat
     build.make(f"SUDO={tmp_path / 'sudo'}", stdin=slave)
     os.write(master, b"\n")
     poll(lambda: build.step("401-layout").state is StepState.SUCCEEDED, what="the first phase is done")
-    poll(lambda: MakeWatch(build.tree).look(0) is Presence.ALIVE, what="make is seen")
-    poll(lambda: bool(build.look(late=60).notes), what="the note")
+    poll(lambda: MakeWatch(build.tree).poll(0) is Presence.ALIVE, what="make is seen")
+    poll(lambda: bool(build.poll(late=60).notes), what="the note")
     for late in (80, 100, 120):
-        build.look(late=late)
-    (note,) = build.look().notes
+        build.poll(late=late)
+    (note,) = build.poll().notes
     assert note[1] == "waiting-for-input: sudo asks for a password before 402-environment"
-    assert build.look().waiting_for == "sudo asks for a password before 402-environment"
+    assert build.poll().waiting_for == "sudo asks for a password before 402-environment"
     os.write(master, b"\n\n\n\n\n")
-    poll(lambda: build.look().state is BuildState.SUCCEEDED, what="the end")
-    assert len(build.look(late=200).notes) == 1
-    assert build.look(late=200).waiting_for is None
+    poll(lambda: build.poll().state is BuildState.SUCCEEDED, what="the end")
+    assert len(build.poll(late=200).notes) == 1
+    assert build.poll(late=200).waiting_for is None
     os.close(master)
     os.close(slave)
 

@@ -73,9 +73,9 @@ def test_make_in_the_directory_is_alive(table: Callable[..., Table], tmp_path: P
     (tmp_path / "bound").symlink_to(planted.tree)
     planted.add(100, "make", cwd=tmp_path)
     watch = planted.watch()
-    assert watch.look(NOW) is Presence.ABSENT
+    assert watch.poll(NOW) is Presence.ABSENT
     planted.add(200, "make", cwd=tmp_path / "bound", words=("CHROOT",))
-    assert watch.look(NOW + 5) is Presence.ALIVE
+    assert watch.poll(NOW + 5) is Presence.ALIVE
     assert watch.closed(NOW + 9999, NOW) is None
 
 
@@ -84,19 +84,19 @@ def test_make_that_was_seen_and_is_gone(table: Callable[..., Table]) -> None:
     planted = table(namespace="pid:[4026532299]")
     planted.add(200, "make", cwd=planted.tree)
     watch = planted.watch()
-    assert watch.look(NOW) is Presence.ALIVE
+    assert watch.poll(NOW) is Presence.ALIVE
     planted.add(200, "make", cwd=Path("/"), started=99)
-    assert watch.look(NOW + 1) is Presence.GONE
+    assert watch.poll(NOW + 1) is Presence.GONE
     assert watch.closed(NOW + 1, NOW) is Closed.GONE
     planted.add(201, "make", cwd=planted.tree)
     watch.forget()
-    assert watch.look(NOW + 2) is Presence.ALIVE
+    assert watch.poll(NOW + 2) is Presence.ALIVE
     planted.add(201, "make", cwd=planted.tree, state="Z")
     planted.add(202, "gmake", cwd=planted.tree)
-    assert watch.look(NOW + 3) is Presence.ALIVE
+    assert watch.poll(NOW + 3) is Presence.ALIVE
     planted.end(202)
     planted.end(201)
-    assert watch.look(NOW + 4) is Presence.GONE
+    assert watch.poll(NOW + 4) is Presence.GONE
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_make_that_was_seen_and_is_gone(table: Callable[..., Table]) -> None:
 def test_absence_where_not_everything_is_seen(table: Callable[..., Table], options: dict[str, str]) -> None:
     """From a container, or of a directory others may build in, no make seen means nothing; hours of silence do."""
     watch = table(**options).watch()
-    assert watch.look(NOW) is Presence.UNKNOWN
+    assert watch.poll(NOW) is Presence.UNKNOWN
     assert watch.closed(NOW + 3 * 3600, NOW) is None
     assert watch.closed(NOW + 4 * 3600, NOW) is Closed.SILENT
 
@@ -117,15 +117,15 @@ def test_absence_where_a_make_can_not_be_seen_into(table: Callable[..., Table]) 
     planted = table()
     planted.add(300, "make")
     watch = planted.watch()
-    assert watch.look(NOW) is Presence.UNKNOWN
+    assert watch.poll(NOW) is Presence.UNKNOWN
     planted.end(300)
-    assert watch.look(NOW + 10) is Presence.ABSENT
+    assert watch.poll(NOW + 10) is Presence.ABSENT
 
 
 def test_absence_needs_some_silence(table: Callable[..., Table]) -> None:
     """Where no make was ever seen, two minutes of silence end a build, not less."""
     watch = table().watch()
-    watch.look(NOW)
+    watch.poll(NOW)
     assert watch.closed(NOW + 119, NOW) is None
     assert watch.closed(NOW + 121, NOW) is Closed.GONE
 
@@ -139,7 +139,7 @@ def test_a_look_into_the_new_system_is_no_build(table: Callable[..., Table]) -> 
     """`make chroot` opens a shell in the new system; it builds nothing."""
     planted = table()
     planted.add(400, "make", cwd=planted.tree, words=("chroot",))
-    assert planted.watch().look(NOW) is Presence.ABSENT
+    assert planted.watch().poll(NOW) is Presence.ABSENT
 
 
 def test_who_asks_for_a_password(table: Callable[..., Table]) -> None:
@@ -150,7 +150,7 @@ def test_who_asks_for_a_password(table: Callable[..., Table]) -> None:
     planted.add(502, "sudo", parent=501)
     planted.add(600, "sudo", parent=1)
     watch = planted.watch()
-    watch.look(NOW)
+    watch.poll(NOW)
     assert watch.asking() == "sudo"
     planted.add(503, "make", parent=502)
     assert watch.asking() is None
@@ -163,14 +163,14 @@ def test_names_with_parentheses_and_spaces(table: Callable[..., Table]) -> None:
     """A process may call itself anything; its row is still read right."""
     planted = table()
     planted.add(700, ") R 1 (make", cwd=planted.tree)
-    assert planted.watch().look(NOW) is Presence.ABSENT
+    assert planted.watch().poll(NOW) is Presence.ABSENT
     planted.add(701, "make", cwd=planted.tree)
-    assert planted.watch().look(NOW) is Presence.ALIVE
+    assert planted.watch().poll(NOW) is Presence.ALIVE
 
 
 def test_own_process_table() -> None:
     """This machine's own table can be read, and it was started before now."""
-    assert MakeWatch(Path("/")).look(time.time()) in set(Presence)
+    assert MakeWatch(Path("/")).poll(time.time()) in set(Presence)
     booted = boot_time()
     assert booted is not None
     assert 0 < booted < time.time()

@@ -72,11 +72,11 @@ def test_every_duration_is_that_of_jhalfs_own_report(name: str, records: Path, i
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert [row["target"] for row in rows] == list(steps)
     for row in rows:
-        step, told = steps[row["target"]], row["secs_from_report"]
+        step, reported = steps[row["target"]], row["secs_from_report"]
         if row["totalseconds"]:
-            assert step.seconds == float(told)
-        elif told:
-            assert step.seconds == pytest.approx(float(told), abs=30), row["target"]
+            assert step.seconds == float(reported)
+        elif reported:
+            assert step.seconds == pytest.approx(float(reported), abs=30), row["target"]
     reported = sum(float(row["secs_from_report"] or 0) for row in rows)
     assert reported > 5000
 
@@ -161,9 +161,9 @@ def test_build_that_died_before_its_first_step(records: Path, tmp_path: Path) ->
     shutil.copyfile(failed / "000-masterscript.1208fde9.log", tmp_path / "logs/000-masterscript.log")
     source = Jhalfs(Settings(tmp_path))
     assert source.build == "lfs-trunk-systemd"
-    assert list(source.look(time.time())) == []
+    assert list(source.poll(time.time())) == []
     with pytest.raises(SourceError, match="no step of the Makefile has been begun"):
-        list(source.look(time.time(), over=True))
+        list(source.poll(time.time(), over=True))
 
 
 def test_only_what_is_a_tree_is_recognised(records: Path) -> None:
@@ -184,9 +184,9 @@ def test_disk_use_is_that_of_the_report(records: Path, imported: Callable[[Path]
     record = records / "jhalfs/alfs-sysroot/20240330.sysv"
     run = imported(record)
     text = next(record.glob("*.report")).read_text(errors="replace")
-    told = re.search(r"\[gcc-pass1-.*?Required space to build the package:\s*(-?\d+) KB", text, re.DOTALL)
-    assert told is not None
+    reported = re.search(r"\[gcc-pass1-.*?Required space to build the package:\s*(-?\d+) KB", text, re.DOTALL)
+    assert reported is not None
     gcc = next(step for step in run.steps.values() if step.step == "502-gcc-pass1")
-    assert gcc.disk_bytes == int(told[1]) * 1024
+    assert gcc.disk_bytes == int(reported[1]) * 1024
     # tidying up leaves less than there was before
     assert next(step for step in run.steps.values() if step.step == "711-cleanup").disk_bytes is None

@@ -18,7 +18,7 @@ from build_exporter.plan.jhalfs_makefile import read
 from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.jhalfs.report import JhalfsReports, parse_report
 from build_exporter.sources.protocol import Settings, SourceError
-from build_exporter.sources.reading import Ends
+from build_exporter.sources.files import Ends
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run
 
@@ -58,7 +58,7 @@ def taken(journal: Path) -> Callable[[Path], list[Run]]:
 
     def take(path: Path) -> list[Run]:
         attachment = Attachment(JhalfsReports(Settings(path)), str(journal))
-        attachment.look(0.0, over=True)
+        attachment.poll(0.0, over=True)
         attachment.close()
         build = attachment.source.build
         return [read_run(run_path(str(journal), build, name), build, name) for name in runs(str(journal), build)]
@@ -132,7 +132,7 @@ def test_auto_knows_a_report_from_other_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("", "date and book version are missing"),
         ("\0" * 5000, "date and book version are missing"),
@@ -141,13 +141,13 @@ def test_auto_knows_a_report_from_other_files(tmp_path: Path) -> None:
         (HEAD.replace("12.4-systemd", ""), "date and book version are missing"),
     ],
 )
-def test_what_is_no_report_is_told(tmp_path: Path, command: Any, text: str, told: str) -> None:
+def test_what_is_no_report_is_told(tmp_path: Path, command: Any, text: str, reported: str) -> None:
     """The import says what is wrong with a file, in one line, and what is right beside it is taken all the same."""
     (tmp_path / "bad.report").write_text(text)
     (tmp_path / "good.report").write_text(written(*STEPS))
     ended = command("import", "jhalfs-report", str(tmp_path), "--journal", str(tmp_path / "journal"))
     assert ended.returncode == 1
-    assert told in ended.stderr
+    assert reported in ended.stderr
     assert "1 of 2" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert len(list((tmp_path / "journal").glob("*/*.jsonl"))) == 1
@@ -182,11 +182,11 @@ def test_a_report_that_comes_later_is_taken_while_watching(tmp_path: Path, journ
     """A watched directory of reports gives the new run alone when jhalfs has written the next one."""
     shutil.copy(_write(tmp_path / "a.report", "2"), tmp_path / "b.report")
     attachment = Attachment(JhalfsReports(Settings(tmp_path)), str(journal))
-    first = attachment.look(0.0)
+    first = attachment.poll(0.0)
     assert first > 0
-    assert attachment.look(1.0) == 0
+    assert attachment.poll(1.0) == 0
     _write(tmp_path / "c.report", "3")
-    assert attachment.look(2.0) > 0
+    assert attachment.poll(2.0) > 0
     assert len(runs(str(journal), "lfs-12.4-systemd")) == 2
     attachment.close()
 

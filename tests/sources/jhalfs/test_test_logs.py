@@ -16,7 +16,7 @@ from build_exporter.cli.import_ import import_
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.inside.watch import Elsewhere, InsideSteps
+from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run, Step
@@ -74,23 +74,23 @@ class Watched:
         journal.mkdir(exist_ok=True)
         self._attachment = Attachment(Jhalfs(Settings(tree.path, "lfs", {"proc": str(journal)})), str(journal))
         self._monitor = Monitor(str(journal), lambda: tree.clock)
-        self._inside = InsideSteps(
+        self._inside = StepLogWatcher(
             str(journal),
             self._monitor.newest_runs,
             lambda: tree.clock,
-            Elsewhere(earlier_suites=self._monitor.earlier_suites),
+            StepHistory(earlier_suites=self._monitor.earlier_suites),
         )
         self._tree = tree
 
-    def look(self, after: float = 1.0) -> dict[str, tuple[int, int]]:
+    def poll(self, after: float = 1.0) -> dict[str, tuple[int, int]]:
         """Let all look once; return passed and failed tests of the library's suites."""
         self._tree.clock += after
-        self._attachment.look(self._tree.clock)
+        self._attachment.poll(self._tree.clock)
         self._monitor.poll()
-        self._inside.look()
+        self._inside.poll()
         self._monitor.poll()
         (run,) = self._monitor.newest_runs()
-        return {name: (told.passed, told.failed) for name, told in step_of(run, LIBRARY).tests.items()}
+        return {name: (reported.passed, reported.failed) for name, reported in step_of(run, LIBRARY).tests.items()}
 
 
 @pytest.fixture
@@ -106,34 +106,34 @@ def test_tests_are_seen_in_the_test_log_while_they_run(tree: Tree, watched: Watc
     """jhalfs writes what tests print elsewhere than all else, and swallows their failure: both is read."""
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY)
-    assert watched.look() == {}
+    assert watched.poll() == {}
     write_test_log(tree, LIBRARY, RUNNING)
-    assert watched.look() == {"make check": (1, 1)}
+    assert watched.poll() == {"make check": (1, 1)}
     write_test_log(tree, LIBRARY, RUNNING + SUMMARY)
     tree.complete(LIBRARY)
     tree.stamp(LIBRARY)
-    assert watched.look() == {"library 1.0": (1, 1)}
+    assert watched.poll() == {"library 1.0": (1, 1)}
 
 
 def test_a_second_attempt_has_tests_of_its_own(tree: Tree, watched: Watched) -> None:
     """What the test log still holds of the attempt before is not told of the one that runs."""
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY, RUNNING + SUMMARY)
-    assert watched.look() == {"library 1.0": (1, 1)}
+    assert watched.poll() == {"library 1.0": (1, 1)}
     tree.begin(LIBRARY, after=60.0)
-    assert watched.look() == {}
+    assert watched.poll() == {}
     write_test_log(tree, LIBRARY, "PASS: a.sh\n")
-    assert watched.look() == {"make check": (1, 0)}
+    assert watched.poll() == {"make check": (1, 0)}
 
 
 def test_a_script_that_runs_tests_must_have_results(tree: Tree, watched: Watched) -> None:
     """An empty test log of a step whose script runs tests is told, as nobody has tested the package."""
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY)
-    watched.look()
+    watched.poll()
     tree.complete(LIBRARY)
     tree.stamp(LIBRARY)
-    assert watched.look() == {"make check": (0, 0)}
+    assert watched.poll() == {"make check": (0, 0)}
 
 
 def test_a_build_without_tests_misses_none(tree: Tree, watched: Watched) -> None:
@@ -141,10 +141,10 @@ def test_a_build_without_tests_misses_none(tree: Tree, watched: Watched) -> None
     script(tree, LIBRARY, SCRIPT_WITHOUT)
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY)
-    watched.look()
+    watched.poll()
     tree.complete(LIBRARY)
     tree.stamp(LIBRARY)
-    assert watched.look() == {}
+    assert watched.poll() == {}
 
 
 def test_an_import_tells_of_tests(tree: Tree, imported: Callable[[Path], Run]) -> None:
@@ -156,9 +156,9 @@ def test_an_import_tells_of_tests(tree: Tree, imported: Callable[[Path], Run]) -
     write_test_log(tree, "801-Shell")
     run = imported(tree.path)
     tests = step_of(run, LIBRARY).tests
-    assert {name: (told.passed, told.failed) for name, told in tests.items()} == {"library 1.0": (1, 1)}
+    assert {name: (reported.passed, reported.failed) for name, reported in tests.items()} == {"library 1.0": (1, 1)}
     assert tests["library 1.0"].time == step_of(run, LIBRARY).end
-    assert {name: told.passed for name, told in step_of(run, "801-Shell").tests.items()} == {"make check": 0}
+    assert {name: reported.passed for name, reported in step_of(run, "801-Shell").tests.items()} == {"make check": 0}
     assert run.last_event is not None
     assert run.end is not None
     assert run.last_event <= run.end, "what is read later is no later sign of life"
@@ -186,8 +186,8 @@ def test_an_import_knows_the_users_list(tree: Tree, tmp_path: Path) -> None:
     arguments = ["jhalfs", str(tree.path), "--build", "lfs", "--journal", str(journal), "--config", str(config)]
     assert CliRunner().invoke(import_, arguments).exit_code == 0
     (name,) = runs(str(journal), "lfs")
-    told = step_of(read_run(run_path(str(journal), "lfs", name), "lfs", name), LIBRARY).tests["library 1.0"]
-    assert (told.passed, told.failed, told.expected_failed) == (1, 0, 1)
+    reported = step_of(read_run(run_path(str(journal), "lfs", name), "lfs", name), LIBRARY).tests["library 1.0"]
+    assert (reported.passed, reported.failed, reported.expected_failed) == (1, 0, 1)
 
 
 def test_a_tree_found_late_tells_of_the_tests_before(tree: Tree, tmp_path: Path) -> None:
@@ -197,10 +197,10 @@ def test_a_tree_found_late_tells_of_the_tests_before(tree: Tree, tmp_path: Path)
     tree.begin("1001-fstab")
     tree.clock += 120.0
     watched = Watched(tree, tmp_path / "journal")
-    assert watched.look() == {"library 1.0": (1, 1)}
+    assert watched.poll() == {"library 1.0": (1, 1)}
     before = {path: path.read_bytes() for path in (tmp_path / "journal").rglob("*.jsonl")}
     late = Watched(tree, tmp_path / "journal")
-    assert late.look() == {"library 1.0": (1, 1)}
+    assert late.poll() == {"library 1.0": (1, 1)}
     assert {path: path.read_bytes() for path in before} == before, "a restart reads no old log again"
 
 
@@ -233,7 +233,7 @@ def test_a_whole_lfs_without_tests_tells_of_none(records: Path, tmp_path: Path) 
         (top / "test-logs").mkdir(exist_ok=True)
         (top / "test-logs" / path.name).write_text("\nSat Mar 30 08:24:21 UTC 2024\n\n")
     attachment = Attachment(Jhalfs(Settings(top, "lfs", {})), str(tmp_path / "journal"))
-    attachment.look(time.time(), over=True)
+    attachment.poll(time.time(), over=True)
     attachment.close()
     (name,) = runs(str(tmp_path / "journal"), "lfs")
     run = read_run(run_path(str(tmp_path / "journal"), "lfs", name), "lfs", name)

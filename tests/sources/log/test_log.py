@@ -55,7 +55,7 @@ def newest(journal: Path) -> Run:
     tracker = Tracker()
     follower = Follower(str(journal))
     for batch in follower.poll():
-        tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
     follower.close()
     run = tracker.builds["b"].current
     assert run is not None
@@ -72,7 +72,7 @@ def test_started_completed_and_failed_are_known_without_configuration(
 ) -> None:
     """Steps, their times, the reason of a failure and the second attempt come from the words alone."""
     log.write_text(DATED)
-    attach().look(0.0)
+    attach().poll(0.0)
     run = newest(journal)
     binutils, gcc = run.steps["chapter-5", "binutils-pass1"], run.steps["chapter-5", "gcc-pass1"]
     assert (binutils.state, binutils.seconds) == (StepState.SUCCEEDED, 90.0)
@@ -86,7 +86,7 @@ def test_started_completed_and_failed_are_known_without_configuration(
 def test_a_finished_log_ends_its_run(log: Path, journal: Path, attach: Callable[..., Attachment]) -> None:
     """An imported log leaves nothing running."""
     log.write_text(DATED)
-    attach().look(0.0, over=True)
+    attach().poll(0.0, over=True)
     run = newest(journal)
     assert run.state is BuildState.INTERRUPTED
     assert run.steps["build", "m4"].state is StepState.INTERRUPTED
@@ -98,7 +98,7 @@ def test_a_copy_of_a_log_with_dates_ended_as_its_last_line_says(
 ) -> None:
     """The time of the copying is not that of the build; where the last line has no date there is nothing better."""
     log.write_text("2026-11-21 06:00:00Z STARTED a\n2026-11-21 06:10:00Z COMPLETED a\n\n")
-    attach().look(0.0, over=True)
+    attach().poll(0.0, over=True)
     run = newest(journal)
     assert run.start is not None
     assert run.end == run.start + 600
@@ -111,16 +111,16 @@ def test_a_log_without_dates_is_timed_as_it_is_watched(
     log.write_text("STARTED a\nCOMPLETED a\nSTARTED b\n")
     os.utime(log, (1e9, 1e9))
     attachment = attach()
-    attachment.look(0.0)
+    attachment.poll(0.0)
     with log.open("a") as file:
         file.write("COMPLETED b\n")
     os.utime(log, (1e9 + 60, 1e9 + 60))
-    attachment.look(0.0)
+    attachment.poll(0.0)
     run = newest(journal)
     assert (run.steps["build", "a"].state, run.steps["build", "a"].seconds) == (StepState.SUCCEEDED, None)
     assert (run.steps["build", "b"].state, run.steps["build", "b"].seconds) == (StepState.SUCCEEDED, 60.0)
     before = facts(run)
-    assert attach().look(0.0) == 0, "a new start of the exporter knows it all"
+    assert attach().poll(0.0) == 0, "a new start of the exporter knows it all"
     assert facts(newest(journal)) == before
 
 
@@ -128,10 +128,10 @@ def test_a_log_begun_anew_is_another_run(log: Path, journal: Path, attach: Calla
     """The run that the log held before is ended, and the new one starts with nothing."""
     log.write_text("2026-11-21 06:00:00Z STARTED a\n")
     attachment = attach()
-    attachment.look(0.0)
+    attachment.poll(0.0)
     log.unlink()
     log.write_text("2026-11-22 06:00:00Z STARTED b\n")
-    attachment.look(0.0)
+    attachment.poll(0.0)
     run = newest(journal)
     assert set(run.steps) == {("build", "b")}
     assert len(list((journal / "b").iterdir())) == 2
@@ -146,11 +146,11 @@ def test_own_patterns_name_phase_package_and_version(
         "started": r"^==> Making package: (?P<step>(?P<package>\S+)) (?P<version>\S+) \((?P<phase>\w+)\)",
         "completed": r"^==> Finished making",
     }
-    attach(**patterns).look(0.0, over=True)
+    attach(**patterns).poll(0.0, over=True)
     step = newest(journal).steps["core", "gcc"]
     assert step.state is StepState.SUCCEEDED
     log.write_text("==> Making package: zlib 1.3 (core)\n")
-    attach(**patterns).look(0.0)
+    attach(**patterns).poll(0.0)
     step = newest(journal).steps["core", "zlib"]
     assert (step.package, step.version, step.state) == ("zlib", "1.3", StepState.RUNNING)
 
@@ -170,7 +170,7 @@ def test_the_words_are_found_where_loggers_put_them(
 ) -> None:
     """A level, a clock or brackets before the word change nothing."""
     log.write_text(f"{line}\n")
-    attach().look(0.0)
+    attach().poll(0.0)
     assert [name for _, name in newest(journal).steps] == [step]
 
 
@@ -180,7 +180,7 @@ def test_the_words_are_found_where_loggers_put_them(
 def test_other_lines_are_no_steps(log: Path, journal: Path, attach: Any, line: str) -> None:
     """Output that merely holds such a word starts nothing."""
     log.write_text(f"{line}\n")
-    assert attach().look(0.0) == 0
+    assert attach().poll(0.0) == 0
 
 
 def test_it_is_recognised(log: Path, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_it_is_recognised(log: Path, tmp_path: Path) -> None:
 def test_a_log_that_is_not_there_is_told(attach: Callable[..., Attachment]) -> None:
     """Its absence is one clear line, and it may appear later."""
     with pytest.raises(SourceError, match="No such file"):
-        attach().look(0.0)
+        attach().poll(0.0)
 
 
 @pytest.mark.parametrize(
@@ -224,4 +224,4 @@ def test_any_bytes_are_survived(tmp_path_factory: pytest.TempPathFactory, data: 
     log = directory / "x.log"
     log.write_bytes(data + b"\nSTARTED a\nCOMPLETED " + data)
     with closing(Attachment(Log(Settings(log, "b")), str(directory / "journal"))) as attachment:
-        attachment.look(0.0, over=True)
+        attachment.poll(0.0, over=True)

@@ -156,9 +156,9 @@ def imported(follow: Callable[..., Any]) -> Callable[..., Run]:
 
     def take(path: Path, journal: str = "imported") -> Run:
         follower = follow(path, journal)
-        follower.look(over=True)
+        follower.poll(over=True)
         found: Run = follower.newest
-        assert follow(path, journal).look(over=True) == 0, "a second import tells nothing new"
+        assert follow(path, journal).poll(over=True) == 0, "a second import tells nothing new"
         return found
 
     return take
@@ -184,7 +184,7 @@ def followed_alike(
 
     def read(whole: Path) -> None:
         imported = follow(whole, "imported")
-        imported.look(over=True)
+        imported.poll(over=True)
         expected = same_state(imported.newest)
         data = whole.read_bytes()
         log = tmp_path / "grows.log"
@@ -195,16 +195,16 @@ def followed_alike(
             cuts = sorted(random.sample(range(1, len(data)), 20))
             for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
                 file.write(data[begin:end])
-                followed.look()
+                followed.poll()
                 restarted.restart()
-                restarted.look()
+                restarted.poll()
                 late.append(follow(log, f"late-{number}"))
-                late[-1].look()
+                late[-1].poll()
         for each in (followed, restarted, *late):
-            each.look(over=True)
+            each.poll(over=True)
             assert [same_state(run) for run in each.runs()] == [expected]
-            assert each.look(over=True) == 0
+            assert each.poll(over=True) == 0
             each.restart()
-            assert each.look(over=True) == 0, "a new start tells nothing new"
+            assert each.poll(over=True) == 0, "a new start tells nothing new"
 
     return read

@@ -40,7 +40,7 @@ def test_anything_is_survived(
     found = []
     for _ in range(2):
         attachment = Attachment(Make(Settings(log, "b")), journal)
-        attachment.look(time.time(), over=True)
+        attachment.poll(time.time(), over=True)
         attachment.close()
         found.append([same_state(read_run(run_path(journal, "b", name), "b", name)) for name in runs(journal, "b")])
     assert found[0] == found[1]
@@ -72,26 +72,26 @@ def test_damaged_files(tmp_path: Path, follow: Callable[..., Any]) -> None:
     follower = follow(log)
     good = b"gcc -c x.c\nmake[1]: Entering directory '/p/a'\n"
     log.write_bytes(os.urandom(300_000) + b"\n" + good + b"x" * 9_000_000 + b"\ngcc -c y.c\n" + b"gcc -c tor")
-    follower.look()
+    follower.poll()
     assert ("build", "make") in follower.newest.steps
     with log.open("wb") as file:
         file.truncate(2 << 30)
     began = time.monotonic()
-    follower.look()
+    follower.poll()
     assert time.monotonic() - began < 60
     log.unlink()
     log.symlink_to(log)
     with pytest.raises(SourceError):
-        follower.look()
+        follower.poll()
     log.unlink()
     log.mkdir()
     with pytest.raises(SourceError, match="not a regular file"):
-        follower.look()
+        follower.poll()
     log.rmdir()
     with pytest.raises(SourceError, match="No such file"):
-        follower.look()
+        follower.poll()
     log.write_bytes(good)
-    follower.look()
+    follower.poll()
     assert follower.newest.running
 
 
@@ -104,9 +104,9 @@ def test_what_may_not_be_read(tmp_path: Path, follow: Callable[..., Any]) -> Non
         pytest.skip("root may read everything")
     follower = follow(log)
     with pytest.raises(SourceError, match="Permission denied"):
-        follower.look()
+        follower.poll()
     log.chmod(0o600)
-    follower.look()
+    follower.poll()
     assert follower.newest.running
 
 
@@ -115,15 +115,15 @@ def test_only_what_is_new_is_read(tmp_path: Path, follow: Callable[..., Any]) ->
     log = tmp_path / "x.log"
     log.write_text("".join(f"  CC      dir{n // 500}/file{n}.o\n" for n in range(60_000)))
     follower = follow(log)
-    follower.look()
+    follower.poll()
     read = follower.source.tail.bytes_read
     assert read >= log.stat().st_size
     with log.open("a") as file:
         file.write("  CC      last/one.o\n")
-    follower.look()
+    follower.poll()
     assert follower.source.tail.bytes_read - read < 1000
     read = follower.source.tail.bytes_read
-    follower.look()
+    follower.poll()
     assert follower.source.tail.bytes_read == read
     assert ("build", "last") in follower.newest.running
 
@@ -134,7 +134,7 @@ def test_progress_written_over_in_place(tmp_path: Path, follow: Callable[..., An
     follower = follow(log)
     with log.open("ab", buffering=0) as file:
         file.write(b"ninja: Entering directory `b'\n\r[1/100] Compiling a\x1b[K")
-        follower.look()
+        follower.poll()
         file.write(b"".join(b"\r[%d/100] Compiling a\x1b[K" % n for n in range(2, 51)))
-        follower.look()
+        follower.poll()
     assert follower.newest.steps["build", "ninja"].ratio == pytest.approx(0.5, abs=0.02)

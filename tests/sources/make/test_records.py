@@ -29,9 +29,9 @@ def rendering(run: Run) -> str:
     for phase in run.phases:
         steps = [step for (name, _), step in run.steps.items() if name == phase]
         counts = Counter(step.state.name for step in steps)
-        told = " ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        reported = " ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         names = " ".join(step.step for step in steps[:12])
-        lines += [f"{phase}: {told}", f"  {names}{' ...' if len(steps) > 12 else ''}"]
+        lines += [f"{phase}: {reported}", f"  {names}{' ...' if len(steps) > 12 else ''}"]
     for step in run.failed.values():
         lines.append(
             f"failed: {step.phase}/{step.step} exit code {step.exit_code} for {len(step.message or '')} characters"

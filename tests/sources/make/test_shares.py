@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build_exporter.model.states import StepState
-from build_exporter.sources.make.history import shared_seconds
+from build_exporter.sources.make.history import distribute_seconds
 from build_exporter.tracker import Step
 from build_exporter.tracker.progress import build_progress
 
@@ -50,9 +50,9 @@ def test_time_side_by_side_is_shared_by_tasks() -> None:
     """Planned seconds add up to the time that passed, and the more a step compiles a second the more of it is its."""
     steps = [step("a", 0, 10), step("b", 5, 10), step("c", 20, 5), step("d", 30, None)]
     tasks = {("build", "a"): 30, ("build", "b"): 10}
-    found = shared_seconds(steps, tasks)
+    found = distribute_seconds(steps, tasks)
     assert found == pytest.approx({("build", "a"): 8.75, ("build", "b"): 6.25, ("build", "c"): 5.0})
-    assert shared_seconds(steps, {})["build", "a"] == pytest.approx(7.5)
+    assert distribute_seconds(steps, {})["build", "a"] == pytest.approx(7.5)
     assert sum(found.values()) == pytest.approx(20)
 
 
@@ -62,7 +62,7 @@ def test_progress_keeps_with_the_time(follow: Callable[..., Any], tmp_path: Path
     follower = follow(log)
     log.write_text("".join(console(BEGAN)))
     os.utime(log, (BEGAN + 100, BEGAN + 100))
-    follower.look(BEGAN + 200, over=True)
+    follower.poll(BEGAN + 200, over=True)
     assert {key[1]: shape.tasks for key, shape in follower.newest.logs.items()} == {"big": 55, "small": 15, "last": 10}
     again = BEGAN + 1000
     lines = console(again)
@@ -74,10 +74,10 @@ def test_progress_keeps_with_the_time(follow: Callable[..., Any], tmp_path: Path
             file.write(line)
         now = int(line[1:11])
         os.utime(log, (now, now))
-        follower.look(now)
+        follower.poll(now)
         if number == len(lines) // 2:
             follower.restart()
-            follower.look(now)
+            follower.poll(now)
         if len(follower.runs()) < 2:
             # nothing is at work yet
             continue

@@ -112,12 +112,12 @@ def test_what_is_done_again_counts_anew(follow: Callable[..., Any], tmp_path: Pa
             os.utime(log, (1767400000, 1767400000 + cut / 10))
             for _ in range(2):
                 take.restart()
-                take.look(1767400000 + cut / 10, over=cut == len(lines))
+                take.poll(1767400000 + cut / 10, over=cut == len(lines))
         assert len(take.runs()) == 1
         step = take.newest.steps["build", "lib"]
         assert (step.attempts, step.warnings, take.newest.flag_sums) == (2, 1, {"-Wnew": 1})
         late = follow(log, f"late-{dated}")
-        late.look(over=True)
+        late.poll(over=True)
         assert (late.newest.steps["build", "lib"].warnings, late.newest.flag_sums) == (1, {"-Wnew": 1})
 
 
@@ -126,18 +126,18 @@ def test_they_are_told_while_a_step_runs(follow: Callable[..., Any], tmp_path: P
     log = tmp_path / "x.log"
     log.touch()
     follower = follow(log)
-    told = []
+    reported = []
     began = time.time()
     for number in range(60):
         with log.open("a") as file:
             file.write(f"gcc -c {number}.c\n{number}.c:1:1: warning: odd\n")
         # a look each two seconds
         os.utime(log, (began + 2 * number, began + 2 * number))
-        follower.look(began + 2 * number)
-        told.append(follower.newest.steps["build", "make"].warnings)
-    assert told[-1] is not None
-    assert 40 < told[-1] <= 60
-    assert 5 <= len(set(told)) <= 14
+        follower.poll(began + 2 * number)
+        reported.append(follower.newest.steps["build", "make"].warnings)
+    assert reported[-1] is not None
+    assert 40 < reported[-1] <= 60
+    assert 5 <= len(set(reported)) <= 14
 
 
 @pytest.mark.parametrize("name", RECORDS)

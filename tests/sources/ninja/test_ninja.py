@@ -35,7 +35,7 @@ def outcome(follower: Any) -> list[tuple[object, ...]]:
 def test_real_logs(records: Path, follow: Callable[..., Any]) -> None:
     """LLVM's log, written anew in no order, is parted into its 21 runs with every edge in one of them."""
     follower = follow(records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log")
-    follower.look(over=True)
+    follower.poll(over=True)
     found = follower.runs()
     edges = [int(run.notes[0][1].split()[0]) for run in found]
     assert (len(found), sum(edges), max(edges)) == (21, 6533, 1909)
@@ -43,9 +43,9 @@ def test_real_logs(records: Path, follow: Callable[..., Any]) -> None:
     # no two runs of ninja are at work in one directory at once
     assert all(before.end < after.start for before, after in pairwise(found))
     follower.restart()
-    assert follower.look(over=True) == 0
+    assert follower.poll(over=True) == 0
     small = follow(records / "ninja/NekoSekaiMoe+llvm-build.bolt_rt.ninja_log", "small")
-    small.look(over=True)
+    small.poll(over=True)
     assert [run.notes[0][1].split(" edges")[0] for run in small.runs()] == ["4"]
 
 
@@ -58,7 +58,7 @@ def test_real_ninja_followed(project: Any, follow: Any, poll: Any) -> None:
 
     def is_done() -> bool:
         try:
-            follower.look()
+            follower.poll()
         except SourceError:
             assert not ratios
         ratios.extend(run.steps[KEY].ratio or 0.0 for run in follower.runs())
@@ -70,7 +70,7 @@ def test_real_ninja_followed(project: Any, follow: Any, poll: Any) -> None:
     assert len({ratio for ratio in ratios if 0 < ratio < 1}) >= 5
     now = time.time()
     for after in (0, 4, 8, 12):
-        follower.look(now + after)
+        follower.poll(now + after)
     (run,) = follower.runs()
     assert (run.state.name, run.steps[KEY].ratio) == ("SUCCEEDED", 0.999)
     assert abs(run.start - (run.end - 1)) < 5
@@ -84,18 +84,18 @@ def test_a_second_run_is_a_run_of_its_own(project: Any, follow: Any, next_second
     made = project(6)
     assert made.build() == 0
     follower = follow(made.top)
-    follower.look()
+    follower.poll()
     next_second()
     (made.top / "f1.c").write_text("changed")
     assert made.build() == 0
-    follower.look()
+    follower.poll()
     imported = follow(made.top / ".ninja_log", "imported")
-    imported.look(over=True)
-    follower.look(over=True)
+    imported.poll(over=True)
+    follower.poll(over=True)
     assert outcome(follower) == outcome(imported)
     assert [run.notes[0][1].split(" edges")[0] for run in imported.runs()] == ["7", "2"]
     follower.restart()
-    assert follower.look(over=True) == 0
+    assert follower.poll(over=True) == 0
 
 
 def test_going_on_after_a_failure(project: Any, follow: Any, next_second: Any) -> None:
@@ -104,17 +104,17 @@ def test_going_on_after_a_failure(project: Any, follow: Any, next_second: Any) -
     (made.top / "f9.c.bad").touch()
     assert made.build("-k0") != 0
     follower = follow(made.top)
-    follower.look()
+    follower.poll()
     assert follower.runs()[0].steps[KEY].ratio == pytest.approx(9 / 11)
-    follower.look(over=True)
+    follower.poll(over=True)
     (run,) = follower.runs()
     assert run.state.name == "INTERRUPTED"
     assert run.steps[KEY].message.startswith("2 edges of the default targets left: it failed")
     next_second()
     (made.top / "f9.c.bad").unlink()
     assert made.build() == 0
-    follower.look()
-    follower.look(over=True)
+    follower.poll()
+    follower.poll(over=True)
     run = follower.runs()[-1]
     assert (run.state.name, run.steps[KEY].ratio) == ("SUCCEEDED", 0.999)
 
@@ -138,7 +138,7 @@ def test_cmake(tmp_path: Path, follow: Any) -> None:
     subprocess.run(["ninja", "-C", "build"], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
     assert Ninja.recognises(tmp_path)
     follower = follow(tmp_path)
-    follower.look()
+    follower.poll()
     assert follower.runs()[0].steps[KEY].ratio == pytest.approx(0.999)
 
 
@@ -149,17 +149,17 @@ def test_a_log_written_anew_tells_no_run_twice(tmp_path: Path, follow: Any) -> N
     later = [row(number, number + 0.4, f"p{number}", BEGAN + 1000) for number in range(5)]
     log.write_text("# ninja log v5\n" + "".join(rows) + later[0])
     follower = follow(log)
-    follower.look(BEGAN + 1001)
+    follower.poll(BEGAN + 1001)
     assert len(follower.runs()) == 1
     fresh = tmp_path / "fresh"
     # o3 and o7 were built again since
     fresh.write_text("# ninja log v6\n" + "".join(random.sample([*rows[:3], *rows[4:7], *later], 11)))
     fresh.replace(log)
-    follower.look(BEGAN + 1006)
+    follower.poll(BEGAN + 1006)
     with log.open("a") as file:
         file.write(row(0.2, 0.6, "o3", BEGAN + 2000) + row(0.3, 0.9, "o7", BEGAN + 2000))
-    follower.look(BEGAN + 2002)
-    follower.look(BEGAN + 2002, over=True)
+    follower.poll(BEGAN + 2002)
+    follower.poll(BEGAN + 2002, over=True)
     assert [run.start for run in follower.runs()] == [BEGAN + 1000, BEGAN + 2000]
     assert [run.state.name for run in follower.runs()] == ["SUCCEEDED", "SUCCEEDED"]
 
@@ -170,7 +170,7 @@ def test_an_edge_with_several_outputs_counts_once(tmp_path: Path, follow: Any) -
     text = row(0, 1, "a b.h", command="x") + row(0, 1, "/abs/a.c", command="x") + row(1, 2, "c", command="y")
     log.write_text("# ninja log v6\n" + text)
     follower = follow(log)
-    follower.look(over=True)
+    follower.poll(over=True)
     assert follower.runs()[0].notes[0][1].startswith("2 edges")
 
 
@@ -182,21 +182,21 @@ def test_damage_is_survived(tmp_path: Path, follow: Any) -> None:
     good = row(0, 1, "a").encode()
     log.write_bytes(b"# ninja log v6\n" + b"".join(bad) + good + row(1, 2, "torn").encode()[:-9])
     follower = follow(log)
-    follower.look(BEGAN + 5)
+    follower.poll(BEGAN + 5)
     (run,) = follower.runs()
     assert (run.start, run.last_event) == (BEGAN, BEGAN)
     log.write_bytes(b"#!/bin/sh\n" + os.urandom(100_000))
     with pytest.raises(SourceError, match="not a log of ninja's"):
-        follower.look(BEGAN + 6)
+        follower.poll(BEGAN + 6)
     with log.open("wb") as file:
         file.truncate(2 << 30)
     began = time.monotonic()
-    follower.look(BEGAN + 7)
+    follower.poll(BEGAN + 7)
     assert time.monotonic() - began < 10
     log.unlink()
     log.symlink_to(log)
     with pytest.raises(SourceError):
-        follower.look(BEGAN + 8)
+        follower.poll(BEGAN + 8)
 
 
 def test_edges_are_counted(tmp_path: Path) -> None:

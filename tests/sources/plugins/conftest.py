@@ -21,14 +21,14 @@ class Good:
     def recognises(path):
         return path.suffix == ".good"
 
-    def look(self, now, *, over=False):
+    def poll(self, now, *, over=False):
         try:
             words = self.path.read_text().split()
         except OSError as error:
             raise SourceError(str(error)) from error
-        yield Told(1.78e9, events.BuildStarted(time=1.78e9, build=self.build, source="good"))
+        yield SourceEvent(1.78e9, events.BuildStarted(time=1.78e9, build=self.build, source="good"))
         for number, word in enumerate(words):
-            yield Told(1.78e9, events.StepStarted(time=1.78e9 + number, build=self.build, phase="build", step=word))
+            yield SourceEvent(1.78e9, events.StepStarted(time=1.78e9 + number, build=self.build, phase="build", step=word))
 
 """
 

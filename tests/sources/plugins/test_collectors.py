@@ -85,9 +85,9 @@ def test_bad_collectors_cost_themselves_alone(serve: Callable[..., Any], poll: C
     assert served.stop() == 0
     lines = [json.loads(line) for line in served.log.read_text().splitlines()]
     exceptions = {line["collector"]: line["exception"] for line in lines if line["msg"] == "collector failed"}
-    for number, (_, told) in enumerate(BAD):
+    for number, (_, reported) in enumerate(BAD):
         assert f"PluginError: by bad-plugin{number} 1.5: " in exceptions[f"bad{number}"]
-        assert told in exceptions[f"bad{number}"]
+        assert reported in exceptions[f"bad{number}"]
     assert sum(line["msg"] == "collector failed" for line in lines) == len(exceptions)
     assert [line["package"] for line in lines if "not taken" in line["msg"]] == ["fan-plugin 1.5"]
 

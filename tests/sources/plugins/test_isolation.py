@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from build_exporter.plugin import events
-from build_exporter.sources import isolated, plugins, runner
+from build_exporter.sources import isolation, plugins, runner
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.isolated import Isolated
-from build_exporter.sources.protocol import Settings, SourceError, Told
+from build_exporter.sources.isolation import IsolatedSource
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
 if TYPE_CHECKING:
     from tests.sources.plugins.conftest import Site
@@ -26,11 +26,11 @@ def bad(body: str, name: str = "look", arguments: str = "self, now, *, over=Fals
     return f"class Bad(Good):\n    def {name}({arguments}):\n        {body}\n"
 
 
-def tells(run: str = "1.78e9", kind: str = "events.StepStarted", more: str = "", **changed: str) -> str:
+def emits(run: str = "1.78e9", kind: str = "events.StepStarted", more: str = "", **changed: str) -> str:
     """Return a plug-in that tells one event."""
     fields = {"time": "1.78e9", "build": "self.build", "phase": "'p'", "step": "'s'"} | changed
     event = f"{kind}({', '.join(f'{name}={value}' for name, value in fields.items())})"
-    return bad(f"yield Told({run}, {event}{more})")
+    return bad(f"yield SourceEvent({run}, {event}{more})")
 
 
 BAD = [
@@ -50,25 +50,25 @@ BAD = [
     ),
     (bad("super().__init__(settings); self.build = '../x'", "__init__", "self, settings"), "calls the build '../x'"),
     (bad("raise KeyError('x' * 9999)"), "KeyError: 'xxx"),
-    (tells() + "        raise ValueError('late')", "ValueError: late (bad_plugin13.py:"),
+    (emits() + "        raise ValueError('late')", "ValueError: late (bad_plugin13.py:"),
     (bad("raise SystemExit(0)"), "SystemExit: 0"),
     (bad("raise KeyboardInterrupt"), "KeyboardInterrupt"),
-    (bad("return self.look(now)"), "RecursionError"),
+    (bad("return self.poll(now)"), "RecursionError"),
     (bad("return None"), "TypeError: 'NoneType' object is not iterable"),
-    (bad("return ['hello']"), "it told a str and not Told(run_start, event)"),
-    (bad("return [Told(1.78e9, 'x')]"), "it told a str and not an event"),
-    ("class Mine(events.StepStarted, tag='mine'): pass\n" + tells(kind="Mine"), "it told a Mine and not an event"),
-    (tells("float('nan')"), "a run that began at nan"),
-    (tells("1e300"), "a run that began at 1e+300"),
-    (tells("'now'"), "a run that began at now"),
-    (tells(time="float('nan')"), "got `null` - at `$.time`"),
-    (tells(time="9e9"), "a time far ahead of the clock"),
-    (tells(step="5"), "Expected `str`, got `int` - at `$.step`"),
-    (tells(step="object()"), "it told a StepStarted that is none"),
-    (tells(step="'\\ud800'"), "it told a StepStarted that is none"),
-    (tells(log="'x' * 70000"), "Expected `str` of length"),
-    (tells(build="'other'"), "it told an event of 'other' while reading good-build"),
-    (tells(more=", 'first'"), "it counted an event with what is no whole number"),
+    (bad("return ['hello']"), "it told a str and not SourceEvent(run_start, event)"),
+    (bad("return [SourceEvent(1.78e9, 'x')]"), "it told a str and not an event"),
+    ("class Mine(events.StepStarted, tag='mine'): pass\n" + emits(kind="Mine"), "it told a Mine and not an event"),
+    (emits("float('nan')"), "a run that began at nan"),
+    (emits("1e300"), "a run that began at 1e+300"),
+    (emits("'now'"), "a run that began at now"),
+    (emits(time="float('nan')"), "got `null` - at `$.time`"),
+    (emits(time="9e9"), "a time far ahead of the clock"),
+    (emits(step="5"), "Expected `str`, got `int` - at `$.step`"),
+    (emits(step="object()"), "it told a StepStarted that is none"),
+    (emits(step="'\\ud800'"), "it told a StepStarted that is none"),
+    (emits(log="'x' * 70000"), "Expected `str` of length"),
+    (emits(build="'other'"), "it told an event of 'other' while reading good-build"),
+    (emits(more=", 'first'"), "it counted an event with what is no whole number"),
 ]
 """Plug-ins and what is told of them."""
 
@@ -105,10 +105,10 @@ def test_bad_plugins_leave_the_exporter_and_the_others_alone(
     assert served.stop() == 0
     lines = [json.loads(line) for line in served.log.read_text().splitlines()]
     errors = sorted(line["error"] for line in lines if line["level"] != "info")
-    expected = sorted((f"by bad-plugin{number} 1.5: ", told) for number, (_, told) in enumerate(BAD))
-    for error, (begin, told) in zip(errors, expected, strict=True):
+    expected = sorted((f"by bad-plugin{number} 1.5: ", reported) for number, (_, reported) in enumerate(BAD))
+    for error, (begin, reported) in zip(errors, expected, strict=True):
         assert error.startswith(begin)
-        assert told in error
+        assert reported in error
         assert len(error) < 500
 
 
@@ -131,8 +131,8 @@ def test_importing_with_a_bad_plugin_fails_in_one_line(
 HANGING = """
 import time
 class InLook(Good):
-    def look(self, now, *, over=False):
-        yield from super().look(now)
+    def poll(self, now, *, over=False):
+        yield from super().poll(now)
         while True: time.sleep(1)
 class WhenMade(Good):
     def __init__(self, settings): time.sleep(1e6)
@@ -145,7 +145,7 @@ def test_hanging_plugins_hold_up_neither_others_nor_the_end(
     """While plug-ins hang, when made or in a look, others are followed, and SIGTERM ends all."""
     record = tmp_path / "record.good"
     record.write_text("one two")
-    site.install("slow-plugin", HANGING, look="InLook", made="WhenMade")
+    site.install("slow-plugin", HANGING, poll="InLook", made="WhenMade")
     flags = [flag for kind in ("look", "made", "good") for flag in ("--watch", f"{kind}={record}")]
     served = serve(*flags, environment=site.environment)
     poll(
@@ -162,7 +162,7 @@ def test_plugin_that_hangs_while_it_is_loaded_is_given_up(
     """A module that never comes back costs so many seconds, and once: whoever asks again is told at once."""
     site.install("stuck-plugin", "import threading\nthreading.Event().wait()")
     monkeypatch.syspath_prepend(str(site.path))
-    monkeypatch.setattr(plugins, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(plugins, "TIMEOUT_SECONDS", 0.5)
     kind = plugins.PluginKind("stuck", EntryPoint("stuck", "stuck_plugin:Good", plugins.GROUP))
     began = time.monotonic()
     assert kind.options() is None
@@ -170,7 +170,7 @@ def test_plugin_that_hangs_while_it_is_loaded_is_given_up(
     took = time.monotonic() - began
     attachment = Attachment(kind.make(Settings(journal)), str(journal))
     with pytest.raises(SourceError, match="takes longer"):
-        attachment.look(1.0)
+        attachment.poll(1.0)
     assert time.monotonic() - began < took + 0.4
 
 
@@ -181,13 +181,13 @@ class Hanging:
     build = "hanging"
 
     def __init__(self) -> None:
-        self.let_go = False
-        self.looks = 0
+        self.release = False
+        self.polls = 0
 
-    def look(self, now: float, *, over: bool = False) -> list[Told]:
+    def poll(self, now: float, *, over: bool = False) -> list[SourceEvent]:
         """Return nothing, late."""
-        self.looks += 1
-        while self.looks > 1 and not self.let_go:
+        self.polls += 1
+        while self.polls > 1 and not self.release:
             time.sleep(0.01)
         return []
 
@@ -196,13 +196,13 @@ def test_look_that_hangs_shows_and_so_does_its_end(
     journal: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A source whose look does not come back is down, told once, and up again when it does."""
-    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
     source = Hanging()
-    walled = Isolated("hanging", "by slow-plugin 1.5", lambda: source, Settings(journal))
-    running = runner.RunningSource(Attachment(walled, str(journal)), patience=0.2)
+    walled = IsolatedSource("hanging", "by slow-plugin 1.5", lambda: source, Settings(journal))
+    running = runner.RunningSource(Attachment(walled, str(journal)), timeout=0.2)
     running.start()
     try:
-        poll(lambda: source.looks == 2, what="the second look")
+        poll(lambda: source.polls == 2, what="the second look")
 
         def is_up() -> bool:
             running.watch()
@@ -211,12 +211,12 @@ def test_look_that_hangs_shows_and_so_does_its_end(
         assert is_up()
         poll(lambda: not is_up(), what="it is down")
         assert not is_up()
-        (told,) = (record for record in caplog.records if record.levelname == "WARNING")
-        assert (told.message, told.__dict__["origin"]) == ("source hangs", "by slow-plugin 1.5")
-        source.let_go = True
+        (reported,) = (record for record in caplog.records if record.levelname == "WARNING")
+        assert (reported.message, reported.__dict__["origin"]) == ("source hangs", "by slow-plugin 1.5")
+        source.release = True
         poll(is_up, what="it is up again")
     finally:
-        source.let_go = True
+        source.release = True
         running.stop()
 
 
@@ -224,17 +224,17 @@ def test_trouble_in_new_words_each_time_does_not_fill_the_log(
     journal: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An error with a number or an address in it that changes is told at most once a minute."""
-    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.01)
-    looks = 0
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
+    polls = 0
 
     def make() -> Any:
-        nonlocal looks
-        looks += 1
-        raise ValueError(f"try {looks}")
+        nonlocal polls
+        polls += 1
+        raise ValueError(f"try {polls}")
 
-    running = runner.RunningSource(Attachment(Isolated("x", "by x", make, Settings(journal)), str(journal)))
+    running = runner.RunningSource(Attachment(IsolatedSource("x", "by x", make, Settings(journal)), str(journal)))
     running.start()
-    poll(lambda: looks > 5, what="some looks")
+    poll(lambda: polls > 5, what="some looks")
     running.stop()
     assert not running.up
     assert len(caplog.records) == 1
@@ -242,18 +242,18 @@ def test_trouble_in_new_words_each_time_does_not_fill_the_log(
 
 def test_endless_look_ends(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A generator that never stops costs so many events, not the memory or the disk."""
-    monkeypatch.setattr(isolated, "MAX_TOLD", 1000)
+    monkeypatch.setattr(isolation, "MAX_EVENTS_PER_POLL", 1000)
 
     class Endless:
         kind = build = "endless"
 
-        def look(self, now: float, *, over: bool = False) -> Any:
+        def poll(self, now: float, *, over: bool = False) -> Any:
             while True:
-                yield Told(1.0, events.Note(time=1.0, build="endless", message="again"))
+                yield SourceEvent(1.0, events.Note(time=1.0, build="endless", message="again"))
 
-    attachment = Attachment(Isolated("endless", "by x", Endless, Settings(journal)), str(journal))
+    attachment = Attachment(IsolatedSource("endless", "by x", Endless, Settings(journal)), str(journal))
     with pytest.raises(Exception, match="more than 1000 events"):
-        attachment.look(2.0)
+        attachment.poll(2.0)
     attachment.close()
     (run,) = (journal / "endless").iterdir()
     assert run.read_bytes().count(b"\n") == 1
@@ -271,9 +271,9 @@ def test_what_a_plugin_prints_stays_out_of_the_commands_own_words(
             def __init__(self, settings):
                 print("when made")
                 super().__init__(settings)
-            def look(self, now, *, over=False):
+            def poll(self, now, *, over=False):
                 print("in a look")
-                yield from super().look(now)
+                yield from super().poll(now)
         """,
         loud="Loud",
     )

@@ -28,8 +28,8 @@ class Choosy(Good):
         super().__init__(settings)
         self.options = settings.options
 
-    def look(self, now, *, over=False):
-        yield Told(1.78e9, events.BuildStarted(time=1.78e9, build=self.build, target=str(sorted(self.options.items()))))
+    def poll(self, now, *, over=False):
+        yield SourceEvent(1.78e9, events.BuildStarted(time=1.78e9, build=self.build, target=str(sorted(self.options.items()))))
 '''
 
 
@@ -135,7 +135,7 @@ def test_what_plugins_rely_on_is_there() -> None:
     assert API_VERSION == 1
     promised = {
         "API_VERSION", "Attempt", "Directory", "Limits", "Lines", "Metric", "Section", "Settings", "Source",
-        "SourceError", "TailFile", "Teller", "Told", "about", "birth_time", "build_name_from", "counter", "events",
+        "SourceError", "TailFile", "Emitter", "SourceEvent", "about", "birth_time", "build_name_from", "counter", "events",
         "first_error", "gauge", "leading_date", "read_ends",
     }  # fmt: skip
     assert promised <= set(plugin.__all__)

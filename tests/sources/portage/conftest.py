@@ -105,7 +105,7 @@ def imported(tmp_path: Path) -> Callable[..., dict[str, Run]]:
     def take(path: Path, **options: object) -> dict[str, Run]:
         journal = tmp_path / f"imported-{random.random()}"
         attachment = _attach(path, journal, **options)
-        attachment.look(NOW, over=True)
+        attachment.poll(NOW, over=True)
         attachment.close()
         return states(journal)
 
@@ -142,12 +142,12 @@ def followed(tmp_path: Path) -> Callable[..., None]:
             if index in late_at:
                 late.append(attach(grown, tmp_path / f"late-{len(late)}"))
             for each in (whole, restarted, *late):
-                each.look(now)
+                each.poll(now)
         for each in (whole, restarted, *late):
-            each.look(now, over=True)
+            each.poll(now, over=True)
             each.close()
         final = attach(record, tmp_path / "final")
-        final.look(now, over=True)
+        final.poll(now, over=True)
         final.close()
         wanted = summary(tmp_path / "final")
         assert wanted

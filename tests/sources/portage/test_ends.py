@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.portage.lines import Says, read_line
-from build_exporter.sources.portage.places import find_log, find_places
+from build_exporter.sources.portage.lines import LineType, read_line
+from build_exporter.sources.portage.paths import find_log, find_paths
 from build_exporter.sources.portage.processes import Hold, is_emerge, lock_of, sees_all_processes
 from build_exporter.sources.portage.usage import read_usage
 from build_exporter.tracker import Run
@@ -90,12 +90,12 @@ def test_failure_is_told_before_the_log_says_it(
     build_log = temporary / "portage" / PACKAGE / "temp/build.log"
     build_log.write_text(">>> Compiling source in /x ...\n")
     follower = attached(log.path, tmpdir=str(temporary))
-    follower.look(time.time())
+    follower.poll(time.time())
     (run,) = runs_of().values()
     assert labels(run) == {PACKAGE: "running", "app-misc/b-1": "running"}
     build_log.write_text(DIED)
     os.utime(build_log, (start + 30.4, start + 30.4))
-    follower.look(time.time())
+    follower.poll(time.time())
     (run,) = runs_of().values()
     assert labels(run) == {PACKAGE: "failed", "app-misc/b-1": "running"}
     step = run.steps["merge", PACKAGE]
@@ -104,12 +104,12 @@ def test_failure_is_told_before_the_log_says_it(
     assert step.message.startswith("main.c:3:1: error")
     log.complete(2, 2, "app-misc/b-1", 60)
     log.end(1)
-    follower.look(time.time())
+    follower.poll(time.time())
     follower.close()
     # later another attempt has used the directory: a restart tells no second end of the first
     build_log.unlink()
     before = runs_of()
-    assert attached(log.path, tmpdir=str(temporary)).look(time.time()) == 0
+    assert attached(log.path, tmpdir=str(temporary)).poll(time.time()) == 0
     assert labels(next(iter(runs_of().values()))) == labels(next(iter(before.values())))
 
 
@@ -128,13 +128,13 @@ def test_what_goes_on_has_not_failed(
     build_log.write_text(DIED)
     process = holder()
     follower = attached(log.path, tmpdir=str(temporary))
-    follower.look(time.time())
+    follower.poll(time.time())
     assert [labels(run) for run in runs_of().values()] == [{PACKAGE: "running"}]
     process.kill()
     process.wait(10)
     (temporary / "portage/app-misc/.a-1.portage_lockfile").unlink()
     build_log.write_text("make: *** [Makefile:3: all] Interrupt\n" + DIED)
-    follower.look(time.time())
+    follower.poll(time.time())
     assert [labels(run) for run in runs_of().values()] == [{PACKAGE: "running"}]
 
 
@@ -147,11 +147,11 @@ def test_failure_told_too_early_is_put_right(
     log.begin(1, 1, PACKAGE)
     (temporary / "portage" / PACKAGE / "temp/build.log").write_text(DIED)
     follower = attached(log.path, tmpdir=str(temporary))
-    follower.look(time.time())
+    follower.poll(time.time())
     assert [labels(run) for run in runs_of().values()] == [{PACKAGE: "failed"}]
     log.complete(1, 1, PACKAGE)
     log.end(0)
-    follower.look(time.time())
+    follower.poll(time.time())
     (run,) = runs_of().values()
     assert (str(run.state), labels(run)) == ("succeeded", {PACKAGE: "succeeded"})
 
@@ -173,9 +173,9 @@ def test_lock_left_behind(
     follower = attached(log.path, tmpdir=str(temporary))
     now = time.time()
     for after in (0, 2):
-        follower.look(now + after)
+        follower.poll(now + after)
         assert [str(run.state) for run in runs_of().values()] == ["running"]
-    follower.look(now + 6)
+    follower.poll(now + 6)
     (run,) = runs_of().values()
     assert (str(run.state), run.end) == ("interrupted", int(last))
 
@@ -191,10 +191,10 @@ def test_no_emerge_among_the_processes(
     log.begin(1, 2, PACKAGE)
     follower = attached(log.path, tmpdir=str(temporary))
     now = time.time()
-    follower.look(now)
-    follower.look(now + 50)
+    follower.poll(now)
+    follower.poll(now + 50)
     assert [str(run.state) for run in runs_of().values()] == ["running"]
-    follower.look(now + 70)
+    follower.poll(now + 70)
     assert [str(run.state) for run in runs_of().values()] == ["interrupted"]
 
 
@@ -205,7 +205,7 @@ def test_log_of_another_machine(log: Any, attached: Callable[..., Attachment], r
     log.begin(1, 2, PACKAGE)
     follower = attached(log.path)
     for minutes in range(60):
-        follower.look(time.time() + 60 * minutes)
+        follower.poll(time.time() + 60 * minutes)
     assert [str(run.state) for run in runs_of().values()] == ["running"]
 
 
@@ -229,13 +229,13 @@ def test_command_lines_of_emerge(command: str, is_one: bool) -> None:
 def test_lines_of_newer_versions() -> None:
     """Building a binary package, downloading one, and what a build has used are told by lines of their own."""
     said = {
-        "=== (1 of 2) Compiling/Packaging (app-misc/a-1::/r/a-1.ebuild)": (Says.STAGE, "Compiling/Packaging"),
-        "--- (1 of 2) Fetching Binary (app-misc/a-1::/p/a-1.gpkg.tar)": (Says.STAGE, "Fetching Binary"),
-        "=== Resource usage for build of app-misc/a-1: CPU: 7.07s (0.75x)": (Says.USAGE, "CPU: 7.07s (0.75x)"),
+        "=== (1 of 2) Compiling/Packaging (app-misc/a-1::/r/a-1.ebuild)": (LineType.STAGE, "Compiling/Packaging"),
+        "--- (1 of 2) Fetching Binary (app-misc/a-1::/p/a-1.gpkg.tar)": (LineType.STAGE, "Fetching Binary"),
+        "=== Resource usage for build of app-misc/a-1: CPU: 7.07s (0.75x)": (LineType.USAGE, "CPU: 7.07s (0.75x)"),
     }
     for text, wanted in said.items():
         (entry,) = read_line(f"1700000000:  {text}")
-        assert (entry.package, (entry.says, entry.text)) == (PACKAGE, wanted)
+        assert (entry.package, (entry.line_type, entry.text)) == (PACKAGE, wanted)
 
 
 def test_usage_in_the_log(log: Any, imported: Callable[..., Runs]) -> None:
@@ -259,7 +259,7 @@ def test_settings_of_an_installation(tmp_path: Path) -> None:
     settings.mkdir(parents=True)
     (settings / "10-dirs").write_text('PORTAGE_TMPDIR="/fast" # was /var/tmp\n#PORTAGE_LOGDIR="/no"\n')
     (settings / "20-logs").write_text(f"export EMERGE_LOG_DIR='{tmp_path}/logs'\n")
-    places = find_places(tmp_path, {})
+    places = find_paths(tmp_path, {})
     assert places.temporary == tmp_path / "fast"
     assert (places.log, places.logs) == (tmp_path / "logs/emerge.log", None)
     assert (places.mtimedb, places.status) == (tmp_path / "var/cache/edb/mtimedb", tmp_path / "run/portage")

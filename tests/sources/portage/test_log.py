@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.portage.lines import Says, read_line, split_package
+from build_exporter.sources.portage.lines import LineType, read_line, split_package
 from build_exporter.sources.portage.source import Portage
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run
@@ -146,7 +146,7 @@ def test_damage_costs_the_damaged_lines_alone(log: Any, imported: Callable[..., 
 def test_two_entries_in_one_line() -> None:
     """Entries that lost the end of line between them are two."""
     found = read_line("1748000000: === Sync completed for gentoo1748000001:  *** terminating.")
-    assert [(entry.time, entry.says) for entry in found] == [(1748000001.0, Says.TERMINATING)]
+    assert [(entry.time, entry.line_type) for entry in found] == [(1748000001.0, LineType.TERMINATING)]
 
 
 def test_clock_set_back(log: Any, imported: Callable[..., Runs]) -> None:
@@ -201,13 +201,13 @@ def test_only_new_bytes_are_read(log: Any, tmp_path: Path) -> None:
         log.complete(1, 1, "app-misc/a-1")
         log.end(0)
     source = Portage(Settings(log.path))
-    assert len({told.run_start for told in source.look(time.time())}) == 50
+    assert len({reported.run_start for reported in source.poll(time.time())}) == 50
     before = source.tail.bytes_read
-    assert not list(source.look(time.time()))
+    assert not list(source.poll(time.time()))
     assert source.tail.bytes_read == before
     log.begin(1, 1, "app-misc/b-1")
-    told = list(source.look(time.time()))
-    assert told
+    reported = list(source.poll(time.time()))
+    assert reported
     assert source.tail.bytes_read - before < 1000
 
 
@@ -231,9 +231,9 @@ def test_hostile_logs(kind: str, log: Any, tmp_path: Path) -> None:
     began = time.perf_counter()
     if kind in ("directory", "loop"):
         with pytest.raises(SourceError):
-            source.look(time.time())
+            source.poll(time.time())
     else:
-        assert not list(source.look(time.time()))
+        assert not list(source.poll(time.time()))
     assert time.perf_counter() - began < 5
 
 
@@ -244,14 +244,14 @@ def test_log_that_vanishes_returns_or_is_written_again(
     log.emerge()
     log.begin(1, 2, "app-misc/a-1")
     follower = attached(log.path)
-    assert follower.look(time.time()) > 0
+    assert follower.poll(time.time()) > 0
     away = log.path.with_name("away")
     log.path.rename(away)
     with pytest.raises(SourceError):
-        follower.look(time.time())
+        follower.poll(time.time())
     log.path.write_bytes(away.read_bytes())
     log.complete(1, 2, "app-misc/a-1")
-    assert follower.look(time.time()) == 1
+    assert follower.poll(time.time()) == 1
     (run,) = runs_of().values()
     assert labels(run)["app-misc/a-1"] == "succeeded"
 
@@ -261,10 +261,10 @@ def test_rotated_log_goes_on(log: Any, attached: Callable[..., Attachment], runs
     log.emerge()
     log.begin(1, 1, "app-misc/a-1")
     follower = attached(log.path)
-    follower.look(time.time())
+    follower.poll(time.time())
     log.path.rename(log.path.with_name("emerge.log.1"))
     log.complete(1, 1, "app-misc/a-1")
     log.end(0)
-    follower.look(time.time())
+    follower.poll(time.time())
     (run,) = runs_of().values()
     assert (str(run.state), labels(run)) == ("succeeded", {"app-misc/a-1": "succeeded"})

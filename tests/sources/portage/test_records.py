@@ -57,7 +57,7 @@ def test_one_emerge_ending_leaves_the_other_running(
     """The three packages that qlop's test 10 shows as being merged are, after another emerge beside has ended."""
     log = tmp_path / "emerge.log"
     log.write_bytes((records / "portage/qlop/parallel.log").read_bytes())
-    attached(log).look(NOW)
+    attached(log).poll(NOW)
     world, touch = runs_of().values()
     assert {key[1] for key in world.running} == {
         "net-analyzer/wireshark-3.0.4", "kde-frameworks/kxmlgui-5.62.0", "dev-qt/qtmultimedia-5.12.5"

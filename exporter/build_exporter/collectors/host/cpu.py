@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from build_exporter.collectors.host.files import number_after, read
-from build_exporter.collectors.host.window import Extremes, Rising
+from build_exporter.collectors.host.sliding_window import Extremes, MonotonicCounter
 from build_exporter.exposition import Family
 
 MODES: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -31,7 +31,7 @@ class Cpu:
     def __init__(self, proc: str = "/proc") -> None:
         self._path = f"{proc}/stat"
         self._tick = 1 / os.sysconf("SC_CLK_TCK")
-        self._shown = [Rising() for _ in MODES]
+        self._shown = [MonotonicCounter() for _ in MODES]
         self._last: list[int] = []
         self._busy = Extremes()
 

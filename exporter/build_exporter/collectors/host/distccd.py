@@ -47,13 +47,13 @@ class Distccd:
             return
         if b"<distccstats>" not in text:
             raise ValueError(f"what answers at port {self._port} is no distccd")
-        told = {name.decode(): int(number) for name, number in _LINE.findall(text)}
+        status = {name.decode(): int(number) for name, number in _LINE.findall(text)}
         jobs = Family("build_host_distccd_jobs_total")
         for name, result in _RESULTS.items():
-            jobs.add(told.get(name, 0), result)
+            jobs.add(status.get(name, 0), result)
         yield jobs
-        if "max_kids" in told:
-            yield Family("build_host_distccd_slots").add(told["max_kids"])
+        if "max_kids" in status:
+            yield Family("build_host_distccd_slots").add(status["max_kids"])
 
     def _ask(self) -> bytes:
         with socket.create_connection(("127.0.0.1", self._port), _TIMEOUT_SECONDS) as asked:

@@ -30,7 +30,7 @@ def read(path: str | Path) -> bytes:
     return b"".join(parts)
 
 
-def read_if_there(path: str | Path) -> bytes | None:
+def read_if_present(path: str | Path) -> bytes | None:
     """Return all of a file, None where this machine or kernel has no such file.
 
     Raises:

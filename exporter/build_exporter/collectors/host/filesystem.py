@@ -12,16 +12,16 @@ from build_exporter.collectors.host.files import ABSENT, read
 from build_exporter.collectors.host.mounts import Mount, is_directory, parse_mounts
 from build_exporter.exposition import Family
 
-PATIENCE_SECONDS: Final = 2.0
+TIMEOUT_SECONDS: Final = 2.0
 """How long the file systems have, all together, to answer."""
 
 _PREFIX: Final = "build_host_filesystem_"
 _FAMILIES: Final = ("size_bytes", "available_bytes", "free_bytes", "files", "files_free", "readonly", "error")
 
-Ask = Callable[[bytes], os.statvfs_result | None]
+StartCall = Callable[[bytes], os.statvfs_result | None]
 
 
-def ask(path: bytes) -> os.statvfs_result | None:
+def start_call(path: bytes) -> os.statvfs_result | None:
     """Return what the kernel tells of the file system mounted at `path`; None where that is a single file.
 
     Raises:
@@ -30,10 +30,10 @@ def ask(path: bytes) -> os.statvfs_result | None:
     return os.statvfs(path) if is_directory(path) else None
 
 
-class Question(threading.Thread):
+class StatvfsCall(threading.Thread):
     """One file system being asked, in a thread of its own: over a dead network mount the kernel waits for ever."""
 
-    def __init__(self, mount: Mount, statvfs: Ask) -> None:
+    def __init__(self, mount: Mount, statvfs: StartCall) -> None:
         # a daemon: what hangs in the kernel must not keep the exporter from ending
         super().__init__(name=f"statvfs {mount.labels[0]}", daemon=True)
         self.mount = mount
@@ -54,11 +54,11 @@ class Filesystem:
 
     name = "filesystem"
 
-    def __init__(self, proc: str = "/proc", statvfs: Ask = ask, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, proc: str = "/proc", statvfs: StartCall = start_call, timeout: float = TIMEOUT_SECONDS) -> None:
         self._path = f"{proc}/self/mountinfo"
         self._statvfs = statvfs
-        self._patience = patience
-        self._hanging: dict[bytes, Question] = {}
+        self._timeout = timeout
+        self._hanging: dict[bytes, StatvfsCall] = {}
 
     def collect(self) -> Iterator[Family]:
         """Return the families.
@@ -67,32 +67,32 @@ class Filesystem:
             OSError: the list of mounts can't be read.
         """
         families = {name: Family(_PREFIX + name) for name in _FAMILIES}
-        for question in self._asked(parse_mounts(read(self._path))):
-            add_answer(families, question)
+        for call in self._asked(parse_mounts(read(self._path))):
+            add_mount(families, call)
         yield from families.values()
 
-    def _asked(self, mounts: list[Mount]) -> list[Question]:
+    def _asked(self, mounts: list[Mount]) -> list[StatvfsCall]:
         """Return a question for each mount, answered unless it hangs; one that hangs is not asked again."""
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._timeout
         questions = []
         for mount in mounts:
-            question = self._hanging.get(mount.path)
-            if question is None or not question.is_alive():
-                question = Question(mount, self._statvfs)
-                question.start()
-            questions.append(question)
-        for question in questions:
-            if question.mount.path not in self._hanging:
-                question.join(max(0.0, deadline - time.monotonic()))
-        self._hanging = {question.mount.path: question for question in questions if question.is_alive()}
+            call = self._hanging.get(mount.path)
+            if call is None or not call.is_alive():
+                call = StatvfsCall(mount, self._statvfs)
+                call.start()
+            questions.append(call)
+        for call in questions:
+            if call.mount.path not in self._hanging:
+                call.join(max(0.0, deadline - time.monotonic()))
+        self._hanging = {call.mount.path: call for call in questions if call.is_alive()}
         return questions
 
 
-def add_answer(families: dict[str, Family], question: Question) -> None:
+def add_mount(families: dict[str, Family], call: StatvfsCall) -> None:
     """Add one file system's samples; nothing where it is gone again, has no size, or is a single file."""
-    labels = question.mount.labels
+    labels = call.mount.labels
     # taken once: the thread may finish while it is looked at
-    hangs, error, answer = question.is_alive(), question.error, question.answer
+    hangs, error, answer = call.is_alive(), call.error, call.answer
     if hangs or (error is not None and error.errno not in ABSENT):
         families["error"].add(1, *labels)
     elif answer is not None and answer.f_blocks:

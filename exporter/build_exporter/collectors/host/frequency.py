@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from build_exporter.collectors.host.files import read_if_there, read_number
+from build_exporter.collectors.host.files import read_if_present, read_number
 from build_exporter.exposition import Family
 
 _CPU: Final = re.compile(r"cpu(\d+)")
@@ -53,12 +53,12 @@ class Frequency:
             if highest is not None:
                 maximum.add(highest * _KHZ, cpu)
         if not current.count:
-            for cpu, hertz in told_by_cpuinfo(read_if_there(self._cpuinfo) or b""):
+            for cpu, hertz in read_cpuinfo(read_if_present(self._cpuinfo) or b""):
                 current.add(hertz, cpu)
         yield from (current, maximum)
 
 
-def told_by_cpuinfo(text: bytes) -> Iterator[tuple[str, int]]:
+def read_cpuinfo(text: bytes) -> Iterator[tuple[str, int]]:
     """Return each CPU's number and its frequency in hertz, as /proc/cpuinfo tells them on x86."""
     cpu = ""
     for line in text.decode("utf-8", "replace").splitlines():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from build_exporter.collectors.host.files import number_after, read
-from build_exporter.collectors.host.window import Extremes
+from build_exporter.collectors.host.sliding_window import Extremes
 from build_exporter.exposition import Family
 
 _KIB: Final = 1024

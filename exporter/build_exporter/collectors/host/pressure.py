@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from build_exporter.collectors.host.files import read_if_there
+from build_exporter.collectors.host.files import read_if_present
 from build_exporter.exposition import Family
 
 _RESOURCES: Final = ("cpu", "memory", "io", "irq")
@@ -32,7 +32,7 @@ class Pressure:
             b"full": Family("build_host_pressure_full_seconds_total"),
         }
         for resource, path in self._paths:
-            for line in (read_if_there(path) or b"").splitlines():
+            for line in (read_if_present(path) or b"").splitlines():
                 kind, _, rest = line.partition(b" ")
                 if kind in families:
                     total = int(rest[rest.rindex(b"total=") + len(b"total=") :])

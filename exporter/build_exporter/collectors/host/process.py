@@ -31,7 +31,7 @@ class Process:
     pages: int
     read_bytes: int = 0
     written_bytes: int = 0
-    tells_io: bool = False
+    reports_io: bool = False
     denies_io: bool = False
     stat: int = -1
     io: int = -1
@@ -145,7 +145,7 @@ class ProcessReader:
             else:
                 text = read(f"{self._proc}/{process.pid}/io")
             fields = text.split()
-            process.read_bytes, process.written_bytes, process.tells_io = int(fields[9]), int(fields[11]), True
+            process.read_bytes, process.written_bytes, process.reports_io = int(fields[9]), int(fields[11]), True
         except OSError as error:
             if error.errno in _DENIED or error.errno == errno.ENOENT:
                 process.denies_io = True  # of another user, or a kernel without the account

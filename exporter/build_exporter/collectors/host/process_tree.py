@@ -21,8 +21,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from build_exporter.collectors.host.cgroup import Cgroups
-from build_exporter.collectors.host.files import read_if_there
-from build_exporter.collectors.host.forest import Forest, Tree
+from build_exporter.collectors.host.files import read_if_present
+from build_exporter.collectors.host.process_totals import StepProcesses, Tree
 from build_exporter.collectors.host.process import Process, ProcessReader
 from build_exporter.exposition import Family
 
@@ -71,8 +71,8 @@ class ProcessTrees:
         self._reader = ProcessReader(proc)
         self._cgroups = Cgroups(proc)
         # only where all processes are seen are there the kernel's own
-        self._sees_kernel = b"(kthreadd)" in (read_if_there(f"{proc}/2/stat") or b"")
-        self._forests: dict[str, Forest] = {}
+        self._sees_kernel = b"(kthreadd)" in (read_if_present(f"{proc}/2/stat") or b"")
+        self._step_processes: dict[str, StepProcesses] = {}
         self._known: dict[int, Process] = {}
         self._foreign: set[int] = set()
         self._samples = 0
@@ -89,7 +89,7 @@ class ProcessTrees:
         self._sample(running)
         yield from self._families()
         yield from self._cgroups.families(
-            {build: sorted(tree.root.pid for tree in forest.living()) for build, forest in self._forests.items()}
+            {build: sorted(tree.root.pid for tree in processes.living()) for build, processes in self._step_processes.items()}
         )
 
     def close(self) -> None:
@@ -97,35 +97,35 @@ class ProcessTrees:
         for process in self._known.values():
             self._reader.close(process)
         self._known.clear()
-        self._forests.clear()
+        self._step_processes.clear()
 
     def _sample(self, running: Mapping[str, Collection[int]]) -> None:
-        now, planted = self._boottime(), False
+        now, added = self._boottime(), False
         for build in running:
-            self._forests.setdefault(build, Forest(now))
-        for build, forest in list(self._forests.items()):
-            forest.keep(running.get(build, ()), now)
-            for root in list(self._new_roots(forest, running.get(build, ()))):
-                planted |= self._plant(forest, root, now, running[build])
-            if not forest.trees and now - forest.last_tree > LINGER_SECONDS:
-                del self._forests[build]
-        if planted:
+            self._step_processes.setdefault(build, StepProcesses(now))
+        for build, processes in list(self._step_processes.items()):
+            processes.keep(running.get(build, ()), now)
+            for root in list(self._new_roots(processes, running.get(build, ()))):
+                added |= self._add_root(processes, root, now, running[build])
+            if not processes.trees and now - processes.last_tree > LINGER_SECONDS:
+                del self._step_processes[build]
+        if added:
             self._foreign.clear()  # the descendants of the new roots may be among those passed over so far
         gone, new = self._refresh()
         # and among those that are in other trees
-        children = by_parent([*self._known.values(), *new] if planted else new)
-        for forest in self._forests.values():
-            forest.update(gone, children)
-        self._sort_out(new)
+        children = by_parent([*self._known.values(), *new] if added else new)
+        for processes in self._step_processes.values():
+            processes.update(gone, children)
+        self._discard_gone(new)
 
-    def _new_roots(self, forest: Forest, pids: Iterable[int]) -> Iterator[Process]:
+    def _new_roots(self, processes: StepProcesses, pids: Iterable[int]) -> Iterator[Process]:
         for pid in dict.fromkeys(pids):
-            if not forest.holds(pid):
+            if not processes.holds(pid):
                 process = self._known.get(pid) or self._reader.first(pid)
                 if process is not None:
                     yield process
 
-    def _plant(self, forest: Forest, root: Process, now: float, began: Collection[int]) -> bool:
+    def _add_root(self, processes: StepProcesses, root: Process, now: float, began: Collection[int]) -> bool:
         """Begin to watch a tree; False where the root can't be the step's."""
         step_age = self._wall() - began[root.pid] if isinstance(began, Mapping) else 0.0
         root_age = now - root.start * self._tick
@@ -134,7 +134,7 @@ class ProcessTrees:
         if self._sees_kernel and root.parent in _KERNEL:
             return False  # a step in a container tells its pid there, which is init's or a kernel thread's here
         self._known[root.pid] = root
-        forest.plant(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS))
+        processes.add_root(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS))
         return True
 
     def _refresh(self) -> tuple[dict[int, Process], list[Process]]:
@@ -156,9 +156,9 @@ class ProcessTrees:
         unknown = sorted(listed - self._known.keys() - self._foreign)
         return gone, [found for pid in unknown if (found := self._reader.first(pid)) is not None]
 
-    def _sort_out(self, new: list[Process]) -> None:
+    def _discard_gone(self, new: list[Process]) -> None:
         """Keep the processes that are in a tree, parents first, and pass over the others from now on."""
-        members = {pid: process for forest in self._forests.values() for pid, process in forest.members()}
+        members = {pid: process for processes in self._step_processes.values() for pid, process in processes.members()}
         for process in [process for pid, process in self._known.items() if pid not in members]:
             self._reader.close(process)
         for process in new:
@@ -167,23 +167,23 @@ class ProcessTrees:
             else:
                 self._foreign.add(process.pid)
         self._known = members
-        for forest in self._forests.values():
-            forest.measure()
+        for processes in self._step_processes.values():
+            processes.measure()
 
     def _families(self) -> Iterator[Family]:
         cpu, count = Family("build_process_cpu_seconds_total"), Family("build_process_processes")
         memory, peak = Family("build_process_memory_bytes"), Family("build_process_peak_memory_bytes")
         read, written = Family("build_process_read_bytes_total"), Family("build_process_written_bytes_total")
-        for build, forest in self._forests.items():
-            if not forest.had_tree:
+        for build, processes in self._step_processes.items():
+            if not processes.had_processes:
                 continue
-            cpu.add(round(forest.ticks * self._tick, 2), build)
-            count.add(forest.processes, build)
-            memory.add(forest.pages * self._page, build)
-            peak.add(forest.peak_pages * self._page, build)
-            if forest.tells_io:
-                read.add(forest.read_bytes, build)
-                written.add(forest.written_bytes, build)
+            cpu.add(round(processes.ticks * self._tick, 2), build)
+            count.add(processes.processes, build)
+            memory.add(processes.pages * self._page, build)
+            peak.add(processes.peak_pages * self._page, build)
+            if processes.reports_io:
+                read.add(processes.read_bytes, build)
+                written.add(processes.written_bytes, build)
         yield from (cpu, memory, peak, read, written, count)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from build_exporter.collectors.host.files import number_after, read, read_if_there
+from build_exporter.collectors.host.files import number_after, read, read_if_present
 from build_exporter.exposition import Family
 
 
@@ -36,7 +36,7 @@ class Swap:
         if total and free is not None:
             yield Family("build_host_swap_total_bytes").add(total * 1024)
             yield Family("build_host_swap_free_bytes").add(free * 1024)
-        counts = read_if_there(self._vmstat) or b""
+        counts = read_if_present(self._vmstat) or b""
         for family, key, factor in self._counters:
             value = number_after(counts, key)
             if value is not None:

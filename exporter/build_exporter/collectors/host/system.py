@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from build_exporter.collectors.host.window import Rising
+from build_exporter.collectors.host.sliding_window import MonotonicCounter
 from build_exporter.exposition import Family
 
 
@@ -18,7 +18,7 @@ class System:
     name = "system"
 
     def __init__(self) -> None:
-        self._slept = Rising()
+        self._slept = MonotonicCounter()
 
     def collect(self) -> Iterator[Family]:
         """Return the families.

@@ -35,8 +35,8 @@ class Throttling:
                     read_number(counts / f"{scope}_throttle_count"),
                     read_number(counts / f"{scope}_throttle_total_time_ms"),
                 )
-        for told in scopes.values():
-            yield from (told.count, told.seconds)
+        for counters in scopes.values():
+            yield from (counters.count, counters.seconds)
 
 
 class _Scope:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Final, Literal
 
 from build_exporter.model import events as e
-from build_exporter.sources.birth import birth_time
+from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.run import SETSCENE_PHASE, split_recipe, unbegun
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
-from build_exporter.sources.protocol import SourceError, Told
-from build_exporter.sources.reading import TailFile, milliseconds
-from build_exporter.sources.silence import Silence
+from build_exporter.sources.protocol import SourceError, SourceEvent
+from build_exporter.sources.files import TailFile, milliseconds
+from build_exporter.sources.idle import IdleTimer
 
-SILENT_SECONDS: Final = 86400.0
+IDLE_SECONDS: Final = 86400.0
 """A log that nothing was added to for longer is nobody's any more."""
 
 _STAMP: Final = re.compile(r"\d{14}\.log\Z")
@@ -37,7 +37,7 @@ class ConsoleRun:
         self.path = path
         self._build = build
         self._tail = TailFile(path)
-        self._silence = Silence()
+        self._idle = IdleTimer()
         self._forget()
 
     def _forget(self) -> None:
@@ -53,7 +53,7 @@ class ConsoleRun:
         self._is_over = False
         self._over_count = 0
 
-    def look(self, now: float, *, over: bool) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool) -> Iterator[SourceEvent]:
         """Yield what is new; see `Source`.
 
         Raises:
@@ -67,28 +67,28 @@ class ConsoleRun:
             except OSError as error:
                 raise SourceError(f"{self.path}: {error.strerror or error}") from error
             more = found.more
-            if found.anew:
+            if found.from_start:
                 if self._start is not None:
                     yield from self._end()
                 self._forget()
             self._written = written
             for line in found.lines:
                 self._console.feed(line)
-            yield from self._tell()
+            yield from self._emit()
         for key in self._waiting:
             yield self._started(key)
         self._waiting.clear()
         if self._start is not None:
-            yield from self._tell_totals(self._start)
-        if self._silence.seconds(now, self._written) > SILENT_SECONDS or over:
+            yield from self._emit_totals(self._start)
+        if self._idle.seconds(now, self._written) > IDLE_SECONDS or over:
             yield from self._end()
 
-    def _tell(self) -> Iterator[Told]:
+    def _emit(self) -> Iterator[SourceEvent]:
         signs, self._console.signs = self._console.signs, []
         if (signs or self._console.total or self._console.summary) and self._start is None:
             self._start = _start_of(self.path, self._written)
             started = e.BuildStarted(time=self._start, build=self._build, source="bitbake")
-            yield Told(self._start, started, 1)
+            yield SourceEvent(self._start, started, 1)
         for sign, key in signs:
             if sign == "summary":
                 yield from self._end()
@@ -109,16 +109,16 @@ class ConsoleRun:
         # told with the end of this look, unless it is over by then and its time not known
         self._running[key] = self._waiting[key] = None
 
-    def _started(self, key: Key) -> Told:
+    def _started(self, key: Key) -> SourceEvent:
         self._starts[key] += 1
         phase, step = key
         package, version = (None, None) if key == _SETSCENE_KEY else split_recipe(step)
         event = e.StepStarted(
             time=self._written, build=self._build, phase=phase, step=step, package=package, version=version
         )
-        return Told(self._start or self._written, event, self._starts[key])
+        return SourceEvent(self._start or self._written, event, self._starts[key])
 
-    def _finish(self, key: Key, status: Literal["succeeded", "failed", "interrupted"]) -> Iterator[Told]:
+    def _finish(self, key: Key, status: Literal["succeeded", "failed", "interrupted"]) -> Iterator[SourceEvent]:
         if key not in self._running and key not in self._cut:
             return
         self._running.pop(key, None)
@@ -131,9 +131,9 @@ class ConsoleRun:
         event = e.StepFinished(
             time=self._written, build=self._build, phase=key[0], step=key[1], status=status, message=message or None
         )
-        yield Told(self._start or self._written, event, self._ends[key])
+        yield SourceEvent(self._start or self._written, event, self._ends[key])
 
-    def _tell_totals(self, start: float) -> Iterator[Told]:
+    def _emit_totals(self, start: float) -> Iterator[SourceEvent]:
         console = self._console
         if _SETSCENE_KEY in self._running and console.setscene_total:
             progress = e.StepProgress(
@@ -144,12 +144,12 @@ class ConsoleRun:
                 done=min(console.setscene_index, console.setscene_total),
                 total=console.setscene_total,
             )
-            yield Told(start, progress)
+            yield SourceEvent(start, progress)
         if console.total and (plan := unbegun(console)) != self._plan:
             self._plan = plan
-            yield Told(start, e.Plan(time=self._written, build=self._build, steps=plan))
+            yield SourceEvent(start, e.Plan(time=self._written, build=self._build, steps=plan))
 
-    def _end(self) -> Iterator[Told]:
+    def _end(self) -> Iterator[SourceEvent]:
         if self._start is None or self._is_over:
             return
         self._is_over = True
@@ -162,7 +162,7 @@ class ConsoleRun:
         self._cut.update(cut)
         if console.disk:
             words = f"BitBake's disk monitor let no more tasks begin: {console.disk}"
-            yield Told(self._start, e.Note(time=self._written, build=self._build, message=words, level="warning"))
+            yield SourceEvent(self._start, e.Note(time=self._written, build=self._build, message=words, level="warning"))
         status: Literal["succeeded", "failed", "interrupted"]
         if console.disk or console.messages or console.summary == "failed":
             status = "failed"
@@ -170,7 +170,7 @@ class ConsoleRun:
             status = "interrupted"
         else:
             status = "succeeded"
-        yield Told(self._start, e.BuildFinished(time=self._written, build=self._build, status=status), self._over_count)
+        yield SourceEvent(self._start, e.BuildFinished(time=self._written, build=self._build, status=status), self._over_count)
 
 
 def _start_of(path: Path, written: float) -> float:

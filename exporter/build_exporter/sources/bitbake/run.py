@@ -11,9 +11,9 @@ from build_exporter.model import events as e
 from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.stats import SETSCENE, BuildStats, Key, Task
 from build_exporter.sources.first_error import first_error
-from build_exporter.sources.protocol import Told
-from build_exporter.sources.reading import FUTURE_SECONDS, TailFile, read_ends
-from build_exporter.tracker.records import UNKNOWN_WEIGHT
+from build_exporter.sources.protocol import SourceEvent
+from build_exporter.sources.files import FUTURE_SECONDS, TailFile, read_ends
+from build_exporter.tracker.state import UNKNOWN_WEIGHT
 
 TASKS: Final = "tasks"
 NOT_BEGUN: Final = "tasks-not-begun-yet"
@@ -30,7 +30,7 @@ LAG_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 300.0
 """A BitBake at work writes its heartbeat every ten seconds or so; one silent for this long is gone."""
 
-SILENT_SECONDS: Final = 86400.0
+IDLE_SECONDS: Final = 86400.0
 """The same where it writes none: a task may take hours."""
 
 UNSEEN_SECONDS: Final = 60.0
@@ -79,11 +79,11 @@ class BuildRun:
         self._tail = TailFile(log) if log is not None else None
         self._console = Console()
         self._has_begun = False
-        self._told: dict[Key, str] = {}
+        self._reported: dict[Key, str] = {}
         self._plan: list[e.PlannedStep] | None = None
         self._restored: list[str] = []
         self._waiting: dict[Key, Task] = {}
-        self._silent_since: float | None = None
+        self._idle_since: float | None = None
         self._work = stats.path.parent.parent / "work"
 
     @property
@@ -91,7 +91,7 @@ class BuildRun:
         """How much was read of the build's files."""
         return self.stats.bytes_read + (self._tail.bytes_read if self._tail is not None else 0)
 
-    def look(self, now: float, *, over: bool) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool) -> Iterator[SourceEvent]:
         """Yield what is new; see `Source`.
 
         Raises:
@@ -99,20 +99,20 @@ class BuildRun:
         """
         self._read_console(over=over)
         # this machine's clock may be behind: one without a battery starts in another year
-        changed = self.stats.look(max(now, self.stats.touched()[0]) + FUTURE_SECONDS)
+        changed = self.stats.poll(max(now, self.stats.touched()[0]) + FUTURE_SECONDS)
         if not self._has_begun:
             self._has_begun = True
             started = e.BuildStarted(time=self.start, build=self._build, source="bitbake", target=self._target)
-            yield Told(self.start, started)
+            yield SourceEvent(self.start, started)
         if self.is_over and changed:
             # its end was told because it had been silent
             self.is_over = False
-        yield from self._tell_setscene(now, over=over)
-        for event in sorted(self._tell_tasks(changed, now, over=over), key=lambda event: event.time):
-            yield Told(self.start, event)
+        yield from self._emit_setscene(now, over=over)
+        for event in sorted(self._emit_tasks(changed, now, over=over), key=lambda event: event.time):
+            yield SourceEvent(self.start, event)
         if self._console.total and (plan := unbegun(self._console)) != self._plan:
             self._plan = plan
-            yield Told(self.start, e.Plan(time=self.stats.newest(), build=self._build, steps=plan))
+            yield SourceEvent(self.start, e.Plan(time=self.stats.newest(), build=self._build, steps=plan))
         if not self.is_over and self._is_over(now, over=over):
             yield from self._end()
 
@@ -126,23 +126,23 @@ class BuildRun:
             except OSError:
                 # buildstats tell without it what matters most
                 return
-            if found.anew:
+            if found.from_start:
                 self._console = Console()
             for line in found.lines:
                 self._console.feed(line)
             more = found.more
 
-    def _tell_tasks(self, changed: list[Task], now: float, *, over: bool) -> Iterator[e.Event]:
+    def _emit_tasks(self, changed: list[Task], now: float, *, over: bool) -> Iterator[e.Event]:
         self._waiting.update((task.key, task) for task in changed if not task.key[0].endswith(SETSCENE))
         for key, task in list(self._waiting.items()):
-            if key not in self._told:
-                self._told[key] = "started"
+            if key not in self._reported:
+                self._reported[key] = "started"
                 yield self._started(task)
             if task.end is not None and task.status == "failed" and not over and self._may_explain(task, now):
                 continue
             del self._waiting[key]
             if task.end is not None and task.status is not None:
-                self._told[key] = task.status
+                self._reported[key] = task.status
                 message = self._message(task) if task.status == "failed" else None
                 yield e.StepFinished(
                     time=task.end,
@@ -201,7 +201,7 @@ class BuildRun:
                     return log
         return None
 
-    def _tell_setscene(self, now: float, *, over: bool) -> Iterator[Told]:
+    def _emit_setscene(self, now: float, *, over: bool) -> Iterator[SourceEvent]:
         tasks = [task for key, task in self.stats.tasks.items() if key[0].endswith(SETSCENE)]
         if not tasks:
             return
@@ -212,9 +212,9 @@ class BuildRun:
         for number, group in enumerate(groups):
             is_closed = number < len(closed)
             if group and (is_closed or over or now - min(task.start for task in group) >= SETTLE_SECONDS):
-                yield from self._tell_group(number, group, is_closed=is_closed)
+                yield from self._emit_group(number, group, is_closed=is_closed)
 
-    def _tell_group(self, number: int, group: list[Task], *, is_closed: bool) -> Iterator[Told]:
+    def _emit_group(self, number: int, group: list[Task], *, is_closed: bool) -> Iterator[SourceEvent]:
         while len(self._restored) <= number:
             self._restored.append("")
         started = self._restored[number]
@@ -224,11 +224,11 @@ class BuildRun:
             self._restored[number] = "started"
             first = min(task.start for task in group)
             step = e.StepStarted(time=first, build=self._build, phase=SETSCENE_PHASE, step=SETSCENE_PHASE)
-            yield Told(self.start, step)
+            yield SourceEvent(self.start, step)
         ends = [task.end for task in group if task.end is not None]
         total = self._console.setscene_total
         if total and ends:
-            yield Told(
+            yield SourceEvent(
                 self.start,
                 e.StepProgress(
                     time=max(ends),
@@ -241,7 +241,7 @@ class BuildRun:
             )
         if is_closed and len(ends) == len(group):
             self._restored[number] = "ended"
-            yield Told(self.start, self._restoring_ended(group, "succeeded", max(ends)))
+            yield SourceEvent(self.start, self._restoring_ended(group, "succeeded", max(ends)))
 
     def _restoring_ended(self, group: list[Task], status: Status, time: float) -> e.StepFinished:
         cpu = [task.used["cpu_seconds"] for task in group if "cpu_seconds" in task.used]
@@ -269,14 +269,14 @@ class BuildRun:
             # the console log says last what the disk monitor did, and why tasks failed
             is_told = self._tail is None or self._console.summary is not None or now - touched > LAG_SECONDS
             return is_told and not self._waiting
-        if now - touched <= (HEARTBEAT_SECONDS if beats else SILENT_SECONDS):
-            self._silent_since = None
+        if now - touched <= (HEARTBEAT_SECONDS if beats else IDLE_SECONDS):
+            self._idle_since = None
             return False
-        if self._silent_since is None:
-            self._silent_since = now
-        return now - self._silent_since >= UNSEEN_SECONDS
+        if self._idle_since is None:
+            self._idle_since = now
+        return now - self._idle_since >= UNSEEN_SECONDS
 
-    def _end(self) -> Iterator[Told]:
+    def _end(self) -> Iterator[SourceEvent]:
         self.is_over = True
         time = max(self.stats.newest(), self.stats.ended or 0.0)
         status = self._status()
@@ -288,20 +288,20 @@ class BuildRun:
             is_cut = self.stats.ended is None or self._console.disk != "" or self._console.interrupted
             ends = [task.end for task in group if task.end is not None]
             last = max(ends) if ends and len(ends) == len(group) else time
-            yield Told(self.start, self._restoring_ended(group, "interrupted" if is_cut else "succeeded", last))
-        for key, state in self._told.items():
+            yield SourceEvent(self.start, self._restoring_ended(group, "interrupted" if is_cut else "succeeded", last))
+        for key, state in self._reported.items():
             if state == "started":
-                self._told[key] = "interrupted"
+                self._reported[key] = "interrupted"
                 phase, step = key
                 gone = e.StepFinished(time=time, build=self._build, phase=phase, step=step, status="interrupted")
-                yield Told(self.start, gone)
+                yield SourceEvent(self.start, gone)
         if self._console.disk:
             words = f"BitBake's disk monitor let no more tasks begin: {self._console.disk}"
-            yield Told(self.start, e.Note(time=time, build=self._build, message=words, level="warning"))
-        yield Told(self.start, e.BuildFinished(time=time, build=self._build, status=status))
+            yield SourceEvent(self.start, e.Note(time=time, build=self._build, message=words, level="warning"))
+        yield SourceEvent(self.start, e.BuildFinished(time=time, build=self._build, status=status))
 
     def _status(self) -> Status:
-        if self.stats.failed or "failed" in self._told.values() or self._console.disk:
+        if self.stats.failed or "failed" in self._reported.values() or self._console.disk:
             return "failed"
         if self.stats.ended is None or self._console.interrupted:
             return "interrupted"

@@ -14,8 +14,8 @@ from build_exporter.model.names import build_name_from
 from build_exporter.sources.bitbake.log import ConsoleRun
 from build_exporter.sources.bitbake.run import BuildRun
 from build_exporter.sources.bitbake.stats import STATS_NAME, BuildStats
-from build_exporter.sources.protocol import Settings, SourceError, Told
-from build_exporter.sources.reading import Directory, read_ends
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.files import Directory, read_ends
 
 HISTORY_RUNS: Final = 10
 """Past builds that watching tells; `import` tells all."""
@@ -90,28 +90,28 @@ class BitBake:
         """How much was read so far of builds still followed."""
         return sum(run.bytes_read for run in self._runs.values())
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Return what is new; see `Source`.
 
         Raises:
             SourceError: neither buildstats nor a log can be read, or not all of them; the rest has been told then.
         """
         if self._log is not None:
-            yield from self._log.look(now, over=over)
+            yield from self._log.poll(now, over=over)
             return
         try:
-            self._look_for_builds()
+            self._find_builds()
         except OSError as error:
             if self._runs or self._closed or not isinstance(error, FileNotFoundError):
                 # what went before is known by its buildstats; the console log would tell it as something else
                 raise SourceError(f"{self._stamps.path}: {error.strerror or error}") from error
-            yield from self._look_at_logs(error, now, over=over)
+            yield from self._read_logs(error, now, over=over)
             return
         self._find_runs(over=over)
         newest = max(self._runs, key=lambda name: self._runs[name].start, default=None)
         for name, run in sorted(self._runs.items(), key=lambda item: item[1].start):
             with suppress(FileNotFoundError):
-                yield from run.look(now, over=over or name != newest)
+                yield from run.poll(now, over=over or name != newest)
             if run.is_over and (name != newest or run.stats.ended is not None):
                 self._closed.add(name)
         denied = {path: why for run in self._runs.values() for path, why in run.stats.denied.items()}
@@ -121,16 +121,16 @@ class BitBake:
             path, why = next(iter(denied.items()))
             raise SourceError(f"{len(denied)} files can't be read, among them {path}: {why}")
 
-    def _look_for_builds(self) -> None:
+    def _find_builds(self) -> None:
         try:
-            self._stamps.look()
+            self._stamps.poll()
         except FileNotFoundError:
             # a directory BitBake has not filled yet: it may be the other of its forms
             temporary = find_temporary(self._path)
             if temporary / "buildstats" == self._stamps.path:
                 raise
             self._stamps, self._cooker = Directory(temporary / "buildstats"), temporary / "log" / "cooker"
-            self._stamps.look()
+            self._stamps.poll()
 
     def _find_runs(self, *, over: bool) -> None:
         fresh: dict[str, tuple[float, BuildStats]] = {}
@@ -160,14 +160,14 @@ class BitBake:
                 found.append((began, path))
         return sorted(found)
 
-    def _look_at_logs(self, error: OSError, now: float, *, over: bool) -> Iterator[Told]:
+    def _read_logs(self, error: OSError, now: float, *, over: bool) -> Iterator[SourceEvent]:
         """Yield what console logs tell where a build keeps no buildstats."""
         logs = self._console_logs()
         if not logs:
             raise SourceError(f"{self._stamps.path}: {error.strerror or error}") from error
         for _, path in logs if over else logs[-1:]:
             run = self._logs.setdefault(path, ConsoleRun(path, self.build))
-            yield from run.look(now, over=over)
+            yield from run.poll(now, over=over)
 
 
 def run_start(path: Path) -> float | None:

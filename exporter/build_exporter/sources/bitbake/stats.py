@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from build_exporter.sources.reading import Directory, open_regular, read_ends
+from build_exporter.sources.files import Directory, open_regular, read_ends
 
 Key = tuple[str, str]
 """Task (`do_compile`) and recipe (`zlib-1.3.1-r0`): phase and step."""
@@ -108,13 +108,13 @@ class BuildStats:
         self._open: dict[Key, Path] = {}
         self._stamps: dict[Path, tuple[int, int]] = {}
 
-    def look(self, latest: float = math.inf) -> list[Task]:
+    def poll(self, latest: float = math.inf) -> list[Task]:
         """Return the tasks that were begun or have ended since the last look, and not after `latest`.
 
         Raises:
             OSError: the directory can't be read.
         """
-        for name in sorted(self._top.look()):
+        for name in sorted(self._top.poll()):
             if name not in (STATS_NAME, *HEARTBEAT_NAMES) and len(self._recipes) < MAX_RECIPES:
                 self._recipes[name] = Directory(self.path / name)
         self._find_tasks()
@@ -147,7 +147,7 @@ class BuildStats:
     def _find_tasks(self) -> None:
         for name, directory in list(self._recipes.items()):
             try:
-                came = directory.look()
+                came = directory.poll()
             except NotADirectoryError:
                 del self._recipes[name]
                 continue

@@ -41,7 +41,7 @@ class Entry:
 
 
 @dataclass(slots=True, eq=False)
-class Stretch:
+class WorkSession:
     """One run.
 
     Attributes:
@@ -82,8 +82,8 @@ class BuildTimeLog:
     """
 
     def __init__(self, build: str, pause: float = PAUSE_SECONDS, target: str = "") -> None:
-        self.out: list[tuple[Stretch, Event]] = []
-        self.current: Stretch | None = None
+        self.out: list[tuple[WorkSession, Event]] = []
+        self.current: WorkSession | None = None
         self.newest = 0.0
         self.done: set[Key] = set()
         self._build = build
@@ -96,98 +96,98 @@ class BuildTimeLog:
     def feed(self, entry: Entry) -> None:
         """Take the next entry."""
         self.newest = max(self.newest, entry.time)
-        stretch = self.current
-        if stretch is None or self._is_another_run(stretch, entry):
+        session = self.current
+        if session is None or self._is_another_run(session, entry):
             self.end()
             if not entry.starts:
                 # its start is before the log's beginning
                 return
-            stretch = self.current = self._begin(entry.time)
-        if stretch.is_over:
+            session = self.current = self._begin(entry.time)
+        if session.is_over:
             # its end was told when nothing seemed to come any more
-            stretch.is_over = False
-            self._tell_begin(stretch, entry.time)
-        before, stretch.last = stretch.last, entry.time
+            session.is_over = False
+            self._emit_begin(session, entry.time)
+        before, session.last = session.last, entry.time
         if entry.starts:
-            self._start(stretch, entry, before)
+            self._start(session, entry, before)
         else:
-            self._end(stretch, entry)
+            self._end(session, entry)
 
     def end(self) -> None:
         """Tell the end of the run that goes on, as of its last line."""
-        stretch = self.current
-        if stretch is None or stretch.is_over:
+        session = self.current
+        if session is None or session.is_over:
             return
-        stretch.is_over = True
-        for key in stretch.open:
-            self._fail(stretch, key, stretch.last)
-        status: Literal["succeeded", "failed"] = "failed" if stretch.failed else "succeeded"
-        self.out.append((stretch, BuildFinished(time=stretch.last, build=self._build, status=status)))
+        session.is_over = True
+        for key in session.open:
+            self._fail(session, key, session.last)
+        status: Literal["succeeded", "failed"] = "failed" if session.failed else "succeeded"
+        self.out.append((session, BuildFinished(time=session.last, build=self._build, status=status)))
 
     def expected(self, key: Key, mark: int) -> float | None:
         """Return the median of a step's newest durations before `mark`, in seconds; None where there is none."""
         newest = [seconds for when, seconds in self._seconds.get(key, ()) if when <= mark][-KEPT:]
         return round(median(newest), 3) if newest else None
 
-    def _is_another_run(self, stretch: Stretch, entry: Entry) -> bool:
-        if entry.key in stretch.open and not entry.starts:
+    def _is_another_run(self, session: WorkSession, entry: Entry) -> bool:
+        if entry.key in session.open and not entry.starts:
             return False
-        if entry.time - stretch.last <= self._pause:
+        if entry.time - session.last <= self._pause:
             return False
-        if not stretch.open or entry.key in stretch.open or not stretch.is_parallel:
+        if not session.open or entry.key in session.open or not session.is_parallel:
             return True
         # where steps go on side by side, one may take long while nothing else has its turn
-        return entry.time - stretch.last > LONGEST_SECONDS
+        return entry.time - session.last > LONGEST_SECONDS
 
-    def _begin(self, time: float) -> Stretch:
+    def _begin(self, time: float) -> WorkSession:
         start = int(time)
         while start in self._starts:
             # a run is named by its second
             start += 1
         self._starts.add(start)
-        stretch = Stretch(float(start) if start > time else time, time, self._ends)
-        self._tell_begin(stretch, stretch.start)
-        return stretch
+        session = WorkSession(float(start) if start > time else time, time, self._ends)
+        self._emit_begin(session, session.start)
+        return session
 
-    def _tell_begin(self, stretch: Stretch, time: float) -> None:
+    def _emit_begin(self, session: WorkSession, time: float) -> None:
         started = BuildStarted(time=time, build=self._build, source="buildroot", target=self._target)
-        self.out.append((stretch, started))
+        self.out.append((session, started))
 
-    def _start(self, stretch: Stretch, entry: Entry, before: float) -> None:
-        if entry.key in stretch.open:
+    def _start(self, session: WorkSession, entry: Entry, before: float) -> None:
+        if entry.key in session.open:
             # make was started again and goes on where it broke off
-            self._fail(stretch, entry.key, before)
-            del stretch.open[entry.key]
-        elif stretch.open:
-            stretch.is_parallel = True
-        stretch.open[entry.key] = entry.time
-        stretch.failed.discard(entry.key)
+            self._fail(session, entry.key, before)
+            del session.open[entry.key]
+        elif session.open:
+            session.is_parallel = True
+        session.open[entry.key] = entry.time
+        session.failed.discard(entry.key)
         phase, step = entry.key
         self.out.append(
-            (stretch, StepStarted(time=entry.time, build=self._build, phase=phase, step=step, package=step))
+            (session, StepStarted(time=entry.time, build=self._build, phase=phase, step=step, package=step))
         )
 
-    def _end(self, stretch: Stretch, entry: Entry) -> None:
-        started = stretch.open.pop(entry.key, None)
+    def _end(self, session: WorkSession, entry: Entry) -> None:
+        started = session.open.pop(entry.key, None)
         if started is None:
             return
-        stretch.done.add(entry.key)
-        stretch.failed.discard(entry.key)
+        session.done.add(entry.key)
+        session.failed.discard(entry.key)
         self.done.add(entry.key)
         if entry.time >= started:
             self._ends += 1
             self._seconds.setdefault(entry.key, []).append((self._ends, entry.time - started))
         phase, step = entry.key
         self.out.append(
-            (stretch, StepFinished(time=entry.time, build=self._build, phase=phase, step=step, status="succeeded"))
+            (session, StepFinished(time=entry.time, build=self._build, phase=phase, step=step, status="succeeded"))
         )
 
-    def _fail(self, stretch: Stretch, key: Key, time: float) -> None:
+    def _fail(self, session: WorkSession, key: Key, time: float) -> None:
         phase, step = key
-        stretch.failed.add(key)
+        session.failed.add(key)
         self.out.append(
             (
-                stretch,
+                session,
                 StepFinished(time=time, build=self._build, phase=phase, step=step, status="failed", message=NOT_ENDED),
             )
         )

@@ -12,7 +12,7 @@ import msgspec
 
 from build_exporter.model.events import PlannedStep
 from build_exporter.sources.buildroot.log import Key
-from build_exporter.sources.reading import open_regular
+from build_exporter.sources.files import open_regular
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_PACKAGES: Final = 20_000
@@ -71,7 +71,7 @@ class ShowInfo:
         self._path = path
         self._stamp: tuple[int, int, int] | None = None
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Read the file where it has changed; return whether it has."""
         if self._path is None:
             return False

@@ -11,12 +11,12 @@ from typing import Annotated, Final
 from build_exporter.config.section import Section, about
 from build_exporter.model.events import Plan
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, Stretch, read_line
+from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
 from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.make_process import Closed, MakeWatch
-from build_exporter.sources.protocol import Settings, SourceError, Surroundings, Told
-from build_exporter.sources.reading import Limits, TailFile, read_ends
-from build_exporter.sources.silence import Silence
+from build_exporter.sources.protocol import Settings, SourceError, BuildContext, SourceEvent
+from build_exporter.sources.files import Limits, TailFile, read_ends
+from build_exporter.sources.idle import IdleTimer
 
 LOG_NAME: Final = "build-time.log"
 SHOW_INFO_NAME: Final = "show-info.json"
@@ -82,7 +82,7 @@ class Buildroot:
         self._defconfig = _defconfig(self._output)
         self.build = self._settings.build or _build_name(self._output, self._defconfig)
         self.tail = TailFile(log, Limits(last=LAST_BYTES))
-        self._silence = Silence()
+        self._idle = IdleTimer()
         info = self._settings.options.get("show_info")
         self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
         self._make = _watch(self._output)
@@ -98,13 +98,13 @@ class Buildroot:
             return False
         return any(read_line(line) is not None for line in head.splitlines())
 
-    def surroundings(self) -> Surroundings:
+    def build_context(self) -> BuildContext:
         """Return where the tools for the target are installed, and which make builds."""
         pid = self._make.pid if self._make is not None else None
         tools = self._output / "host" if self._output is not None else None
-        return Surroundings(cross_tools=tools, pids=(pid,) if pid is not None else ())
+        return BuildContext(cross_tools=tools, pids=(pid,) if pid is not None else ())
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Return what is new; see `Source`.
 
         Raises:
@@ -114,19 +114,19 @@ class Buildroot:
             # the directory was not there yet, or not filled
             self._locate(find_log(self._settings.path))
         if self._make is not None and not over:
-            self._make.look(now)
+            self._make.poll(now)
         self._read(now, over=over)
         if over or self._is_over(now):
             self._log.end()
         if not over:
             self._limit_history()
-        return iter(list(self._told(has_new_plan=self._info.look())))
+        return iter(list(self._with_plan(has_new_plan=self._info.poll())))
 
     def _begin(self) -> None:
         self._log = BuildTimeLog(self.build, self._pause, self._defconfig)
         self._is_first = True
-        self._skipped: set[Stretch] = set()
-        self._planned: Stretch | None = None
+        self._skipped: set[WorkSession] = set()
+        self._planned: WorkSession | None = None
 
     def _read(self, now: float, *, over: bool) -> None:
         more = True
@@ -138,7 +138,7 @@ class Buildroot:
             entries = [entry for line in found.lines if (entry := read_line(line)) is not None]
             latest = self.tail.latest(now)
             entries = [entry for entry in entries if entry.time <= latest]
-            if found.anew and entries and entries[0].time <= self._log.newest:
+            if found.from_start and entries and entries[0].time <= self._log.newest:
                 # not a new one after `make clean`, but this one written again
                 self._begin()
             for entry in entries:
@@ -147,44 +147,44 @@ class Buildroot:
 
     def _is_over(self, now: float) -> bool:
         """Tell whether nothing more will come: no make is at work, or nothing was done for long."""
-        stretch = self._log.current
-        if stretch is None or stretch.is_over:
+        session = self._log.current
+        if session is None or session.is_over:
             return False
         try:
             written = self.tail.path.stat().st_mtime
         except OSError:
             return False
-        silent = self._silence.seconds(now, written)
+        silent = self._idle.seconds(now, written)
         if self._make is not None and self._make.pid is not None:
             return False
-        if not stretch.open and silent > self._pause:
+        if not session.open and silent > self._pause:
             return True
         closed = self._make.closed(now, written) if self._make is not None else None
         if closed is not None:
-            return closed is not Closed.SILENT or not stretch.open or silent > LONGEST_SECONDS
+            return closed is not Closed.SILENT or not session.open or silent > LONGEST_SECONDS
         return silent > LONGEST_SECONDS
 
     def _limit_history(self) -> None:
         if self._is_first:
             self._is_first = False
-            known = sorted({stretch for stretch, _ in self._log.out}, key=lambda stretch: stretch.start)
+            known = sorted({session for session, _ in self._log.out}, key=lambda session: session.start)
             self._skipped = set(known[:-HISTORY_RUNS])
 
-    def _told(self, *, has_new_plan: bool) -> Iterator[Told]:
+    def _with_plan(self, *, has_new_plan: bool) -> Iterator[SourceEvent]:
         out, self._log.out = self._log.out, []
         current = self._log.current
-        for stretch, event in out:
-            if stretch in self._skipped:
+        for session, event in out:
+            if session in self._skipped:
                 continue
-            yield Told(stretch.start, event)
-            if stretch is current and self._planned is not stretch:
-                self._planned = stretch
+            yield SourceEvent(session.start, event)
+            if session is current and self._planned is not session:
+                self._planned = session
                 has_new_plan = False
-                yield from self._plan(stretch)
+                yield from self._plan(session)
         if has_new_plan and current is not None and not current.is_over:
             yield from self._plan(current)
 
-    def _plan(self, stretch: Stretch) -> Iterator[Told]:
+    def _plan(self, session: WorkSession) -> Iterator[SourceEvent]:
         packages = self._info.packages
         stamped: set[Key] = set()
         if self._output is not None:
@@ -193,16 +193,16 @@ class Buildroot:
         seen = {phase for phase, _ in self._log.done}
 
         def is_wanted(key: Key) -> bool:
-            if key in stretch.done or key in stretch.open or key in stretch.failed:
+            if key in session.done or key in session.open or key in session.failed:
                 return True
             if key[0] == "download" and seen and "download" not in seen:
                 # older trees do not log it
                 return False
             return key not in self._log.done and key not in stamped
 
-        steps = planned_steps(packages, is_wanted, lambda key: self._log.expected(key, stretch.mark))
+        steps = planned_steps(packages, is_wanted, lambda key: self._log.expected(key, session.mark))
         if steps:
-            yield Told(stretch.start, Plan(time=stretch.start, build=self.build, steps=steps))
+            yield SourceEvent(session.start, Plan(time=session.start, build=self.build, steps=steps))
 
 
 def _defconfig(output: Path | None) -> str:

@@ -134,7 +134,7 @@ class Zones:
         """
         date = local.date if local.month_known else _with_month(local.date, evidence.changed)
         naive = date.replace(tzinfo=UTC).timestamp()
-        offset = _told_offset(local.zone)
+        offset = _explicit_offset(local.zone)
         if offset is None:
             key = (local.zone, inside)
             offset = self._offsets.get(key)
@@ -143,7 +143,7 @@ class Zones:
         return naive - offset
 
 
-def _told_offset(zone: str) -> float | None:
+def _explicit_offset(zone: str) -> float | None:
     """Return the offset in seconds that a zone's name itself tells."""
     if zone in ("UTC", "GMT", "UCT", "Z"):
         return 0.0

@@ -27,9 +27,9 @@ from build_exporter.plan.milestones import lfs_milestones
 from build_exporter.sources.jhalfs.dates import Evidence, Zones, parse_date
 from build_exporter.sources.jhalfs.source import jobs_of, name_after, target_of
 from build_exporter.sources.jhalfs.tree import parse_settings
-from build_exporter.sources.protocol import Settings, SourceError, Told
-from build_exporter.sources.reading import Ends, read_ends
-from build_exporter.sources.sequence import Attempt, Teller
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.files import Ends, read_ends
+from build_exporter.sources.sequence import Attempt, Emitter
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_REPORTS: Final = 1000
@@ -86,10 +86,10 @@ class Report:
 
     def milestones(self) -> list[e.PlannedMilestone]:
         """Return the points of an LFS build worth telling, those that this one had."""
-        first_inside = next((entry for entry in self.entries if entry.step.endswith("-creatingdirs")), None)
+        first_in_chroot = next((entry for entry in self.entries if entry.step.endswith("-creatingdirs")), None)
         return lfs_milestones(
             {entry.phase for entry in self.entries},
-            (first_inside.phase, first_inside.step) if first_inside else None,
+            (first_in_chroot.phase, first_in_chroot.step) if first_in_chroot else None,
             self.entries[-1].step,
         )
 
@@ -101,7 +101,7 @@ class JhalfsReports:
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.path
-        self._told: dict[Path, tuple[int, float]] = {}
+        self._reported: dict[Path, tuple[int, float]] = {}
         self.build = settings.build or self._first_name() or "lfs"
 
     @staticmethod
@@ -118,7 +118,7 @@ class JhalfsReports:
             return name_after(report.book, report.settings)
         return ""
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Yield the runs of the reports that are new or have changed.
 
         Raises:
@@ -132,17 +132,17 @@ class JhalfsReports:
             try:
                 ends = _read(path)
                 seen = (ends.size, ends.changed)
-                if self._told.get(path) != seen:
-                    yield from self._tell(parse_report(ends))
-                    self._told[path] = seen
+                if self._reported.get(path) != seen:
+                    yield from self._emit(parse_report(ends))
+                    self._reported[path] = seen
             except (OSError, SourceError) as error:
                 bad.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
         if bad:
             raise SourceError(f"{len(bad)} of {len(paths)} reports can't be read: {bad[0]}")
 
-    def _tell(self, report: Report) -> Iterator[Told]:
-        teller = Teller()
-        yield from teller.begin(
+    def _emit(self, report: Report) -> Iterator[SourceEvent]:
+        emitter = Emitter()
+        yield from emitter.begin(
             e.BuildStarted(
                 time=report.start,
                 build=self.build,
@@ -155,9 +155,9 @@ class JhalfsReports:
         steps = [
             e.PlannedStep(phase=n.phase, step=n.step, package=n.package, version=n.version) for n in report.entries
         ]
-        yield from teller.plan(steps, report.milestones())
-        yield from teller.tell(_attempts(report))
-        yield from teller.finish("succeeded", report.end)
+        yield from emitter.plan(steps, report.milestones())
+        yield from emitter.emit(_attempts(report))
+        yield from emitter.finish("succeeded", report.end)
 
 
 def _attempts(report: Report) -> Iterator[Attempt]:

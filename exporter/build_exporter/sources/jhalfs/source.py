@@ -12,16 +12,16 @@ from build_exporter.config.section import Section, about
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
-from build_exporter.sources.jhalfs.judge import Judge, Reading
+from build_exporter.sources.jhalfs.reconcile import Reconciler, Reconciled
 from build_exporter.sources.jhalfs.tarballs import Tarballs
 from build_exporter.sources.jhalfs.tree import JhalfsTree, locate, read_settings
 from build_exporter.sources.jhalfs.weights import Weights
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
-from build_exporter.sources.protocol import Settings, SourceError, Surroundings, Told
-from build_exporter.sources.sequence import Teller
-from build_exporter.tracker.records import WAITING
+from build_exporter.sources.protocol import Settings, SourceError, BuildContext, SourceEvent
+from build_exporter.sources.sequence import Emitter
+from build_exporter.tracker.state import WAITING
 
-ASKING_SECONDS: Final = 10.0
+PROMPT_SECONDS: Final = 10.0
 """Between looks at who asks for a password, and least time between two steps before anybody does."""
 
 _RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
@@ -57,7 +57,7 @@ class Jhalfs:
         tarballs = settings.options.get("tarballs")
         self._tarballs = Tarballs(Path(tarballs) if tarballs else None, Path(book) if book else None)
         self._proc = Path(settings.options.get("proc") or "/proc")
-        self._teller = Teller()
+        self._emitter = Emitter()
         self._record: _Record | None = None
         with contextlib.suppress(OSError, ValueError):
             # known at once where the tree is there already
@@ -79,19 +79,19 @@ class Jhalfs:
         """Bytes of logs read so far."""
         return self._record.tree.bytes_read if self._record is not None else 0
 
-    def surroundings(self) -> Surroundings:
+    def build_context(self) -> BuildContext:
         """Return where the system is built: around the directory of jhalfs, and by which make."""
         record = self._record
         if record is None or record.tree.path.name != "jhalfs":
-            return Surroundings()
+            return BuildContext()
         pid = record.watch.pid
-        return Surroundings(new_system=record.tree.path.parent, pids=(pid,) if pid is not None else ())
+        return BuildContext(new_system=record.tree.path.parent, pids=(pid,) if pid is not None else ())
 
     def step_logs(self, step: str) -> list[Path]:
         """Return the paths of a step's log and of its test log, those that there are."""
         return self._record.tree.step_logs(step) if self._record is not None else []
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Yield what the tree tells since the last look.
 
         Raises:
@@ -103,14 +103,14 @@ class Jhalfs:
         reading = record.reading
         active = reading is not None and reading.run_start is not None and not reading.complete
         if active and not over:
-            record.watch.look(now)
-        changed = record.tree.look(now, over=over)
+            record.watch.poll(now)
+        changed = record.tree.poll(now, over=over)
         self._name(record.tree.makefile.book, record.tree.settings)
         if not record.tree.is_settled:
             return
         closed = Closed.OVER if over else record.closed(now, changed=changed)
         if changed or closed is not record.was_closed or record.reading is None:
-            yield from self._tell(record, closed)
+            yield from self._emit(record, closed)
         if closed is None and active:
             yield from self._waiting(record, now)
         if over and (record.reading is None or record.reading.run_start is None):
@@ -119,13 +119,13 @@ class Jhalfs:
             why = next(iter(record.tree.unreadable.values()))
             raise SourceError(f"{len(record.tree.unreadable)} logs can't be read, among them {why}")
 
-    def _tell(self, record: _Record, closed: Closed | None) -> Iterator[Told]:
+    def _emit(self, record: _Record, closed: Closed | None) -> Iterator[SourceEvent]:
         reading = record.read(closed)
         if reading.run_start is None:
             return
         self._is_named = True
         makefile, settings = record.tree.makefile, record.tree.settings
-        yield from self._teller.begin(
+        yield from self._emitter.begin(
             e.BuildStarted(
                 time=reading.run_start,
                 build=self.build,
@@ -138,26 +138,26 @@ class Jhalfs:
         weights = self._weights.of(record.tree.path, makefile.steps)
         files = self._tarballs.of(record.tree.path, makefile)
         tarballs = str(self._tarballs.directory) if files else None
-        yield from self._teller.plan(makefile.plan(weights, files), makefile.milestones(), tarballs)
-        yield from self._teller.tell(reading.attempts)
+        yield from self._emitter.plan(makefile.plan(weights, files), makefile.milestones(), tarballs)
+        yield from self._emitter.emit(reading.attempts)
         last = max((attempt.end for attempt in reading.attempts), default=reading.run_start)
         if reading.complete:
-            yield from self._teller.finish("succeeded", last)
+            yield from self._emitter.finish("succeeded", last)
         elif closed is not None:
             ending = reading.current.ending if reading.current is not None else None
-            yield from self._teller.finish("failed" if ending == "failed" else "interrupted", last)
+            yield from self._emitter.finish("failed" if ending == "failed" else "interrupted", last)
 
-    def _waiting(self, record: _Record, now: float) -> Iterator[Told]:
+    def _waiting(self, record: _Record, now: float) -> Iterator[SourceEvent]:
         """Tell, once, that a program asks for a password between two steps: the build waits for a person."""
         reading = record.reading
         if reading is None or reading.current is None or reading.current.ending is None or now < record.next_asking:
             return
-        record.next_asking = now + ASKING_SECONDS
+        record.next_asking = now + PROMPT_SECONDS
         ended = reading.current.end
-        asking = record.watch.asking() if now - ended >= ASKING_SECONDS else None
+        asking = record.watch.asking() if now - ended >= PROMPT_SECONDS else None
         if asking is not None and (record.asked is None or record.asked < ended):
             record.asked = ended
-            yield from self._teller.note(ended, f"{WAITING}{asking} asks for a password before {reading.pending}")
+            yield from self._emitter.note(ended, f"{WAITING}{asking} asks for a password before {reading.pending}")
 
 
 class _Record:
@@ -166,16 +166,16 @@ class _Record:
     def __init__(self, path: Path, proc: Path) -> None:
         self.tree = JhalfsTree(path)
         self.watch = MakeWatch(path, proc)
-        self.reading: Reading | None = None
+        self.reading: Reconciled | None = None
         self.was_closed: Closed | None = None
         self.next_asking = 0.0
         self.asked: float | None = None
-        self._judge = Judge(self.tree)
+        self._reconciler = Reconciler(self.tree)
 
-    def read(self, closed: Closed | None) -> Reading:
+    def read(self, closed: Closed | None) -> Reconciled:
         """Judge the tree anew."""
         self.was_closed = closed
-        self.reading = self._judge.read(closed)
+        self.reading = self._reconciler.read(closed)
         self.tree.keep_open(self.reading.open)
         return self.reading
 
@@ -185,7 +185,7 @@ class _Record:
             # somebody is at work: who was seen, or not seen, before that tells nothing any more; and who is seen now
             # may go with the next moment, so nothing is concluded before the files have been read once more
             self.watch.forget()
-            self.watch.look(now)
+            self.watch.poll(now)
             return None
         newest = self.reading.newest if self.reading is not None else None
         if self.reading is None or newest is None or self.reading.complete:

@@ -20,7 +20,7 @@ from typing import Final
 from build_exporter.plan.jhalfs_makefile import JhalfsMakefile, JhalfsStep, is_makefile, read
 from build_exporter.sources.jhalfs.log import HEAD_BYTES, TAIL_BYTES, StepLog, read_step_log
 from build_exporter.sources.protocol import SourceError
-from build_exporter.sources.reading import Directory, milliseconds, read_ends
+from build_exporter.sources.files import Directory, milliseconds, read_ends
 
 SWEEP_SECONDS: Final = 60.0
 """Between looks at every step, whether or not anything says that it changed."""
@@ -104,7 +104,7 @@ class JhalfsTree:
             return True
         return any(name.startswith("mk_") for name in self._names)
 
-    def look(self, now: float, *, over: bool = False) -> bool:
+    def poll(self, now: float, *, over: bool = False) -> bool:
         """Read what has changed; return whether that tells anything new of a step or of the plan.
 
         Args:
@@ -115,7 +115,7 @@ class JhalfsTree:
             SourceError: there is no tree of jhalfs at the path, or it can't be read.
         """
         try:
-            changed = self._look_at_makefile(now) | self._look_at_settings()
+            changed = self._read_makefile(now) | self._read_settings_file()
             suspects = self._suspects(now)
         except OSError as error:
             raise SourceError(f"{error.filename or self.path}: {error.strerror}") from None
@@ -123,7 +123,7 @@ class JhalfsTree:
         self._unsettled.clear()
         for target in suspects:
             files = self.files.get(target)
-            if files is not None and self._look_at_step(files):
+            if files is not None and self._read_step(files):
                 changed = True
         self._changed = self._changed or changed
         if self._unsettled:
@@ -161,7 +161,7 @@ class JhalfsTree:
     def _test_log(self, log_path: Path) -> Path:
         return self.path / "test-logs" / log_path.name
 
-    def _look_at_makefile(self, now: float) -> bool:
+    def _read_makefile(self, now: float) -> bool:
         path = self.path / "Makefile"
         stamp = _stamp(path)
         if stamp is None:
@@ -182,7 +182,7 @@ class JhalfsTree:
         self._log_names, self._swept = frozenset(), None
         return True
 
-    def _look_at_settings(self) -> bool:
+    def _read_settings_file(self) -> bool:
         path = self.path / "jhalfs.config"
         stamp = _stamp(path)
         if stamp == self._config_seen:
@@ -193,10 +193,10 @@ class JhalfsTree:
     def _suspects(self, now: float) -> Iterable[str]:
         """Return the steps to look at: those that are open, and those whose stamp or log came or went."""
         names, log_names = self._names, self._log_names
-        self._directory.look()
+        self._directory.poll()
         self._names = self._directory.names
         try:
-            self._logs.look()
+            self._logs.poll()
             self._log_names = self._logs.names
         except FileNotFoundError:
             self._log_names = frozenset()
@@ -226,7 +226,7 @@ class JhalfsTree:
         fitting = [target for target in self.files if log_name.startswith(f"{target}-")]
         return max(fitting, key=len, default=None)
 
-    def _look_at_step(self, files: StepFiles) -> bool:
+    def _read_step(self, files: StepFiles) -> bool:
         """Bring what is known of a step up to date; return whether it tells more than that a log has grown."""
         target = files.step.target
         stamp = _stamp(self.path / target) if target in self._names else None

@@ -6,14 +6,14 @@ import re
 from collections import Counter, deque
 from typing import Final
 
-from build_exporter.sources.inside.suites.reader import SuiteReader
-from build_exporter.sources.make import signs
+from build_exporter.sources.step_logs.suites.reader import SuiteReader
+from build_exporter.sources.make import patterns
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
-from build_exporter.sources.make.failures import Unplaced, Unplaceds, reason_of
-from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS, SILENT_LINES
+from build_exporter.sources.make.failures import UnplacedFailure, UnplacedFailures, reason_of
+from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS, IDLE_LINES
 from build_exporter.sources.make.parts import Key, Listener, Part, Status
-from build_exporter.sources.make.signs import ORDER, Failure, Stage, Turn
-from build_exporter.sources.make.warned import Warned
+from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
+from build_exporter.sources.make.compiler_warnings import WarningAttribution
 
 _NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
 _BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
@@ -39,10 +39,10 @@ class Console:
         self._listener = listener
         self._tool = "make"
         self._directories = Directories()
-        self._warned = Warned(listener)
+        self._warned = WarningAttribution(listener)
         self._visits: Counter[Key] = Counter()
         self._recent: deque[str] = deque(maxlen=KEPT_LINES)
-        self._unplaced = Unplaceds()
+        self._unplaced = UnplacedFailures()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
         self._counted: tuple[int, int] | None = None
@@ -59,23 +59,23 @@ class Console:
             self._warned.feed(text, self.parts, None if is_whole else self._directories, self._tool)
 
     def _take(self, text: str) -> None:
-        if signs.is_make_message(text):
+        if patterns.is_make_message(text):
             self._take_message(text)
             return
         self._recent.append(text[:KEPT_CHARACTERS])
-        if signs.is_ninja_stopped(text):
+        if patterns.is_ninja_stopped(text):
             self.interrupted = True
             return
-        fatal = signs.fatal_stage(text)
+        fatal = patterns.fatal_stage(text)
         if fatal is not None:
             self._take_fatal(fatal)
             return
-        if (turn := signs.turn_of(text)) is not None:
+        if (turn := patterns.turn_of(text)) is not None:
             self._take_turn(turn)
             if turn.is_command:
                 return
-        self._is_configured = self._is_configured or signs.is_configured(text)
-        count = signs.counted(text)
+        self._is_configured = self._is_configured or patterns.is_configured(text)
+        count = patterns.counted(text)
         if count is not None:
             self._take_count(count, text)
         else:
@@ -84,7 +84,7 @@ class Console:
 
     def peek(self, text: str) -> None:
         """Take the progress, and no more, of a line that has not ended yet."""
-        count = signs.counted(text)
+        count = patterns.counted(text)
         if count is not None:
             self._take_count(count, text)
 
@@ -106,7 +106,7 @@ class Console:
         return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
 
     def _take_message(self, text: str) -> None:
-        crossing = signs.crossing_of(text)
+        crossing = patterns.crossing_of(text)
         if crossing is not None:
             level, path, enters = crossing
             if enters is None:
@@ -117,10 +117,10 @@ class Console:
                 self._leave(level, path)
             return
         self._recent.append(text[:KEPT_CHARACTERS])
-        failure = signs.failure_of(text)
+        failure = patterns.failure_of(text)
         if failure is not None:
             self._take_failure(failure)
-        elif (level_ignored := signs.ignored_level(text)) is not None:
+        elif (level_ignored := patterns.ignored_level(text)) is not None:
             self._place(level_ignored + 1, text)
             if not self._is_below(level_ignored):
                 # what had failed below was not to count
@@ -133,7 +133,7 @@ class Console:
         is_again = self.interrupted or ((level, path) in self._directories.left and not self._is_revisiting)
         if is_again and self.stage is not None and self.has_failed and not self._directories.opened:
             # make has been called again after it had failed
-            self._begin_stage(self.stage, self._tool, anew=True)
+            self._begin_stage(self.stage, self._tool, restart=True)
         # with synchronised output make says so round each target's: leaving is no end then
         self._is_revisiting = self._is_revisiting or (level, path) in self._directories.left
         self._directories.enter(level, path)
@@ -173,7 +173,7 @@ class Console:
             self._break(there[0], failure)
         elif there:
             if failure.exit_code is not None:
-                self._unplaced.add(failure.level, Unplaced(failure, reason_of(self._recent), there))
+                self._unplaced.add(failure.level, UnplacedFailure(failure, reason_of(self._recent), there))
         elif not self._broken:
             self._break_part(self._part_at_work(failure), failure)
 
@@ -198,7 +198,7 @@ class Console:
             if level not in self._unplaced:
                 self._end_left(unplaced)
 
-    def _end_left(self, unplaced: Unplaced) -> None:
+    def _end_left(self, unplaced: UnplacedFailure) -> None:
         """End the directories that were left and had not failed."""
         for each in unplaced.left:
             if each.name in self.parts and not self._is_revisiting:
@@ -245,7 +245,7 @@ class Console:
         if turn.is_command:
             # a shell shows a command only when the one before is over
             self._directories.opened.clear()
-            self._begin_stage(turn.stage, turn.tool, anew=True)
+            self._begin_stage(turn.stage, turn.tool, restart=True)
             return
         if self.stage is None:
             self._begin_stage(turn.stage, turn.tool)
@@ -284,9 +284,9 @@ class Console:
         part.progress.feed(f"[{done}/{total}]")
 
     def _take_work(self, text: str) -> None:
-        built = signs.built_path(text)
+        built = patterns.built_path(text)
         if self.stage in (None, Stage.CONFIGURE):
-            if not signs.is_compiling(text) and built is None:
+            if not patterns.is_compiling(text) and built is None:
                 self._touch(self._tool if self.stage is not None else "", text)
                 return
             self._begin_stage(Stage.BUILD, "make")
@@ -296,10 +296,10 @@ class Console:
             return
         leaves = self._directories.leaves()
         is_below = any(each.name for each in leaves)
-        self._is_fresh = self._is_fresh and not is_below and not signs.is_compiling(text)
+        self._is_fresh = self._is_fresh and not is_below and not patterns.is_compiling(text)
         self._lines += 1
         if self._lines % 50 == 0:
-            self._end_silent()
+            self._end_idle()
         if self._counted is not None or self.stage is Stage.CONFIGURE:
             self._touch(self._tool, text)
         elif is_below:
@@ -317,7 +317,7 @@ class Console:
         """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
         if self.stage not in (Stage.BUILD, Stage.TEST) or self._counted is not None:
             return False
-        where = signs.installed_to(text)
+        where = patterns.installed_to(text)
         if where is None or not (self._is_fresh or not self._directories.opened):
             return False
         return not where.startswith(self._directories.top.rstrip("/") + "/") or not self._directories.top
@@ -353,10 +353,10 @@ class Console:
         part.touched += 1
         return part
 
-    def _begin_stage(self, stage: Stage, tool: str, *, anew: bool = False) -> None:
+    def _begin_stage(self, stage: Stage, tool: str, *, restart: bool = False) -> None:
         self.settle()
         self._end_parts("interrupted" if self.has_failed else "succeeded")
-        if self.has_failed and (anew or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
+        if self.has_failed and (restart or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
             # done again after it had failed: further attempts, not further parts
             self._visits.clear()
         self._broken.clear()
@@ -369,11 +369,11 @@ class Console:
         self._is_revisiting = False
         self.stage, self._tool = stage, tool
 
-    def _end_silent(self) -> None:
+    def _end_idle(self) -> None:
         done = [
             name
             for name, part in self.parts.items()
-            if part.line is not None and self._lines - part.line > SILENT_LINES and name != self._tool
+            if part.line is not None and self._lines - part.line > IDLE_LINES and name != self._tool
         ]
         for name in done:
             self._end(name, "succeeded", time=self.parts[name].last)

@@ -9,13 +9,13 @@ from typing import Final
 
 from build_exporter.sources.first_error import MAX_MESSAGE, first_error
 from build_exporter.sources.make.directories import Open
-from build_exporter.sources.make.signs import Failure
+from build_exporter.sources.make.patterns import Failure
 
 MAX_UNPLACED: Final = 100
 
 
 @dataclass(slots=True)
-class Unplaced:
+class UnplacedFailure:
     """A failure at a level at which several makes were at work: which it was their caller's words tell, or their end.
 
     `reason` is what failed, as far as the lines before it tell.
@@ -39,17 +39,17 @@ class Unplaced:
         return next(named, options[-1])
 
 
-class Unplaceds:
+class UnplacedFailures:
     """The failures of each level that wait for their caller's words."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, list[Unplaced]] = {}
+        self._waiting: dict[int, list[UnplacedFailure]] = {}
 
     def __contains__(self, level: int) -> bool:
         """Tell whether any of a level waits."""
         return level in self._waiting
 
-    def add(self, level: int, unplaced: Unplaced) -> None:
+    def add(self, level: int, unplaced: UnplacedFailure) -> None:
         """Let one wait."""
         waiting = self._waiting.setdefault(level, [])
         if len(waiting) < MAX_UNPLACED:
@@ -62,7 +62,7 @@ class Unplaceds:
             each.left.append(left)
         return bool(suspected)
 
-    def take(self, level: int) -> Unplaced | None:
+    def take(self, level: int) -> UnplacedFailure | None:
         """Return the first that waits at a level, which waits no more."""
         waiting = self._waiting.get(level)
         if not waiting:
@@ -72,7 +72,7 @@ class Unplaceds:
             del self._waiting[level]
         return found
 
-    def take_all(self) -> list[Unplaced]:
+    def take_all(self) -> list[UnplacedFailure]:
         """Return all that wait, the deepest first; none waits any more."""
         found = [each for level in sorted(self._waiting, reverse=True) for each in self._waiting[level]]
         self._waiting.clear()

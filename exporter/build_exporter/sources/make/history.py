@@ -13,7 +13,7 @@ from build_exporter.model.states import BuildState, StepState
 from build_exporter.sources.attach import read_run
 from build_exporter.tracker import Key, Run, Step
 
-LOOKED_AT = 10
+MAX_RUNS_READ = 10
 """Earlier runs among which one that succeeded is looked for."""
 
 SLACK_SECONDS = 1.0
@@ -53,7 +53,7 @@ def earlier_steps(journal: str, build: str, start: float) -> Earlier:
     all together are planned with the time that passed.
     """
     before = [name for name in runs(journal, build) if run_start(name) < int(start)]
-    for name in reversed(before[-LOOKED_AT:]):
+    for name in reversed(before[-MAX_RUNS_READ:]):
         try:
             run = read_run(run_path(journal, build, name), build, name)
         except OSError:
@@ -62,12 +62,12 @@ def earlier_steps(journal: str, build: str, start: float) -> Earlier:
             done = [step for step in run.steps.values() if step.state is StepState.SUCCEEDED]
             done.sort(key=lambda step: step.starts[0] if step.starts else step.end or 0.0)
             tasks = {step.key: run.logs[step.key].tasks for step in done if step.key in run.logs}
-            seconds = shared_seconds(done, tasks)
+            seconds = distribute_seconds(done, tasks)
             return Earlier([_planned(step.phase, step.step, seconds.get(step.key)) for step in done], tasks)
     return Earlier([], {})
 
 
-def shared_seconds(steps: Iterable[Step], tasks: Mapping[Key, int]) -> dict[Key, float]:
+def distribute_seconds(steps: Iterable[Step], tasks: Mapping[Key, int]) -> dict[Key, float]:
     """Return the seconds of each step whose duration is known, less what others did while it ran.
 
     Of the time in which several ran each has the share that its tasks a second have of theirs; where one of them has

@@ -9,7 +9,7 @@ KEPT_LINES: Final = 1000
 
 KEPT_CHARACTERS: Final = 500
 
-SILENT_LINES: Final = 300
+IDLE_LINES: Final = 300
 """A directory that none of so many lines was of is taken to be done, where its make's leaving does not tell."""
 
 MAX_STEPS: Final = 400

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from build_exporter.sources.inside.counters import Counters
-from build_exporter.sources.inside.size import is_task
-from build_exporter.sources.inside.suites.reader import SuiteReader
-from build_exporter.sources.inside.warnings import WarningReader
+from build_exporter.sources.step_logs.counters import Counters
+from build_exporter.sources.step_logs.growth import is_task
+from build_exporter.sources.step_logs.suites.reader import SuiteReader
+from build_exporter.sources.step_logs.warnings import WarningReader
 
 Key = tuple[str, str]
 Status = Literal["succeeded", "failed", "interrupted"]

@@ -8,16 +8,16 @@ from typing import Final
 
 from build_exporter.diagnostics.terminal import shown
 from build_exporter.model.names import build_name_from, run_name, run_start
-from build_exporter.sources.birth import birth_time
-from build_exporter.sources.make import signs
+from build_exporter.sources.birthtime import birth_time
+from build_exporter.sources.make import patterns
 from build_exporter.sources.make.console import Console
 from build_exporter.sources.make.history import Earlier, earlier_steps, is_of, newest
 from build_exporter.sources.make.parts import Status
-from build_exporter.sources.make.teller import KIND, Teller
+from build_exporter.sources.make.emitter import KIND, Emitter
 from build_exporter.sources.make.text import ScriptMark, script_mark, stamped
-from build_exporter.sources.make.writers import Writers
-from build_exporter.sources.protocol import Settings, SourceError, Told
-from build_exporter.sources.reading import Limits, TailFile, milliseconds, read_ends
+from build_exporter.sources.make.open_files import FileWriters
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
 
 LIMITS: Final = Limits(line=4 * 1024 * 1024)
 """A progress that is written over in place is one line, however long the build takes."""
@@ -26,7 +26,7 @@ CERTAIN_SECONDS: Final = 10.0
 """Lines that came within so long are timed; of others it is known only that they came."""
 
 SAMPLE_BYTES: Final = 64 * 1024
-LEAST_SIGNS: Final = 3
+MIN_MATCHES: Final = 3
 """Lines of a log's beginning that must be those of a build for it to be taken for one."""
 
 COMMON_NAMES: Final = frozenset({"build", "make", "nohup", "typescript", "log", "out", "console", "output"})
@@ -45,17 +45,17 @@ class Make:
         self._path = settings.path
         self.build = settings.build or _build_name(settings.path.absolute())
         self.tail = TailFile(settings.path, LIMITS)
-        self._writers = Writers(settings.path)
+        self._writers = FileWriters(settings.path)
         self._journal: str | None = None
-        self._looked = 0.0
+        self._polled = 0.0
         self._written = 0.0
         self._last_run = ""
         self._was_absent = False
-        self._ended: list[Told] = []
+        self._ended: list[SourceEvent] = []
         self._forget()
 
     def _forget(self) -> None:
-        self._teller: Teller | None = None
+        self._emitter: Emitter | None = None
         self._console: Console | None = None
         self._given_start: float | None = None
         self._lower: float | None = None
@@ -72,38 +72,38 @@ class Make:
         except OSError:
             return False
         texts = (stamped(piece, 0.0).text for raw in head.splitlines() for piece in shown(raw))
-        return sum(map(signs.is_of_a_build, texts)) >= LEAST_SIGNS
+        return sum(map(patterns.is_of_a_build, texts)) >= MIN_MATCHES
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Return what is new; see `Source`.
 
         Raises:
             SourceError: the log can't be read.
         """
         before = begin = self.tail.position
-        is_watched, more = self._teller is not None, True
+        is_watched, more = self._emitter is not None, True
         while more:
             try:
                 read = self.tail.read(over=over)
                 found = self._path.stat()
             except OSError as error:
-                self._was_absent, self._looked = isinstance(error, FileNotFoundError), now
+                self._was_absent, self._polled = isinstance(error, FileNotFoundError), now
                 raise SourceError(f"{self._path}: {error.strerror or error}") from error
             more = read.more
-            if read.anew:
+            if read.from_start:
                 begin = 0
-                yield from self._begin_anew()
+                yield from self._restart()
             if read.lines:
                 self._note_times(milliseconds(found.st_mtime_ns), is_watched=is_watched)
                 is_watched = False
                 self._take(read.lines, begin, found.st_size)
                 yield from self._taken()
-        self._looked, self._was_absent = now, self._was_absent or not self.tail.position
+        self._polled, self._was_absent = now, self._was_absent or not self.tail.position
         yield from self._settle(now, over=over, came=self.tail.position != before)
 
-    def _begin_anew(self) -> Iterator[Told]:
+    def _restart(self) -> Iterator[SourceEvent]:
         """End the run that was told, as its log is another now."""
-        if self._teller is not None:
+        if self._emitter is not None:
             self._end(None)
             yield from self._taken()
             self._forget()
@@ -114,7 +114,7 @@ class Make:
         """Learn between which two moments the lines came that are taken next; where they were watched, the earlier."""
         if is_watched:
             # all that was there at the last look was read then, unless the clocks differ
-            self._lower = self._looked if self._written <= self._looked <= written else min(self._written, written)
+            self._lower = self._polled if self._written <= self._polled <= written else min(self._written, written)
         self._written = written
 
     def _take(self, lines: list[str], begin: int, size: int) -> None:
@@ -131,37 +131,37 @@ class Make:
             self._take_mark(mark)
             return
         text, date = stamped(piece, self._written)
-        if self._teller is None or self._console is None:
-            self._teller = self._begin_run(date)
-            self._console = Console(self._teller)
-        teller = self._teller
-        if teller.is_dated:
-            teller.moment = max(teller.moment, date or 0.0)
+        if self._emitter is None or self._console is None:
+            self._emitter = self._begin_run(date)
+            self._console = Console(self._emitter)
+        emitter = self._emitter
+        if emitter.is_dated:
+            emitter.moment = max(emitter.moment, date or 0.0)
         else:
-            lower = teller.start if self._lower is None else self._lower
+            lower = emitter.start if self._lower is None else self._lower
             # a log that was there before anybody watched may be a copy, made in no time
             is_watched = self._lower is not None or self._was_absent
-            teller.is_timed = is_watched and self._written - lower <= CERTAIN_SECONDS
-            reached = lower + (self._written - lower) * share if teller.is_timed else self._written
-            teller.moment = max(teller.moment, reached)
-        if teller.is_over:
-            teller.resume()
+            emitter.is_timed = is_watched and self._written - lower <= CERTAIN_SECONDS
+            reached = lower + (self._written - lower) * share if emitter.is_timed else self._written
+            emitter.moment = max(emitter.moment, reached)
+        if emitter.is_over:
+            emitter.resume()
         self._console.feed(text)
 
     def _take_mark(self, mark: ScriptMark) -> None:
         """Take what script(1) says of its own beginning or end."""
         if mark.begins:
-            if self._teller is not None:
+            if self._emitter is not None:
                 self._end(None)
-                self._ended = self._teller.told
+                self._ended = self._emitter.emitted
                 self._forget()
             self._given_start = mark.time
-        elif self._teller is not None:
-            if mark.time is not None and not self._teller.is_dated:
-                self._teller.moment = max(self._teller.moment, min(mark.time, self._written))
+        elif self._emitter is not None:
+            if mark.time is not None and not self._emitter.is_dated:
+                self._emitter.moment = max(self._emitter.moment, min(mark.time, self._written))
             self._end(mark.exit_code)
 
-    def _begin_run(self, date: float | None) -> Teller:
+    def _begin_run(self, date: float | None) -> Emitter:
         start = date if date is not None else self._given_start
         # looked for now, too, so that its going is noticed at once
         since = self._writers.since()
@@ -169,7 +169,7 @@ class Make:
             start = self._start_of_undated(since)
         self._last_run = run_name(start)
         earlier = earlier_steps(self._journal, self.build, start) if self._journal is not None else Earlier([], {})
-        return Teller(self.build, start, is_dated=date is not None, earlier=earlier)
+        return Emitter(self.build, start, is_dated=date is not None, earlier=earlier)
 
     def _start_of_undated(self, since: float | None) -> float:
         """Return when the run began: as the journal knows, else when the log was made, or its writer was started."""
@@ -182,36 +182,36 @@ class Make:
         start = born if since is None else max(born, min(since, written))
         if prior is not None and start <= max(prior.last_event or 0.0, run_start(prior.run) + 1.0):
             # written over: when it was made says nothing of what it holds now; and no two runs are of one second
-            start = max(self._looked if self._was_absent else written, run_start(prior.run) + 1.0)
+            start = max(self._polled if self._was_absent else written, run_start(prior.run) + 1.0)
         return start
 
-    def _taken(self) -> Iterator[Told]:
+    def _taken(self) -> Iterator[SourceEvent]:
         if self._ended:
             yield from self._ended
             self._ended = []
-        if self._teller is not None:
-            told, self._teller.told = self._teller.told, []
-            yield from told
+        if self._emitter is not None:
+            emitted, self._emitter.emitted = self._emitter.emitted, []
+            yield from emitted
 
-    def _settle(self, now: float, *, over: bool, came: bool) -> Iterator[Told]:
-        if self._teller is None or self._console is None:
+    def _settle(self, now: float, *, over: bool, came: bool) -> Iterator[SourceEvent]:
+        if self._emitter is None or self._console is None:
             return
         if came and self.tail.torn:
             for piece in shown(self.tail.torn.rpartition("\r")[2])[-1:]:
                 self._console.peek(stamped(piece, self._written).text)
-        self._teller.settle(self._console.parts.values(), over=over)
-        if not self._teller.is_over and (over or self._writers.are_gone(now, self._written)):
+        self._emitter.settle(self._console.parts.values(), over=over)
+        if not self._emitter.is_over and (over or self._writers.are_gone(now, self._written)):
             self._end(None)
         yield from self._taken()
 
     def _end(self, exit_code: int | None) -> None:
-        if self._teller is None or self._console is None:
+        if self._emitter is None or self._console is None:
             return
         self._console.settle()
         status: Status = self._console.status()
         if exit_code is not None and status != "interrupted":
             status = "succeeded" if exit_code == 0 else "failed"
-        self._teller.finish(self._console.parts.values(), status)
+        self._emitter.finish(self._console.parts.values(), status)
 
 
 def _build_name(log: Path) -> str:

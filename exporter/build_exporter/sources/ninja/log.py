@@ -81,17 +81,17 @@ class NinjaRun:
         return [(seconds, output) for seconds, output in found[:SLOWEST] if seconds > 0]
 
 
-def sort_out(rows: list[Row]) -> list[NinjaRun]:
+def group_runs(rows: list[Row]) -> list[NinjaRun]:
     """Return the runs that the rows of a whole log are of, oldest first.
 
     Ninja writes the log again from time to time, in no order at all, so that it is not the lines' order that tells
     runs apart but the beginning that each row tells. What lies within another run's time is of that run: an output
     that a command left as it was keeps its older time.
     """
-    told = sorted((row.began, index) for index, row in enumerate(rows) if row.began >= EARLIEST)
+    dated = sorted((row.began, index) for index, row in enumerate(rows) if row.began >= EARLIEST)
     groups: list[list[int]] = []
     newest = until = -1.0
-    for began, index in told:
+    for began, index in dated:
         if groups and (began - newest <= GAP_SECONDS or began <= until):
             groups[-1].append(index)
             if began - newest <= GAP_SECONDS:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from build_exporter.sources.reading import open_regular
+from build_exporter.sources.files import open_regular
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Most that is read of all files together; LLVM's have some 10 MB. Nothing is known of larger ones."""

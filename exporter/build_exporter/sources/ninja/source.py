@@ -11,11 +11,11 @@ import psutil
 
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.ninja.log import HEADER, NinjaRun, Row, is_another_run, outputs, read_row, sort_out
+from build_exporter.sources.ninja.log import HEADER, NinjaRun, Row, is_another_run, outputs, read_row, group_runs
 from build_exporter.sources.ninja.plan import needed_outputs
-from build_exporter.sources.protocol import Settings, SourceError, Told
-from build_exporter.sources.reading import Limits, TailFile, read_ends
-from build_exporter.sources.silence import Silence
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.files import Limits, TailFile, read_ends
+from build_exporter.sources.idle import IdleTimer
 
 LOG_NAME: Final = ".ninja_log"
 PHASE: Final = "ninja"
@@ -34,10 +34,10 @@ FIRST_SCAN_SECONDS: Final = 5.0
 LONGEST_SCAN_SECONDS: Final = 60.0
 """Between scans of the process table while no ninja was seen at the log: begins short, doubles."""
 
-SILENT_SECONDS: Final = 3600.0
+IDLE_SECONDS: Final = 3600.0
 """The same where it can't be seen who has it open, as in a container: linking may take long."""
 
-LEAST_SHARE: Final = 0.05
+MIN_RATIO: Final = 0.05
 """Least share of the edges that was never run where the rest of them is taken for what this run will do."""
 
 NOT_DONE: Final = "it failed, was interrupted or was asked for less, the log does not tell which"
@@ -70,7 +70,7 @@ class Ninja:
         self._is_over = False
         self._was_held = False
         self._free_since: float | None = None
-        self._told_until = -1.0
+        self._emitted_until = -1.0
         self._holder: int | None = None
         self._next_scan = 0.0
         self._scan_seconds = FIRST_SCAN_SECONDS
@@ -79,7 +79,7 @@ class Ninja:
         self._log = find_log(self._settings.path).absolute()
         self.build = self._settings.build or _build_name(self._log)
         self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
-        self._silence = Silence()
+        self._idle = IdleTimer()
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -89,7 +89,7 @@ class Ninja:
         except OSError:
             return False
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Return what is new; see `Source`.
 
         Raises:
@@ -98,9 +98,9 @@ class Ninja:
         if self._run is None and not self._log.is_file():
             # the directory was not there yet, or ninja has not begun
             self._locate()
-        rows, anew = self._read(now, over=over)
-        if anew:
-            yield from self._look_anew(rows, over=over)
+        rows, from_start = self._read(now, over=over)
+        if from_start:
+            yield from self._restart(rows, over=over)
         else:
             for row in rows:
                 if self._run is None or is_another_run(self._run, row):
@@ -111,41 +111,41 @@ class Ninja:
             return
         if rows:
             self._next_scan, self._scan_seconds = 0.0, FIRST_SCAN_SECONDS
-        if rows and self._is_over and self._run.end > self._told_until:
+        if rows and self._is_over and self._run.end > self._emitted_until:
             # it had been silent for long, and goes on
             self._is_begun = self._is_over = False
         if rows:
-            yield from self._tell()
+            yield from self._emit()
         if not self._is_over and (over or self._has_ended(now)):
             yield from self._end()
 
     def _read(self, now: float, *, over: bool) -> tuple[list[Row], bool]:
         rows: list[Row] = []
-        anew, more = False, True
+        from_start, more = False, True
         while more:
             try:
                 found = self.tail.read(over=over)
             except OSError as error:
                 raise SourceError(f"{self._log}: {error.strerror or error}") from error
-            if found.anew:
-                rows, anew = [], True
+            if found.from_start:
+                rows, from_start = [], True
                 if found.lines and not found.skipped and not found.lines[0].startswith(HEADER):
                     self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
                     raise SourceError(f"{self._log}: not a log of ninja's")
             rows += [row for line in found.lines if (row := read_row(line)) is not None]
             more = found.more
         latest = self.tail.latest(now)
-        return [row for row in rows if row.time <= latest], anew
+        return [row for row in rows if row.time <= latest], from_start
 
-    def _look_anew(self, rows: list[Row], *, over: bool) -> Iterator[Told]:
+    def _restart(self, rows: list[Row], *, over: bool) -> Iterator[SourceEvent]:
         """Take a log as a whole: read for the first time, or written anew by ninja, which does so before it begins."""
-        runs = sort_out(rows)
+        runs = group_runs(rows)
         if not runs:
             return
         newest = runs[-1]
-        told = self._run
-        if told is not None:
-            if newest.start <= told.end:
+        recorded_run = self._run
+        if recorded_run is not None:
+            if newest.start <= recorded_run.end:
                 # no run since: what is known of it is more than what was kept
                 self._is_begun = True
                 return
@@ -159,12 +159,12 @@ class Ninja:
                 if run is not newest:
                     # rows of it may be lost, so that it can't be measured
                     self._total = 0
-                    for each in self._tell():
+                    for each in self._emit():
                         yield each._replace(closes=not over)
         mine = set(newest.edges)
         self._built = outputs(row for row in rows if row.edge not in mine)
 
-    def _take(self, run: NinjaRun) -> Iterator[Told]:
+    def _take(self, run: NinjaRun) -> Iterator[SourceEvent]:
         if self._run is not None:
             yield from self._end()
             self._built.update(self._run.edges.values())
@@ -172,20 +172,20 @@ class Ninja:
         self._is_begun = self._is_over = self._was_held = False
         self._free_since = None
 
-    def _tell(self) -> Iterator[Told]:
+    def _emit(self) -> Iterator[SourceEvent]:
         run = self._run
         if run is None or self._is_over:
             return
         if not self._is_begun:
             self._is_begun = True
-            yield Told(run.start, e.BuildStarted(time=run.start, build=self.build, source=self.kind))
-            yield Told(run.start, e.StepStarted(time=run.start, build=self.build, phase=PHASE, step=STEP))
+            yield SourceEvent(run.start, e.BuildStarted(time=run.start, build=self.build, source=self.kind))
+            yield SourceEvent(run.start, e.StepStarted(time=run.start, build=self.build, phase=PHASE, step=STEP))
         if self._total is None:
             self._total = self._count()
         done = len(run.edges)
         if self._total >= done:
             newest = next(reversed(run.edges.values()))
-            yield Told(
+            yield SourceEvent(
                 run.start,
                 e.StepProgress(
                     time=run.end,
@@ -202,27 +202,27 @@ class Ninja:
         """Return how many edges this run has to run, 0 where that can't be told: those that never ran before."""
         edges = needed_outputs(self._log.with_name("build.ninja"))
         never = sum(output not in self._built for output in edges)
-        return never if edges and never >= LEAST_SHARE * len(edges) else 0
+        return never if edges and never >= MIN_RATIO * len(edges) else 0
 
-    def _end(self) -> Iterator[Told]:
+    def _end(self) -> Iterator[SourceEvent]:
         run = self._run
         if run is None or self._is_over:
             return
         if not self._is_begun:
-            yield from self._tell()
+            yield from self._emit()
         self._is_over = True
-        self._told_until = run.end
+        self._emitted_until = run.end
         slowest = ", ".join(f"{output[-100:]} {seconds:.1f} s" for seconds, output in run.slowest())
         words = f"{len(run.edges)} edges" + (f"; the slowest: {slowest}" if slowest else "")
         build, left = self.build, (self._total or 0) - len(run.edges)
         status: Literal["succeeded", "interrupted"] = "interrupted" if left > 0 else "succeeded"
         message = f"{left} edges of the default targets left: {NOT_DONE}" if left > 0 else None
-        yield Told(
+        yield SourceEvent(
             run.start,
             e.StepFinished(time=run.end, build=build, phase=PHASE, step=STEP, status=status, message=message),
         )
-        yield Told(run.start, e.Note(time=run.end, build=build, message=words))
-        yield Told(run.start, e.BuildFinished(time=run.end, build=build, status=status))
+        yield SourceEvent(run.start, e.Note(time=run.end, build=build, message=words))
+        yield SourceEvent(run.start, e.BuildFinished(time=run.end, build=build, status=status))
 
     def _has_ended(self, now: float) -> bool:
         """Tell whether ninja is gone: nobody has the log open any more, or it has been silent for long."""
@@ -230,7 +230,7 @@ class Ninja:
             found = self._log.stat()
         except OSError:
             return False
-        silent = self._silence.seconds(now, found.st_mtime)
+        silent = self._idle.seconds(now, found.st_mtime)
         if self._was_held and silent < QUIET_SECONDS:
             return False
         if self._is_held(found, now):
@@ -238,7 +238,7 @@ class Ninja:
             return False
         if self._free_since is None:
             self._free_since = now
-        return (self._was_held and now - self._free_since >= GONE_SECONDS) or silent > SILENT_SECONDS
+        return (self._was_held and now - self._free_since >= GONE_SECONDS) or silent > IDLE_SECONDS
 
     def _is_held(self, log: os.stat_result, now: float) -> bool:
         """Tell whether a ninja has the log open; goes through all processes only where that may be news."""

@@ -14,7 +14,7 @@ EARLIEST: Final = 946684800.0
 """Start of the year 2000, before Portage was: what seems older is damage."""
 
 
-class Says(Enum):
+class LineType(Enum):
     """What a line tells of its emerge, or of one package."""
 
     STARTED = auto()
@@ -42,7 +42,7 @@ class Entry:
     """
 
     time: float
-    says: Says
+    line_type: LineType
     number: int = 0
     total: int = 0
     package: str = ""
@@ -95,42 +95,42 @@ def _read(piece: str) -> Entry | None:
 
 
 def _merge(time: float, text: str) -> Entry | None:
-    return _of_package(time, Says.MERGE, _MERGE.match(text), (3, 4))
+    return _of_package(time, LineType.MERGE, _MERGE.match(text), (3, 4))
 
 
 def _stage(time: float, text: str) -> Entry | None:
     if (used := _USAGE.match(text)) is not None and len(used[1]) <= MAX_PACKAGE_LENGTH:
-        return Entry(time, Says.USAGE, package=used[1], text=used[2])
-    return _of_package(time, Says.STAGE, _STAGE.match(text), (4, 3))
+        return Entry(time, LineType.USAGE, package=used[1], text=used[2])
+    return _of_package(time, LineType.STAGE, _STAGE.match(text), (4, 3))
 
 
 def _completed(time: float, text: str) -> Entry | None:
-    return _of_package(time, Says.COMPLETED, _COMPLETED.match(text), (3, 4))
+    return _of_package(time, LineType.COMPLETED, _COMPLETED.match(text), (3, 4))
 
 
-def _of_package(time: float, says: Says, found: re.Match[str] | None, groups: tuple[int, int]) -> Entry | None:
+def _of_package(time: float, line_type: LineType, found: re.Match[str] | None, groups: tuple[int, int]) -> Entry | None:
     if found is None:
         return None
     package, text = found[groups[0]], found[groups[1]]
     if len(package) > MAX_PACKAGE_LENGTH:
         return None
-    return Entry(time, says, int(found[1]), int(found[2]), package, text)
+    return Entry(time, line_type, int(found[1]), int(found[2]), package, text)
 
 
 def _of_emerge(time: float, text: str) -> Entry | None:
     if (found := _EXIT.match(text)) is not None:
-        return Entry(time, Says.EXIT, status=0 if found[1] else int(found[2]))
+        return Entry(time, LineType.EXIT, status=0 if found[1] else int(found[2]))
     if text.startswith("*** terminating."):
-        return Entry(time, Says.TERMINATING)
+        return Entry(time, LineType.TERMINATING)
     if text.startswith("*** Finished."):
-        return Entry(time, Says.FINISHED)
+        return Entry(time, LineType.FINISHED)
     if text.startswith("*** emerge "):
-        return Entry(time, Says.COMMAND, text=text[len("*** emerge ") :].strip())
+        return Entry(time, LineType.COMMAND, text=text[len("*** emerge ") :].strip())
     return None
 
 
 def _started(time: float, text: str) -> Entry | None:
-    return Entry(time, Says.STARTED) if text.startswith("Started emerge on: ") else None
+    return Entry(time, LineType.STARTED) if text.startswith("Started emerge on: ") else None
 
 
 _READERS: Final = {">>>": _merge, "===": _stage, "---": _stage, ":::": _completed, "***": _of_emerge, "Sta": _started}

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Protocol
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
 from build_exporter.sources.portage.build_log import Failure
 from build_exporter.sources.portage.history import BINARY, MERGE, History
-from build_exporter.sources.portage.lines import Entry, Says, split_package
+from build_exporter.sources.portage.lines import Entry, LineType, split_package
 from build_exporter.sources.portage.session import (
     Merge,
     Session,
@@ -38,7 +38,7 @@ _OF_BINARIES: Final = frozenset({"Fetching Binary", "Merging Binary"})
 _BEGINNINGS: Final = frozenset({"Cleaning", "Compiling/Merging", "Compiling/Packaging"}) | _OF_BINARIES
 
 
-class Surroundings(Protocol):
+class HostFacts(Protocol):
     """What the machine tells of packages beside the log."""
 
     def kind_of(self, package: str) -> str:
@@ -57,7 +57,7 @@ class Surroundings(Protocol):
         """Return what is known of a package's failure, which was not after `until`; None where nothing."""
         ...
 
-    def has_let_go(self, merge: Merge) -> bool:
+    def has_released(self, merge: Merge) -> bool:
         """Tell whether the emerge itself had done with a package."""
         ...
 
@@ -76,12 +76,12 @@ class EmergeLog:
         newest: Unix seconds of the newest line.
     """
 
-    def __init__(self, build: str, surroundings: Surroundings) -> None:
+    def __init__(self, build: str, build_context: HostFacts) -> None:
         self.out: list[tuple[Session, Event]] = []
         self.sessions: list[Session] = []
         self.history = History()
         self._build = build
-        self._surroundings = surroundings
+        self._host = build_context
         self._ended: list[Session] = []
         self._starts: set[int] = set()
         self.newest = 0.0
@@ -89,7 +89,7 @@ class EmergeLog:
     def feed(self, entry: Entry) -> None:
         """Take the next entry."""
         self.newest = max(self.newest, entry.time)
-        _HANDLERS[entry.says](self, entry)
+        _HANDLERS[entry.line_type](self, entry)
 
     def end_all(self, is_dead: Callable[[Session], bool]) -> None:
         """Tell the end of the emerges that are dead, as of their last line."""
@@ -101,16 +101,16 @@ class EmergeLog:
         for session in self.sessions:
             for merge in session.open.values():
                 if not merge.kind and not merge.status:
-                    kind = self._surroundings.kind_of(merge.package) or (MERGE if anyway else "")
+                    kind = self._host.kind_of(merge.package) or (MERGE if anyway else "")
                     self._release(session, merge, kind)
 
     def settle_failures(self) -> None:
         """Tell the packages that have failed while their emerge goes on with others: its log says it at the end."""
         for session in self.sessions:
             for merge in session.going_on:
-                failure = self._surroundings.failed_meanwhile(session, merge)
+                failure = self._host.failed_meanwhile(session, merge)
                 if failure is not None and failure.time is not None:
-                    self._tell_end(session, merge, failure.time, "failed")
+                    self._emit_end(session, merge, failure.time, "failed")
 
     def _started(self, entry: Entry) -> None:
         self.end_all(lambda session: entry.time - session.last > DEAD_SECONDS)
@@ -141,7 +141,7 @@ class EmergeLog:
         merge = Merge(step, entry.package, entry.text, entry.time)
         session.merges.pop(step, None)
         session.merges[step] = session.open[entry.package] = merge
-        self._release(session, merge, self._surroundings.kind_of(entry.package))
+        self._release(session, merge, self._host.kind_of(entry.package))
 
     def _begin(self, session: Session, entry: Entry) -> None:
         start = int(session.began)
@@ -150,8 +150,8 @@ class EmergeLog:
             start += 1
         self._starts.add(start)
         session.start, session.mark, session.root = float(start), self.history.mark, entry.text
-        session.jobs = session.told_jobs
-        self._tell(
+        session.jobs = session.reported_jobs
+        self._emit(
             session,
             BuildStarted(
                 time=session.start, build=self._build, source="portage", target=session.target, jobs=session.jobs
@@ -179,7 +179,7 @@ class EmergeLog:
             # the line of its start is lost
             around = session_of_merge(self.sessions, entry)
             root = around.root if around is not None else ""
-            self._merge(Entry(entry.time, Says.MERGE, entry.number, entry.total, entry.package, root or "/"))
+            self._merge(Entry(entry.time, LineType.MERGE, entry.number, entry.total, entry.package, root or "/"))
             session = session_of_package(self.sessions, entry)
         if session is not None:
             session.last = entry.time
@@ -240,8 +240,8 @@ class EmergeLog:
             return
         # what goes on stays in `open`: should a later line be of it, the emerge has not ended
         for merge in session.going_on:
-            self._tell_end(session, merge, time, status, code)
-        self._tell(session, BuildFinished(time=time, build=self._build, status=status))
+            self._emit_end(session, merge, time, status, code)
+        self._emit(session, BuildFinished(time=time, build=self._build, status=status))
 
     def _is_done(self, entry: Entry) -> bool:
         """Tell whether the package is one that was merged lately: its last lines may come after its end."""
@@ -280,19 +280,19 @@ class EmergeLog:
 
     def _end_merge(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
         del session.open[merge.package]
-        self._tell_end(session, merge, time, status, code)
+        self._emit_end(session, merge, time, status, code)
 
-    def _tell_end(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
+    def _emit_end(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
         self._release(session, merge, merge.phase)
-        failure = self._surroundings.failure(merge, time) if status != "succeeded" else None
+        failure = self._host.failure(merge, time) if status != "succeeded" else None
         if failure is not None and status == "interrupted":
             # what it was ended for came later, unless the emerge had done with it before
-            is_its_own = failure.time is not None and self._surroundings.has_let_go(merge)
+            is_its_own = failure.time is not None and self._host.has_released(merge)
             status, failure = ("failed", failure) if is_its_own else (status, None)
         if failure is not None and failure.time is not None:
             time, code = failure.time, None
         merge.status = status
-        self._tell_at(
+        self._emit_at(
             session,
             StepFinished(
                 time=time,
@@ -302,7 +302,7 @@ class EmergeLog:
                 status=status,
                 exit_code=code or None,
                 message=failure.message if failure is not None else None,
-                **(self._surroundings.end_fields(merge) | merge.used),
+                **(self._host.end_fields(merge) | merge.used),
             ),
         )
 
@@ -311,7 +311,7 @@ class EmergeLog:
             return
         merge.kind = kind
         name, version = split_package(merge.package)
-        self._tell(
+        self._emit(
             session,
             StepStarted(
                 time=merge.started,
@@ -320,14 +320,14 @@ class EmergeLog:
                 step=merge.step,
                 package=name,
                 version=version or None,
-                **self._surroundings.start_fields(session, merge),
+                **self._host.start_fields(session, merge),
             ),
         )
 
-    def _tell(self, session: Session, event: Event) -> None:
+    def _emit(self, session: Session, event: Event) -> None:
         self.out.append((session, event))
 
-    def _tell_at(self, session: Session, event: Event) -> None:
+    def _emit_at(self, session: Session, event: Event) -> None:
         """Tell what may have been earlier than what was told last of the same emerge: as if it had been seen then."""
         place = len(self.out)
         while place and self.out[place - 1][0] is session and self.out[place - 1][1].time > event.time:
@@ -335,14 +335,14 @@ class EmergeLog:
         self.out.insert(place, (session, event))
 
 
-_HANDLERS: Final[dict[Says, Callable[[EmergeLog, Entry], None]]] = {
-    Says.STARTED: EmergeLog._started,
-    Says.COMMAND: EmergeLog._command,
-    Says.MERGE: EmergeLog._merge,
-    Says.STAGE: EmergeLog._stage,
-    Says.USAGE: EmergeLog._usage,
-    Says.COMPLETED: EmergeLog._completed,
-    Says.FINISHED: EmergeLog._cleaning,
-    Says.EXIT: EmergeLog._exit,
-    Says.TERMINATING: EmergeLog._terminating,
+_HANDLERS: Final[dict[LineType, Callable[[EmergeLog, Entry], None]]] = {
+    LineType.STARTED: EmergeLog._started,
+    LineType.COMMAND: EmergeLog._command,
+    LineType.MERGE: EmergeLog._merge,
+    LineType.STAGE: EmergeLog._stage,
+    LineType.USAGE: EmergeLog._usage,
+    LineType.COMPLETED: EmergeLog._completed,
+    LineType.FINISHED: EmergeLog._cleaning,
+    LineType.EXIT: EmergeLog._exit,
+    LineType.TERMINATING: EmergeLog._terminating,
 }

@@ -11,7 +11,7 @@ import msgspec
 
 from build_exporter.sources.portage.history import BINARY, MERGE
 from build_exporter.sources.portage.lines import MAX_PACKAGE_LENGTH
-from build_exporter.sources.reading import open_regular
+from build_exporter.sources.files import open_regular
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Largest file read; real ones have some ten KB."""
@@ -48,7 +48,7 @@ class PendingFile:
         self._pretended = pretended
         self._stamp: tuple[int, int, int] | None = None
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Read the file where it has changed; one that can't be read, or makes no sense, holds nothing."""
         if self.path is None:
             return

@@ -14,8 +14,8 @@ from build_exporter.sources.portage.history import MERGE, History
 from build_exporter.sources.portage.lines import split_package
 from build_exporter.sources.portage.pending import Pending
 from build_exporter.sources.portage.session import Session
-from build_exporter.sources.portage.surroundings import Machine
-from build_exporter.tracker.records import UNKNOWN_WEIGHT
+from build_exporter.sources.portage.host_state import HostState
+from build_exporter.tracker.state import UNKNOWN_WEIGHT
 
 UNNAMED: Final = "packages-not-named-yet"
 """The step that stands for what is left."""
@@ -24,26 +24,26 @@ UNNAMED: Final = "packages-not-named-yet"
 class Planner:
     """Tells plans: once as a whole, then what is added, and a whole one where something is left out."""
 
-    def __init__(self, build: str, history: History, machine: Machine) -> None:
+    def __init__(self, build: str, history: History, machine: HostState) -> None:
         self._build = build
         self._history = history
-        self._machine = machine
+        self._host = machine
 
-    def tell(self, session: Session, time: float, *, ended: bool) -> Plan | None:
+    def emit(self, session: Session, time: float, *, ended: bool) -> Plan | None:
         """Return what is to be told of an emerge's plan as of `time`; None where nothing is new."""
         self._remember_pending(session, ended=ended)
         steps = self._steps(session, ended=ended)
         if not steps:
             return None
         keys = tuple((step.phase, step.step) for step in steps)
-        told, session.planned = session.planned, keys
-        if told is None:
+        emitted, session.planned = session.planned, keys
+        if emitted is None:
             # an earlier look, before a restart, may have known more than is left to see: only add to it
-            return Plan(time=time, build=self._build, steps=steps, continues=self._machine.mtimedb.exists)
-        lost = set(told) - set(keys)
-        if lost or (ended and told != keys):
+            return Plan(time=time, build=self._build, steps=steps, continues=self._host.mtimedb.exists)
+        lost = set(emitted) - set(keys)
+        if lost or (ended and emitted != keys):
             return Plan(time=time, build=self._build, steps=steps)
-        have = set(told)
+        have = set(emitted)
         fresh = [step for step in steps if (step.phase, step.step) not in have]
         if not fresh:
             return None
@@ -63,7 +63,7 @@ class Planner:
                 if name not in session.merges:
                     steps.append(self._step(session, each.kind, each.package, name))
         elif not ended and session.left:
-            if self._machine.mtimedb.exists:
+            if self._host.mtimedb.exists:
                 # whose list it holds is not clear: rather no plan than one that seems complete
                 return []
             steps.append(self._unnamed(session))
@@ -91,7 +91,7 @@ class Planner:
         if ended:
             session.pending = [each for each in session.pending if each.package not in seen]
             return
-        lists = [*self._machine.mtimedb.lists[:1], *self._machine.pretended.lists]
+        lists = [*self._host.mtimedb.lists[:1], *self._host.pretended.lists]
         found = next((wanted for wanted in lists if _is_of(session, wanted, seen)), session.pending)
         session.pending = [each for each in found if each.package not in seen]
 

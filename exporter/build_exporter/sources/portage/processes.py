@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from build_exporter.sources.reading import open_regular
+from build_exporter.sources.files import open_regular
 
 MAX_LOCKS_BYTES: Final = 1024 * 1024
 

@@ -116,7 +116,7 @@ class Session:
         return " ".join(words)[:MAX_NAME_LENGTH] or None
 
     @property
-    def told_jobs(self) -> int | None:
+    def reported_jobs(self) -> int | None:
         """How many packages it may build at once by its command line."""
         found = _JOBS.search(self.command)
         return int(found[1]) if found else None

@@ -11,12 +11,12 @@ import psutil
 from build_exporter.model.events import Event
 from build_exporter.sources.portage.lines import looks_like_log, read_line
 from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog
-from build_exporter.sources.portage.places import LOG_NAME, Options, find_log, find_places
+from build_exporter.sources.portage.paths import LOG_NAME, Options, find_log, find_paths
 from build_exporter.sources.portage.plan import Planner
 from build_exporter.sources.portage.session import Session
-from build_exporter.sources.portage.surroundings import Machine
-from build_exporter.sources.protocol import Settings, SourceError, Told
-from build_exporter.sources.reading import Limits, TailFile, milliseconds, read_ends
+from build_exporter.sources.portage.host_state import HostState
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
 
 LAST_BYTES: Final = 64 * 1024 * 1024
 """Of a larger log only the end is read; twenty years of building make some 20 MB."""
@@ -37,7 +37,7 @@ class Portage:
 
     def __init__(self, settings: Settings) -> None:
         self.build = settings.build or "portage"
-        self._machine = Machine(find_places(settings.path, settings.options))
+        self._host = HostState(find_paths(settings.path, settings.options))
         self._path = settings.path
         self.tail = TailFile(find_log(settings.path), Limits(last=LAST_BYTES))
         self._begin()
@@ -52,13 +52,13 @@ class Portage:
             return False
         return any(map(looks_like_log, head.splitlines())) or (log.name == LOG_NAME and not head)
 
-    def look(self, now: float, *, over: bool = False) -> Iterator[Told]:
+    def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Return what is new; see `Source`.
 
         Raises:
             SourceError: the log can't be read.
         """
-        self._machine.look(now, over=over)
+        self._host.poll(now, over=over)
         self._read(now, over=over)
         if over:
             self._log.settle_kinds(anyway=True)
@@ -68,11 +68,11 @@ class Portage:
             self._log.settle_failures()
             self._end_dead(now)
             self._limit_history()
-        return iter(list(self._told()))
+        return iter(list(self._add_plans()))
 
     def _begin(self) -> None:
-        self._log = EmergeLog(self.build, self._machine)
-        self._planner = Planner(self.build, self._log.history, self._machine)
+        self._log = EmergeLog(self.build, self._host)
+        self._planner = Planner(self.build, self._log.history, self._host)
         self._is_first = True
         self._skipped: set[Session] = set()
 
@@ -86,7 +86,7 @@ class Portage:
             entries = [entry for line in found.lines for entry in read_line(line)]
             latest = self.tail.latest(now)
             entries = [entry for entry in entries if entry.time <= latest]
-            if found.anew and entries and entries[0].time <= self._log.newest:
+            if found.from_start and entries and entries[0].time <= self._log.newest:
                 # not the next log after a rotation, but this one written again
                 self._begin()
             for entry in entries:
@@ -100,10 +100,10 @@ class Portage:
             changed = milliseconds(self.tail.path.stat().st_mtime_ns)
         except OSError:
             return
-        is_silent = now - changed > DEAD_SECONDS or changed < psutil.boot_time()
+        is_idle = now - changed > DEAD_SECONDS or changed < psutil.boot_time()
         # a package may be built for days while its emerge is seen to live
-        self._log.end_all(lambda session: self._machine.is_dead(session, now) or (is_silent and not session.pid))
-        self._machine.forget(self._log.sessions)
+        self._log.end_all(lambda session: self._host.is_dead(session, now) or (is_idle and not session.pid))
+        self._host.forget(self._log.sessions)
 
     def _limit_history(self) -> None:
         if not self._is_first:
@@ -112,26 +112,26 @@ class Portage:
         ended = {s for s, _ in self._log.out} - set(self._log.sessions)
         self._skipped = set(sorted(ended, key=lambda s: s.start or 0.0)[:-HISTORY_RUNS])
 
-    def _told(self) -> Iterator[Told]:
-        told: set[Session] = set()
+    def _add_plans(self) -> Iterator[SourceEvent]:
+        already_planned: set[Session] = set()
         out, self._log.out = self._log.out, []
         for session, event in out:
             if session in self._skipped:
                 continue
             start = session.start or session.began
-            is_begin = session.planned is None and session not in told
-            if session not in told and not is_begin:
+            is_begin = session.planned is None and session not in already_planned
+            if session not in already_planned and not is_begin:
                 yield from self._plan(session, start, event.time)
-            yield Told(start, event)
+            yield SourceEvent(start, event)
             if is_begin:
                 yield from self._plan(session, start, event.time)
-            told.add(session)
+            already_planned.add(session)
         for session in self._log.sessions:
-            if session.start is not None and session.exited is None and session not in told:
+            if session.start is not None and session.exited is None and session not in already_planned:
                 yield from self._plan(session, session.start, session.last)
 
-    def _plan(self, session: Session, start: float, time: float) -> Iterator[Told]:
+    def _plan(self, session: Session, start: float, time: float) -> Iterator[SourceEvent]:
         ended = session.exited is not None or session not in self._log.sessions
-        plan: Event | None = self._planner.tell(session, time, ended=ended)
+        plan: Event | None = self._planner.emit(session, time, ended=ended)
         if plan is not None:
-            yield Told(start, plan)
+            yield SourceEvent(start, plan)

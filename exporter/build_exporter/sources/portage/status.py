@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import psutil
 
-from build_exporter.sources.reading import Directory, open_regular
+from build_exporter.sources.files import Directory, open_regular
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 SOCKET_SECONDS: Final = 0.25
@@ -72,13 +72,13 @@ class StatusDirectory:
         self.snapshots: list[Snapshot] = []
         self._directory = Directory(path) if path is not None else None
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Read the snapshots; those of emerges that are gone, and whatever is no snapshot, are left out."""
         self.snapshots = []
         if self._directory is None:
             return
         try:
-            self._directory.look()
+            self._directory.poll()
         except OSError:
             return
         for pid, kinds in sorted(_by_pid(self._directory.names).items())[:MAX_EMERGES]:

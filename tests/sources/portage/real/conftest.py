@@ -191,7 +191,7 @@ class Gentoo:
         """Let the gated packages go on."""
         (self.root / "open").touch()
 
-    def says(self, text: str) -> bool:
+    def line_type(self, text: str) -> bool:
         """Tell whether emerge.log has a text."""
         return self.log.exists() and text in self.log.read_text(errors="replace")
 

@@ -62,9 +62,9 @@ def test_failure_is_told_while_others_are_built(
     poll(lambda: exporter.value("build_step_status", **broken) == 3, 90, "the failure is told")
     assert exporter.value("build_state", build="portage", state="failed") == 1
     assert exporter.value("build_step_status", build="portage", step="app-test/gated-1") == 1
-    assert not gentoo.says("exiting")
-    told = [dict(labels) for name, labels in exporter.samples() if name == "build_step_failure_info"]
-    assert "undeclared_thing" in next(each["excerpt"] for each in told if each["step"] == broken["step"])
+    assert not gentoo.line_type("exiting")
+    reported = [dict(labels) for name, labels in exporter.samples() if name == "build_step_failure_info"]
+    assert "undeclared_thing" in next(each["excerpt"] for each in reported if each["step"] == broken["step"])
     gentoo.open()
     assert process.wait(60) == 1
     poll(lambda: exporter.value("build_runs_total", build="portage", result="failed") == 1, 60, "the run is over")
@@ -86,8 +86,8 @@ def test_copied_log(
     copy = gentoo.root / "copy.log"
     copy.write_bytes(gentoo.log.read_bytes())
     option = ("--option", f"tmpdir={gentoo.root}/var/tmp")
-    told = command("import", "portage", str(copy), "--journal", str(journal), *option)
-    assert told.returncode == 0, told.stderr
+    reported = command("import", "portage", str(copy), "--journal", str(journal), *option)
+    assert reported.returncode == 0, reported.stderr
     step = newest(runs_of()).steps["merge", "app-test/broken-1"]
     assert "undeclared_thing" in (step.message or "")
 
@@ -109,8 +109,8 @@ def test_failures_of_every_phase(gentoo: Any, imported: Callable[..., Runs]) -> 
 def test_count_that_begins_anew(gentoo: Any, imported: Callable[..., Runs]) -> None:
     """After a failure `--keep-going` counts what is left from 1: one run, and what needs the failed one is left out."""
     gentoo.merge("--keep-going", "broken", "user", "quick", status=1)
-    assert gentoo.says("(1 of 3) app-test/broken-1")
-    assert gentoo.says("(1 of 1) app-test/quick-1")
+    assert gentoo.line_type("(1 of 3) app-test/broken-1")
+    assert gentoo.line_type("(1 of 1) app-test/quick-1")
     (run,) = imported(gentoo.root).values()
     assert (str(run.state), labels(run)) == ("failed", {"broken-1": "failed", "quick-1": "succeeded"})
 
@@ -118,7 +118,7 @@ def test_count_that_begins_anew(gentoo: Any, imported: Callable[..., Runs]) -> N
 def test_status_by_file_and_by_socket(gentoo: Any, poll: Callable[..., None]) -> None:
     """A running emerge says the same of itself in its file and over its socket."""
     process = gentoo.emerge("--jobs=2", "gated", "quick")
-    poll(lambda: gentoo.says("Compiling/Merging (app-test/gated-1"), 90, "it builds")
+    poll(lambda: gentoo.line_type("Compiling/Merging (app-test/gated-1"), 90, "it builds")
     socket_alone = gentoo.root / "socket"
     socket_alone.mkdir()
     name = f"emerge-{process.pid}.sock"
@@ -127,7 +127,7 @@ def test_status_by_file_and_by_socket(gentoo: Any, poll: Callable[..., None]) ->
         status = StatusDirectory(place)
 
         def is_told(status: StatusDirectory = status) -> bool:
-            status.look()
+            status.poll()
             return status.task("app-test/gated-1") is not None
 
         poll(is_told, 30, f"the package is told in {place}")
@@ -166,21 +166,21 @@ def test_resume_list_and_pretended_merges(
     pretended = read_pretended(said.encode())
     assert {each.package for each in pretended} == {"app-test/gated-1", "app-test/quick-1", "app-test/untested-1"}
     gentoo.emerge("gated", "quick", "untested", features="test")
-    poll(lambda: gentoo.says("Compiling/Merging (app-test/gated-1"), 90, "it builds")
+    poll(lambda: gentoo.line_type("Compiling/Merging (app-test/gated-1"), 90, "it builds")
     resumed = PendingFile(gentoo.root / "var/cache/edb/mtimedb")
-    resumed.look()
+    resumed.poll()
     assert [each[:2] for each in resumed.lists[0]] == [each[:2] for each in pretended]
-    attached(gentoo.root).look(time.time())
+    attached(gentoo.root).poll(time.time())
     copy = gentoo.root / "pretended"
     copy.write_text(said)
-    attached(gentoo.root, mtimedb="/nowhere", pretend=str(copy)).look(time.time())
+    attached(gentoo.root, mtimedb="/nowhere", pretend=str(copy)).poll(time.time())
     assert labels(newest(runs_of())) == {"gated-1": "running", "quick-1": "pending", "untested-1": "pending"}
 
 
 def test_ctrl_c_and_resume(gentoo: Any, poll: Callable[..., None], imported: Callable[..., Runs]) -> None:
     """Ctrl-C leaves an interrupted run with an interrupted package; `--resume` is another run, which does the rest."""
     process = gentoo.emerge("gated", "quick")
-    poll(lambda: gentoo.says("Compiling/Merging (app-test/gated-1"), 90, "it builds")
+    poll(lambda: gentoo.line_type("Compiling/Merging (app-test/gated-1"), 90, "it builds")
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(60) == 128 + signal.SIGINT
     gentoo.open()
@@ -200,19 +200,19 @@ def test_killed_emerge(
 ) -> None:
     """An emerge killed by kill -9 is interrupted within seconds, whether its process was ever seen or not."""
     process = gentoo.emerge("--jobs=2", "gated", "user", "--nodeps")
-    poll(lambda: gentoo.says("completed emerge (2 of 2)"), 90, "one is merged, the other goes on")
+    poll(lambda: gentoo.line_type("completed emerge (2 of 2)"), 90, "one is merged, the other goes on")
     follower = attached(gentoo.root)
     now = time.time()
     if seen:
-        follower.look(now)
+        follower.poll(now)
         assert newest(runs_of()).steps["merge", "app-test/gated-1"].pid == process.pid
     process.kill()
     process.wait(10)
     left = gentoo.root / f"run/portage/emerge-{process.pid}.json"
     assert left.exists()
-    follower.look(now + 1)
+    follower.poll(now + 1)
     assert str(newest(runs_of()).state) == "running"
-    follower.look(now + 7)
+    follower.poll(now + 7)
     run = newest(runs_of())
     assert (str(run.state), labels(run)) == ("interrupted", {"gated-1": "interrupted", "user-1": "succeeded"})
 
@@ -223,17 +223,17 @@ def test_living_emerge_is_not_taken_for_dead(
     """An emerge that says nothing for hours, and publishes nothing of itself, goes on as long as it lives."""
     gentoo.configure(FEATURES=gentoo.features.replace("observability", ""))
     gentoo.emerge("gated")
-    poll(lambda: gentoo.says("Compiling/Merging (app-test/gated-1"), 90, "it builds")
+    poll(lambda: gentoo.line_type("Compiling/Merging (app-test/gated-1"), 90, "it builds")
     follower = attached(gentoo.root)
     for hours in range(10):
-        follower.look(time.time() + hours * 3600)
+        follower.poll(time.time() + hours * 3600)
     assert str(newest(runs_of()).state) == "running"
 
 
 def test_emerges_side_by_side(gentoo: Any, poll: Callable[..., None], imported: Callable[..., Runs]) -> None:
     """Two emerges at once are two runs, each with its own packages and its own end."""
     first = gentoo.emerge("gated")
-    poll(lambda: gentoo.says("Compiling/Merging (app-test/gated-1"), 90, "the first builds")
+    poll(lambda: gentoo.line_type("Compiling/Merging (app-test/gated-1"), 90, "the first builds")
     gentoo.merge("quick", "broken", "--keep-going", status=1)
     gentoo.open()
     assert first.wait(60) == 0
@@ -253,8 +253,8 @@ def test_logs_elsewhere(
     if place == "EMERGE_LOG_DIR":
         gentoo.log = elsewhere / "emerge.log"
     gentoo.emerge("gated")
-    poll(lambda: gentoo.says("Compiling/Merging (app-test/gated-1"), 90, "it builds")
-    attached(gentoo.root).look(time.time())
+    poll(lambda: gentoo.line_type("Compiling/Merging (app-test/gated-1"), 90, "it builds")
+    attached(gentoo.root).poll(time.time())
     log = Path(newest(runs_of()).steps["merge", "app-test/gated-1"].log or "")
     poll(log.is_file, 60, "the build's log")
     assert not log.is_symlink()

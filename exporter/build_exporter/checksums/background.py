@@ -1,0 +1,217 @@
+"""Verifying the files of running and coming builds beside the exporter, and telling the journal what changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from build_exporter.checksums.check import Finding, Signature, check_metadata, merged, shrunk
+from build_exporter.checksums.worker_process import BYTES_PER_SECOND, WorkerProcess
+from build_exporter.checksums.worker import Job
+from build_exporter.journal.append import LINE_LIMIT, Writer
+from build_exporter.journal.layout import run_path
+from build_exporter.model.events import BadSource, SourceFile, SourcesVerified, encode_line
+from build_exporter.model.states import SourceState
+from build_exporter.tracker import Run
+from build_exporter.tracker.sources import bad_state, planned_sources
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 5.0
+REST_RATIO: Final = 50.0
+"""A look that takes long is followed by a rest so many times as long: two percent of a core at most."""
+
+QUIET_SECONDS: Final = 10.0
+"""A file changed more recently than this is still being written."""
+
+FORGOTTEN_SECONDS: Final = 86400.0
+"""A build of which nothing was heard for so long is history, whatever its plan had left."""
+
+MAX_FILES: Final = 5_000
+MAX_BAD: Final = 100
+"""Files looked at of a build, and bad ones named in an event."""
+
+Key = tuple[str, SourceFile, int | None]
+"""A file's directory, what is planned of it, and whose it must be."""
+
+
+class BackgroundVerifier:
+    """Looks every few seconds after the files that plans name, in the directory that the plan calls `tarballs`.
+
+    Only a file that is new or has changed is read, by a child process that gives way to all others. Of a run that
+    another user writes only his own files are looked at: he must not learn what is in those he may not read himself.
+    """
+
+    def __init__(
+        self,
+        journal: str,
+        runs: Callable[[], Iterable[Run]],
+        clock: Callable[[], float],
+        *,
+        quiet_seconds: float = QUIET_SECONDS,
+        bytes_per_second: float = BYTES_PER_SECOND,
+    ) -> None:
+        self._journal = journal
+        self._runs = runs
+        self._clock = clock
+        self._quiet = quiet_seconds
+        self._worker = WorkerProcess(bytes_per_second)
+        self._known: dict[Key, tuple[Signature, Finding]] = {}
+        self._verified_sizes: dict[Key, int] = {}
+        self._plans: dict[str, tuple[str, int, list[SourceFile]]] = {}
+        self._stop = threading.Event()
+        # a daemon: a directory on a file system that hangs must not keep the exporter from ending
+        self._thread = threading.Thread(target=self._run, name="source-checks", daemon=True)
+
+    def start(self) -> None:
+        """Start looking."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking soon."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End the reading of files."""
+        self._worker.stop()
+
+    def poll(self) -> bool:
+        """Look at every file once, tell what has changed, have read what must be; return whether all is known."""
+        for job, finding in self._worker.collect():
+            self._take(job, finding)
+        jobs: dict[Key, Job] = {}
+        seen: set[Key] = set()
+        for run in list(self._runs()):
+            files = self._files(run)
+            if not files:
+                continue
+            owner = self._owner(run)
+            asked: dict[Key, Job] = {}
+            findings = []
+            for planned in files:
+                key = (run.tarballs, planned, owner)
+                seen.add(key)
+                findings.append((planned, self._finding_of(key, asked)))
+            needed = {each.file for step, each in planned_sources(run) if not step.state.is_done}
+            self._record(run, findings, needed, complete=not asked)
+            # what was unpacked already can wait
+            jobs |= sorted(asked.items(), key=lambda item: item[1].planned.file not in needed)
+        for forgotten in (self._known.keys() | self._verified_sizes.keys()) - seen:
+            self._known.pop(forgotten, None)
+            self._verified_sizes.pop(forgotten, None)
+        self._worker.begin(list(jobs.values()))
+        return not jobs
+
+    def _files(self, run: Run) -> list[SourceFile]:
+        """Return the files of a run worth looking at, each once; none of a build that is over or long silent."""
+        steps = list(run.steps.values())
+        silent = self._clock() - (run.last_event or 0.0) > FORGOTTEN_SECONDS
+        if (
+            not run.tarballs.startswith("/")
+            or (silent and not run.running)
+            or all(step.state.is_done for step in steps)
+        ):
+            self._plans.pop(run.build, None)
+            return []
+        name, plans, files = self._plans.get(run.build, ("", 0, []))
+        if (name, plans) != (run.run, run.plans):
+            plans = run.plans
+            found: dict[str, SourceFile] = {}
+            for _, each in planned_sources(run):
+                found[each.file] = merged(found, each)
+            files = list(found.values())[:MAX_FILES]
+            self._plans[run.build] = (run.run, plans, files)
+        return files
+
+    def _owner(self, run: Run) -> int | None:
+        try:
+            writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - every few seconds
+        except OSError:
+            return None
+        return None if writer in (0, os.geteuid()) else writer
+
+    def _finding_of(self, key: Key, jobs: dict[Key, Job]) -> Finding:
+        """Return how a file stands as far as is known; ask for its reading where it must be read."""
+        directory, planned, owner = key
+        seen = check_metadata(directory, planned, owner=owner)
+        if seen.signature is None:
+            return seen
+        changed = seen.signature[4] / 1e9
+        if 0 <= self._clock() - changed < self._quiet:
+            return Finding(SourceState.PENDING, "is being written", seen.size)
+        if seen.state is not SourceState.PENDING:
+            return seen
+        signature, known = self._known.get(key, (None, seen))
+        if signature != seen.signature:
+            jobs[key] = Job(directory, planned, owner, seen.signature)
+            return seen
+        return known
+
+    def _take(self, job: Job, finding: Finding) -> None:
+        key = (job.directory, job.planned, job.owner)
+        if finding.state in (SourceState.PENDING, SourceState.MISSING):
+            # it has changed since, or gone: the next look sees it as it is
+            return
+        if finding.state is SourceState.VERIFIED and finding.size is not None:
+            self._verified_sizes[key] = finding.size
+        elif key in self._verified_sizes:
+            finding = shrunk(finding, self._verified_sizes[key])
+        self._known[key] = (finding.signature or job.signature, finding)
+
+    def _record(self, run: Run, findings: list[tuple[SourceFile, Finding]], needed: set[str], *, complete: bool) -> None:
+        """Append how the files stand where that is another than told; before all is known only what is bad."""
+        counts = Counter(finding.state for _, finding in findings)
+        bad = [
+            BadSource(file=planned.file, state=state, detail=finding.detail or None)
+            for planned, finding in findings
+            if (state := bad_state(finding.state)) is not None
+        ]
+        bad.sort(key=lambda each: each.file not in needed)
+        event = SourcesVerified(
+            time=round(self._clock(), 3),
+            build=run.build,
+            bad=bad[:MAX_BAD] or None,
+            **{state.value: counts[state] for state in SourceState},
+        )
+        recorded = run.sources_verified
+        before = set(recorded.bad or ()) if recorded is not None else set()
+        if recorded is not None and _counts(recorded) == _counts(event) and before == set(event.bad or ()):
+            return
+        if complete or set(event.bad or ()) - before:
+            self._append(run, event)
+
+    def _append(self, run: Run, event: SourcesVerified) -> None:
+        writer = Writer(run_path(self._journal, run.build, run.run))
+        line = encode_line(event)
+        while len(line) > LINE_LIMIT and event.bad:
+            event.bad = event.bad[: len(event.bad) // 2]
+            line = encode_line(event)
+        try:
+            writer.append(line)
+        except OSError as error:
+            log.debug("how files stand can't be written", extra={"build": run.build, "error": str(error)})
+        finally:
+            writer.close()
+
+    def _run(self) -> None:
+        rest = 0.5
+        try:
+            while not self._stop.wait(rest):
+                began = time.perf_counter()
+                try:
+                    self.poll()
+                except Exception:
+                    # one odd plan must not end the looking after all
+                    log.exception("verifying files failed")
+                rest = max(POLL_SECONDS, (time.perf_counter() - began) * REST_RATIO)
+        finally:
+            self.close()
+
+
+def _counts(event: SourcesVerified) -> list[int]:
+    return [getattr(event, state.value) for state in SourceState]

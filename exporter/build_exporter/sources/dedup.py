@@ -1,0 +1,169 @@
+"""What of a source's events a run already knows, so that a record told twice is journalled once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from build_exporter.model import events as e
+from build_exporter.model.names import MAX_TEXT_LENGTH
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker import Run, Step
+
+PROGRESS_GRAIN = 0.005
+"""Least gain of a step's ratio that is worth a line."""
+
+
+def is_recorded(run: Run, event: e.Event) -> bool:
+    """Tell whether `event` would tell `run` nothing new: it, or one that says the same, was applied before."""
+    check = _CHECKS.get(type(event))
+    return check is not None and check(run, event)
+
+
+def is_recorded_by_count(run: Run, event: e.Event, nth: int) -> bool:
+    """Tell whether `run` has seen the nth start or end of a step, or plan, counted from 1, whatever their times.
+
+    Progress is known that is of the nth attempt at a step of which a later one has begun.
+    """
+    if isinstance(event, e.StepStarted | e.StepFinished):
+        step = run.steps.get((event.phase, event.step))
+        if step is None:
+            return False
+        if isinstance(event, e.StepStarted):
+            # attempts of which only the end was told count
+            return max(step.attempts, len(step.starts)) >= nth
+        # an attempt of which only the end is known adds nothing to one before it that ended alike
+        return _recorded_ends(step.ends, step.state.label, event.status) >= nth or step.state.label == event.status
+    if isinstance(event, e.BuildFinished):
+        return _recorded_ends(run.ends, run.status, event.status) >= nth
+    if isinstance(event, e.BuildStarted | e.Plan):
+        return (len(run.starts) if isinstance(event, e.BuildStarted) else run.plans) >= nth
+    return _is_of_earlier_attempt(run, event, nth) or is_recorded(run, event)
+
+
+def _is_of_earlier_attempt(run: Run, event: e.Event, nth: int) -> bool:
+    step = run.steps.get((event.phase, event.step)) if isinstance(event, e.StepProgress) else None
+    return step is not None and step.attempts > nth
+
+
+def _recorded_ends(ends: list[float], state: str | None, status: str) -> int:
+    """Return how many ends are known that the record tells: an interruption is told for want of an end, not by it."""
+    return len(ends) - (state == BuildState.INTERRUPTED != status)
+
+
+def _build_started(run: Run, event: e.BuildStarted) -> bool:
+    return event.time in run.starts
+
+
+def _build_finished(run: Run, event: e.BuildFinished) -> bool:
+    return event.time in run.ends
+
+
+def _plan(run: Run, event: e.Plan) -> bool:
+    if event.continues:
+        # it adds to what is planned and leaves the rest as it is
+        keyed = [(run.steps.get((each.phase, each.step)), each) for each in event.steps]
+        return all(step is not None and step.planned and _is_planned_alike(step, each) for step, each in keyed)
+    if run.tarballs != (event.tarballs or ""):
+        return False
+    planned = [step for step in run.steps.values() if step.planned]
+    return len(planned) == len(event.steps) and all(map(_is_planned_alike, planned, event.steps))
+
+
+def _is_planned_alike(step: Step, planned: e.PlannedStep) -> bool:
+    return (
+        step.key == (planned.phase, planned.step)
+        and step.sbu == planned.sbu
+        and step.expected_seconds == planned.expected_seconds
+        and step.planned_disk_bytes == planned.disk_bytes
+        and step.planned_memory_bytes == planned.memory_bytes
+        and step.after == tuple(planned.after or ())
+        and step.sources == tuple(planned.sources or ())
+    )
+
+
+def _step_started(run: Run, event: e.StepStarted) -> bool:
+    step = run.steps.get((event.phase, event.step))
+    return step is not None and event.time in step.starts
+
+
+def _step_finished(run: Run, event: e.StepFinished) -> bool:
+    step = run.steps.get((event.phase, event.step))
+    if step is None:
+        return False
+    return event.time in step.ends or _is_settled(step, event)
+
+
+def _is_settled(step: Step, event: e.StepFinished) -> bool:
+    """Tell whether the attempt that ended then has ended already, and this is no better news of it.
+
+    A record may be told again after what dated the end is gone: a step that failed at its log's last change failed
+    at the latest when the run said so.
+    """
+    if not step.starts or not step.ends or event.time < min(step.starts):
+        return False
+    began = max(start for start in step.starts if start <= event.time)
+    after = min((start for start in step.starts if start > began), default=None)
+    if not any(began <= end and (after is None or end <= after) for end in step.ends):
+        return False
+    label = step.state.label
+    return after is not None or label == event.status or (label == "failed" and event.status == "interrupted")
+
+
+def _step_progress(run: Run, event: e.StepProgress) -> bool:
+    step = run.running.get((event.phase, event.step))
+    if step is None:
+        return not _adds_log_detail(run, event)
+    ratio = event.ratio
+    if ratio is None and event.done is not None and event.total:
+        ratio = event.done / event.total
+    if event.warnings is not None and not step.reported_warnings and event.warnings > (step.warnings or 0):
+        return False
+    return ratio is None or ratio < (step.ratio or 0.0) + PROGRESS_GRAIN
+
+
+def _adds_log_detail(run: Run, event: e.StepProgress) -> bool:
+    """Tell whether a log read after its step's end tells more of it than is known."""
+    step = run.steps.get((event.phase, event.step))
+    if step is None or step.end is None:
+        return False
+    if event.warnings is not None and not step.reported_warnings and event.warnings > (step.warnings or -1):
+        return True
+    if event.warning_flags and step.key not in run.warning_flags:
+        return True
+    known = run.logs.get(step.key)
+    if not event.log_bytes or step.state is not StepState.SUCCEEDED:
+        return False
+    return known is None or (known.size, known.seconds) != (event.log_bytes, step.seconds)
+
+
+def _tests_reported(run: Run, event: e.TestsReported) -> bool:
+    step = run.steps.get((event.phase, event.step))
+    found = step.tests.get(event.suite) if step is not None else None
+    if found is None:
+        return False
+    return all(
+        getattr(found, name) == getattr(event, name)
+        for name in ("passed", "failed", "expected_failed", "unexpected_passed", "skipped", "errors")
+    )
+
+
+def _milestone_reached(run: Run, event: e.MilestoneReached) -> bool:
+    return event.milestone in run.milestones
+
+
+def _note(run: Run, event: e.Note) -> bool:
+    return (event.time, event.message[:MAX_TEXT_LENGTH]) in run.notes
+
+
+_CHECKS: Final[dict[type[e.Event], Callable[[Run, Any], bool]]] = {
+    e.BuildStarted: _build_started,
+    e.BuildFinished: _build_finished,
+    e.Plan: _plan,
+    e.StepStarted: _step_started,
+    e.StepFinished: _step_finished,
+    e.StepProgress: _step_progress,
+    e.TestsReported: _tests_reported,
+    e.MilestoneReached: _milestone_reached,
+    e.Note: _note,
+}

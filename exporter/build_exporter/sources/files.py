@@ -1,0 +1,344 @@
+"""Reading foreign files, however they grow, are cut, replaced or broken. Nothing here knows what a line means.
+
+`TailFile` follows a file that grows. `read_ends` takes the beginning and the end of one, whatever is between.
+`Directory` tells what is new in a directory and costs one `stat` while nothing is.
+A file of a record is opened for each look and closed again, so that the file system it is on can be unmounted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+POLL_BYTES: Final = 1024 * 1024
+"""Most that one look reads of a file; the rest comes with the next."""
+
+LINE_BYTES: Final = 64 * 1024
+"""Longest line; what is beyond is left out."""
+
+CUT_MARK: Final = " […]"
+"""Stands at the end of a line that was longer."""
+
+GRAIN_NS: Final = 50_000_000
+"""A directory changed this recently may change again within the same tick of its time stamp."""
+
+FUTURE_SECONDS: Final = 86400.0
+"""How far clocks of one record may be apart."""
+
+_BEGINNING_BYTES: Final = 256
+"""How much of a file's beginning is remembered, to tell a file written anew from one that has grown."""
+
+_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What one look at a file gave.
+
+    Attributes:
+        lines: whole lines without their ends.
+        anew: the file is another, or began again: `lines` start at its beginning.
+        skipped: bytes left out before `lines`, where only the end of a file is wanted.
+        more: there is more than one look reads; look again.
+    """
+
+    lines: list[str]
+    from_start: bool = False
+    skipped: int = 0
+    more: bool = False
+
+
+_NOTHING: Final = Lines([])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a file is read, in bytes.
+
+    Attributes:
+        look: most that one look reads.
+        line: longest line; what is beyond is cut.
+        last: read only so much of the end whenever more than that is waiting; None to read everything.
+    """
+
+    poll_bytes: int = POLL_BYTES
+    line: int = LINE_BYTES
+    last: int | None = None
+
+
+def open_regular(path: Path, *, follow_links: bool = True) -> int:
+    """Open a regular file for reading and return its descriptor; never waits, never opens a device or FIFO.
+
+    Args:
+        path: the file.
+        follow_links: whether the last component may be a symbolic link. A file found inside a tree that somebody
+            else writes should not be one: it could lead to what only this process may read.
+
+    Raises:
+        OSError: it can't be opened or is no regular file.
+    """
+    descriptor = os.open(path, _FLAGS | (0 if follow_links else os.O_NOFOLLOW))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+class LineCutter:
+    """Bytes to lines: what is torn waits for its rest, what is too long is cut and marked, bad UTF-8 is replaced."""
+
+    def __init__(self, line_bytes: int = LINE_BYTES) -> None:
+        self._line_bytes = line_bytes
+        self._torn = b""
+        self._skipping = False
+
+    @property
+    def torn(self) -> str:
+        """The beginning of a line whose end has not come yet."""
+        return _text(self._torn)
+
+    def skip_to_line_end(self) -> None:
+        """Drop what is torn, and what comes before the next line's beginning."""
+        self._torn = b""
+        self._skipping = True
+
+    def reset(self) -> None:
+        """Forget what is torn."""
+        self._torn = b""
+        self._skipping = False
+
+    def cut(self, data: bytes) -> list[str]:
+        """Return the lines that `data` completes; a line too long is returned as soon as it is."""
+        if self._skipping:
+            end = data.find(b"\n")
+            if end < 0:
+                return []
+            self._skipping = False
+            data = data[end + 1 :]
+        pieces = (self._torn + data).split(b"\n")
+        self._torn = pieces.pop()
+        lines = [self._line(piece) for piece in pieces]
+        if len(self._torn) > self._line_bytes:
+            lines.append(self._line(self._torn))
+            self.skip_to_line_end()
+        return lines
+
+    def flush(self) -> list[str]:
+        """Return what is torn as a line: nothing more will come."""
+        torn, self._torn = self._torn, b""
+        return [self._line(torn)] if torn else []
+
+    def _line(self, piece: bytes) -> str:
+        if len(piece) > self._line_bytes:
+            return _text(piece[: self._line_bytes]) + CUT_MARK
+        return _text(piece.removesuffix(b"\r"))
+
+
+class TailFile:
+    """Follows one file: each `read` returns the whole lines that have come since the last.
+
+    A file cut short, replaced by another or written anew is read from its beginning (`Lines.anew`). A file renamed
+    away loses what was written after the last look, unless it is `held`.
+
+    Attributes:
+        path: the file, which may appear later.
+        bytes_read: how many bytes were read of it so far.
+        changed: Unix seconds of its last change at the newest read, 0 before.
+    """
+
+    def __init__(self, path: Path, limits: Limits = Limits(), *, hold: bool = False, follow_links: bool = True) -> None:
+        """Follow `path`.
+
+        Args:
+            path: the file.
+            limits: how much of it is read.
+            hold: keep the file open between looks, so that the rest of one renamed away is read. Its file system
+                can't be unmounted meanwhile.
+            follow_links: see `open_regular`.
+        """
+        self.path = path
+        self.bytes_read = 0
+        self.changed = 0.0
+        self._limits = limits
+        self._hold = hold
+        self._follow_links = follow_links
+        self._cutter = LineCutter(limits.line)
+        self._descriptor = -1
+        self._seen: tuple[int, int, int, int] | None = None
+        self._identity: tuple[int, int] | None = None
+        self._beginning = b""
+        self._offset = 0
+
+    @property
+    def torn(self) -> str:
+        """The beginning of a last line that has no end yet."""
+        return self._cutter.torn
+
+    def latest(self, now: float) -> float:
+        """Return the Unix seconds after which no line can have been written; a date beyond is damage.
+
+        The clock of this machine, `now`, may be behind: one without a battery starts in another year.
+        """
+        return max(now, self.changed) + FUTURE_SECONDS
+
+    @property
+    def position(self) -> int:
+        """Bytes from the file's beginning to where the next look begins."""
+        return self._offset
+
+    def read(self, *, over: bool = False) -> Lines:
+        """Return what is new; with `over` a last line without its end counts as one.
+
+        Raises:
+            OSError: the file can't be opened or read, or is no regular file. A later call tries again.
+        """
+        descriptor = self._open()
+        try:
+            found = os.fstat(descriptor)
+            self.changed = milliseconds(found.st_mtime_ns)
+            seen = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            if seen == self._seen and self._offset >= found.st_size:
+                result = _NOTHING
+            else:
+                result = self._read(descriptor, found)
+                self._seen = seen
+            if not result.more and self._hold and self._is_replaced(found):
+                # what the old file still held has been read: the next look begins with the other
+                result = Lines([*result.lines, *self._cutter.flush()], result.from_start, result.skipped, more=True)
+                self.close()
+        finally:
+            if not self._hold and self._descriptor >= 0:
+                self.close()
+        if over and not result.more and (rest := self._cutter.flush()):
+            result = Lines([*result.lines, *rest], result.from_start, result.skipped)
+        return result
+
+    def close(self) -> None:
+        """Close the file where it is open; the next `read` opens it again."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> int:
+        if self._descriptor < 0:
+            self._descriptor = open_regular(self.path, follow_links=self._follow_links)
+        return self._descriptor
+
+    def _read(self, descriptor: int, found: os.stat_result) -> Lines:
+        from_start = self._is_rewritten(descriptor, found)
+        if from_start:
+            self._offset = 0
+            self._cutter.reset()
+            self._identity = (found.st_dev, found.st_ino)
+        skipped = self._skip(descriptor, found.st_size)
+        data = os.pread(descriptor, self._limits.poll_bytes, self._offset)
+        self._remember_beginning(data, from_start=from_start)
+        self._offset += len(data)
+        self.bytes_read += len(data)
+        return Lines(self._cutter.cut(data), from_start, skipped, more=bool(data) and self._offset < found.st_size)
+
+    def _is_rewritten(self, descriptor: int, found: os.stat_result) -> bool:
+        if self._identity != (found.st_dev, found.st_ino) or found.st_size < self._offset:
+            return True
+        begins = os.pread(descriptor, len(self._beginning), 0)
+        self.bytes_read += len(begins)
+        return begins != self._beginning
+
+    def _skip(self, descriptor: int, size: int) -> int:
+        if self._limits.last is None or size - self._offset <= self._limits.last:
+            return 0
+        begin = size - self._limits.last
+        skipped, self._offset = begin - self._offset, begin
+        self._cutter.skip_to_line_end()
+        if os.pread(descriptor, 1, begin - 1) == b"\n":
+            self._cutter.reset()
+        return skipped
+
+    def _remember_beginning(self, data: bytes, *, from_start: bool) -> None:
+        if from_start:
+            self._beginning = b""
+        if len(self._beginning) < _BEGINNING_BYTES and self._offset == len(self._beginning):
+            self._beginning += data[: _BEGINNING_BYTES - len(self._beginning)]
+
+    def _is_replaced(self, held: os.stat_result) -> bool:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            # moved away, and the new one is not there yet: the old may still be written to
+            return False
+        return (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The beginning and the end of a file, its size in bytes, the Unix seconds of its last change (to the ms)."""
+
+    head: str
+    tail: str
+    size: int
+    changed: float
+
+
+def read_ends(path: Path, head_bytes: int, tail_bytes: int, *, follow_links: bool = True) -> Ends:
+    """Return the first and the last bytes of a file as text; they may overlap in a short one.
+
+    Raises:
+        OSError: it can't be opened or read, or is no regular file.
+    """
+    descriptor = open_regular(path, follow_links=follow_links)
+    try:
+        found = os.fstat(descriptor)
+        size = found.st_size
+        head = os.pread(descriptor, head_bytes, 0) if head_bytes else b""
+        begin = max(0, size - tail_bytes)
+        tail = head[begin:] if size <= len(head) else os.pread(descriptor, tail_bytes, begin)
+    finally:
+        os.close(descriptor)
+    return Ends(_text(head), _text(tail), size, milliseconds(found.st_mtime_ns))
+
+
+class Directory:
+    """What is in a directory, listed again only when its own time stamp says that names came or went.
+
+    Attributes:
+        path: the directory.
+        names: what was there at the last listing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names: frozenset[str] = frozenset()
+        self._stamp = (-1, -1, -1)
+        self._listed_ns = 0
+
+    def poll(self) -> frozenset[str]:
+        """Return the names that have come since the last look; `names` is another object where any came or went.
+
+        Raises:
+            OSError: the directory can't be read; `names` stays as it was.
+        """
+        found = self.path.stat()
+        stamp = (found.st_dev, found.st_ino, found.st_mtime_ns)
+        if stamp == self._stamp and self._listed_ns - found.st_mtime_ns > GRAIN_NS:
+            return frozenset()
+        listed_ns = time.time_ns()
+        names = frozenset(os.listdir(self.path))  # noqa: PTH208 - names are wanted, not a Path for each
+        came = names - self.names
+        if names != self.names:
+            self.names = names
+        self._stamp, self._listed_ns = stamp, listed_ns
+        return came
+
+
+def milliseconds(nanoseconds: int) -> float:
+    """Return a file's time in Unix seconds, rounded to the millisecond: the same for whoever looks."""
+    return round(nanoseconds / 1e9, 3)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,6 +1,0 @@
-"""Results of test suites as their runners print them: a file a family of runners, put together by `SuiteReader`."""
-
-from build_exporter.sources.inside.suites.reader import SuiteReader
-from build_exporter.sources.inside.suites.results import Results
-
-__all__ = ["Results", "SuiteReader"]

@@ -1,0 +1,80 @@
+"""Counters that build tools and test runners print: ninja's `[12/480]`, percents of cmake, `3/57 Test` of ctest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_COUNTED: Final = re.compile(r"\s*\[\s*(\d{1,7})/(\d{1,7})\]")
+_PERCENT: Final = re.compile(r"\s*\[\s*(\d{1,3})%\]\s")
+_TESTED: Final = re.compile(
+    r"\s*(\d{1,6})/(\d{1,6}) +(?:Test +#\d+: .|.* (?:OK|FAIL|SKIP|ERROR|TIMEOUT|EXPECTEDFAIL) +\d)"
+)
+_OF: Final = re.compile(r"[A-Z]{4,12}: .* \((\d{1,7}) of (\d{1,7})\)\s*$")
+_AT_END: Final = re.compile(r".*\s\[\s*(\d{1,3})%\]\s*$")
+
+COUNTER_BEGINS: Final = frozenset(" [0123456789")
+"""What a line of the first three begins with: most lines do not, and cost no more than this look."""
+
+MIN_TOTAL: Final = 10
+"""A counter to less than this is one of the small runs of ninja before and after the real one."""
+
+NEXT_ROUND_SHARE: Final = 0.5
+"""Where counting starts over, so much of what is left of the step is taken to be the new round."""
+
+NEW_ROUND_DROP: Final = 0.5
+"""A counter that falls by more has begun again: parallel jobs that print out of order make it fall by less."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """One counting to a total: the share of the step that lay before it, the share it stands for, how far it is."""
+
+    base: float
+    share: float
+    done: float = 0.0
+
+
+class Counters:
+    """The share of a step that is done by the counters in its log: from 0 to 1, None before the first. Never falls.
+
+    A step may count more than once: for two targets one after the other, or its objects and then its tests. Each new
+    round is given half of what was left, since how many there are is nowhere said.
+    """
+
+    def __init__(self) -> None:
+        self.share: float | None = None
+        self._rounds: dict[str, _Round] = {}
+
+    def feed(self, line: str) -> None:
+        """Take one line into account."""
+        found = _read(line)
+        if found is None:
+            return
+        kind, done = found
+        current = self._rounds.get(kind)
+        if current is None or done < current.done - NEW_ROUND_DROP:
+            base = self.share or 0.0
+            share = (1.0 - base) * NEXT_ROUND_SHARE if self._rounds else 1.0
+            current = self._rounds[kind] = _Round(base, share)
+        current.done = max(current.done, done)
+        self.share = min(1.0, max(self.share or 0.0, current.base + current.share * current.done))
+
+
+def _read(line: str) -> tuple[str, float] | None:
+    """Return what kind of counter a line holds and how far it is."""
+    if line[:1] in COUNTER_BEGINS:
+        if (found := _COUNTED.match(line)) is not None:
+            return _of("edges", found)
+        if (found := _PERCENT.match(line)) is not None:
+            return "percent", min(100, int(found[1])) / 100
+        return _of("tests", found) if (found := _TESTED.match(line)) is not None else None
+    if line.endswith("%]") and (found := _AT_END.match(line)) is not None:
+        return "tests in percent", min(100, int(found[1])) / 100
+    return _of("tests of", found) if line.endswith(")") and (found := _OF.match(line)) is not None else None
+
+
+def _of(kind: str, found: re.Match[str]) -> tuple[str, float] | None:
+    done, total = int(found[1]), int(found[2])
+    return (kind, done / total) if total >= MIN_TOTAL and done <= total else None

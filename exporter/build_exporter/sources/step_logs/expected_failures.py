@@ -1,0 +1,97 @@
+"""Tests that are known to fail: the shipped list, and the user's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import yaml
+
+from build_exporter.tracker import Step
+
+SHIPPED: Final = "expected-failures.yaml"
+
+Own = Mapping[str, "tuple[str, ...] | int"]
+"""By package: patterns of the tests' names, or how many of them may fail."""
+
+_ORDER: Final = re.compile(r"^(?:\w*\d-)+")
+_ENDING: Final = re.compile(r"-v?\d[\w.+~-]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFailurePatterns:
+    """What is known of a package's suites.
+
+    Attributes:
+        patterns: of names of tests that are known to fail.
+        number: so many more may fail.
+        is_uncounted: its suite prints no results that could be counted.
+    """
+
+    patterns: tuple[str, ...] = ()
+    number: int = 0
+    is_uncounted: bool = False
+
+    def has(self, name: str) -> bool:
+        """Tell whether a test is known to fail: its name, the name's first word, or what follows the last slash."""
+        if not self.patterns:
+            return False
+        word = name.split(None, 1)[0] if name.strip() else name
+        forms = {name, word, word.rpartition("/")[2]}
+        return any(form == pattern or fnmatchcase(form, pattern) for form in forms for pattern in self.patterns)
+
+
+NO_EXPECTED_FAILURES: Final = ExpectedFailurePatterns()
+
+
+class ExpectedFailures:
+    """The lists, by package."""
+
+    def __init__(self, own: Own | None = None, uncounted: Iterable[str] = ()) -> None:
+        """Take the shipped lists and add the user's own to them."""
+        shipped, silent = _shipped()
+        self._patterns = dict(shipped)
+        self._numbers: dict[str, int] = {}
+        self._uncounted = silent | {name.lower() for name in uncounted}
+        for package, given in (own or {}).items():
+            name = package.lower()
+            if isinstance(given, int):
+                self._numbers[name] = given
+            else:
+                self._patterns[name] = (*self._patterns.get(name, ()), *given)
+
+    def of(self, step: Step) -> ExpectedFailurePatterns:
+        """Return what is known of the package that a step builds."""
+        names = names_of(step)
+        patterns = tuple(pattern for name in names for pattern in self._patterns.get(name, ()))
+        number = max((self._numbers.get(name, 0) for name in names), default=0)
+        return ExpectedFailurePatterns(patterns, number, any(name in self._uncounted for name in names))
+
+
+def names_of(step: Step) -> list[str]:
+    """Return the names that a step's package may have in a list: as told, and as the step is called, in small letters.
+
+    `sys-devel/gcc` is `gcc`, and so is the step `824-gcc` or `gcc-14.2.0`.
+    """
+    found: dict[str, None] = {}
+    for name in (step.package or "", step.step):
+        short = _ORDER.sub("", name.rpartition("/")[2].lower())
+        for form in (short, _ENDING.sub("", short)):
+            if form:
+                found[form] = None
+    return list(found)
+
+
+@cache
+def _shipped() -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
+    text = files("build_exporter.sources.step_logs").joinpath(SHIPPED).read_text("utf-8")
+    content: dict[str, Any] = yaml.safe_load(text)
+    patterns = {
+        package.lower(): tuple(row["test"] for row in rows) for package, rows in content["expected_failures"].items()
+    }
+    return patterns, frozenset(name.lower() for name in content["uncounted"])

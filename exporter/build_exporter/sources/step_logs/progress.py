@@ -1,0 +1,126 @@
+"""How far a running step is, out of its log: counters, its size against the last attempt's, and the clock, in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from build_exporter.model.events import Event, StepProgress
+from build_exporter.model.states import StepState
+from build_exporter.sources.step_logs.counters import COUNTER_BEGINS, Counters
+from build_exporter.sources.step_logs.fusion import (
+    COUNTER_ERROR,
+    LAST_TIME_ERROR,
+    OTHER_VERSION,
+    PLANNED_TIME_ERROR,
+    Evidence,
+    by_log,
+    by_time,
+    fuse,
+)
+from build_exporter.sources.step_logs.reader import StepContext
+from build_exporter.sources.step_logs.growth import MIN_SECONDS, TASK_BEGINS, Growth, is_task
+from build_exporter.tracker import expected_seconds
+
+CEILING: Final = 0.995
+"""Most that is told: the step itself says when it is done."""
+
+GAIN: Final = 0.01
+"""Least gain of a step's ratio that is worth a line in the journal."""
+
+
+_BEGINS: Final = TASK_BEGINS | COUNTER_BEGINS
+_ENDS: Final = frozenset("])")
+
+
+GAIN_SECONDS: Final = 2.0
+SOON_GAIN: Final = 0.05
+"""And least gain so soon after the last: a build of thousands of steps would tell a hundred times of each."""
+
+
+class LogProgress:
+    """The share of a step that is done; it never goes back. What its log amounted to is told when it is over."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.growth = Growth()
+        self.tasks = 0
+        self._emitted_at = 0.0
+
+    def feed(self, line: str) -> None:
+        """Take one line into account."""
+        # most lines are none of these, and cost no more than two looks
+        if line[:1] in _BEGINS or line[-1:] in _ENDS:
+            self.counters.feed(line)
+            self.tasks += is_task(line)
+        elif " -c " in line:
+            self.tasks += 1
+
+    def emit(self, context: StepContext) -> Iterator[Event]:
+        """Yield the ratio of a step that runs, once it has grown enough; of one that succeeded, how its log grew."""
+        step = context.step
+        elapsed = max(0.0, context.time - step.start) if step.start is not None else 0.0
+        if context.over:
+            yield from self._amount(context)
+            return
+        self.growth.see(elapsed, context.read_bytes, self.tasks)
+        ratio = None if step.reported_ratio or step.start is None else self.ratio(context, elapsed)
+        if ratio is None or (step.ratio is not None and not self._is_gain(ratio - step.ratio, context.time)):
+            return
+        self._emitted_at = context.time
+        yield StepProgress(
+            time=context.time,
+            build=context.run.build,
+            phase=step.phase,
+            step=step.step,
+            ratio=round(min(CEILING, ratio), 4),
+            estimated=True,
+        )
+
+    def _is_gain(self, gain: float, time: float) -> bool:
+        return gain >= (GAIN if time - self._emitted_at >= GAIN_SECONDS else SOON_GAIN)
+
+    def ratio(self, context: StepContext, elapsed: float) -> float | None:
+        """Return the ratio that all evidence comes together in, None where the log holds none."""
+        found = list(self._evidence(context, elapsed))
+        return fuse(found + list(_time(context, elapsed))) if found else None
+
+    def _evidence(self, context: StepContext, elapsed: float) -> Iterator[Evidence]:
+        if self.counters.share is not None:
+            yield Evidence(self.counters.share, COUNTER_ERROR)
+        if context.last is not None:
+            yield by_log(context.last, self.growth, elapsed, same_version=_is_same_version(context))
+
+    def _amount(self, context: StepContext) -> Iterator[Event]:
+        step, size = context.step, context.read_bytes
+        if step.state is not StepState.SUCCEEDED or not size or (step.seconds or 0.0) < MIN_SECONDS:
+            return
+        known = context.run.logs.get(step.key)
+        if known is not None and known.size == size and known.seconds == step.seconds:
+            return
+        self.growth.see(step.seconds or 0.0, size, self.tasks)
+        yield StepProgress(
+            time=context.time,
+            build=context.run.build,
+            phase=step.phase,
+            step=step.step,
+            log_bytes=size,
+            log_tasks=self.tasks,
+            log_curve=self.growth.curve(step.seconds or 0.0),
+        )
+
+
+def _time(context: StepContext, elapsed: float) -> Iterator[Evidence]:
+    """Yield what the clock says: by what the step took the last time, else by what is planned."""
+    last = context.last
+    if last is not None and last.seconds > 0:
+        error = LAST_TIME_ERROR if _is_same_version(context) else LAST_TIME_ERROR * OTHER_VERSION
+        yield by_time(elapsed, last.seconds, error)
+        return
+    expected = expected_seconds(context.run, context.step)
+    if expected:
+        yield by_time(elapsed, expected, PLANNED_TIME_ERROR)
+
+
+def _is_same_version(context: StepContext) -> bool:
+    return context.last is not None and context.last.version == context.step.version

@@ -1,0 +1,48 @@
+"""What a reader of step logs is: one a kind of meaning, each with its own file and a row in `READERS` of `watch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from build_exporter.model.events import Event
+from build_exporter.sources.step_logs.expected_failures import NO_EXPECTED_FAILURES, ExpectedFailurePatterns
+from build_exporter.tracker import LogShape, Run, Step
+
+
+class StepContext(NamedTuple):
+    """One look at the log of one attempt.
+
+    Attributes:
+        time: Unix seconds, for the events told.
+        run: the run, as the journal tells it so far.
+        step: the step, as the journal tells it so far.
+        read_bytes: how much of the log has been read.
+        over: the attempt has ended and its log been read to the end.
+        last: how the log of the last attempt that succeeded grew, in this run or an earlier one, where it is known.
+        known_failures: tests of the step's package that are known to fail.
+        earlier_suites: the suites that had results when the step was built last, before this run.
+        runs_tests: the step's own script says that it runs tests and keeps what they print.
+    """
+
+    time: float
+    run: Run
+    step: Step
+    read_bytes: int
+    over: bool
+    last: LogShape | None = None
+    known_failures: ExpectedFailurePatterns = NO_EXPECTED_FAILURES
+    earlier_suites: frozenset[str] = frozenset()
+    runs_tests: bool = False
+
+
+class Reader(Protocol):
+    """Reads the log of one attempt. After a restart a new one reads it again: what `step` holds is not told twice."""
+
+    def feed(self, line: str) -> None:
+        """Take one line, cut to `MAX_LINE` characters, into account."""
+        ...
+
+    def emit(self, context: StepContext) -> Iterator[Event]:
+        """Yield what the lines since the last look tell beyond what is known of the step."""
+        ...

@@ -1,0 +1,249 @@
+"""Results of the test suites that a step runs, read where the builder itself swallows the exit code.
+
+They are told while a suite runs, and put right by its summary. What is known to fail counts as expected; a suite that
+gave no result at all is told with nothing but zeros, one that broke off with an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from build_exporter.model.events import Event, TestsReported
+from build_exporter.model.states import StepState
+from build_exporter.sources.step_logs.expected_failures import NO_EXPECTED_FAILURES, ExpectedFailurePatterns
+from build_exporter.sources.step_logs.reader import StepContext
+from build_exporter.sources.step_logs.suites.drivers import CTest, GoogleTest, Meson
+from build_exporter.sources.step_logs.suites.gnu import CHECK, Automake, Autotest, DejaGnu, ShownLog
+from build_exporter.sources.step_logs.suites.other_runners import E2fsprogs, TclTest, UtilLinux
+from build_exporter.sources.step_logs.suites.perl import Prove, Tap
+from build_exporter.sources.step_logs.suites.python import PyTest, RegressionTest, UnitTest
+from build_exporter.sources.step_logs.suites.results import COUNTS, Ledger, Results, Suite
+from build_exporter.sources.step_logs.suites.runner import Runner
+from build_exporter.sources.step_logs.suites.detection import SuiteDetector
+from build_exporter.tracker import Step
+
+INTERVAL_SECONDS: Final = 10.0
+"""Between reports of one suite while it runs …"""
+
+LATER_SECONDS: Final = 60.0
+"""… and once it has been told of `MANY` times."""
+
+MANY: Final = 60
+
+PROMPT: Final = 20
+"""So often a further failure is told at once."""
+
+_ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\(B")
+_VERSION: Final = re.compile(r"[\s-]v?\d\S*$")
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When a suite was told of last, how often, and with how many failures."""
+
+    time: float = 0.0
+    count: int = 0
+    prompt: int = 0
+    bad: int = 0
+
+    def is_due(self, time: float, bad: int) -> bool:
+        """Tell whether a report is worth a line by now, and take it as made."""
+        interval = INTERVAL_SECONDS if self.count < MANY else LATER_SECONDS
+        if not 0 <= time - self.time < interval or not self.count:
+            pass
+        elif bad > self.bad and self.prompt < PROMPT:
+            self.prompt += 1
+        else:
+            return False
+        self.time, self.bad = time, bad
+        self.count += 1
+        return True
+
+
+class SuiteReader:
+    """Reads the lines of one attempt's logs."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self._detector = SuiteDetector()
+        self._paces: dict[str, _Pace] = {}
+        self._lines = 0
+        self._known = NO_EXPECTED_FAILURES
+        self._verdicts: dict[str, bool] = {}
+        self._is_busy = False
+        self._runners: list[Runner] = [
+            ShownLog(),
+            RegressionTest(),
+            CTest(),
+            Meson(),
+            DejaGnu(),
+            UnitTest(),
+            PyTest(),
+            GoogleTest(),
+            Automake(),
+            Autotest(),
+            Prove(),
+            Tap(),
+            TclTest(),
+            UtilLinux(),
+            E2fsprogs(),
+        ]
+        self._by_start: dict[str, list[Runner]] = {}
+        for start in sorted({start for runner in self._runners for start in runner.STARTS}):
+            self._by_start[start] = [each for each in self._runners if start in each.STARTS]
+        self._marks = tuple(mark for runner in self._runners for mark in runner.MARKS)
+
+    @property
+    def results(self) -> dict[str, Results]:
+        """What is known of each suite that has any result."""
+        return {name: results for name, suite in self.ledger.suites.items() if (results := suite.results).total}
+
+    def feed(self, line: str) -> None:
+        """Take one line into account."""
+        if "\x1b" in line:
+            line = _ESCAPES.sub("", line)
+        if "\r" in line:
+            # a terminal shows what was written last
+            line = line.rstrip("\r").rpartition("\r")[2]
+        self._lines += 1
+        if not line:
+            return
+        self._detector.feed(line)
+        if self._is_busy or self._is_marked(line):
+            runners = self._runners
+        elif line.startswith("checking "):
+            # a fourth of all lines
+            return
+        elif (found := self._by_start.get(line[0])) is not None:
+            runners = found
+        else:
+            return
+        for runner in runners:
+            if runner.feed(line, self.ledger):
+                break
+        # only one that has looked at the line can have begun anything
+        self._is_busy = any(runner.is_busy for runner in runners)
+
+    def _is_marked(self, line: str) -> bool:
+        # in a loop: each line comes here, and `any` would take longer than the looking
+        for mark in self._marks:  # noqa: SIM110
+            if mark in line:
+                return True
+        return False
+
+    def finish(self) -> None:
+        """Take what there is as all."""
+        for runner in self._runners:
+            runner.finish(self.ledger)
+
+    def emit(self, context: StepContext) -> Iterator[Event]:
+        """Yield the results of the suites that changed; while they run, not each time."""
+        if context.over:
+            self.finish()
+            self.ledger.changed = True
+        elif not self.ledger.changed:
+            return
+        self.ledger.changed = False
+        reported = context.step.tests
+        for name, results in self._results(context).items():
+            before = next((old for old, new in self.ledger.renamed.items() if new == name and old in reported), None)
+            report = _report(context, name, results, before)
+            if before is None and _is_recorded(context.step, report):
+                continue
+            pace = self._paces.setdefault(name, _Pace())
+            if context.over or before is not None or pace.is_due(context.time, results.bad):
+                yield report
+            else:
+                self.ledger.changed = True
+
+    def _results(self, context: StepContext) -> dict[str, Results]:
+        """Return what is to be told of each suite, those without a result only once the step is over."""
+        known = context.known_failures
+        if known != self._known:
+            self._known = known
+            self._verdicts.clear()
+        is_ended = context.over and context.step.state in (StepState.SUCCEEDED, StepState.FAILED)
+        found: dict[str, Results] = {}
+        number = known.number
+        for name, suite in sorted(self.ledger.suites.items()):
+            results, number = excused(suite, self._is_known, number)
+            if is_ended and suite.open:
+                # begun, and broken off
+                results += Results(errors=suite.open)
+            if results.total:
+                found[name] = results
+        if is_ended:
+            found.update((name, Results()) for name in sorted(self._missing(context, set(found), known)))
+        return found
+
+    def _is_known(self, name: str) -> bool:
+        """Tell whether a test is known to fail; each name is compared once, however often it is asked for."""
+        found = self._verdicts.get(name)
+        if found is None:
+            found = self._verdicts[name] = self._known.has(name)
+        return found
+
+    def _missing(self, context: StepContext, found: set[str], known: ExpectedFailurePatterns) -> set[str]:
+        """Return the suites that were to give results and gave none."""
+        has_succeeded = context.step.state is StepState.SUCCEEDED
+        if found:
+            return _gone(context.earlier_suites, found) if has_succeeded else set()
+        if known.is_uncounted and not self._detector.is_broken:
+            return set()
+        names = self.ledger.without_result | self.ledger.suites.keys() | self._detector.begun
+        if not names and has_succeeded and self._lines:
+            # whether the step came as far as its tests isn't known of one that failed
+            if context.runs_tests and not self._detector.is_nothing:
+                return {CHECK}
+            if any(step.tests for step in context.run.steps.values()):
+                return set(context.earlier_suites)
+        return names
+
+
+def excused(suite: Suite, is_recorded: Callable[[str], bool], number: int) -> tuple[Results, int]:
+    """Return a suite's counts with the failures that are known as expected ones, and what is left of `number`."""
+    results = suite.results
+    failed = min(results.failed, sum(count for name, count in suite.failing.items() if is_recorded(name)))
+    errors = min(results.errors, sum(count for name, count in suite.broken.items() if is_recorded(name)))
+    more = min(number, results.failed - failed)
+    failed += more
+    counts = Results(
+        results.passed,
+        results.failed - failed,
+        results.expected_failed + failed + errors,
+        results.unexpected_passed,
+        results.skipped,
+        results.errors - errors,
+    )
+    return counts, number - more
+
+
+def _gone(earlier: frozenset[str], found: set[str]) -> set[str]:
+    """Return the suites of the last time that have no results now; a new version in a name makes it no other suite."""
+    names = {_VERSION.sub("", name) for name in found}
+    return {name for name in earlier if _VERSION.sub("", name) not in names}
+
+
+def _report(context: StepContext, suite: str, results: Results, replaces: str | None) -> TestsReported:
+    return TestsReported(
+        time=context.time,
+        build=context.run.build,
+        phase=context.step.phase,
+        step=context.step.step,
+        suite=suite,
+        passed=results.passed,
+        failed=results.failed,
+        expected_failed=results.expected_failed,
+        unexpected_passed=results.unexpected_passed,
+        skipped=results.skipped,
+        errors=results.errors,
+        replaces=replaces,
+    )
+
+
+def _is_recorded(step: Step, report: TestsReported) -> bool:
+    reported = step.tests.get(report.suite)
+    return reported is not None and all((getattr(reported, name) or 0) == getattr(report, name) for name in COUNTS)

@@ -1,0 +1,259 @@
+"""Following the logs of running steps, whoever started them, and telling what they say of the steps' insides."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from build_exporter.journal.append import Writer
+from build_exporter.journal.layout import run_path
+from build_exporter.model.events import Event, StepProgress, encode_line
+from build_exporter.model.states import StepState
+from build_exporter.sources.first_error import first_error
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailures, ExpectedFailurePatterns
+from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
+from build_exporter.sources.step_logs.phases import EbuildPhase
+from build_exporter.sources.step_logs.progress import LogProgress
+from build_exporter.sources.step_logs.reader import StepContext, Reader
+from build_exporter.sources.step_logs.suites import SuiteReader
+from build_exporter.sources.step_logs.warnings import WarningReader
+from build_exporter.sources.files import open_regular, read_ends
+from build_exporter.tracker import Key, LogShape, Run, Step
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 1.0
+REASON_BYTES: Final = 512 * 1024
+"""How much of the end of a failed step's log is searched for the reason."""
+
+MAX_WATCHED: Final = 64
+"""Logs followed at a time."""
+
+POLL_BYTES: Final = 8 * 1024 * 1024
+"""How much of all logs together is read in one look: a quarter of a core at most, whatever is written."""
+
+OVERLAP_SECONDS: Final = 30.0
+"""A step that ended so long before the last look may have become known only after it."""
+
+LEFT_SECONDS: Final = 86400.0
+"""A build silent for so long has been left, though nobody told its end."""
+
+Name = tuple[str, str, Key, int]
+"""Build, run, step and attempt."""
+
+
+READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader, WarningReader, EbuildPhase)
+"""Everything that is read out of logs."""
+
+
+def new_readers() -> list[Reader]:
+    """Return a reader of each kind, for one attempt."""
+    return [make() for make in READERS]
+
+
+def _shipped(step: Step) -> ExpectedFailurePatterns:
+    return ExpectedFailures().of(step)
+
+
+@dataclass(frozen=True, slots=True)
+class StepHistory:
+    """What is known beside the logs, asked for when it is needed.
+
+    Attributes:
+        last_log: how the log of a step of a build grew the last time it succeeded.
+        known_failures: tests of a step's package that are known to fail.
+        earlier_suites: the suites that a step of a build had results of in an earlier run.
+    """
+
+    last_log: Callable[[str, Key], LogShape | None] = lambda _build, _key: None
+    known_failures: Callable[[Step], ExpectedFailurePatterns] = _shipped
+    earlier_suites: Callable[[str, Key], frozenset[str]] = lambda _build, _key: frozenset()
+
+
+def _is_unread(step: Step, before: float) -> bool:
+    """Tell whether a step that ended before a time has a log of its own that nothing is known of."""
+    if not step.log or step.shares_log or step.end is None or step.end >= before:
+        return False
+    return not step.tests and step.warnings is None
+
+
+class StepLogWatcher:
+    """Reads the logs that running steps name, and tells progress and test results; of a failed step its reason.
+
+    A log is read only where it is a plain file of the user whose run it is, or where that is root: an event's writer
+    must not get read to him what he may not read himself.
+    """
+
+    def __init__(
+        self,
+        journal: str,
+        runs: Callable[[], Iterable[Run]],
+        clock: Callable[[], float],
+        history: StepHistory | None = None,
+    ) -> None:
+        """Read logs for the journal.
+
+        Args:
+            journal: where to tell.
+            runs: the newest runs.
+            clock: Unix seconds.
+            elsewhere: what is known beside the logs.
+        """
+        self._journal = journal
+        self._history = history or StepHistory()
+        self._runs = runs
+        self._clock = clock
+        self._watched: dict[Name, AttemptLogs] = {}
+        self._over: set[Name] = set()
+        self._polled = clock()
+        self._stop = threading.Event()
+        # a daemon: a log on a file system that hangs must not keep the exporter from ending
+        self._thread = threading.Thread(target=self._run, name="inside-steps", daemon=True)
+
+    def start(self) -> None:
+        """Start looking each second."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking soon."""
+        self._stop.set()
+
+    def catch_up(self) -> int:
+        """Read the logs of steps of running builds that ended while nobody looked; return how many events that gave.
+
+        Those that anything is known of were read when they ended, or are of a writer that tells by itself.
+        """
+        before = self._clock() - OVERLAP_SECONDS
+        count = 0
+        for run in self._runs():
+            if run.status is not None or (run.last_event or 0.0) < before - LEFT_SECONDS:
+                continue
+            for step in [step for step in list(run.steps.values()) if _is_unread(step, before)]:
+                if not self._stop.is_set():
+                    count += self._append(run, list(self._backfill(run, step)))
+        return count
+
+    def poll(self) -> int:
+        """Read what is new in the logs and append what it tells; return how many events that was."""
+        since, self._polled = self._polled, self._clock()
+        attempts = dict(self._attempts(since - OVERLAP_SECONDS))
+        count = 0
+        share = POLL_BYTES // max(1, sum(len(steps) for _, steps in attempts.values()))
+        for run, steps in attempts.values():
+            emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
+            count += self._append(run, emitted)
+        wanted = {name for _, steps in attempts.values() for name in steps}
+        for name in self._watched.keys() - wanted:
+            del self._watched[name]
+        self._over &= wanted
+        return count
+
+    def _attempts(self, since: float) -> Iterator[tuple[str, tuple[Run, dict[Name, Step]]]]:
+        """Yield each build's run with the attempts that run, have ended since a time, or aren't read to the end."""
+        behind = {name[:3] for name, logs in self._watched.items() if logs.behind}
+        for run in self._runs():
+            steps = list(run.running.values())
+            if (run.last_event or 0.0) >= since:
+                steps += [step for step in list(run.steps.values()) if step.end is not None and step.end >= since]
+            left = [run.steps.get(key) for build, name, key in behind if (build, name) == (run.build, run.run)]
+            steps += [step for step in left if step is not None and step not in steps]
+            logged = {(run.build, run.run, step.key, step.attempts): step for step in steps if step.log}
+            if logged:
+                yield run.build, (run, logged)
+
+    def _poll_step(self, name: Name, run: Run, step: Step, share: int) -> Iterator[Event]:
+        if name in self._over or (name not in self._watched and len(self._watched) >= MAX_WATCHED):
+            return
+        path = Path(step.log or "")
+        attempt_logs = self._watched.get(name)
+        if attempt_logs is None:
+            attempt_logs = self._watched[name] = AttemptLogs(new_readers, path, step.step, step.start, skip=step.shares_log)
+        is_over = step.state is not StepState.RUNNING
+        try:
+            if not attempt_logs.read(partial(self._may_read, run), over=is_over, share=share):
+                return
+            is_over = is_over and not attempt_logs.behind
+            yield from self._emit(attempt_logs, run, step, over=is_over)
+            if is_over and step.state is StepState.FAILED and not step.message:
+                yield from self._explain(run, step, path)
+        except OSError:
+            # a log that is not there yet, or not any more, tells nothing
+            return
+        finally:
+            if is_over:
+                self._over.add(name)
+
+    def _backfill(self, run: Run, step: Step) -> Iterator[Event]:
+        logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
+        try:
+            if logs.read(partial(self._may_read, run), over=True):
+                yield from self._emit(logs, run, step, over=True, time=step.end)
+        except OSError:
+            return
+
+    def _emit(
+        self, attempt_logs: AttemptLogs, run: Run, step: Step, *, over: bool, time: float | None = None
+    ) -> Iterator[Event]:
+        context = StepContext(
+            time=round(self._clock(), 3) if time is None else time,
+            run=run,
+            step=step,
+            read_bytes=attempt_logs.read_bytes,
+            over=over,
+            last=self._history.last_log(run.build, step.key),
+            known_failures=self._history.known_failures(step),
+            earlier_suites=self._history.earlier_suites(run.build, step.key),
+            runs_tests=attempt_logs.runs_tests,
+        )
+        for reader in attempt_logs.readers:
+            yield from reader.emit(context)
+
+    def _explain(self, run: Run, step: Step, path: Path) -> Iterator[StepProgress]:
+        """Tell the reason of a failed step whose writer knew none."""
+        ends = read_ends(path, 0, REASON_BYTES, follow_links=False)
+        reason = first_error(ends.tail.splitlines())
+        if reason:
+            now = round(self._clock(), 3)
+            yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, message=reason)
+
+    def _may_read(self, run: Run, path: Path) -> bool:
+        writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each second for each step
+        if writer == 0:
+            return True
+        descriptor = open_regular(path, follow_links=False)
+        try:
+            return os.fstat(descriptor).st_uid == writer
+        finally:
+            os.close(descriptor)
+
+    def _append(self, run: Run, emitted: list[Event]) -> int:
+        if not emitted:
+            return 0
+        writer = Writer(run_path(self._journal, run.build, run.run))
+        try:
+            for event in emitted:
+                writer.append(encode_line(event))
+        except OSError as error:
+            log.debug("what a log tells can't be written", extra={"build": run.build, "error": str(error)})
+            return 0
+        finally:
+            writer.close()
+        return len(emitted)
+
+    def _run(self) -> None:
+        try:
+            self.catch_up()
+        except Exception:
+            log.exception("reading the logs of earlier steps failed")
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                self.poll()
+            except Exception:
+                # one odd log must not end the reading of all
+                log.exception("reading the logs of steps failed")

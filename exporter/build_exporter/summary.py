@@ -1,0 +1,71 @@
+"""What deserves a person's look beside the steps' states: times, failed tests, warnings, files that steps will lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from build_exporter.model.events import TestsReported
+from build_exporter.formatting import clock_time, duration
+from build_exporter.tracker import Run, Step
+from build_exporter.tracker.sources import steps_at_risk
+
+
+class Suite(NamedTuple):
+    """A suite of a step that had failures or gave no result."""
+
+    step: Step
+    report: TestsReported
+
+    @property
+    def text(self) -> str:
+        """What is wrong with it: `3 of 260 tests failed`, `no result`."""
+        bad, total = self.report.failed + (self.report.errors or 0), tests_run(self.report)
+        return f"{bad} of {total} tests failed" if total else "no result"
+
+
+def elapsed(run: Run, now: float) -> str:
+    """Return for how long a run has gone on and since when: `2 min 08 s since Sat 10:27`; empty before its start.
+
+    A record without times, taken in when it was over, tells no more than when it was last written to.
+    """
+    if run.start is None:
+        return ""
+    if run.end == run.start and run.steps:
+        return f"unknown time, recorded {clock_time(run.start)}"
+    return f"{duration((run.end or now) - run.start)} since {clock_time(run.start)}"
+
+
+def tests_run(report: TestsReported) -> int:
+    """Return how many tests a suite had, the skipped ones as well."""
+    optional = (report.expected_failed, report.unexpected_passed, report.skipped, report.errors)
+    return report.passed + report.failed + sum(count or 0 for count in optional)
+
+
+def bad_suites(run: Run) -> Iterator[Suite]:
+    """Yield the suites that had failures beyond those known, or gave no result, in the order of the steps."""
+    for step in run.steps.values():
+        for report in step.tests.values():
+            if report.failed or report.errors or not tests_run(report):
+                yield Suite(step, report)
+
+
+def missing_sources(run: Run) -> Iterator[tuple[Step, str]]:
+    """Yield the steps to come that lack a file of theirs, and in a few words which and why."""
+    for step, source in steps_at_risk(run):
+        what = source.state + (f", {source.detail}" if source.detail else "")
+        yield step, f"needs {source.file}: {what}"
+
+
+def step_summary(step: Step) -> str:
+    """Return what a step's log told of tests and warnings: `209 of 260 tests passed, 1 failed, 2 warnings`."""
+    reports = list(step.tests.values())
+    parts = []
+    if reports:
+        passed, total = sum(report.passed for report in reports), sum(map(tests_run, reports))
+        bad = sum(report.failed + (report.errors or 0) for report in reports)
+        parts.append(f"{passed} of {total} tests passed" if total else "no test results")
+        parts += [f"{bad} failed"] if bad else []
+    if step.warnings:
+        parts.append(f"{step.warnings} warning{'s' if step.warnings != 1 else ''}")
+    return ", ".join(parts)

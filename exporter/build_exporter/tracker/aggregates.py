@@ -1,0 +1,137 @@
+"""The sums a run keeps over its steps, and the bounds of how many there may be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from build_exporter.model.states import StepState
+from build_exporter.tracker.state import Key, Pace, Phase, Run, Step
+
+MAX_STEPS = 200_000
+"""Steps kept of one run: twice the largest builds known; whoever writes more names is not building."""
+MAX_PHASES = 1000
+"""Phases kept of a run: each of them is some series."""
+MAX_GAP_SECONDS: Final = 60.0
+"""What is longer between two steps is a pause that somebody made, and tells nothing of those to come."""
+MAX_FLAGGED: Final = 10_000
+"""Steps of a run whose warnings are kept by the compiler's option for them."""
+MAX_FLAGS: Final = 1000
+"""Options told apart; compilers have some hundred."""
+OTHER_FLAG: Final = "other"
+TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
+
+
+def add_work_time(run: Run) -> None:
+    """Add the time since the set of running steps last changed to the sums that tell how many ran at once."""
+    now = run.last_event or 0.0
+    passed = now - run.counted_until
+    if run.running:
+        run.busy_seconds += passed
+        run.work_seconds += passed * len(run.running)
+    elif run.counted_until and passed <= MAX_GAP_SECONDS:
+        run.gap_seconds += passed
+    run.counted_until = now
+
+
+def recount(run: Run) -> None:
+    """Make every sum anew from the steps."""
+    floors = {name: phase.floor for name, phase in run.phases.items()}
+    run.phases = {}
+    run.pace, run.unweighted_pace, run.sbu_seconds, run.sbu_done = Pace(), Pace(), 0.0, 0.0
+    for step in run.steps.values():
+        phase = run.phases.get(step.phase)
+        if phase is None:
+            phase = run.phases[step.phase] = Phase(step.phase, floor=floors.get(step.phase, 0.0))
+        phase.states[step.state] += 1
+        phase.weight += step.weight
+        if step.state.is_done:
+            phase.done_weight += step.weight
+        else:
+            phase.remaining_squares += step.weight**2
+        if step.state is StepState.SUCCEEDED:
+            learn_pace(run, step)
+
+
+def enter(run: Run, step: Step) -> None:
+    """Put a pending step after the others and into the sums of its phase."""
+    run.steps[step.key] = run.changed[step.key] = step
+    phase = run.phases.get(step.phase)
+    if phase is None:
+        phase = run.phases[step.phase] = Phase(step.phase)
+    phase.states[StepState.PENDING] += 1
+    phase.weight += step.weight
+    phase.remaining_squares += step.weight**2
+
+
+def place(run: Run, phase: str, step: str) -> Key:
+    """Return the key of a step: its own, or what all beyond the bounds share."""
+    if (phase, step) in run.steps:
+        return (phase, step)
+    if len(run.steps) >= MAX_STEPS:
+        run.ignored["too_many_steps"] += 1
+        return TOO_MANY_STEPS
+    if phase not in run.phases and len(run.phases) >= MAX_PHASES:
+        run.ignored["too_many_phases"] += 1
+        return ("", step)
+    return (phase, step)
+
+
+def has_room(run: Run, fresh: set[Key]) -> bool:
+    """Tell whether so many more steps are within the bounds."""
+    phases = run.phases.keys() | {phase for phase, _ in fresh}
+    return len(run.steps) + len(fresh) <= MAX_STEPS and len(phases) <= MAX_PHASES
+
+
+def move(run: Run, step: Step, state: StepState) -> None:
+    """Put a step into a state and keep every sum that depends on it."""
+    add_work_time(run)
+    key: Key = step.key
+    phase = run.phases[step.phase]
+    was_done, is_done = step.state.is_done, state.is_done
+    if was_done != is_done:
+        weight = step.weight if is_done else -step.weight
+        phase.done_weight += weight
+        phase.remaining_squares -= weight * abs(weight)
+    phase.states[step.state] -= 1
+    phase.states[state] += 1
+    step.state = state
+    run.running.pop(key, None)
+    run.failed.pop(key, None)
+    if state is StepState.RUNNING:
+        run.running[key] = step
+    elif state is StepState.FAILED:
+        run.failed[key] = step
+    elif state is StepState.SUCCEEDED:
+        learn_pace(run, step)
+        if step.start is not None and step.end is not None and step.seconds is not None:
+            beyond = step.end - step.start - step.seconds
+            run.gap_seconds += beyond if 0.0 < beyond <= MAX_GAP_SECONDS else 0.0
+    run.changed[key] = step
+
+
+def count_flags(run: Run, key: Key, flags: dict[str, int]) -> None:
+    """Put warnings by option in place of those of the step's attempt before."""
+    sums = run.flag_sums
+    for flag, count in run.warning_flags.pop(key, {}).items():
+        sums[flag] -= count
+        if not sums[flag]:
+            del sums[flag]
+    if not flags or len(run.warning_flags) >= MAX_FLAGGED:
+        return
+    kept: dict[str, int] = {}
+    for flag, count in flags.items():
+        name = flag if flag in sums or len(sums) < MAX_FLAGS else OTHER_FLAG
+        kept[name] = kept.get(name, 0) + count
+        sums[name] += count
+    run.warning_flags[key] = kept
+
+
+def learn_pace(run: Run, step: Step) -> None:
+    """Count what a step that succeeded took against what was planned for it."""
+    if step.seconds is None:
+        return
+    pace = run.pace if step.has_figures else run.unweighted_pace
+    pace.learn(step.seconds, step.weight)
+    if step.sbu:
+        run.sbu_seconds += step.seconds
+        run.sbu_done += step.sbu

@@ -1,0 +1,293 @@
+"""What is known of a run, its phases and its steps."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+
+from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.alerts import AlertLog
+
+UNKNOWN_WEIGHT = 10.0
+"""Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
+
+SBU_PRIOR_SECONDS = 100.0
+"""Seconds an SBU counts for beside steps planned in seconds; of no effect where all steps are planned alike."""
+
+WAITING = "waiting-for-input: "
+"""How a note begins that says that the build waits for a person."""
+
+Key = tuple[str, str]
+"""A step's identity within a run: phase and step."""
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One step of a run; figures are of its newest attempt. Times are Unix seconds, `seconds` its duration."""
+
+    phase: str
+    step: str
+    index: int
+    package: str | None = None
+    version: str | None = None
+    sbu: float | None = None
+    expected_seconds: float | None = None
+    planned_disk_bytes: int | None = None
+    planned_memory_bytes: int | None = None
+    after: tuple[str, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
+    planned: bool = False
+    expected_at_start: float | None = None
+    state: StepState = StepState.PENDING
+    attempts: int = 0
+    starts: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    start: float | None = None
+    end: float | None = None
+    seconds: float | None = None
+    ratio: float | None = None
+    message: str | None = None
+    log: str | None = None
+    shares_log: bool = False
+    """Whether other steps name the same log: what is in it is then not the step's own."""
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    cpu_seconds: float | None = None
+    max_rss_bytes: int | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    disk_bytes: int | None = None
+    disk_before_bytes: int | None = None
+    warnings: int | None = None
+    error_class: str | None = None
+    floor: float = 0.0
+    """What its time stood for before it told a ratio: no less is shown."""
+    reported_ratio: bool = False
+    """Whether the builder itself tells how far it is: estimates then count no more."""
+    reported_warnings: bool = False
+    """Whether the builder itself counted the warnings."""
+    tests: dict[str, TestsReported] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Phase and step."""
+        return (self.phase, self.step)
+
+    @property
+    def weight(self) -> float:
+        """Expected time in seconds as planned: what progress is weighted by. Never 0, so that each step counts."""
+        if self.expected_seconds is not None:
+            return max(self.expected_seconds, 0.1)
+        if self.sbu is not None:
+            return max(self.sbu * SBU_PRIOR_SECONDS, 0.1)
+        return UNKNOWN_WEIGHT
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether the plan says how long the step takes."""
+        return self.expected_seconds is not None or self.sbu is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LogShape:
+    """How the log of an attempt that succeeded grew: what the next attempt's is measured by.
+
+    Attributes:
+        seconds: what the attempt took.
+        size: bytes of the whole log.
+        tasks: lines of it that each stand for a compiler's run or a test; 0 where nobody counted.
+        curve: share of it written by the end of each equal part of that time; empty where nobody watched it grow.
+        version: version of the package, where it was told.
+    """
+
+    seconds: float
+    size: int
+    tasks: int
+    curve: array[float]
+    version: str | None
+
+
+@dataclass(slots=True)
+class Pace:
+    """How steps that succeeded compare with their plan, summed over steps; seconds.
+
+    `logs` and `squares` are sums, weighted by planned seconds, of the logarithm of taken over planned and its square.
+    """
+
+    taken: float = 0.0
+    planned: float = 0.0
+    logs: float = 0.0
+    squares: float = 0.0
+    steps: int = 0
+
+    def learn(self, taken: float, planned: float) -> None:
+        """Count one step that succeeded."""
+        error = math.log(max(taken, 0.1) / planned)
+        self.taken += taken
+        self.planned += planned
+        self.logs += planned * error
+        self.squares += planned * error * error
+        self.steps += 1
+
+    @property
+    def ratio(self) -> float | None:
+        """Seconds taken for each second planned, None before the first step."""
+        return self.taken / self.planned if self.planned else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of that ratio's logarithm over steps, None before the third."""
+        if self.steps < 3:
+            return None
+        mean = self.logs / self.planned
+        return math.sqrt(max(0.0, self.squares / self.planned - mean * mean))
+
+
+@dataclass(slots=True, eq=False)
+class Phase:
+    """Sums over the steps of one phase; weights in planned seconds, `remaining_squares` of the squares of those not done."""
+
+    name: str
+    states: list[int] = field(default_factory=lambda: [0] * len(StepState))
+    weight: float = 0.0
+    done_weight: float = 0.0
+    remaining_squares: float = 0.0
+    floor: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One run of a build: what its events amount to so far."""
+
+    build: str
+    run: str
+    source: str = ""
+    target: str = ""
+    book: str = ""
+    jobs: int | None = None
+    deadline: float | None = None
+    start: float | None = None
+    end: float | None = None
+    last_event: float | None = None
+    status: BuildState | None = None
+    starts: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    plans: int = 0
+    steps: dict[Key, Step] = field(default_factory=dict)
+    phases: dict[str, Phase] = field(default_factory=dict)
+    running: dict[Key, Step] = field(default_factory=dict)
+    failed: dict[Key, Step] = field(default_factory=dict)
+    planned_milestones: list[PlannedMilestone] = field(default_factory=list)
+    milestones: dict[str, float] = field(default_factory=dict)
+    tarballs: str = ""
+    """The directory of the files that steps are built from; empty where it isn't told."""
+    sources_verified: SourcesVerified | None = None
+    toolchain: Toolchain | None = None
+    notes: list[tuple[float, str]] = field(default_factory=list)
+    alerts: AlertLog = field(default_factory=AlertLog)
+    failures: Counter[Key] = field(default_factory=Counter)
+    finished: Counter[str] = field(default_factory=Counter)
+    results: Counter[str] = field(default_factory=Counter)
+    """Ends of the run by their status; more than one where it was taken up again."""
+    ignored: Counter[str] = field(default_factory=Counter)
+    floor: float = 0.0
+    pace: Pace = field(default_factory=Pace)
+    unweighted_pace: Pace = field(default_factory=Pace)
+    """The same over steps planned without figures."""
+    sbu_seconds: float = 0.0
+    sbu_done: float = 0.0
+    counted_until: float = 0.0
+    gap_seconds: float = 0.0
+    """Time between steps, and that of steps beyond their own seconds: unpacking, listing what was installed."""
+    busy_seconds: float = 0.0
+    work_seconds: float = 0.0
+    newest_log: tuple[str, Key] | None = None
+    """The log named last, and by which step."""
+    logs: dict[Key, LogShape] = field(default_factory=dict)
+    """Of the newest attempt of a step that succeeded, where that was told."""
+    warning_flags: dict[Key, dict[str, int]] = field(default_factory=dict)
+    """Warnings of steps by the compiler's option for them, where that was told."""
+    flag_sums: Counter[str] = field(default_factory=Counter)
+    """The same over all steps."""
+    changed: dict[Key, Step] = field(default_factory=dict)
+    """Steps that changed since a reader last emptied this."""
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether the steps to come are known."""
+        return self.plans > 0
+
+    @property
+    def jobs_used(self) -> int | None:
+        """Parallel jobs (-j) as the run's processes have them, else as it was started with; None where unknown."""
+        seen = self.toolchain.jobs if self.toolchain is not None else None
+        return seen if seen is not None else self.jobs
+
+    @property
+    def state(self) -> BuildState:
+        """The run's state: as told at its end, else failed while a step is, else by what has happened."""
+        if self.status is not None:
+            return self.status
+        if self.failed:
+            return BuildState.FAILED
+        if self.running or self.start is not None:
+            return BuildState.RUNNING
+        return BuildState.PENDING
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What the build waits for a person to do, as a note tells of which nothing has come since; None without."""
+        if self.status is not None or self.running or not self.notes:
+            return None
+        time, words = self.notes[-1]
+        is_newest = time >= (self.last_event or 0.0)
+        return words.removeprefix(WAITING) if words.startswith(WAITING) and is_newest else None
+
+    @property
+    def seconds_per_planned(self) -> float | None:
+        """Seconds this run takes for each second planned; None before a step that tells succeeded."""
+        ratio = self.pace.ratio
+        return ratio if ratio is not None else self.unweighted_pace.ratio
+
+    @property
+    def seconds_per_sbu(self) -> float | None:
+        """Seconds one SBU takes in this run, None before a step with an SBU succeeded."""
+        return self.sbu_seconds / self.sbu_done if self.sbu_done else None
+
+    @property
+    def gap_ratio(self) -> float:
+        """Such time for each second that steps took of their own; at most 1."""
+        own = self.pace.taken + self.unweighted_pace.taken
+        return min(1.0, self.gap_seconds / own) if own else 0.0
+
+    @property
+    def concurrency(self) -> float:
+        """Steps running at once on average while any ran; 1 for a sequential build."""
+        return max(1.0, self.work_seconds / self.busy_seconds) if self.busy_seconds else 1.0
+
+    def count(self, state: StepState) -> int:
+        """Return how many steps are in a state."""
+        return sum(phase.states[state] for phase in self.phases.values())
+
+    def blocked(self) -> list[Step]:
+        """Return the pending steps that can't start before a failed one is put right, in plan order.
+
+        A step names what it needs by step, or by `phase/step`.
+        """
+        waiting: dict[str, list[Step]] = {}
+        for step in self.steps.values() if self.failed else ():
+            for need in step.after if step.state is StepState.PENDING else ():
+                waiting.setdefault(need, []).append(step)
+        found: dict[Key, Step] = {}
+        barred = list(self.failed.values())
+        while barred:
+            last = barred.pop()
+            for name in (last.step, f"{last.phase}/{last.step}"):
+                fresh = [step for step in waiting.pop(name, ()) if step.key not in found]
+                found.update((step.key, step) for step in fresh)
+                barred += fresh
+        return sorted(found.values(), key=lambda step: step.index)

@@ -1,0 +1,159 @@
+"""Collectors that raise, stop half-way or hang cost nobody else anything, and come back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from build_exporter.collectors.runners import DirectRunner, BackgroundRunner
+from build_exporter.collectors.scrape import Scrape
+from build_exporter.exposition import TEXT, Family
+
+
+class Good:
+    """A collector that works."""
+
+    name = "good"
+
+    def collect(self) -> Iterable[Family]:
+        """Return one family."""
+        return [Family("build_threshold").add(1, "x")]
+
+
+class Moody:
+    """A collector that works or not, as told; `calls` counts how often it was asked."""
+
+    name = "moody"
+
+    def __init__(self) -> None:
+        self.mood = "good"
+        self.calls = 0
+        self.release = threading.Event()
+
+    def collect(self) -> Iterator[Family]:
+        """Yield two families, or fail between them."""
+        self.calls += 1
+        yield Family("build_host_load1").add(1)
+        if self.mood == "raises":
+            raise OSError(5, "Input/output error")
+        if self.mood == "hangs":
+            self.release.wait(60)
+        yield Family("build_host_load5").add(5)
+
+
+@pytest.fixture
+def moody() -> Iterator[Moody]:
+    """The collector; one that hangs is let go with the test."""
+    collector = Moody()
+    yield collector
+    collector.release.set()
+
+
+def shown(scrape: Scrape) -> dict[tuple[str, str], float]:
+    """Return a scrape's samples by name and, where there is one, the collector or threshold."""
+    return {
+        (sample.name, sample.labels.get("collector") or sample.labels.get("name") or ""): sample.value
+        for family in text_string_to_metric_families(scrape.body(TEXT).decode())
+        for sample in family.samples
+    }
+
+
+SUCCESS = "build_exporter_collector_success"
+
+
+def test_one_that_stops_half_way_shows_nothing(moody: Moody, caplog: pytest.LogCaptureFixture) -> None:
+    """What a failing collector had before it failed is not shown; the others are; when it works again so is it."""
+    scrape = Scrape([DirectRunner(moody), DirectRunner(Good())])
+    for mood, works in (("good", True), ("raises", False), ("raises", False), ("good", True)):
+        moody.mood = mood
+        found = shown(scrape)
+        assert (("build_host_load1", "") in found) == (("build_host_load5", "") in found) == works
+        assert found["build_threshold", "x"] == 1
+        assert (found[SUCCESS, "moody"], found[SUCCESS, "good"]) == (works, 1)
+        assert found["build_exporter_collector_duration_seconds", "moody"] >= 0
+    assert [record.__dict__["collector"] for record in caplog.records] == ["moody"]
+
+
+def test_each_spell_of_failure_is_told_once(moody: Moody, caplog: pytest.LogCaptureFixture) -> None:
+    """A collector that fails, works and fails again is told twice, however often it is scraped."""
+    direct = DirectRunner(moody)
+    for mood in ("raises", "raises", "good", "raises", "raises", "raises"):
+        moody.mood = mood
+        direct.families()
+    assert len(caplog.records) == 2
+    assert all(record.exc_info for record in caplog.records)
+
+
+def test_series_are_counted(moody: Moody) -> None:
+    """The number of series told is that of the samples in the very scrape that tells it."""
+    scrape = Scrape([DirectRunner(moody), DirectRunner(Good())])
+    for mood in ("good", "raises"):
+        moody.mood = mood
+        found = shown(scrape)
+        assert found["build_exporter_series", ""] == len(found)
+
+
+@pytest.fixture
+def sampled(moody: Moody) -> Iterator[BackgroundRunner]:
+    """The collector, sampled each hundredth of a second and given up on after a fifth."""
+    guarded = BackgroundRunner(moody, interval=0.01, timeout=0.2)
+    guarded.start()
+    assert guarded.wait_first(10)
+    yield guarded
+    guarded.stop()
+
+
+def test_one_that_hangs_is_given_up_and_taken_back(sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]) -> None:
+    """While a collector hangs scrapes go on at once, without its old figures; once it returns they are shown again."""
+    scrape = Scrape([sampled, DirectRunner(Good())])
+    assert shown(scrape)[SUCCESS, "moody"] == 1
+    moody.mood = "hangs"
+    poll(lambda: shown(scrape)[SUCCESS, "moody"] == 0, 5)
+    calls = moody.calls
+    found = shown(scrape)
+    assert ("build_host_load1", "") not in found
+    assert found["build_threshold", "x"] == found[SUCCESS, "good"] == 1
+    # it is not asked again while it hangs: threads do not pile up
+    assert moody.calls == calls
+    moody.mood = "good"
+    moody.release.set()
+    poll(lambda: shown(scrape)[SUCCESS, "moody"] == 1, 5)
+    assert shown(scrape)["build_host_load5", ""] == 5
+
+
+def test_one_that_raises_in_its_thread_goes_on(sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]) -> None:
+    """A sampled collector that fails shows nothing and is asked again until it works."""
+    scrape = Scrape([sampled])
+    moody.mood = "raises"
+    poll(lambda: shown(scrape)[SUCCESS, "moody"] == 0, 5)
+    assert ("build_host_load1", "") not in shown(scrape)
+    moody.mood = "good"
+    poll(lambda: shown(scrape)[SUCCESS, "moody"] == 1, 5)
+
+
+def test_scrapes_do_not_ask_the_system(moody: Moody) -> None:
+    """A sampled collector is asked once an interval, however often it is scraped."""
+    guarded = BackgroundRunner(moody, interval=3600)
+    guarded.start()
+    assert guarded.wait_first(10)
+    scrape = Scrape([guarded])
+    for _ in range(100):
+        assert shown(scrape)[SUCCESS, "moody"] == 1
+    assert moody.calls == 1
+    guarded.stop()
+
+
+@pytest.mark.timeout(20)
+def test_starting_waits_for_no_collector_that_hangs(moody: Moody) -> None:
+    """A collector that hangs from the beginning holds up neither the start nor the first scrape nor the end."""
+    moody.mood = "hangs"
+    scrape = Scrape([BackgroundRunner(moody, interval=0.01, timeout=0.05), DirectRunner(Good())])
+    scrape.start()
+    found: dict[Any, float] = shown(scrape)
+    assert found[SUCCESS, "moody"] == 0
+    assert found["build_threshold", "x"] == 1
+    scrape.stop()

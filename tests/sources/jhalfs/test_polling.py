@@ -1,0 +1,414 @@
+"""A tree as it grows: what is running, done, failed, tried again, built anew; and the quirks of real trees."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.sources.jhalfs.reconcile import UNMARKED
+from build_exporter.sources.jhalfs.source import Jhalfs
+from build_exporter.sources.protocol import Settings, SourceError
+from build_exporter.tracker import Run, Step
+
+if TYPE_CHECKING:
+    from tests.sources.jhalfs.conftest import Tree
+
+Follow = Callable[..., Run]
+
+
+def step(run: Run, name: str) -> Step:
+    """Return a step of a run by its name."""
+    return next(each for each in run.steps.values() if each.step == name)
+
+
+def states(run: Run) -> dict[str, str]:
+    """Return the states of the steps that were begun."""
+    return {each.step: each.state.label for each in run.steps.values() if each.state is not StepState.PENDING}
+
+
+def test_plan_is_known_with_the_first_step(tree: Tree, follow: Follow) -> None:
+    """Order, phases, packages, versions and milestones come from the Makefile, whatever the names look like."""
+    tree.begin("401-creatingdirs")
+    run = follow()
+    assert [(each.phase, each.step, each.package, each.version) for each in run.steps.values()] == [
+        ("chapter-4", "401-creatingdirs", None, None),
+        ("chapter-4", "402-environment", None, None),
+        ("chapter-5", "501-linker", "linker", "2.42"),
+        ("chapter-6", "601-c++", "c++", "14.2.0"),
+        ("chapter-7", "701-entering", None, None),
+        ("chapter-8", "801-Shell", "Shell", "5.3-rc1"),
+        ("chapter-8", "802-library", "library", "1.0"),
+        ("chapter-9", "901-clock", None, None),
+        ("chapter-10", "1001-fstab", None, None),
+        ("custom", "Cus-001-editor", None, None),
+    ]
+    assert [each.name for each in run.planned_milestones] == [
+        "cross toolchain",
+        "temporary tools",
+        "chroot entered",
+        "base system",
+        "bootable",
+    ]
+    assert step(run, "501-linker").after == ("402-environment",)
+    assert (run.jobs, run.book, run.source, run.deadline) == (4, "12.4", "jhalfs", None)
+
+
+def test_whole_build(tree: Tree, follow: Follow) -> None:
+    """Each step ends with its stamp, milestones come with the last step they wait for, the build with its last step."""
+    tree.all_steps()
+    run = follow()
+    assert set(states(run).values()) == {"succeeded"}
+    assert run.state is BuildState.SUCCEEDED
+    assert run.end == run.last_event == step(run, "Cus-001-editor").end
+    assert run.milestones["bootable"] == step(run, "1001-fstab").end
+    assert follow(over=True).end == run.end
+
+
+def test_step_runs_from_its_date_to_its_stamp(tree: Tree, follow: Follow) -> None:
+    """A step runs when its log has a date, also with the log complete, until its stamp is there."""
+    tree.step("401-creatingdirs")
+    tree.step("402-environment")
+    assert follow().running == {}
+    tree.begin("501-linker", after=2)
+    began = tree.clock
+    run = follow()
+    assert [each.step for each in run.running.values()] == ["501-linker"]
+    assert step(run, "501-linker").start == int(began)
+    log = step(run, "501-linker").log
+    assert log is not None
+    assert Path(log) == tree.path / "logs/501-linker-2.42"
+    tree.complete("501-linker", seconds=60)
+    assert [each.step for each in follow().running.values()] == ["501-linker"]
+    tree.stamp("501-linker", after=4.25)
+    done = step(follow(), "501-linker")
+    assert done.state is StepState.SUCCEEDED
+    assert done.end == pytest.approx(began + 64.25)
+    assert done.seconds == 60
+    assert done.disk_bytes == 500_000 * 1024
+
+
+def test_steps_without_an_end_of_their_own(tree: Tree, follow: Follow) -> None:
+    """Steps of chapter 4 and the user's own tell no duration; it is from their date to their stamp."""
+    tree.begin("401-creatingdirs", after=1)
+    began = int(tree.clock)
+    tree.stamp("401-creatingdirs", after=3.5)
+    assert step(follow(), "401-creatingdirs").seconds == pytest.approx(tree.clock - began)
+
+
+def test_retry_is_another_attempt_of_the_same_step(tree: Tree, follow: Follow) -> None:
+    """`make` again after a failure cuts the failed log; the journal keeps the failure, and counts nothing twice."""
+    for each in ("401-creatingdirs", "402-environment"):
+        tree.step(each)
+    tree.begin("501-linker")
+    tree.write("501-linker", "ld.c:5: error: no such thing\nmake: *** [Makefile:1: all] Error 1\n", after=30)
+    failed_at = tree.clock
+    follow()
+    tree.clock += 600
+    tree.begin("501-linker")
+    again = follow()
+    assert step(again, "501-linker").attempts == 2
+    assert step(again, "501-linker").ends == [pytest.approx(failed_at)]
+    assert again.finished == {"succeeded": 2, "failed": 1}
+    tree.complete("501-linker")
+    tree.stamp("501-linker")
+    run = follow(from_start=True)
+    assert (step(run, "501-linker").state, step(run, "501-linker").attempts) == (StepState.SUCCEEDED, 2)
+    assert run.finished == {"succeeded": 3, "failed": 1}
+    assert len(run.starts) == 1
+    assert step(run, "402-environment").attempts == 1
+
+
+def test_failure_and_retry_across_restarts(tree: Tree, follow: Follow) -> None:
+    """A failure told by an exporter, the retry seen by the next: two attempts, one failure."""
+    tree.begin("401-creatingdirs")
+    tree.step("401-creatingdirs")
+    tree.begin("402-environment")
+    tree.write("402-environment", "cp: cannot stat 'bashrc': No such file or directory\n")
+    run = follow(over=True)
+    assert (run.state, step(run, "402-environment").state) == (BuildState.FAILED, StepState.FAILED)
+    assert step(run, "402-environment").message == "cp: cannot stat 'bashrc': No such file or directory"
+    assert states(follow(from_start=True, over=True)) == states(run)
+    tree.begin("402-environment", after=3600)
+    run = follow(from_start=True)
+    assert (run.state, step(run, "402-environment").attempts) == (BuildState.RUNNING, 2)
+    tree.stamp("402-environment")
+    run = follow(from_start=True)
+    assert (step(run, "402-environment").attempts, run.finished["failed"]) == (2, 1)
+
+
+def test_built_anew_from_a_step_on(tree: Tree, follow: Follow) -> None:
+    """A stamp taken away and `make` called: that step and those after it get a second attempt, as make builds them."""
+    for each in tree.steps[:6]:
+        tree.step(each.target)
+    follow()
+    tree.clock += 5000
+    (tree.path / "601-c++").unlink()
+    assert states(follow())["601-c++"] == "succeeded"
+    tree.begin("601-c++")
+    run = follow()
+    assert [each.step for each in run.running.values()] == ["601-c++"]
+    tree.complete("601-c++", seconds=20)
+    tree.stamp("601-c++")
+    tree.begin("701-entering")
+    run = follow()
+    assert [each.step for each in run.running.values()] == ["701-entering"]
+    tree.complete("701-entering")
+    tree.stamp("701-entering")
+    tree.step("801-Shell")
+    run = follow()
+    assert [each.attempts for each in run.steps.values()][:6] == [1, 1, 1, 2, 2, 2]
+    assert set(states(run).values()) == {"succeeded"}
+    assert run.state is BuildState.RUNNING
+
+
+def test_stopped_at_a_breakpoint(tree: Tree, follow: Follow) -> None:
+    """`make BREAKPOINT=…` ends after a step that is done: the build is interrupted, no step has failed; it goes on."""
+    for each in tree.steps[:3]:
+        tree.step(each.target)
+    run = follow(over=True)
+    assert (run.state, run.failed, run.end) == (BuildState.INTERRUPTED, {}, step(run, "501-linker").end)
+    tree.step("601-c++")
+    run = follow()
+    assert (run.state, run.count(StepState.SUCCEEDED), run.starts) == (BuildState.RUNNING, 4, [run.start])
+
+
+@pytest.mark.parametrize(
+    ("tail", "state", "message"),
+    [
+        ("x.c:1:2: error: bad\nmake: *** [Makefile:9: x.o] Error 1\n", "failed", "x.c:1:2: error: bad"),
+        ("checking for sed... sed\n", "interrupted", None),
+        ("make[2]: *** [Makefile:3: all] Interrupt\nmake: *** [all] Error 2\n", "interrupted", None),
+        (
+            "meson.build:8:0: ERROR: missing\n\nA full log can be found at x\n",
+            "failed",
+            "meson.build:8:0: ERROR: missing",
+        ),
+        ("tar: x: Cannot write: No space left on device\n", "failed", "tar: x: Cannot write: No space left on device"),
+    ],
+)
+def test_how_an_unfinished_step_ended(tree: Tree, follow: Follow, tail: str, state: str, message: str | None) -> None:
+    """A log that breaks off in an error is a failure with that error, in Ctrl-C or in nothing an interruption."""
+    tree.step("401-creatingdirs")
+    tree.begin("402-environment")
+    tree.write("402-environment", tail)
+    run = follow(over=True)
+    found = step(run, "402-environment")
+    assert (found.state.label, found.message, str(run.state)) == (state, message, state)
+    assert run.end == found.end == pytest.approx(tree.clock)
+
+
+def test_complete_but_never_marked(tree: Tree, follow: Follow) -> None:
+    """A step whose log is complete and whose stamp never came has failed in what jhalfs does after it."""
+    for each in tree.steps[:2]:
+        tree.step(each.target)
+    tree.begin("501-linker")
+    tree.complete("501-linker")
+    found = step(follow(over=True), "501-linker")
+    assert (found.state, found.message) == (StepState.FAILED, UNMARKED)
+
+
+def test_nothing_at_work_any_more(tree: Tree, follow: Follow) -> None:
+    """With nobody writing for hours a step does not stay running, whether or not the process table can be seen."""
+    tree.clock = time.time()
+    tree.step("401-creatingdirs")
+    tree.begin("402-environment")
+    assert follow().running
+    assert follow(late=60).running
+    run = follow(late=4 * 3600 + 60)
+    assert not run.running
+    assert run.state in {BuildState.FAILED, BuildState.INTERRUPTED}
+    ended = run.end
+    assert ended == pytest.approx(tree.clock, abs=1)
+    assert follow(late=5 * 3600).end == ended
+    tree.clock += 6 * 3600
+    tree.begin("402-environment")
+    run = follow()
+    assert (run.state, step(run, "402-environment").attempts) == (BuildState.RUNNING, 2)
+
+
+def test_zone_changes_within_the_build(tree: Tree, follow: Follow) -> None:
+    """From the step that sets the new system's zone on, dates are hours ahead; starts and durations stay true."""
+    for each in tree.steps[:5]:
+        tree.step(each.target)
+    tree.zone = timezone(timedelta(hours=8), "CST")
+    tree.begin("801-Shell", after=1)
+    began = int(tree.clock)
+    assert step(follow(), "801-Shell").start == began
+    tree.complete("801-Shell")
+    tree.stamp("801-Shell")
+    assert step(follow(from_start=True), "801-Shell").starts == [began]
+
+
+@pytest.mark.parametrize(
+    "language", ["sam. 28 févr. 2026 {}", "2026年 02月 28日 星期六 {}", "\u0421\u0431 28 фев 2026 {}"]
+)
+def test_dates_in_other_languages(tree: Tree, follow: Follow, language: str) -> None:
+    """A host with a language of its own prints dates in it; the step still begins when it began."""
+    tree.clock = began = 1_772_300_000.0  # 2026-02-28 17:33:20 UTC
+    tree.begin("401-creatingdirs", after=0)
+    log = tree.path / "logs/401-creatingdirs"
+    tree.put(
+        f"logs/{log.name}", log.read_text().replace(log.read_text().split("\n")[0], language.format("17:33:20 UTC"))
+    )
+    assert step(follow(), "401-creatingdirs").start == began
+
+
+def test_copy_of_a_tree_tells_the_same(tree: Tree, tmp_path: Path, imported: Callable[[Path], Run]) -> None:
+    """A tree copied without its times gives every duration that its logs tell, and none from the time of copying."""
+    tree.all_steps()
+    original = imported(tree.path)
+    shutil.copytree(tree.path, tmp_path / "copy", copy_function=shutil.copyfile)
+    copy = imported(tmp_path / "copy")
+    for one, other in zip(original.steps.values(), copy.steps.values(), strict=True):
+        assert one.start == other.start or one is step(original, "Cus-001-editor")
+        if one.phase not in {"chapter-4", "custom"}:
+            assert one.seconds == other.seconds
+        assert (other.seconds or 0) < 60
+    assert copy.state is BuildState.SUCCEEDED
+    assert copy.last_event is not None
+    assert original.last_event is not None
+    assert abs(copy.last_event - original.last_event) < 60
+
+
+def test_logs_alone(tree: Tree, imported: Callable[[Path], Run]) -> None:
+    """An archive of the logs without stamps, one of them missing: all is known but the duration of the last step."""
+    tree.all_steps()
+    for each in tree.steps:
+        (tree.path / each.target).unlink()
+    (tree.path / "logs/601-c++-14.2.0").unlink()
+    run = imported(tree.path)
+    assert set(states(run).values()) == {"succeeded"}
+    assert step(run, "601-c++").seconds == pytest.approx(10, abs=2)
+    assert run.state is BuildState.SUCCEEDED
+
+
+def test_stamps_alone(tree: Tree, imported: Callable[[Path], Run]) -> None:
+    """With its logs thrown away a build is still known to be done, without durations."""
+    tree.all_steps()
+    shutil.rmtree(tree.path / "logs")
+    run = imported(tree.path)
+    assert run.state is BuildState.SUCCEEDED
+    assert {each.seconds for each in run.steps.values()} == {None}
+
+
+def test_foreign_and_empty_logs(tree: Tree, follow: Follow) -> None:
+    """Logs that the Makefile names no step for are nobody's; an empty one is no step yet."""
+    tree.put("logs/000-masterscript.log", "Cloning\n")
+    tree.put("logs/800-libs-1.0", "")
+    tree.step("401-creatingdirs")
+    tree.put("logs/402-environment", "")
+    assert states(follow()) == {"401-creatingdirs": "succeeded"}
+
+
+def test_log_of_another_version(tree: Tree, follow: Follow) -> None:
+    """A step done before the Makefile was written anew with a newer package keeps its log and duration."""
+    for each in tree.steps[:3]:
+        tree.step(each.target)
+    (tree.path / "logs/501-linker-2.42").rename(tree.path / "logs/501-linker-2.41")
+    assert step(follow(), "501-linker").seconds == 10
+
+
+def test_makefile_written_anew(tree: Tree, follow: Follow) -> None:
+    """More steps in a Makefile written anew are a new plan of the same run; what was done stays done."""
+    for each in tree.steps[:4]:
+        tree.step(each.target)
+    run = follow()
+    assert (len(run.steps), run.plans) == (10, 1)
+    tree.plan = {**tree.plan, "BOOT": [*tree.plan["BOOT"], type(tree.steps[0])("1002-kernel", 10, "6.16")]}
+    tree.clock += 10
+    tree.write_makefile()
+    run = follow(late=5)
+    assert (len(run.steps), run.plans, run.count(StepState.SUCCEEDED)) == (11, 2, 4)
+    assert run.planned_milestones[-1].step == "1002-kernel"
+    assert follow(late=6, from_start=True).plans == 2
+
+
+def test_another_build_in_the_same_place(tree: Tree, follow: Follow) -> None:
+    """A tree cleared and built again is another run; the one before is over, though nothing said so."""
+    for each in tree.steps[:3]:
+        tree.step(each.target)
+    tree.begin("601-c++")
+    first = follow()
+    shutil.rmtree(tree.path)
+    with pytest.raises(SourceError):
+        follow()
+    tree.clock += 86400
+    (tree.path / "logs").mkdir(parents=True)
+    tree.write_makefile()
+    tree.step("401-creatingdirs")
+    run = follow()
+    assert run.run > first.run
+    assert states(run) == {"401-creatingdirs": "succeeded"}
+
+
+def test_settings_with_colours(tree: Tree, follow: Follow) -> None:
+    """Jobs and what is built come from jhalfs.config, which holds the colours of the terminal it was shown on."""
+    colours = "{} \x1b[1;33m<\x1b[0m\x1b[1m{}\x1b[0m\x1b[1;33m>\x1b[0m\n"
+    reported = {"INITSYS": "systemd", "N_PARALLEL": "12", "MULTILIB": "m32", "COMMIT": "trunk"}
+    tree.put("jhalfs.config", "".join(colours.format(*each) for each in reported.items()))
+    tree.begin("401-creatingdirs")
+    run = follow()
+    assert (run.jobs, run.target) == (12, "systemd-m32")
+
+
+@pytest.mark.parametrize(
+    ("book", "name"),
+    [
+        ("12.4", "lfs-12.4"),
+        ("12.4-systemd", "lfs-12.4-systemd"),
+        ("12.4-rc1", "lfs-12.4"),
+        ("r12.1-31", "lfs-trunk"),
+        ("r12.0-214-systemd", "lfs-trunk-systemd"),
+        ("My_Book/7", "lfs-My_Book-7"),
+    ],
+)
+def test_build_is_named_after_its_book(tree: Tree, book: str, name: str) -> None:
+    """Builds of one release, and all of the development book, are one line of builds each."""
+    tree.write_makefile(book=book)
+    tree.begin("401-creatingdirs")
+    source = Jhalfs(Settings(tree.path.parent))
+    reported = list(source.poll(tree.clock + 1))
+    assert source.build == name
+    assert {each.event.build for each in reported} == {name}
+
+
+def test_logs_of_a_step_can_be_found(tree: Tree) -> None:
+    """Whoever reads test results is told where a step's log and its test log are."""
+    source = Jhalfs(Settings(tree.path))
+    tree.step("401-creatingdirs")
+    tree.begin("501-linker")
+    tree.put("test-logs/501-linker-2.42", "PASS: x\n")
+    list(source.poll(tree.clock + 1))
+    assert source.step_logs("501-linker") == [
+        tree.path / "logs/501-linker-2.42",
+        tree.path / "test-logs/501-linker-2.42",
+    ]
+    assert source.step_logs("401-creatingdirs") == [tree.path / "logs/401-creatingdirs"]
+    assert source.step_logs("no-such-step") == []
+
+
+def test_reading_changes_nothing(tree: Tree, follow: Follow) -> None:
+    """The tree is as it was after it was read: no file made, none changed, no time set."""
+    tree.all_steps()
+
+    def everything() -> dict[Path, tuple[int, int, int]]:
+        return {p: (p.stat().st_size, p.stat().st_mtime_ns, p.stat().st_ctime_ns) for p in tree.path.rglob("*")}
+
+    before = everything()
+    follow()
+    follow(over=True)
+    assert everything() == before
+
+
+def test_import_of_what_never_began(tree: Tree, follow: Follow) -> None:
+    """A build that died before its first step is told as such, not as a build without steps."""
+    tree.put("logs/000-masterscript.log", "parser error\n")
+    with pytest.raises(SourceError, match="no step of the Makefile has been begun"):
+        follow(over=True)
