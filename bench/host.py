@@ -21,9 +21,9 @@ import psutil
 from bench.client import Client
 from bench.figure import Figure, table
 from bench.harness import Process, free_port, wait_until, workplace
-from build_exporter.collectors.runners import Collector, BackgroundRunner
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.registry import HOST_COLLECTORS
+from build_exporter.collectors.runners import BackgroundRunner, Collector
 from build_exporter.exposition import TEXT, render
 
 PROCESSES = 200
@@ -115,7 +115,9 @@ def _tree(rounds: int) -> Iterator[Figure]:
 def _all_in(seconds: float) -> Figure:
     with _shell(FOREST, PROCESSES) as root:
         trees = ProcessTrees(lambda: {"bench": [root]})
-        sampled = [BackgroundRunner(row.make(), row.interval) for row in HOST_COLLECTORS] + [BackgroundRunner(trees, 1.0)]
+        sampled = [BackgroundRunner(row.make(), row.interval) for row in HOST_COLLECTORS] + [
+            BackgroundRunner(trees, 1.0)
+        ]
         for each in sampled:
             each.start()
         wait_until(lambda: all(each.wait_first(0) for each in sampled), what="first samples")

@@ -36,7 +36,9 @@ def _field(path: str, name: str) -> str:
 
 
 def _optimised() -> str:
-    result = str(sysconfig.get_config_var("PY_CFLAGS_NODIST") or "") + str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    result = str(sysconfig.get_config_var("PY_CFLAGS_NODIST") or "") + str(
+        sysconfig.get_config_var("CONFIG_ARGS") or ""
+    )
     return ", profile-guided" if "profile-use" in result or "enable-optimizations" in result else ""
 
 

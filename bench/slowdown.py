@@ -28,7 +28,9 @@ FUNCTIONS = 90
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 _LOOP = 'for step in "$@"; do {tell}make -s -j2 -C "$step" || exit 1; done'
 PLAIN = _LOOP.format(tell="")
-MONITORED = f'. "$HOOK"; be_start bench --jobs 2; {_LOOP.format(tell="be_step chapter-8 ${step##*/} ")}; be_end succeeded'
+MONITORED = (
+    f'. "$HOOK"; be_start bench --jobs 2; {_LOOP.format(tell="be_step chapter-8 ${step##*/} ")}; be_end succeeded'
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             detail={
                 "pairs": pairs,
                 "plain": summary([a.wall for a in plain]),
-                "told": summary([b.wall for b in result]),
+                "monitored": summary([b.wall for b in result]),
             },
         ),
         Figure(

@@ -26,9 +26,9 @@ from build_exporter.model.events import StepProgress
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.counters import Counters
 from build_exporter.sources.step_logs.fusion import by_log
+from build_exporter.sources.step_logs.growth import Growth, is_task
 from build_exporter.sources.step_logs.progress import LogProgress
 from build_exporter.sources.step_logs.reader import StepContext
-from build_exporter.sources.step_logs.growth import Growth, is_task
 from build_exporter.tracker import LogShape, Run, Step, approach, step_progress
 
 POLL_SECONDS = 0.1

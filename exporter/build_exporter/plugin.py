@@ -11,15 +11,16 @@ from build_exporter.model import events
 from build_exporter.model.names import build_name_from
 from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
+from build_exporter.sources.files import Directory, Limits, Lines, TailFile, read_ends
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.protocol import API_VERSION, Settings, Source, SourceError, SourceEvent
-from build_exporter.sources.files import Directory, Limits, Lines, TailFile, read_ends
 from build_exporter.sources.sequence import Attempt, Emitter
 
 __all__ = [
     "API_VERSION",
     "Attempt",
     "Directory",
+    "Emitter",
     "Limits",
     "Lines",
     "Metric",
@@ -27,9 +28,8 @@ __all__ = [
     "Settings",
     "Source",
     "SourceError",
-    "TailFile",
-    "Emitter",
     "SourceEvent",
+    "TailFile",
     "about",
     "birth_time",
     "build_name_from",

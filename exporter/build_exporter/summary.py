@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from build_exporter.model.events import TestsReported
 from build_exporter.formatting import clock_time, duration
+from build_exporter.model.events import TestsReported
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.sources import steps_at_risk
 

@@ -9,14 +9,14 @@ import pytest
 
 BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
-KNOWLEDGE = {"toolchain", "remarks", "estimate", "failures", "monitor", "liveness", "spoken", "replay"}
+KNOWLEDGE = {"analysis", "toolchain", "summary", "estimate", "failures", "monitor", "liveness", "formatting", "replay"}
 APPLICATION = {"queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
     "model": set(),
-    "spoken": set(),
-    "logs": set(),
+    "formatting": set(),
+    "logging_setup": set(),
     "shell": set(),
     "diagnostics": {"model"},
     "failures": {"model"},
@@ -34,7 +34,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
-    "remarks": {"model", "journal", "tracker", "spoken"},
+    "summary": {"model", "journal", "tracker", "formatting"},
+    "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},
@@ -42,7 +43,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
-    "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logs", "shell", "__init__"},
+    "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logging_setup", "shell", "__init__"},
     "__main__": {"cli", "wrapper"},
 }
 """Each room, and the rooms its files may import beside their own; `__init__` is the package itself (its version)."""

@@ -27,7 +27,8 @@ def package(tmp_path: Path) -> Path:
 def start(repository: Path, venv: Path, requirement: Path) -> subprocess.Popen[str]:
     """Return `venv.sh` running in a process group of its own, as a terminal's job is."""
     # pip reads the value as whether to isolate
-    environment = {**os.environ, "PYTHON": sys.executable, "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    pip = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_USE_PEP517": "0"}
+    environment = {**os.environ, **pip, "PYTHON": sys.executable}
     command = ["sh", str(repository / "exporter" / "venv.sh"), str(venv), str(requirement)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True

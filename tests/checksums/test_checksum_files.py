@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.checksums.digests import digest_bytes
 from build_exporter.checksums.checksum_files import parse_checksum_file, read_checksum_file
+from build_exporter.checksums.digests import digest_bytes
 from build_exporter.checksums.verify import verify
 from build_exporter.model.states import SourceState
 

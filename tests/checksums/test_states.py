@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from build_exporter.checksums.digests import digest_bytes
 from build_exporter.checksums.check import Finding, check_file, check_metadata
+from build_exporter.checksums.digests import digest_bytes
 from build_exporter.checksums.verify import verify
 from build_exporter.model.events import SourceFile
 from build_exporter.model.states import SourceState
@@ -136,7 +136,10 @@ def test_of_another_user_only_his_own_files(tarballs: Path, sources: Sources) ->
     (said,) = sources("linux-2.tar.gz")
     planned = msgspec.convert(said, SourceFile)
     stranger = os.getuid() + 12345
-    for seen in (check_metadata(str(tarballs), planned, owner=stranger), check_file(str(tarballs), planned, owner=stranger)):
+    for seen in (
+        check_metadata(str(tarballs), planned, owner=stranger),
+        check_file(str(tarballs), planned, owner=stranger),
+    ):
         assert (seen.state.value, seen.digests) == ("unreadable", {})
     (tarballs / "link").symlink_to("linux-2.tar.gz")
     linked = msgspec.structs.replace(planned, file="link")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.logging_setup import JsonFormatter, LogfmtFormatter
 from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.logging_setup import JsonFormatter, LogfmtFormatter
 
 values = st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.binary(max_size=9))
 fields = st.dictionaries(st.sampled_from(("build", "path", "error", "line")), values)

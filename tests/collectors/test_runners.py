@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from build_exporter.collectors.runners import DirectRunner, BackgroundRunner
+from build_exporter.collectors.runners import BackgroundRunner, DirectRunner
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.exposition import TEXT, Family
 
@@ -107,7 +107,9 @@ def sampled(moody: Moody) -> Iterator[BackgroundRunner]:
     guarded.stop()
 
 
-def test_one_that_hangs_is_given_up_and_taken_back(sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]) -> None:
+def test_one_that_hangs_is_given_up_and_taken_back(
+    sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]
+) -> None:
     """While a collector hangs scrapes go on at once, without its old figures; once it returns they are shown again."""
     scrape = Scrape([sampled, DirectRunner(Good())])
     assert shown(scrape)[SUCCESS, "moody"] == 1
@@ -125,7 +127,9 @@ def test_one_that_hangs_is_given_up_and_taken_back(sampled: BackgroundRunner, mo
     assert shown(scrape)["build_host_load5", ""] == 5
 
 
-def test_one_that_raises_in_its_thread_goes_on(sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]) -> None:
+def test_one_that_raises_in_its_thread_goes_on(
+    sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]
+) -> None:
     """A sampled collector that fails shows nothing and is asked again until it works."""
     scrape = Scrape([sampled])
     moody.mood = "raises"

@@ -25,7 +25,9 @@ times = st.floats(0, 1e9)
 def _line(event: str, **fields: Any) -> st.SearchStrategy[bytes]:
     reported = st.fixed_dictionaries({"time": times, "event": st.just(event), "build": st.just("lfs"), **fields})
     return st.builds(
-        lambda value, escaped: json.dumps(value, ensure_ascii=escaped).encode("utf-8", "replace"), reported, st.booleans()
+        lambda value, escaped: json.dumps(value, ensure_ascii=escaped).encode("utf-8", "replace"),
+        reported,
+        st.booleans(),
     )
 
 

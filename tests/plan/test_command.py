@@ -90,7 +90,7 @@ def test_data_for_other_tools(command: Command, book: Book) -> None:
     assert kernel["sbu_figure"]["text"] == "0.4 - 32 SBU (typically about 2.5 SBU)"
     assert (kernel["sbu_figure"]["low"], kernel["sbu_figure"]["high"]) == (0.4, 32)
     assert reported["totals"]["steps"] == 8
-    assert reported["phases"]["chapter-7"]["weighed"] == 0
+    assert reported["phases"]["chapter-7"]["weighted"] == 0
     assert reported["milestones"][0] == {"name": "cross toolchain", "phase": "chapter-5"}
 
 
@@ -183,7 +183,7 @@ def test_jhalfs_with_the_books_weights(command: Command, book: Book, tmp_path: P
     ]  # fmt: skip
     assert "1 of 3 steps are not in the book: 801-own" in done.stderr
     assert json.loads(command("plan", "jhalfs", str(tmp_path / "Makefile"), "--output", "json").stdout)["totals"][
-        "weighed"
+        "weighted"
     ] == 0  # fmt: skip
 
 

@@ -157,7 +157,9 @@ def test_the_number_of_hosts_is_bounded(files: Files, tmp_path: Path) -> None:
 def test_the_directory_is_where_distcc_keeps_it() -> None:
     """By its variable or in the user's home, for builds that use distcc."""
     assert state_directory(ProcessFacts(variables={"DISTCC_DIR": "/d"}, helpers={"distcc"})) == Path("/d/state")
-    assert state_directory(ProcessFacts(variables={"HOME": "/home/lfs"}, helpers={"distcc"})) == Path("/home/lfs/.distcc/state")
+    assert state_directory(ProcessFacts(variables={"HOME": "/home/lfs"}, helpers={"distcc"})) == Path(
+        "/home/lfs/.distcc/state"
+    )
     assert state_directory(ProcessFacts(variables={"HOME": "/home/lfs"})) is None
     assert state_directory(ProcessFacts(helpers={"distcc"})) is None
 

@@ -44,14 +44,16 @@ def test_a_build_is_shown_with_its_tools_everywhere(
     assert served.value("build_jobs", build="lfs") == 3
     assert served.value("build_jobs", build="kernel") == 5
     assert served.value("build_platform_info", machine=os.uname().machine, kernel=os.uname().release) == 1
-    assert f"Toolchain: {lfs.triplet} on " in served.get("/")[2].decode()
+    assert f"<dt>Target</dt><dd>{lfs.triplet}</dd>" in served.get("/builds/lfs")[2].decode()
     text = command("status", "--journal", str(journal), "--build", "lfs").stdout
     (line,) = [line for line in text.splitlines() if line.startswith("  toolchain")]
     assert "gcc 14.2.0 (host" in line
     assert "-j3" in line
     (reported,) = json.loads(command("status", "--journal", str(journal), "--build", "lfs", "--output", "json").stdout)
     assert reported["toolchain"]["target"] == lfs.triplet
-    assert {"tool": "gcc", "version": "14.2.0", "role": "cross", "target": lfs.triplet} in reported["toolchain"]["tools"]
+    assert {"tool": "gcc", "version": "14.2.0", "role": "cross", "target": lfs.triplet} in reported["toolchain"][
+        "tools"
+    ]
 
 
 def test_the_collectors_can_be_switched_off(

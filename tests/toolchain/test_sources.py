@@ -15,7 +15,7 @@ import pytest
 
 from build_exporter.sources.buildroot.source import Buildroot
 from build_exporter.sources.jhalfs.source import Jhalfs
-from build_exporter.sources.protocol import Settings, BuildContext
+from build_exporter.sources.protocol import BuildContext, Settings
 
 Make = Callable[..., Any]
 

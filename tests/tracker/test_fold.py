@@ -266,11 +266,13 @@ def test_a_plan_in_parts_is_the_plan_in_one(story: Story) -> None:
     assert story.progress == shown
 
 
-def test_remarks_are_no_sign_of_life(story: Story) -> None:
+def test_notes_and_alerts_are_no_sign_of_life(story: Story) -> None:
     """A note or an alert about a build that stands still does not make it look alive."""
     story.begin().start("chapter-5", "501-binutils-pass1")
     heard = story.run.last_event
-    story.apply_event(e.Note, after=600.0, message="still there?").apply_event(e.Alert, after=600.0, name="BuildStalled")
+    story.apply_event(e.Note, after=600.0, message="still there?").apply_event(
+        e.Alert, after=600.0, name="BuildStalled"
+    )
     assert story.run.last_event == heard
 
 

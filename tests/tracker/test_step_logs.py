@@ -24,7 +24,9 @@ class SourceEvent:
     def __init__(self) -> None:
         self.run, self.time = Run("lfs", "20260101T000000Z"), 1000.0
         planned = e.PlannedStep(phase="p", step="s", expected_seconds=100.0)
-        self.apply_event(e.BuildStarted).apply_event(e.Plan, steps=[planned]).apply_event(e.StepStarted, phase="p", step="s")
+        self.apply_event(e.BuildStarted).apply_event(e.Plan, steps=[planned]).apply_event(
+            e.StepStarted, phase="p", step="s"
+        )
 
     def apply_event(self, kind: type[e.Event], after: float = 0.0, **fields: Any) -> SourceEvent:
         """Tell an event some seconds after the one before."""
@@ -78,7 +80,10 @@ def test_the_bar_never_goes_back_when_the_first_ratio_is_told(reported: SourceEv
 
 def test_the_clock_alone_never_claims_the_end(reported: SourceEvent) -> None:
     """A step that overruns its plan goes on moving, ever slower, and is not at 0.99 at once."""
-    shown = [step_progress(reported.run, reported.step, reported.time + seconds) or 0.0 for seconds in (50, 90, 100, 150, 1000)]
+    shown = [
+        step_progress(reported.run, reported.step, reported.time + seconds) or 0.0
+        for seconds in (50, 90, 100, 150, 1000)
+    ]
     assert shown == pytest.approx([0.5, 0.9, 0.95, 1 - 0.01 / 0.7, 0.999], abs=0.001)
     assert shown == sorted(shown)
 

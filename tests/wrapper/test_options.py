@@ -45,6 +45,27 @@ def test_wrong_use(
     assert list(journal.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        ("make -j2", "make"),
+        ("/usr/bin/make", "make"),
+        ("nice make", "make"),
+        ("/usr/bin/nice -n 10 ionice -c3 make -j2", "make"),
+        ("env CC=gcc MAKEFLAGS=-j2 ./configure --prefix=/usr", "configure"),
+        ("sudo -u lfs env -i HOME=/home/lfs /bin/bash build.sh", "bash"),
+        ("timeout 90m ninja", "ninja"),
+        ("taskset -c 0,1 cargo build", "cargo"),
+        ("7z x source.7z", "7z"),
+        ("nice", "nice"),
+        ("env -i", "env"),
+    ],
+)
+def test_a_step_is_named_after_what_does_the_work(command: str, step: str) -> None:
+    """`run -- nice make` records a step `make`, the same one as without nice."""
+    assert parse(["--", *command.split()]).step_name == step
+
+
 def test_where_options_end(run: Run) -> None:
     """Options end at `--` or at the first word that is none; what follows is the command's, whatever it looks like."""
     assert run("--help", "--step", options=()).returncode == 127

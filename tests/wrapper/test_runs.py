@@ -33,7 +33,12 @@ def _reported(events: list[dict[str, Any]]) -> list[str]:
 def test_whole_build(run: Run, events: Read, code: int, status: str) -> None:
     """With neither step nor phase the command is the build: begun, its one step, ended as the command ended."""
     run("sh", "-c", f"exit {code}", options=BUILD)
-    assert _reported(events()) == ["build_started", "step_started", f"step_finished {status}", f"build_finished {status}"]
+    assert _reported(events()) == [
+        "build_started",
+        "step_started",
+        f"step_finished {status}",
+        f"build_finished {status}",
+    ]
     assert {(event["phase"], event["step"]) for event in events() if "step" in event} == {("build", "sh")}
 
 
@@ -90,7 +95,11 @@ def test_many_steps_at_once_make_one_run(run: Run, events: Read) -> None:
     assert [one.stderr for one in done] == [b""] * 8
     reported = _reported(events())
     assert len({event["file"] for event in events()}) == 1
-    assert (reported[0], reported.count("build_started"), reported.count("step_finished succeeded")) == ("build_started", 1, 8)
+    assert (reported[0], reported.count("build_started"), reported.count("step_finished succeeded")) == (
+        "build_started",
+        1,
+        8,
+    )
 
 
 def test_commands_within_join(run: Run, wrapper: list[str], events: Read, tmp_path: Path) -> None:

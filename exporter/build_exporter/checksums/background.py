@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from build_exporter.checksums.check import Finding, Signature, check_metadata, merged, shrunk
-from build_exporter.checksums.worker_process import BYTES_PER_SECOND, WorkerProcess
 from build_exporter.checksums.worker import Job
+from build_exporter.checksums.worker_process import BYTES_PER_SECOND, WorkerProcess
 from build_exporter.journal.append import LINE_LIMIT, Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BadSource, SourceFile, SourcesVerified, encode_line
@@ -163,7 +163,9 @@ class BackgroundVerifier:
             finding = shrunk(finding, self._verified_sizes[key])
         self._known[key] = (finding.signature or job.signature, finding)
 
-    def _record(self, run: Run, findings: list[tuple[SourceFile, Finding]], needed: set[str], *, complete: bool) -> None:
+    def _record(
+        self, run: Run, findings: list[tuple[SourceFile, Finding]], needed: set[str], *, complete: bool
+    ) -> None:
         """Append how the files stand where that is another than told; before all is known only what is bad."""
         counts = Counter(finding.state for _, finding in findings)
         bad = [

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from build_exporter.checksums.digests import by_length, digest_text
 from build_exporter.checksums.check import merged
+from build_exporter.checksums.digests import by_length, digest_text
 from build_exporter.model.events import SourceFile
 from build_exporter.model.names import MAX_NAME_LENGTH
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from msgspec import to_builtins
 
 from build_exporter.config.values import escaped
+from build_exporter.formatting import duration, size
 from build_exporter.plan.book_figures import Figure
 from build_exporter.plan.weighted import Totals, WeightedPlan, WeightedStep, by_phase, totals
-from build_exporter.formatting import duration, size
 
 _STEP_WIDTH: Final = 34
 _SBU_WIDTH: Final = 11

@@ -10,12 +10,12 @@ from types import FrameType
 import click
 
 from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.formatting import duration
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildFinished, encode_line
 from build_exporter.model.names import is_build_name, run_name
 from build_exporter.replay import read_recording, replayed
-from build_exporter.formatting import duration
 
 
 class _EndedError(Exception):

@@ -23,10 +23,10 @@ from build_exporter.cli.source_arguments import expected_failures, watched_sourc
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
-from build_exporter.collectors.runners import DirectRunner, CollectorRunner, BackgroundRunner
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
+from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner, DirectRunner
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.sources import SourceFilesCollector
 from build_exporter.collectors.steps import StepCollector
@@ -40,16 +40,16 @@ from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
-from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.sources.plugins import origin
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
+from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.web.app import make_app
-from build_exporter.web.auth import CertificateError, AuthMiddleware, WebConfigFile, tls_context
-from build_exporter.web.server import AddressError, Server, make_server, open_sockets, page_address, format_address
+from build_exporter.web.auth import AuthMiddleware, CertificateError, WebConfigFile, tls_context
+from build_exporter.web.server import AddressError, Server, format_address, make_server, open_sockets, page_address
 from build_exporter.web.service import Service
 
 log = logging.getLogger("build_exporter.serve")
@@ -229,17 +229,9 @@ class Exporter:
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
         alerts = IncidentCollector(desk.incidents, desk.links.of, desk.address, self.monitor.clock)
-        direct = (
-            self._builds,
-            self._steps,
-            alerts,
-            self._source_files,
-            self._thresholds,
-            self._own,
-            ProcessCollectors(),
-        )
+        direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
-            *(DirectRunner(collector) for collector in direct),
+            *(DirectRunner(collector) for collector in (*direct, alerts)),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),

@@ -12,10 +12,10 @@ import msgspec
 
 from build_exporter.config.load import ConfigError, read_options
 from build_exporter.config.schema import Config
-from build_exporter.sources.step_logs.expected_failures import ExpectedFailures
 from build_exporter.sources.plugins import PluginKind
 from build_exporter.sources.protocol import Settings, Source
 from build_exporter.sources.registry import Kind, kinds, recognise
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailures
 
 Given = Sequence[tuple[str, str]]
 """Options as a command line gives them: names and values."""

@@ -13,12 +13,12 @@ from build_exporter.cli.options import journal_option
 from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.estimate import remaining
 from build_exporter.failures import excerpt
+from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.journal.follow import Follower
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
 from build_exporter.summary import Suite, bad_suites, elapsed
-from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary

@@ -8,9 +8,9 @@ from typing import Any, Final
 import click
 
 from build_exporter.config.values import escaped
+from build_exporter.formatting import clock_time
 from build_exporter.model.states import SourceState
 from build_exporter.summary import missing_sources
-from build_exporter.formatting import clock_time
 from build_exporter.tracker import Run
 from build_exporter.tracker.sources import steps_at_risk
 

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 import click
 
 from build_exporter.checksums.digests import LENGTHS
+from build_exporter.checksums.manifest import Manifest, buildroot_manifest, checksum_files_beside
 from build_exporter.checksums.verify import bytes_to_read, lower_priority, unlisted
 from build_exporter.checksums.verify import verify as verify_files
-from build_exporter.checksums.manifest import Manifest, checksum_files_beside, buildroot_manifest
 from build_exporter.cli.options import USAGE_ERROR, journal_option
 from build_exporter.cli.verify_output import Progress, VerifyResult, as_csv, as_json, table
 from build_exporter.config.load import ConfigError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from build_exporter.collectors.runners import CollectorRunner, BackgroundRunner
+from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner
 from build_exporter.exposition import Family, Format, render
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from build_exporter.journal.decode import Decoder, Reason
+from build_exporter.journal.inotify import Watcher
 from build_exporter.journal.layout import builds, run_path, runs
 from build_exporter.journal.lines import LineFile
-from build_exporter.journal.inotify import Watcher
 from build_exporter.model.events import Event
 from build_exporter.model.names import is_build_name
 from build_exporter.model.redaction import redact

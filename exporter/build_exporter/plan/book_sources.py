@@ -17,8 +17,8 @@ from xml.etree import ElementTree as ET
 import msgspec
 from msgspec.json import encode
 
-from build_exporter.checksums.digests import digest_text
 from build_exporter.checksums.checksum_files import file_of_url
+from build_exporter.checksums.digests import digest_text
 from build_exporter.model.events import SourceFile
 from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.plan.book_entities import Entities

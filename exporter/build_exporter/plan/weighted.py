@@ -41,7 +41,7 @@ class Totals:
 
     Attributes:
         steps: how many they are.
-        weighed: how many of them have an SBU.
+        weighted: how many of them have an SBU.
         less_than: of how many only an upper bound is told.
         sbu_low: sum of the least each may take.
         sbu: sum of the numbers that stand for them.

@@ -16,8 +16,8 @@ from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Run, Step, phase_progress
-from build_exporter.tracker.state import Phase
 from build_exporter.tracker.sources import steps_at_risk
+from build_exporter.tracker.state import Phase
 
 MAX_STEPS = 50
 """Running steps, failures and blocked steps of a board: `steps` has them all."""

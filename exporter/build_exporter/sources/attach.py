@@ -16,10 +16,10 @@ from build_exporter.journal.lines import LineFile
 from build_exporter.model.events import BuildStarted, Event, Plan, StepFinished, StepStarted, encode_line
 from build_exporter.model.names import MAX_LINE_BYTES, run_name
 from build_exporter.model.states import BuildState
-from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
-from build_exporter.sources.step_logs.backfill import BACKFILL_SECONDS, backfill
 from build_exporter.sources.dedup import is_recorded, is_recorded_by_count
 from build_exporter.sources.protocol import JournalAware, Source, SourceEvent
+from build_exporter.sources.step_logs.backfill import BACKFILL_SECONDS, backfill
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
 from build_exporter.tracker import Key, Run, Step, apply, apply_all
 
 KEPT_RUNS = 4
@@ -44,7 +44,9 @@ class Attachment:
         taken: how many events it has told so far, known ones among them: what does not rise does not move.
     """
 
-    def __init__(self, source: Source, journal: str, known_failures: Callable[[Step], ExpectedFailurePatterns] | None = None) -> None:
+    def __init__(
+        self, source: Source, journal: str, known_failures: Callable[[Step], ExpectedFailurePatterns] | None = None
+    ) -> None:
         """Attach a source to a journal; `known_failures`: tests known to fail, by default the shipped lists."""
         self.source = source
         self.taken = 0
@@ -92,7 +94,11 @@ class Attachment:
                 raise
             self._pending_event = None
             lines += is_new
-            if is_new and isinstance(emitted.event, StepFinished) and (over or emitted.event.time < now - BACKFILL_SECONDS):
+            if (
+                is_new
+                and isinstance(emitted.event, StepFinished)
+                and (over or emitted.event.time < now - BACKFILL_SECONDS)
+            ):
                 self._ended.append((run_name(emitted.run_start), (emitted.event.phase, emitted.event.step)))
         return lines
 

@@ -23,10 +23,10 @@ from build_exporter.model.events import BuildFinished, BuildStarted, Event, Step
 from build_exporter.model.names import MAX_NAME_LENGTH, build_name_from
 from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
-from build_exporter.sources.first_error import first_error
-from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 from build_exporter.sources.files import TailFile, milliseconds
+from build_exporter.sources.first_error import first_error
 from build_exporter.sources.idle import IdleTimer
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
 _BEFORE: Final = r"^(?:(?:(?=\S*[^A-Za-z\s])\S+|[A-Z]+)\s+)*?(?:\S*[\]:])??"
 """What may stand before the word: dates, levels, names of loggers; words of a sentence may not."""
@@ -127,7 +127,9 @@ class Log:
         """Close the log, which is held open between looks."""
         self._file.close()
 
-    def _make_readers(self, options: Mapping[str, Any]) -> list[tuple[re.Pattern[str], Callable[..., Iterator[SourceEvent]]]]:
+    def _make_readers(
+        self, options: Mapping[str, Any]
+    ) -> list[tuple[re.Pattern[str], Callable[..., Iterator[SourceEvent]]]]:
         readers = {"started": self._start, "failed": self._fail, "completed": self._complete}
         patterns = {name: options.get(name) or DEFAULT_PATTERNS[name] for name in readers}
         return [(re.compile(patterns[name]), reader) for name, reader in readers.items()]
@@ -172,7 +174,9 @@ class Log:
     def _fail(self, found: re.Match[str], moment: _Moment) -> Iterator[SourceEvent]:
         yield from self._finish(found, moment, "failed", first_error(self._recent) or found[0].strip())
 
-    def _finish(self, found: re.Match[str], moment: _Moment, status: Status, message: str | None) -> Iterator[SourceEvent]:
+    def _finish(
+        self, found: re.Match[str], moment: _Moment, status: Status, message: str | None
+    ) -> Iterator[SourceEvent]:
         # without a name it is the step begun last
         key = _key(found) or next(reversed(self._running), None)
         if key is None:

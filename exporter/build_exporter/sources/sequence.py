@@ -117,7 +117,9 @@ class Emitter:
 def _difference(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
     key = (attempt.phase, attempt.step)
     new_plan = run.attempts.get(key)
-    if new_plan is not None and (new_plan.start == attempt.start or (new_plan.ending is None and attempt.start is None)):
+    if new_plan is not None and (
+        new_plan.start == attempt.start or (new_plan.ending is None and attempt.start is None)
+    ):
         if not _adds_detail(new_plan, attempt):
             if new_plan.ending is None:
                 run.attempts[key] = attempt

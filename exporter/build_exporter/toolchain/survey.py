@@ -30,7 +30,9 @@ class Survey:
         places: the other trees with tools.
     """
 
-    def __init__(self, facts: ProcessFacts, around: BuildContext, system: Path = SYSTEM, target: str | None = None) -> None:
+    def __init__(
+        self, facts: ProcessFacts, around: BuildContext, system: Path = SYSTEM, target: str | None = None
+    ) -> None:
         self.system = facts.root if facts.root is not None and facts.is_contained else system
         # inside the new system no variable names its triplet any more: `target` is what was known before
         named = (facts.target or target, facts.variables.get("LFS_TGT"), facts.variables.get("CTARGET"))

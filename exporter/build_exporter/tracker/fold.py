@@ -13,10 +13,10 @@ from typing import Any, Final
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState, failure_class
+from build_exporter.tracker.aggregates import count_flags, enter, move, place
 from build_exporter.tracker.plans import check_milestones, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.state import LogShape, Run, Step
-from build_exporter.tracker.aggregates import count_flags, enter, move, place
 
 MAX_LOGS = 10_000
 """Steps of a run whose logs the next run's are measured by: only those that take a while are told."""

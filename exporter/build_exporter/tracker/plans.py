@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
+from build_exporter.tracker.aggregates import enter, has_room, place, recount
 from build_exporter.tracker.progress import is_reached, raise_floors
 from build_exporter.tracker.state import Run, Step
-from build_exporter.tracker.aggregates import enter, has_room, place, recount
 
 
 def take_plan(run: Run, event: e.Plan) -> None:

@@ -149,7 +149,7 @@ class Pace:
 
 @dataclass(slots=True, eq=False)
 class Phase:
-    """Sums over the steps of one phase; weights in planned seconds, `remaining_squares` of the squares of those not done."""
+    """Sums over the steps of one phase, in planned seconds; `remaining_squares` sums the squares of those not done."""
 
     name: str
     states: list[int] = field(default_factory=lambda: [0] * len(StepState))

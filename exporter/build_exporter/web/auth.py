@@ -207,4 +207,10 @@ def _stamp(tls: TlsServer) -> tuple[object, ...]:
             return "gone"
         return (path, found.st_mtime_ns, found.st_size, found.st_ino)
 
-    return (stamp_of(tls.cert_file), stamp_of(tls.key_file), stamp_of(tls.client_ca_file), tls.client_auth_type, tls.min_version)
+    return (
+        stamp_of(tls.cert_file),
+        stamp_of(tls.key_file),
+        stamp_of(tls.client_ca_file),
+        tls.client_auth_type,
+        tls.min_version,
+    )

@@ -71,13 +71,32 @@ class Options:
 
     @property
     def step_name(self) -> str:
-        """The step's name: given, else the command's base name."""
-        return self.step or self.command[0].rpartition("/")[2][:MAX_NAME_LENGTH] or "command"
+        """The step's name: given, else the base name of the command, without what only starts it (`nice make`)."""
+        return self.step or _program(self.command)[:MAX_NAME_LENGTH] or "command"
 
     @property
     def phase_name(self) -> str:
         """The phase's name: given, else `build`."""
         return self.phase or "build"
+
+
+_LAUNCHERS = frozenset(
+    ("nice", "ionice", "env", "time", "nohup", "taskset", "chrt", "stdbuf", "setsid", "timeout", "sudo", "doas")
+)
+"""Programs that start the one that counts; options, numbers and variables of theirs stand between."""
+
+
+def _program(command: list[str]) -> str:
+    """Return the base name of the program that does the work."""
+    first = command[0].rpartition("/")[2]
+    words = iter(command if first in _LAUNCHERS else ())
+    for word in words:
+        name = word.rpartition("/")[2]
+        if word in ("-u", "-g"):
+            next(words, None)
+        elif name and name not in _LAUNCHERS and word[0] not in "-0123456789" and "=" not in word:
+            return name
+    return first
 
 
 def parse(arguments: list[str]) -> Options:

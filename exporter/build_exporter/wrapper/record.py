@@ -25,7 +25,6 @@ class Outcome:
     """
 
     __slots__ = (
-        "termination_requested",
         "cpu_seconds",
         "exit_code",
         "max_rss_bytes",
@@ -33,6 +32,7 @@ class Outcome:
         "read_bytes",
         "seconds",
         "signal",
+        "termination_requested",
         "written_bytes",
     )
 

@@ -99,7 +99,9 @@ def test_a_critical_alert_speaks_for_the_warning_of_the_same(
     assert warned == {"/home"}
 
 
-def test_notices_of_the_night_are_told_in_the_morning(alertmanager: Callable[..., Any], notified: tuple[Json, Any]) -> None:
+def test_notices_of_the_night_are_told_in_the_morning(
+    alertmanager: Callable[..., Any], notified: tuple[Json, Any]
+) -> None:
     """In quiet hours trouble is told and good news is not; once they end the good news is."""
     config, server = notified
     (notices,) = [route for route in config["route"]["routes"] if route["receiver"] == "notices"]

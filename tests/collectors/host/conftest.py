@@ -17,7 +17,6 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from build_exporter.collectors.runners import Collector
 from build_exporter.collectors.host import process
 from build_exporter.collectors.host.cpu import Cpu
 from build_exporter.collectors.host.disk import Disk
@@ -31,6 +30,7 @@ from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.host.swap import Swap
 from build_exporter.collectors.host.temperature import Temperature
 from build_exporter.collectors.host.throttling import Throttling
+from build_exporter.collectors.runners import Collector
 from build_exporter.exposition import TEXT, Family, render
 
 Samples = dict[str, float]

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.collectors.runners import BackgroundRunner
 from build_exporter.collectors.host.filesystem import Filesystem
 from build_exporter.collectors.host.load import Load
 from build_exporter.collectors.host.mounts import MAX_MOUNTS, parse_mounts
+from build_exporter.collectors.runners import BackgroundRunner
 from build_exporter.exposition import Family
 
 SamplesOf = Callable[[Iterable[Family]], dict[str, float]]

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import pytest
 
-from build_exporter.collectors.runners import Collector
 from build_exporter.collectors.host.cpu import MODES, Cpu
 from build_exporter.collectors.host.disk import Disk
 from build_exporter.collectors.host.filesystem import Filesystem
@@ -18,6 +17,7 @@ from build_exporter.collectors.host.network import Network
 from build_exporter.collectors.host.pressure import Pressure
 from build_exporter.collectors.host.swap import Swap
 from build_exporter.collectors.host.system import System
+from build_exporter.collectors.runners import Collector
 from build_exporter.exposition import Family
 
 Scrape = dict[str, list[tuple[dict[str, str], float]]]

@@ -12,10 +12,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from build_exporter.catalog import Kind, Metric
 from build_exporter.catalog.host import HOST
-from build_exporter.collectors.runners import DirectRunner
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.host.system import System
 from build_exporter.collectors.registry import HOST_COLLECTORS, HostCollector
+from build_exporter.collectors.runners import DirectRunner
 from build_exporter.exposition import OPENMETRICS, Family, render
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.collectors.runners import DirectRunner
 from build_exporter.collectors.host.cpu import Cpu
 from build_exporter.collectors.host.files import number_after
 from build_exporter.collectors.host.frequency import Frequency
 from build_exporter.collectors.host.load import Load
 from build_exporter.collectors.host.memory import Memory
 from build_exporter.collectors.host.pressure import Pressure
+from build_exporter.collectors.host.sliding_window import WINDOW_SECONDS, Extremes, MonotonicCounter
 from build_exporter.collectors.host.system import System
 from build_exporter.collectors.host.temperature import Temperature
-from build_exporter.collectors.host.sliding_window import WINDOW_SECONDS, Extremes, MonotonicCounter
+from build_exporter.collectors.runners import DirectRunner
 from build_exporter.exposition import Family
 
 SamplesOf = Callable[[Iterable[Family]], dict[str, float]]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import Record
     from tests.sources.conformance.conftest import Place
+    from tests.sources.conftest import Record
 
 DAY = 86400.0
 CLOCKS = {

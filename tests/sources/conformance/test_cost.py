@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import Record
     from tests.sources.conformance.conftest import Place
+    from tests.sources.conftest import Record
 
 IDLE_POLLS = 50
 STEP_LOGS = ("jhalfs", "blfs")
@@ -73,7 +73,9 @@ def test_only_what_is_new_is_read(record: Record, put: Callable[..., Place]) -> 
         if not record.keeps_times and path.is_dir():
             os.utime(path, (place.now - 10, place.now - 10))
     list(source.poll(place.now + 1))
-    idle = read_by(lambda: [reported for number in range(IDLE_POLLS) for reported in source.poll(place.now + 2 + number)])
+    idle = read_by(
+        lambda: [reported for number in range(IDLE_POLLS) for reported in source.poll(place.now + 2 + number)]
+    )
     assert idle < IDLE_POLLS
 
 

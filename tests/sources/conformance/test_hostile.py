@@ -16,8 +16,8 @@ import pytest
 from build_exporter.model.states import StepState
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import Record
     from tests.sources.conformance.conftest import Place
+    from tests.sources.conftest import Record
 
 ONE_OF_EACH = ("jhalfs", "blfs", "portage", "buildroot", "bitbake", "console", "ninja", "log")
 SOURCE_UP = re.compile(r'^build_exporter_source_up\{source="([^"]+)"\} (\S+)$', re.MULTILINE)

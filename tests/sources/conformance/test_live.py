@@ -12,8 +12,8 @@ from build_exporter.model.states import StepState
 from build_exporter.tracker import Run
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import Record
     from tests.sources.conformance.conftest import Place
+    from tests.sources.conftest import Record
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

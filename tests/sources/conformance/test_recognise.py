@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from build_exporter.sources.registry import BUILT_IN, recognise
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import Record
     from tests.sources.conformance.conftest import Place
+    from tests.sources.conftest import Record
 
 
 def test_auto(record: Record, put: Callable[..., Place]) -> None:

@@ -15,8 +15,8 @@ from build_exporter.tracker import Run
 from build_exporter.tracker.progress import build_progress
 
 if TYPE_CHECKING:
-    from tests.sources.conftest import Record
     from tests.sources.conformance.conftest import Place
+    from tests.sources.conftest import Record
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 MOMENTS = 20

@@ -16,9 +16,9 @@ from build_exporter.journal.layout import run_path, runs
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.plan.jhalfs_makefile import read
 from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.files import Ends
 from build_exporter.sources.jhalfs.report import JhalfsReports, parse_report
 from build_exporter.sources.protocol import Settings, SourceError
-from build_exporter.sources.files import Ends
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run
 

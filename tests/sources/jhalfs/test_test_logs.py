@@ -16,9 +16,9 @@ from build_exporter.cli.import_ import import_
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment, read_run
-from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings
+from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.tracker import Run, Step
 
 if TYPE_CHECKING:

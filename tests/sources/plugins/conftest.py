@@ -28,7 +28,8 @@ class Good:
             raise SourceError(str(error)) from error
         yield SourceEvent(1.78e9, events.BuildStarted(time=1.78e9, build=self.build, source="good"))
         for number, word in enumerate(words):
-            yield SourceEvent(1.78e9, events.StepStarted(time=1.78e9 + number, build=self.build, phase="build", step=word))
+            event = events.StepStarted(time=1.78e9 + number, build=self.build, phase="build", step=word)
+            yield SourceEvent(1.78e9, event)
 
 """
 

@@ -29,7 +29,8 @@ class Choosy(Good):
         self.options = settings.options
 
     def poll(self, now, *, over=False):
-        yield SourceEvent(1.78e9, events.BuildStarted(time=1.78e9, build=self.build, target=str(sorted(self.options.items()))))
+        target = str(sorted(self.options.items()))
+        yield SourceEvent(1.78e9, events.BuildStarted(time=1.78e9, build=self.build, target=target))
 '''
 
 
@@ -135,8 +136,8 @@ def test_what_plugins_rely_on_is_there() -> None:
     assert API_VERSION == 1
     promised = {
         "API_VERSION", "Attempt", "Directory", "Limits", "Lines", "Metric", "Section", "Settings", "Source",
-        "SourceError", "TailFile", "Emitter", "SourceEvent", "about", "birth_time", "build_name_from", "counter", "events",
-        "first_error", "gauge", "leading_date", "read_ends",
+        "SourceError", "TailFile", "Emitter", "SourceEvent", "about", "birth_time", "build_name_from", "counter",
+        "events", "first_error", "gauge", "leading_date", "read_ends",
     }  # fmt: skip
     assert promised <= set(plugin.__all__)
     assert all(hasattr(plugin, name) for name in plugin.__all__)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from build_exporter.plugin import Settings, SourceError, TailFile, SourceEvent, events
+from build_exporter.plugin import Settings, SourceError, SourceEvent, TailFile, events
 from build_exporter.plugin_testing import Piece, check_source, pieces_of
 from build_exporter.sources.registry import BUILT_IN
 

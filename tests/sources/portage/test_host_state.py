@@ -16,8 +16,8 @@ import pytest
 
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.portage.build_log import failure_message
-from build_exporter.sources.portage.pending import Pending, PendingFile, read_pretended
 from build_exporter.sources.portage.paths import find_paths
+from build_exporter.sources.portage.pending import Pending, PendingFile, read_pretended
 from build_exporter.sources.portage.plan import UNNAMED
 from build_exporter.sources.registry import kinds, recognise
 from build_exporter.tracker import Run, build_progress

@@ -22,8 +22,8 @@ from typing import Final
 
 from build_exporter.collectors.host.cgroup import Cgroups
 from build_exporter.collectors.host.files import read_if_present
-from build_exporter.collectors.host.process_totals import StepProcesses, Tree
 from build_exporter.collectors.host.process import Process, ProcessReader
+from build_exporter.collectors.host.process_totals import StepProcesses, Tree
 from build_exporter.exposition import Family
 
 Roots = Callable[[], Mapping[str, Collection[int]]]
@@ -89,7 +89,10 @@ class ProcessTrees:
         self._sample(running)
         yield from self._families()
         yield from self._cgroups.families(
-            {build: sorted(tree.root.pid for tree in processes.living()) for build, processes in self._step_processes.items()}
+            {
+                build: sorted(tree.root.pid for tree in processes.living())
+                for build, processes in self._step_processes.items()
+            }
         )
 
     def close(self) -> None:

@@ -15,9 +15,9 @@ from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.run import SETSCENE_PHASE, split_recipe, unbegun
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
-from build_exporter.sources.protocol import SourceError, SourceEvent
 from build_exporter.sources.files import TailFile, milliseconds
 from build_exporter.sources.idle import IdleTimer
+from build_exporter.sources.protocol import SourceError, SourceEvent
 
 IDLE_SECONDS: Final = 86400.0
 """A log that nothing was added to for longer is nobody's any more."""
@@ -162,7 +162,9 @@ class ConsoleRun:
         self._cut.update(cut)
         if console.disk:
             words = f"BitBake's disk monitor let no more tasks begin: {console.disk}"
-            yield SourceEvent(self._start, e.Note(time=self._written, build=self._build, message=words, level="warning"))
+            yield SourceEvent(
+                self._start, e.Note(time=self._written, build=self._build, message=words, level="warning")
+            )
         status: Literal["succeeded", "failed", "interrupted"]
         if console.disk or console.messages or console.summary == "failed":
             status = "failed"
@@ -170,7 +172,9 @@ class ConsoleRun:
             status = "interrupted"
         else:
             status = "succeeded"
-        yield SourceEvent(self._start, e.BuildFinished(time=self._written, build=self._build, status=status), self._over_count)
+        yield SourceEvent(
+            self._start, e.BuildFinished(time=self._written, build=self._build, status=status), self._over_count
+        )
 
 
 def _start_of(path: Path, written: float) -> float:

@@ -14,8 +14,8 @@ from build_exporter.model.names import build_name_from
 from build_exporter.sources.bitbake.log import ConsoleRun
 from build_exporter.sources.bitbake.run import BuildRun
 from build_exporter.sources.bitbake.stats import STATS_NAME, BuildStats
-from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 from build_exporter.sources.files import Directory, read_ends
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
 HISTORY_RUNS: Final = 10
 """Past builds that watching tells; `import` tells all."""

@@ -13,10 +13,10 @@ from build_exporter.model.events import Plan
 from build_exporter.model.names import build_name_from
 from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
 from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
-from build_exporter.sources.make_process import Closed, MakeWatch
-from build_exporter.sources.protocol import Settings, SourceError, BuildContext, SourceEvent
 from build_exporter.sources.files import Limits, TailFile, read_ends
 from build_exporter.sources.idle import IdleTimer
+from build_exporter.sources.make_process import Closed, MakeWatch
+from build_exporter.sources.protocol import BuildContext, Settings, SourceError, SourceEvent
 
 LOG_NAME: Final = "build-time.log"
 SHOW_INFO_NAME: Final = "show-info.json"

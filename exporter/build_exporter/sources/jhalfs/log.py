@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from build_exporter.sources.jhalfs.dates import LocalDate, parse_date
 from build_exporter.sources.files import Ends, read_ends
+from build_exporter.sources.jhalfs.dates import LocalDate, parse_date
 
 HEAD_BYTES: Final = 1024
 TAIL_BYTES: Final = 1024

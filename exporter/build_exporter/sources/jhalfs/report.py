@@ -24,11 +24,11 @@ from typing import Final
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.plan.milestones import lfs_milestones
+from build_exporter.sources.files import Ends, read_ends
 from build_exporter.sources.jhalfs.dates import Evidence, Zones, parse_date
 from build_exporter.sources.jhalfs.source import jobs_of, name_after, target_of
 from build_exporter.sources.jhalfs.tree import parse_settings
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
-from build_exporter.sources.files import Ends, read_ends
 from build_exporter.sources.sequence import Attempt, Emitter
 
 MAX_BYTES: Final = 4 * 1024 * 1024

@@ -12,12 +12,12 @@ from build_exporter.config.section import Section, about
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
-from build_exporter.sources.jhalfs.reconcile import Reconciler, Reconciled
+from build_exporter.sources.jhalfs.reconcile import Reconciled, Reconciler
 from build_exporter.sources.jhalfs.tarballs import Tarballs
 from build_exporter.sources.jhalfs.tree import JhalfsTree, locate, read_settings
 from build_exporter.sources.jhalfs.weights import Weights
 from build_exporter.sources.make_process import Closed, MakeWatch, last_activity
-from build_exporter.sources.protocol import Settings, SourceError, BuildContext, SourceEvent
+from build_exporter.sources.protocol import BuildContext, Settings, SourceError, SourceEvent
 from build_exporter.sources.sequence import Emitter
 from build_exporter.tracker.state import WAITING
 

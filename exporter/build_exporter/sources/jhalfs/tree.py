@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.plan.jhalfs_makefile import JhalfsMakefile, JhalfsStep, is_makefile, read
+from build_exporter.sources.files import Directory, milliseconds, read_ends
 from build_exporter.sources.jhalfs.log import HEAD_BYTES, TAIL_BYTES, StepLog, read_step_log
 from build_exporter.sources.protocol import SourceError
-from build_exporter.sources.files import Directory, milliseconds, read_ends
 
 SWEEP_SECONDS: Final = 60.0
 """Between looks at every step, whether or not anything says that it changed."""

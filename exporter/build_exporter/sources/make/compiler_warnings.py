@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from build_exporter.sources.step_logs.warnings import WarningReader
 from build_exporter.sources.make.directories import Directories, part_of_path
 from build_exporter.sources.make.parts import Listener, Part
+from build_exporter.sources.step_logs.warnings import WarningReader
 
 _PLACE: Final = re.compile(r"^([^\s:\"'`]{1,1000}):\d+")
 

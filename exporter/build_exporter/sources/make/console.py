@@ -6,14 +6,14 @@ import re
 from collections import Counter, deque
 from typing import Final
 
-from build_exporter.sources.step_logs.suites.reader import SuiteReader
 from build_exporter.sources.make import patterns
+from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import UnplacedFailure, UnplacedFailures, reason_of
-from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS, IDLE_LINES
+from build_exporter.sources.make.limits import IDLE_LINES, KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS
 from build_exporter.sources.make.parts import Key, Listener, Part, Status
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
-from build_exporter.sources.make.compiler_warnings import WarningAttribution
+from build_exporter.sources.step_logs.suites.reader import SuiteReader
 
 _NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
 _BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")

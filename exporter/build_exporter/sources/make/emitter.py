@@ -8,12 +8,12 @@ from typing import Final
 
 from build_exporter.model import events as e
 from build_exporter.model.names import run_name
-from build_exporter.sources.step_logs.counters import MIN_TOTAL
-from build_exporter.sources.step_logs.progress import CEILING, GAIN
-from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.sources.make.history import Earlier
 from build_exporter.sources.make.parts import Key, Part, Status
 from build_exporter.sources.protocol import SourceEvent
+from build_exporter.sources.step_logs.counters import MIN_TOTAL
+from build_exporter.sources.step_logs.progress import CEILING, GAIN
+from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.tracker import Run, apply
 
 KIND: Final = "make"
@@ -241,7 +241,9 @@ class Emitter:
     def _emit(self, event: e.Event, nth: int) -> None:
         event.time = self._distinct(event)
         apply(self._shadow, event)
-        self.emitted.append(SourceEvent(self.start, event, 0 if self.is_dated and not isinstance(event, e.Plan) else nth))
+        self.emitted.append(
+            SourceEvent(self.start, event, 0 if self.is_dated and not isinstance(event, e.Plan) else nth)
+        )
 
     def _distinct(self, event: e.Event) -> float:
         """Return an event's time to the ms, after the last of its step or run: of equal times only one counts."""

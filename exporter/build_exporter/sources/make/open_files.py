@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from build_exporter.sources.make_process import (
     BOOT_SLACK_SECONDS,
     FIRST_SCAN_SECONDS,
-    LONGEST_SCAN_SECONDS,
     IDLE_SECONDS,
+    LONGEST_SCAN_SECONDS,
     boot_time,
 )
 

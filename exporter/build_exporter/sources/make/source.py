@@ -9,15 +9,15 @@ from typing import Final
 from build_exporter.diagnostics.terminal import shown
 from build_exporter.model.names import build_name_from, run_name, run_start
 from build_exporter.sources.birthtime import birth_time
+from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
 from build_exporter.sources.make import patterns
 from build_exporter.sources.make.console import Console
-from build_exporter.sources.make.history import Earlier, earlier_steps, is_of, newest
-from build_exporter.sources.make.parts import Status
 from build_exporter.sources.make.emitter import KIND, Emitter
-from build_exporter.sources.make.text import ScriptMark, script_mark, stamped
+from build_exporter.sources.make.history import Earlier, earlier_steps, is_of, newest
 from build_exporter.sources.make.open_files import FileWriters
+from build_exporter.sources.make.parts import Status
+from build_exporter.sources.make.text import ScriptMark, script_mark, stamped
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
-from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
 
 LIMITS: Final = Limits(line=4 * 1024 * 1024)
 """A progress that is written over in place is one line, however long the build takes."""

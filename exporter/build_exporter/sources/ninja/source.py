@@ -11,11 +11,11 @@ import psutil
 
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.ninja.log import HEADER, NinjaRun, Row, is_another_run, outputs, read_row, group_runs
-from build_exporter.sources.ninja.plan import needed_outputs
-from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 from build_exporter.sources.files import Limits, TailFile, read_ends
 from build_exporter.sources.idle import IdleTimer
+from build_exporter.sources.ninja.log import HEADER, NinjaRun, Row, group_runs, is_another_run, outputs, read_row
+from build_exporter.sources.ninja.plan import needed_outputs
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
 LOG_NAME: Final = ".ninja_log"
 PHASE: Final = "ninja"

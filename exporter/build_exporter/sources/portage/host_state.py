@@ -8,8 +8,8 @@ from typing import Any, Final
 import psutil
 
 from build_exporter.sources.portage.build_log import Failure, find_build_log, read_failure
-from build_exporter.sources.portage.pending import PendingFile
 from build_exporter.sources.portage.paths import PortagePaths
+from build_exporter.sources.portage.pending import PendingFile
 from build_exporter.sources.portage.processes import (
     Emerge,
     Hold,

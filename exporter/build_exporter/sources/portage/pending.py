@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from build_exporter.sources.files import open_regular
 from build_exporter.sources.portage.history import BINARY, MERGE
 from build_exporter.sources.portage.lines import MAX_PACKAGE_LENGTH
-from build_exporter.sources.files import open_regular
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Largest file read; real ones have some ten KB."""

@@ -11,10 +11,10 @@ from typing import Final
 
 from build_exporter.model.events import Plan, PlannedStep
 from build_exporter.sources.portage.history import MERGE, History
+from build_exporter.sources.portage.host_state import HostState
 from build_exporter.sources.portage.lines import split_package
 from build_exporter.sources.portage.pending import Pending
 from build_exporter.sources.portage.session import Session
-from build_exporter.sources.portage.host_state import HostState
 from build_exporter.tracker.state import UNKNOWN_WEIGHT
 
 UNNAMED: Final = "packages-not-named-yet"

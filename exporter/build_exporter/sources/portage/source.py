@@ -9,14 +9,14 @@ from typing import Final
 import psutil
 
 from build_exporter.model.events import Event
+from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
+from build_exporter.sources.portage.host_state import HostState
 from build_exporter.sources.portage.lines import looks_like_log, read_line
 from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog
 from build_exporter.sources.portage.paths import LOG_NAME, Options, find_log, find_paths
 from build_exporter.sources.portage.plan import Planner
 from build_exporter.sources.portage.session import Session
-from build_exporter.sources.portage.host_state import HostState
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
-from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
 
 LAST_BYTES: Final = 64 * 1024 * 1024
 """Of a larger log only the end is read; twenty years of building make some 20 MB."""

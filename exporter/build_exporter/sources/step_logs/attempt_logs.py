@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from build_exporter.sources.files import TailFile
+from build_exporter.sources.jhalfs.step_tests import runs_tests, script_of, test_log
 from build_exporter.sources.step_logs.reader import Reader
 from build_exporter.sources.step_logs.suites import SuiteReader
-from build_exporter.sources.jhalfs.step_tests import runs_tests, script_of, test_log
-from build_exporter.sources.files import TailFile
 
 MAX_LINE: Final = 500
 """Characters of a line that are looked at: what is longer is a command, not a sign."""

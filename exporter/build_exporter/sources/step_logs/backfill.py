@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.model.events import Event
-from build_exporter.sources.step_logs.expected_failures import ExpectedFailures, ExpectedFailurePatterns
+from build_exporter.sources.files import open_regular
 from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.sources.step_logs.watcher import OVERLAP_SECONDS, new_readers
-from build_exporter.sources.files import open_regular
 from build_exporter.tracker import Run, Step
 
 BACKFILL_SECONDS: Final = OVERLAP_SECONDS / 2

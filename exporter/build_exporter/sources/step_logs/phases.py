@@ -44,4 +44,6 @@ class EbuildPhase:
         is_free = step.message is None or step.message in NAMES
         if not self._phase or self._phase == step.message or not is_free or step.state is not StepState.RUNNING:
             return
-        yield StepProgress(time=context.time, build=context.run.build, phase=step.phase, step=step.step, message=self._phase)
+        yield StepProgress(
+            time=context.time, build=context.run.build, phase=step.phase, step=step.step, message=self._phase
+        )

@@ -18,8 +18,8 @@ from build_exporter.sources.step_logs.fusion import (
     by_time,
     fuse,
 )
-from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.sources.step_logs.growth import MIN_SECONDS, TASK_BEGINS, Growth, is_task
+from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.tracker import expected_seconds
 
 CEILING: Final = 0.995

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from build_exporter.model.events import Event, StepProgress
-from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.sources.step_logs.growth import MIN_SECONDS
+from build_exporter.sources.step_logs.reader import StepContext
 
 EMIT_SECONDS: Final = 10.0
 """Least time between two counts told while the step runs."""

@@ -15,15 +15,15 @@ from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Event, StepProgress, encode_line
 from build_exporter.model.states import StepState
+from build_exporter.sources.files import open_regular, read_ends
 from build_exporter.sources.first_error import first_error
-from build_exporter.sources.step_logs.expected_failures import ExpectedFailures, ExpectedFailurePatterns
 from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.phases import EbuildPhase
 from build_exporter.sources.step_logs.progress import LogProgress
-from build_exporter.sources.step_logs.reader import StepContext, Reader
+from build_exporter.sources.step_logs.reader import Reader, StepContext
 from build_exporter.sources.step_logs.suites import SuiteReader
 from build_exporter.sources.step_logs.warnings import WarningReader
-from build_exporter.sources.files import open_regular, read_ends
 from build_exporter.tracker import Key, LogShape, Run, Step
 
 log = logging.getLogger(__name__)
@@ -173,7 +173,9 @@ class StepLogWatcher:
         path = Path(step.log or "")
         attempt_logs = self._watched.get(name)
         if attempt_logs is None:
-            attempt_logs = self._watched[name] = AttemptLogs(new_readers, path, step.step, step.start, skip=step.shares_log)
+            attempt_logs = self._watched[name] = AttemptLogs(
+                new_readers, path, step.step, step.start, skip=step.shares_log
+            )
         is_over = step.state is not StepState.RUNNING
         try:
             if not attempt_logs.read(partial(self._may_read, run), over=is_over, share=share):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from build_exporter.model import events as e
-from build_exporter.sources.step_logs.expected_failures import ExpectedFailures, ExpectedFailurePatterns
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.sources.step_logs.suites import Results, SuiteReader
 from build_exporter.sources.step_logs.suites.results import COUNTS
@@ -24,7 +24,9 @@ class TestedStep:
 
     __test__ = False
 
-    def __init__(self, step: str = "824-gcc", package: str | None = None, known: ExpectedFailurePatterns | None = None) -> None:
+    def __init__(
+        self, step: str = "824-gcc", package: str | None = None, known: ExpectedFailurePatterns | None = None
+    ) -> None:
         self.clock = 1_780_000_000.0
         self.run = Run("lfs", "20260528T202640Z")
         self.key = ("chapter-8", step)

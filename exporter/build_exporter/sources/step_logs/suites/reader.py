@@ -15,6 +15,7 @@ from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.expected_failures import NO_EXPECTED_FAILURES, ExpectedFailurePatterns
 from build_exporter.sources.step_logs.reader import StepContext
+from build_exporter.sources.step_logs.suites.detection import SuiteDetector
 from build_exporter.sources.step_logs.suites.drivers import CTest, GoogleTest, Meson
 from build_exporter.sources.step_logs.suites.gnu import CHECK, Automake, Autotest, DejaGnu, ShownLog
 from build_exporter.sources.step_logs.suites.other_runners import E2fsprogs, TclTest, UtilLinux
@@ -22,7 +23,6 @@ from build_exporter.sources.step_logs.suites.perl import Prove, Tap
 from build_exporter.sources.step_logs.suites.python import PyTest, RegressionTest, UnitTest
 from build_exporter.sources.step_logs.suites.results import COUNTS, Ledger, Results, Suite
 from build_exporter.sources.step_logs.suites.runner import Runner
-from build_exporter.sources.step_logs.suites.detection import SuiteDetector
 from build_exporter.tracker import Step
 
 INTERVAL_SECONDS: Final = 10.0
