@@ -25,14 +25,14 @@ ENDPOINTS: Final = (
         "Alerts that fire, and those that are over.",
         OfAlerts,
         Alerts,
-        lambda s, p: alerts(s.context(), p.build, history=p.history),
+        lambda c, p: alerts(c, p.build, history=p.history),
     ),
     Endpoint(
         "/api/v1/alerts/stats",
         "The history of alerts in figures, and advice on thresholds.",
         OfAlerts,
         AlertStats,
-        lambda s, p: alert_stats(s.context(), p.build),
+        lambda c, p: alert_stats(c, p.build),
     ),
 )
 
