@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import MAX_OWN, History, Taken
-from build_exporter.estimate.names import Name
+from build_exporter.tracker.names import Name
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.sources import Done, Source, Sources
 from build_exporter.estimate.table import VARIANTS, by_package, typical_seconds

@@ -8,7 +8,7 @@ from math import log
 from typing import Final
 
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.estimate.names import Name, name_of
+from build_exporter.tracker.names import Name, name_of
 from build_exporter.estimate.table import DEFAULT_JOBS, Variant, typical_steps
 from build_exporter.tracker import Run
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import log
 from typing import Final, NamedTuple
 
-from build_exporter.estimate.names import Name, name_of, package_of
+from build_exporter.tracker.names import Name, name_of, package_of
 from build_exporter.tracker import Build, PastStep, Run, RunSummary
 
 MAX_OWN: Final = 8

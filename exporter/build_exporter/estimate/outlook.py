@@ -11,7 +11,7 @@ from typing import Final
 from build_exporter.estimate.expect import Expectations, Expected
 from build_exporter.estimate.facts import Facts, facts_of
 from build_exporter.estimate.history import History, log_of
-from build_exporter.estimate.names import name_of, package_of
+from build_exporter.tracker.names import name_of, package_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
 from build_exporter.estimate.sources import Done, Sources, sources_of
 from build_exporter.estimate.tuning import Tuning

@@ -9,7 +9,7 @@ from typing import Final
 
 from build_exporter.estimate.expect import Expected
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.estimate.names import Name, name_of
+from build_exporter.tracker.names import Name, name_of
 from build_exporter.estimate.schedule import release_needs, schedule
 from build_exporter.tracker import Key, Run
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.estimate.names import Name
+from build_exporter.tracker.names import Name
 from build_exporter.estimate.table import VARIANTS, typical_seconds
 from build_exporter.estimate.tuning import Tuning
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from build_exporter.estimate.names import Name
+from build_exporter.tracker.names import Name
 
 DEFAULT_JOBS: Final = 4
 """Where nobody knows: the book's own."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState, failure_class
+from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place
 from build_exporter.tracker.plans import check_milestones, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
@@ -73,7 +74,14 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     run.deadline = event.deadline if event.deadline is not None else run.deadline
 
 
+def _plan(run: Run, event: e.Plan) -> None:
+    run.adopted = False
+    take_plan(run, event)
+
+
 def _step_started(run: Run, event: e.StepStarted) -> None:
+    if run.earlier is not None:
+        follow_earlier(run, event)
     step = _step(run, event)
     if event.time in step.starts:
         run.ignored["step_started"] += 1
@@ -279,6 +287,14 @@ def _note(run: Run, event: e.Note) -> None:
     del run.notes[:-MAX_NOTES]
 
 
+def _alert(run: Run, event: e.Alert) -> None:
+    run.alerts.take(event)
+
+
+def _answered(run: Run, event: e.Acknowledged | e.Escalated) -> None:
+    run.alerts.answer(event)
+
+
 def _sources_verified(run: Run, event: e.SourcesVerified) -> None:
     known = run.sources_verified
     if known is None or event.time >= known.time:
@@ -321,7 +337,7 @@ _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildStarted: _build_started,
-    e.Plan: take_plan,
+    e.Plan: _plan,
     e.StepStarted: _step_started,
     e.StepProgress: _step_progress,
     e.StepFinished: _step_finished,
@@ -330,5 +346,8 @@ _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildFinished: _build_finished,
     e.Toolchain: _toolchain,
     e.Note: _note,
+    e.Alert: _alert,
+    e.Acknowledged: _answered,
+    e.Escalated: _answered,
     e.SourcesVerified: _sources_verified,
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import bisect
 import sys
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from build_exporter.model.states import StepState
-from build_exporter.tracker.state import Run
+
+if TYPE_CHECKING:
+    from build_exporter.tracker.state import Run
 
 MAX_PAST_STEPS: Final = 20_000
 """Steps kept of one run for estimates: the largest BitBake builds have half of that."""

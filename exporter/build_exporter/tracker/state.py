@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.earlier import EarlierRuns
+from build_exporter.tracker.alerts import AlertLog
 
 UNKNOWN_WEIGHT = 10.0
 """Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
@@ -34,6 +36,8 @@ class Step:
     version: str | None = None
     sbu: float | None = None
     expected_seconds: float | None = None
+    usual_seconds: float | None = None
+    """What it took in the earlier runs of this build."""
     planned_disk_bytes: int | None = None
     planned_memory_bytes: int | None = None
     after: tuple[str, ...] = ()
@@ -79,8 +83,9 @@ class Step:
     @property
     def weight(self) -> float:
         """Expected time in seconds as planned: what progress is weighted by. Never 0, so that each step counts."""
-        if self.expected_seconds is not None:
-            return max(self.expected_seconds, 0.1)
+        seconds = self.usual_seconds if self.usual_seconds is not None else self.expected_seconds
+        if seconds is not None:
+            return max(seconds, 0.1)
         if self.sbu is not None:
             return max(self.sbu * SBU_PRIOR_SECONDS, 0.1)
         return UNKNOWN_WEIGHT
@@ -88,7 +93,7 @@ class Step:
     @property
     def has_figures(self) -> bool:
         """Whether the plan says how long the step takes."""
-        return self.expected_seconds is not None or self.sbu is not None
+        return self.usual_seconds is not None or self.expected_seconds is not None or self.sbu is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,12 @@ class Run:
     status: BuildState | None = None
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
+    earlier: EarlierRuns | None = None
+    """What the build's earlier runs say of this one; set before its first event."""
+    adopted: bool = False
+    """Whether the plan is that of the earlier runs."""
+    strangers: int = 0
+    """Steps begun that an adopted plan has not."""
     plans: int = 0
     steps: dict[Key, Step] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
@@ -189,6 +200,7 @@ class Run:
     sources_verified: SourcesVerified | None = None
     toolchain: Toolchain | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
+    alerts: AlertLog = field(default_factory=AlertLog)
     failures: Counter[Key] = field(default_factory=Counter)
     finished: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.alerts import AlertLog
+from build_exporter.tracker.earlier import RUNS, EarlierRuns, earlier_runs
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
 from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.state import Key, LogShape, Run, Step
@@ -49,6 +51,7 @@ class RunSummary:
     usage: dict[Key, Usage] = field(default_factory=dict)
     jobs: int | None = None
     ccache_hit_ratio: float | None = None
+    alerts: AlertLog = field(default_factory=AlertLog)
     past: tuple[PastStep, ...] = ()
     tests: str | None = None
     source: str = ""
@@ -74,6 +77,7 @@ def summarise(run: Run) -> RunSummary:
         {step.key: _usage(step) for step in done},
         run.jobs_used,
         _ccache_hit_ratio(run),
+        run.alerts,
         past_steps(run),
         run.tests,
         run.source,
@@ -125,6 +129,12 @@ class Build:
             counts.update(summary.results)
         counts.update(self.removed.results)
         return counts
+
+    def earlier(self, run: str) -> EarlierRuns | None:
+        """Return what the runs before one, as far as they are known, say of it."""
+        before = sorted((each for each in self.history.values() if each.run < run), key=lambda e: e.run, reverse=True)
+        good = [(each.past, each.concurrency) for each in before if each.result == "succeeded" and each.past]
+        return earlier_runs(good[:RUNS])
 
     def last_log(self, key: Key) -> LogShape | None:
         """Return how the log of a step's newest attempt that succeeded grew, None where that is not known."""
@@ -193,7 +203,7 @@ class Tracker:
                 known.learn_logs(current)
                 known.learn_suites(current)
             known.history.pop(run, None)
-            current = known.current = Run(build, run)
+            current = known.current = Run(build, run, earlier=known.earlier(run))
         if run == current.run:
             apply_all(current, events)
         return current
