@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.step_table_fit import Cell, Fit, fit
-from build_exporter.tracker.names import Name, name_of
 from build_exporter.journal.follow import Follower
 from build_exporter.plan.book import read_book
 from build_exporter.tracker import Run, apply_all
+from build_exporter.tracker.names import Name, name_of
 
 HEADER = "phase\tname\tserial\tparallel\tcritical\tall\tabi"
 FIRST: Name = ("chapter-5", "binutils-pass1")

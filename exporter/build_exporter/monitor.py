@@ -35,6 +35,28 @@ UNNOTIFIED_POLLS = 3
 
 HISTORY_RECHECK_SECONDS = 10.0
 
+EARLIER_RUNS = 3
+"""Older runs that are read before the newest one: what they took is what it is measured by from its first step."""
+EARLIER_BYTES = 8 * 1024 * 1024
+LIVE_SECONDS = 7 * 86400.0
+"""A run that nothing was written to for so long does not go on: nobody waits for its end."""
+
+
+def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
+    """Read the last runs before a build's newest into the tracker, where that may still go on."""
+    if follower.newest_age(build) > LIVE_SECONDS:
+        return
+    for name in follower.older_runs(build)[:EARLIER_RUNS]:
+        if follower.run_bytes(build, name) > EARLIER_BYTES:
+            continue
+        run = Run(build, name)
+        try:
+            for events in follower.read_older(build, name):
+                apply_all(run, events)
+        except Exception:
+            log.exception("reading an older run failed", extra={"build": build, "run": name})
+        tracker.remember(build, run)
+
 
 class Monitor:
     """Follows a journal into a tracker. All of it runs in one thread.
@@ -103,7 +125,10 @@ class Monitor:
         return [build for build in self.tracker.builds.values() if not build.history_complete]
 
     def _take(self, batch: Batch) -> None:
-        is_new = batch.build not in self.tracker.builds
+        known = self.tracker.builds.get(batch.build)
+        is_new = known is None
+        if known is None or known.current is None or known.current.run < batch.run:
+            read_earlier_runs(self.follower, self.tracker, batch.build)
         self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
         if is_new:
             # once: a run removed from now on stays counted as it was read

@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import MAX_OWN, History, Taken
-from build_exporter.tracker.names import Name
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.sources import Done, Source, Sources
 from build_exporter.estimate.table import VARIANTS, by_package, typical_seconds
 from build_exporter.estimate.tuning import Tuning
+from build_exporter.tracker.names import Name
 
 UNKNOWN_SECONDS: Final = 10.0
 """Of a step that nothing is known of, before any such step was done: most of a plan write a file or two."""

@@ -8,9 +8,9 @@ from math import log
 from typing import Final
 
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.tracker.names import Name, name_of
 from build_exporter.estimate.table import DEFAULT_JOBS, Variant, typical_steps
 from build_exporter.tracker import Run
+from build_exporter.tracker.names import Name, name_of
 
 DEFAULT_SBU: Final = 120.0
 """Seconds of an SBU on a machine that nothing is known of yet."""

@@ -8,8 +8,8 @@ from itertools import pairwise
 from math import log
 from typing import Final, NamedTuple
 
-from build_exporter.tracker.names import Name, name_of, package_of
 from build_exporter.tracker import Build, PastStep, Run, RunSummary
+from build_exporter.tracker.names import Name, name_of, package_of
 
 MAX_OWN: Final = 8
 """Earlier times of a step that count: with each weighing half of the one after it, more would not show."""

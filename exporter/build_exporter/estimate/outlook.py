@@ -11,13 +11,13 @@ from typing import Final
 from build_exporter.estimate.expect import Expectations, Expected
 from build_exporter.estimate.facts import Facts, facts_of
 from build_exporter.estimate.history import History, log_of
-from build_exporter.tracker.names import name_of, package_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
 from build_exporter.estimate.sources import Done, Sources, sources_of
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.estimate.words import basis_of
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Key, Run, Step
+from build_exporter.tracker.names import name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
 """How many standard deviations the 90th percentile of a normal distribution lies above its middle."""

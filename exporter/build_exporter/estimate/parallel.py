@@ -9,9 +9,9 @@ from typing import Final
 
 from build_exporter.estimate.expect import Expected
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.tracker.names import Name, name_of
 from build_exporter.estimate.schedule import release_needs, schedule
 from build_exporter.tracker import Key, Run
+from build_exporter.tracker.names import Name, name_of
 
 SIDE_BY_SIDE: Final = 1.15
 """Mean number of steps at once from which a build is one of steps side by side."""

@@ -12,9 +12,9 @@ from typing import Final
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.tracker.names import Name
 from build_exporter.estimate.table import VARIANTS, typical_seconds
 from build_exporter.estimate.tuning import Tuning
+from build_exporter.tracker.names import Name
 
 MOST_OF_A_STEP: Final = 300.0
 """Seconds for which one step counts at most: the pace is not that of the longest step alone."""

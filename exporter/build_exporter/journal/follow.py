@@ -95,6 +95,18 @@ class Follower:
         older = [run for run in directory.runs if run != directory.newest]
         return [run for run in reversed(older) if directory.read.get(run) != _size(run_path(self.root, build, run))]
 
+    def newest_age(self, build: str) -> float:
+        """Return the seconds since a build's newest run was last written to; 0 where that can't be found out."""
+        directory = self._builds.get(build)
+        try:
+            return time.time() - os.stat(run_path(self.root, build, (directory and directory.newest) or "")).st_mtime
+        except OSError:
+            return 0.0
+
+    def run_bytes(self, build: str, run: str) -> int:
+        """Return the size of a run's file, 0 where there is none."""
+        return _size(run_path(self.root, build, run))
+
     def read_older(self, build: str, run: str) -> Iterator[list[Event]]:
         """Yield an older run's events, some at a time, and remember that it was read."""
         size = _size(run_path(self.root, build, run))

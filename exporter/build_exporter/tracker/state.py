@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.tracker.earlier import EarlierRuns
 from build_exporter.tracker.alerts import AlertLog
+from build_exporter.tracker.earlier import EarlierRuns
 
 UNKNOWN_WEIGHT = 10.0
 """Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
