@@ -58,6 +58,17 @@ def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
         tracker.remember(build, run)
 
 
+def read_builds(journal: str) -> Tracker:
+    """Return every build's newest run as its journal has it now, with the runs before it that its estimate rests on."""
+    follower, tracker = Follower(journal), Tracker()
+    for batch in follower.poll():
+        if batch.build not in tracker.builds:
+            read_earlier_runs(follower, tracker, batch.build)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    follower.close()
+    return tracker
+
+
 class Monitor:
     """Follows a journal into a tracker. All of it runs in one thread.
 

@@ -11,6 +11,7 @@ import click
 from build_exporter import __version__
 
 COMMANDS: Final[dict[str, str]] = {
+    "backtest": "Show how good estimates of recorded runs would have been.",
     "config": "Check a configuration file.",
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",

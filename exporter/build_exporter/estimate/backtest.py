@@ -13,6 +13,7 @@ from build_exporter.journal.follow import Follower
 from build_exporter.model import events as e
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import Build, Run, Tracker, apply_all
+from build_exporter.tracker.earlier import EarlierRuns
 
 HistoryMode = Literal["earlier", "none"]
 MARKS: Final = (0.1, 0.25, 0.5, 0.75)
@@ -135,13 +136,14 @@ def _score(recorded: RecordedRun, whole: Run, builds: dict[str, Build], settings
     clock = ActiveClock(whole)
     if clock.seconds <= 0:
         return None
-    earlier = builds.get(recorded.build)
-    count = len(earlier.history) if earlier is not None else 0
+    known = builds.get(recorded.build)
+    count = len(known.history) if known is not None else 0
+    earlier = known.earlier(recorded.run) if known is not None else None
     found = ScoredRun(recorded.build, recorded.run, clock.seconds, count, {})
     estimator = Estimator(builds, settings.tuning)
     for mark in settings.marks:
         now = clock.at(mark * clock.seconds)
-        run = Run(recorded.build, recorded.run)
+        run = Run(recorded.build, recorded.run, earlier=earlier)
         apply_all(run, (event for event in recorded.events if event.time <= now))
         estimate = estimator(run, now)
         left = (1.0 - mark) * clock.seconds
@@ -151,13 +153,15 @@ def _score(recorded: RecordedRun, whole: Run, builds: dict[str, Build], settings
         error = (estimate.middle - left) / clock.seconds
         found.marks[mark] = Mark(left, estimate.middle, error, estimate.low <= left <= estimate.high)
     if settings.steps:
-        found.steps.extend(_score_steps(recorded, whole, Estimator(builds, settings.tuning)))
+        found.steps.extend(_score_steps(recorded, whole, earlier, Estimator(builds, settings.tuning)))
     return found
 
 
-def _score_steps(recorded: RecordedRun, whole: Run, estimator: Estimator) -> Iterator[ScoredStep]:
+def _score_steps(
+    recorded: RecordedRun, whole: Run, earlier: EarlierRuns | None, estimator: Estimator
+) -> Iterator[ScoredStep]:
     """Yield each step's time and what was expected of it when its last attempt began."""
-    run = Run(recorded.build, recorded.run)
+    run = Run(recorded.build, recorded.run, earlier=earlier)
     for event in recorded.events:
         apply_all(run, (event,))
         if not isinstance(event, e.StepStarted):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from build_exporter.alerting.desk import AlertDesk
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Thresholds
+from build_exporter.estimate import Estimator
 from build_exporter.monitor import Monitor
 from build_exporter.queries.context import Context
 
@@ -34,6 +35,11 @@ class Service:
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
+    estimator: Estimator = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the estimator, which keeps what it worked out from one answer to the next."""
+        self.estimator = Estimator(self.monitor.tracker.builds)
 
     def context(self) -> Context:
         """Return what queries work from, as of now; what is new in the journal has been read."""
@@ -43,6 +49,7 @@ class Service:
         return Context(
             self.monitor.tracker.builds,
             self.monitor.clock(),
+            estimate=self.estimator,
             thresholds=self.thresholds,
             escalation=escalation,
             journal=follower.root,
