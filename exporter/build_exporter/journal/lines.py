@@ -35,6 +35,11 @@ class LineFile:
         self._torn = b""
         self._skipping = False
 
+    @property
+    def offset(self) -> int:
+        """Bytes of the file that have been read."""
+        return self._offset if self._descriptor >= 0 else 0
+
     def read(self) -> Chunk | None:
         """Return the next chunk of whole lines, None when there is nothing new.
 
