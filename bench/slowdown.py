@@ -67,7 +67,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             detail={
                 "pairs": pairs,
                 "plain": summary([a.wall for a in plain]),
-                "told": summary([b.wall for b in result]),
+                "monitored": summary([b.wall for b in result]),
             },
         ),
         Figure(

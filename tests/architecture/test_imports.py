@@ -9,7 +9,7 @@ import pytest
 
 BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
-KNOWLEDGE = {"toolchain", "summary", "estimate", "failures", "monitor", "liveness", "formatting", "replay"}
+KNOWLEDGE = {"analysis", "toolchain", "summary", "estimate", "failures", "monitor", "liveness", "formatting", "replay"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -34,6 +34,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "plugin": {"model", "catalog", "config", "sources"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
     "summary": {"model", "journal", "tracker", "formatting"},
+    "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "liveness": {"model", "journal", "tracker", "monitor"},

@@ -26,13 +26,13 @@ Watch = Callable[..., Any]
 
 SLOW = """
 import sys, time
-from build_exporter.checksums.worker_process import Reading
+from build_exporter.checksums.worker_process import WorkerProcess
 from build_exporter.checksums.worker import Job
-from build_exporter.checksums.check import look
+from build_exporter.checksums.check import check_metadata
 from build_exporter.model.events import SourceFile
-wanted = SourceFile(file="large", digests=("md5:" + "0" * 32,))
-work = Reading(bytes_per_second=1e6)
-work.begin([Job(sys.argv[1], wanted, None, look(sys.argv[1], wanted).signature)])
+planned = SourceFile(file="large", digests=("md5:" + "0" * 32,))
+work = WorkerProcess(bytes_per_second=1e6)
+work.begin([Job(sys.argv[1], planned, None, check_metadata(sys.argv[1], planned).signature)])
 print(work._child.pid, flush=True)
 time.sleep(600)
 """
@@ -148,7 +148,7 @@ def test_what_went_and_came_back_while_it_was_read(watch: Watch, sources: Source
     watched = watch({"step": sources("gcc-1.tar.xz", "x.patch")})
     watched.checks.poll()
     shutil.move(tarballs, tarballs.with_name("away"))
-    while watched.checks._reading._child.poll() is None:
+    while watched.checks._worker._child.poll() is None:
         time.sleep(0.01)
     shutil.move(tarballs.with_name("away"), tarballs)
     watched.settle()
@@ -214,14 +214,14 @@ def test_what_is_told_fits_a_line(watch: Watch) -> None:
     assert max(map(len, watched.path.read_bytes().splitlines())) < MAX_LINE_BYTES
 
 
-def test_reading_is_held_back(watch: Watch, sources: Sources) -> None:
+def test_reading_is_throttled(watch: Watch, sources: Sources) -> None:
     """No more is read in a second than is allowed, by a process that gives way to the build at the processor."""
     watched = watch({"step": sources("linux-2.tar.gz")}, bytes_per_second=1.5e6)
     began = time.monotonic()
     watched.checks.poll()
-    child = watched.checks._reading._child
-    niceness = 0
-    while niceness == 0:
+    child = watched.checks._worker._child
+    niceness = own = os.getpriority(os.PRIO_PROCESS, 0)
+    while niceness == own:
         assert child.poll() is None, "it ended before it was seen to be nice"
         niceness = os.getpriority(os.PRIO_PROCESS, child.pid)
     assert niceness == 19
@@ -237,7 +237,7 @@ def test_a_reader_that_was_killed_accuses_no_file(
     monkeypatch.setattr(worker_process, "REST_SECONDS", 0.0)
     watched = watch({"step": sources("linux-2.tar.gz", "gcc-1.tar.xz")}, bytes_per_second=1e6)
     watched.checks.poll()
-    os.kill(watched.checks._reading._child.pid, signal.SIGKILL)
+    os.kill(watched.checks._worker._child.pid, signal.SIGKILL)
     watched.settle()
     assert [event.get("bad") for event in watched.reports()] == [None] * len(watched.reports())
     assert watched.reports()[-1]["verified"] == 2

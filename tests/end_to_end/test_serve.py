@@ -319,7 +319,7 @@ def test_builds_side_by_side(serve: Serve, run_file: RunFiles) -> None:
     run_file("gentoo").add("build_started")
     assert served.value("build_state", build="gentoo", state="running") == 1
     page = served.get("/")[2].decode()
-    assert all(f"<h2>{build}</h2>" in page for build in ("lfs", "blfs", "gentoo"))
+    assert all(f'<a href="/builds/{build}">{build}</a>' in page for build in ("lfs", "blfs", "gentoo"))
 
 
 def test_a_journal_deleted_and_made_anew(serve: Serve, run_file: RunFiles, journal: Path, poll: Any) -> None:

@@ -50,7 +50,7 @@ def test_a_card_says_what_failed_where_and_what_to_do() -> None:
     run = failed_run()
     made = card(run, run.steps["chapter-8", "810-gcc"], LOG.splitlines())
     assert made.reason == "tree.c:41:9: error: 'struct node' has no member named 'left'"
-    assert (made.error_class, made.location, made.attempt, made.exit_code) == ("compiler-error", "tree.c:41", 2, 2)
+    assert (made.class_, made.location, made.attempt, made.exit_code) == ("compiler-error", "tree.c:41", 2, 2)
     assert made.since == 40.5
     assert "   41 |     node->left = made;" in made.context
     assert made.evidence[0] == "exit code 2"
@@ -117,7 +117,7 @@ def test_the_journal_knows_more_than_the_log() -> None:
     """Reason and class that the writer of the event gave stay, the log only adds to them."""
     run = failed_run(message="tree.c:41:9: error: no member", error_class="patch-failed", signal=9, exit_code=None)
     made = card(run, run.steps["chapter-8", "810-gcc"], LOG.splitlines())
-    assert (made.reason, made.error_class, made.signal) == ("tree.c:41:9: error: no member", "patch-failed", "SIGKILL")
+    assert (made.reason, made.class_, made.signal) == ("tree.c:41:9: error: no member", "patch-failed", "SIGKILL")
     assert "compiler: tree.c:41:9: error: 'struct node' has no member named 'left'" in made.evidence
 
 

@@ -44,7 +44,7 @@ def test_a_build_is_shown_with_its_tools_everywhere(
     assert served.value("build_jobs", build="lfs") == 3
     assert served.value("build_jobs", build="kernel") == 5
     assert served.value("build_platform_info", machine=os.uname().machine, kernel=os.uname().release) == 1
-    assert f"Toolchain: {lfs.triplet} on " in served.get("/")[2].decode()
+    assert f"<dt>Target</dt><dd>{lfs.triplet}</dd>" in served.get("/builds/lfs")[2].decode()
     text = command("status", "--journal", str(journal), "--build", "lfs").stdout
     (line,) = [line for line in text.splitlines() if line.startswith("  toolchain")]
     assert "gcc 14.2.0 (host" in line

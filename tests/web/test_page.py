@@ -1,18 +1,15 @@
-"""The page: what it says of builds, and that nothing told by a build can be more than text on it."""
+"""The pages: what they say of builds, and that nothing from a build can be more than text on them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from build_exporter.monitor import Monitor
-from build_exporter.web.page import render_page
-
 RunFiles = Callable[..., Any]
+Pages = Callable[..., Any]
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -25,51 +22,11 @@ HOSTILE = {
     "lines": "one\ntwo\r\nthree\u2028four",
     "direction": "\u202eevil\u202c",
     "template": "{{7*7}}${7*7}%s{0}",
+    "address": "javascript:alert(1)//../..?x#y",
 }
-VOID = {"meta", "input", "br", "img", "link", "hr"}
 
 
-class Page(HTMLParser):
-    """What a browser makes of the page: elements, their attributes, and text outside of scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[str] = []
-        self.attributes: set[str] = set()
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> closes nothing"
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.text += data
-
-
-@pytest.fixture
-def page(journal: Any) -> Callable[[], Page]:
-    """Read the journal and render the page as at one fixed time."""
-
-    def render() -> Page:
-        monitor = Monitor(str(journal), lambda: 1.7801e9)
-        monitor.poll()
-        page = Page(render_page(monitor, "/metrics"))
-        assert page.open == []
-        return page
-
-    return render
-
-
-def emit(run: Any, text: str) -> None:
+def fill(run: Any, text: str) -> None:
     """Put a text everywhere a build can put one."""
     run.add("build_started", target=text, book=text, source=text)
     names: dict[str, Any] = {"phase": text, "step": text}
@@ -78,92 +35,185 @@ def emit(run: Any, text: str) -> None:
     run.add("step_started", **names, log=text)
     run.add("step_progress", **names, message=text)
     run.add("step_finished", **names, status="failed", error_class=text, message=text)
+    run.add("step_progress", **names, warnings=2, warning_flags={text[:64]: 2})
     run.add("milestone_reached", milestone=text)
-    run.add("note", message=text, level=text)
     run.add("tests_reported", **names, suite=text, passed=1, failed=1)
     lacking = {"phase": text, "step": "lacking", "sources": [{"file": text}]}
     run.add("plan", steps=[lacking], continues=True)
     run.add("sources_verified", missing=1, bad=[{"file": text, "state": "missing", "detail": text}])
+    run.add("toolchain", host=text, target=text, kernel=text, tools=[{"tool": text, "version": text, "role": "host"}])
     run.add("step_started", phase=f"2 {text}", step=text)
+    run.add("note", message=text, level=text)
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_text_of_a_build_is_only_text(run_file: RunFiles, page: Callable[[], Page], kind: str) -> None:
-    """Whatever a log or a name holds, the page has the elements and attributes it has for a harmless one."""
-    run = run_file("plain")
-    emit(run, "harmless")
-    harmless = page()
-    run.path.unlink()
-    run.path.parent.rmdir()
-    emit(run_file("plain"), HOSTILE[kind])
-    hostile = page()
+@pytest.mark.parametrize("path", ["/", "/builds/plain", "/builds/plain/runs", "/alerts", "step"])
+def test_text_of_a_build_is_only_text(run_file: RunFiles, page: Pages, kind: str, path: str) -> None:
+    """Whatever a log or a name holds, a page has the elements and attributes it has for a harmless one."""
+
+    def shown(text: str) -> Any:
+        run = run_file("plain")
+        fill(run, text)
+        found = page(next(link for link in page("/").links if "/steps/" in link) if path == "step" else path)
+        run.path.unlink()
+        run.path.parent.rmdir()
+        page("/")
+        return found
+
+    harmless, hostile = shown("harmless"), shown(HOSTILE[kind])
     assert hostile.elements == harmless.elements
     assert hostile.attributes == harmless.attributes
-    assert "script" not in hostile.elements
+    assert "style" not in hostile.elements + list(hostile.attributes)
+    assert all(link.startswith(("/", "#")) and not link.startswith("//") for link in hostile.links)
     assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", hostile.text)
 
 
-def test_an_empty_journal_says_what_to_do(page: Callable[[], Page], journal: Any) -> None:
-    """Before the first build the page says where the journal is and how to begin."""
-    text = page().text
-    assert str(journal) in text
-    assert "build-exporter run --build" in text
+def test_an_empty_journal_shows_three_ways_to_begin(page: Pages, journal: Any) -> None:
+    """Before the first build the page says where the journal is and how to begin: wrap, hook, watch."""
+    words = page().words
+    assert str(journal) in words
+    for way in ("build-exporter run --build", "be_start", "build-exporter serve --watch"):
+        assert way in words
 
 
-def test_builds_side_by_side(run_file: RunFiles, page: Callable[[], Page]) -> None:
-    """Each build has its own section, the one that told something last on top."""
-    for number, build in enumerate(("old", "new", "middle")):
-        run_file(build, clock=1.78e9 + (0, 200, 100)[number]).add("build_started")
-    shown = page()
-    assert shown.elements.count("h2") == 3
-    assert shown.text.index("new") < shown.text.index("middle") < shown.text.index("old")
+def test_builds_that_need_a_look_come_first(run_file: RunFiles, page: Pages) -> None:
+    """A failed build stands above one that runs, that above one that succeeded, whichever spoke last."""
+    run_file("good").step("p", "s")
+    run_file("good").add("build_finished", status="succeeded")
+    run_file("bad", clock=1.7e9).step("p", "broken", status="failed", message="cannot find -lz")
+    run_file("going", clock=1.7801e9 - 5).add("step_started", phase="p", step="s")
+    words = page().words
+    assert words.index("cannot find -lz") < words.index("going") < words.index("good")
+    assert words.index("bad", words.index("cannot find -lz")) < words.index("going")
 
 
-def test_what_the_page_says_of_a_build(run_file: RunFiles, page: Callable[[], Page]) -> None:
-    """State, share, steps, what runs, what failed and why, how many wait: all on the page."""
+def test_what_a_page_says_of_a_build(run_file: RunFiles, page: Pages) -> None:
+    """State, share, steps, what runs, what failed and why, how many wait: all on the build's page."""
     run = run_file("lfs")
     run.add("build_started", target="x86_64-lfs-linux-gnu", book="12.4")
     steps = [{"phase": "chapter-5", "step": f"50{n}", "expected_seconds": 100.0} for n in range(1, 5)]
     steps[3]["after"] = ["502"]
     run.add("plan", steps=steps)
     run.step("chapter-5", "501", seconds=100.0)
-    run.step("chapter-5", "502", status="failed", error_class="disk-full", message="No space left <b>&")
+    run.step("chapter-5", "502", status="failed", error_class="disk-full", message="No space left <b>&", exit_code=2)
     run.add("step_started", phase="chapter-5", step="503")
-    text = page().text
-    for said in ("lfs", "failed", "x86_64-lfs-linux-gnu", "12.4", "1 of 4 steps", "disk-full", "No space left <b>&",
-                 "1 steps wait", "503", "running"):  # fmt: skip
-        assert said in text, said
+    words = page("/builds/lfs").words
+    for said in ("lfs", "Failed", "x86_64-lfs-linux-gnu", "12.4", "1 of 4", "disk-full", "No space left <b>&",
+                 "exit code 2", "1 step blocked", "503", "1 running, 1 failed"):  # fmt: skip
+        assert said in words, said
     # at 1.7801e9, long after its time was up, the running step seems all but done
-    assert "49.9 %" in text
+    assert "49.9 %" in words
+    assert words.index("No space left") < words.index("49.9 %"), "what needs a look comes first"
 
 
-def test_secrets_in_a_failure_are_masked(run_file: RunFiles, page: Callable[[], Page]) -> None:
-    """A password in a failing command's message is on no page."""
+def test_the_end_is_given_with_its_band_and_basis(run_file: RunFiles, page: Pages) -> None:
+    """Half of two equal steps done in 1000 s: about 1000 s left, an earlier and a later time, and why."""
+    run = run_file("lfs", clock=1.7801e9 - 1001)
+    run.add("plan", after=0.0, steps=[{"phase": "p", "step": s, "expected_seconds": 100.0} for s in "ab"])
+    run.add("step_started", after=0.0, phase="p", step="a")
+    run.add("step_finished", after=1000.0, phase="p", step="a", status="succeeded")
+    run.add("step_started", after=1.0, phase="p", step="b")
+    words = page("/builds/lfs").words
+    assert re.search(
+        r"1[67] min \d\d s left ready [\w-]+ \d\d:\d\d, between [\w-]+ \d\d:\d\d and [\w-]+ \d\d:\d\d", words
+    )
+    assert "from the plan and 1 finished step of this run" in words
+
+
+def test_a_step_beyond_its_time_is_marked_overdue(run_file: RunFiles, page: Pages) -> None:
+    """A running step far beyond its expected time bears the word, on top, beside the step and in the list."""
+    run = run_file("lfs", clock=1.7801e9 - 40_000)
+    run.add("plan", steps=[{"phase": "p", "step": "slow", "expected_seconds": 100.0}])
+    run.add("step_started", phase="p", step="slow")
+    assert page("/builds/lfs").words.lower().count("overdue") == 3
+    assert "overdue" in page("/builds/lfs/steps/p/slow").words
+
+
+def test_a_step_whose_name_holds_a_slash_has_its_page(run_file: RunFiles, page: Pages) -> None:
+    """A link to `a/b?c#d` of phase `x/y` leads to that step's page, with its figures."""
     run = run_file("lfs")
+    run.step("x/y", "a/b?c#d", seconds=61.0, cpu_seconds=122.0, max_rss_bytes=5 << 20)
+    link = next(link for link in page("/builds/lfs").links if "/steps/" in link)
+    words = page(link).words
+    assert "a/b?c#d" in words
+    for said in ("1 min 01 s", "2 min 02 s", "2.0 cores on average", "5.0 MiB"):
+        assert said in words
+
+
+def test_what_is_not_there_is_said_so(run_file: RunFiles, page: Pages) -> None:
+    """A build or step that is not there gives a page with status 404 and a way back."""
+    run_file("lfs").step("p", "s")
+    for path in ("/builds/none", "/builds/none/runs", "/builds/none/rows", "/builds/lfs/steps/p/none",
+                 "/builds/lfs/steps/only", "/static/none.css", "/icon/none.svg"):  # fmt: skip
+        assert "/" in page(path, 404).links
+    assert page("/builds/lfs?state=nonsense", 400)
+
+
+def test_runs_before_are_shown_with_what_they_took(run_file: RunFiles, site: Any) -> None:
+    """Each earlier run has a row with its result and how long it took."""
+    earlier = run_file("lfs", run="20250101T000000Z")
+    earlier.step("p", "s", seconds=3600.0)
+    earlier.add("build_finished", status="succeeded")
+    run_file("lfs").step("p", "s", status="failed")
+    site.monitor.poll()
+    list(site.monitor.read_history())
+    words = site.page("/builds/lfs/runs").words
+    assert "2 runs" in words
+    assert re.search("Succeeded ?1 h 00 min", words)
+    assert "Failed" in words
+
+
+def test_steps_are_filtered_without_a_script(run_file: RunFiles, page: Pages) -> None:
+    """The form's address shows the steps of a state, or with a text in the name, and no other."""
+    run = run_file("lfs")
+    run.step("p", "gcc")
+    run.step("p", "bash", status="failed")
+
+    def visible(path: str) -> list[str]:
+        return re.findall(r'<tr role="row" [^>]*data-text="p (\w+) ">', page(path).html)
+
+    assert visible("/builds/lfs") == ["gcc", "bash"]
+    assert visible("/builds/lfs?state=failed") == ["bash"]
+    assert visible("/builds/lfs?q=GC") == ["gcc"]
+
+
+def test_only_rows_that_changed_are_sent_again(run_file: RunFiles, page: Pages) -> None:
+    """Who asks with the cursor of the page gets the rows that changed since; with a foreign one all of them."""
+    run = run_file("lfs")
+    run.add("plan", steps=[{"phase": "p", "step": f"s{n}"} for n in range(5)])
+    run.step("p", "s0")
+
+    def rows(since: str) -> tuple[list[str], str, bool]:
+        html = page(f"/builds/lfs/rows?since={since}").html
+        cursor = re.search(r'data-cursor="([^"]+)"', html)
+        assert cursor is not None
+        return re.findall(r'id="s(\d)"', html), cursor[1], "data-whole" in html
+
+    found, cursor, whole = rows("")
+    assert (found, whole) == (list("01234"), True)
+    assert rows(cursor)[0] == []
+    run.add("step_started", phase="p", step="s1")
+    run.add("step_finished", phase="p", step="s1", status="succeeded")
+    changed, after, whole = rows(cursor)
+    assert "1" in changed
+    assert "0" not in changed
+    assert not whole
+    assert rows(after)[0] == []
+    assert rows("elsewhere.7")[2]
+
+
+def test_secrets_in_a_failure_are_masked(run_file: RunFiles, page: Pages) -> None:
+    """A password in a failing command's message is on no page."""
     message = "curl https://user:hunter2@host/x failed\nAuthorization: Bearer abcdef\nAPI_KEY=s3cr3t"
-    run.step("p", "s", status="failed", message=message)
-    text = page().text
-    assert "curl https://" in text
-    for secret in ("hunter2", "abcdef", "s3cr3t"):
-        assert secret not in text
+    run_file("lfs").step("p", "s", status="failed", message=message)
+    for path in ("/", "/builds/lfs", "/builds/lfs/steps/p/s", "/alerts"):
+        text = page(path).text
+        assert "curl https://" in text
+        for secret in ("hunter2", "abcdef", "s3cr3t"):
+            assert secret not in text
 
 
-def test_a_large_build_is_rendered_quickly(run_file: RunFiles, page: Callable[[], Page]) -> None:
-    """A build of thousands of steps makes a page of a few rows."""
-    run = run_file("large")
-    run.add("build_started")
-    for line in range(10):
-        steps = [{"phase": f"p{line}", "step": f"{line}-{n}", "after": [f"{line}-{n - 1}"]} for n in range(500)]
-        run.add("plan", steps=steps, continues=line > 0)
-    for number in range(300):
-        run.step("p0", f"0-{number}", seconds=1.0)
-    run.step("p0", "0-300", status="failed")
-    shown = page()
-    assert "199 steps wait" in shown.text
-    assert len(shown.elements) < 2000
-
-
-def test_the_page_is_bounded(run_file: RunFiles, page: Callable[[], Page]) -> None:
+def test_the_list_of_builds_is_bounded(run_file: RunFiles, page: Pages) -> None:
     """A hundred builds, one with hundreds of running and of failed steps, make a page that can still be read."""
     mad = run_file("mad", clock=1.7800e9)
     for number in range(300):
@@ -172,26 +222,27 @@ def test_the_page_is_bounded(run_file: RunFiles, page: Callable[[], Page]) -> No
     for number in range(99):
         run_file(f"build-{number}").add("build_started")
     shown = page()
-    assert shown.elements.count("section") == 50
-    for said in ("and 50 more builds", "and 250 more failed steps", "and 250 more running steps"):
-        assert said in shown.text
-    assert len(shown.text) < 100_000
+    assert shown.elements.count("article") == 12
+    assert "build-98" in shown.words
+    assert len(shown.html) < 200_000
 
 
-def test_what_deserves_a_look_stands_beside_the_steps(run_file: RunFiles, page: Callable[[], Page]) -> None:
-    """Tests that failed or gave nothing, warnings, and files that a step to come will lack."""
-    run = run_file("lfs")
-    steps = [{"phase": "p", "step": "sed"}, {"phase": "p", "step": "gcc", "sources": [{"file": "gcc.tar.xz"}]}]
-    run.add("plan", steps=steps)
-    run.add("sources_verified", missing=1, bad=[{"file": "gcc.tar.xz", "state": "missing"}])
-    run.add("step_started", phase="p", step="sed")
-    run.add("tests_reported", phase="p", step="sed", suite="GNU sed", passed=209, failed=1, errors=1, skipped=50)
-    run.add("tests_reported", phase="p", step="sed", suite="make check", passed=0, failed=0)
-    run.add("step_progress", phase="p", step="sed", warnings=2)
-    text = page().text
-    assert "209 of 261 tests passed, 2 failed, 2 warnings" in text
-    assert "p / sed, GNU sed: 2 of 261 tests failed" in text
-    assert "p / sed, make check: no result" in text
-    assert "p / gcc needs gcc.tar.xz: missing" in text
-    run.add("tests_reported", phase="p", step="sed", suite="GNU sed", passed=211, failed=0, skipped=50)
-    assert "tests failed" not in page().text
+def test_pages_run_and_load_nothing_but_the_exporters_own(site: Any) -> None:
+    """The policy of each page allows its own scripts, style and stream alone; files come with an entity tag."""
+    status, headers, body = site.get("/")
+    assert status == 200
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in headers["content-security-policy"]
+    assert b"style=" not in body
+    status, headers, body = site.get("/static/page.css")
+    assert (status, headers["content-type"].partition(";")[0]) == (200, "text/css")
+    assert site.get("/static/page.css", if_none_match=headers["etag"])[0] == 304
+    assert site.get("/icon/failed.svg")[1]["content-type"].startswith("image/svg+xml")
+
+
+def test_the_runbook_is_a_page_with_an_anchor_for_each_alert(page: Pages, repository: Any) -> None:
+    """A link of an alert, `/runbook#buildfailed`, leads to that alert's heading; every heading has its anchor."""
+    html = page("/runbook").html
+    titles = re.findall(r"^## (\w+)$", (repository / "alertmanager" / "runbook.md").read_text(), re.MULTILINE)
+    assert "BuildFailed" in titles
+    for title in titles:
+        assert f'<h2 id="{title.lower()}">{title}</h2>' in html

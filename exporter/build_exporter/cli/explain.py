@@ -66,7 +66,7 @@ def _lines(made: Card, now: float) -> Iterator[str]:
     attempt = f", attempt {made.attempt}" if made.attempt > 1 else ""
     since = f" {duration(now - made.since)} ago ({clock_time(made.since)})" if made.since is not None else ""
     yield click.style(f"{made.build}: {made.phase}/{made.step} failed{since}{attempt}", bold=True)
-    yield f"  class      {click.style(made.error_class, fg='red')}"
+    yield f"  class      {click.style(made.class_, fg='red')}"
     yield f"  reason     {made.reason}"
     if made.location is not None:
         yield f"  place      {made.location}"

@@ -29,6 +29,7 @@ from build_exporter.collectors.steps import StepCollector
 from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
+from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
@@ -172,7 +173,13 @@ class Exporter:
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(
-            self.monitor, Scrape(()), self.reload, telemetry_path, config.web.hosts, config.thresholds
+            self.monitor,
+            Scrape(()),
+            self.reload,
+            telemetry_path,
+            config.web.hosts,
+            config.thresholds,
+            card=Cards(journal),
         )
         self._own = ExporterCollector(self.monitor, self.service.requests, sources.up)
         self.service.scrape = Scrape(self._collectors(enabled))

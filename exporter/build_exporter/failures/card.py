@@ -33,7 +33,7 @@ _KEY_MATERIAL: Final = re.compile(r"^[A-Za-z0-9+/=]{56,}$")
 _OPAQUE: Final = "***"
 
 
-class Card(msgspec.Struct, frozen=True, kw_only=True, rename={"error_class": "class"}):
+class Card(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "class"}):
     """One failure.
 
     Attributes:
@@ -42,7 +42,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, rename={"error_class": "cl
         phase: of which phase.
         step: of which step.
         attempt: at which attempt, from 1.
-        error_class: one of the closed set of failure classes; `class` in JSON.
+        class_: one of the closed set of failure classes; `class` in JSON.
         reason: the line that says best why, at most 300 characters.
         context: lines of the log around it.
         location: `FILE:LINE` of the source, null where none is named.
@@ -61,7 +61,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, rename={"error_class": "cl
     phase: str
     step: str
     attempt: int
-    error_class: str
+    class_: str
     reason: str
     context: tuple[str, ...]
     location: str | None
@@ -93,8 +93,8 @@ def card(run: Run, step: Step, lines: Iterable[str] = (), own: tuple[Rule, ...] 
         phase=_line(step.phase),
         step=_line(step.step),
         attempt=max(1, step.attempts),
-        error_class=kind,
-        reason=excerpt(reason),
+        class_=kind,
+        reason=excerpt(next((line.strip() for line in reason.splitlines() if line.strip()), reason)),
         context=tuple(_line(line) for line in _context(found, reason, bool(kept))),
         location=_line(found.location) if found.location else None,
         exit_code=step.exit_code,

@@ -1,4 +1,4 @@
-"""The end of a failed step's log, read where its reader may."""
+"""The card of a failed step with its log read, where that may be; a card is made once until something changes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 from typing import Final
 
+from build_exporter.failures.card import Card, card
 from build_exporter.journal.layout import run_path
 from build_exporter.sources.files import open_regular, read_ends
 from build_exporter.tracker import Run, Step
+
+MAX_KEPT: Final = 256
+"""Cards that are kept."""
 
 TAIL_BYTES: Final = 1024 * 1024
 """How much of the end of a log is read for a card."""
@@ -40,3 +44,30 @@ def _may_read(journal: str, run: Run, path: Path) -> bool:
         return os.fstat(descriptor).st_uid == writer
     finally:
         os.close(descriptor)
+
+
+class Cards:
+    """Makes cards, and keeps those of failures that nothing new is known of: pages ask for them each second."""
+
+    def __init__(self, journal: str) -> None:
+        self._journal = journal
+        self._kept: dict[tuple[object, ...], Card] = {}
+
+    def __call__(self, run: Run, step: Step) -> Card:
+        """Return the card of a failed step."""
+        known = (run.build, run.run, step.key, step.attempts, step.end, step.message, step.error_class)
+        key = (*known, len(run.blocked()), len(step.tests), _changed(step))
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            found = self._kept[key] = card(run, step, last_lines(self._journal, run, step))
+        return found
+
+
+def _changed(step: Step) -> tuple[int, int] | None:
+    try:
+        found = Path(step.log or "").stat(follow_symlinks=False)
+    except (OSError, ValueError):
+        return None
+    return (found.st_size, found.st_mtime_ns)

@@ -98,7 +98,7 @@ def steps(context: Context, name: str, wanted: StepFilter) -> Steps:
         BadRequestError: `after` is no cursor of this build.
     """
     _, run = context.build(name)
-    found = [step for step in list(run.steps.values()) if _matches(step, wanted)]
+    found = [step for step in list(run.steps.values()) if matches(step, wanted)]
     begin = _position(run, found, wanted.after) if wanted.after else 0
     page = list(islice(found, begin, begin + wanted.limit))
     more = begin + len(page) < len(found)
@@ -112,7 +112,8 @@ def steps(context: Context, name: str, wanted: StepFilter) -> Steps:
     )
 
 
-def _matches(step: Step, wanted: StepFilter) -> bool:
+def matches(step: Step, wanted: StepFilter) -> bool:
+    """Tell whether a step is in the state, of the phase, and has the text in a name."""
     if wanted.state is not None and step.state.label != wanted.state:
         return False
     if wanted.phase is not None and wanted.phase not in (step.phase, shown(step.phase)):

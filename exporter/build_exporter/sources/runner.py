@@ -64,7 +64,7 @@ class RunningSource:
 
     def build_context(self) -> tuple[str, BuildContext] | None:
         """Return the build and where it happens, None where the source does not tell."""
-        build_context = getattr(self._attachment.source, "surroundings", None)
+        build_context = getattr(self._attachment.source, "build_context", None)
         return None if build_context is None else (self._attachment.source.build, build_context())
 
     @property

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Thresholds
+from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
 from build_exporter.queries.context import Context
+from build_exporter.tracker import Run, Step
 
 
 @dataclass(slots=True)
@@ -17,7 +19,8 @@ class Service:
     """What the application serves.
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
-    the names, beside the machine's own, under which it may be asked over loopback.
+    the names, beside the machine's own, under which it may be asked over loopback. `card` makes the first-error card
+    of a failed step.
     """
 
     monitor: Monitor
@@ -26,9 +29,10 @@ class Service:
     telemetry_path: str = "/metrics"
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
+    card: Callable[[Run, Step], Card] = field(default=card)
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def context(self) -> Context:
         """Return what queries work from, as of now; what is new in the journal has been read."""
         self.monitor.poll()
-        return Context(self.monitor.tracker.builds, self.monitor.clock(), thresholds=self.thresholds)
+        return Context(self.monitor.tracker.builds, self.monitor.clock(), card=self.card, thresholds=self.thresholds)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.sources.plugins.conftest import Site
 
 
-def bad(body: str, name: str = "look", arguments: str = "self, now, *, over=False") -> str:
+def bad(body: str, name: str = "poll", arguments: str = "self, now, *, over=False") -> str:
     """Return a plug-in whose method is this."""
     return f"class Bad(Good):\n    def {name}({arguments}):\n        {body}\n"
 
@@ -146,7 +146,7 @@ def test_hanging_plugins_hold_up_neither_others_nor_the_end(
     record = tmp_path / "record.good"
     record.write_text("one two")
     site.install("slow-plugin", HANGING, poll="InLook", made="WhenMade")
-    flags = [flag for kind in ("look", "made", "good") for flag in ("--watch", f"{kind}={record}")]
+    flags = [flag for kind in ("poll", "made", "good") for flag in ("--watch", f"{kind}={record}")]
     served = serve(*flags, environment=site.environment)
     poll(
         lambda: served.value("build_step_status", build="good-build", step="two") == 1, what="the good one is followed"

