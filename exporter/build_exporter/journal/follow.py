@@ -17,6 +17,7 @@ from build_exporter.journal.decode import Decoder, Reason
 from build_exporter.journal.inotify import Watcher
 from build_exporter.journal.layout import builds, run_path, runs
 from build_exporter.journal.lines import Chunk, LineFile
+from build_exporter.journal.positions import START, Position
 from build_exporter.model.events import Event
 from build_exporter.model.names import is_build_name
 from build_exporter.model.redaction import redact
@@ -100,6 +101,13 @@ class Follower:
         """Return the builds that have a run now."""
         return [name for name, directory in self._builds.items() if directory.newest is not None]
 
+    def position(self, build: str) -> Position:
+        """Return how far a build has been read: its newest run, and the bytes of whole lines read of its file."""
+        directory = self._builds.get(build)
+        if directory is None or directory.newest is None or directory.file is None:
+            return START
+        return Position(directory.newest, directory.file.position)
+
     def older_runs(self, build: str) -> list[str]:
         """Return the runs before the newest that have not been read, or have grown since; newest first."""
         directory = self._builds.get(build)
@@ -120,7 +128,6 @@ class Follower:
         directory = self._builds.get(build)
         if directory is not None:
             directory.future.pop(run, None)
-            directory.counted[run] = directory.read.get(run, -1)
         try:
             for batch in self._read(build, run, file):
                 yield batch.events
@@ -130,6 +137,7 @@ class Follower:
             self.errors.pop(file.path, None)
             if directory is not None:
                 directory.read[run] = size
+                directory.counted[run] = file.position
 
     def close(self) -> None:
         """Close what is open."""
@@ -142,7 +150,7 @@ class Follower:
         """Read a run from its beginning once the clock has come near lines that were too far ahead of it."""
         if run in directory.future and self.decoder.horizon >= directory.future[run]:
             del directory.future[run]
-            directory.counted[run] = file.offset
+            directory.counted[run] = file.position
             file.close()
 
     def _read(self, build: str, run: str, file: LineFile) -> Iterator[Batch]:
@@ -155,18 +163,21 @@ class Follower:
             if chunk is None:
                 self.errors.pop(file.path, None)
                 return
-            yield Batch(build, run, self._decode(build, run, chunk, file.offset), chunk.from_start)
+            yield Batch(build, run, self._decode(build, run, chunk, file.position), chunk.from_start)
 
-    def _decode(self, build: str, run: str, chunk: Chunk, offset: int) -> list[Event]:
-        directory = self._builds[build]
-        self.decoder.counting = offset > directory.counted.get(run, -1)
+    def _decode(self, build: str, run: str, chunk: Chunk, end: int) -> list[Event]:
+        """Return the events of a chunk that ends at a position of the run's file; count what is rejected once."""
+        directory = self._builds.get(build, _Directory())
+        cut = max(0, directory.counted.get(run, 0) - (end - len(chunk.data)))
         self.decoder.earliest_future = None
-        if chunk.too_long:
+        self.decoder.counting = False
+        events = self.decoder.decode(chunk.data[:cut], build) if cut else []
+        self.decoder.counting = True
+        if chunk.too_long and not cut:
             self.decoder.reject(Reason.TOO_LONG, count=chunk.too_long)
-        events = self.decoder.decode(chunk.data, build) if chunk.data else []
+        events += self.decoder.decode(chunk.data[cut:], build) if len(chunk.data) > cut else []
         if self.decoder.earliest_future is not None:
             directory.future[run] = min(self.decoder.earliest_future, directory.future.get(run, math.inf))
-        self.decoder.counting = True
         return events
 
     def _scan(self) -> None:
