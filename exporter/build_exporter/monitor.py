@@ -38,6 +38,7 @@ HISTORY_RECHECK_SECONDS = 10.0
 EARLIER_RUNS = 3
 """Older runs that are read before the newest one: what they took is what it is measured by from its first step."""
 EARLIER_BYTES = 8 * 1024 * 1024
+EARLIER_SECONDS = 0.5
 LIVE_SECONDS = 7 * 86400.0
 """A run that nothing was written to for so long does not go on: nobody waits for its end."""
 
@@ -46,6 +47,7 @@ def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
     """Read the last runs before a build's newest into the tracker, where that may still go on."""
     if follower.newest_age(build) > LIVE_SECONDS:
         return
+    until = time.monotonic() + EARLIER_SECONDS
     for name in follower.older_runs(build)[:EARLIER_RUNS]:
         if follower.run_bytes(build, name) > EARLIER_BYTES:
             continue
@@ -53,6 +55,10 @@ def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
         try:
             for events in follower.read_older(build, name):
                 apply_all(run, events)
+                if time.monotonic() > until:
+                    # what happens now must not wait for it: it is read with the rest of the history
+                    follower.forget_older(build, name)
+                    return
         except Exception:
             log.exception("reading an older run failed", extra={"build": build, "run": name})
         tracker.remember(build, run)

@@ -85,8 +85,8 @@ def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
         "sources": sources_as_object(run),
         "warnings": sum(step.warnings or 0 for step in run.steps.values()),
         "bad_suites": [_suite_object(suite) for suite in bad_suites(run)],
-        "running": [_step_object(run, step, now) for step in run.running.values()],
-        "failed": [_step_object(run, step, now) for step in run.failed.values()],
+        "running": [_step_object(run, step, now, estimator) for step in run.running.values()],
+        "failed": [_step_object(run, step, now, estimator) for step in run.failed.values()],
         "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
     }
 
@@ -132,14 +132,14 @@ def throughput(run: Run, begin: float, end: float) -> float | None:
     return done * 3600.0 / (end - begin)
 
 
-def _step_object(run: Run, step: Step, now: float) -> dict[str, Any]:
+def _step_object(run: Run, step: Step, now: float, estimator: Estimator) -> dict[str, Any]:
     return {
         "phase": step.phase,
         "step": step.step,
         "attempts": step.attempts,
         "start": step.start,
         "seconds": step.seconds if step.state is not StepState.RUNNING else now - (step.start or now),
-        "expected_seconds": step.expected_at_start,
+        "expected_seconds": estimator.expected_seconds(run, step, now),
         "progress_ratio": step_progress(run, step, now),
         "exit_code": step.exit_code,
         "signal": step.signal,
@@ -183,9 +183,9 @@ def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     yield from source_summary(run)
     yield from _suite_lines(run)
     for step in run.running.values():
-        yield f"  running    {_step_line(run, step, now)}"
+        yield f"  running    {_step_line(run, step, now, estimator)}"
     for step in run.failed.values():
-        yield click.style(f"  failed     {_step_line(run, step, now)}: {step.error_class}", fg="red")
+        yield click.style(f"  failed     {_step_line(run, step, now, estimator)}: {step.error_class}", fg="red")
         yield from (f"             {line}" for line in excerpt(step.message).splitlines())
     blocked = run.blocked()
     if blocked:
@@ -201,13 +201,13 @@ def _suite_lines(run: Run) -> Iterator[str]:
         yield f"             and {len(bad) - MAX_SUITES} more suites"
 
 
-def _step_line(run: Run, step: Step, now: float) -> str:
+def _step_line(run: Run, step: Step, now: float, estimator: Estimator) -> str:
     parts = [plain_line(f"{step.phase}/{step.step}")]
     if step.attempts > 1:
         parts.append(f"attempt {step.attempts}")
     seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds
     if seconds is not None:
-        expected = step.expected_at_start or 0.0
+        expected = estimator.expected_seconds(run, step, now) or 0.0
         parts.append(duration(seconds) + (f" of about {duration(expected)}" if expected >= 0.5 else ""))
     ratio = step_progress(run, step, now)
     if ratio is not None and step.state is StepState.RUNNING:

@@ -11,7 +11,7 @@ from build_exporter.exposition import Family, label_block, sample_line
 from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
-from build_exporter.tracker import Run, Step, expected_seconds, step_progress
+from build_exporter.tracker import Run, Step, step_progress
 from build_exporter.tracker.state import Key
 
 _LABELS = ("build", "phase", "step")
@@ -121,8 +121,7 @@ class RunSeries:
         self._put_failure(key, step)
 
     def _expected(self, step: Step) -> float | None:
-        expected = self._estimator.expected_at_start(self.run, step, self._now)
-        return expected if expected is not None else expected_seconds(self.run, step)
+        return self._estimator.expected_seconds(self.run, step, self._now)
 
     def _follow_outlook(self) -> None:
         outlook = self._estimator.outlook(self.run, self._now)
@@ -131,7 +130,7 @@ class RunSeries:
         self._outlook = outlook
         for key in self._shown:
             step = self.run.steps[key]
-            if step.state is StepState.PENDING:
+            if not step.state.is_done:
                 self._put(_EXPECTED, key, self._expected(step))
 
     def _put(self, name: str, key: Key, value: float | None) -> None:

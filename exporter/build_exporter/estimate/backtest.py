@@ -169,7 +169,7 @@ def _score_steps(
         step = whole.steps.get((event.phase, event.step))
         if step is None or step.start != event.time or step.state is not StepState.SUCCEEDED or step.seconds is None:
             continue
-        expected = estimator.expected_seconds(run, step.key, event.time)
+        expected = estimator.expected_seconds(run, run.steps[step.key], event.time)
         yield ScoredStep(recorded.build, recorded.run, step.phase, step.step, step.seconds, expected)
 
 

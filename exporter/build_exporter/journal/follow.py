@@ -151,6 +151,12 @@ class Follower:
                 directory.read[run] = size
                 directory.counted[run] = file.position
 
+    def forget_older(self, build: str, run: str) -> None:
+        """Take an older run for one that has not been read."""
+        directory = self._builds.get(build)
+        if directory is not None:
+            directory.read[run] = -1
+
     def close(self) -> None:
         """Close what is open."""
         self.watcher.close()

@@ -92,6 +92,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.start = event.time
         if step.seconds is None and step.end is not None:
             step.seconds = step.end - step.start
+            run.revision += 1
         _describe(run, step, event)
         run.changed[step.key] = step
         return

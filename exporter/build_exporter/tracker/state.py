@@ -206,6 +206,8 @@ class Run:
     results: Counter[str] = field(default_factory=Counter)
     """Ends of the run by their status; more than one where it was taken up again."""
     ignored: Counter[str] = field(default_factory=Counter)
+    revision: int = 0
+    """Counts whatever changes which steps there are, their states and what they took."""
     floor: float = 0.0
     pace: Pace = field(default_factory=Pace)
     unweighted_pace: Pace = field(default_factory=Pace)
