@@ -16,6 +16,7 @@ from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
 from build_exporter.model.events import Event
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
+from build_exporter.tracker.progress import raise_floors
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,13 @@ UNNOTIFIED_POLLS = 3
 """After so many looks in a row that found what the kernel had not told of it is not waited for any more."""
 
 HISTORY_RECHECK_SECONDS = 10.0
+
+
+AHEAD_SECONDS = 60.0
+"""An event further ahead than this comes from a wrong clock; the time it was read counts as the build's sign of life."""
+
+STEP_BACK_SECONDS = 1.0
+"""Least by which the clock is set back that matters to what is shown."""
 
 
 class Monitor:
@@ -61,6 +69,7 @@ class Monitor:
         self._notified = False
         self._wake_up: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
+        self._checked = (clock(), time.monotonic())
 
     @property
     def is_watched(self) -> bool:
@@ -74,6 +83,7 @@ class Monitor:
 
     def poll(self) -> int:
         """Read what is new and return how many events that was."""
+        self._check_clock()
         read = 0
         for batch in self.follower.poll():
             read += len(batch.events)
@@ -91,6 +101,14 @@ class Monitor:
             self._announce()
         return read
 
+    def _check_clock(self) -> None:
+        """Keep the progress that was shown before the clock was set back."""
+        wall, monotonic = self._checked
+        self._checked = (self.clock(), time.monotonic())
+        if self._checked[0] < wall + (self._checked[1] - monotonic) - STEP_BACK_SECONDS:
+            for run in self.newest_runs():
+                raise_floors(run, wall)
+
     def _announce(self) -> None:
         for call in self.after_poll:
             try:
@@ -104,7 +122,10 @@ class Monitor:
 
     def _take(self, batch: Batch) -> None:
         is_new = batch.build not in self.tracker.builds
-        self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+        run = self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+        now = self.clock()
+        if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:
+            run.last_event = now
         if is_new:
             # once: a run removed from now on stays counted as it was read
             self.tracker.builds[batch.build].removed = removed_runs(self.follower.root, batch.build)
@@ -112,7 +133,7 @@ class Monitor:
             return
         self.events.update(map(type, batch.events))
         if self.ready:
-            lag = max(0.0, self.clock() - batch.events[-1].time)
+            lag = max(0.0, now - batch.events[-1].time)
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1
             self.lag_sum += lag
 
