@@ -38,7 +38,7 @@ HISTORY_RECHECK_SECONDS = 10.0
 
 
 AHEAD_SECONDS = 60.0
-"""An event further ahead than this comes from a wrong clock; the time it was read counts as the build's sign of life."""
+"""An event further ahead than this comes from a wrong clock; its build's last event is then the time it was read."""
 
 STEP_BACK_SECONDS = 1.0
 """Least by which the clock is set back that matters to what is shown."""
@@ -167,6 +167,7 @@ class Monitor:
             known = self.tracker.builds.get(build)
             if known is not None:
                 known.history_complete = True
+        self.tracker.settle(self.clock())
 
     def tally(self, build: str, run: str) -> Tally | None:
         """Return what an older run counted, None before it has been read; may be called from another thread."""

@@ -146,7 +146,17 @@ class Record:
             self._writer.append_lines(lines)
         except OSError as error:
             complain(f"journal {self._writer.path}: {error.strerror}")
+            _remove_empty(self._writer.path)
             self._writer = None
+
+
+def _remove_empty(path: str) -> None:
+    """Remove a run's file that nothing could be written to: it would stand for a newer run than the last one is."""
+    try:
+        if os.stat(path).st_size == 0:  # noqa: PTH116
+            os.unlink(path)  # noqa: PTH108
+    except OSError:
+        pass
 
 
 def complain(what: str) -> None:
