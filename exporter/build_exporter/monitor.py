@@ -43,6 +43,7 @@ class Monitor:
         tracker: the state of every build.
         events: events read since the start, by type; `lag_counts` and `lag_sum` tell of those read live.
         ready: whether the newest run of each build has been read.
+        on_read: called after something new was read.
     """
 
     def __init__(self, journal: str, clock: Callable[[], float] = time.time) -> None:
@@ -54,6 +55,7 @@ class Monitor:
         self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
         self.lag_sum = 0.0
         self.ready = False
+        self.on_read: Callable[[], None] = _nothing
         self._inotify_unreliable = False
         self._unnotified = 0
         self._notified = False
@@ -85,6 +87,8 @@ class Monitor:
         for build in self._without_history():
             build.history_complete = not self.follower.older_runs(build.name)
         self.ready = True
+        if read:
+            self.on_read()
         return read
 
     def _without_history(self) -> list[Build]:
@@ -217,3 +221,7 @@ class Monitor:
         if self.decoder.unknown_events:
             named[UNKNOWN_EVENT] = self.decoder.unknown_events
         return named
+
+
+def _nothing() -> None:
+    pass

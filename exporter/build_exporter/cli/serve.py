@@ -171,16 +171,9 @@ class Exporter:
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
-        self.service = Service(
-            self.monitor,
-            Scrape(()),
-            self.reload,
-            telemetry_path,
-            config.web.hosts,
-            config.thresholds,
-            config.web.max_body_bytes,
-        )
-        self._own = ExporterCollector(self.monitor, self.service.requests, self.service.ingested, sources.up)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path)
+        self.service.configure(config)
+        self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
@@ -226,9 +219,7 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
-        self.service.hosts = self.config.web.hosts
-        self.service.thresholds = self.config.thresholds
-        self.service.max_body_bytes = self.config.web.max_body_bytes
+        self.service.configure(self.config)
         self._thresholds.thresholds = self.config.threshold_values()
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
         self._source_files.max_builds = self.config.metrics.max_builds
@@ -249,7 +240,7 @@ class Exporter:
         sockets = open_sockets(addresses)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.end)
+            loop.add_signal_handler(number, self._end, server)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self.monitor.start()
         self.service.scrape.start()
@@ -283,6 +274,10 @@ class Exporter:
             await self.monitor.stop()
             log.info("build-exporter ended")
 
+    def _end(self, server: Server) -> None:
+        self.service.hub.close()
+        server.end()
+
     def _server(self, web_config: str | None) -> Server:
         app = make_app(self.service)
         if web_config is None:
@@ -290,7 +285,7 @@ class Exporter:
         file = WebConfigFile(web_config)
         config = file.load()
         tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
-        return make_server(AuthMiddleware(app, file, self._own.count_refusal), tls)
+        return make_server(AuthMiddleware(app, file, self.service.counts), tls)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)

@@ -46,6 +46,28 @@ beside bad ones, and what is answered as accepted is in the journal. An event po
 failure a batch is posted again as it is. Events join the build's unfinished run; where there is none, work makes a new
 one. `log`, `pid` and `tarballs` name files and processes of the exporter's own machine and are left out of posted
 events.
+
+## The stream
+
+`/api/v1/stream` is a WebSocket, and on the same path server-sent events for those who accept `text/event-stream`. Each
+message is one JSON object:
+
+| `type` | fields | meaning |
+|---|---|---|
+| `snapshot` | `cursor`, `now`, `builds`, `board` | The state: a [BuildRow](#buildrow) each, and the [Board](#board) where one build is asked for. The first message, and later where a run was written anew. |
+| `event` | `cursor`, `event` | One event as it was journaled, its texts plain and without secrets. |
+| `heartbeat` | `cursor`, `now` | A sign of life; nothing up to the cursor is missing. |
+
+| parameter | value | meaning |
+|---|---|---|
+| `build` | names with commas between them | Only these builds. |
+| `event` | names with commas between them | Only these events. |
+| `after` | text | Cursor of the last message taken: instead of the snapshot comes what was journaled since, nothing lost and nothing twice, over a restart of the exporter as well. Server-sent events resume by `Last-Event-ID` by themselves. |
+| `heartbeat` | number, 0.1 to 300 | Seconds between heartbeats. Default: 15. |
+
+A client that leaves 256 KiB untaken is closed with code 4008 and may resume; 1012 says that the exporter ends. More
+than `web.max_stream_clients` clients are refused with 503. Where more than 200 events come at once, of the progress of
+a step only the newest is sent; no other event is ever left out.
 """
 
 
