@@ -59,5 +59,5 @@ def first_error(lines: Iterable[str]) -> str | None:
 
 
 def was_stopped(lines: Iterable[str]) -> bool:
-    """Tell whether the log says that somebody ended the build: Ctrl-C, or a signal to make or ninja."""
+    """Return whether the log says that somebody ended the build: Ctrl-C, or a signal to make or ninja."""
     return any(_STOPPED.match(line[:_MAX_LINE]) for line in lines)
