@@ -12,6 +12,7 @@ from build_exporter import __version__
 
 COMMANDS: Final[dict[str, str]] = {
     "config": "Check a configuration file.",
+    "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",
     "hook": "Print the path of the shell hook.",

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from build_exporter.model.events import AnyEvent, Event
-from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, is_build_name
+from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, MAX_LINE_BYTES, is_build_name
 
 
 class Reason(StrEnum):
@@ -39,6 +39,47 @@ class _Header(msgspec.Struct):
 _header_decoder = msgspec.json.Decoder(_Header)
 
 
+def refusal(line: bytes, error: Exception) -> Reason | None:
+    """Return why a line could not be decoded, None where it is a well-formed line of an unknown event."""
+    if isinstance(error, msgspec.ValidationError):
+        if not line.lstrip().startswith(b"{"):
+            return Reason.NOT_AN_OBJECT
+        return None if "`$.event`" in str(error) and _is_unknown_event(line) else Reason.WRONG_FIELD
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return Reason.NOT_UTF8
+    return Reason.NOT_JSON
+
+
+def _is_unknown_event(line: bytes) -> bool:
+    try:
+        _header_decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def judge(line: bytes, horizon: float) -> tuple[Event | None, Reason | None, str]:
+    """Return the event of one line, why it can't be taken, and what is wrong with it in words.
+
+    Neither event nor reason: a well-formed line of an event this version does not know.
+    """
+    if len(line) >= MAX_LINE_BYTES:
+        return None, Reason.TOO_LONG, f"a line has at most {MAX_LINE_BYTES} bytes"
+    try:
+        line.decode()
+        event = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = refusal(line, error)
+        return None, reason, str(error) if reason is not None else ""
+    if event.time > horizon:
+        return None, Reason.FUTURE, "time lies more than a day ahead"
+    if not is_build_name(event.build):
+        return None, Reason.WRONG_FIELD, "build is 1 to 100 of A-Z a-z 0-9 . _ + -"
+    return event, None, ""
+
+
 class Decoder:
     """Decodes chunks of whole lines and counts what it could not take.
 
@@ -46,16 +87,28 @@ class Decoder:
         rejected: lines not taken, by reason.
         unknown_events: well-formed lines of events this version does not know.
         last_reject: reason and first bytes of the newest rejected line, for one clear report.
+        earliest_future: earliest time, in Unix seconds, of the lines rejected as too far ahead since a reader last
+            set it to None: once the clock has come near it, they can be taken.
+        counting: whether rejected lines count: not while lines are read again.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.rejected: Counter[Reason] = Counter()
         self.unknown_events = 0
         self.last_reject: tuple[Reason, bytes] | None = None
+        self.earliest_future: float | None = None
+        self.counting = True
         self._clock = clock
+
+    @property
+    def horizon(self) -> float:
+        """The latest time, in Unix seconds, that a line may bear now."""
+        return self._clock() + FUTURE_TOLERANCE_SECONDS
 
     def reject(self, reason: Reason, line: bytes = b"", count: int = 1) -> None:
         """Count lines that could not be taken."""
+        if not self.counting:
+            return
         self.rejected[reason] += count
         self.last_reject = (reason, line[:200])
 
@@ -70,7 +123,7 @@ class Decoder:
             events = [decode(line) for line in data.split(b"\n") if line]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             events = list(self._one_by_one(data))
-        horizon = self._clock() + FUTURE_TOLERANCE_SECONDS
+        horizon = self.horizon
         if events and (max([e.time for e in events]) > horizon or {e.build for e in events} != {build}):
             events = list(self._plausible(events, build, horizon))
         return events
@@ -86,32 +139,16 @@ class Decoder:
                 self._refuse(line, error)
 
     def _refuse(self, line: bytes, error: Exception) -> None:
-        if isinstance(error, msgspec.ValidationError):
-            if not line.lstrip().startswith(b"{"):
-                self.reject(Reason.NOT_AN_OBJECT, line)
-            elif "`$.event`" in str(error) and self._is_unknown_event(line):
-                self.unknown_events += 1
-            else:
-                self.reject(Reason.WRONG_FIELD, line)
-            return
-        try:
-            line.decode()
-        except UnicodeDecodeError:
-            self.reject(Reason.NOT_UTF8, line)
+        reason = refusal(line, error)
+        if reason is None:
+            self.unknown_events += self.counting
         else:
-            self.reject(Reason.NOT_JSON, line)
-
-    @staticmethod
-    def _is_unknown_event(line: bytes) -> bool:
-        try:
-            _header_decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return False
-        return True
+            self.reject(reason, line)
 
     def _plausible(self, events: list[Event], build: str, horizon: float) -> Iterator[Event]:
         for event in events:
             if event.time > horizon:
+                self.earliest_future = min(event.time, self.earliest_future or event.time)
                 self.reject(Reason.FUTURE, f"time {event.time}".encode())
             elif event.build != build:
                 reason = Reason.WRONG_BUILD if is_build_name(event.build) else Reason.WRONG_FIELD
