@@ -1,4 +1,4 @@
-"""The command line: thin, and the only place where the parts are put together."""
+"""The command line: thin, and the only composition root."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from build_exporter import __version__
 
 COMMANDS: Final[dict[str, str]] = {
     "config": "Check a configuration file.",
+    "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",
     "hook": "Print the path of the shell hook.",

@@ -1,4 +1,4 @@
-"""Families of the exporter itself: what it read, refused, answered, and its own process."""
+"""Families about the exporter itself: events read and rejected, requests, its own process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from build_exporter.exposition import Family
 from build_exporter.journal.decode import Reason
 from build_exporter.journal.follow import journal_bytes
 from build_exporter.monitor import Monitor
+
+ALERT_POSTS = ("sent", "failed", "refused", "held_back")
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class ExporterCollector:
         sources_up: Callable[[], Mapping[str, bool]],
     ) -> None:
         self.config_is_good = True
+        self.alert_posts: Counter[str] = Counter()
         self._monitor = monitor
         self._web = web
         self._sources_up = sources_up
@@ -69,6 +72,10 @@ class ExporterCollector:
         for (handler, code), count in sorted(web.requests.items()):
             requests.add(count, handler, code)
         yield requests
+        posts = Family("build_exporter_alert_posts_total")
+        for outcome in ALERT_POSTS:
+            posts.add(self.alert_posts[outcome], outcome)
+        yield posts
         ingested = Family("build_exporter_ingested_events_total")
         for result in ("accepted", "rejected"):
             ingested.add(web.ingested[result], result)

@@ -52,18 +52,18 @@ events.
 `/api/v1/stream` is a WebSocket, and on the same path server-sent events for those who accept `text/event-stream`. Each
 message is one JSON object:
 
-| `type` | fields | meaning |
-|---|---|---|
-| `snapshot` | `cursor`, `now`, `builds`, `board` | The state: a [BuildRow](#buildrow) each, and the [Board](#board) where one build is asked for. The first message, and later where a run was written anew. |
-| `event` | `cursor`, `event` | One event as it was journaled, its texts plain and without secrets. |
-| `heartbeat` | `cursor`, `now` | A sign of life; nothing up to the cursor is missing. |
+- `{"type": "snapshot", "cursor", "now", "builds", "board"}`: the state, a [BuildRow](#buildrow) for each build, and the
+  [Board](#board) where one build is asked for. The first message, and later wherever a run was written anew.
+- `{"type": "event", "cursor", "event"}`: one event as it was journaled, its texts plain and without secrets.
+- `{"type": "heartbeat", "cursor", "now"}`: a sign of life; everything up to the cursor has been sent.
 
-| parameter | value | meaning |
-|---|---|---|
-| `build` | names with commas between them | Only these builds. |
-| `event` | names with commas between them | Only these events. |
-| `after` | text | Cursor of the last message taken: instead of the snapshot comes what was journaled since, nothing lost and nothing twice, over a restart of the exporter as well. Server-sent events resume by `Last-Event-ID` by themselves. |
-| `heartbeat` | number, 0.1 to 300 | Seconds between heartbeats. Default: 15. |
+Parameters of the query:
+
+- `build`, `event`: names with commas between them; only these builds, only these events.
+- `after`: the cursor of the last message taken. Instead of the snapshot comes what was journaled since, nothing lost and
+  nothing twice, over a restart of the exporter as well. Browsers resume server-sent events so by themselves
+  (`Last-Event-ID`).
+- `heartbeat`: seconds between heartbeats, 0.1 to 300; 15 by default.
 
 A client that leaves 256 KiB untaken is closed with code 4008 and may resume; 1012 says that the exporter ends. More
 than `web.max_stream_clients` clients are refused with 503. Where more than 200 events come at once, of the progress of

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from build_exporter.alerting.desk import AlertDesk
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Config, Thresholds
+from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
 from build_exporter.queries.context import Context
+from build_exporter.tracker import Run, Step
 from build_exporter.web.stream.hub import Hub
 
 
@@ -19,6 +22,8 @@ class Service:
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
     the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.
+    `scraped_at` is when Prometheus last took the metrics, in Unix seconds, 0 for never. `alerts` sends and acknowledges
+    them. `card` makes the first-error card of a failed step.
     """
 
     monitor: Monitor
@@ -29,11 +34,14 @@ class Service:
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_body_bytes: int = 10_000_000
     counts: WebCounts = field(default_factory=WebCounts)
+    card: Callable[[Run, Step], Card] = field(default=card)
+    scraped_at: float = 0.0
+    alerts: AlertDesk | None = None
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
         self.hub = Hub(self.monitor.follower.root, self.context, self.counts)
-        self.monitor.on_read = self.hub.notify
+        self.monitor.after_poll.append(self.hub.notify)
 
     def configure(self, config: Config) -> None:
         """Keep to a configuration from now on."""
@@ -46,10 +54,13 @@ class Service:
         """Return what queries work from, as of now; what is new in the journal has been read."""
         self.monitor.poll()
         follower = self.monitor.follower
+        escalation = self.alerts.config.escalation if self.alerts is not None else ()
         return Context(
             self.monitor.tracker.builds,
             self.monitor.clock(),
+            card=self.card,
             thresholds=self.thresholds,
+            escalation=escalation,
             journal=follower.root,
             position=follower.position,
         )
