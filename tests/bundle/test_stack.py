@@ -143,6 +143,9 @@ def test_what_is_mounted_is_in_the_project(compose: Json, repository: Path) -> N
 def test_grafana_finds_what_is_provisioned(compose: Json, repository: Path) -> None:
     """The paths and names provisioning relies on are those of the container, the dashboards and the data sources."""
     grafana = compose["services"]["grafana"]
+    # Grafana logs an error at each start for one of these that is not there
+    for kind in ("dashboards", "datasources", "plugins", "alerting"):
+        assert (repository / "grafana/provisioning" / kind).is_dir()
     provider = yaml.safe_load((repository / "grafana/provisioning/dashboards/build-exporter.yml").read_text())
     (path,) = {each["options"]["path"] for each in provider["providers"]}
     assert f"./grafana/dashboards:{path}:ro" in grafana["volumes"]

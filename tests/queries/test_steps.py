@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from build_exporter.queries.context import BadRequestError
+from build_exporter.queries.context import NotFoundError
 from build_exporter.queries.steps import StepFilter, steps
 
 
@@ -57,7 +57,7 @@ def test_filters_and_search(builder: Callable[..., Any], wanted: StepFilter, fou
 @pytest.mark.parametrize("cursor", ["nonsense", "!", "WyJwMCJd", "WyJwMCIsICJ4Il0", "ey4", "bnVsbA", "\u00e4"])
 def test_a_wrong_cursor_is_refused(builder: Callable[..., Any], cursor: str) -> None:
     """What is no cursor of the build is an error that says so."""
-    with pytest.raises(BadRequestError, match="no cursor"):
+    with pytest.raises(NotFoundError, match="no cursor"):
         steps(planned(builder).context(), "lfs", StepFilter(after=cursor))
 
 

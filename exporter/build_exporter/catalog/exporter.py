@@ -21,6 +21,7 @@ EXPORTER: Final[tuple[Metric, ...]] = (
         "Time from an event's own time to its being read, of events read live.",
     ),
     counter("build_exporter_http_requests_total", "", "handler code", "HTTP requests answered."),
+    counter("build_exporter_ingested_events_total", "", "result", "Events posted over HTTP, accepted or rejected."),
     counter("build_exporter_auth_failures_total", "", "", "Requests refused for a wrong or missing credential."),
     gauge(
         "build_exporter_config_last_reload_successful",

@@ -172,9 +172,15 @@ class Exporter:
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(
-            self.monitor, Scrape(()), self.reload, telemetry_path, config.web.hosts, config.thresholds
+            self.monitor,
+            Scrape(()),
+            self.reload,
+            telemetry_path,
+            config.web.hosts,
+            config.thresholds,
+            config.web.max_body_bytes,
         )
-        self._own = ExporterCollector(self.monitor, self.service.requests, sources.up)
+        self._own = ExporterCollector(self.monitor, self.service.requests, self.service.ingested, sources.up)
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
@@ -222,6 +228,7 @@ class Exporter:
         self._expected_failures = expected_failures(self.config)
         self.service.hosts = self.config.web.hosts
         self.service.thresholds = self.config.thresholds
+        self.service.max_body_bytes = self.config.web.max_body_bytes
         self._thresholds.thresholds = self.config.threshold_values()
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
         self._source_files.max_builds = self.config.metrics.max_builds

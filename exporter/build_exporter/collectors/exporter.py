@@ -21,12 +21,17 @@ class ExporterCollector:
     name = "exporter"
 
     def __init__(
-        self, monitor: Monitor, requests: Counter[tuple[str, str]], sources_up: Callable[[], Mapping[str, bool]]
+        self,
+        monitor: Monitor,
+        requests: Counter[tuple[str, str]],
+        ingested: Counter[str],
+        sources_up: Callable[[], Mapping[str, bool]],
     ) -> None:
         self.auth_failures = 0
         self.config_is_good = True
         self._monitor = monitor
         self._requests = requests
+        self._ingested = ingested
         self._sources_up = sources_up
 
     def count_refusal(self) -> None:
@@ -54,6 +59,10 @@ class ExporterCollector:
         for (handler, code), count in sorted(self._requests.items()):
             requests.add(count, handler, code)
         yield requests
+        ingested = Family("build_exporter_ingested_events_total")
+        for result in ("accepted", "rejected"):
+            ingested.add(self._ingested[result], result)
+        yield ingested
         yield Family("build_exporter_auth_failures_total").add(self.auth_failures)
         yield Family("build_exporter_config_last_reload_successful").add(int(self.config_is_good))
 

@@ -315,9 +315,7 @@ class Web(Section, frozen=True):
             "name",
         ),
     ] = ()
-    max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB), planned=True)] = (
-        8 * MIB
-    )
+    max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB))] = 10 * MIB
     max_stream_clients: Annotated[
         int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000), planned=True)
     ] = 1000

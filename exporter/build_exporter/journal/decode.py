@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from build_exporter.model.events import AnyEvent, Event
-from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, is_build_name
+from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, MAX_LINE_BYTES, is_build_name
 
 
 class Reason(StrEnum):
@@ -37,6 +37,47 @@ class _Header(msgspec.Struct):
 
 
 _header_decoder = msgspec.json.Decoder(_Header)
+
+
+def refusal(line: bytes, error: Exception) -> Reason | None:
+    """Return why a line could not be decoded, None where it is a well-formed line of an unknown event."""
+    if isinstance(error, msgspec.ValidationError):
+        if not line.lstrip().startswith(b"{"):
+            return Reason.NOT_AN_OBJECT
+        return None if "`$.event`" in str(error) and _is_unknown_event(line) else Reason.WRONG_FIELD
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return Reason.NOT_UTF8
+    return Reason.NOT_JSON
+
+
+def _is_unknown_event(line: bytes) -> bool:
+    try:
+        _header_decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def judge(line: bytes, horizon: float) -> tuple[Event | None, Reason | None, str]:
+    """Return the event of one line, why it can't be taken, and what is wrong with it in words.
+
+    Neither event nor reason: a well-formed line of an event this version does not know.
+    """
+    if len(line) >= MAX_LINE_BYTES:
+        return None, Reason.TOO_LONG, f"a line has at most {MAX_LINE_BYTES} bytes"
+    try:
+        line.decode()
+        event = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = refusal(line, error)
+        return None, reason, str(error) if reason is not None else ""
+    if event.time > horizon:
+        return None, Reason.FUTURE, "time lies more than a day ahead"
+    if not is_build_name(event.build):
+        return None, Reason.WRONG_FIELD, "build is 1 to 100 of A-Z a-z 0-9 . _ + -"
+    return event, None, ""
 
 
 class Decoder:
@@ -86,28 +127,11 @@ class Decoder:
                 self._refuse(line, error)
 
     def _refuse(self, line: bytes, error: Exception) -> None:
-        if isinstance(error, msgspec.ValidationError):
-            if not line.lstrip().startswith(b"{"):
-                self.reject(Reason.NOT_AN_OBJECT, line)
-            elif "`$.event`" in str(error) and self._is_unknown_event(line):
-                self.unknown_events += 1
-            else:
-                self.reject(Reason.WRONG_FIELD, line)
-            return
-        try:
-            line.decode()
-        except UnicodeDecodeError:
-            self.reject(Reason.NOT_UTF8, line)
+        reason = refusal(line, error)
+        if reason is None:
+            self.unknown_events += 1
         else:
-            self.reject(Reason.NOT_JSON, line)
-
-    @staticmethod
-    def _is_unknown_event(line: bytes) -> bool:
-        try:
-            _header_decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return False
-        return True
+            self.reject(reason, line)
 
     def _plausible(self, events: list[Event], build: str, horizon: float) -> Iterator[Event]:
         for event in events:

@@ -16,6 +16,7 @@ from build_exporter.journal.decode import Decoder, Reason
 from build_exporter.journal.inotify import Watcher
 from build_exporter.journal.layout import builds, run_path, runs
 from build_exporter.journal.lines import LineFile
+from build_exporter.journal.positions import START, Position
 from build_exporter.model.events import Event
 from build_exporter.model.names import is_build_name
 from build_exporter.model.redaction import redact
@@ -78,6 +79,13 @@ class Follower:
     def build_names(self) -> list[str]:
         """Return the builds that have a run now."""
         return [name for name, directory in self._builds.items() if directory.newest is not None]
+
+    def position(self, build: str) -> Position:
+        """Return how far a build has been read: its newest run, and the bytes of whole lines read of its file."""
+        directory = self._builds.get(build)
+        if directory is None or directory.newest is None or directory.file is None:
+            return START
+        return Position(directory.newest, directory.file.position)
 
     def older_runs(self, build: str) -> list[str]:
         """Return the runs before the newest that have not been read, or have grown since; newest first."""

@@ -25,10 +25,14 @@ class LineFile:
     """Reads what was appended to a file since the last look, in chunks of whole lines.
 
     A last line without its newline waits until the rest has come. A line longer than a journal line may be is skipped.
+
+    Attributes:
+        position: where in the file the newest whole line that was read ends.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.position = 0
         self._descriptor = -1
         self._inode = (0, 0)
         self._offset = 0
@@ -80,7 +84,7 @@ class LineFile:
             self.close()
             raise OSError(errno.EINVAL, "not a regular file", self.path)
         self._inode = (found.st_dev, found.st_ino)
-        self._offset = 0
+        self._offset = self.position = 0
         self._torn = b""
         self._skipping = False
 
@@ -96,6 +100,7 @@ class LineFile:
             data = self._torn + data
         cut = data.rfind(b"\n") + 1
         self._torn = data[cut:]
+        self.position = self._offset - len(self._torn)
         if len(self._torn) >= MAX_LINE_BYTES:
             self._torn = b""
             self._skipping = True

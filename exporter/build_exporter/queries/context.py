@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from build_exporter.config.schema import Thresholds
 from build_exporter.estimate import Estimate, remaining
+from build_exporter.journal.positions import START, Position
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
 from build_exporter.tracker import Build, Run, Step
@@ -25,6 +26,10 @@ def _no_verdict(run: Run, step: Step) -> str | None:
     return None
 
 
+def _nowhere(build: str) -> Position:
+    return START
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """All builds at one moment; cheap to make, and safe to use in any thread.
@@ -37,6 +42,8 @@ class Context:
         verdict: returns what a running step is doing in one word of `Verdict`, None where nobody judged it.
         estimate: returns what is left of a run at a time.
         thresholds: from when on a step counts as overdue and the like.
+        journal: the journal's directory.
+        position: returns how far a build's journal has been read.
     """
 
     builds: Mapping[str, Build]
@@ -44,6 +51,8 @@ class Context:
     verdict: Callable[[Run, Step], str | None] = _no_verdict
     estimate: Callable[[Run, float], Estimate | None] = remaining
     thresholds: Thresholds = field(default_factory=Thresholds)
+    journal: str = ""
+    position: Callable[[str], Position] = _nowhere
 
     def newest(self) -> list[tuple[Build, Run]]:
         """Return each build with its newest run, the most recently active first."""

@@ -15,7 +15,7 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import StateName, StepState
 from build_exporter.queries.attention import is_overdue
 from build_exporter.queries.common import Answer
-from build_exporter.queries.context import BadRequestError, Context, shown, shown_or_none
+from build_exporter.queries.context import Context, NotFoundError, shown, shown_or_none
 from build_exporter.summary import tests_run
 from build_exporter.tracker import Key, Run, Step, expected_seconds, step_progress
 
@@ -94,8 +94,7 @@ def steps(context: Context, name: str, wanted: StepFilter) -> Steps:
     """Return a page of a build's steps in the order of its plan.
 
     Raises:
-        NotFoundError: there is no such build.
-        BadRequestError: `after` is no cursor of this build.
+        NotFoundError: there is no such build, or `after` is no cursor of it.
     """
     _, run = context.build(name)
     found = [step for step in list(run.steps.values()) if matches(step, wanted)]
@@ -132,7 +131,7 @@ def _position(run: Run, found: list[Step], cursor: str) -> int:
         phase, name = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         last = run.steps[phase, name]
     except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
-        raise BadRequestError("after is no cursor of this build; allowed: `next` of a page before") from None
+        raise NotFoundError("after is no cursor of this build; allowed: `next` of a page before") from None
     return sum(1 for step in found if step.index <= last.index)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect as python
-import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
 
 from build_exporter.web.endpoint import Endpoint
+from build_exporter.web.openapi import shown_path
 from build_exporter.web.routes import ENDPOINTS
 
 _HEAD: Final = """\
@@ -29,7 +29,23 @@ An error has its status code and this form, with a `code` for programs and a `me
 {"error": {"code": "not-found", "message": "no build lfs-13", "details": null}}
 ```
 
-Unknown parameters, and parameters given twice, are errors (400 `bad-request`).
+Unknown parameters, and parameters given twice, are errors (400 `bad-request`). `/api/v1/openapi.json` is the same as an
+OpenAPI 3.1 document.
+
+## Posting events
+
+Programs and machines that can't write to the journal post its [events](events.md), one or many at a time, as a JSON
+array, as one JSON object, or as one JSON object a line (`application/x-ndjson`):
+
+```
+curl --data-binary @events.jsonl -H 'Content-Type: application/x-ndjson' http://localhost:10110/api/v1/events
+```
+
+A batch holds at most 5,000 events and 10 MiB (`web.max_body_bytes`). Each event gets an answer, good ones are accepted
+beside bad ones, and what is answered as accepted is in the journal. An event posted twice counts once, so after a
+failure a batch is posted again as it is. Events join the build's unfinished run; where there is none, work makes a new
+one. `log`, `pid` and `tarballs` name files and processes of the exporter's own machine and are left out of posted
+events.
 """
 
 
@@ -43,14 +59,9 @@ def render(endpoints: Iterable[Endpoint] = ENDPOINTS) -> str:
     return "\n".join(parts)
 
 
-def shown_path(path: str) -> str:
-    """Return an endpoint's path without the router's converters."""
-    return re.sub(r":\w+}", "}", path)
-
-
 def _endpoint(each: Endpoint) -> str:
     path = shown_path(each.path)
-    lines = [f"### `GET {path}`\n", f"{each.summary} Returns {_link(each.answer)}.\n"]
+    lines = [f"### `{each.method} {path}`\n", f"{each.summary} Returns {_words(inspect.type_info(each.answer))}.\n"]
     info = _fields(each.parameters)
     rows = [field for field in info if f"{{{field.name}}}" not in path]
     if rows:
@@ -58,6 +69,10 @@ def _endpoint(each: Endpoint) -> str:
         lines += [
             f"| `{field.name}` | {_words(field.type).removesuffix(' or null')} | {_meaning(field)} |" for field in rows
         ]
+        lines.append("")
+    if each.statuses:
+        lines.append("| status | meaning |\n|---|---|")
+        lines += [f"| {status} | {words} |" for status, words in each.statuses.items()]
         lines.append("")
     return "\n".join(lines)
 
@@ -81,7 +96,7 @@ def _fields(kind: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
     return info.fields
 
 
-def _kinds(answers: Iterable[type[msgspec.Struct]]) -> list[type[msgspec.Struct]]:
+def _kinds(answers: Iterable[Any]) -> list[type[msgspec.Struct]]:
     """Return the structs of answers and those within them, each once, in the order they are met."""
     found: dict[type[msgspec.Struct], None] = {}
     for answer in answers:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -11,16 +14,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from build_exporter.queries.context import BadRequestError, NotFoundError
+from build_exporter.queries.context import BadRequestError, Context, NotFoundError
 from build_exporter.web.errors import error
 from build_exporter.web.service import Service
 
 P = TypeVar("P", bound=msgspec.Struct)
+_readers: Final = ThreadPoolExecutor(4, "queries")
+"""Apart from the loop's own threads: a file system that hangs holds up no more than these."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class JsonResponse(Response):
-    """An answer of the API: a msgspec Struct as JSON, never kept by a cache."""
+    """An answer of the API as JSON, never kept by a cache."""
 
     media_type = "application/json"
 
@@ -32,32 +37,58 @@ class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
 
+Handler = Callable[[Request], Awaitable[Response]]
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One GET of the API.
+    """One operation of the API.
 
-    `parameters` is a Struct of the path's and the query's parameters, `ask` makes the answer (a Struct of type
-    `answer`) of them, or raises NotFoundError or BadRequestError. `summary` says in one line what is answered.
+    Attributes:
+        path: with the names of parameters in braces.
+        summary: in one line what is answered.
+        parameters: a Struct of the path's and the query's parameters.
+        answer: the type of the answer.
+        ask: makes the answer of the parameters, or raises NotFoundError or BadRequestError.
+        reads_files: whether it is asked in a thread.
+        method: GET, or another one with a handler of its own.
+        body: the type of a request's body.
+        handler: returns what answers where `ask` does not.
+        statuses: further status codes than 200, and 400, 404 of questions, with what they mean.
     """
 
     path: str
     summary: str
     parameters: type[msgspec.Struct]
-    answer: type[msgspec.Struct]
-    ask: Callable[[Service, Any], msgspec.Struct]
+    answer: Any
+    ask: Callable[[Context, Any], object] | None = None
+    reads_files: bool = False
+    method: str = "GET"
+    body: Any = None
+    handler: Callable[[Service], Handler] | None = None
+    statuses: Mapping[int, str] | None = None
 
     def route(self, service: Service) -> Route:
         """Return the route that answers."""
+        handler = self.handler(service) if self.handler is not None else self._question(service)
+        return Route(self.path, handler, methods=[self.method])
+
+    def _question(self, service: Service) -> Handler:
+        ask = self.ask
+        assert ask is not None
 
         async def answer(request: Request) -> Response:
             try:
-                return JsonResponse(self.ask(service, parameters_of(request, self.parameters)))
+                asked = partial(ask, service.context(), parameters_of(request, self.parameters))
+                if self.reads_files:
+                    return JsonResponse(await asyncio.get_running_loop().run_in_executor(_readers, asked))
+                return JsonResponse(asked())
             except NotFoundError as problem:
                 return error(404, "not-found", str(problem))
             except BadRequestError as problem:
                 return error(400, "bad-request", str(problem))
 
-        return Route(self.path, answer)
+        return answer
 
 
 def parameters_of(request: Request, form: type[P]) -> P:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.responses import JSONResponse
+import msgspec
+from starlette.responses import Response
 
 
 def error(
     status: int, code: str, message: str, details: object = None, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+) -> Response:
     """Return an error as JSON: `code` is for programs, `message` for people."""
-    return JSONResponse({"error": {"code": code, "message": message, "details": details}}, status, headers)
+    body = msgspec.json.encode({"error": {"code": code, "message": message, "details": details}})
+    return Response(body, status, headers, "application/json")

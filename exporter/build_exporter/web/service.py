@@ -17,7 +17,7 @@ class Service:
     """What the application serves.
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
-    the names, beside the machine's own, under which it may be asked over loopback.
+    the names, beside the machine's own, under which it may be asked over loopback. `ingested` counts posted events.
     """
 
     monitor: Monitor
@@ -26,9 +26,18 @@ class Service:
     telemetry_path: str = "/metrics"
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
+    max_body_bytes: int = 10_000_000
+    ingested: Counter[str] = field(default_factory=Counter)
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def context(self) -> Context:
         """Return what queries work from, as of now; what is new in the journal has been read."""
         self.monitor.poll()
-        return Context(self.monitor.tracker.builds, self.monitor.clock(), thresholds=self.thresholds)
+        follower = self.monitor.follower
+        return Context(
+            self.monitor.tracker.builds,
+            self.monitor.clock(),
+            thresholds=self.thresholds,
+            journal=follower.root,
+            position=follower.position,
+        )

@@ -75,7 +75,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     known = board(context, name)
     along = axis(known)
     rows.update(context, run, along)
-    planned = {} if not known.upcoming else schedule(context, run)
+    planned = schedule(context, run) if known.state == "running" else {}
     log_step = _step_with_log(known)
     return {
         "b": known,

@@ -49,7 +49,7 @@ class _Pages:
             self._rows.pop(next(iter(self._rows)))
         return self._rows.setdefault(build, Rows())
 
-    def _page(self, request: Request, template: str, make: Callable[[], dict[str, Any]], here: str = "") -> Response:
+    def _page(self, request: Request, template: str, make: Callable[[], dict[str, Any]], here: str = "/") -> Response:
         common = {"here": here, "telemetry_path": self._service.telemetry_path, "refresh": True, "build_name": ""}
         try:
             return answers.html(request, template, common | make())

@@ -4,6 +4,7 @@ import { morph } from "./morph.js";
 import { localise, tick } from "./clock.js";
 import { filterRows, keepFilter, takeRows } from "./steps.js";
 import { watchLog } from "./log.js";
+import { drawTicks, keepZoom } from "./zoom.js";
 
 /** Refreshes that may follow one another at once; then one comes each second. */
 const BURST = 4;
@@ -60,6 +61,7 @@ async function load() {
   if (icon && mine && mine.getAttribute("href") !== icon) mine.setAttribute("href", icon);
   localise(document.body);
   tick();
+  drawTicks();
   filterRows();
   watchLog();
 }
@@ -84,6 +86,7 @@ document.documentElement.classList.add("js");
 localise(document.body);
 tick();
 keepFilter();
+keepZoom();
 watchLog();
 const link = follow(document.body.dataset.build ?? "", refresh, "live" in document.body.dataset);
 if ("live" in document.body.dataset) {

@@ -43,7 +43,12 @@ export function keepFilter() {
     }
   });
   filterRows();
-  const running = document.querySelector("#rows > [data-state=running]");
+  showCurrent();
+}
+
+/** Scrolls the rows to the step that failed or runs. */
+export function showCurrent() {
+  const running = document.querySelector("#rows > [data-state=failed]") ?? document.querySelector("#rows > [data-state=running]");
   const box = running?.closest(".scroll");
   if (running instanceof HTMLElement && box) box.scrollTop = Math.max(0, running.offsetTop - box.clientHeight / 3);
 }

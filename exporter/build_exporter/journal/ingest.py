@@ -1,0 +1,110 @@
+"""Appending events that come from elsewhere to the runs they belong to, by the rule that every writer follows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from build_exporter.journal.append import Writer
+from build_exporter.journal.current import join_run
+from build_exporter.journal.layout import newest_run
+from build_exporter.model.names import run_start
+
+MAX_OPEN = 64
+"""Run files that are kept open between batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole lines of one run of one build.
+
+    Attributes:
+        build: a valid build name.
+        lines: whole lines.
+        began: the time of the first event, Unix seconds. A run that has to be made begins then, or after the start of
+            the newest one, whichever is later.
+        goes_on: whether an event says that work goes on; others, such as notes, join even a run that is over.
+        starts: whether the first event begins a run; it takes up a newest one that has failed.
+        ends: whether the last event ends the run.
+    """
+
+    build: str
+    lines: bytes
+    began: float
+    goes_on: bool
+    starts: bool
+    ends: bool
+
+
+@dataclass(slots=True)
+class _Open:
+    """A run that was written to: its file, and what file and directory looked like after that."""
+
+    writer: Writer
+    stamp: tuple[int, int, int]
+    over: bool
+
+
+class Ingest:
+    """Appends batches of lines to the newest unfinished run of their build, or to a new one."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._open: dict[str, _Open] = {}
+
+    def is_ready(self, piece: Piece) -> bool:
+        """Tell whether a piece goes to a run that is open already, so that appending it waits for nothing."""
+        known = self._open.get(piece.build)
+        return (
+            known is not None
+            and not (known.over and piece.goes_on)
+            and not piece.starts
+            and self._stamp(piece.build, known.writer) == known.stamp
+        )
+
+    def append(self, piece: Piece) -> None:
+        """Append the lines of a piece by one write.
+
+        Raises:
+            OSError: the journal can't be written.
+        """
+        build = piece.build
+        ready = self.is_ready(piece)
+        known = self._open.pop(build, None)
+        if known is None or not ready:
+            if known is not None:
+                known.writer.close()
+            known = _Open(Writer(self._join(piece)), (0, 0, 0), over=False)
+        try:
+            known.writer.append_lines(piece.lines)
+        except OSError:
+            known.writer.close()
+            raise
+        known.over = piece.ends or (known.over and not piece.goes_on)
+        known.stamp = self._stamp(build, known.writer)
+        self._open[build] = known
+        if len(self._open) > MAX_OPEN:
+            self._open.pop(next(iter(self._open))).writer.close()
+
+    def close(self) -> None:
+        """Close all files."""
+        for known in self._open.values():
+            known.writer.close()
+        self._open.clear()
+
+    def _join(self, piece: Piece) -> str:
+        newest = newest_run(self.root, piece.build)
+        began = piece.began
+        if newest is not None:
+            if not piece.goes_on:
+                return newest
+            began = max(began, run_start(newest.rpartition("/")[2][:16]) + 1.0)
+        return join_run(self.root, piece.build, began, resume=piece.starts)
+
+    def _stamp(self, build: str, writer: Writer) -> tuple[int, int, int]:
+        """Return what changes when another writer appends to the run, or begins another one."""
+        try:
+            found = os.stat(writer.path)
+            return (found.st_ino, found.st_size, os.stat(f"{self.root}/{build}").st_mtime_ns)
+        except OSError:
+            return (-1, -1, -1)
