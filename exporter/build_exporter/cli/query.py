@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -13,8 +16,8 @@ from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_output import print_reply
 from build_exporter.cli.query_source import Asked, request_of
-from build_exporter.config.values import read_seconds, read_size, read_time
-from build_exporter.logging_setup import set_up
+from build_exporter.config.values import READINGS
+from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import is_build_name
 from build_exporter.model.states import FailureClass, StepState
 from build_exporter.queries.commands import SUMMARIES, find
@@ -24,32 +27,37 @@ from build_exporter.queries.request import Query, Reply, Window
 CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
 
 
-class _Parsed(click.ParamType):
+class _Parsed(click.ParamType[float]):
     """A value in the form of the configuration: `90m`, `20G`."""
 
-    def __init__(self, name: str, read: Callable[[str], float]) -> None:
+    def __init__(self, name: str, read: Callable[[str], float], allowed: str) -> None:
         self.name = name
         self._read = read
+        self._allowed = allowed
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the value as a number in its base unit."""
         if isinstance(value, int | float):
             return float(value)
         try:
             return self._read(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+        except ValueError:
+            self.fail(f"{value!r} is no {self.name}; {self._allowed}", param, ctx)
 
 
-SECONDS: Final = _Parsed("duration", read_seconds)
-SIZE: Final = _Parsed("size", read_size)
+SECONDS: Final = _Parsed("duration", READINGS["seconds"].read, "say 90, 30m, 2h or 3d")
+SIZE: Final = _Parsed("size", READINGS["bytes"].read, "say 500MB or 20GiB")
 
 FILTERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "status": {"type": click.Choice([state.label for state in StepState]), "help": "Only steps in this state."},
     "phase": {"metavar": "NAME", "help": "Only steps of this phase."},
     "severity": {"type": click.Choice(["critical", "warning"]), "help": "Only errors of this severity."},
     "class": {"type": click.Choice([str(each) for each in FailureClass]), "help": "Only failures of this class."},
-    "threshold": {"type": float, "metavar": "NUMBER", "help": "From where on the answer is not fine, or a row is shown."},
+    "threshold": {
+        "type": float,
+        "metavar": "NUMBER",
+        "help": "From where on the answer is not fine, or a row is shown.",
+    },
     "tolerance": {"type": click.FloatRange(0, 10), "metavar": "RATIO", "help": "Lateness that is still on schedule."},
     "metric": {"type": click.Choice(["last", "avg", "p50", "p95", "max"]), "help": "Over the window, of Prometheus."},
     "resource": {"metavar": "LIST", "help": "Some of cpu,memory,disk,io. Default: all."},
@@ -68,7 +76,7 @@ def command_for(name: str) -> click.Command:
     parameters: list[click.Parameter] = [click.Argument([each], required=False) for each in query.arguments]
     parameters += [click.Option([f"--{each}"], **FILTERS[each]) for each in query.filters]
 
-    def call(**given: Any) -> None:  # noqa: ANN401
+    def call(**given: Any) -> None:
         _run(name, query, given)
 
     command = click.Command(name, callback=call, params=parameters, help=_help(name, query), short_help=SUMMARIES[name])
@@ -100,7 +108,7 @@ _COMMON: Final[tuple[Callable[[Any], Any], ...]] = (
 
 def _run(name: str, query: Query, given: dict[str, Any]) -> None:
     """Answer once, or with --watch again and again; exit with 1 when the answer is not fine, 2 on wrong use."""
-    set_up("warn", "logfmt")
+    configure_logging("warn", "logfmt")
     try:
         while True:
             reply = _answer(name, query, given)
@@ -143,9 +151,25 @@ def _asked(query: Query, given: Mapping[str, Any]) -> Asked:
         build=build,
         run=given["run"],
         window=window_of(given["since"], given["until"], given["window"], time.time()),
-        filters={each: given.get(each) for each in names},
+        filters={each: given.get(each) for each in names} | _free(query, given),
         config=load_config(given["config_path"]),
     )
+
+
+def _free(query: Query, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is free here where a query asks and nobody said."""
+    if "free" not in query.filters:
+        return {}
+    import psutil  # noqa: PLC0415
+
+    place = next(
+        (each for each in (Path(given["journal"]), *Path(given["journal"]).parents) if each.exists()), Path("/")
+    )
+    free, memory = given["free"], given["memory"]
+    return {
+        "free": int(free if free is not None else shutil.disk_usage(place).free),
+        "memory": int(memory if memory is not None else psutil.virtual_memory().available),
+    }
 
 
 def window_of(since: str | None, until: str | None, length: float | None, now: float) -> Window | None:
@@ -171,15 +195,7 @@ def moment(text: str, now: float, flag: str) -> float:
     Raises:
         click.UsageError: it names none.
     """
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return now - read_seconds(text)
-    except ValueError:
-        pass
-    try:
-        return read_time(text)
-    except ValueError:
-        raise click.UsageError(f"{flag} {text!r} is no time; say 2h, 3d (ago), 2026-01-31T08:00 or Unix seconds") from None
+    for read in (float, lambda ago: now - READINGS["seconds"].read(ago), READINGS["time"].read):
+        with contextlib.suppress(ValueError):
+            return float(read(text))
+    raise click.UsageError(f"{flag} {text!r} is no time; say 2h, 3d (ago), 2026-01-31T08:00 or Unix seconds")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -66,7 +66,7 @@ def print_table(reply: Reply, row: type[msgspec.Struct], source: str) -> None:
             # texts fold, figures never break
             table.add_column(header(name), justify="right" if right else "left", no_wrap=right, overflow="fold")
         for each in reply.rows:
-            table.add_row(*(Text(*_styled(name, getattr(each, name))) for name in names))
+            table.add_row(*(Text(*_styled(name, each)) for name in names))
         console.print(table)
     elif not reply.lines:
         console.print("nothing found")
@@ -88,7 +88,10 @@ def header(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _styled(name: str, value: object) -> tuple[str, str]:
+def _styled(name: str, row: msgspec.Struct) -> tuple[str, str]:
+    value = getattr(row, name)
+    if name == "value" and getattr(row, "unit", "").startswith("bytes"):
+        name = "_bytes"
     return cell(name, value), _COLOURS.get(str(value), "")
 
 
@@ -98,19 +101,23 @@ def cell(name: str, value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if not isinstance(value, int | float):
-        return str(value)
+    return _figure(name, value) if isinstance(value, int | float) else str(value)
+
+
+def _figure(name: str, value: float) -> str:
     if name in _TIMES:
         return clock_time(value)
-    if name.endswith("seconds"):
-        return _short(value)
-    if name.endswith("_bytes"):
-        return size(value)
-    if name in ("progress_ratio", "success_ratio"):
-        return percent(value)
+    for ending, form in _FORMS.items():
+        if name.endswith(ending):
+            return form(value)
     return str(value) if isinstance(value, int) else f"{value:.4g}" if abs(value) < 10 else f"{value:,.1f}"
 
 
 def _short(seconds: float) -> str:
     sign = "-" if seconds < 0 else ""
     return f"{sign}{abs(seconds):.3g} s" if abs(seconds) < 10 else sign + duration(abs(seconds))
+
+
+_FORMS: Final[dict[str, Callable[[float], str]]] = {
+    "seconds": _short, "_bytes": size, "progress_ratio": percent, "success_ratio": percent,
+}  # fmt: skip

@@ -18,7 +18,7 @@ from build_exporter.model.events import Event
 from build_exporter.queries.context import Context, NotFoundError
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.request import NoSamples, Request, Samples, Window
-from build_exporter.tracker import Run, Tracker, apply_all
+from build_exporter.tracker import Build, Run, Tracker, apply_all
 
 DEFAULT_EXPORTER: Final = "http://127.0.0.1:10110"
 
@@ -63,7 +63,7 @@ def request_of(asked: Asked, *, metrics: bool) -> Request:
 
 
 def _request(
-    asked: Asked, tracker: Tracker, now: float, source: str, samples: Samples, **more: Any  # noqa: ANN401
+    asked: Asked, tracker: Tracker, now: float, source: str, samples: Samples, **more: Any
 ) -> Request:  # fmt: skip
     context = Context(tracker.builds, now, thresholds=asked.config.thresholds)
     filters = asked.filters | {"schedule": asked.config.schedule}
@@ -72,9 +72,12 @@ def _request(
 
 def _from_exporter(asked: Asked, client: ExporterClient, now: float) -> Request:
     tracker = Tracker()
-    names = client.builds()
     known: dict[str, list[Event]] = {}
-    for name in names if asked.build is None else [name for name in names if name == asked.build]:
+    for name in client.builds():
+        if asked.build not in (None, name):
+            # known by name alone: an error can say which builds there are
+            tracker.builds[name] = Build(name)
+            continue
         known[name] = list(client.events(name))
         started = next((e for e in known[name] if getattr(e, "run", None)), None)
         tracker.feed(name, getattr(started, "run", None) or "newest", known[name])
@@ -109,7 +112,7 @@ class Journal:
         self._follower = Follower(root)
         self._loaded: dict[tuple[str, str], Run] = {}
         for batch in self._follower.poll():
-            self.tracker.feed(batch.build, batch.run, batch.events, anew=batch.anew)
+            self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
 
     def older(self, build: str) -> Sequence[str]:
         """Return the names of a build's earlier runs, oldest first."""

@@ -88,7 +88,7 @@ def _steps(of: _OfBuild, states: Mapping[Key, float], begun: float, now: float) 
     starts = of.by_step("build_step_start_timestamp_seconds")
     seconds = of.by_step("build_step_duration_seconds")
     attempts = of.by_step("build_step_attempts")
-    figures = {name: of.by_step(f"build_step_{metric}") for name, metric in _FIGURES.items()}
+    figures = {name: of.by_step(f"build_step_{name}") for name in _FIGURES}
     classes = {
         (each.labels.get("phase", ""), each.labels.get("step", "")): each.labels
         for each in of.samples.values("build_step_failure_info")
@@ -107,15 +107,14 @@ def _steps(of: _OfBuild, states: Mapping[Key, float], begun: float, now: float) 
             yield e.StepFinished(
                 time=min(start + seconds.get(key, 0.0), now), build=of.build, phase=phase, step=step, status=status,
                 seconds=seconds.get(key), error_class=told.get("class"), message=told.get("excerpt"),
-                **{name: _figure(name, each[key]) for name, each in figures.items() if key in each},
+                cpu_seconds=figures["cpu_seconds"].get(key), max_rss_bytes=_count(figures["peak_memory_bytes"], key),
+                read_bytes=_count(figures["read_bytes"], key), written_bytes=_count(figures["written_bytes"], key),
+                disk_bytes=_count(figures["disk_bytes"], key),
             )  # fmt: skip
 
 
-_FIGURES: Final = {
-    "cpu_seconds": "cpu_seconds", "max_rss_bytes": "peak_memory_bytes", "read_bytes": "read_bytes",
-    "written_bytes": "written_bytes", "disk_bytes": "disk_bytes",
-}  # fmt: skip
+_FIGURES: Final = ("cpu_seconds", "peak_memory_bytes", "read_bytes", "written_bytes", "disk_bytes")
 
 
-def _figure(name: str, value: float) -> float:
-    return value if name == "cpu_seconds" else int(value)
+def _count(figures: Mapping[Key, float], key: Key) -> int | None:
+    return int(figures[key]) if key in figures else None

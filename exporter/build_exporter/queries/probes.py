@@ -28,7 +28,9 @@ def probes(request: Request, kinds: Collection[str] | None = None) -> Iterator[P
     for sample in request.samples.values("build_probe_success"):
         name, kind = sample.labels.get("probe", ""), sample.labels.get("kind", "")
         if kinds is None or kind in kinds:
-            yield ProbeRow(service=shown(name), kind=shown(kind), up=sample.value == 1.0, seconds=took.get((name, kind)))
+            yield ProbeRow(
+                service=shown(name), kind=shown(kind), up=sample.value == 1.0, seconds=took.get((name, kind))
+            )
 
 
 def too_slow(request: Request, row: ProbeRow) -> bool:

@@ -1,9 +1,10 @@
-"""What a query command is asked: which builds and runs, which window of time, which filters, and from what it answers."""
+"""What a query command is asked: which builds and runs, which window of time, which filters, from what to answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -88,7 +89,7 @@ class Request:
         """The moment of asking, Unix seconds."""
         return self.context.now
 
-    def filter(self, name: str) -> Any:  # noqa: ANN401
+    def filter(self, name: str) -> Any:
         """Return the value of an option, None where it was not given."""
         return self.filters.get(name)
 
@@ -99,6 +100,10 @@ class Request:
             NotFoundError: there is no such build.
         """
         if self.build is not None:
+            names = list(self.context.builds)
+            if self.build not in names:
+                nearest = ", ".join(get_close_matches(self.build, names, n=3) or sorted(names)[:5]) or "none"
+                raise NotFoundError(f"no build {self.build} in {self.source}; there are: {nearest}")
             return [self.context.build(self.build)[1]]
         return [run for _, run in self.context.newest()]
 

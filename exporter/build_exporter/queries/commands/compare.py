@@ -55,9 +55,9 @@ def lines(found: Comparison) -> list[str]:
     wall = [each.wall_seconds for each in (found.before, found.after)]
     whole = " against ".join("?" if each is None else duration(each) for each in (wall[1], wall[0]))
     noise = f"noise from {found.earlier_runs} earlier runs" if found.earlier_runs >= 3 else "too few runs to know noise"
+    steps = f"{duration(found.after.step_seconds)} against {duration(found.before.step_seconds)}"
     return [
-        f"{found.build}: run {found.after.run} {whole} of run {found.before.run}; "
-        f"steps {duration(found.after.step_seconds)} against {duration(found.before.step_seconds)}",
+        f"{found.build}: run {found.after.run} {whole} of run {found.before.run}; steps {steps}",
         f"{sum(each.significant for each in found.steps)} steps differ beyond noise; {noise}",
     ]
 

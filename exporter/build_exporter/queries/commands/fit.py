@@ -47,7 +47,7 @@ def fit(request: Request) -> Reply:
 
 
 def _fits(request: Request, run: Run) -> Iterator[Fit]:
-    """Yield both resources of a run that goes on; what is free comes from options, else from metrics, else from here."""
+    """Yield both resources of a run that goes on; the caller says what is free."""
     if run.end is not None:
         return
     history = request.history(run.build)
@@ -88,6 +88,6 @@ QUERY = Query(
     ShortageRow,
     "Show whether disk and memory suffice for each step to come, from past runs, the plan and this run's own figures.",
     filters=("free", "memory"),
-    example="--free 20G",
+    example="--free 20GiB",
     not_fine="a step will not fit",
 )

@@ -29,7 +29,9 @@ def health(request: Request) -> Reply:
 def _exporter(request: Request) -> Iterator[HealthRow]:
     versions = request.samples.values("build_exporter_build_info")
     if not versions:
-        yield HealthRow(part="exporter", name="", ok=False, detail="no exporter answers; start it with build-exporter serve")
+        yield HealthRow(
+            part="exporter", name="", ok=False, detail="no exporter answers; start it with build-exporter serve"
+        )
         return
     yield HealthRow(part="exporter", name=shown(versions[0].labels.get("version", "")), ok=True, detail=None)
     for part, metric, label in (

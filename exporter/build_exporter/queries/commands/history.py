@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from build_exporter.analysis.samples import times_of, times_of_summary
 from build_exporter.queries.common import Answer
@@ -81,8 +81,8 @@ def _newest(request: Request, run: Run, wanted: str | None) -> Iterator[HistoryR
             )
 
 
-def _of(base: dict[str, object], **more: object) -> HistoryRow:
-    fields = dict.fromkeys(HistoryRow.__struct_fields__) | base | more
+def _of(base: Mapping[str, object], **more: object) -> HistoryRow:
+    fields = {**dict.fromkeys(HistoryRow.__struct_fields__), **base, **more}
     return HistoryRow(**fields)  # type: ignore[arg-type]
 
 

@@ -32,7 +32,9 @@ def resolution(request: Request) -> Reply:
     rows = [row for run in request.runs() for row in _rows(request, run)]
     rows.sort(key=lambda row: -row.failed)
     done = [row.seconds for row in rows if row.resolved is not None]
-    lines = [f"{len(done)} of {len(rows)} failures resolved, half of them within {duration(median(done))}"] if done else []
+    lines = (
+        [f"{len(done)} of {len(rows)} failures resolved, half of them within {duration(median(done))}"] if done else []
+    )
     limit = request.filter("threshold")
     late = limit is not None and any(row.seconds > limit for row in rows)
     return Reply(rows, bad=late or any(row.resolved is None for row in rows), lines=lines)

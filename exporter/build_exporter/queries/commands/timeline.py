@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-
 from build_exporter.analysis.schedule import Schedule, deadline_of, schedule
 from build_exporter.formatting import clock_time, duration
 from build_exporter.model.states import StepState
