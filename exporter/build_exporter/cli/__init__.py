@@ -13,6 +13,7 @@ from build_exporter.queries.commands import SUMMARIES
 
 COMMANDS: Final[dict[str, str]] = {
     "config": "Check a configuration file.",
+    "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",
     "hook": "Print the path of the shell hook.",
