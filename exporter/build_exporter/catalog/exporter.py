@@ -1,4 +1,4 @@
-"""Families the exporter tells of itself."""
+"""Families about the exporter itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: thin, and the only place where the parts are put together."""
+"""The command line: thin, and the only composition root."""
 
 from __future__ import annotations
 

@@ -356,7 +356,7 @@ class Exporter:
                 liveness.poll()
             except Exception:
                 # a check that fails must not end all checks
-                log.exception("looking after running steps failed")
+                log.exception("checking running steps failed")
             await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:

@@ -1,4 +1,4 @@
-"""Families of the exporter itself: what it read, refused, answered, and its own process."""
+"""Families about the exporter itself: events read and rejected, requests, its own process."""
 
 from __future__ import annotations
 
