@@ -60,8 +60,8 @@ message is one JSON object:
 Parameters of the query:
 
 - `build`, `event`: names with commas between them; only these builds, only these events.
-- `after`: the cursor of the last message taken. Instead of the snapshot comes what was journaled since, nothing lost and
-  nothing twice, over a restart of the exporter as well. Browsers resume server-sent events so by themselves
+- `after`: the cursor of the last message taken. Instead of the snapshot comes what was journaled since, nothing lost,
+  nothing twice, also over a restart of the exporter. Browsers resume server-sent events so by themselves
   (`Last-Event-ID`).
 - `heartbeat`: seconds between heartbeats, 0.1 to 300; 15 by default.
 
