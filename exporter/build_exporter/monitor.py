@@ -14,7 +14,7 @@ from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
-from build_exporter.model.events import Event
+from build_exporter.model.events import Event, EventsLost
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
 from build_exporter.tracker.progress import raise_floors
 
@@ -49,6 +49,7 @@ class Monitor:
 
     Attributes:
         tracker: the state of every build.
+        events_lost: events that writers report as lost, of the newest runs.
         events: events read since the start, by type; `lag_counts` and `lag_sum` are of those read live.
         ready: whether the newest run of each build has been read.
         after_poll: called each time events have been read.
@@ -60,6 +61,7 @@ class Monitor:
         self.follower = Follower(journal, self.decoder)
         self.tracker = Tracker()
         self.events: Counter[type[Event]] = Counter()
+        self.events_lost = 0
         self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
         self.lag_sum = 0.0
         self.ready = False
@@ -132,6 +134,7 @@ class Monitor:
         if not batch.events:
             return
         self.events.update(map(type, batch.events))
+        self.events_lost += sum(event.count for event in batch.events if type(event) is EventsLost)
         if self.ready:
             lag = max(0.0, now - batch.events[-1].time)
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1

@@ -60,10 +60,10 @@ def interrupted(monitor: Monitor) -> int:
 
 def test_progress_stays_when_the_clock_is_set_back(monitor: Monitor, clock: Clock, run_file: RunFiles) -> None:
     """A clock corrected by an hour in the middle of a step takes nothing from what the bars have shown."""
-    run_file = run_file("lfs", OLD, clock=START)
-    run_file.add("build_started", after=0)
-    run_file.add("plan", after=0, steps=PLAN)
-    run_file.add("step_started", after=0, phase="p", step="a")
+    file = run_file("lfs", OLD, clock=START)
+    file.add("build_started", after=0)
+    file.add("plan", after=0, steps=PLAN)
+    file.add("step_started", after=0, phase="p", step="a")
     clock.now = START + 2000
     run = newest(monitor)
     assert build_progress(run, clock.now) == pytest.approx(0.25)
