@@ -21,6 +21,7 @@ from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.source_arguments import expected_failures, watched_sources
 from build_exporter.collectors.alerts import IncidentCollector
+from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.host.process_tree import ProcessTrees
@@ -39,6 +40,7 @@ from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
+from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.plugins import origin
@@ -60,6 +62,7 @@ RETENTION_SECONDS = 600.0
 JOURNAL_SIZE_SECONDS = 15.0
 LIVENESS_SECONDS = 2.0
 PLATFORM_SECONDS = 60.0
+ANALYSIS_SECONDS = 5.0
 CCACHE_SECONDS = 15.0
 
 
@@ -215,6 +218,8 @@ class Exporter:
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
+        self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(
@@ -240,6 +245,7 @@ class Exporter:
         direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
             *(DirectRunner(collector) for collector in (*direct, alerts)),
+            BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
@@ -282,6 +288,8 @@ class Exporter:
         self.service.hosts = self.config.web.hosts
         self.service.thresholds = self.config.thresholds
         self.service.max_body_bytes = self.config.web.max_body_bytes
+        self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
+        self._milestones.milestones = self.config.milestones
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
@@ -354,6 +362,7 @@ class Exporter:
         while True:
             try:
                 liveness.poll()
+                self._milestones.check()
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking running steps failed")
