@@ -9,8 +9,12 @@ from collections.abc import Callable
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.fast_path import FastPath
 from build_exporter.alerting.links import Links, link_key
+from build_exporter.alerting.silences import Silences, owner_of
+from build_exporter.alerting.webhook import Inbox
 from build_exporter.config.alerting import Alerting
 from build_exporter.monitor import Monitor
+from build_exporter.queries.alerts import AlertRow, alerts
+from build_exporter.queries.context import Context
 from build_exporter.queries.incidents import Incident, incidents
 
 log = logging.getLogger(__name__)
@@ -27,14 +31,18 @@ class AlertDesk:
     def __init__(self, monitor: Monitor, config: Alerting, scraped: Callable[[], float]) -> None:
         self._monitor = monitor
         self.links = Links("http://localhost:10110", key=link_key(monitor.follower.root))
+        self.silences = Silences(self.acknowledged, owner_of(self.links.key), clock=monitor.clock)
         self.fast_path = FastPath(self.incidents, self.links.annotations, scraped, clock=monitor.clock)
+        self.inbox = Inbox()
         self.configure(config)
         monitor.after_poll.append(self.check)
 
     def configure(self, config: Alerting) -> None:
         """Take a configuration."""
         self.config = config
-        self.fast_path.clients = [Client(server) for server in config.servers()]
+        clients = [Client(server) for server in config.servers()]
+        self.fast_path.clients = self.silences.clients = clients
+        self.silences.builder = config.builder
         self.fast_path.enabled, self.fast_path.builder = config.fast_path, config.builder
         self.links.dashboards = config.dashboards_url or ""
         if config.external_url is not None:
@@ -49,6 +57,14 @@ class AlertDesk:
         """Return the incidents that stand."""
         return incidents(self._monitor.tracker.builds.values(), self.config.escalation, now)
 
+    def acknowledged(self) -> list[AlertRow]:
+        """Return the alerts that fire and that a person has."""
+        builds = self._monitor.tracker.builds
+        if not any(build.current is not None and build.current.alerts.answers for build in list(builds.values())):
+            return []
+        context = Context(builds, self._monitor.clock(), escalation=self.config.escalation)
+        return [row for row in alerts(context, history=False).alerts if row.acknowledged is not None]
+
     def address(self) -> tuple[str, str]:
         """Return where links lead: the exporter's page, and the dashboards or nothing."""
         return self.links.page, self.links.dashboards
@@ -57,9 +73,19 @@ class AlertDesk:
         """Act on what stands and what is over."""
         if self._monitor.ready:
             self.fast_path.check()
+            self.silences.check()
 
     async def run(self) -> None:
-        """Check again and again: time alone escalates."""
+        """Check again and again, because time alone escalates, and keep silences in line."""
+        keeping = asyncio.create_task(self.silences.run(), name="silences")
+        try:
+            await self._watch()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await self.fast_path.stop()
+
+    async def _watch(self) -> None:
         while True:
             try:
                 self.check()

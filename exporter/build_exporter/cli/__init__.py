@@ -11,6 +11,7 @@ import click
 from build_exporter import __version__
 
 COMMANDS: Final[dict[str, str]] = {
+    "alerts": "List, acknowledge, escalate and test alerts.",
     "config": "Check a configuration file.",
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",

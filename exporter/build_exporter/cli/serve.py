@@ -334,7 +334,6 @@ class Exporter:
             self._verifier.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
-            await self._alerts.fast_path.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
 
