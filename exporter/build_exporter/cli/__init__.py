@@ -13,6 +13,7 @@ from build_exporter import __version__
 COMMANDS: Final[dict[str, str]] = {
     "alerts": "List, acknowledge, escalate and test alerts.",
     "config": "Check a configuration file.",
+    "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",
     "hook": "Print the path of the shell hook.",

@@ -35,6 +35,7 @@ from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
+from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
@@ -224,6 +225,7 @@ class Exporter:
             config.web.hosts,
             config.thresholds,
             config.web.max_body_bytes,
+            card=Cards(journal),
         )
         self._own = ExporterCollector(self.monitor, self.service.requests, self.service.ingested, sources.up)
         self._overrides = overrides

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.journal.removed_runs import Tally, remember
+from build_exporter.journal.removed_runs import Tally, remove_run
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +49,12 @@ def prune(root: str, limits: Limits, now: float, count: Callable[[str, str], Tal
         if counted is None:
             continue
         try:
-            remember(root, file.build, {file.run: counted})
-            os.unlink(path)
+            if remove_run(root, file.build, file.run, counted):
+                removed.append(path)
         except FileNotFoundError:
             continue
         except OSError as error:
             log.warning("cannot remove an old run", extra={"path": path, "error": error.strerror})
-        else:
-            removed.append(path)
     return removed
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from build_exporter.alerting.desk import AlertDesk
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Thresholds
+from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
 from build_exporter.queries.context import Context
+from build_exporter.tracker import Run, Step
 
 
 @dataclass(slots=True)
@@ -20,7 +22,7 @@ class Service:
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
     the names, beside the machine's own, under which it may be asked over loopback. `ingested` counts posted events.
     `scraped_at` is when Prometheus last took the metrics, in Unix seconds, 0 for never. `alerts` sends and acknowledges
-    them.
+    them. `card` makes the first-error card of a failed step.
     """
 
     monitor: Monitor
@@ -31,6 +33,7 @@ class Service:
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_body_bytes: int = 10_000_000
     ingested: Counter[str] = field(default_factory=Counter)
+    card: Callable[[Run, Step], Card] = field(default=card)
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
@@ -43,6 +46,7 @@ class Service:
         return Context(
             self.monitor.tracker.builds,
             self.monitor.clock(),
+            card=self.card,
             thresholds=self.thresholds,
             escalation=escalation,
             journal=follower.root,
