@@ -15,7 +15,7 @@ from build_exporter.config.alerting import Alerting
 from build_exporter.monitor import Monitor
 from build_exporter.queries.alerts import AlertRow, alerts
 from build_exporter.queries.context import Context
-from build_exporter.queries.incidents import Incident, incidents
+from build_exporter.queries.incidents import ALERTS, Incident, Kind, context_words, incidents
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,10 @@ class AlertDesk:
         self._monitor = monitor
         self.links = Links("http://localhost:10110", key=link_key(monitor.follower.root))
         self.silences = Silences(self.acknowledged, owner_of(self.links.key), clock=monitor.clock)
-        self.fast_path = FastPath(self.incidents, self.links.annotations, scraped, clock=monitor.clock)
+        self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
         self.inbox = Inbox()
+        self._standing: list[Incident] = []
+        self._words: dict[tuple[str, Kind, str, str], dict[str, str]] = {}
         self.configure(config)
         monitor.after_poll.append(self.check)
 
@@ -55,7 +57,31 @@ class AlertDesk:
 
     def incidents(self, now: float) -> list[Incident]:
         """Return the incidents that stand."""
-        return incidents(self._monitor.tracker.builds.values(), self.config.escalation, now)
+        self._standing = incidents(self._monitor.tracker.builds.values(), self.config.escalation, now)
+        return self._standing
+
+    def details(self, incident: Incident) -> dict[str, str]:
+        """Return the links of an incident, and what its messages say beside its description, by annotation."""
+        # the reason of a failure may be found after it: other words then
+        key = (*incident.key, incident.description)
+        if key not in self._words:
+            standing = {(*found.key, found.description) for found in self._standing}
+            self._words = {known: words for known, words in self._words.items() if known in standing}
+            build = self._monitor.tracker.builds.get(incident.build)
+            run = build.current if build is not None else None
+            self._words[key] = context_words(run, incident) if run is not None else {}
+        return self.links.of(incident) | self._words[key]
+
+    def annotations(self, incident: Incident) -> dict[str, str]:
+        """Return every annotation of an incident's alert, as its rule has them."""
+        return {
+            "summary": ALERTS[incident.kind][1],
+            "description": incident.description,
+            "failed_step": incident.step,
+            "failure_class": incident.failure_class,
+            "excerpt": incident.excerpt,
+            **self.details(incident),
+        }
 
     def acknowledged(self) -> list[AlertRow]:
         """Return the alerts that fire and that a person has."""

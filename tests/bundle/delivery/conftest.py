@@ -31,7 +31,7 @@ FAILED: Final = {
     "failed_step": "chapter-8 / 813-gcc",
     "failure_class": "compiler-error",
     "excerpt": "a.c:1: error: <script>alert(1)</script> & more",
-    "runbook_url": "alertmanager/runbook.md#buildfailed",
+    "runbook_url": "http://localhost:10110/runbook#buildfailed",
     "dashboard_url": "http://localhost:3000/d/build-now?var-build=lfs-12.4",
 }
 
