@@ -222,17 +222,9 @@ class Exporter:
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
-        self.service = Service(
-            self.monitor,
-            Scrape(()),
-            self.reload,
-            telemetry_path,
-            config.web.hosts,
-            config.thresholds,
-            config.web.max_body_bytes,
-            card=Cards(journal),
-        )
-        self._own = ExporterCollector(self.monitor, self.service.requests, self.service.ingested, sources.up)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        self.service.configure(config)
+        self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
         self._own.alert_posts = self._alerts.fast_path.posts
@@ -241,7 +233,7 @@ class Exporter:
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.links.of, desk.address, self.monitor.clock)
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
         direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
             *(DirectRunner(collector) for collector in (*direct, alerts)),
@@ -285,9 +277,7 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
-        self.service.hosts = self.config.web.hosts
-        self.service.thresholds = self.config.thresholds
-        self.service.max_body_bytes = self.config.web.max_body_bytes
+        self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
         self._thresholds.thresholds = self.config.threshold_values()
@@ -312,7 +302,7 @@ class Exporter:
         self._alerts.listens(page_address(sockets[0], secure=server.config.ssl is not None))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.end)
+            loop.add_signal_handler(number, self._end, server)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self.monitor.start()
         self.service.scrape.start()
@@ -344,9 +334,12 @@ class Exporter:
             self._verifier.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
-            await self._alerts.fast_path.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
+
+    def _end(self, server: Server) -> None:
+        self.service.hub.close()
+        server.end()
 
     def _server(self, web_config: str | None) -> Server:
         app = make_app(self.service)
@@ -355,7 +348,7 @@ class Exporter:
         file = WebConfigFile(web_config)
         config = file.load()
         tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
-        return make_server(AuthMiddleware(app, file, self._own.count_refusal), tls)
+        return make_server(AuthMiddleware(app, file, self.service.counts), tls)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)

@@ -304,7 +304,7 @@ class Web(Section, frozen=True):
     ] = ()
     max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB))] = 10 * MIB
     max_stream_clients: Annotated[
-        int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000), planned=True)
+        int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
     ] = 1000
     max_requests_per_second: Annotated[
         int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
