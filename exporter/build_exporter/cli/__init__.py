@@ -12,6 +12,7 @@ from build_exporter import __version__
 from build_exporter.queries.commands import SUMMARIES
 
 COMMANDS: Final[dict[str, str]] = {
+    "alerts": "List, acknowledge, escalate and test alerts.",
     "config": "Check a configuration file.",
     "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",
