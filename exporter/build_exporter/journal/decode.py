@@ -1,4 +1,4 @@
-"""Lines to events. A bad line is counted by its reason and costs only itself."""
+"""Decode lines to events. A bad line is counted by reason and skipped."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Decoder:
         decode = _decoder.decode
         try:
             if not data.isascii():
-                # the decoder does not look at what no field takes up
+                # the decoder ignores fields it does not know
                 data.decode()
             # `decode_lines` takes values, not lines: two on one line, one over two; which depends on where a read ended
             events = [decode(line) for line in data.split(b"\n") if line]

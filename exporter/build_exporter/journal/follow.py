@@ -1,6 +1,6 @@
-"""Following a journal: the newest run of each build as it grows, and the older ones when asked.
+"""Follow a journal: the newest run of each build as it grows, older ones on request.
 
-Reading is by looking (`poll`), which costs one read a build when nothing is new; the watcher only says when to look.
+`poll` costs one read per build when nothing is new; the inotify watcher only says when to poll.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from build_exporter.journal.decode import Decoder, Reason
@@ -33,7 +33,7 @@ _COARSE_GRAIN_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one run in their order; `anew` when the run's file is read from its beginning."""
+    """Events of one run in their order; `from_start` when the run's file is read from its beginning."""
 
     build: str
     run: str
@@ -81,7 +81,7 @@ class Follower:
     def poll(self) -> Iterator[Batch]:
         """Yield what was appended since the last call, build by build.
 
-        The first batch of a run is `anew`, even when it has no events yet.
+        The first batch of a run is `from_start`, even when it has no events yet.
         """
         self._scan()
         for build, directory in self._builds.items():
@@ -133,7 +133,7 @@ class Follower:
         """Return the size of a run's file, 0 where there is none."""
         return _size(run_path(self.root, build, run))
 
-    def read_older(self, build: str, run: str) -> Iterator[list[Event]]:
+    def read_older(self, build: str, run: str) -> Generator[list[Event]]:
         """Yield an older run's events, some at a time, and remember that it was read."""
         size = _size(run_path(self.root, build, run))
         file = LineFile(run_path(self.root, build, run))
@@ -145,7 +145,7 @@ class Follower:
                 yield batch.events
         finally:
             file.close()
-            # told once in the log; what is over does not make the journal unreadable
+            # logged once; an error that has passed does not make the journal unreadable
             self.errors.pop(file.path, None)
             if directory is not None:
                 directory.read[run] = size
@@ -217,7 +217,7 @@ class Follower:
                 self._list(name, directory)
 
     def _watch(self, path: str) -> None:
-        # before looking, so that what comes after the look is told
+        # before reading, so that later changes are reported
         if not self.watcher.is_watched(path):
             self.watcher.add(path)
 
@@ -281,7 +281,7 @@ class Follower:
 
     def _report_rejects(self) -> None:
         total = self.decoder.rejected.total()
-        # the first one is told; after that only each tenfold, so a flood of bad lines is no flood of messages
+        # log the first, then each tenfold: a flood of bad lines must not flood the log
         if total > self._reported and total >= self._reported * 10 and self.decoder.last_reject is not None:
             reason, line = self.decoder.last_reject
             text = redact(line.decode("utf-8", "backslashreplace"))

@@ -1,4 +1,4 @@
-"""What is remembered of runs that retention has removed: their counts, so that counters over runs never go down.
+"""The counts of runs removed by retention, so that counters over runs never decrease.
 
 `JOURNAL/<build>/removed.json` is written before the files go. A run in it counts once its file is gone: so a crash in
 between counts nothing twice and nothing never.

@@ -1,4 +1,4 @@
-"""Retention: which run files are removed so that the journal's size stays bounded; what they counted is kept."""
+"""Retention: remove old run files to bound the journal's size, and keep their counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def prune(root: str, limits: Limits, now: float, count: Callable[[str, str], Tal
     """Remove the run files beyond the limits, oldest first, and return their paths.
 
     The newest run of each build always stays: it may still be written to. A file that can't be removed, or whose
-    counts can't be noted, is told in the log and keeps none of the others from being removed.
+    counts can't be recorded, is logged and does not keep the others from being removed.
 
     Args:
         root: the journal.
