@@ -7,7 +7,8 @@ from typing import Any, Final
 from build_exporter.model.states import BuildState
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import BuildRow, builds
-from build_exporter.queries.context import Context
+from build_exporter.queries.context import BadRequestError, Context, NotFoundError
+from build_exporter.queries.log import LogPart, log
 from build_exporter.queries.runs import runs
 from build_exporter.queries.schedule import schedule
 from build_exporter.queries.step import step
@@ -21,7 +22,8 @@ from build_exporter.web.service import Service
 MOST_BOARDS: Final = 12
 """Builds that are shown in full on the list of builds; the others have a line each."""
 MOST_ROWS: Final = 500
-MOST_NEXT: Final = 8
+MOST_NEXT: Final = 7
+TAIL_BYTES: Final = 16384
 ALERTS: Final = {
     "failed": "BuildFailed",
     "waiting": "BuildWaitingForInput",
@@ -75,7 +77,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     known = board(context, name)
     along = axis(known)
     rows.update(context, run, along)
-    planned = schedule(context, run) if known.state == "running" else {}
+    planned = schedule(context, run)
     log_step = _step_with_log(known)
     return {
         "b": known,
@@ -89,7 +91,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
         "rows": () if wanted is None else rendered(context, run, list(run.steps.values()), along, wanted),
         "next": [(each, _start(planned, run, each)) for each in known.upcoming[:MOST_NEXT]],
         "log_step": log_step,
-        "log_tail": "",
+        "log_tail": _tail(context, name, log_step) if wanted is not None else "",
         "host": _host(service, context, run) if run.state is BuildState.RUNNING else [],
         "mood": known.state,
         "build_name": known.build,
@@ -162,6 +164,16 @@ def _step_with_log(known: Board) -> StepRow | None:
         if each.state == "failed" and each.log:
             return each
     return next((each for each in known.running_steps if each.log), None)
+
+
+def _tail(context: Context, build: str, row: StepRow | None) -> str:
+    """Return the end of a step's log, for who reads the page without scripts; empty where it can't be read."""
+    if row is None or not row.log:
+        return ""
+    try:
+        return log(context, build, LogPart(step=f"{row.phase}/{row.step}", offset=-TAIL_BYTES, limit=TAIL_BYTES)).text
+    except (NotFoundError, BadRequestError):
+        return ""
 
 
 def _host(service: Service, context: Context, run: Run | None) -> list[Any]:
