@@ -43,6 +43,7 @@ class Monitor:
         tracker: the state of every build.
         events: events read since the start, by type; `lag_counts` and `lag_sum` tell of those read live.
         ready: whether the newest run of each build has been read.
+        after_poll: called each time events have been read.
     """
 
     def __init__(self, journal: str, clock: Callable[[], float] = time.time) -> None:
@@ -54,6 +55,7 @@ class Monitor:
         self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
         self.lag_sum = 0.0
         self.ready = False
+        self.after_poll: list[Callable[[], None]] = []
         self._inotify_unreliable = False
         self._unnotified = 0
         self._notified = False
@@ -85,7 +87,17 @@ class Monitor:
         for build in self._without_history():
             build.history_complete = not self.follower.older_runs(build.name)
         self.ready = True
+        if read:
+            self._announce()
         return read
+
+    def _announce(self) -> None:
+        for call in self.after_poll:
+            try:
+                call()
+            except Exception:
+                # who wants to know must not cost the others, nor the following
+                log.exception("acting on events failed")
 
     def _without_history(self) -> list[Build]:
         return [build for build in self.tracker.builds.values() if not build.history_complete]

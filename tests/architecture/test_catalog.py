@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def record_everything(run_file: Callable[..., Any]) -> None:
     done = run_file("done", clock=1.71e9)
     done.step("p", "s")
     done.add("build_finished", status="succeeded")
+    run_file("failed", clock=time.time() - 60).step("p", "s", seconds=1, status="failed")
 
 
 @pytest.fixture

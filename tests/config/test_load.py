@@ -141,11 +141,14 @@ def test_example_is_right_and_shows_every_key() -> None:
 
 
 def test_thresholds_are_exported_under_their_names(loaded: Loaded) -> None:
-    """The rules find every threshold, and the schedule's tolerance as late_ratio, in base units."""
-    values = loaded("thresholds: {stalled_seconds: 1h}\nschedule: {tolerance: 20%}\n").threshold_values()
+    """The rules find every threshold, and the schedule's tolerance as late_ratio and the tiers, in base units."""
+    text = "thresholds: {stalled_seconds: 1h}\nschedule: {tolerance: 20%}\nalerting: {escalation: [10m, 1h]}\n"
+    values = loaded(text).threshold_values()
     assert values["stalled_seconds"] == 3600.0
     assert values["late_ratio"] == 0.2
-    assert set(values) == {field.name for field in fields_of(Thresholds)} | {"late_ratio"}
+    tiers = {"escalation_2_seconds": 600.0, "escalation_3_seconds": 3600.0}
+    assert values.items() >= tiers.items()
+    assert set(values) == {field.name for field in fields_of(Thresholds)} | {"late_ratio"} | tiers.keys()
     assert all(isinstance(value, float) for value in values.values())
 
 

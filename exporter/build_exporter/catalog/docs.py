@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from build_exporter.catalog.alerts import ALERTS
 from build_exporter.catalog.build import BUILD
 from build_exporter.catalog.exporter import EXPORTER
 from build_exporter.catalog.host import HOST
@@ -17,7 +18,7 @@ _HEAD: Final = """\
 
 This page is made from the catalog (`make docs`); every family the exporter shows is on it. Units are base units:
 seconds, bytes, ratios from 0 to 1. Times are Unix time, so that Prometheus' `time()` gives ages. Texts from outside
-never become a label, but for the excerpt of a failure, which is cut, cleaned and there only while the step is failed.
+never become a label, but for the excerpt of a failure, which is cut, cleaned and there only while the failure stands.
 """
 
 _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
@@ -32,6 +33,7 @@ _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
         "The machine, and of the newest run what it is built with; see [the guide](guide/toolchain.md).",
         TOOLCHAIN,
     ),
+    ("Incidents and alerts", "What needs a person at once; see [the guide](guide/alerts.md).", ALERTS),
     ("Machine and processes", "Sampled beside the scrape; each group has its `--collector` switch.", HOST),
     ("The exporter itself", "And what every Prometheus client tells of its process.", EXPORTER),
 )

@@ -9,14 +9,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import click
+import msgspec
 
 from build_exporter import __version__
+from build_exporter.alerting.desk import AlertDesk
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.source_arguments import expected_failures, watched_sources
+from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.host.process_tree import ProcessTrees
@@ -27,8 +31,10 @@ from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.sources import SourceFilesCollector
 from build_exporter.collectors.steps import StepCollector
 from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
+from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
+from build_exporter.config.values import check_target, words_for
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
@@ -43,7 +49,7 @@ from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.web.app import make_app
 from build_exporter.web.auth import AuthMiddleware, CertificateError, WebConfigFile, tls_context
-from build_exporter.web.server import AddressError, Server, format_address, make_server, open_sockets
+from build_exporter.web.server import AddressError, Server, format_address, make_server, open_sockets, page_address
 from build_exporter.web.service import Service
 
 log = logging.getLogger("build_exporter.serve")
@@ -70,6 +76,12 @@ def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    if wrong := [text for text in given if check_target("http", text) is not None]:
+        raise click.BadParameter(f"{wrong[0]!r} is no address; allowed: {words_for('url')}")
+    return tuple(text.rstrip("/") for text in given)
+
+
 @click.command()
 @journal_option
 @click.option("--config", "config_path", metavar="FILE", help="Configuration file (YAML). Default: none.")
@@ -84,6 +96,20 @@ def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, metavar="PATH")
 @click.option("--web.config.file", "web_config", metavar="FILE", help="TLS, users and headers, in Prometheus' form.")
+@click.option(
+    "--alertmanager.url",
+    "alertmanagers",
+    multiple=True,
+    metavar="URL",
+    callback=_urls,
+    help="Alertmanager to send alerts to, beside those of the configuration; repeatable.",
+)
+@click.option(
+    "--alerting.fast-path/--no-alerting.fast-path",
+    "fast_path",
+    default=None,
+    help="Send alerts of incidents at once. On by default where an Alertmanager is given.",
+)
 @click.option("--log.level", "log_level", type=click.Choice(LEVELS), default="info", show_default=True)
 @click.option("--log.format", "log_format", type=click.Choice(FORMATS), default="logfmt", show_default=True)
 @click.option("--watch", "watched", multiple=True, metavar="KIND=PATH", help="Follow a foreign record; repeatable.")
@@ -103,6 +129,8 @@ def serve(
     addresses: tuple[str, ...],
     telemetry_path: str,
     web_config: str | None,
+    alertmanagers: tuple[str, ...],
+    fast_path: bool | None,
     log_level: str,
     log_format: str,
     **collectors: bool,
@@ -127,7 +155,8 @@ def serve(
     found = watched_sources(config, watched, watch_options)
     sources = SourceRunner(Attachment(source, journal, known) for source in found)
     enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
-    exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources)
+    overrides = Overrides(alertmanagers, fast_path)
+    exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources, overrides)
     try:
         asyncio.run(exporter.serve(addresses, web_config))
     except (AddressError, ConfigError, CertificateError) as error:
@@ -144,6 +173,21 @@ def _allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What flags say of alerting beside the configuration; None: nothing."""
+
+    alertmanagers: tuple[str, ...] = ()
+    fast_path: bool | None = None
+
+    def of(self, config: Alerting) -> Alerting:
+        """Return the configuration with the flags taken into account."""
+        known = {server.url for server in config.servers()}
+        more = tuple(Alertmanager(url=url) for url in dict.fromkeys(self.alertmanagers) if url not in known)
+        fast = config.fast_path if self.fast_path is None else self.fast_path
+        return msgspec.structs.replace(config, alertmanagers=(*config.alertmanagers, *more), fast_path=fast)
+
+
 class Exporter:
     """The parts of a running exporter, put together."""
 
@@ -155,6 +199,7 @@ class Exporter:
         telemetry_path: str,
         enabled: set[str],
         sources: SourceRunner,
+        overrides: Overrides,
     ) -> None:
         self.monitor = Monitor(journal)
         self.config = config
@@ -181,12 +226,18 @@ class Exporter:
             config.web.max_body_bytes,
         )
         self._own = ExporterCollector(self.monitor, self.service.requests, self.service.ingested, sources.up)
+        self._overrides = overrides
+        self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
+        self._own.alert_posts = self._alerts.fast_path.posts
+        self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
+        desk = self._alerts
+        alerts = IncidentCollector(desk.incidents, desk.links.of, desk.address, self.monitor.clock)
         direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
-            *(DirectRunner(collector) for collector in direct),
+            *(DirectRunner(collector) for collector in (*direct, alerts)),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
@@ -230,6 +281,7 @@ class Exporter:
         self.service.thresholds = self.config.thresholds
         self.service.max_body_bytes = self.config.web.max_body_bytes
         self._thresholds.thresholds = self.config.threshold_values()
+        self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
         self._source_files.max_builds = self.config.metrics.max_builds
         self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)
@@ -247,6 +299,7 @@ class Exporter:
         _allow_many_files()
         server = self._server(web_config)
         sockets = open_sockets(addresses)
+        self._alerts.listens(page_address(sockets[0], secure=server.config.ssl is not None))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.end)
@@ -261,6 +314,7 @@ class Exporter:
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(self._alerts.run(), name="alerts"),
         ]
         log.info(
             "build-exporter started",
@@ -280,6 +334,7 @@ class Exporter:
             self._verifier.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
+            await self._alerts.fast_path.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
 

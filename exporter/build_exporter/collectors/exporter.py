@@ -14,6 +14,8 @@ from build_exporter.journal.decode import Reason
 from build_exporter.journal.follow import journal_bytes
 from build_exporter.monitor import Monitor
 
+ALERT_POSTS = ("sent", "failed", "refused", "held_back")
+
 
 class ExporterCollector:
     """Shows the exporter's own counters."""
@@ -29,6 +31,7 @@ class ExporterCollector:
     ) -> None:
         self.auth_failures = 0
         self.config_is_good = True
+        self.alert_posts: Counter[str] = Counter()
         self._monitor = monitor
         self._requests = requests
         self._ingested = ingested
@@ -59,6 +62,10 @@ class ExporterCollector:
         for (handler, code), count in sorted(self._requests.items()):
             requests.add(count, handler, code)
         yield requests
+        posts = Family("build_exporter_alert_posts_total")
+        for outcome in ALERT_POSTS:
+            posts.add(self.alert_posts[outcome], outcome)
+        yield posts
         ingested = Family("build_exporter_ingested_events_total")
         for result in ("accepted", "rejected"):
             ingested.add(self._ingested[result], result)

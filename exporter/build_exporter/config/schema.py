@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
+from build_exporter.config.alerting import Alerting
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import check_target, compiled
 from build_exporter.model.names import MAX_TIME
@@ -226,18 +227,6 @@ class Probe(Section, frozen=True):
         yield from repeated(items, "name")
 
 
-class Alerting(Section, frozen=True):
-    """Where alerts go, and where their links lead."""
-
-    alertmanager_url: Annotated[
-        str | None, about("Alertmanager, as this machine reaches it; without one nothing is sent.", "url", secret=True)
-    ] = None
-    external_url: Annotated[
-        str | None, about("The exporter's page, as those who get the alerts reach it.", "url", secret=True)
-    ] = None
-    fast_path: Annotated[bool, about("Tell Alertmanager of a failure at once, before Prometheus has seen it.")] = True
-
-
 class Hooks(Section, frozen=True):
     """Programs of yours that run on events."""
 
@@ -364,7 +353,7 @@ class Config(Section, frozen=True):
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()
     probes: Annotated[tuple[Probe, ...], about("Services to try.", planned=True)] = ()
-    alerting: Annotated[Alerting, about("Alertmanager and links.", planned=True)] = Alerting()
+    alerting: Annotated[Alerting, about("Alertmanager, escalation and links.")] = Alerting()
     hooks: Annotated[Hooks, about("Where they are and how long they may take.", planned=True)] = Hooks()
     metrics: Annotated[Metrics, about("What is exported, and the bounds of it.")] = Metrics()
     queries: Annotated[Mapping[str, str], about("PromQL queries of yours, by name.", "text", planned=True)] = (
@@ -375,6 +364,7 @@ class Config(Section, frozen=True):
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
 
     def threshold_values(self) -> dict[str, float]:
-        """Return the values of `build_threshold` by name, in base units: every threshold, and `late_ratio`."""
+        """Return the values of `build_threshold` by name, in base units: all thresholds, `late_ratio`, the tiers."""
         named = {key: float(value) for key, value in msgspec.structs.asdict(self.thresholds).items()}
-        return named | {"late_ratio": self.schedule.tolerance}
+        tiers = {f"escalation_{tier}_seconds": limit for tier, limit in enumerate(self.alerting.escalation, 2)}
+        return named | {"late_ratio": self.schedule.tolerance} | tiers

@@ -238,25 +238,42 @@ class Feedback(Event, tag="feedback"):
 
 
 class Alert(Event, tag="alert"):
-    """What Alertmanager told of an alert."""
+    """What Alertmanager reported of one alert to one of its receivers.
+
+    `name` is the alert's name, `status` is `firing` or `resolved`; `labels` are the further labels that tell it from
+    others of the name, `fingerprint` is Alertmanager's own. `starts` and `ends` are its times, `message` its summary.
+    """
 
     name: Name | None = None
     status: Name | None = None
     message: Text | None = None
+    severity: Name | None = None
+    tier: Name | None = None
+    failure: Name | None = None
+    labels: Annotated[dict[Name, Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]], Meta(max_length=16)] | None = None
+    fingerprint: Name | None = None
+    receiver: Name | None = None
+    starts: Time | None = None
+    ends: Time | None = None
 
 
 class Acknowledged(Event, tag="acknowledged"):
-    """A person took an alert."""
+    """A person took an alert: `failure` names the one failure it is about, `name` the alert where it has none."""
 
     name: Name | None = None
     message: Text | None = None
+    failure: Name | None = None
+    by: Name | None = None
 
 
 class Escalated(Event, tag="escalated"):
-    """An alert went to the next tier."""
+    """A person sent an alert on to a tier."""
 
     name: Name | None = None
     message: Text | None = None
+    failure: Name | None = None
+    tier: Annotated[int, Meta(ge=2, le=9)] | None = None
+    by: Name | None = None
 
 
 class BadSource(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_only=True):

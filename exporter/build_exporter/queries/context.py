@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -42,6 +42,7 @@ class Context:
         verdict: returns what a running step is doing in one word of `Verdict`, None where nobody judged it.
         estimate: returns what is left of a run at a time.
         thresholds: from when on a step counts as overdue and the like.
+        escalation: seconds until an alert that nobody acknowledges goes to tier 2, 3 and so on.
         journal: the journal's directory.
         position: returns how far a build's journal has been read.
     """
@@ -51,6 +52,7 @@ class Context:
     verdict: Callable[[Run, Step], str | None] = _no_verdict
     estimate: Callable[[Run, float], Estimate | None] = remaining
     thresholds: Thresholds = field(default_factory=Thresholds)
+    escalation: Sequence[float] = ()
     journal: str = ""
     position: Callable[[str], Position] = _nowhere
 

@@ -278,6 +278,14 @@ def _note(run: Run, event: e.Note) -> None:
     del run.notes[:-MAX_NOTES]
 
 
+def _alert(run: Run, event: e.Alert) -> None:
+    run.alerts.take(event)
+
+
+def _answered(run: Run, event: e.Acknowledged | e.Escalated) -> None:
+    run.alerts.answer(event)
+
+
 def _sources_verified(run: Run, event: e.SourcesVerified) -> None:
     known = run.sources_verified
     if known is None or event.time >= known.time:
@@ -329,5 +337,8 @@ _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildFinished: _build_finished,
     e.Toolchain: _toolchain,
     e.Note: _note,
+    e.Alert: _alert,
+    e.Acknowledged: _answered,
+    e.Escalated: _answered,
     e.SourcesVerified: _sources_verified,
 }

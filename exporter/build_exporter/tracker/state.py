@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.alerts import AlertLog
 
 UNKNOWN_WEIGHT = 10.0
 """Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
@@ -187,6 +188,7 @@ class Run:
     sources_verified: SourcesVerified | None = None
     toolchain: Toolchain | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
+    alerts: AlertLog = field(default_factory=AlertLog)
     failures: Counter[Key] = field(default_factory=Counter)
     finished: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)

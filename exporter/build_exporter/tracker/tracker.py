@@ -12,6 +12,7 @@ from typing import NamedTuple
 from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
 from build_exporter.tracker.state import Key, LogShape, Run, Step
 
@@ -47,6 +48,7 @@ class RunSummary:
     usage: dict[Key, Usage] = field(default_factory=dict)
     jobs: int | None = None
     ccache_hit_ratio: float | None = None
+    alerts: AlertLog = field(default_factory=AlertLog)
 
 
 def summarise(run: Run) -> RunSummary:
@@ -67,6 +69,7 @@ def summarise(run: Run) -> RunSummary:
         {step.key: _usage(step) for step in done},
         run.jobs_used,
         _ccache_hit_ratio(run),
+        run.alerts,
     )
 
 

@@ -68,6 +68,17 @@ def format_address(opened: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def page_address(opened: socket.socket, *, secure: bool) -> str:
+    """Return the address of the page on a listening socket as people may type it."""
+    host, port, *_ = opened.getsockname()
+    if host in ("127.0.0.1", "::1"):
+        host = "localhost"
+    elif host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+        host = socket.gethostname()
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{host}:{port}"
+
+
 class Server(uvicorn.Server):
     """uvicorn without its own signal handling: the command that started it decides when it ends."""
 

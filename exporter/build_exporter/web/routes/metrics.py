@@ -17,6 +17,8 @@ def routes(service: Service) -> list[Route]:
     async def metrics(request: Request) -> Response:
         form = negotiate(request.headers.get("accept", ""))
         service.monitor.poll()
+        if request.headers.get("user-agent", "").startswith("Prometheus/"):
+            service.scraped_at = service.monitor.clock()
         body = service.scrape.body(form)
         headers = {"content-type": form.content_type, "vary": "Accept, Accept-Encoding"}
         if len(body) >= MIN_BYTES and accepts_gzip(request.headers.get("accept-encoding", "")):

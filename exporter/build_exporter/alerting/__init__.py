@@ -1,0 +1,1 @@
+"""Alertmanager: alerts sent to it at once, silences that acknowledge them, and what it reports."""

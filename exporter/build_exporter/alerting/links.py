@@ -1,0 +1,119 @@
+"""Where the links of alerts lead, and the signed one that acknowledges without a password."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from build_exporter.queries.incidents import ALERTS, Incident
+
+log = logging.getLogger(__name__)
+
+LINK_SECONDS: Final = 7 * 86400.0
+"""How long after an incident began its link acknowledges."""
+KEY_FILE: Final = ".alert-links.key"
+_SIGNATURE_BYTES: Final = 16
+
+
+class Claim(msgspec.Struct, frozen=True, array_like=True):
+    """What a signed link says: which incident of which build, and until when (Unix seconds) the link holds."""
+
+    build: str
+    alert: str
+    failure: str
+    expires: int
+
+
+class BadLinkError(Exception):
+    """A link that was not made here, was changed, or is too old."""
+
+
+@dataclass(slots=True)
+class Links:
+    """Makes the links of alerts: `page` is the exporter's own address, `dashboards` Grafana's or empty."""
+
+    page: str
+    dashboards: str = ""
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    def of(self, incident: Incident) -> dict[str, str]:
+        """Return the links of an incident by the name of their annotation; those that lead nowhere are empty."""
+        expires = int(incident.since + LINK_SECONDS)
+        build = quote(incident.build)
+        claim = Claim(incident.build, incident.alert, incident.failure, expires)
+        return {
+            "page_url": f"{self.page}/builds/{build}",
+            "runbook_url": f"{self.page}/runbook#{incident.alert.lower()}",
+            "dashboard_url": f"{self.dashboards}/d/build-now?var-build={build}" if self.dashboards else "",
+            "acknowledge_url": f"{self.page}/alerts/acknowledge?link={self.sign(claim)}",
+        }
+
+    def annotations(self, incident: Incident) -> dict[str, str]:
+        """Return every annotation of an incident's alert, as its rule has them."""
+        return {
+            "summary": ALERTS[incident.kind][1],
+            "description": incident.description,
+            "failed_step": incident.step,
+            "failure_class": incident.failure_class,
+            "excerpt": incident.excerpt,
+            **self.of(incident),
+        }
+
+    def sign(self, claim: Claim) -> str:
+        """Return a claim as text that only the holder of the key can make."""
+        body = msgspec.json.encode(claim)
+        return _text(self._signature(body) + body)
+
+    def read(self, link: str, now: float) -> Claim:
+        """Return what a signed text says.
+
+        Raises:
+            BadLinkError: it was not signed with this key, or its time is over.
+        """
+        try:
+            data = base64.urlsafe_b64decode(link + "=" * (-len(link) % 4))
+            signature, body = data[:_SIGNATURE_BYTES], data[_SIGNATURE_BYTES:]
+            if not hmac.compare_digest(signature, self._signature(body)):
+                raise BadLinkError("this link was not made by this exporter, or was changed")
+            claim = msgspec.json.decode(body, type=Claim)
+        except (ValueError, msgspec.MsgspecError):
+            raise BadLinkError("this is no link to acknowledge an alert") from None
+        if now > claim.expires:
+            raise BadLinkError("this link is too old; acknowledge on the page of alerts")
+        return claim
+
+    def _signature(self, body: bytes) -> bytes:
+        return hmac.digest(self.key, body, hashlib.sha256)[:_SIGNATURE_BYTES]
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def link_key(journal: str) -> bytes:
+    """Return the key that signs links: kept beside the journal for its owner alone, made where there is none."""
+    path = Path(journal) / KEY_FILE
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        log.warning("links to acknowledge hold until the exporter ends only", extra={"error": str(error)})
+        return secrets.token_bytes(32)
+    try:
+        key = path.read_bytes()
+    except OSError:
+        key = b""
+    return key if len(key) == 32 else secrets.token_bytes(32)

@@ -1,0 +1,44 @@
+"""Families of incidents and of what people do about them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from build_exporter.catalog.metric import Metric, counter, gauge
+
+ALERTS: Final[tuple[Metric, ...]] = (
+    gauge(
+        "build_failure",
+        "",
+        "build kind failure",
+        "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, "
+        "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` tells one incident from the next.",
+    ),
+    gauge(
+        "build_failure_info",
+        "",
+        "build kind failure step class excerpt description page_url runbook_url dashboard_url acknowledge_url",
+        "What alerts say of an incident that stands, and where their links lead; always 1.",
+    ),
+    gauge("build_failure_timestamp_seconds", "seconds", "build kind failure", "When an incident began, Unix time."),
+    gauge(
+        "build_alert_acknowledged",
+        "",
+        "build kind failure",
+        "1 once a person has acknowledged an incident that stands, else 0.",
+    ),
+    gauge(
+        "build_exporter_link_info",
+        "",
+        "page_url dashboard_url",
+        "Where the exporter's page is for those who get alerts, and the dashboards, empty where none are configured; "
+        "always 1.",
+    ),
+    counter(
+        "build_exporter_alert_posts_total",
+        "",
+        "outcome",
+        "Alerts the exporter sent to Alertmanager by itself: `sent`, `failed` and tried again, `refused` for good, "
+        "`held_back` because there were too many at once.",
+    ),
+)

@@ -1,0 +1,55 @@
+"""Families of incidents: what stands in a build's way, who has it, and how long that took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from build_exporter.exposition import Family
+from build_exporter.queries.incidents import Incident, Kind
+
+OVER_SECONDS: Final = 600.0
+"""How long a 0 is shown once an incident is over: rules look back 5 minutes, and would hold a vanished series' 1."""
+
+
+class IncidentCollector:
+    """Shows the incidents that stand, and for ten minutes those that are over.
+
+    `find` returns the incidents at a time, `links` the links of one by name; `address` are the exporter's own page and
+    the dashboards', empty where there are none.
+    """
+
+    name = "alerts"
+
+    def __init__(
+        self,
+        find: Callable[[float], list[Incident]],
+        links: Callable[[Incident], dict[str, str]],
+        address: Callable[[], tuple[str, str]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._find = find
+        self._links = links
+        self._address = address
+        self._clock = clock
+        self._seen: dict[tuple[str, Kind, str], float] = {}
+
+    def collect(self) -> Iterable[Family]:
+        """Return the families."""
+        now = self._clock()
+        names = ("build_failure", "build_failure_info", "build_failure_timestamp_seconds", "build_alert_acknowledged")
+        value, info, since, taken = families = [Family(name) for name in names]
+        for found in self._find(now):
+            self._seen[found.key] = now
+            value.add(found.tier, *found.key)
+            words = (found.step, found.failure_class, found.excerpt, found.description)
+            links = self._links(found)
+            info.add(1, *found.key, *words, *(links[name] for name in info.metric.labels[7:]))
+            since.add(found.since, *found.key)
+            taken.add(int(found.acknowledged is not None), *found.key)
+        for key, seen in list(self._seen.items()):
+            if now - seen > OVER_SECONDS:
+                del self._seen[key]
+            elif seen < now:
+                value.add(0, *key)
+        return [*families, Family("build_exporter_link_info").add(1, *self._address())]

@@ -1,0 +1,166 @@
+"""What stands in a build's way and needs a person at once: it failed, or waits for input.
+
+An incident has a number of its own, the time it began, so that a second failure of a build is another alert: servers
+that merge alerts by their labels would otherwise hide it. The number follows from the journal alone, so it is the same
+after a restart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from build_exporter.failures import excerpt
+from build_exporter.model.states import BuildState
+from build_exporter.tracker import Build, Run, Step
+from build_exporter.tracker.alerts import Answer
+
+FORGOTTEN_SECONDS: Final = 86400.0
+"""A build whose newest event is older is history: it makes no alert, however it ended."""
+
+WAITING_SECONDS: Final = 20.0
+"""A person at the keyboard answers within this; only then somebody else is called."""
+
+
+class Kind(StrEnum):
+    """What an incident is; the closed set of the label `kind`."""
+
+    FAILED = "failed"
+    WAITING_FOR_INPUT = "waiting-for-input"
+    DISK_FULL = "disk-full"
+    OUT_OF_MEMORY = "out-of-memory"
+
+
+ALERTS: Final = {
+    Kind.FAILED: ("BuildFailed", "A build has failed and stands still."),
+    Kind.WAITING_FOR_INPUT: ("BuildWaitingForInput", "A build waits for somebody to type an answer."),
+    Kind.DISK_FULL: ("BuildDiskFull", "A file system that a build writes to is full."),
+    Kind.OUT_OF_MEMORY: ("BuildOutOfMemory", "The kernel killed a process of a build for lack of memory."),
+}
+"""Name and summary of the alert that each kind makes."""
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident as it stands. Times are Unix seconds.
+
+    Attributes:
+        failure: its number, unique among the incidents of a build and kind.
+        since: when it began to stand.
+        tiers: when it reached tier 1, 2 and so on; tier 1 is its first message.
+        acknowledged: a person's word that they have it, None without one.
+        description: what has happened in one or two sentences; `excerpt` what the log said.
+    """
+
+    build: str
+    kind: Kind
+    failure: str
+    since: float
+    description: str
+    step: str = ""
+    failure_class: str = ""
+    excerpt: str = ""
+    tiers: tuple[float, ...] = ()
+    acknowledged: Answer | None = None
+
+    @property
+    def alert(self) -> str:
+        """Name of its alert."""
+        return ALERTS[self.kind][0]
+
+    @property
+    def tier(self) -> int:
+        """How far it has been escalated."""
+        return len(self.tiers)
+
+    @property
+    def key(self) -> tuple[str, Kind, str]:
+        """What tells it from every other."""
+        return (self.build, self.kind, self.failure)
+
+
+def failure_number(at: float) -> str:
+    """Return the number of an incident that began at a Unix time: UTC to the millisecond."""
+    seconds, milliseconds = divmod(round(at * 1000), 1000)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{milliseconds:03d}Z"
+
+
+def incidents(builds: Iterable[Build], escalation: Sequence[float], now: float) -> list[Incident]:
+    """Return the incidents of the builds' newest runs; `escalation` are seconds until tier 2, 3 and so on."""
+    runs = (build.current for build in builds)
+    return [
+        _with_answers(found, run, escalation, now)
+        for run in runs
+        if run is not None and now - (run.last_event or 0.0) < FORGOTTEN_SECONDS
+        for found in _of_run(run, now)
+    ]
+
+
+def _of_run(run: Run, now: float) -> Iterator[Incident]:
+    if run.state is BuildState.FAILED and not run.running:
+        yield _failure(run)
+    waiting = run.waiting_for
+    if waiting is not None and now - run.notes[-1][0] >= WAITING_SECONDS:
+        began = run.notes[-1][0]
+        yield Incident(
+            build=run.build,
+            kind=Kind.WAITING_FOR_INPUT,
+            failure=failure_number(began),
+            since=began + WAITING_SECONDS,
+            description=f"Build {run.build} stands still until a person answers: {excerpt(waiting)}.",
+        )
+
+
+def _failure(run: Run) -> Incident:
+    failed = sorted(run.failed.values(), key=lambda step: (step.end or 0.0, step.index))
+    # the newest failed attempt gives the number: what else ran meanwhile does not make it another failure
+    began = (failed[-1].end if failed else run.end) or 0.0
+    first = failed[0] if failed else None
+    text = excerpt(first.message) if first is not None else ""
+    return Incident(
+        build=run.build,
+        kind=Kind.FAILED,
+        failure=failure_number(began),
+        since=max(began, run.end or 0.0, run.counted_until),
+        description=_failure_text(run, first, len(failed), text),
+        step=f"{first.phase} / {first.step}" if first is not None else "",
+        failure_class=first.error_class or "other" if first is not None else "",
+        excerpt=text,
+    )
+
+
+def _failure_text(run: Run, first: Step | None, count: int, text: str) -> str:
+    if first is None:
+        return f"Build {run.build} failed; which step is not known."
+    others = f", the first of {count} failed steps" if count > 1 else ""
+    return f"Build {run.build} failed at {first.phase} / {first.step}{others} ({first.error_class or 'other'})" + (
+        f": {text}" if text else "."
+    )
+
+
+def _with_answers(found: Incident, run: Run, escalation: Sequence[float], now: float) -> Incident:
+    answers = [answer for answer in run.alerts.answers if answer.failure == found.failure]
+    taken = next((answer for answer in answers if not answer.tier), None)
+    tiers = tier_times(found.since, taken, [answer for answer in answers if answer.tier], escalation, now)
+    return msgspec.structs.replace(found, tiers=tiers, acknowledged=taken)
+
+
+def tier_times(
+    since: float, taken: Answer | None, sent_on: Sequence[Answer], escalation: Sequence[float], now: float
+) -> tuple[float, ...]:
+    """Return when an alert reached each tier: at a limit that passed before it was acknowledged, or by a person.
+
+    A tier once reached stays, so that whoever was called is also notified when it is over.
+    """
+    until = now if taken is None else min(now, taken.time)
+    reached = [since]
+    while True:
+        tier = len(reached) + 1
+        at = [since + limit for limit in escalation[tier - 2 : tier - 1] if since + limit <= until]
+        at += [answer.time for answer in sent_on if answer.tier >= tier]
+        if not at:
+            return tuple(reached)
+        reached.append(min(at))
