@@ -8,7 +8,9 @@ from build_exporter.tracker import Key, Run
 
 
 def schedule(context: Context, run: Run) -> dict[Key, tuple[float, float]]:
-    """Return (start, end) in Unix seconds of each pending step in the order of the plan; empty unless the run goes on and has an estimate.
+    """Return (start, end) in Unix seconds of each pending step in the order of the plan.
+
+    It is empty unless the run goes on and has an estimate.
 
     The time left is shared out by the steps' planned times, one after the other: of steps that run side by side each
     has a narrower share.

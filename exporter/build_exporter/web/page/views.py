@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from build_exporter.model.states import BuildState
+from build_exporter.queries.alerts import AlertRow, alert_stats, alerts
+from build_exporter.queries.attention import Attention
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import BuildRow, builds
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
@@ -24,7 +26,7 @@ MOST_BOARDS: Final = 12
 MOST_ROWS: Final = 500
 MOST_NEXT: Final = 7
 TAIL_BYTES: Final = 16384
-ALERTS: Final = {
+RUNBOOK: Final = {
     "failed": "BuildFailed",
     "waiting": "BuildWaitingForInput",
     "interrupted": "BuildInterrupted",
@@ -144,13 +146,29 @@ def runs_page(context: Context, build: str) -> dict[str, Any]:
 
 
 def alerts_page(context: Context) -> dict[str, Any]:
-    """Return the values of the page on alerts: all that needs a look, in any build, the most urgent first."""
-    found = []
-    for row in builds(context).builds:
-        found += [(row.build, each, ALERTS.get(each.kind)) for each in board(context, row.build).attention]
-    found.sort(key=lambda each: _URGENCY[each[1].severity])
-    mood = "failed" if found and found[0][1].severity == "critical" else "idle"
-    return {"alerts": found, "now": context.now, "mood": mood}
+    """Return the values of the page on alerts: those that fire, what else needs a look, and those that are over."""
+    known = alerts(context).alerts
+    firing = [each for each in known if each.state == "firing"]
+    others = [
+        (row.build, each, RUNBOOK.get(each.kind))
+        for row in builds(context).builds
+        for each in board(context, row.build).attention
+        if not any(_is_of(alert, row.build, each) for alert in firing)
+    ]
+    others.sort(key=lambda each: _URGENCY[each[1].severity])
+    stats = alert_stats(context)
+    return {
+        "firing": firing,
+        "others": others[:MOST_ROWS],
+        "over": [each for each in known if each.state != "firing"][:MOST_ROWS],
+        "stats": stats,
+        "now": context.now,
+        "mood": "failed" if any(each.severity == "critical" for each in firing) else "idle",
+    }
+
+
+def _is_of(alert: AlertRow, build: str, thing: Attention) -> bool:
+    return alert.build == build and alert.alert == RUNBOOK.get(thing.kind)
 
 
 def _start(planned: dict[Key, tuple[float, float]], run: Run, row: StepRow) -> float | None:
