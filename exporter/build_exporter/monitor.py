@@ -1,4 +1,4 @@
-"""The journal's state kept up to date: reads what is new when told or asked, and the older runs in between."""
+"""Keep the tracker up to date with the journal: new events on change or request, older runs in between."""
 
 from __future__ import annotations
 
@@ -14,26 +14,34 @@ from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
-from build_exporter.model.events import Event
+from build_exporter.model.events import Event, EventsLost
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
+from build_exporter.tracker.progress import raise_floors
 
 log = logging.getLogger(__name__)
 
 LAG_BOUNDS = metric("build_exporter_event_lag_seconds").buckets
 
 WATCHED_POLL_SECONDS = 1.0
-"""Between looks while the kernel tells of changes: covers what it may not tell."""
+"""Poll interval while inotify works: covers changes it may miss."""
 
 UNWATCHED_POLL_SECONDS = 0.1
-"""Between looks where it does not: no inotify, or a file system that gives nothing, as of another machine."""
+"""Poll interval without inotify, or on a file system without events, such as a network one."""
 
 SETTLE_SECONDS = 0.001
-"""Wait after a change is told before looking: a burst of writes is read at once."""
+"""Delay after a change before polling: a burst of writes is read at once."""
 
 UNNOTIFIED_POLLS = 3
-"""After so many looks in a row that found what the kernel had not told of it is not waited for any more."""
+"""After this many polls in a row that found unannounced events, inotify is no longer trusted."""
 
 HISTORY_RECHECK_SECONDS = 10.0
+
+
+AHEAD_SECONDS = 60.0
+"""An event further ahead than this comes from a wrong clock; its build's last event is then the time it was read."""
+
+STEP_BACK_SECONDS = 1.0
+"""Least by which the clock is set back that matters to what is shown."""
 
 
 class Monitor:
@@ -41,7 +49,8 @@ class Monitor:
 
     Attributes:
         tracker: the state of every build.
-        events: events read since the start, by type; `lag_counts` and `lag_sum` tell of those read live.
+        events_lost: events that writers report as lost, of the newest runs.
+        events: events read since the start, by type; `lag_counts` and `lag_sum` are of those read live.
         ready: whether the newest run of each build has been read.
         after_poll: called each time events have been read.
     """
@@ -52,6 +61,7 @@ class Monitor:
         self.follower = Follower(journal, self.decoder)
         self.tracker = Tracker()
         self.events: Counter[type[Event]] = Counter()
+        self.events_lost = 0
         self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
         self.lag_sum = 0.0
         self.ready = False
@@ -61,10 +71,11 @@ class Monitor:
         self._notified = False
         self._wake_up: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
+        self._checked = (clock(), time.monotonic())
 
     @property
     def is_watched(self) -> bool:
-        """Whether the kernel tells of changes in the journal."""
+        """Whether inotify reports changes in the journal."""
         return self.follower.watcher.is_watched(self.follower.root) and not self._inotify_unreliable
 
     @property
@@ -74,13 +85,14 @@ class Monitor:
 
     def poll(self) -> int:
         """Read what is new and return how many events that was."""
+        self._check_clock()
         read = 0
         for batch in self.follower.poll():
             read += len(batch.events)
             try:
                 self._take(batch)
             except Exception:
-                # what one build told must cost neither the others nor a scrape
+                # one build's events must cost neither the others nor a scrape
                 log.exception("reading events failed", extra={"build": batch.build, "run": batch.run})
         for name in self.tracker.builds.keys() - set(self.follower.build_names()):
             self.tracker.forget(name)
@@ -90,6 +102,14 @@ class Monitor:
         if read:
             self._announce()
         return read
+
+    def _check_clock(self) -> None:
+        """Keep the progress that was shown before the clock was set back."""
+        wall, monotonic = self._checked
+        self._checked = (self.clock(), time.monotonic())
+        if self._checked[0] < wall + (self._checked[1] - monotonic) - STEP_BACK_SECONDS:
+            for run in self.newest_runs():
+                raise_floors(run, wall)
 
     def _announce(self) -> None:
         for call in self.after_poll:
@@ -104,15 +124,19 @@ class Monitor:
 
     def _take(self, batch: Batch) -> None:
         is_new = batch.build not in self.tracker.builds
-        self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+        run = self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+        now = self.clock()
+        if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:
+            run.last_event = now
         if is_new:
             # once: a run removed from now on stays counted as it was read
             self.tracker.builds[batch.build].removed = removed_runs(self.follower.root, batch.build)
         if not batch.events:
             return
         self.events.update(map(type, batch.events))
+        self.events_lost += sum(event.count for event in batch.events if type(event) is EventsLost)
         if self.ready:
-            lag = max(0.0, self.clock() - batch.events[-1].time)
+            lag = max(0.0, now - batch.events[-1].time)
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1
             self.lag_sum += lag
 
@@ -146,6 +170,7 @@ class Monitor:
             known = self.tracker.builds.get(build)
             if known is not None:
                 known.history_complete = True
+        self.tracker.settle(self.clock())
 
     def tally(self, build: str, run: str) -> Tally | None:
         """Return what an older run counted, None before it has been read; may be called from another thread."""
@@ -154,7 +179,7 @@ class Monitor:
         return tally(summary) if summary is not None else None
 
     def start(self) -> None:
-        """Read what is there and go on following in the running event loop."""
+        """Read what is there and continue following in the running event loop."""
         self._wake_up = asyncio.Event()
         self.poll()
         descriptor = self.follower.watcher.descriptor
@@ -203,17 +228,17 @@ class Monitor:
         try:
             read = self.poll()
         except Exception:
-            # following must go on whatever one look ran into
+            # following must continue whatever one poll ran into
             log.exception("reading the journal failed")
             return
         if read and not notified and self.follower.watcher.read():
-            # it was told, only not yet heard; what came after this look is looked at next
+            # it was announced but not yet read; changes after this poll are read next
             notified = self._notified = True
             self._wake_up.set()
         self._check_watching(notified=notified, read=read)
 
     def _check_watching(self, *, notified: bool, read: int) -> None:
-        """Look more often once events came again and again that the kernel did not tell of."""
+        """Poll more often after repeated events that inotify did not report."""
         if notified and read:
             self._unnotified, self._inotify_unreliable = 0, False
         elif read and self.follower.watcher.is_watched(self.follower.root) and not self._inotify_unreliable:
@@ -221,7 +246,7 @@ class Monitor:
             self._unnotified += 1
             if self._unnotified >= UNNOTIFIED_POLLS:
                 self._inotify_unreliable = True
-                log.info("the file system does not tell of changes, polling", extra={"journal": self.follower.root})
+                log.info("the file system does not report changes, polling", extra={"journal": self.follower.root})
 
     def events_by_name(self) -> dict[str, int]:
         """Return how many events were read, by the `event` field; those this version does not know as one."""

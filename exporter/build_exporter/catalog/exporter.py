@@ -1,4 +1,4 @@
-"""Families the exporter tells of itself."""
+"""Families about the exporter itself."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ EXPORTER: Final[tuple[Metric, ...]] = (
     gauge("build_exporter_collector_duration_seconds", "seconds", "collector", "Time the collector's newest run took."),
     gauge("build_exporter_source_up", "", "source", "Whether a source can be read at the moment."),
     counter("build_exporter_events_total", "", "event", "Events read from the journal since the exporter started."),
+    counter(
+        "build_exporter_events_lost_total", "", "", "Events that writers report as lost: they could not be written."
+    ),
     counter("build_exporter_lines_rejected_total", "", "reason", "Journal lines that could not be taken, by reason."),
     histogram(
         "build_exporter_event_lag_seconds",
@@ -22,6 +25,8 @@ EXPORTER: Final[tuple[Metric, ...]] = (
     ),
     counter("build_exporter_http_requests_total", "", "handler code", "HTTP requests answered."),
     counter("build_exporter_ingested_events_total", "", "result", "Events posted over HTTP, accepted or rejected."),
+    gauge("build_exporter_stream_clients", "", "", "Clients of the stream."),
+    counter("build_exporter_stream_clients_dropped_total", "", "", "Clients of the stream closed for being too slow."),
     counter("build_exporter_auth_failures_total", "", "", "Requests refused for a wrong or missing credential."),
     gauge(
         "build_exporter_config_last_reload_successful",

@@ -1,4 +1,4 @@
-"""What the wrapper tells the journal, and its one word to the user when the journal can't be written."""
+"""Record a step in the journal, and warn the user once when the journal can't be written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INTERRUPTING = (1, 2, 15)
 class Outcome:
     """How the command ended and what it and all its waited-for descendants used.
 
-    `exit_code` is as a shell tells it, 128 + n after a signal n; times in seconds, sizes in bytes, -1 where not known.
+    `exit_code` follows shells, 128 + n after a signal n; times in seconds, sizes in bytes, -1 where not known.
     """
 
     __slots__ = (
@@ -56,11 +56,12 @@ class Outcome:
 
 
 class Record:
-    """The events of one wrapped command, in one run file; silent after the first error."""
+    """The events of one wrapped command, in one run file; what cannot be written is kept for later."""
 
     def __init__(self, options: Options, now: float) -> None:
         self._options = options
         self._writer: Writer | None = None
+        self._pending = b""
         self._run: RunFile | None = None
         try:
             self._run = run = find_run(options, now)
@@ -83,14 +84,14 @@ class Record:
                 )
             )
         run.unlock()
-        if self._writer is not None:
+        if not self._pending:
             os.environ[RUN_FILE_VARIABLE] = run.path
             os.environ[BUILD_VARIABLE] = run.build
             if options.journal:
                 os.environ[JOURNAL_VARIABLE] = os.path.abspath(options.journal)  # noqa: PTH100
 
     def started(self, now: float, pid: int) -> None:
-        """Tell that the step runs, as process `pid`, since `now` in Unix seconds."""
+        """Record the step's start, as process `pid`, at `now` in Unix seconds."""
         if self._run is None or self._options.no_step:
             return
         options = self._options
@@ -107,7 +108,7 @@ class Record:
         )
 
     def finished(self, now: float, outcome: Outcome) -> None:
-        """Tell how the step ended, and with a whole build that the run did, by one write."""
+        """Record the step's end, and for a whole build the run's, in one write."""
         if self._run is None:
             return
         lines = b""
@@ -132,6 +133,7 @@ class Record:
             )
         if lines:
             self._append(lines)
+        self._keep(now)
 
     def _step(self, now: float, event: str) -> dict[str, str | int | float | None]:
         assert self._run is not None
@@ -142,15 +144,38 @@ class Record:
     def _append(self, lines: bytes) -> None:
         if self._writer is None:
             return
+        complained = bool(self._pending)
+        self._pending += lines
         try:
-            self._writer.append_lines(lines)
+            self._writer.append_lines(self._pending)
         except OSError as error:
-            complain(f"journal {self._writer.path}: {error.strerror}")
-            self._writer = None
+            # tried again with the next event
+            if not complained:
+                complain(f"journal {self._writer.path}: {error.strerror}")
+            _remove_empty(self._writer.path)
+            self._writer.close()
+        else:
+            self._pending = b""
+
+    def _keep(self, now: float) -> None:
+        """Keep what could not be written until the end, for whoever finds room in the journal later."""
+        if self._pending and self._run is not None:
+            from build_exporter.journal.spool import keep  # noqa: PLC0415 - needed where the journal failed alone
+
+            keep(self._run.path, self._pending, now)
+
+
+def _remove_empty(path: str) -> None:
+    """Remove a run's file that nothing could be written to: it would stand for a newer run than the last one is."""
+    try:
+        if os.stat(path).st_size == 0:  # noqa: PTH116
+            os.unlink(path)  # noqa: PTH108
+    except OSError:
+        pass
 
 
 def complain(what: str) -> None:
-    """Say on standard error, in one line, what the wrapper goes on without."""
+    """Say on standard error, in one line, what the wrapper continues without."""
     line = f"build-exporter run: {what}; going on without it\n"
     try:  # noqa: SIM105 - contextlib would take a millisecond to load
         os.write(2, line.encode("utf-8", "surrogateescape"))
