@@ -237,6 +237,12 @@ class Feedback(Event, tag="feedback"):
     message: Text | None = None
 
 
+class EventsLost(Event, tag="events_lost"):
+    """So many events of a writer before this one could not be written, for want of room or of permission."""
+
+    count: Count
+
+
 class Alert(Event, tag="alert"):
     """What Alertmanager reported of one alert to one of its receivers.
 
@@ -313,6 +319,7 @@ AnyEvent = (
     | Toolchain
     | Note
     | Feedback
+    | EventsLost
     | Alert
     | Acknowledged
     | Escalated
