@@ -46,7 +46,6 @@ def test_docstrings_name_what_exists(room: str) -> None:
             if isinstance(node, Documented):
                 section = "Attributes" if isinstance(node, ast.ClassDef) else "Args"
                 text = ast.get_docstring(node) or ""
-                wrong += [
-                    f"{Path(file).name}: {node.name}: {each}" for each in set(named(text, section)) - present(node)
-                ]
+                lacking = set(named(text, section)) - present(node)
+                wrong += [f"{file.name}: {node.name}: {each}" for each in lacking]
     assert wrong == []
