@@ -21,7 +21,8 @@ LAYERS: Final = {
     "Show": ("queries", "collectors", "web", "alerting", "report", "mcp", "hooks"),
     "Run": ("monitor", "liveness", "cli", "plugin", "plugin_testing"),
 }
-"""Boxes of the picture; a room in none of them is drawn without a box."""
+"""Boxes of the picture; a new room is drawn in `OTHERS` until it has a place."""
+OTHERS: Final = "Show"
 
 
 def modules(package: Path = PACKAGE) -> list[Path]:
@@ -79,9 +80,10 @@ def direct(known: dict[str, set[str]]) -> dict[str, set[str]]:
 def draw() -> str:
     """Return the picture as a Mermaid flowchart; an arrow points to the room that is imported."""
     known = direct(arrows())
+    unplaced = known.keys() - {room for rooms in LAYERS.values() for room in rooms}
     lines = ["flowchart LR"]
     for layer, rooms in LAYERS.items():
-        there = [room for room in rooms if room in known]
+        there = [room for room in rooms if room in known] + (sorted(unplaced) if layer == OTHERS else [])
         lines += [f'  subgraph {layer.split()[0].lower()}["{layer}"]', *(f"    {room}" for room in there), "  end"]
     lines += [f"  {room} --> {other}" for room in sorted(known) for other in sorted(known[room])]
     return "\n".join(lines) + "\n"
