@@ -75,6 +75,7 @@ class Log:
         self._file = TailFile(settings.path, hold=True)
         self._idle = IdleTimer()
         self._readers = self._make_readers(settings.options)
+        self._is_configured = any(settings.options.values())
         self._recent: list[str] = []
         self._forget()
 
@@ -105,7 +106,7 @@ class Log:
         more = True
         while more:
             try:
-                read = self._file.read(over=over)
+                read = self._file.read()
                 written = milliseconds(self._path.stat().st_mtime_ns)
             except OSError as error:
                 raise SourceError(f"{self._path}: {error.strerror or error}") from error
@@ -179,7 +180,8 @@ class Log:
     ) -> Iterator[SourceEvent]:
         # without a name it is the step begun last
         key = _key(found) or next(reversed(self._running), None)
-        if key is None:
+        if key is None or not (self._starts or self._waiting or self._is_configured):
+            # a page may have a line that begins with such a word; a build's log has one of its start before
             return
         self._running.pop(key, None)
         (self._failed.add if status == "failed" else self._failed.discard)(key)
