@@ -175,7 +175,7 @@ class _TreeState:
                 return self._succeeded(index, start)
             return self._unfinished(index, start)
         if files.done is not None and files.done >= (self._run_start or 0.0) and self._times_kept:
-            return _attempt(files, None, files.done, "succeeded")
+            return self._as_reported(_attempt(files, None, files.done, "succeeded"))
         is_done = files.done is not None or not self._stamped
         return self._implied(index) if index < self._furthest and is_done else None
 
@@ -209,13 +209,15 @@ class _TreeState:
         start = None
         if before is not None and before.log is not None and before.log.seconds is not None and after.start == end:
             start = (before.start or 0.0) + before.log.seconds
-        found = _attempt(self._files[index], start if start is not None and start <= end else None, end, "succeeded")
-        reported = self._report.entry(found.phase, found.step) if self._report is not None else None
-        return (
-            found
-            if reported is None
-            else replace(found, seconds=float(reported.seconds), disk_bytes=reported.disk_bytes)
-        )
+        start = start if start is not None and start <= end else None
+        return self._as_reported(_attempt(self._files[index], start, end, "succeeded"))
+
+    def _as_reported(self, attempt: Attempt) -> Attempt:
+        """Return an attempt without a log with what jhalfs' report says of it."""
+        reported = self._report.entry(attempt.phase, attempt.step) if self._report is not None else None
+        if reported is None:
+            return attempt
+        return replace(attempt, seconds=float(reported.seconds), disk_bytes=reported.disk_bytes)
 
     @cached_property
     def _report(self) -> Report | None:
