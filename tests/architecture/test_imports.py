@@ -19,7 +19,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "logging_setup": set(),
     "shell": set(),
     "diagnostics": {"model"},
-    "failures": {"model"},
+    "failures": {"model", "diagnostics", "journal", "tracker", "sources"},
     "catalog": {"model"},
     "config": {"model"},
     "exposition": {"model", "catalog"},

@@ -1,4 +1,4 @@
-"""Every metric family the exporter can show: one row each. Documentation and checks come from here."""
+"""The catalog of metric families: one row each. The reference page and the checks are generated from it."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
+from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
@@ -216,16 +217,9 @@ class Exporter:
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
-        self.service = Service(
-            self.monitor,
-            Scrape(()),
-            self.reload,
-            telemetry_path,
-            config.web.hosts,
-            config.thresholds,
-            config.web.max_body_bytes,
-        )
-        self._own = ExporterCollector(self.monitor, self.service.requests, self.service.ingested, sources.up)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        self.service.configure(config)
+        self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
         self._own.alert_posts = self._alerts.fast_path.posts
@@ -234,7 +228,7 @@ class Exporter:
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.links.of, desk.address, self.monitor.clock)
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
         direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
             *(DirectRunner(collector) for collector in (*direct, alerts)),
@@ -277,9 +271,7 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
-        self.service.hosts = self.config.web.hosts
-        self.service.thresholds = self.config.thresholds
-        self.service.max_body_bytes = self.config.web.max_body_bytes
+        self.service.configure(self.config)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
@@ -302,7 +294,7 @@ class Exporter:
         self._alerts.listens(page_address(sockets[0], secure=server.config.ssl is not None))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.end)
+            loop.add_signal_handler(number, self._end, server)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self.monitor.start()
         self.service.scrape.start()
@@ -334,9 +326,12 @@ class Exporter:
             self._verifier.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
-            await self._alerts.fast_path.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
+
+    def _end(self, server: Server) -> None:
+        self.service.hub.close()
+        server.end()
 
     def _server(self, web_config: str | None) -> Server:
         app = make_app(self.service)
@@ -345,7 +340,7 @@ class Exporter:
         file = WebConfigFile(web_config)
         config = file.load()
         tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
-        return make_server(AuthMiddleware(app, file, self._own.count_refusal), tls)
+        return make_server(AuthMiddleware(app, file, self.service.counts), tls)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)
@@ -354,7 +349,7 @@ class Exporter:
                 liveness.poll()
             except Exception:
                 # a check that fails must not end all checks
-                log.exception("looking after running steps failed")
+                log.exception("checking running steps failed")
             await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:

@@ -1,4 +1,4 @@
-"""The closed sets: states of steps and builds, results, failure classes, verdicts, levels."""
+"""The closed sets: states of steps and builds, results, failure classes, verdicts."""
 
 from __future__ import annotations
 
@@ -47,18 +47,24 @@ class FailureClass(StrEnum):
     INTERNAL_COMPILER_ERROR = "internal-compiler-error"
     MISSING_HEADER = "missing-header"
     MISSING_LIBRARY = "missing-library"
-    MISSING_TOOL = "missing-tool"
+    MISSING_PROGRAM = "missing-program"
+    MISSING_FILE = "missing-file"
     LINKER_ERROR = "linker-error"
+    ASSEMBLER_ERROR = "assembler-error"
     CONFIGURE_ERROR = "configure-error"
     PATCH_FAILED = "patch-failed"
-    TEST_FAILED = "test-failed"
+    TEST_FAILURE = "test-failure"
     OUT_OF_MEMORY = "out-of-memory"
+    KILLED = "killed"
     DISK_FULL = "disk-full"
     PERMISSION_DENIED = "permission-denied"
     DOWNLOAD_FAILED = "download-failed"
     CHECKSUM_MISMATCH = "checksum-mismatch"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
+    BAD_OPTION = "bad-option"
+    DEPENDENCY_UNSATISFIED = "dependency-unsatisfied"
+    BUILD_SCRIPT_ERROR = "build-script-error"
     OTHER = "other"
 
 
@@ -82,9 +88,9 @@ class SourceState(StrEnum):
     """How a file that steps are built from stands against the plan."""
 
     VERIFIED = "verified"
-    """Its content is the planned one, by every digest that the plan tells."""
+    """Its content is the planned one, by every digest of the plan."""
     UNCHECKED = "unchecked"
-    """It is there, and the plan tells no digest that could be compared."""
+    """It is present, and the plan has no digest to compare."""
     MISMATCH = "mismatch"
     TRUNCATED = "truncated"
     """It ends too early: a download that broke off."""

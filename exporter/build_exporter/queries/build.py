@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from build_exporter.failures import Card
 from build_exporter.model.states import BuildState, SourceState, StateName, StepState
 from build_exporter.queries.builds import BuildRow, build_row
 from build_exporter.queries.common import Answer, StepCounts, StepName, counts_of, name_of
 from build_exporter.queries.context import Context, shown, shown_or_none
-from build_exporter.queries.failures import Card, card
+from build_exporter.queries.failures import card
 from build_exporter.queries.steps import StepRow, TestSums, row, test_sums
 from build_exporter.queries.suites import Suite, suite, suites_of
 from build_exporter.summary import bad_suites

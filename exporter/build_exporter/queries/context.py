@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from build_exporter.config.schema import Thresholds
 from build_exporter.estimate import Estimate, remaining
+from build_exporter.failures import Card, card
 from build_exporter.journal.positions import START, Position
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
@@ -41,6 +42,7 @@ class Context:
         now: Unix seconds.
         verdict: returns what a running step is doing in one word of `Verdict`, None where nobody judged it.
         estimate: returns what is left of a run at a time.
+        card: returns the first-error card of a failed step; without more from the journal alone.
         thresholds: from when on a step counts as overdue and the like.
         escalation: seconds until an alert that nobody acknowledges goes to tier 2, 3 and so on.
         journal: the journal's directory.
@@ -51,6 +53,7 @@ class Context:
     now: float
     verdict: Callable[[Run, Step], str | None] = _no_verdict
     estimate: Callable[[Run, float], Estimate | None] = remaining
+    card: Callable[[Run, Step], Card] = field(default=card)
     thresholds: Thresholds = field(default_factory=Thresholds)
     escalation: Sequence[float] = ()
     journal: str = ""

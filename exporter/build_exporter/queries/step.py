@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from build_exporter.failures import Card
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
-from build_exporter.queries.failures import Card, card
+from build_exporter.queries.failures import card
 from build_exporter.queries.steps import StepRow, row
 from build_exporter.queries.suites import Suite, suites_of
 

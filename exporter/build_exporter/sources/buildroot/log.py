@@ -18,7 +18,7 @@ PAUSE_SECONDS: Final = 900.0
 """Nothing done for longer than this, and no step open: what comes next is another run."""
 
 LONGEST_SECONDS: Final = 43200.0
-"""A step open for longer than this, while nothing else was done, is not taken to go on beside a new one."""
+"""A step open for longer than this, while nothing else was done, is not taken to continue beside a new one."""
 
 KEPT: Final = 15
 NOT_ENDED: Final = "it began and did not end: it failed or was interrupted, the log does not tell which"
@@ -101,7 +101,7 @@ class BuildTimeLog:
 
     Attributes:
         out: events not fetched yet, with their run.
-        current: the run that goes on; None before the first line.
+        current: the run that continues; None before the first line.
         newest: Unix seconds of the newest line.
         done: steps that have ended in any run.
     """

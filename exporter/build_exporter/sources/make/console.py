@@ -1,4 +1,4 @@
-"""A console read line by line: which stage a build is in, which of its parts are at work, what has failed."""
+"""Read a console line by line: the build's stage, the parts at work, what failed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Console:
     """One console's meaning.
 
     Attributes:
-        stage: the stage at work, None before the first line that tells one.
+        stage: the current stage, None before the first line that implies one.
         parts: steps at work, by the part they are of.
         has_failed: the stage has failed.
         interrupted: somebody stopped the build.
@@ -89,7 +89,7 @@ class Console:
             self._take_count(count, text)
 
     def settle(self) -> None:
-        """Judge the failures that several directories may be of: nothing more will come to tell which."""
+        """Attribute the failures that may belong to several directories: no more lines will come."""
         for unplaced in self._unplaced.take_all():
             if not self._broken:
                 self._break(unplaced.place("", ()), unplaced.failure, unplaced.reason)
@@ -178,7 +178,7 @@ class Console:
             self._break_part(self._part_at_work(failure), failure)
 
     def _is_below(self, level: int) -> bool:
-        """Tell whether a make of that level was called by another of this console."""
+        """Return whether a make of that level was called by another of this console."""
         return self._directories.lowest is not None and level > self._directories.lowest
 
     def _part_at_work(self, failure: Failure) -> str:
@@ -223,7 +223,7 @@ class Console:
         self._part(name)
         message = reason or reason_of(self._recent)
         self._end(name, "failed", message, failure.exit_code if failure is not None else None)
-        # make may go on with other targets: the part has failed for all that
+        # make may continue with other targets: the part has failed for all that
         if len(self._gone) < MAX_STEPS:
             self._gone.add(name)
         self._recent.clear()
@@ -314,7 +314,7 @@ class Console:
             self._touch(self._tool, text)
 
     def _is_installing(self, text: str) -> bool:
-        """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
+        """Return whether a line installs to somewhere outside of the build, while no work was done since the last."""
         if self.stage not in (Stage.BUILD, Stage.TEST) or self._counted is not None:
             return False
         where = patterns.installed_to(text)

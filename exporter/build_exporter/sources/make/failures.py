@@ -1,4 +1,4 @@
-"""What failed: the words that say why, and of which of several makes at work it was."""
+"""Attribute failures: the reason, and which of several running makes failed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MAX_UNPLACED: Final = 100
 
 @dataclass(slots=True)
 class UnplacedFailure:
-    """A failure at a level at which several makes were at work: which it was their caller's words tell, or their end.
+    """A failure at a level where several makes ran: the caller's message or their end decides which.
 
-    `reason` is what failed, as far as the lines before it tell.
+    `reason` is what failed, according to the lines before it.
     """
 
     failure: Failure
@@ -46,7 +46,7 @@ class UnplacedFailures:
         self._waiting: dict[int, list[UnplacedFailure]] = {}
 
     def __contains__(self, level: int) -> bool:
-        """Tell whether any of a level waits."""
+        """Return whether any of a level waits."""
         return level in self._waiting
 
     def add(self, level: int, unplaced: UnplacedFailure) -> None:

@@ -1,4 +1,4 @@
-"""Ninja's .ninja_log: rows, and which run of ninja each is of. Nothing here reads a file."""
+"""Parse Ninja's .ninja_log: rows, and the run each belongs to. Nothing here reads a file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def has_starts(header: str) -> bool:
 
 
 def read_row(line: str) -> Row | None:
-    """Return what a line tells; None where it is none of the log's, or is damaged."""
+    """Parse a line; None where it is not a row of the log, or is damaged."""
     parts = line.split("\t")
     if len(parts) != 5 or line.startswith("#"):
         return None
@@ -76,7 +76,7 @@ class NinjaRun:
     """One run of ninja.
 
     Attributes:
-        start: Unix seconds, as its first row tells it.
+        start: Unix seconds, by its first row.
         last: seconds from there to its newest end.
         edges: the edges it has run, each with its first output.
     """

@@ -36,13 +36,13 @@ MAX_WATCHED: Final = 64
 """Logs followed at a time."""
 
 POLL_BYTES: Final = 8 * 1024 * 1024
-"""How much of all logs together is read in one look: a quarter of a core at most, whatever is written."""
+"""How much of all logs together is read in one poll: a quarter of a core at most, whatever is written."""
 
 OVERLAP_SECONDS: Final = 30.0
-"""A step that ended so long before the last look may have become known only after it."""
+"""A step that ended so long before the last poll may have become known only after it."""
 
 LEFT_SECONDS: Final = 86400.0
-"""A build silent for so long has been left, though nobody told its end."""
+"""A build silent for so long has been left, though no one told its end."""
 
 Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
@@ -101,7 +101,7 @@ class StepLogWatcher:
             journal: where to tell.
             runs: the newest runs.
             clock: Unix seconds.
-            elsewhere: what is known beside the logs.
+            history: what is known beside the logs.
         """
         self._journal = journal
         self._history = history or StepHistory()

@@ -1,0 +1,91 @@
+"""`build-exporter explain`: why a step failed, from the journal and its log; needs no running exporter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import click
+import msgspec
+
+from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.failures import Card, card
+from build_exporter.failures.step_log import last_lines
+from build_exporter.formatting import clock_time, duration
+from build_exporter.journal.follow import Follower
+from build_exporter.logging_setup import configure_logging
+from build_exporter.tracker import Run, Step, Tracker
+
+
+@click.command()
+@click.argument("step", required=False)
+@journal_option
+@click.option("--build", metavar="NAME", help="Of this build; without it the one that failed last.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def explain(step: str | None, journal: str, build: str | None, output: str) -> None:
+    """Explain why a step failed: the reason, the lines around it, and what to do.
+
+    STEP is the name of a failed step, or phase/step; without it the one that failed last. The log is read again, so
+    the answer needs no running exporter. Exits with 1 when nothing has failed.
+
+    \b
+    Example:
+      build-exporter explain 810-gcc --build lfs-12.4
+    """
+    configure_logging("warn", "logfmt")
+    tracker = Tracker()
+    for batch in Follower(journal).poll():
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
+    if build is not None and not runs:
+        raise SystemExit(_usage(f"no build {build} in {journal}"))
+    found = _failed(runs, step)
+    if found is None:
+        if step is not None and not any(_is_named(each, step) for run in runs for each in run.steps.values()):
+            raise SystemExit(_usage(f"no step {step}"))
+        click.echo("null" if output == "json" else "nothing has failed")
+        raise SystemExit(1)
+    made = card(*found, last_lines(journal, *found))
+    if output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(made)))
+    else:
+        click.echo("\n".join(_lines(made, time.time())))
+
+
+def _failed(runs: list[Run], name: str | None) -> tuple[Run, Step] | None:
+    """Return the step of that name that failed, or the one that failed last."""
+    failed = [(run, step) for run in runs for step in run.failed.values() if name is None or _is_named(step, name)]
+    return max(failed, key=lambda pair: pair[1].end or 0.0, default=None)
+
+
+def _is_named(step: Step, name: str) -> bool:
+    return name in (step.step, f"{step.phase}/{step.step}")
+
+
+def _lines(made: Card, now: float) -> Iterator[str]:
+    attempt = f", attempt {made.attempt}" if made.attempt > 1 else ""
+    since = f" {duration(now - made.since)} ago ({clock_time(made.since)})" if made.since is not None else ""
+    yield click.style(f"{made.build}: {made.phase}/{made.step} failed{since}{attempt}", bold=True)
+    yield f"  class      {click.style(made.class_, fg='red')}"
+    yield f"  reason     {made.reason}"
+    if made.location is not None:
+        yield f"  place      {made.location}"
+    ended = [f"exit code {made.exit_code}"] if made.exit_code is not None else []
+    ended += [made.signal] if made.signal is not None else []
+    if ended:
+        yield f"  ended      {', '.join(ended)}"
+    if made.context:
+        yield "  log"
+        yield from (f"    {line}" for line in made.context)
+    for text in made.evidence:
+        yield f"  evidence   {text}"
+    if made.hint is not None:
+        yield f"  hint       {made.hint}"
+    if made.blocked_steps:
+        yield f"  blocked    {made.blocked_steps} steps wait for it"
+    yield from (f"  {name:10} {value}" for name, value in (("log file", made.log), ("page", made.page)) if value)
+
+
+def _usage(message: str) -> int:
+    click.echo(f"build-exporter explain: {message}", err=True)
+    return USAGE_ERROR

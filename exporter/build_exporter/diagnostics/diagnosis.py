@@ -1,0 +1,187 @@
+"""Why a build failed, from the lines it printed: evidence is ranked by who says it and what; the best is the reason.
+
+A line that hands a failure on never outranks what it hands on; where nothing is known as an error, the last sensible
+words before the builder stopped are the reason, and its own line where there are none. No failure is without a reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from build_exporter.diagnostics.evidence import Evidence, Reading, read
+from build_exporter.diagnostics.joining import place_of
+from build_exporter.diagnostics.last_words import last_words
+from build_exporter.diagnostics.rules import Rank, Rule
+from build_exporter.diagnostics.signals import of_ending, signal_name
+
+MAX_REASON: Final = 300
+"""Longest reason, in characters."""
+
+CONTEXT_BEFORE: Final = 3
+CONTEXT_AFTER: Final = 5
+MAX_NAMED_TESTS: Final = 3
+
+_TESTS: Final = re.compile(r"^\S*make.*\*\*\* \[.*\b(?:check|tests?)(?:-\w+)?\] ")
+_LABEL: Final = re.compile(r"^(?:FAIL|ERROR|FAILED|TIMEOUT)!?\s*: |^test (?=\S+ \.\.\. )|^ *--- FAIL: ")
+
+
+class Diagnosis(NamedTuple):
+    """What failed.
+
+    Attributes:
+        reason: the line or lines that say best why, as one line of at most 300 characters.
+        error_class: one of `model.states.FailureClass`.
+        speaker: who says so: `compiler`, `linker`, `shell`, `test runner` …; `unknown` where no rule knew it.
+        location: `FILE:LINE`, None where none is named.
+        context: lines around it, without prefixes.
+        hint: what people do about it; empty where nothing general can be said.
+        evidence: what else was found, the strongest first, the reason not among it.
+        line: index of the reason among the lines given (after prefixes and overwritten text were parted), -1 for none.
+    """
+
+    reason: str
+    error_class: str
+    speaker: str
+    location: str | None
+    context: tuple[str, ...]
+    hint: str
+    evidence: tuple[str, ...]
+    line: int
+
+
+def diagnose(
+    raw: Iterable[str], *, exit_code: int | None = None, signal: int | None = None, own: tuple[Rule, ...] = ()
+) -> Diagnosis:
+    """Return why a step failed.
+
+    Args:
+        raw: the lines it printed, of very many the last; prefixes and terminal control may be in them.
+        exit_code: of its command, None where unknown.
+        signal: number of the signal that ended it, None or 0 without.
+        own: a user's rules, tried before the table's.
+    """
+    reading = read(raw, own)
+    best = _best(reading)
+    found = last_words(reading) if best is None or best.rank <= Rank.RELAYED else None
+    if found is not None and (best is None or best.rank <= Rank.MAKE or found.rank > Rank.LAST or _is_certain(found)):
+        best = Evidence(
+            found.first,
+            found.last,
+            found.text,
+            found.rank,
+            found.rule or (best.rule if best is not None and best.rank is Rank.RELAYED else None),
+        )
+    if best is None or (best.rank < Rank.TOOL and (signal or (exit_code or 0) > 128)):
+        ending = of_ending(exit_code, signal)
+        if ending is not None or best is None:
+            return _ended(reading, best, ending, exit_code, signal)
+    return _diagnosis(reading, best, exit_code)
+
+
+def _is_certain(found: Evidence) -> bool:
+    return found.rule is not None
+
+
+def _best(reading: Reading) -> Evidence | None:
+    """Return the evidence that counts most."""
+    best: Evidence | None = None
+    best_score = -1.0
+    for each in reading.evidence:
+        score = reading.score(each)
+        is_late = each.rank in (Rank.PROGRAM, Rank.PROGRAM + 1, Rank.PLAIN) and each.first < reading.stop
+        if score > best_score or (score == best_score and is_late):
+            best, best_score = each, score
+    return best
+
+
+def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagnosis:
+    rule = best.rule
+    kind = rule.kind if rule is not None else "other"
+    hint = rule.hint if rule is not None else ""
+    if kind == "killed" and (memory := _of_kind(reading, "out-of-memory")) is not None and memory.rule is not None:
+        kind, hint = memory.rule.kind, memory.rule.hint
+    if kind == "other" and best.rank <= Rank.LAST:
+        kind, hint = _by_stop(reading, exit_code)
+    text = _named(reading, best) if kind == "test-failure" else best.text
+    others = sorted((each for each in reading.evidence if each.first != best.first), key=reading.score, reverse=True)
+    return Diagnosis(
+        _short(text),
+        kind,
+        rule.speaker if rule is not None else "unknown",
+        place_of(reading.lines, best.first, best.last, best.text),
+        tuple(reading.lines[max(0, best.first - CONTEXT_BEFORE) : best.last + 1 + CONTEXT_AFTER]),
+        hint,
+        tuple(dict.fromkeys(_short(each.text) for each in others[:8])),
+        best.first,
+    )
+
+
+def _of_kind(reading: Reading, kind: str) -> Evidence | None:
+    return next((each for each in reading.evidence if each.rule is not None and each.rule.kind == kind), None)
+
+
+def _by_stop(reading: Reading, exit_code: int | None) -> tuple[str, str]:
+    """Return class and hint as the builder's own words on the failed target tell, where nothing else is known."""
+    stop = reading.english(reading.stop) if reading.stop < len(reading.lines) else ""
+    if _TESTS.match(stop):
+        return "test-failure", "The suite's own log (test-suite.log, Testing/Temporary) has the failed test."
+    code = re.search(r"\] Error (\d{1,3})\b", stop)
+    number = int(code[1]) if code is not None else exit_code
+    found = of_ending(number, None)
+    return (found.kind, found.hint) if found is not None else ("other", "")
+
+
+def _ended(
+    reading: Reading, best: Evidence | None, ending: Rule | None, exit_code: int | None, signal: int | None
+) -> Diagnosis:
+    """Return a diagnosis by how the command ended, where its words tell less."""
+    number = signal or (exit_code - 128 if exit_code is not None and 128 < exit_code < 193 else 0)
+    if number:
+        reason = f"ended by {signal_name(number)}"
+    else:
+        reason = f"exit code {exit_code}" if exit_code is not None else "failed without a word"
+    last = next((line.strip() for line in reversed(reading.lines) if line.strip()), "")
+    if last:
+        reason = f"{reason} after: {last}" if number else last
+    return Diagnosis(
+        _short(reason),
+        ending.kind if ending is not None else "other",
+        "kernel" if number else "unknown",
+        None,
+        tuple(reading.lines[-CONTEXT_AFTER:]),
+        ending.hint if ending is not None else "",
+        (_short(best.text),) if best is not None else (),
+        len(reading.lines) - 1,
+    )
+
+
+def _named(reading: Reading, best: Evidence) -> str:
+    """Return the words on the first failed test, with the names of the next where they are told alike."""
+    label = _LABEL.match(best.text)
+    if label is None:
+        return best.text
+    alike = [each.text for each in reading.evidence if each.rank is Rank.TEST and each.text.startswith(label[0])]
+    names = [text[label.end() :].split(" ... ")[0].strip() for text in dict.fromkeys(alike)]
+    if len(names) < 2:
+        return best.text
+    shown = ", ".join(names[1:MAX_NAMED_TESTS])
+    more = f" and {len(names) - MAX_NAMED_TESTS} more" if len(names) > MAX_NAMED_TESTS else ""
+    return f"{best.text}, {shown}{more}"
+
+
+def _short(text: str) -> str:
+    text = text.replace("\t", " ").strip()
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+
+
+def first_error(lines: Iterable[str]) -> str | None:
+    """Return the reason that lines tell, at most 300 characters; None where no line looks like an error."""
+    reading = read(lines)
+    return _diagnosis(reading, best, None).reason if (best := _best(reading)) is not None else None
+
+
+def was_stopped(lines: Sequence[str]) -> bool:
+    """Tell whether the lines say that somebody ended the build: Ctrl-C, or a signal to make or ninja."""
+    return any(each.rule is not None and each.rule.kind == "interrupted" for each in read(lines).evidence)

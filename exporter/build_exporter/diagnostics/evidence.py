@@ -1,0 +1,205 @@
+"""Lines read as evidence: which are words of a tool, by which rule they count, and where the builder stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from build_exporter.diagnostics.joining import joined
+from build_exporter.diagnostics.kinds import Kind, is_usage, kind_of
+from build_exporter.diagnostics.language import english
+from build_exporter.diagnostics.picking import picked
+from build_exporter.diagnostics.prefix import parted
+from build_exporter.diagnostics.rules import Rank, Rule, rule_of
+from build_exporter.diagnostics.terminal import shown
+
+MAX_LINES: Final = 50_000
+"""Lines that are read, the last ones."""
+
+STALE_LINES: Final = 30
+"""Commands and progress between words and the builder's stop that show that work went on after them."""
+
+LATE_PENALTY: Final = 25
+"""What lines after the first stop lose: they are of other jobs, or follow from it."""
+
+_GIVEN_UP: Final = re.compile(
+    r"^(?:\S*/)?(?:g|re|p|b|d)?make(?:\[\d{1,3}\])?\s?: \*\*\* (?!No rule to make|Waiting for|.*\.\.\.$|Deleting)"
+)
+_RESTART: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: Entering directory|^Making \S+ in ")
+_NOT_REMADE: Final = re.compile(r"^(?:\S*/)?g?make: Target '.*' not remade because of errors")
+_TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
+_IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
+_NINJA_FAILED: Final = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?!.*: )\S.*$")
+_PLACED: Final = re.compile(r"^[^\s:]{1,300}\.\w{1,6}:\d{1,7}:(?:\d{1,7}:)? (?!warning|note|remark)\S")
+_HEADER: Final = re.compile(r"^(?:\s*)Traceback \(most recent call last\):")
+
+
+class Evidence(NamedTuple):
+    """A diagnostic and what it counts: the lines it takes, its words, its rank, and the rule, None without one."""
+
+    first: int
+    last: int
+    text: str
+    rank: int
+    rule: Rule | None
+
+
+class Reading:
+    """What was read.
+
+    Attributes:
+        lines: the lines as shown, without prefixes; empty ones are kept.
+        evidence: in the order of the lines.
+        stop: index of the line with which the builder first gave up, the number of lines where it never says so.
+        begin: index of the first line that counts: what make gave up before it was called again is over.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.evidence: list[Evidence] = []
+        self.stop = len(lines)
+        self.begin = 0
+        self._kinds: dict[int, Kind] = {}
+
+    def kind(self, index: int) -> Kind:
+        """Return what sort of line one is."""
+        if index not in self._kinds:
+            self._kinds[index] = kind_of(self.lines[index])
+        return self._kinds[index]
+
+    def english(self, index: int) -> str:
+        """Return a line with foreign words replaced."""
+        return english(self.lines[index])
+
+    def score(self, each: Evidence) -> float:
+        """Return how much evidence counts: its rank, less where it came too late or work went on after it."""
+        score = float(each.rank)
+        if each.first > self.stop and each.rank > Rank.RELAYED:
+            score = max(score - LATE_PENALTY, Rank.RELAYED - 1)
+        elif self._is_passing(each) and self._is_stale(each):
+            score = min(score, Rank.PLACED)
+        return score
+
+    @staticmethod
+    def _is_passing(each: Evidence) -> bool:
+        """Tell whether builds go on after such words: another mirror is asked, a file is not needed."""
+        return each.rank <= Rank.PROGRAM + 2 or (
+            each.rule is not None and each.rule.kind in ("download-failed", "checksum-mismatch", "patch-failed")
+        )
+
+    def _is_stale(self, each: Evidence) -> bool:
+        work = 0
+        for index in range(each.last + 1, min(self.stop, each.last + 500)):
+            work += self.kind(index) in (Kind.COMMAND, Kind.PROGRESS) and bool(self.lines[index].strip())
+            if work > STALE_LINES:
+                return True
+        return False
+
+
+def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
+    """Return what lines hold of evidence; prefixes and terminal control may be in them."""
+    reading = Reading(plain_lines(raw))
+    indexes = picked(reading.lines) if not own else list(range(len(reading.lines)))
+    usage = _usage_lines(reading.lines)
+    excused = _excused(reading, indexes)
+    reading.begin, reading.stop = _span(reading, indexes)
+    beyond = -1
+    for index in indexes:
+        if index < reading.begin or index in excused or index in usage or index <= beyond:
+            continue
+        found = _evidence(reading, index, own)
+        if found is not None:
+            reading.evidence.append(found)
+            beyond = found.last if found.last > index and _HEADER.match(reading.lines[index]) else beyond
+    return reading
+
+
+def plain_lines(raw: Iterable[str]) -> list[str]:
+    """Return lines as a terminal shows them, without prefixes; empty ones stay, as diagnostics end with them."""
+    lines: list[str] = []
+    for line in raw:
+        texts = shown(line)
+        lines.extend(parted(text).text.rstrip() for text in texts) if texts else lines.append("")
+    return lines[-MAX_LINES:]
+
+
+def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence | None:
+    line = reading.lines[index]
+    kind = reading.kind(index)
+    if kind in (Kind.COMMAND, Kind.TRACE, Kind.SOURCE) or (kind is Kind.PROGRESS and not _speaks(line)):
+        return None
+    text, last = joined(reading.lines, index)
+    foreign = english(text)
+    if _GIVEN_UP.match(foreign) or _NINJA_FAILED.match(foreign):
+        rule = rule_of(foreign, own)
+        is_own = rule is not None and rule.rank >= Rank.PROGRAM
+        return Evidence(
+            index, last, text, rule.rank if is_own and rule is not None else Rank.MAKE, rule if is_own else None
+        )
+    rule = rule_of(foreign, own)
+    if rule is None:
+        placed = _PLACED.match(foreign) if not text.isascii() else None
+        return Evidence(index, last, text, Rank.PLACED, None) if placed is not None else None
+    if rule.rank is Rank.NOISE:
+        return None
+    rank = int(rule.rank)
+    if kind is Kind.FRAME and rank <= Rank.PROGRAM + 2 and last == index:
+        rank = min(rank, Rank.RELAYED + 1)
+    return Evidence(index, last, text, rank, rule)
+
+
+def _speaks(line: str) -> bool:
+    """Tell whether a line that looks like progress holds an error all the same."""
+    return (
+        "configure: error: " in line or "***" in line or "Could NOT" in line or line.startswith(("ERROR", " * ERROR"))
+    )
+
+
+def _usage_lines(lines: Sequence[str]) -> set[int]:
+    """Return the lines of usage texts: from the first on, as long as they are indented."""
+    found: set[int] = set()
+    for index, line in enumerate(lines):
+        if (line and (line[0] in "uUTO -") and is_usage(line)) or (index - 1 in found and line[:1] in (" ", "\t")):
+            found.add(index)
+    return found
+
+
+def _excused(reading: Reading, indexes: Sequence[int]) -> set[int]:
+    """Return the lines whose failure make was told to ignore: those before its words on that, back to the command."""
+    found: set[int] = set()
+    for index in indexes:
+        if not _IGNORED.match(reading.english(index)):
+            continue
+        found.add(index)
+        for before in range(index - 1, max(index - 6, -1), -1):
+            if reading.kind(before) in (Kind.COMMAND, Kind.TRACE, Kind.PROGRESS):
+                break
+            found.add(before)
+    return found
+
+
+def _span(reading: Reading, indexes: Sequence[int]) -> tuple[int, int]:
+    """Return the first line that counts, and the line with which the builder gave up for good first."""
+    begin, stops, ended = 0, [], None
+    for index in indexes:
+        text = reading.english(index)
+        if ended is not None and index > ended and _RESTART.match(text):
+            # make was called again: what failed before did not end the build
+            begin, stops, ended = ended + 1, [], None
+        if _NOT_REMADE.match(text):
+            ended = index
+        elif _GIVEN_UP.match(text):
+            stops.append(index)
+            if _TOP.match(text) and not _keeps_going(reading.lines, index):
+                ended = index
+    if begin and not stops:
+        begin = 0
+    return begin, stops[0] if stops else len(reading.lines)
+
+
+def _keeps_going(lines: Sequence[str], index: int) -> bool:
+    """Tell whether a make that gave a target up goes on with others."""
+    return any(
+        "not remade because" in line or "Waiting for unfinished" in line for line in lines[index + 1 : index + 3000]
+    )

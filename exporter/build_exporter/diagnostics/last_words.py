@@ -1,0 +1,64 @@
+"""Where no line is known as an error: the last sensible words before the builder stopped."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from build_exporter.diagnostics.evidence import Evidence, Reading
+from build_exporter.diagnostics.kinds import Kind, is_usage
+from build_exporter.diagnostics.rules import Rank, rule_of
+
+SEARCHED_LINES: Final = 40
+KEPT_LINES: Final = 12
+
+_TROUBLE: Final = re.compile(
+    r"(?i)\b(?:could not|couldn't|cannot|can't|can not|failed|fails|failure|unable|illegal|invalid|not found"
+    r"|missing|undefined|unknown|denied|no such|refused|unsupported|not supported|bad"
+    r"|fatal|errors?|unexpected|incompatible|conflict\w*|mismatch|abort\w*|exceeded|corrupt\w*|broken|must be"
+    r"|required|requires|not (?:a|an|allowed|available|valid|permitted|defined|declared|installed)|does(?: not"
+    r"|n't)|too (?:old|many|few|large|small|long)|out of|unresolved|rejected)\b"
+)
+_SPEAKS: Final = re.compile(r"^(?:\S*/)?[\w.+-]{1,60}(?:\[\d+\])?: \S")
+_IDLE: Final = re.compile(
+    r"^(?:See |Please |You |For more|Try |If you|Consider|Note|Hint|hint:|note:|Stopping|Aborting|Done|done"
+    r"|Exiting|Leaving|\*\*\* (?:Maybe|Please|Try)|Build|real\t|user\t|sys\t|real |Elapsed|elapsed|Total|Time)\b"
+    r"|^[^\w]*$|^\w+: exit(?:ing)?$"
+)
+_STARTS: Final = frozenset({Kind.COMMAND, Kind.TRACE})
+
+
+def last_words(reading: Reading) -> Evidence | None:
+    """Return the words before the builder's stop that tell most, None where the failed command printed nothing.
+
+    With words of trouble in it the last such line, else the last with a speaker, else the last.
+    """
+    found: list[int] = []
+    end = reading.stop
+    relayed = [each.first for each in reading.evidence if each.rank is Rank.RELAYED and each.first < end]
+    end = min(relayed, default=end)
+    while end < len(reading.lines) and end > 0 and not reading.lines[end - 1].strip():
+        end -= 1
+    for index in range(end - 1, max(end - SEARCHED_LINES, reading.begin) - 1, -1):
+        line = reading.lines[index]
+        if reading.kind(index) in _STARTS:
+            break
+        if not line.strip() or is_usage(line) or line.startswith("\t") or _IDLE.match(line.strip()):
+            continue
+        if reading.kind(index) in (Kind.PROGRESS, Kind.SOURCE) or _is_noise(reading, index):
+            continue
+        found.append(index)
+        if len(found) >= KEPT_LINES:
+            break
+    if not found:
+        return None
+    troubled = [index for index in found if _TROUBLE.search(reading.english(index)[:1000])]
+    speaking = [index for index in troubled if _SPEAKS.match(reading.lines[index])]
+    spoken = [index for index in found if _SPEAKS.match(reading.lines[index])]
+    chosen = next(filter(None, (speaking, troubled, spoken, found)))[0]
+    return Evidence(chosen, chosen, reading.lines[chosen], Rank.LAST + (1 if troubled else 0), None)
+
+
+def _is_noise(reading: Reading, index: int) -> bool:
+    rule = rule_of(reading.english(index))
+    return rule is not None and rule.rank <= Rank.MAKE
