@@ -259,7 +259,7 @@ class _TreeState:
 
 
 def _times_kept(files: list[StepFiles]) -> bool:
-    """Tell whether the times of the files are those of the build, not of a copy made later.
+    """Return whether the times of the files are those of the build, not of a copy made later.
 
     A file of a step has its last change before the next step begins, and a log near the end that it tells itself.
     """

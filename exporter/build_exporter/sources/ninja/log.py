@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 def has_starts(header: str) -> bool:
-    """Tell whether the log's third column tells when commands began, by the version in its first line."""
+    """Return whether the log's third column tells when commands began, by the version in its first line."""
     version = header.removeprefix(HEADER).strip()
     return version.isdecimal() and int(version) >= FIRST_OF_STARTS
 
@@ -142,7 +142,7 @@ def _run(rows: list[Row], group: list[int], *, has_starts: bool) -> NinjaRun:
 
 
 def is_another_run(run: NinjaRun, row: Row, *, has_starts: bool) -> bool:
-    """Tell whether a row appended to the log is of a later run than the newest."""
+    """Return whether a row appended to the log is of a later run than the newest."""
     if row.end < run.last - SLACK_SECONDS:
         # a shorter time since the run's beginning than the row before it: another beginning, or an older output
         return row.latest > run.start + SLACK_SECONDS
@@ -154,7 +154,7 @@ def is_another_run(run: NinjaRun, row: Row, *, has_starts: bool) -> bool:
 
 
 def is_undated_run(rows: list[Row], index: int) -> bool:
-    """Tell whether a row has no time, as its output is not there, and is of another run than the row before it."""
+    """Return whether a row has no time, as its output is not there, and is of another run than the row before it."""
     return rows[index].time < EARLIEST and (not index or rows[index].end < rows[index - 1].end)
 
 

@@ -133,7 +133,7 @@ class Session:
         return "--keep-going" in self.command
 
     def names(self, package: str) -> bool:
-        """Tell whether its command line asks for a package by its name."""
+        """Return whether its command line asks for a package by its name."""
         name = split_package(package)[0]
         words = [word.lstrip("<>=~!") for word in self.command.split() if not word.startswith("-")]
         return any(split_package(word.partition(":")[0])[0] in (name, name.partition("/")[2]) for word in words)
