@@ -238,6 +238,12 @@ class Feedback(Event, tag="feedback"):
     message: Text | None = None
 
 
+class EventsLost(Event, tag="events_lost"):
+    """So many events of a writer before this one could not be written, for want of room or of permission."""
+
+    count: Count
+
+
 class Alert(Event, tag="alert"):
     """What Alertmanager reported of one alert to one of its receivers.
 
@@ -314,6 +320,7 @@ AnyEvent = (
     | Toolchain
     | Note
     | Feedback
+    | EventsLost
     | Alert
     | Acknowledged
     | Escalated
