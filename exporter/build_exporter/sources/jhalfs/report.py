@@ -159,6 +159,7 @@ class JhalfsReports:
                 target=target_of(report.settings),
                 book=report.book or None,
                 jobs=jobs_of(report.settings),
+                tests=tests_of(report.settings),
             )
         )
         steps = [

@@ -130,6 +130,7 @@ class Jhalfs:
                 target=target_of(settings),
                 book=makefile.book or settings.get("COMMIT") or None,
                 jobs=jobs_of(settings) or makefile.jobs,
+                tests=tests_of(settings),
             )
         )
         weights = self._weights.of(record.tree.path, makefile.steps)
