@@ -38,3 +38,14 @@ def jobs_of(settings: Mapping[str, str]) -> int | None:
     """Return how many jobs a step's make is given, None where the settings don't tell."""
     text = settings.get("N_PARALLEL", "").strip()
     return int(text) if text.isdecimal() and 0 < len(text) < 6 else None
+
+
+def tests_of(settings: Mapping[str, str]) -> e.TestScope | None:
+    """Return which test suites are run, None where the settings don't tell."""
+    return TEST_SCOPES.get(settings.get("TEST", "").strip())
+
+
+def jobs_of(settings: Mapping[str, str]) -> int | None:
+    """Return how many jobs a step's make is given, None if the settings don't say."""
+    text = settings.get("N_PARALLEL", "").strip()
+    return int(text) if text.isdecimal() and 0 < len(text) < 6 else None

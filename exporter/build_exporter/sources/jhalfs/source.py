@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from build_exporter.config.section import Section, about
 from build_exporter.model import events as e
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
-from build_exporter.sources.jhalfs.names import jobs_of, name_after, target_of
+from build_exporter.sources.jhalfs.names import jobs_of, name_after, target_of, tests_of
 from build_exporter.sources.jhalfs.reconcile import Reconciled, Reconciler
 from build_exporter.sources.jhalfs.tarballs import Tarballs
 from build_exporter.sources.jhalfs.tree import JhalfsTree, locate, read_settings
