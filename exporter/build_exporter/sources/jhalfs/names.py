@@ -6,7 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
+
+TEST_SCOPES: Final[Mapping[str, e.TestScope]] = {"0": "none", "1": "critical", "2": "all", "3": "all"}
+"""What jhalfs' setting TEST means; 3 was "all, and those of the temporary tools" in older versions."""
 
 _RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
 
@@ -43,9 +47,3 @@ def jobs_of(settings: Mapping[str, str]) -> int | None:
 def tests_of(settings: Mapping[str, str]) -> e.TestScope | None:
     """Return which test suites are run, None where the settings don't tell."""
     return TEST_SCOPES.get(settings.get("TEST", "").strip())
-
-
-def jobs_of(settings: Mapping[str, str]) -> int | None:
-    """Return how many jobs a step's make is given, None if the settings don't say."""
-    text = settings.get("N_PARALLEL", "").strip()
-    return int(text) if text.isdecimal() and 0 < len(text) < 6 else None
