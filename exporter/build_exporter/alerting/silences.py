@@ -145,7 +145,7 @@ class Silences:
         for silence in held:
             await client.ask("DELETE", f"/api/v2/silence/{silence['id']}")
         if ended and "failure" in dict(matchers):
-            # where Alertmanager looked at the end while it was still silenced, nobody was notified of it: it looks again
+            # where Alertmanager saw the end while it was still silenced, nobody was notified of it: it sees it again
             await client.ask("POST", "/api/v2/alerts", [self._end_of(alert) for alert in ended.values()])
         log.info("silence ended", extra={"alert": dict(matchers).get("alertname"), "server": client.url})
 

@@ -76,10 +76,10 @@ def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -
         families["build_milestone_timestamp_seconds"].add(reached, name, milestone)
     for milestone, ratio in run.milestone_progress.items():
         families["build_milestone_progress_ratio"].add(ratio, name, milestone)
-    _show_warnings_and_estimate(families, run, now)
+    _show_warnings_and_estimate(families, run, now, estimator)
 
 
-def _show_warnings_and_estimate(families: _Families, run: Run, now: float) -> None:
+def _show_warnings_and_estimate(families: _Families, run: Run, now: float, estimator: Estimator) -> None:
     name = run.build
     for flag, count in _most_frequent(run):
         families["build_warnings"].add(count, name, flag)
