@@ -12,6 +12,8 @@ from build_exporter import __version__
 from build_exporter.queries.commands import SUMMARIES
 
 COMMANDS: Final[dict[str, str]] = {
+    "alerts": "List, acknowledge, escalate and test alerts.",
+    "backtest": "Show how good estimates of recorded runs would have been.",
     "config": "Check a configuration file.",
     "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",

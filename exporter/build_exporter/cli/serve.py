@@ -21,6 +21,7 @@ from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.source_arguments import expected_failures, watched_sources
 from build_exporter.collectors.alerts import IncidentCollector
+from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.host.process_tree import ProcessTrees
@@ -37,8 +38,10 @@ from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
+from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
+from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.plugins import origin
@@ -69,6 +72,7 @@ RETENTION_SECONDS = 600.0
 JOURNAL_SIZE_SECONDS = 15.0
 LIVENESS_SECONDS = 2.0
 PLATFORM_SECONDS = 60.0
+ANALYSIS_SECONDS = 5.0
 CCACHE_SECONDS = 15.0
 
 
@@ -232,6 +236,8 @@ class Exporter:
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
+        self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
@@ -245,10 +251,11 @@ class Exporter:
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.links.of, desk.address, self.monitor.clock)
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
         direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
             *(DirectRunner(collector) for collector in (*direct, alerts)),
+            BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
@@ -293,6 +300,8 @@ class Exporter:
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
         self.service.configure(self.config)
+        self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
+        self._milestones.milestones = self.config.milestones
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
@@ -330,6 +339,7 @@ class Exporter:
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
         ]
         log.info(
@@ -350,7 +360,6 @@ class Exporter:
             self._verifier.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
-            await self._alerts.fast_path.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
 
@@ -370,9 +379,18 @@ class Exporter:
         while True:
             try:
                 liveness.poll()
+                self._milestones.check()
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking running steps failed")
+            await asyncio.sleep(LIVENESS_SECONDS)
+
+    async def _recover_events(self) -> None:
+        """Write to the journal what writers kept while it was full."""
+        while True:
+            recovered = await asyncio.to_thread(recover, self.monitor.follower.root)
+            if recovered:
+                log.info("events kept while the journal was full are written", extra={"runs": recovered})
             await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:

@@ -47,11 +47,9 @@ class Milestone(Section, frozen=True):
 class Schedule(Section, frozen=True):
     """When the build should be done: by a deadline, or within a duration from its start."""
 
-    deadline: Annotated[
-        float | None, about("When builds must have ended.", "time", within=(0, MAX_TIME), planned=True)
-    ] = None
+    deadline: Annotated[float | None, about("When builds must have ended.", "time", within=(0, MAX_TIME))] = None
     duration: Annotated[
-        float | None, about("How long a build may take from its start.", "seconds", within=(1, None), planned=True)
+        float | None, about("How long a build may take from its start.", "seconds", within=(1, None))
     ] = None
     tolerance: Annotated[
         float,
@@ -346,9 +344,7 @@ class Tests(Section, frozen=True):
 class Config(Section, frozen=True):
     """The whole configuration; an empty file is one, and has every default."""
 
-    milestones: Annotated[
-        tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.", planned=True)
-    ] = ()
+    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.")] = ()
     schedule: Annotated[Schedule, about("A deadline or a planned duration, and the tolerance.")] = Schedule()
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()

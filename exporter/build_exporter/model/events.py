@@ -27,6 +27,8 @@ Flags = Annotated[dict[Annotated[str, Meta(min_length=1, max_length=64)], Count]
 ExitCode = Annotated[int, Meta(ge=-(2**31), lt=2**32)]
 FinishStatus = Literal["succeeded", "failed", "skipped", "interrupted"]
 BuildStatus = Literal["succeeded", "failed", "interrupted"]
+TestScope = Literal["none", "critical", "all"]
+"""Which packages' test suites a build runs: none, those of the toolchain alone, or all."""
 ToolRole = Literal["host", "cross", "target"]
 MAX_TOOLS: Final = 64
 """Most tools of one toolchain: each is a series."""
@@ -78,7 +80,10 @@ class PlannedMilestone(msgspec.Struct, gc=False, omit_defaults=True, kw_only=Tru
 
 
 class BuildStarted(Event, tag="build_started"):
-    """A run began, or was taken up again where its file already holds one."""
+    """A run began, or was taken up again where its file already holds one.
+
+    `tests` says which packages' test suites it runs, where that is known.
+    """
 
     run: Name | None = None
     source: Name | None = None
@@ -87,6 +92,7 @@ class BuildStarted(Event, tag="build_started"):
     jobs: Count | None = None
     plan: Text | None = None
     deadline: Time | None = None
+    tests: TestScope | None = None
 
 
 class Plan(Event, tag="plan"):
@@ -237,6 +243,12 @@ class Feedback(Event, tag="feedback"):
     message: Text | None = None
 
 
+class EventsLost(Event, tag="events_lost"):
+    """So many events of a writer before this one could not be written, for want of room or of permission."""
+
+    count: Count
+
+
 class Alert(Event, tag="alert"):
     """What Alertmanager reported of one alert to one of its receivers.
 
@@ -313,6 +325,7 @@ AnyEvent = (
     | Toolchain
     | Note
     | Feedback
+    | EventsLost
     | Alert
     | Acknowledged
     | Escalated

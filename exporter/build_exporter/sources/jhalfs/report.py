@@ -26,7 +26,7 @@ from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.plan.milestones import lfs_milestones
 from build_exporter.sources.files import Ends, read_ends
 from build_exporter.sources.jhalfs.dates import Evidence, Zones, parse_date
-from build_exporter.sources.jhalfs.source import jobs_of, name_after, target_of
+from build_exporter.sources.jhalfs.source import jobs_of, name_after, target_of, tests_of
 from build_exporter.sources.jhalfs.tree import parse_settings
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 from build_exporter.sources.sequence import Attempt, Emitter
@@ -150,6 +150,7 @@ class JhalfsReports:
                 target=target_of(report.settings),
                 book=report.book or None,
                 jobs=jobs_of(report.settings),
+                tests=tests_of(report.settings),
             )
         )
         steps = [

@@ -133,6 +133,7 @@ class Jhalfs:
                 target=target_of(settings),
                 book=makefile.book or settings.get("COMMIT") or None,
                 jobs=jobs_of(settings) or makefile.jobs,
+                tests=tests_of(settings),
             )
         )
         weights = self._weights.of(record.tree.path, makefile.steps)
@@ -212,9 +213,19 @@ def name_after(book: str, settings: Mapping[str, str]) -> str:
 
 def target_of(settings: Mapping[str, str]) -> str | None:
     """Return the target by the settings: the init system, and the multilib variant where there is one."""
-    multilib = settings.get("MULTILIB", "")
+    # jhalfs without that setting takes the variant's branch of the book instead
+    multilib = settings.get("MULTILIB") or ("multilib" if settings.get("COMMIT") == "multilib" else "")
     parts = [settings.get("INITSYS", ""), "" if multilib == "default" else multilib]
     return "-".join(part for part in parts if part) or None
+
+
+TEST_SCOPES: Final[Mapping[str, e.TestScope]] = {"0": "none", "1": "critical", "2": "all", "3": "all"}
+"""What jhalfs' setting TEST means; 3 was "all, and those of the temporary tools" in older versions."""
+
+
+def tests_of(settings: Mapping[str, str]) -> e.TestScope | None:
+    """Return which test suites are run, None where the settings don't tell."""
+    return TEST_SCOPES.get(settings.get("TEST", "").strip())
 
 
 def jobs_of(settings: Mapping[str, str]) -> int | None:
