@@ -113,7 +113,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.disk_before_bytes
     ) = None
     step.warnings = None
-    step.reported_ratio = step.reported_warnings = False
+    step.reported_ratio = step.reported_warnings = step.log_read = False
     step.floor = 0.0
     if run.warning_flags:
         count_flags(run, step.key, {})
@@ -177,6 +177,8 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if event.warning_flags:
         count_flags(run, step.key, event.warning_flags)
         learned = True
+    if event.log_bytes is not None:
+        step.log_read = learned = True
     if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:
             curve = array("f", event.log_curve or ())

@@ -54,6 +54,8 @@ class Step:
     ratio: float | None = None
     message: str | None = None
     log: str | None = None
+    log_read: bool = False
+    """Whether what its log amounted to was reported: it need not be read again."""
     shares_log: bool = False
     """Whether other steps name the same log: what is in it is then not the step's own."""
     pid: int | None = None
