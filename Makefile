@@ -50,6 +50,8 @@ format: $(VENV)/.test ## Format the code
 
 packages: ## Install what tests need from the distribution, where root may
 	@sh exporter/packages.sh test
+	@command -v npm >/dev/null || exit 0; npm ci --prefix tests/page --no-audit --no-fund --loglevel=error >/dev/null || \
+		echo "npm could not install what the tests of the page need: they are skipped" >&2
 
 $(VENV)/.test: pyproject.toml exporter/venv.sh
 	@sh exporter/venv.sh $(VENV) .[dev]

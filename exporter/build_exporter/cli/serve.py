@@ -38,6 +38,7 @@ from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
+from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
 from build_exporter.milestones import MilestoneWatcher
@@ -314,6 +315,7 @@ class Exporter:
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
         ]
         log.info(
@@ -359,6 +361,14 @@ class Exporter:
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking running steps failed")
+            await asyncio.sleep(LIVENESS_SECONDS)
+
+    async def _recover_events(self) -> None:
+        """Write to the journal what writers kept while it was full."""
+        while True:
+            recovered = await asyncio.to_thread(recover, self.monitor.follower.root)
+            if recovered:
+                log.info("events kept while the journal was full are written", extra={"runs": recovered})
             await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:

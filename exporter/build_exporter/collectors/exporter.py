@@ -54,6 +54,7 @@ class ExporterCollector:
         for name, count in sorted(monitor.events_by_name().items()):
             events.add(count, name)
         yield events
+        yield Family("build_exporter_events_lost_total").add(monitor.events_lost)
         rejected = Family("build_exporter_lines_rejected_total")
         for reason in Reason:
             rejected.add(monitor.decoder.rejected[reason], reason.value)
