@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -19,17 +18,11 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from ports import free_port
 
 Json = dict[str, Any]
 
 TOP: Final = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    """Return a port nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def generations() -> list[Any]:
