@@ -21,7 +21,7 @@ KNOWLEDGE = {
     "formatting",
     "replay",
 }
-APPLICATION = {"queries", "collectors", "alerting", "web"}
+APPLICATION = {"report", "export", "queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -55,6 +55,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
+    "report": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
+    "export": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},
     "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logging_setup", "shell", "__init__"},
     "__main__": {"cli", "wrapper"},
 }
