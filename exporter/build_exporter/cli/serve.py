@@ -24,6 +24,7 @@ from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
@@ -37,6 +38,7 @@ from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.failures.step_log import Cards
+from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
@@ -237,6 +239,7 @@ class Exporter:
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._hooks = HookRunner(self.monitor, config.hooks)
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
@@ -254,7 +257,7 @@ class Exporter:
         alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
         direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
-            *(DirectRunner(collector) for collector in (*direct, alerts)),
+            *(DirectRunner(collector) for collector in (*direct, alerts, HookCollector(self._hooks.counts))),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
@@ -302,6 +305,7 @@ class Exporter:
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
+        self._hooks.configure(self.config.hooks)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
@@ -358,6 +362,7 @@ class Exporter:
             self._sources.stop()
             self._step_logs.stop()
             self._verifier.stop()
+            self._hooks.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
             await self.monitor.stop()
