@@ -36,6 +36,47 @@ UNNOTIFIED_POLLS = 3
 
 HISTORY_RECHECK_SECONDS = 10.0
 
+EARLIER_RUNS = 3
+"""Older runs that are read before the newest one: what they took is what it is measured by from its first step."""
+EARLIER_BYTES = 8 * 1024 * 1024
+EARLIER_SECONDS = 0.5
+LIVE_SECONDS = 7 * 86400.0
+"""A run that nothing was written to for so long does not go on: nobody waits for its end."""
+
+
+def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
+    """Read the last runs before a build's newest into the tracker, where that may still go on."""
+    if follower.newest_age(build) > LIVE_SECONDS:
+        return
+    until = time.monotonic() + EARLIER_SECONDS
+    for name in follower.older_runs(build)[:EARLIER_RUNS]:
+        if follower.run_bytes(build, name) > EARLIER_BYTES:
+            continue
+        run = Run(build, name)
+        pieces = follower.read_older(build, name)
+        try:
+            for events in pieces:
+                apply_all(run, events)
+                if time.monotonic() > until:
+                    # what happens now must not wait for it: it is read with the rest of the history
+                    pieces.close()
+                    follower.forget_older(build, name)
+                    return
+        except Exception:
+            log.exception("reading an older run failed", extra={"build": build, "run": name})
+        tracker.remember(build, run)
+
+
+def read_builds(journal: str) -> Tracker:
+    """Return every build's newest run as its journal has it now, with the runs before it that its estimate rests on."""
+    follower, tracker = Follower(journal), Tracker()
+    for batch in follower.poll():
+        if batch.build not in tracker.builds:
+            read_earlier_runs(follower, tracker, batch.build)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    follower.close()
+    return tracker
+
 
 AHEAD_SECONDS = 60.0
 """An event further ahead than this comes from a wrong clock; its build's last event is then the time it was read."""
@@ -123,7 +164,10 @@ class Monitor:
         return [build for build in self.tracker.builds.values() if not build.history_complete]
 
     def _take(self, batch: Batch) -> None:
-        is_new = batch.build not in self.tracker.builds
+        known = self.tracker.builds.get(batch.build)
+        is_new = known is None
+        if known is None or known.current is None or known.current.run < batch.run:
+            read_earlier_runs(self.follower, self.tracker, batch.build)
         run = self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
         now = self.clock()
         if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:

@@ -13,7 +13,9 @@ from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.alerts import AlertLog
+from build_exporter.tracker.earlier import RUNS, EarlierRuns, earlier_runs
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
+from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.state import Key, LogShape, Run, Step
 
 SETTLE_SECONDS = 600.0
@@ -38,8 +40,8 @@ class RunSummary:
     """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds and usage by step.
 
     `results` counts every end the run had: one that was taken up again had more than one, one that `is_open` has none
-    yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones. `jobs` is the -j in use,
-    None where unknown.
+    yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones, `past` the same ones in the
+    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio` and `concurrency` are the run's.
     """
 
     run: str
@@ -55,6 +57,11 @@ class RunSummary:
     alerts: AlertLog = field(default_factory=AlertLog)
     last_event: float | None = None
     is_open: bool = False
+    past: tuple[PastStep, ...] = ()
+    tests: str | None = None
+    source: str = ""
+    gap_ratio: float = 0.0
+    concurrency: float = 1.0
 
 
 def summarise(run: Run) -> RunSummary:
@@ -79,6 +86,11 @@ def summarise(run: Run) -> RunSummary:
         run.alerts,
         run.last_event,
         run.status is None,
+        past_steps(run),
+        run.tests,
+        run.source,
+        run.gap_ratio,
+        run.concurrency,
     )
 
 
@@ -127,6 +139,12 @@ class Build:
             counts.update(summary.results)
         counts.update(self.removed.results)
         return counts
+
+    def earlier(self, run: str) -> EarlierRuns | None:
+        """Return what the runs before one, as far as they are known, say of it."""
+        before = sorted((each for each in self.history.values() if each.run < run), key=lambda e: e.run, reverse=True)
+        good = [(each.past, each.concurrency) for each in before if each.result == "succeeded" and each.past]
+        return earlier_runs(good[:RUNS])
 
     def last_log(self, key: Key) -> LogShape | None:
         """Return how the log of a step's newest attempt that succeeded grew, None where that is not known."""
@@ -195,7 +213,7 @@ class Tracker:
                 known.learn_logs(current)
                 known.learn_suites(current)
             known.history.pop(run, None)
-            current = known.current = Run(build, run)
+            current = known.current = Run(build, run, earlier=known.earlier(run))
         if run == current.run:
             apply_all(current, events)
         return current
