@@ -26,7 +26,7 @@ TOP: Final = Path(__file__).resolve().parents[2]
 
 
 def generations() -> list[Any]:
-    """Return each directory with a Prometheus and an Alertmanager: PATH as "", then those of `BUNDLE_TOOLS`."""
+    """Return each place of an Alertmanager: PATH as "", then the directories of `BUNDLE_TOOLS` that have one."""
     places = ["", *filter(None, os.environ.get("BUNDLE_TOOLS", "").split(os.pathsep))]
     found = [place for place in places if _program(place, "prometheus") and _alertmanager(place)]
     missing = pytest.param("", marks=pytest.mark.skip(reason="Prometheus and Alertmanager are not installed"))
@@ -34,11 +34,13 @@ def generations() -> list[Any]:
 
 
 def _program(place: str, name: str) -> str | None:
-    return shutil.which(name, path=place or None)
+    # a directory may hold one of the two only
+    return shutil.which(name, path=place or None) or shutil.which(name)
 
 
 def _alertmanager(place: str) -> str | None:
-    return _program(place, "alertmanager") or _program(place, "prometheus-alertmanager")
+    names = ("alertmanager", "prometheus-alertmanager")
+    return next((found for name in names if (found := shutil.which(name, path=place or None))), None)
 
 
 class Receiver:

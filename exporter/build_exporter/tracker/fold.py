@@ -15,7 +15,7 @@ from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import BuildState, StepState, failure_class
 from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place
-from build_exporter.tracker.plans import check_milestones, take_plan
+from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.state import LogShape, Run, Step
 
@@ -260,7 +260,7 @@ def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
     if event.milestone not in run.milestones and len(run.milestones) >= MAX_MILESTONES:
         run.ignored["too_many_milestones"] += 1
         return
-    run.milestones.setdefault(event.milestone, event.time)
+    note_milestone(run, event.milestone, event.time)
 
 
 def _build_finished(run: Run, event: e.BuildFinished) -> None:
