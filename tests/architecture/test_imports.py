@@ -18,6 +18,7 @@ KNOWLEDGE = {
     "failures",
     "monitor",
     "liveness",
+    "verdicts",
     "formatting",
     "replay",
 }
@@ -48,6 +49,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "summary": {"model", "journal", "tracker", "formatting"},
     "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
+    "verdicts": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
