@@ -17,7 +17,7 @@ from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.docs import render
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_")
+MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_", "build_exporter_hook_runs")
 """Beginnings of families that depend on the machine and what runs on it; the collectors' own tests are about them."""
 
 
