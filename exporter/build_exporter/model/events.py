@@ -126,7 +126,8 @@ class StepProgress(Event, tag="step_progress"):
     `warning_flags` says how many of the warnings came by which option of the compiler, the most frequent first.
     An `estimated` ratio comes from the log and the clock, and gives way to one the builder reports. `log_tasks`
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
-    as much as 1000 bytes) that was written by the end of each equal part of the attempt's time.
+    as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `log_bytes` says that
+    the log of a step that is over was read to its end; it is 0 where the next attempt can't be measured by it.
     """
 
     phase: Name

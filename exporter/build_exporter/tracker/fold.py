@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from build_exporter.model import events as e
-from build_exporter.model.names import MAX_TEXT_LENGTH
+from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import BuildState, StepState, failure_class
 from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place
-from build_exporter.tracker.plans import check_milestones, take_plan
+from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.state import LogShape, Run, Step
 
@@ -113,7 +113,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.disk_before_bytes
     ) = None
     step.warnings = None
-    step.reported_ratio = step.reported_warnings = False
+    step.reported_ratio = step.reported_warnings = step.log_read = False
     step.floor = 0.0
     if run.warning_flags:
         count_flags(run, step.key, {})
@@ -126,15 +126,15 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
 def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
     step.package = event.package or step.package
     step.version = event.version or step.version
-    step.log = event.log
+    step.log = event.log if event.log and is_path(event.log) else None
     step.pid = event.pid
-    if event.log:
+    if step.log:
         # steps with one log for all come one after the other: no more than the last needs to be known
         before = run.newest_log
-        step.shares_log = before is not None and before[0] == event.log and before[1] != step.key
+        step.shares_log = before is not None and before[0] == step.log and before[1] != step.key
         if before is not None and step.shares_log and before[1] in run.steps:
             run.steps[before[1]].shares_log = True
-        run.newest_log = (event.log, step.key)
+        run.newest_log = (step.log, step.key)
 
 
 def _step_progress(run: Run, event: e.StepProgress) -> None:
@@ -177,6 +177,8 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if event.warning_flags:
         count_flags(run, step.key, event.warning_flags)
         learned = True
+    if event.log_bytes is not None:
+        step.log_read = learned = True
     if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:
             curve = array("f", event.log_curve or ())
@@ -258,7 +260,7 @@ def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
     if event.milestone not in run.milestones and len(run.milestones) >= MAX_MILESTONES:
         run.ignored["too_many_milestones"] += 1
         return
-    run.milestones.setdefault(event.milestone, event.time)
+    note_milestone(run, event.milestone, event.time)
 
 
 def _build_finished(run: Run, event: e.BuildFinished) -> None:

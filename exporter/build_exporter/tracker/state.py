@@ -54,6 +54,8 @@ class Step:
     ratio: float | None = None
     message: str | None = None
     log: str | None = None
+    log_read: bool = False
+    """Whether what its log amounted to was reported: it need not be read again."""
     shares_log: bool = False
     """Whether other steps name the same log: what is in it is then not the step's own."""
     pid: int | None = None
@@ -195,6 +197,8 @@ class Run:
     failed: dict[Key, Step] = field(default_factory=dict)
     planned_milestones: list[PlannedMilestone] = field(default_factory=list)
     milestones: dict[str, float] = field(default_factory=dict)
+    milestone_progress: dict[str, float] = field(default_factory=dict)
+    """Share of the run that was done when each milestone was reached, where the steps to come were known."""
     tarballs: str = ""
     """The directory of the files that steps are built from; empty where it isn't given."""
     sources_verified: SourcesVerified | None = None

@@ -94,7 +94,7 @@ class Place:
         return attachment
 
     def poll(self, each: Attachment | Source, now: float | None = None) -> None:
-        """Look; before there is anything of the record that it can't be read is told."""
+        """Look; before there is anything of the record that it can't be read is reported."""
         now = self.now if now is None else now
         with nullcontext() if self.victim.exists() else suppress(SourceError):
             each.poll(now) if isinstance(each, Attachment) else list(each.poll(now))
@@ -137,7 +137,7 @@ def _emitted_step(step: Step, record: Record) -> str:
     reported += [step.planned, step.sbu, step.expected_seconds, step.after, sorted(step.tests.items())]
     reported += [step.cpu_seconds, step.max_rss_bytes, step.read_bytes, step.written_bytes, step.disk_bytes]
     if record.is_dated:
-        # of an undated step that was over before it was watched not even the start is told, nor what comes with it
+        # of an undated step that was over before it was watched not even the start is reported, nor what comes with it
         reported += [step.package, step.version, step.log, step.starts, step.ends, step.start, step.end, step.seconds]
     return " ".join(map(str, reported))
 
@@ -226,7 +226,7 @@ def recorded_console(records: Path) -> Record:
 def recorded_ninja(records: Path) -> Record:
     """LLVM's largest run: the rows that tell its beginning, in the order of their ends."""
     lines = (records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log").read_text().splitlines(keepends=True)
-    rows = [(row, line) for line in lines if (row := read_row(line)) and 1755758681 <= row.began <= 1755758699]
+    rows = [(row, line) for line in lines if (row := read_row(line)) and 1755758681 <= row.latest <= 1755758699]
     rows.sort(key=lambda each: each[0].end)
     data = "".join([lines[0], *(line for _, line in rows)]).encode()
     return Record("ninja-real", "ninja", cut("llvm/.ninja_log", data, None, 100), "llvm", text="llvm/.ninja_log")

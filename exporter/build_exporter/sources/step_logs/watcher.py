@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.journal.append import Writer
+from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Event, StepProgress, encode_line
 from build_exporter.model.states import StepState
@@ -48,8 +49,8 @@ Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
 
 
-READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader, WarningReader, EbuildPhase)
-"""Everything that is read out of logs."""
+READERS: Final[tuple[Callable[[], Reader], ...]] = (SuiteReader, WarningReader, EbuildPhase, LogProgress)
+"""Everything that is read out of logs; the last reports that one was read to its end."""
 
 
 def new_readers() -> list[Reader]:
@@ -77,10 +78,8 @@ class StepHistory:
 
 
 def _is_unread(step: Step, before: float) -> bool:
-    """Return whether a step that ended before a time has a log of its own that nothing is known of."""
-    if not step.log or step.shares_log or step.end is None or step.end >= before:
-        return False
-    return not step.tests and step.warnings is None
+    """Return whether a step that ended before a time has a log of its own that was not read to its end."""
+    return bool(step.log) and not step.shares_log and not step.log_read and step.end is not None and step.end < before
 
 
 class StepLogWatcher:
@@ -109,6 +108,7 @@ class StepLogWatcher:
         self._history = history or StepHistory()
         self._runs = runs
         self._clock = clock
+        self._isolated = Isolation(log, "reading the logs of steps")
         self._watched: dict[Name, AttemptLogs] = {}
         self._over: set[Name] = set()
         self._polled = clock()
@@ -125,14 +125,15 @@ class StepLogWatcher:
         self._stop.set()
 
     def catch_up(self) -> int:
-        """Read the logs of steps of running builds that ended while no one looked; return how many events that gave.
+        """Read the logs of steps that ended while nobody looked; return how many events that gave.
 
-        Those that anything is known of were read when they ended, or are of a writer that tells by itself.
+        They are those whose log is not known to have been read to its end: an exporter that was killed may have
+        reported a part.
         """
         before = self._clock() - OVERLAP_SECONDS
         count = 0
         for run in self._runs():
-            if run.status is not None or (run.last_event or 0.0) < before - LEFT_SECONDS:
+            if (run.last_event or 0.0) < before - LEFT_SECONDS:
                 continue
             for step in [step for step in list(run.steps.values()) if _is_unread(step, before)]:
                 if not self._stop.is_set():
@@ -146,8 +147,9 @@ class StepLogWatcher:
         count = 0
         share = POLL_BYTES // max(1, sum(len(steps) for _, steps in attempts.values()))
         for run, steps in attempts.values():
-            emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
-            count += self._append(run, emitted)
+            with self._isolated.of(run.build):
+                emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
+                count += self._append(run, emitted)
         wanted = {name for _, steps in attempts.values() for name in steps}
         for name in self._watched.keys() - wanted:
             del self._watched[name]
