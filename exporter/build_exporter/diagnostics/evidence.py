@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from build_exporter.diagnostics.joining import joined
@@ -32,6 +33,7 @@ _TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
 _IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
 _NINJA_FAILED: Final = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?!.*: )\S.*$")
 _PLACED: Final = re.compile(r"^[^\s:]{1,300}\.\w{1,6}:\d{1,7}:(?:\d{1,7}:)? (?!warning|note|remark)\S")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _HEADER: Final = re.compile(r"^(?:\s*)Traceback \(most recent call last\):")
 
 
@@ -55,8 +57,9 @@ class Reading:
         begin: index of the first line that counts: what make gave up before it was called again is over.
     """
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], stamps: list[str]) -> None:
         self.lines = lines
+        self._stamps = stamps
         self.evidence: list[Evidence] = []
         self.stop = len(lines)
         self.begin = 0
@@ -71,6 +74,17 @@ class Reading:
     def english(self, index: int) -> str:
         """Return a line with foreign words replaced."""
         return english(self.lines[index])
+
+    def silence_before(self, index: int) -> float:
+        """Return how many seconds passed between a line and the one before it, 0 where they are not dated."""
+        if index < 1:
+            return 0.0
+        found = [_DATE.search(stamp) for stamp in self._stamps[index - 1 : index + 1]]
+        try:
+            before, after = (datetime.fromisoformat(each[0]) for each in found if each is not None)
+        except ValueError:
+            return 0.0
+        return (after - before).total_seconds()
 
     def score(self, each: Evidence) -> float:
         """Return how much evidence counts: its rank, less where it came too late or work went on after it."""
@@ -99,7 +113,7 @@ class Reading:
 
 def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
     """Return what lines hold of evidence; prefixes and terminal control may be in them."""
-    reading = Reading(plain_lines(raw))
+    reading = Reading(*plain_lines(raw))
     indexes = picked(reading.lines) if not own else list(range(len(reading.lines)))
     usage = _usage_lines(reading.lines)
     excused = _excused(reading, indexes)
@@ -115,13 +129,13 @@ def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
     return reading
 
 
-def plain_lines(raw: Iterable[str]) -> list[str]:
-    """Return lines as a terminal shows them, without prefixes; empty ones stay, as diagnostics end with them."""
-    lines: list[str] = []
-    for line in raw:
-        texts = shown(line)
-        lines.extend(parted(text).text.rstrip() for text in texts) if texts else lines.append("")
-    return lines[-MAX_LINES:]
+def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return lines as a terminal shows them without prefixes, and their time stamps.
+
+    Empty ones stay, as diagnostics end with them.
+    """
+    found = [parted(text) for line in raw for text in shown(line) or [""]][-MAX_LINES:]
+    return [each.text.rstrip() for each in found], [each.stamp for each in found]
 
 
 def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence | None:

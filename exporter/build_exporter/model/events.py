@@ -120,7 +120,8 @@ class StepProgress(Event, tag="step_progress"):
     `warning_flags` says how many of the warnings came by which option of the compiler, the most frequent first.
     An `estimated` ratio was worked out from the log and the clock, and gives way to one the builder tells. `log_tasks`
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
-    as much as 1000 bytes) that was written by the end of each equal part of the attempt's time.
+    as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `error_class` and
+    `message` of a step that has failed say why, where its end did not.
     """
 
     phase: Name
@@ -129,6 +130,7 @@ class StepProgress(Event, tag="step_progress"):
     done: Amount | None = None
     total: Amount | None = None
     message: Text | None = None
+    error_class: Name | None = None
     estimated: bool = False
     warnings: Count | None = None
     warning_flags: Flags | None = None

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from build_exporter.diagnostics.diagnosis import diagnose, first_error, was_stopped
 from build_exporter.plan.jhalfs_makefile import CUSTOM
-from build_exporter.sources.first_error import first_error, was_stopped
 from build_exporter.sources.jhalfs.dates import Evidence, Zones
 from build_exporter.sources.jhalfs.log import StepLog, read_last_lines
 from build_exporter.sources.jhalfs.tree import JhalfsTree, StepFiles
@@ -232,7 +232,7 @@ class _TreeState:
         ending: Ending = "failed" if broken or closed is Closed.GONE else "interrupted"
         if was_stopped(lines[-LAST_LINES:]):
             ending = "interrupted"
-        return _attempt(files, start, end, ending, first_error(lines) if ending == "failed" else None)
+        return _attempt(files, start, end, ending, diagnose(lines).reason if ending == "failed" else None)
 
 
 def _times_kept(files: list[StepFiles]) -> bool:

@@ -146,7 +146,7 @@ class Make:
             emitter.moment = max(emitter.moment, reached)
         if emitter.is_over:
             emitter.resume()
-        self._console.feed(text)
+        self._console.feed(text, piece)
 
     def _take_mark(self, mark: ScriptMark) -> None:
         """Take what script(1) says of its own beginning or end."""
@@ -207,6 +207,8 @@ class Make:
     def _end(self, exit_code: int | None) -> None:
         if self._emitter is None or self._console is None:
             return
+        if exit_code != 0:
+            self._console.conclude()
         self._console.settle()
         status: Status = self._console.status()
         if exit_code is not None and status != "interrupted":
