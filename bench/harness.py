@@ -35,7 +35,7 @@ def wait_until(check: Callable[[], bool], seconds: float = 60.0, what: str = "",
 
 
 def free_port() -> int:
-    """Return a port nobody listens on now."""
+    """Return a port no one listens on now."""
     with socket.socket() as each:
         each.bind(("127.0.0.1", 0))
         return int(each.getsockname()[1])
@@ -71,7 +71,7 @@ class Process:
         return {name.lower(): int(kilobytes) * 1024 for name, kilobytes in found.items()}
 
     def is_alive(self) -> bool:
-        """Tell whether it still runs."""
+        """Return whether it still runs."""
         return self._popen.poll() is None
 
     def wait_answering(self, path: str = "/metrics", seconds: float = 60.0) -> None:

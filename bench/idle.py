@@ -1,4 +1,4 @@
-"""CPU while nothing happens: a build waits, the host is sampled each second, and nobody or Prometheus looks."""
+"""CPU while nothing happens: a build waits, the host is sampled each second, and no one or Prometheus looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What following a jhalfs build costs: CPU and bytes a look, at one look a second, while a step's log grows.
+"""What following a jhalfs build costs: CPU and bytes a poll, in one poll a second, while a step's log grows.
 
 The tree has 150 logs of 29 MB together, as a real LFS build leaves; `BUILD_RECORDS` names a directory with the logs
 of one, else they are made up.
@@ -33,7 +33,7 @@ STEP_SECONDS = 40
 
 
 def measure(*, quick: bool = False) -> dict[str, float]:
-    """Return CPU seconds of the first look, of a look at a growing and at a quiet log, and bytes read by each."""
+    """Return CPU seconds of the first poll, of a look at a growing and at a quiet log, and bytes read by each."""
     polls = 50 if quick else 2000
     with workplace() as place:
         tree = place / "jhalfs"
@@ -62,7 +62,7 @@ def measure(*, quick: bool = False) -> dict[str, float]:
 
 
 def figures(*, quick: bool = False) -> list[Figure]:
-    """Return the share of a core that following takes, at a look a second, and what attaching late takes."""
+    """Return the share of a core that following takes, at a poll a second, and what attaching late takes."""
     found = measure(quick=quick)
     return [
         Figure(
@@ -89,7 +89,7 @@ def _cpu() -> float:
 
 
 def _polls(source: Jhalfs, count: int, log: FileIO | None = None) -> float:
-    """Return CPU seconds a look, without those of writing."""
+    """Return CPU seconds a poll, without those of writing."""
     line = b"gcc -DHAVE_CONFIG_H -I. -O2 -c file.c -o file.o\n" * 200
     began, now, writing = _cpu(), time.time(), 0.0
     for index in range(count):

@@ -78,7 +78,7 @@ def load(path: Path) -> Recording:
 
 
 def shape_of(recording: Recording) -> LogShape:
-    """Return what the exporter remembers of a recording it watched, a look each second."""
+    """Return what the exporter remembers of a recording it watched, a poll each second."""
     size, growth = len(recording.log), Growth()
     for elapsed, seen, tasks in grown(recording):
         growth.see(elapsed, seen, tasks)

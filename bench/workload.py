@@ -32,7 +32,7 @@ def opening(steps: int) -> bytes:
         {"phase": phase, "step": step, "package": step[5:], "version": "1.2.3", "sbu": 0.1 + index % 13}
         for index, (phase, step) in enumerate(names(steps))
     ]
-    # a plan longer than a journal line goes on in further events
+    # a plan longer than a journal line continues in further events
     pieces = [planned[first : first + 400] for first in range(0, steps, 400)]
     plan = b"".join(
         line("plan", START, steps=piece, **({"continues": True} if n else {})) for n, piece in enumerate(pieces)

@@ -76,7 +76,7 @@ class Dpkg:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is a log that dpkg-buildpackage began."""
+        """Return whether a path is a log that dpkg-buildpackage began."""
         try:
             return read_ends(path, 4096, 0).head.startswith("dpkg-buildpackage: info: source package ")
         except OSError:
@@ -123,7 +123,7 @@ class Dpkg:
         self._names[phase, step] += 1
         count = self._names[phase, step]
         self._step = (phase, step if count == 1 else f"{step}-{count}")
-        # told with the end of this look, unless it is over by then and its time not known
+        # told with the end of this poll, unless it is over by then and its time not known
         self._is_waiting = True
         self._is_over = False
 

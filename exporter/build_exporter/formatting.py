@@ -1,4 +1,4 @@
-"""Figures as a person says them: durations, times, shares and sizes."""
+"""Format durations, times, shares and sizes for people."""
 
 from __future__ import annotations
 

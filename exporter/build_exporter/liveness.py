@@ -1,7 +1,7 @@
-"""Steps whose process is gone without having told an end: killed, or lost with the machine's power.
+"""Record the end of steps whose process vanished without one: killed, or lost in a power cut.
 
-Their end is told for them, as interrupted. Only processes known to be a step's are judged: one that was seen alive
-while the step ran, or any where the machine has been started anew since the step's last sign of life.
+They are recorded as interrupted. Only processes known to be a step's are checked: one that was seen alive
+while the step ran, or any where the machine has been restarted since the step's last sign of life.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from build_exporter.tracker.state import Key
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0
-"""A step's end is told by its own writer within this after its process is gone."""
+"""Seconds its own writer has to record the end after the process is gone."""
 
 YOUNGER_SECONDS = 2.0
 """A process that began this long after its step is another one with the same pid."""
@@ -47,7 +47,7 @@ class Liveness:
         self._recorded = False
 
     def poll(self) -> int:
-        """Tell the end of steps whose process is gone; return how many."""
+        """Record the end of steps whose process is gone; return how many."""
         now = self._monitor.clock()
         current = [build.current for build in self._monitor.tracker.builds.values() if build.current is not None]
         alive = {(run.build, run.run, key, step.pid or 0) for run in current for key, step in run.running.items()}
@@ -73,7 +73,7 @@ class Liveness:
             for step in gone
         ]
         if len(gone) == len(run.running):
-            # whoever ran the steps is gone too, or would have told of them
+            # whatever ran the steps is gone too, or it would have recorded their ends
             lines.append(encode_line(BuildFinished(time=round(now, 6), build=run.build, status="interrupted")))
         writer = Writer(run_path(self._monitor.follower.root, run.build, run.run))
         try:

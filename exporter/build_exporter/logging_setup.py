@@ -57,5 +57,5 @@ def configure_logging(level: str, form: str) -> None:
         handlers=[handler],
         force=True,
     )
-    # its start and end are told by the command that runs it
+    # the command that runs it logs its start and end
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The journal's state kept up to date: reads what is new when told or asked, and the older runs in between."""
+"""Keep the tracker up to date with the journal: new events on change or request, older runs in between."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ log = logging.getLogger(__name__)
 LAG_BOUNDS = metric("build_exporter_event_lag_seconds").buckets
 
 WATCHED_POLL_SECONDS = 1.0
-"""Between looks while the kernel tells of changes: covers what it may not tell."""
+"""Poll interval while inotify works: covers changes it may miss."""
 
 UNWATCHED_POLL_SECONDS = 0.1
-"""Between looks where it does not: no inotify, or a file system that gives nothing, as of another machine."""
+"""Poll interval without inotify, or on a file system without events, such as a network one."""
 
 SETTLE_SECONDS = 0.001
-"""Wait after a change is told before looking: a burst of writes is read at once."""
+"""Delay after a change before polling: a burst of writes is read at once."""
 
 UNNOTIFIED_POLLS = 3
-"""After so many looks in a row that found what the kernel had not told of it is not waited for any more."""
+"""After this many polls in a row that found unannounced events, inotify is no longer trusted."""
 
 HISTORY_RECHECK_SECONDS = 10.0
 
@@ -41,7 +41,7 @@ class Monitor:
 
     Attributes:
         tracker: the state of every build.
-        events: events read since the start, by type; `lag_counts` and `lag_sum` tell of those read live.
+        events: events read since the start, by type; `lag_counts` and `lag_sum` are of those read live.
         ready: whether the newest run of each build has been read.
         after_poll: called each time events have been read.
     """
@@ -64,7 +64,7 @@ class Monitor:
 
     @property
     def is_watched(self) -> bool:
-        """Whether the kernel tells of changes in the journal."""
+        """Whether inotify reports changes in the journal."""
         return self.follower.watcher.is_watched(self.follower.root) and not self._inotify_unreliable
 
     @property
@@ -80,7 +80,7 @@ class Monitor:
             try:
                 self._take(batch)
             except Exception:
-                # what one build told must cost neither the others nor a scrape
+                # one build's events must cost neither the others nor a scrape
                 log.exception("reading events failed", extra={"build": batch.build, "run": batch.run})
         for name in self.tracker.builds.keys() - set(self.follower.build_names()):
             self.tracker.forget(name)
@@ -154,7 +154,7 @@ class Monitor:
         return tally(summary) if summary is not None else None
 
     def start(self) -> None:
-        """Read what is there and go on following in the running event loop."""
+        """Read what is there and continue following in the running event loop."""
         self._wake_up = asyncio.Event()
         self.poll()
         descriptor = self.follower.watcher.descriptor
@@ -203,17 +203,17 @@ class Monitor:
         try:
             read = self.poll()
         except Exception:
-            # following must go on whatever one look ran into
+            # following must continue whatever one poll ran into
             log.exception("reading the journal failed")
             return
         if read and not notified and self.follower.watcher.read():
-            # it was told, only not yet heard; what came after this look is looked at next
+            # it was announced but not yet read; changes after this poll are read next
             notified = self._notified = True
             self._wake_up.set()
         self._check_watching(notified=notified, read=read)
 
     def _check_watching(self, *, notified: bool, read: int) -> None:
-        """Look more often once events came again and again that the kernel did not tell of."""
+        """Poll more often after repeated events that inotify did not report."""
         if notified and read:
             self._unnotified, self._inotify_unreliable = 0, False
         elif read and self.follower.watcher.is_watched(self.follower.root) and not self._inotify_unreliable:
@@ -221,7 +221,7 @@ class Monitor:
             self._unnotified += 1
             if self._unnotified >= UNNOTIFIED_POLLS:
                 self._inotify_unreliable = True
-                log.info("the file system does not tell of changes, polling", extra={"journal": self.follower.root})
+                log.info("the file system does not report changes, polling", extra={"journal": self.follower.root})
 
     def events_by_name(self) -> dict[str, int]:
         """Return how many events were read, by the `event` field; those this version does not know as one."""

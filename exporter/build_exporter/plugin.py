@@ -1,7 +1,7 @@
-"""What plug-ins rely on: everything a source of one's own needs, and nothing else of this package.
+"""The plug-in API: everything that a source or collector of your own needs.
 
 Names listed in `__all__` stay and keep their meaning as long as `API_VERSION` does. New ones may come, events may get
-new optional fields, and `Settings` may tell more. Whatever is imported from elsewhere in the package may change with
+new optional fields, and `Settings` may gain fields. Whatever is imported from elsewhere in the package may change with
 any release. `docs/guide/plugins.md` says how to write a plug-in, `build_exporter.plugin_testing` tries one.
 """
 

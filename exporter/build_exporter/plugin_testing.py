@@ -1,4 +1,4 @@
-"""Trying a source on a record: the same final state from the start, attached late and after restarts.
+"""Test a source on a record: same final state from the start, attached late and after restarts.
 
 For the tests of plug-ins, with pytest or without:
 
@@ -42,7 +42,7 @@ class Piece:
     Attributes:
         name: the file, relative to the record's top.
         data: what is appended; nothing makes an empty file.
-        time: Unix seconds that the file is given as its time, and at which sources look; None: as it is written.
+        time: Unix seconds that the file is given as its time, and at which sources poll; None: the time of writing.
     """
 
     name: str
@@ -98,19 +98,19 @@ def check_source(
 ) -> Result:
     """Write a record piece by piece, follow it in every way, and return what it amounts to.
 
-    It is followed from the start by a source that looks after each piece, by one made anew at random moments as after
+    It is followed from the start by a source that polls after each piece, by one made again at random moments as after
     a restart, and by sources attached to it at those moments. Each must come to what importing the record comes to,
-    and none may tell an event twice. What sources tell is checked as the exporter checks it.
+    and none may emit an event twice. Emitted events are checked as the exporter checks them.
 
     Args:
         make: the source's class.
         pieces: the record, see `pieces_of`. What is watched is the file, or the directory, that all are of or in.
         place: a directory that may be written into.
         options: the kind's options; those not given are as they are by default.
-        dated: whether the record tells the times of its events; else they are not compared.
+        dated: whether the record has the times of its events; otherwise they are not compared.
 
     Raises:
-        AssertionError: the states differ, or an event was told twice; says how and where.
+        AssertionError: the states differ, or an event was emitted twice; the message says how and where.
         SourceError: the source failed.
     """
     trial = _Trial(make, place, pieces[0].name.partition("/")[0], dict(options or {}), dated)
@@ -130,7 +130,7 @@ def check_source(
         with closing(each):
             trial.poll(each, over=True)
     wanted = trial.recorded("imported")
-    assert wanted, "importing the record tells no run"
+    assert wanted, "importing the record emits no run"
     for name in followed:
         trial.compare(name, wanted)
     return trial.result("imported")
@@ -195,16 +195,16 @@ class _Trial:
         return f"{line} {step.starts} {step.ends} {step.seconds}" if self.dated else line
 
     def compare(self, name: str, wanted: Mapping[str, str]) -> None:
-        """Compare what a journal holds with what importing told; whoever came late may know fewer runs."""
+        """Compare a journal with the imported one; a late source may know fewer runs."""
         found = self.recorded(name)
-        assert found, f"{name}: it told nothing"
+        assert found, f"{name}: it emitted nothing"
         for run, text in found.items():
-            assert run in wanted, f"{name}: it tells of a run {run}, importing of {', '.join(wanted)}"
+            assert run in wanted, f"{name}: it has a run {run}, importing has {', '.join(wanted)}"
             assert text == wanted[run], f"{name} amounts to\n{text}\nbut importing it to\n{wanted[run]}"
-        assert max(found) == max(wanted), f"{name}: it does not tell of the newest run, {max(wanted)}"
+        assert max(found) == max(wanted), f"{name}: it lacks the newest run, {max(wanted)}"
         lines = [line for path in (self.journals / name).glob("*/*.jsonl") for line in path.read_text().splitlines()]
         twice = {line for line in lines if lines.count(line) > 1}
-        assert not twice, f"{name}: told twice: {min(twice)}"
+        assert not twice, f"{name}: emitted twice: {min(twice)}"
 
     def result(self, journal: str) -> Result:
         """Return what a journal holds."""

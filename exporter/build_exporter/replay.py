@@ -1,4 +1,4 @@
-"""Living a recorded run again: its lines with times moved to now and, at a speed, drawn together."""
+"""Replay a recorded run: its lines with times shifted to now and, at a speed, compressed."""
 
 from __future__ import annotations
 

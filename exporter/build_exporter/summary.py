@@ -1,4 +1,4 @@
-"""What deserves a person's look beside the steps' states: times, failed tests, warnings, files that steps will lack."""
+"""Summaries for people: elapsed times, failed tests, warnings, source files that steps will lack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Suite(NamedTuple):
 def elapsed(run: Run, now: float) -> str:
     """Return for how long a run has gone on and since when: `2 min 08 s since Sat 10:27`; empty before its start.
 
-    A record without times, taken in when it was over, tells no more than when it was last written to.
+    A record without times, imported when it was over, only shows when it was last written to.
     """
     if run.start is None:
         return ""
@@ -58,7 +58,7 @@ def missing_sources(run: Run) -> Iterator[tuple[Step, str]]:
 
 
 def step_summary(step: Step) -> str:
-    """Return what a step's log told of tests and warnings: `209 of 260 tests passed, 1 failed, 2 warnings`."""
+    """Return a step's tests and warnings from its log: `209 of 260 tests passed, 1 failed, 2 warnings`."""
     reports = list(step.tests.values())
     parts = []
     if reports:

@@ -37,6 +37,12 @@ def test_the_first_step_that_will_not_fit(
     assert (found.steps, found.known_steps, found.largest_bytes) == (3, 3, 5 * GB)
 
 
+def test_a_run_in_which_nothing_succeeded_tells_nothing(make_run: MakeRun) -> None:
+    """A history of one failed step neither breaks the account nor says anything."""
+    failed = summarise(make_run({"p/a": {"seconds": 60.0, "status": "failed"}}))
+    assert fit_disk(make_run({}, plan=PLAN, over=False), [failed], GB, 1000.0).known_steps == 0
+
+
 def test_own_measurement_scales_what_history_says(make_run: MakeRun, history: list[RunSummary]) -> None:
     """Where this run's `a` needed 1.5 times what history says, so will `b`: 7.5 GB."""
     run = make_run({"p/a": {"seconds": 60.0, "disk_bytes": 3 * GB}}, plan=PLAN, over=False)

@@ -49,6 +49,14 @@ def record_everything(run_file: Callable[..., Any]) -> None:
     run.add("step_progress", phase="chapter-5", step="502-gcc-pass1", ratio=0.5)
     run.add("sources_verified", verified=7, missing=1, bad=[{"file": "gcc.tar.xz", "state": "missing"}])
     run.step("chapter-5", "503", status="failed", error_class="compiler-error", message="foo.c: error")
+    for day in range(1, 5):
+        earlier = run_file("slower", run=f"2025010{day}T000000Z", clock=1.70e9 + day * 1e5)
+        for step in range(4):
+            earlier.step("p", f"s{step}", seconds=100 if day < 4 or step else 200, disk_bytes=5, disk_before_bytes=9)
+        earlier.add("build_finished", status="succeeded")
+    late = run_file("late", clock=time.time() - 600)
+    late.add("build_started", deadline=time.time() - 60)
+    late.add("plan", steps=[{"phase": "p", "step": "s", "expected_seconds": 60, "disk_bytes": 1}])
     done = run_file("done", clock=1.71e9)
     done.step("p", "s")
     done.add("build_finished", status="succeeded")
@@ -61,6 +69,7 @@ def families(serve: Callable[..., Any], run_file: Callable[..., Any], poll: Call
     record_everything(run_file)
     served = serve()
     poll(lambda: served.value("build_runs_total", build="lfs", result="failed") == 1, what="the history is read")
+    poll(lambda: served.value("build_steps_slower", build="slower") == 1, what="the analysis is made")
     return list(openmetrics(served.get("/metrics", Accept=OPENMETRICS)[2].decode()))
 
 

@@ -9,7 +9,18 @@ import pytest
 
 BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
-KNOWLEDGE = {"analysis", "toolchain", "summary", "estimate", "failures", "monitor", "liveness", "formatting", "replay"}
+KNOWLEDGE = {
+    "milestones",
+    "analysis",
+    "toolchain",
+    "summary",
+    "estimate",
+    "failures",
+    "monitor",
+    "liveness",
+    "formatting",
+    "replay",
+}
 APPLICATION = {"queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
@@ -38,6 +49,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
+    "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
     "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},

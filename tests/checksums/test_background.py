@@ -177,7 +177,7 @@ def test_what_has_been_unpacked_threatens_no_step(watch: Watch, sources: Sources
 
 
 def test_a_restart_tells_nothing_again(watch: Watch, sources: Sources, tarballs: Path) -> None:
-    """An exporter started anew over the same files finds what is known already, and writes no line."""
+    """An exporter restarted over the same files finds what is known already, and writes no line."""
     (tarballs / "x.patch").unlink()
     steps = {"step": sources("gcc-1.tar.xz", "x.patch")}
     first = watch(steps)
@@ -233,7 +233,7 @@ def test_reading_is_throttled(watch: Watch, sources: Sources) -> None:
 def test_a_reader_that_was_killed_accuses_no_file(
     watch: Watch, sources: Sources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The process that reads may be killed for want of memory: the file is read again later, and nobody is woken."""
+    """The process that reads may be killed for want of memory: the file is read again later, and no one is woken."""
     monkeypatch.setattr(worker_process, "REST_SECONDS", 0.0)
     watched = watch({"step": sources("linux-2.tar.gz", "gcc-1.tar.xz")}, bytes_per_second=1e6)
     watched.checks.poll()
@@ -257,7 +257,7 @@ def test_a_fifo_in_a_files_place_holds_nothing_up(watch: Watch, sources: Sources
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a run to another user")
 def test_a_strangers_plan_learns_nothing(watch: Watch, sources: Sources) -> None:
-    """A run that another user writes is not told whether a file that isn't his has the content that he guesses."""
+    """A run that another user writes is not reported whether a file that isn't his has the content that he guesses."""
     watched = watch({"step": sources("x.patch")})
     os.chown(watched.path, 12345, 12345)
     watched.settle()

@@ -40,7 +40,7 @@ def test_all_is_well(command: Command, listed: Path) -> None:
 
 
 def test_what_is_wrong_is_told(command: Command, listed: Path) -> None:
-    """Each bad file has a line that says how, and the exit code is 1; a file that nobody asks about is passed over."""
+    """Each bad file has a line that says how, and the exit code is 1; a file that no one asks about is passed over."""
     (listed / "x.patch").unlink()
     (listed / "bash-3.tar.gz").write_bytes(b"")
     (listed / "linux-2.tar.gz").write_bytes(b"other")

@@ -229,7 +229,7 @@ def test_a_watched_build_without_lists_takes_the_book_in_its_tree(
 
 
 def test_a_tree_without_sources_beside_it_names_none(jhalfs_tree: Path, tarballs: Path) -> None:
-    """Logs copied to another machine to be read in make nobody search for their tarballs there."""
+    """Logs copied to another machine to be read in make no one search for their tarballs there."""
     tarballs.rename(tarballs.with_name("elsewhere"))
     makefile = read(jhalfs_tree / "Makefile")
     assert Tarballs(None).of(jhalfs_tree, makefile) == {}

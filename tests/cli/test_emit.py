@@ -41,7 +41,7 @@ def test_events_join_the_unfinished_run(command: Command, journal: Path) -> None
 
 
 def test_a_failed_run_is_taken_up_again(command: Command, journal: Path) -> None:
-    """build_started after a failure goes on with the run, and with --new begins another."""
+    """build_started after a failure continues with the run, and with --new begins another."""
     for arguments in (["build_started"], ["build_finished", "status=failed"], ["build_started"]):
         command("emit", "--journal", str(journal), "--build", "lfs", *arguments)
     assert len(list((journal / "lfs").glob("*.jsonl"))) == 1

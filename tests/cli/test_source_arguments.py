@@ -95,7 +95,7 @@ def test_a_wrong_option_is_told(command: Callable[..., Any], arguments: tuple[st
         ("nothing", "KIND=PATH"),
         ("nosuch=/tmp", "there is no kind 'nosuch'"),
         ("portge=/tmp", "did you mean 'portage'?"),
-        ("auto=/dev/null", "looks like no record"),
+        ("auto=/dev/null", "is no known kind of record"),
     ],
 )
 def test_what_cannot_be_watched_is_told(command: Callable[..., Any], journal: Path, watch: str, reported: str) -> None:

@@ -30,7 +30,7 @@ def newest(journal: Path, build: str) -> Run:
 
 
 def test_an_operation_goes_through_its_steps(journal: Path) -> None:
-    """Each update ends the step before it, and completing ends the last: nobody has to tell both."""
+    """Each update ends the step before it, and completing ends the last: no one has to tell both."""
     operation = Operation("import", journal=str(journal))
     operation.start(["download", "unpack", "load"])
     operation.update("download", "12 of 40 files", done=12, total=40)
@@ -99,7 +99,7 @@ def test_a_workflow_has_phases_and_milestones(journal: Path) -> None:
 
 
 def test_a_workflow_that_caught_a_failure_still_failed(journal: Path) -> None:
-    """A step's failure that the program goes on after is the run's failure, unless the step is done again."""
+    """A step's failure that the program continues after is the run's failure, unless the step is done again."""
     with Workflow("lfs", journal=str(journal)) as workflow, pytest.raises(RuntimeError), workflow.step("p", "s"):
         raise RuntimeError("boom")
     assert newest(journal, "lfs").state is BuildState.FAILED

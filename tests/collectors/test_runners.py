@@ -1,4 +1,4 @@
-"""Collectors that raise, stop half-way or hang cost nobody else anything, and come back."""
+"""Collectors that raise, stop half-way or hang cost no one else anything, and come back."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def sampled(moody: Moody) -> Iterator[BackgroundRunner]:
 def test_one_that_hangs_is_given_up_and_taken_back(
     sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]
 ) -> None:
-    """While a collector hangs scrapes go on at once, without its old figures; once it returns they are shown again."""
+    """A hanging collector delays no scrape and exports nothing; once it returns, its families are exported again."""
     scrape = Scrape([sampled, DirectRunner(Good())])
     assert shown(scrape)[SUCCESS, "moody"] == 1
     moody.mood = "hangs"

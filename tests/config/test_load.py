@@ -167,7 +167,7 @@ class Outer(Section, frozen=True):
 
 
 def test_what_has_no_effect_yet_is_named() -> None:
-    """Nobody waits for a setting that nothing acts on: where it is set, it is named, and only there."""
+    """No one waits for a setting that nothing acts on: where it is set, it is named, and only there."""
     assert list(without_effect(Outer(one=Inner(works=1), many=(Inner(),)))) == []
     assert list(without_effect(Outer(one=Inner(waits=1), many=(Inner(), Inner(waits=2))))) == [
         "one.waits",

@@ -17,7 +17,7 @@ from build_exporter.sources.registry import BUILT_IN
 
 
 def words_of(kind: inspect.Type) -> set[str]:
-    """Return the keys and choices of a type, so that generated files get past the first look."""
+    """Return the keys and choices of a type, so that generated files get past the first poll."""
     kind = field_type(kind)[0]
     match kind:
         case inspect.StructType():

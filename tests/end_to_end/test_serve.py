@@ -207,7 +207,7 @@ def test_every_address_by_a_port_alone(serve: Serve) -> None:
 
 
 def test_loopback_is_the_default(command: Command) -> None:
-    """Nobody else on the network can ask unless somebody said so."""
+    """No one else on the network can ask unless somebody said so."""
     assert re.search(
         r"--web\.listen-address HOST:PORT\s.*\[default:\s+127\.0\.0\.1:10110\]",
         command("serve", "--help").stdout,
@@ -353,7 +353,7 @@ def test_a_journal_that_comes_later(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_shows(serve: Serve, run_file: RunFiles) -> None:
-    """A run that is no file makes the source down, and the other builds go on; with its cause the trouble is over."""
+    """A run that is no file sets its source down and leaves other builds alone, until the cause is removed."""
     run_file("good").step("p", "s")
     bad = run_file("bad")
     os.mkfifo(bad.path)
@@ -424,4 +424,4 @@ def test_a_journal_made_by_the_exporter_itself_is_watched(
     with record.open("a") as file:
         file.write("2026-11-21 06:13:56 COMPLETED p/s\n")
     poll(lambda: served.value("build_step_duration_seconds", phase="p", step="s") == 60, what="the step has ended")
-    assert "does not tell of changes" not in served.log.read_text()
+    assert "does not report changes" not in served.log.read_text()

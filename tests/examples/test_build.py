@@ -93,7 +93,7 @@ def test_build_taken_up_after_a_failure_goes_on_in_the_same_run(mini_lfs: MiniLf
 
 
 def test_interrupted_build_is_told_as_interrupted(mini_lfs: MiniLfs, poll: Callable[..., None]) -> None:
-    """Control-C ends step and run as interrupted, not as failed, and the next run goes on there."""
+    """Control-C ends step and run as interrupted, not as failed, and the next run continues there."""
     reached = mini_lfs.directory / "reached"
     os.mkfifo(mini_lfs.directory / "never-written")
     mini_lfs.add_package("m4", configure=f"#!/bin/sh\n: >{reached}\nread line <{mini_lfs.directory}/never-written\n")

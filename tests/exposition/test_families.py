@@ -28,7 +28,7 @@ PARSERS: dict[Any, Callable[[str], Any]] = {TEXT: text_format, OPENMETRICS: open
 
 
 def same(one: float, other: float) -> bool:
-    """Tell whether two values are the same number, NaN too."""
+    """Return whether two values are the same number, NaN too."""
     return one == other or (math.isnan(one) and math.isnan(other))
 
 

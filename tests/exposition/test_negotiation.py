@@ -58,7 +58,7 @@ SENT: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("client", SENT)
 def test_each_client_gets_the_format_it_prefers(client: str) -> None:
-    """Prometheus gets OpenMetrics, people and old scrapers the text format, and nobody an error."""
+    """Prometheus gets OpenMetrics, people and old scrapers the text format, and no one an error."""
     accept, form = SENT[client]
     assert negotiate(accept) is form
 

@@ -76,7 +76,7 @@ def test_a_log_that_can_not_be(hook: Any, tee: str, place: str) -> None:
 
 
 def test_a_log_that_is_a_fifo(hook: Any, tmp_path: Path) -> None:
-    """A FIFO in the place of a log is not opened: nobody may be reading it."""
+    """A FIFO in the place of a log is not opened: no one may be reading it."""
     subprocess.run(["mkfifo", str(tmp_path / "s.log")], check=True)
     assert hook.run('. "$HOOK"; be_start b; be_step p s echo ran', BE_LOG_DIR=str(tmp_path)).stdout == "ran\n"
     assert stat.S_ISFIFO((tmp_path / "s.log").stat().st_mode)

@@ -28,7 +28,7 @@ def test_the_next_start_goes_on_unless_the_run_succeeded(hook: Any, ending: str,
 
 
 def test_runs_are_found_without_globbing(hook: Any, run_file: Any) -> None:
-    """A script under set -f goes on with its run like any other."""
+    """A script under set -f continues with its run like any other."""
     run_file("b").add("build_started")
     hook.run('set -f; . "$HOOK"; be_start b; be_step p s true')
     assert len(list(hook.journal.glob("b/*.jsonl"))) == 1

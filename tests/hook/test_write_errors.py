@@ -120,7 +120,7 @@ def test_a_journal_that_appears_later(hook: Any, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_and_room_again(hook: Any, tmpfs: Callable[..., Path]) -> None:
-    """On a full disk the build goes on; when there is room again events are whole lines, at most one torn before."""
+    """On a full disk the build continues; when there is room again events are whole lines, at most one torn before."""
     point = tmpfs("size=64k")
     script = """set -eu; . "$HOOK"; be_start b
         cat /dev/zero >"$BUILD_EXPORTER_JOURNAL/filler" 2>/dev/null || true

@@ -178,7 +178,7 @@ def test_a_writer_goes_on_after_close(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(10)
 def test_a_fifo_in_place_of_a_run_does_not_hold_a_build_up(tmp_path: Path) -> None:
-    """Appending to a named pipe that nobody reads becomes an error, not a wait for ever."""
+    """Appending to a named pipe that no one reads becomes an error, not a wait for ever."""
     path = tmp_path / "run.jsonl"
     os.mkfifo(path)
     writer = Writer(str(path))
@@ -189,7 +189,7 @@ def test_a_fifo_in_place_of_a_run_does_not_hold_a_build_up(tmp_path: Path) -> No
 
 
 def test_errors_are_the_callers(journal: Path, note: Callable[..., bytes]) -> None:
-    """A journal that can't be written raises, so that the caller decides to go on without it."""
+    """A journal that can't be written raises, so that the caller decides to continue without it."""
     (journal / "lfs").write_text("a file where a directory should be")
     with pytest.raises(OSError, match="Not a directory"):
         Writer(str(journal / "lfs" / "20260101T000000Z.jsonl")).append(note())

@@ -38,7 +38,7 @@ def test_only_what_is_new_is_told(run_file: RunFiles, follow: Callable[[], Any])
 
 
 def test_a_run_is_known_from_its_file(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """An empty run file is a run, begun anew, before it has told anything."""
+    """An empty run file is a run, restarted, before it has told anything."""
     run_file("lfs").raw(b"")
     (batch,) = follow().poll()
     assert (batch.build, batch.events, batch.from_start) == ("lfs", [], True)
@@ -298,7 +298,7 @@ def test_what_may_not_be_read_is_told_until_it_may(
 def test_a_file_system_with_coarse_time_stamps_hides_no_run(
     journal: Path, run_file: RunFiles, follow: Callable[[], Any]
 ) -> None:
-    """Where a directory's time keeps only whole seconds, a run made in the second of the last look is still found."""
+    """Where a directory's time keeps only whole seconds, a run made in the second of the last poll is still found."""
     (journal / "lfs").mkdir()
     now = int(time.time()) * 1_000_000_000
     os.utime(journal / "lfs", ns=(now, now))

@@ -145,7 +145,7 @@ def only_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("only_reported")
 def test_the_kernel_tells_of_builds_runs_and_events(journal: Path, run_file: RunFiles, live: Any) -> None:
-    """A new build, a new run and each event are seen because the kernel told of them, not at the next look."""
+    """A new build, a new run and each event are seen because the kernel told of them, not at the next poll."""
     journal.joinpath("other").mkdir()
 
     async def test(seen: Live) -> None:
@@ -244,13 +244,13 @@ def test_without_being_told_it_looks(run_file: RunFiles, live: Any, monkeypatch:
 
 
 def test_what_was_told_is_not_taken_for_untold(run_file: RunFiles, live: Any) -> None:
-    """A change the kernel told of while a look was under way does not make it distrust the kernel."""
+    """A change the kernel told of while a poll was under way does not make it distrust the kernel."""
 
     async def test(seen: Live) -> None:
         lfs = run_file("lfs")
         for number in range(50):
             lfs.add("note", message=str(number))
-            # a look of its own accord, before the loop could hear the kernel
+            # a poll of its own accord, before the loop could hear the kernel
             seen.monitor._check_directories()
             assert seen.notes()[-1] == str(number)
             assert seen.monitor.is_watched

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from build_exporter.journal.layout import run_path
-from build_exporter.journal.removed_runs import Tally, remember, removed_runs
+from build_exporter.journal.removed_runs import Tally, note, removed_runs
 from build_exporter.journal.retention import Limits, prune
 
 RunFiles = Callable[..., Any]
@@ -143,10 +145,40 @@ def test_a_crash_between_noting_and_removing_counts_nothing_twice(journal: Path,
     """A run noted whose file is still there is counted by its file alone, until the file has gone."""
     paths = runs("lfs", 1, 2)
     name = Path(paths[0]).stem
-    remember(str(journal), "lfs", {name: one_each("lfs", name)})
+    note(str(journal), "lfs", name, one_each("lfs", name))
     assert removed_runs(str(journal), "lfs") == Tally()
     prune(str(journal), Limits(runs=1), NOW, one_each)
     assert removed_runs(str(journal), "lfs") == one_each("lfs", name)
+
+
+PRUNE = """
+import sys, time
+from build_exporter.journal.removed_runs import Tally
+from build_exporter.journal.retention import Limits, prune
+print("ready", flush=True)
+sys.stdin.readline()
+prune(sys.argv[1], Limits(runs=1), time.time(), lambda build, run: Tally({"succeeded": 1}, {"p": {"other": 2}}))
+"""
+
+
+def test_exporters_that_remove_at_once_lose_no_counts(journal: Path, runs: Any) -> None:
+    """Exporters on one journal count each removed run exactly once, however their removals interleave."""
+    builds = [f"build-{number}" for number in range(8)]
+    for build in builds:
+        runs(build, *([1] * 28))
+    command = [sys.executable, "-c", PRUNE, str(journal)]
+    pipe = subprocess.PIPE
+    started: list[Any] = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
+    for process in started:
+        process.stdout.readline()
+    for process in started:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in started:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    for build in builds:
+        assert removed_runs(str(journal), build) == Tally({"succeeded": 27}, {"p": {"other": 54}})
 
 
 def test_a_run_whose_counts_are_not_known_yet_stays(journal: Path, runs: Any) -> None:

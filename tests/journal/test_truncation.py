@@ -81,7 +81,7 @@ def _events(follower: Follower) -> list[Event]:
 @settings(max_examples=200)
 @given(streams())
 def test_looking_in_between_changes_nothing(stream: tuple[bytes, list[int]]) -> None:
-    """The same events in the same order, and the same counts of bad lines, wherever a look falls between two bytes."""
+    """The same events in the same order, and the same counts of bad lines, wherever a poll falls between two bytes."""
     data, cuts = stream
     with _journal() as (once, path):
         path.write_bytes(data)

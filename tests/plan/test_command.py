@@ -43,7 +43,7 @@ chapter-10
 
   all: 8 steps, 5 with SBU                              4.7              2.3 GiB
 (<N is counted as N: 2 steps)
-SBU: 4.7, by the ranges told 2.4 to 34.2.
+SBU: 4.7, by the stated ranges 2.4 to 34.2.
 Disk: at most 2.3 GiB for one step, its sources and its build; not a sum.
 
 Milestones

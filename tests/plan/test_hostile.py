@@ -151,5 +151,5 @@ def test_a_directory_without_a_book_is_told(tmp_path: Path) -> None:
 
 
 def test_an_undeclared_entity_stays_a_name() -> None:
-    """What nobody declared is left as it was written."""
+    """What no one declared is left as it was written."""
     assert Entities({"a": "&b;"}).expand("1 &a; &#50; &amp; &nbsp;") == "1 &b; 2 & &nbsp;"

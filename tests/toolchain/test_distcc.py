@@ -57,7 +57,7 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str
 
 
 def two_free_ports() -> int:
-    """Return the first of two neighbouring ports that nobody listens at."""
+    """Return the first of two neighbouring ports that no one listens at."""
     while True:
         with socket.socket() as one, socket.socket() as two:
             one.bind(("127.0.0.1", 0))
@@ -75,7 +75,7 @@ def stats_port(address: str) -> int:
 
 
 def listens(address: str) -> bool:
-    """Tell whether somebody listens there."""
+    """Return whether somebody listens there."""
     host, port = address.partition("/")[0].split(":")
     with socket.socket() as tried:
         return tried.connect_ex((host, int(port))) == 0

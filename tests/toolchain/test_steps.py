@@ -63,7 +63,7 @@ def test_only_steps_that_succeeded_have_built_anything() -> None:
 
 
 def test_of_two_versions_the_one_built_last_counts() -> None:
-    """A library built anew in a later chapter replaces the earlier one."""
+    """A library built again in a later chapter replaces the earlier one."""
     run = run_of(("chapter-5", "504-glibc", "glibc", "2.39"), ("chapter-8", "803-glibc", "glibc", "2.40"))
     assert reported(run) == {("target", "", "glibc"): "2.40"}
 
@@ -109,7 +109,7 @@ def test_a_real_build_that_was_imported_has_its_toolchain(records: Path, import_
 
 
 def test_what_was_found_goes_before_what_the_steps_tell() -> None:
-    """The machine's own tools come from looking; what nobody could look at comes from the steps."""
+    """The machine's own tools come from looking; what no one could look at comes from the steps."""
     seen = [
         e.ToolVersion(tool="gcc", version="12.2.0", role="host", target="x86_64-linux-gnu"),
         e.ToolVersion(tool="gcc", version="14.2.0", role="cross", target="x86_64-lfs-linux-gnu"),

@@ -140,7 +140,7 @@ def test_planned_steps_are_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_milestones_and_suites_are_bounded(run: Run) -> None:
-    """Names made up without end for milestones and test suites are not kept; those known go on."""
+    """Names made up without end for milestones and test suites are not kept; those known continue."""
     for number in range(MAX_MILESTONES + 50):
         apply_all(run, [e.MilestoneReached(time=1.0 + number, milestone=f"m{number}", **BASE)])
     assert len(run.milestones) == MAX_MILESTONES

@@ -79,7 +79,7 @@ def test_the_bar_never_goes_back_when_the_first_ratio_is_told(reported: SourceEv
 
 
 def test_the_clock_alone_never_claims_the_end(reported: SourceEvent) -> None:
-    """A step that overruns its plan goes on moving, ever slower, and is not at 0.99 at once."""
+    """A step that overruns its plan continues moving, ever slower, and is not at 0.99 at once."""
     shown = [
         step_progress(reported.run, reported.step, reported.time + seconds) or 0.0
         for seconds in (50, 90, 100, 150, 1000)

@@ -105,7 +105,7 @@ def test_disk_full(run: Run) -> None:
 
 
 def test_reader_of_one_stream_leaves(start: Start, options: tuple[str, ...], log: Path) -> None:
-    """When standard output's reader leaves, the command gets SIGPIPE there while standard error goes on."""
+    """When standard output's reader leaves, the command gets SIGPIPE there while standard error continues."""
     script = "trap '' PIPE; echo ready; read x; echo lost || echo refused >&2; echo more >&2; exit 4"
     process = start("sh", "-c", script, options=options, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout

@@ -181,7 +181,7 @@ __main__.main()
 
 @pytest.mark.parametrize("log", ["", "'--log', 'log', "], ids=["plain", "logged"])
 def test_fault_of_the_wrapper(run: Run, events: Read, log: str, tmp_path: Path) -> None:
-    """Should measuring fail in a way nobody thought of, the command runs to its end and its code is returned."""
+    """Should measuring fail in a way no one thought of, the command runs to its end and its code is returned."""
     program = f"""
 import sys
 from build_exporter import __main__

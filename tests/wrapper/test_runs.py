@@ -1,4 +1,4 @@
-"""Which run a wrapped command is recorded in: resuming, joining, beginning anew, many at once."""
+"""Which run a wrapped command is recorded in: resuming, joining, beginning again, many at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_whole_build(run: Run, events: Read, code: int, status: str) -> None:
 
 
 def test_whole_build_is_taken_up_until_it_succeeds(run: Run, events: Read) -> None:
-    """A failed build run again goes on in its run; after success, or with --new, another run begins."""
+    """A failed build run again continues in its run; after success, or with --new, another run begins."""
     for code in (1, 2, 0, 1):
         run("sh", "-c", f"exit {code}", options=BUILD)
     run("true", options=(*BUILD, "--new"))
@@ -53,7 +53,7 @@ def test_whole_build_is_taken_up_until_it_succeeds(run: Run, events: Read) -> No
 
 
 def test_interrupted_by_loss_of_power_is_taken_up(run: Run, run_file: Callable[..., Any], events: Read) -> None:
-    """A run that never ended, torn in the middle of a line, goes on with that line lost and no other."""
+    """A run that never ended, torn in the middle of a line, continues with that line lost and no other."""
     past = run_file("b")
     past.add("build_started")
     past.add("step_started", phase="p", step="s")

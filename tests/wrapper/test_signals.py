@@ -119,7 +119,7 @@ def test_killed_wrapper_leaves_the_command_alone(start: Start, events: Read, jou
 
 
 def test_stop_and_continue_of_the_group(start: Start, poll: Poll, events: Read) -> None:
-    """A group stopped and continued as a whole, as by a batch system, goes on and ends as usual."""
+    """A group stopped and continued as a whole, as by a batch system, continues and ends as usual."""
     process = start("sh", "-c", "echo $$; read line; exit 6", stdin=subprocess.PIPE)
     assert process.stdout
     assert process.stdin

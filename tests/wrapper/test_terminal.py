@@ -94,7 +94,7 @@ def test_ctrl_c(shell: Any, log: str, events: Read) -> None:
 
 @LOGGED
 def test_ctrl_c_that_the_command_handles(shell: Any, log: str) -> None:
-    """A command that catches Ctrl-C gets it once and goes on; Ctrl-\\ too."""
+    """A command that catches Ctrl-C gets it once and continues; Ctrl-\\ too."""
     count = "import select, signal\nfor n in (2, 3): signal.signal(n, lambda n, _: print('got', n, flush=True))\n"
     # a signal between two looks at the keyboard is told at the next
     look = "print('ready', flush=True)\nwhile not select.select([0], [], [], 0.02)[0]: pass\n"
@@ -160,7 +160,7 @@ def test_background(shell: Any, log: str) -> None:
 
 @LOGGED
 def test_command_that_suspends_itself(shell: Any, log: str) -> None:
-    """A program that handles Ctrl-Z itself, as an editor does, tidies up, stops its job and is told when it goes on."""
+    """A program that handles Ctrl-Z itself, as editors do, tidies up, stops and gets SIGCONT when resumed."""
     program = _script(
         "import os, signal, tty, sys\n"
         "tty.setraw(0)\n"
@@ -285,7 +285,7 @@ def test_much_output_and_typing_at_once(terminal: Callable[..., Any], wrapper: l
 
 
 def test_job_below_a_script_that_suspends_itself(shell: Any) -> None:
-    """With a log too, a program that stops its job stops the script it was started by, and goes on with it."""
+    """With a log too, a program that stops its job stops the script it was started by, and continues with it."""
     program = _script(
         "import os, signal, sys\n"
         "print('stopping', flush=True)\n"

@@ -31,7 +31,7 @@ def test_failure(tmp_path: Path) -> None:
 
 
 def test_silence(tmp_path: Path) -> None:
-    """A log that nobody has written to for long is that of a build that was interrupted."""
+    """A log that no one has written to for long is that of a build that was interrupted."""
     log = tmp_path / "greet.log"
     log.write_bytes((RECORDS / "greet.log").read_bytes()[:1000])
     source = Dpkg(Settings(log, options={"silence": 600.0}))

@@ -9,9 +9,13 @@ from collections.abc import Callable
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.fast_path import FastPath
 from build_exporter.alerting.links import Links, link_key
+from build_exporter.alerting.silences import Silences, owner_of
+from build_exporter.alerting.webhook import Inbox
 from build_exporter.config.alerting import Alerting
 from build_exporter.monitor import Monitor
-from build_exporter.queries.incidents import Incident, incidents
+from build_exporter.queries.alerts import AlertRow, alerts
+from build_exporter.queries.context import Context
+from build_exporter.queries.incidents import ALERTS, Incident, Kind, context_words, incidents
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +31,20 @@ class AlertDesk:
     def __init__(self, monitor: Monitor, config: Alerting, scraped: Callable[[], float]) -> None:
         self._monitor = monitor
         self.links = Links("http://localhost:10110", key=link_key(monitor.follower.root))
-        self.fast_path = FastPath(self.incidents, self.links.annotations, scraped, clock=monitor.clock)
+        self.silences = Silences(self.acknowledged, owner_of(self.links.key), clock=monitor.clock)
+        self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
+        self.inbox = Inbox()
+        self._standing: list[Incident] = []
+        self._words: dict[tuple[str, Kind, str, str], dict[str, str]] = {}
         self.configure(config)
         monitor.after_poll.append(self.check)
 
     def configure(self, config: Alerting) -> None:
         """Take a configuration."""
         self.config = config
-        self.fast_path.clients = [Client(server) for server in config.servers()]
+        clients = [Client(server) for server in config.servers()]
+        self.fast_path.clients = self.silences.clients = clients
+        self.silences.builder = config.builder
         self.fast_path.enabled, self.fast_path.builder = config.fast_path, config.builder
         self.links.dashboards = config.dashboards_url or ""
         if config.external_url is not None:
@@ -47,7 +57,39 @@ class AlertDesk:
 
     def incidents(self, now: float) -> list[Incident]:
         """Return the incidents that stand."""
-        return incidents(self._monitor.tracker.builds.values(), self.config.escalation, now)
+        self._standing = incidents(self._monitor.tracker.builds.values(), self.config.escalation, now)
+        return self._standing
+
+    def details(self, incident: Incident) -> dict[str, str]:
+        """Return the links of an incident, and what its messages say beside its description, by annotation."""
+        # the reason of a failure may be found after it: other words then
+        key = (*incident.key, incident.description)
+        if key not in self._words:
+            standing = {(*found.key, found.description) for found in self._standing}
+            self._words = {known: words for known, words in self._words.items() if known in standing}
+            build = self._monitor.tracker.builds.get(incident.build)
+            run = build.current if build is not None else None
+            self._words[key] = context_words(run, incident) if run is not None else {}
+        return self.links.of(incident) | self._words[key]
+
+    def annotations(self, incident: Incident) -> dict[str, str]:
+        """Return every annotation of an incident's alert, as its rule has them."""
+        return {
+            "summary": ALERTS[incident.kind][1],
+            "description": incident.description,
+            "failed_step": incident.step,
+            "failure_class": incident.failure_class,
+            "excerpt": incident.excerpt,
+            **self.details(incident),
+        }
+
+    def acknowledged(self) -> list[AlertRow]:
+        """Return the alerts that fire and that a person has."""
+        builds = self._monitor.tracker.builds
+        if not any(build.current is not None and build.current.alerts.answers for build in list(builds.values())):
+            return []
+        context = Context(builds, self._monitor.clock(), escalation=self.config.escalation)
+        return [row for row in alerts(context, history=False).alerts if row.acknowledged is not None]
 
     def address(self) -> tuple[str, str]:
         """Return where links lead: the exporter's page, and the dashboards or nothing."""
@@ -57,9 +99,19 @@ class AlertDesk:
         """Act on what stands and what is over."""
         if self._monitor.ready:
             self.fast_path.check()
+            self.silences.check()
 
     async def run(self) -> None:
-        """Check again and again: time alone escalates."""
+        """Check again and again, because time alone escalates, and keep silences in line."""
+        keeping = asyncio.create_task(self.silences.run(), name="silences")
+        try:
+            await self._watch()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await self.fast_path.stop()
+
+    async def _watch(self) -> None:
         while True:
             try:
                 self.check()

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from build_exporter.queries.incidents import ALERTS, Incident
+from build_exporter.queries.incidents import Incident
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +56,6 @@ class Links:
             "runbook_url": f"{self.page}/runbook#{incident.alert.lower()}",
             "dashboard_url": f"{self.dashboards}/d/build-now?var-build={build}" if self.dashboards else "",
             "acknowledge_url": f"{self.page}/alerts/acknowledge?link={self.sign(claim)}",
-        }
-
-    def annotations(self, incident: Incident) -> dict[str, str]:
-        """Return every annotation of an incident's alert, as its rule has them."""
-        return {
-            "summary": ALERTS[incident.kind][1],
-            "description": incident.description,
-            "failed_step": incident.step,
-            "failure_class": incident.failure_class,
-            "excerpt": incident.excerpt,
-            **self.of(incident),
         }
 
     def sign(self, claim: Claim) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, Literal
 
 import msgspec
@@ -66,9 +65,8 @@ def disk_needs(history: Sequence[RunSummary]) -> dict[Key, Need]:
     found: dict[Key, Need] = {}
     for summary in sorted(history, key=lambda each: each.run)[-RECENT:]:
         usage = [(identity(key), used) for key, used in summary.usage.items()]
-        after = [later.disk_before_bytes for _, (_, later) in pairwise(usage)]
-        for (name, used), next_before in zip(usage, [*after, None], strict=True):
-            level = used.disk_before_bytes
+        for (name, used), (_, later) in zip(usage, [*usage[1:], ("", None)], strict=False):
+            level, next_before = used.disk_before_bytes, later.disk_before_bytes if later is not None else None
             stays = next_before - level if next_before is not None and level is not None else 0
             if used.disk_bytes is not None or stays:
                 found[name] = Need(used.disk_bytes or 0, stays, "history")

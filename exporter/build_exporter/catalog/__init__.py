@@ -1,10 +1,11 @@
-"""Every metric family the exporter can show: one row each. Documentation and checks come from here."""
+"""The catalog of metric families: one row each. The reference page and the checks are generated from it."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from build_exporter.catalog.alerts import ALERTS
+from build_exporter.catalog.analysis import ANALYSIS
 from build_exporter.catalog.build import BUILD
 from build_exporter.catalog.exporter import EXPORTER
 from build_exporter.catalog.host import HOST
@@ -16,7 +17,7 @@ from build_exporter.catalog.toolchain import TOOLCHAIN
 __all__ = ["CATALOG", "Kind", "Metric", "metric"]
 
 CATALOG: Final[dict[str, Metric]] = {
-    row.name: row for row in (*BUILD, *STEP, *ALERTS, *SOURCES, *TOOLCHAIN, *HOST, *EXPORTER)
+    row.name: row for row in (*BUILD, *STEP, *ANALYSIS, *ALERTS, *SOURCES, *TOOLCHAIN, *HOST, *EXPORTER)
 }
 
 

@@ -17,7 +17,8 @@ ALERTS: Final[tuple[Metric, ...]] = (
     gauge(
         "build_failure_info",
         "",
-        "build kind failure step class excerpt description page_url runbook_url dashboard_url acknowledge_url",
+        "build kind failure step class excerpt description hint progress "
+        "page_url runbook_url dashboard_url acknowledge_url",
         "What alerts say of an incident that stands, and where their links lead; always 1.",
     ),
     gauge("build_failure_timestamp_seconds", "seconds", "build kind failure", "When an incident began, Unix time."),

@@ -82,7 +82,7 @@ BUILD: Final[tuple[Metric, ...]] = (
         "",
         "build flag",
         "Compiler warnings of the run's steps that ended, by the compiler's option for them: the 20 most frequent, "
-        "`other` for the rest of those whose option was told.",
+        "`other` for the rest of those whose option is known.",
     ),
     gauge("build_threshold", "", "name", "Limits the alert rules compare with, as configured under `thresholds`."),
 )

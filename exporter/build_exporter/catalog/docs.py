@@ -35,7 +35,7 @@ _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
     ),
     ("Incidents and alerts", "What needs a person at once; see [the guide](guide/alerts.md).", ALERTS),
     ("Machine and processes", "Sampled beside the scrape; each group has its `--collector` switch.", HOST),
-    ("The exporter itself", "And what every Prometheus client tells of its process.", EXPORTER),
+    ("The exporter itself", "Besides these, the families every Prometheus client exports about its process.", EXPORTER),
 )
 
 

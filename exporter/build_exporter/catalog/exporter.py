@@ -1,4 +1,4 @@
-"""Families the exporter tells of itself."""
+"""Families about the exporter itself."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ EXPORTER: Final[tuple[Metric, ...]] = (
     ),
     counter("build_exporter_http_requests_total", "", "handler code", "HTTP requests answered."),
     counter("build_exporter_ingested_events_total", "", "result", "Events posted over HTTP, accepted or rejected."),
+    gauge("build_exporter_stream_clients", "", "", "Clients of the stream."),
+    counter("build_exporter_stream_clients_dropped_total", "", "", "Clients of the stream closed for being too slow."),
     counter("build_exporter_auth_failures_total", "", "", "Requests refused for a wrong or missing credential."),
     gauge(
         "build_exporter_config_last_reload_successful",

@@ -22,7 +22,7 @@ STEP: Final[tuple[Metric, ...]] = (
         "build_step_progress_ratio",
         "ratio",
         _STEP,
-        "Share of the step that is done; below 1 until it succeeded. Only for steps that tell, and for finished ones.",
+        "Share of the step that is done; below 1 until it succeeds. Only for finished steps and those with progress.",
     ),
     gauge("build_step_cpu_seconds", "seconds", _STEP, "CPU time of the step's process tree, user and system."),
     gauge("build_step_peak_memory_bytes", "bytes", _STEP, "Largest resident memory of the step's process tree."),

@@ -1,4 +1,4 @@
-"""Families of what builds are built with: machine, tools, and the caches beside the compiler."""
+"""Families about toolchains: machine, tools, compiler caches."""
 
 from __future__ import annotations
 

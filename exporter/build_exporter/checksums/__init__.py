@@ -1,1 +1,1 @@
-"""Checksums: whether the files that steps are built from are there, whole, and the ones that the plan names."""
+"""Checksums: whether the source files of steps exist, are complete and match the plan."""

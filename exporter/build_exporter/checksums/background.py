@@ -1,4 +1,4 @@
-"""Verifying the files of running and coming builds beside the exporter, and telling the journal what changes."""
+"""Verify the files of running and upcoming builds in the background and record changes in the journal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 5.0
 REST_RATIO: Final = 50.0
-"""A look that takes long is followed by a rest so many times as long: two percent of a core at most."""
+"""Rest after a poll, as a multiple of the time it took: two percent of a core at most."""
 
 QUIET_SECONDS: Final = 10.0
 """A file changed more recently than this is still being written."""
@@ -34,7 +34,7 @@ FORGOTTEN_SECONDS: Final = 86400.0
 
 MAX_FILES: Final = 5_000
 MAX_BAD: Final = 100
-"""Files looked at of a build, and bad ones named in an event."""
+"""Most files checked per build, and most bad ones named in an event."""
 
 Key = tuple[str, SourceFile, int | None]
 """A file's directory, what is planned of it, and whose it must be."""
@@ -44,7 +44,7 @@ class BackgroundVerifier:
     """Looks every few seconds after the files that plans name, in the directory that the plan calls `tarballs`.
 
     Only a file that is new or has changed is read, by a child process that gives way to all others. Of a run that
-    another user writes only his own files are looked at: he must not learn what is in those he may not read himself.
+    another user writes, only that user's files are checked: he must not learn what he may not read himself.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class BackgroundVerifier:
         self._thread = threading.Thread(target=self._run, name="source-checks", daemon=True)
 
     def start(self) -> None:
-        """Start looking."""
+        """Start polling."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End looking soon."""
+        """Ask the thread to stop."""
         self._stop.set()
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class BackgroundVerifier:
         self._worker.stop()
 
     def poll(self) -> bool:
-        """Look at every file once, tell what has changed, have read what must be; return whether all is known."""
+        """Check every file once, record changes, and queue reads; return whether every state is known."""
         for job, finding in self._worker.collect():
             self._take(job, finding)
         jobs: dict[Key, Job] = {}
@@ -108,7 +108,7 @@ class BackgroundVerifier:
         return not jobs
 
     def _files(self, run: Run) -> list[SourceFile]:
-        """Return the files of a run worth looking at, each once; none of a build that is over or long silent."""
+        """Return the files of a run to check, each once; none for a build that is over or long idle."""
         steps = list(run.steps.values())
         silent = self._clock() - (run.last_event or 0.0) > FORGOTTEN_SECONDS
         if (
@@ -155,7 +155,7 @@ class BackgroundVerifier:
     def _take(self, job: Job, finding: Finding) -> None:
         key = (job.directory, job.planned, job.owner)
         if finding.state in (SourceState.PENDING, SourceState.MISSING):
-            # it has changed since, or gone: the next look sees it as it is
+            # it has changed since, or gone: the next poll sees it as it is
             return
         if finding.state is SourceState.VERIFIED and finding.size is not None:
             self._verified_sizes[key] = finding.size
@@ -166,7 +166,7 @@ class BackgroundVerifier:
     def _record(
         self, run: Run, findings: list[tuple[SourceFile, Finding]], needed: set[str], *, complete: bool
     ) -> None:
-        """Append how the files stand where that is another than told; before all is known only what is bad."""
+        """Append the files' states if they changed; until all are known, only the bad ones."""
         counts = Counter(finding.state for _, finding in findings)
         bad = [
             BadSource(file=planned.file, state=state, detail=finding.detail or None)
@@ -208,7 +208,7 @@ class BackgroundVerifier:
                 try:
                     self.poll()
                 except Exception:
-                    # one odd plan must not end the looking after all
+                    # one odd plan must not stop the verification of all others
                     log.exception("verifying files failed")
                 rest = max(POLL_SECONDS, (time.perf_counter() - began) * REST_RATIO)
         finally:

@@ -1,4 +1,4 @@
-"""Judging one file against the plan: by what the file system tells of it, and else by reading it."""
+"""Check one file against the plan: by its metadata, or by reading it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from build_exporter.model.events import SourceFile
 from build_exporter.model.states import SourceState
 
 ABOUT_RATIO: Final = 0.97
-"""A file below this share of a size told in round figures ends too early: the LFS book allows itself 2 %."""
+"""A file below this share of a rounded size is truncated: the LFS book rounds by up to 2 %."""
 
 _HEAD_BYTES: Final = 512
 _PAGES: Final = (b"<!doctype html", b"<html", b"<?xml")
@@ -31,11 +31,11 @@ _KINDS: Final = (
 _FOREIGN: Final = "belongs to another user than the build"
 
 Signature = tuple[int, int, int, int, int]
-"""What tells that a file is another or has changed: device, inode, bytes, times of its content and of itself in ns."""
+"""Identity and state of a file: device, inode, size, mtime and ctime in nanoseconds."""
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a file stands.
+    """The result of checking a file.
 
     Attributes:
         state: against the plan.
@@ -53,17 +53,17 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether a name stays within the directory that it is looked for in."""
+    """Return whether a name stays within its directory."""
     return bool(name) and "\0" not in name and not name.startswith("/") and ".." not in PurePosixPath(name).parts
 
 
 def check_metadata(directory: str, planned: SourceFile, *, owner: int | None = None) -> Finding:
-    """Return what can be said of a file without reading it; its state is pending where it must be read.
+    """Return the result of checking metadata alone; the state is pending if the file must be read.
 
     Args:
-        directory: where it is looked for.
-        wanted: what the plan says of it.
-        owner: a user; only his own files are looked at, and no links followed.
+        directory: the directory that holds it.
+        planned: the file as the plan describes it.
+        owner: a user; only that user's files are checked, and links are not followed.
     """
     if not is_plain(planned.file):
         return Finding(SourceState.UNREADABLE, "its name leads out of the directory")
@@ -92,8 +92,8 @@ def check_file(
     """Return how a file stands, reading it where it must be; pending where it changed while it was read.
 
     Args:
-        directory: where it is looked for.
-        wanted: what the plan says of it.
+        directory: the directory that holds it.
+        planned: the file as the plan describes it.
         on_read: called with the bytes of each piece read; what it raises ends the reading.
         chunk: bytes read at a time.
         owner: as in `poll`.
@@ -144,7 +144,7 @@ def shrunk(finding: Finding, before: int) -> Finding:
 
 
 def _absent(path: str, error: OSError) -> Finding:
-    """Return what stands for a file that can't be looked at."""
+    """Return the finding for a file that can't be examined."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         is_link = os.path.islink(path)  # noqa: PTH114 - as above
         return Finding(SourceState.MISSING, "a link to a file that isn't there" if is_link else "no such file")
@@ -169,7 +169,7 @@ def _by_size(planned: SourceFile, size: int, signature: Signature) -> Finding:
 
 
 def _explain(planned: SourceFile, size: int, head: bytes, tail: bytes) -> tuple[SourceState, str]:
-    """Return the state of a file with another content, and what can be told of that; empty for nothing."""
+    """Return the state of a file with different content, and an explanation, which may be empty."""
     if not planned.file.endswith((".html", ".xml")) and head.lstrip().lower().startswith(_PAGES):
         return SourceState.MISMATCH, "a web page, not the file: what a server answered instead"
     about = planned.about_bytes

@@ -29,7 +29,7 @@ MAX_FILES: Final = 100_000
 MAX_PROBLEMS: Final = 20
 
 FOUND_BESIDE: Final = ("urls.lst", "md5sums", "MD5SUMS", "SHA256SUMS", "sha256sums", "SHA512SUMS", "B2SUMS", "Manifest")
-"""Lists looked for in a directory of sources where none is named."""
+"""Checksum files searched for in a directory of sources when none is named."""
 
 _TAGGED: Final = re.compile(r"(\\?)([A-Za-z0-9]+) \((.+)\) = ([0-9A-Fa-f]+)\Z", re.DOTALL)
 _PLAIN: Final = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})[ \t][ \t*]?(.+)\Z", re.DOTALL)
@@ -59,7 +59,7 @@ def read_checksum_file(path: Path, algorithm: str | None = None) -> ChecksumFile
 
     Args:
         path: the list.
-        algorithm: of digests that tell theirs only by their length; by default `blake2b` instead of `sha512` where the
+        algorithm: of digests that don't name theirs; by default `blake2b` instead of `sha512` where the
             list's name says so (`b2sums`, `BLAKE2SUMS`).
 
     Raises:
@@ -162,7 +162,7 @@ def _address(line: str, _: str | None) -> SourceFile | None:
     rest = words[len(addresses) :]
     if not addresses or words[: len(addresses)] != addresses or len(rest) > 1:
         return None
-    # jhalfs tells where the file comes from, then the mirror to ask first; the name is that of the download
+    # jhalfs lists the origin, then the preferred mirror; the file has the name of the download
     name = file_of_url(addresses[-1])
     algorithm = by_length(rest[0]) if rest else None
     digest = digest_text(algorithm, rest[0]) if algorithm else None

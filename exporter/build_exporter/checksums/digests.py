@@ -1,4 +1,4 @@
-"""Digests of files: the algorithms that lists of checksums use, and reading a file once for all that are wanted."""
+"""Digests of files: the algorithms of checksum files; one read computes all of them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_digests(
     Raises:
         OSError: it can't be read.
     """
-    # told not to be for security: a machine in FIPS mode refuses MD5 otherwise, and the LFS book has nothing else
+    # not used for security: FIPS mode refuses MD5 otherwise, and the LFS book has nothing else
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     buffer = bytearray(chunk)
     view = memoryview(buffer)

@@ -1,4 +1,4 @@
-"""What is to be verified: files by name, the steps that need them, and the lists they were read from."""
+"""The files to verify: by name, with the steps that need them and the checksum files that list them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Manifest:
 
     Attributes:
         files: by name, in the order of the plan or list.
-        steps: names of the steps that need each, where a plan tells.
+        steps: names of the steps that need each, if a plan names them.
         lists: the lists read, which are no files of the build themselves.
         problems: what could not be read of them, a line each.
     """
@@ -53,7 +53,7 @@ class Manifest:
 
 
 def checksum_files_beside(directory: Path) -> list[Path]:
-    """Return the lists of checksums that lie beside the files, by their usual names."""
+    """Return the checksum files in a directory, found by their usual names."""
     return [path for name in FOUND_BESIDE if (path := directory / name).is_file()]
 
 

@@ -1,4 +1,4 @@
-"""Verifying many files at once for a person who waits: in parallel, and after whatever else the machine has to do."""
+"""Verify many files in the foreground: in parallel, at low priority."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def verify(
     """Yield each file with how it stands, in the order given; closing the iterator gives the reading up.
 
     Args:
-        directory: where the files are looked for.
+        directory: the directory of the files.
         files: what the plan or list says of them.
         jobs: files read at a time; by default one a processor, at most four.
         on_read: called with the bytes of each piece read, from several threads.
@@ -77,7 +77,7 @@ def unlisted(directory: str, files: Mapping[str, SourceFile], passed_over: Itera
     """Return the files that no list names, by name, in the directory and those below it that have listed ones.
 
     Args:
-        directory: where to look.
+        directory: the directory to search.
         files: the listed ones.
         passed_over: paths of others to leave out: the lists themselves.
     """

@@ -1,4 +1,4 @@
-"""Reading files for a running exporter, in a process of its own that gives way to everything else.
+"""The worker process that reads files for a running exporter, at the lowest priority.
 
 A thread would not do: one of low priority that holds the interpreter's lock while it waits for its turn at the
 processor holds up every scrape.
@@ -55,7 +55,7 @@ class RateLimiter:
         """Wait as long as reading so many bytes may take.
 
         Raises:
-            Stopped: nobody waits for the result.
+            Stopped: no one waits for the result.
         """
         now = time.monotonic()
         # time in which nothing was read is not made up for

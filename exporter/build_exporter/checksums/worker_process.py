@@ -1,4 +1,4 @@
-"""Files being read beside the exporter: a batch at a time, in a child process that is looked after without waiting."""
+"""Read files in a child process, one batch at a time, without blocking the exporter."""
 
 from __future__ import annotations
 

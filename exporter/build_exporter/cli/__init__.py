@@ -1,4 +1,4 @@
-"""The command line: thin, and the only place where the parts are put together."""
+"""The command line: thin, and the only composition root."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Final, cast
 import click
 
 from build_exporter import __version__
+from build_exporter.queries.commands import SUMMARIES
 
 COMMANDS: Final[dict[str, str]] = {
+    "alerts": "List, acknowledge, escalate and test alerts.",
     "config": "Check a configuration file.",
     "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",
@@ -22,8 +24,12 @@ COMMANDS: Final[dict[str, str]] = {
     "serve": "Follow the journal and serve metrics, page and API.",
     "status": "Show where the builds are.",
     "verify": "Verify the files a build is made from by their checksums.",
+    **SUMMARIES,
 }
-"""Each command is `build_exporter.cli.<name>:<name>`, loaded only when called; a Python keyword has a `_` added."""
+"""A query is `build_exporter.queries.commands.<name>:QUERY`, another command `build_exporter.cli.<name>:<name>`.
+
+Each is loaded only when called; a Python keyword has a `_` added.
+"""
 
 
 class LazyGroup(click.Group):
@@ -37,8 +43,23 @@ class LazyGroup(click.Group):
         """Return a command, None where there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in SUMMARIES:
+            return cast("click.Command", import_module("build_exporter.cli.query").command_for(cmd_name))
         name = cmd_name.replace("-", "_") + ("_" if iskeyword(cmd_name) else "")
         return cast("click.Command", getattr(import_module(f"build_exporter.cli.{name}"), name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; where there is none, the error names the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415
+
+            nearest = get_close_matches(args[0][:100], COMMANDS, n=3, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
+            raise click.UsageError(f"{error.format_message().rstrip('.')}.{hint}", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading any."""

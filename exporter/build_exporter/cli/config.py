@@ -1,4 +1,4 @@
-"""`build-exporter config`: questions about the configuration file."""
+"""`build-exporter config`: check the configuration file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def config() -> None:
 @config.command()
 @click.argument("file", type=click.Path())
 def check(file: str) -> None:
-    """Tell everything that is wrong with the configuration FILE, each with line and column.
+    """Report every error in the configuration FILE with its line and column.
 
     Exit code 0: the file is right; 2: it is not, or cannot be read.
 

@@ -1,4 +1,4 @@
-"""The reference pages that need the whole program: of the command line, and of the configuration with its sources.
+"""Generate the reference pages of the command line and of the configuration.
 
 `python -m build_exporter.cli.docs commands` (or `configuration`) writes one to standard output.
 """

@@ -75,7 +75,7 @@ def _field(text: str, event: str) -> tuple[str, Any]:
         _stop(f"a field is FIELD=VALUE, not {text!r}")
     text = value.encode("utf-8", "replace").decode()
     if name in _text_fields(event):
-        # "version=5.1" is a text, however much like a number it looks
+        # "version=5.1" is text even though it looks like a number
         return name, text
     try:
         return name, msgspec.json.decode(text)

@@ -1,4 +1,4 @@
-"""`build-exporter hook`: where the shell hook lies."""
+"""`build-exporter hook`: print the path of the shell hook."""
 
 from __future__ import annotations
 

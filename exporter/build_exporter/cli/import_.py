@@ -1,4 +1,4 @@
-"""`build-exporter import`: past builds, from the records other tools left, into the journal's history."""
+"""`build-exporter import`: read past builds from other tools' records into the journal."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def import_(
 ) -> None:
     """Take the finished builds that PATH records into the journal; KIND `auto` finds out whose record it is.
 
-    What an earlier import, or watching it live, has already told is left out.
+    Events that an earlier import or a live watch already recorded are skipped.
 
     \b
     build-exporter import jhalfs /mnt/lfs/jhalfs --build lfs-12.4

@@ -1,4 +1,4 @@
-"""`build-exporter plan`: the steps of a build to come, what they weigh, and what they come to."""
+"""`build-exporter plan`: the steps of an upcoming build, their weights and totals."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _revision = click.option(
 def plan() -> None:
     """Show the steps of a build before it begins, with the times and spaces that are known, and their totals.
 
-    SBU is the time that the first step of an LFS build takes. What could not be read is told on standard error.
+    SBU is the time that the first step of an LFS build takes. Problems are reported on standard error.
 
     \b
     build-exporter plan lfs --book ~/lfs-git
@@ -93,7 +93,7 @@ def lfs(book: Path, rev: Revision, **options: Any) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @output_options
 def yaml_(file: Path, **options: Any) -> None:
-    """Take the plan that FILE holds in YAML; the guide tells its form."""
+    """Read a plan from a YAML FILE; the guide describes its form."""
     _output(lambda: read_yaml(file), **options)
 
 
@@ -106,7 +106,7 @@ def yaml_(file: Path, **options: Any) -> None:
     help="Take the steps' times and spaces from this LFS book.",
 )
 @click.option(
-    "--rev", type=click.Choice(["systemd", "sysv"]), help="Which of its two books. Default: as the steps tell."
+    "--rev", type=click.Choice(["systemd", "sysv"]), help="Which of the two books. Default: detected from the steps."
 )
 @output_options
 def jhalfs(path: Path, book: Path | None, rev: Revision | None, **options: Any) -> None:
@@ -120,7 +120,7 @@ def jhalfs(path: Path, book: Path | None, rev: Revision | None, **options: Any) 
 @_revision
 @output_options
 def blfs(packages: tuple[str, ...], book: Path, rev: Revision, **options: Any) -> None:
-    """Plan packages of the BLFS book, in the order given: what one needs beside them is not looked up."""
+    """Plan packages of the BLFS book, in the order given; their dependencies are not resolved."""
     _output(lambda: read_blfs(book, packages, rev), **options)
 
 

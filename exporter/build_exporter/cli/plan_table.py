@@ -1,4 +1,4 @@
-"""A plan on paper: a table that fits 80 columns, and the same as plain data."""
+"""Print a plan: a table for 80 columns, and the same as plain data."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _total(before: str, sums: Totals) -> str:
 
 def _range(sums: Totals) -> Iterator[str]:
     if sums.sbu_low != sums.sbu_high:
-        yield f"SBU: {sums.sbu:.1f}, by the ranges told {sums.sbu_low:.1f} to {sums.sbu_high:.1f}."
+        yield f"SBU: {sums.sbu:.1f}, by the stated ranges {sums.sbu_low:.1f} to {sums.sbu_high:.1f}."
     if sums.disk_bytes is not None:
         yield f"Disk: at most {size(sums.disk_bytes)} for one step, its sources and its build; not a sum."
 

@@ -1,4 +1,4 @@
-"""`build-exporter replay`: a recorded run lived again, to see the exporter and its dashboards at work."""
+"""`build-exporter replay`: replay a recorded run to see the exporter and its dashboards at work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from build_exporter.replay import read_recording, replayed
 
 
 class _EndedError(Exception):
-    """The replay was told to end."""
+    """The replay was asked to stop."""
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""`run` for the help text and for completion; the running itself is the wrapper's own, which does without click."""
+"""`run` for help and completion; the wrapper itself parses its options without click."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.source_arguments import expected_failures, watched_sources
 from build_exporter.collectors.alerts import IncidentCollector
+from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.host.process_tree import ProcessTrees
@@ -39,6 +40,7 @@ from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
+from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.plugins import origin
@@ -60,6 +62,7 @@ RETENTION_SECONDS = 600.0
 JOURNAL_SIZE_SECONDS = 15.0
 LIVENESS_SECONDS = 2.0
 PLATFORM_SECONDS = 60.0
+ANALYSIS_SECONDS = 5.0
 CCACHE_SECONDS = 15.0
 
 
@@ -215,19 +218,13 @@ class Exporter:
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
+        self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
-        self.service = Service(
-            self.monitor,
-            Scrape(()),
-            self.reload,
-            telemetry_path,
-            config.web.hosts,
-            config.thresholds,
-            config.web.max_body_bytes,
-            card=Cards(journal),
-        )
-        self._own = ExporterCollector(self.monitor, self.service.requests, self.service.ingested, sources.up)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        self.service.configure(config)
+        self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
         self._own.alert_posts = self._alerts.fast_path.posts
@@ -236,10 +233,11 @@ class Exporter:
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.links.of, desk.address, self.monitor.clock)
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
         direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
         return [
             *(DirectRunner(collector) for collector in (*direct, alerts)),
+            BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
@@ -279,9 +277,9 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
-        self.service.hosts = self.config.web.hosts
-        self.service.thresholds = self.config.thresholds
-        self.service.max_body_bytes = self.config.web.max_body_bytes
+        self.service.configure(self.config)
+        self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
+        self._milestones.milestones = self.config.milestones
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
@@ -304,7 +302,7 @@ class Exporter:
         self._alerts.listens(page_address(sockets[0], secure=server.config.ssl is not None))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.end)
+            loop.add_signal_handler(number, self._end, server)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         self.monitor.start()
         self.service.scrape.start()
@@ -336,9 +334,12 @@ class Exporter:
             self._verifier.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
-            await self._alerts.fast_path.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
+
+    def _end(self, server: Server) -> None:
+        self.service.hub.close()
+        server.end()
 
     def _server(self, web_config: str | None) -> Server:
         app = make_app(self.service)
@@ -347,16 +348,17 @@ class Exporter:
         file = WebConfigFile(web_config)
         config = file.load()
         tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
-        return make_server(AuthMiddleware(app, file, self._own.count_refusal), tls)
+        return make_server(AuthMiddleware(app, file, self.service.counts), tls)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)
         while True:
             try:
                 liveness.poll()
+                self._milestones.check()
             except Exception:
                 # a check that fails must not end all checks
-                log.exception("looking after running steps failed")
+                log.exception("checking running steps failed")
             await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:

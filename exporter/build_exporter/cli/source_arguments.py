@@ -1,4 +1,4 @@
-"""From what a user names, a kind and a path with options, to the source that reads it."""
+"""Convert command-line arguments (kind, path and options) into a source."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def find_kind(name: str, path: Path) -> Kind | PluginKind:
     if name == "auto" and not path.exists():
         raise click.UsageError(f"{path} is not there yet, so its kind must be named; {there_are}")
     if name == "auto":
-        raise click.UsageError(f"{path} looks like no record; {there_are}")
+        raise click.UsageError(f"{path} is no known kind of record; {there_are}")
     nearest = get_close_matches(name[:100], known, n=1)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     raise click.UsageError(f"there is no kind {name!r}; {guess}{there_are}")

@@ -1,4 +1,4 @@
-"""What `status` says of the files that a build's steps are built from."""
+"""The part of `status` about a build's source files."""
 
 from __future__ import annotations
 

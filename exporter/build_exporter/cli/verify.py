@@ -42,7 +42,9 @@ _FILE = click.Path(exists=True, path_type=Path)
 @click.option("--build", metavar="NAME", help="The files of the plan that the journal has of this build.")
 @journal_option
 @click.option(
-    "--algorithm", type=click.Choice(list(LENGTHS)), help="Of lists that don't tell. Default: by the digests' length."
+    "--algorithm",
+    type=click.Choice(list(LENGTHS)),
+    help="Algorithm of checksum files that don't name it. Default: by the digests' length.",
 )
 @click.option("--ignore-missing", is_flag=True, help="Say nothing of files that are not there.")
 @click.option("--all", "every", is_flag=True, help="Show verified files and those that nothing names, too.")
@@ -120,7 +122,7 @@ def _manifest(directory: Path | None, **origin: Any) -> tuple[Manifest, Path]:
 def _planned(
     kind: str, origin: dict[str, Any], rev: Revision, journal: str, directory: Path | None
 ) -> tuple[Manifest, Path | None]:
-    """Return the files of a plan, and their directory where the plan tells it."""
+    """Return the files of a plan, and their directory if the plan names it."""
     manifest, beside = Manifest(), None
     if kind == "book":
         for step in read_book(origin["book"], rev).steps:

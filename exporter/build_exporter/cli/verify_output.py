@@ -1,4 +1,4 @@
-"""What `verify` prints: a table for people, JSON and CSV for programs, and a bar while it reads."""
+"""Output of `verify`: a table, JSON, CSV, and a progress bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of one run into the journal, from any thread, without ever stopping the program that tells them."""
+"""Append the events of one run to the journal, from any thread, without ever stopping the calling program."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class EventLog:
         return None if self._writer is None else self._writer.path
 
     def now(self) -> float:
-        """Return the time for an event, Unix seconds: later than that of any event told before."""
+        """Return the time for an event, Unix seconds: later than that of any earlier event."""
         with self._lock:
             # two events of the same time would be one
             self._newest = max(round(time.time(), 6), self._newest + 1e-6)

@@ -1,4 +1,4 @@
-"""The operation API: a program that goes through steps one after the other."""
+"""The operation API, for programs that run steps one after another."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Operation:
         self._running: tuple[str, float] | None = None
 
     def start(self, steps: Iterable[str] | None = None) -> None:
-        """Tell that the operation begins, and which steps are to come."""
+        """Start the operation and announce its steps."""
         if steps is not None:
             self._steps = tuple(steps)
         build = self._log.build
@@ -68,7 +68,7 @@ class Operation:
         done: float | None = None,
         total: float | None = None,
     ) -> None:
-        """Tell that `step` is what is being done, and how far it is; the step before it has then succeeded.
+        """Start or update `step`; the step before it has then succeeded.
 
         Args:
             step: name of the step, planned or not.
@@ -98,7 +98,7 @@ class Operation:
                 self._log.append(progress)
 
     def complete(self, result: str | None = None) -> None:
-        """Tell that the operation has succeeded; `result` is kept as a note."""
+        """Finish the operation successfully; `result` is recorded as a note."""
         with self._lock:
             self._end_step("succeeded")
             if result is not None:
@@ -106,7 +106,7 @@ class Operation:
             self._end("succeeded")
 
     def fail(self, error: BaseException | str, *, error_class: str | None = None) -> None:
-        """Tell that the step being done, and with it the operation, has failed.
+        """Fail the current step and the operation.
 
         Args:
             error: the exception or the words that say why.

@@ -48,7 +48,7 @@ class Workflow:
         journal: journal directory; by default as the command line's.
         target: what is built, such as a triplet.
         jobs: how many steps or jobs run side by side.
-        resume: go on with the newest run where it has not ended, instead of beginning a new one.
+        resume: continue with the newest run where it has not ended, instead of beginning a new one.
 
     Raises:
         ValueError: `build` can't name a build.
@@ -75,7 +75,7 @@ class Workflow:
         self._failed: set[tuple[str, str]] = set()
 
     def start(self) -> None:
-        """Tell that the run begins, and what is to come."""
+        """Start the run and record its plan."""
         build = self._log.build
         started = BuildStarted(time=self._log.now(), build=build, source="python", target=self._target, jobs=self._jobs)
         self._log.append(started)
@@ -87,7 +87,7 @@ class Workflow:
     def step(self, phase: str, step: str, *, log: str | None = None) -> Iterator[Callable[..., None]]:
         """Run the block as a step: it succeeds at the block's end and fails by an exception, which passes on.
 
-        Steps in several threads run side by side. Yields a function that tells how far the step is:
+        Steps in several threads run side by side. Yields a function that reports the step's progress:
         `progress(ratio=0.5, message="…")` or `progress(done=3, total=7)`.
         """
         phase, step = name_of(phase), name_of(step)
@@ -125,18 +125,18 @@ class Workflow:
         self._end_step(phase, step, "succeeded", began)
 
     def skip(self, phase: str, step: str) -> None:
-        """Tell that a step need not be done."""
+        """Record a step as skipped."""
         finished = StepFinished(
             time=self._log.now(), build=self._log.build, phase=name_of(phase), step=name_of(step), status="skipped"
         )
         self._log.append(finished)
 
     def milestone(self, name: str) -> None:
-        """Tell that a milestone has been reached."""
+        """Record that a milestone was reached."""
         self._log.append(MilestoneReached(time=self._log.now(), build=self._log.build, milestone=name_of(name)))
 
     def finish(self, status: Ending) -> None:
-        """Tell that the run has ended."""
+        """Finish the run."""
         self._log.append(BuildFinished(time=self._log.now(), build=self._log.build, status=status))
         self._log.close()
 

@@ -15,8 +15,8 @@ OVER_SECONDS: Final = 600.0
 class IncidentCollector:
     """Shows the incidents that stand, and for ten minutes those that are over.
 
-    `find` returns the incidents at a time, `links` the links of one by name; `address` are the exporter's own page and
-    the dashboards', empty where there are none.
+    `find` returns the incidents at a time, `details` further words and the links of one by name; `address` are the
+    addresses of the exporter's page and of the dashboards, empty where there are none.
     """
 
     name = "alerts"
@@ -24,12 +24,12 @@ class IncidentCollector:
     def __init__(
         self,
         find: Callable[[float], list[Incident]],
-        links: Callable[[Incident], dict[str, str]],
+        details: Callable[[Incident], dict[str, str]],
         address: Callable[[], tuple[str, str]],
         clock: Callable[[], float],
     ) -> None:
         self._find = find
-        self._links = links
+        self._details = details
         self._address = address
         self._clock = clock
         self._seen: dict[tuple[str, Kind, str], float] = {}
@@ -43,8 +43,8 @@ class IncidentCollector:
             self._seen[found.key] = now
             value.add(found.tier, *found.key)
             words = (found.step, found.failure_class, found.excerpt, found.description)
-            links = self._links(found)
-            info.add(1, *found.key, *words, *(links[name] for name in info.metric.labels[7:]))
+            details = self._details(found)
+            info.add(1, *found.key, *words, *(details.get(name, "") for name in info.metric.labels[7:]))
             since.add(found.since, *found.key)
             taken.add(int(found.acknowledged is not None), *found.key)
         for key, seen in list(self._seen.items()):

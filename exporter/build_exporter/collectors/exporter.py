@@ -1,10 +1,11 @@
-"""Families of the exporter itself: what it read, refused, answered, and its own process."""
+"""Families about the exporter itself: events read and rejected, requests, its own process."""
 
 from __future__ import annotations
 
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import PlatformCollector, ProcessCollector
 
@@ -17,6 +18,17 @@ from build_exporter.monitor import Monitor
 ALERT_POSTS = ("sent", "failed", "refused", "held_back")
 
 
+@dataclass(slots=True)
+class WebCounts:
+    """What the HTTP face has counted since the start; `stream_clients` returns how many there are now."""
+
+    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    ingested: Counter[str] = field(default_factory=Counter)
+    stream_clients: Callable[[], int] = int
+    stream_dropped: int = 0
+    auth_failures: int = 0
+
+
 class ExporterCollector:
     """Shows the exporter's own counters."""
 
@@ -25,21 +37,14 @@ class ExporterCollector:
     def __init__(
         self,
         monitor: Monitor,
-        requests: Counter[tuple[str, str]],
-        ingested: Counter[str],
+        web: WebCounts,
         sources_up: Callable[[], Mapping[str, bool]],
     ) -> None:
-        self.auth_failures = 0
         self.config_is_good = True
         self.alert_posts: Counter[str] = Counter()
         self._monitor = monitor
-        self._requests = requests
-        self._ingested = ingested
+        self._web = web
         self._sources_up = sources_up
-
-    def count_refusal(self) -> None:
-        """Count a request refused for its credential."""
-        self.auth_failures += 1
 
     def collect(self) -> Iterable[Family]:
         """Return the families."""
@@ -58,8 +63,13 @@ class ExporterCollector:
         for name, up in self._sources_up().items():
             sources.add(int(up), name)
         yield sources
+        yield from self._web_families()
+        yield Family("build_exporter_config_last_reload_successful").add(int(self.config_is_good))
+
+    def _web_families(self) -> Iterable[Family]:
+        web = self._web
         requests = Family("build_exporter_http_requests_total")
-        for (handler, code), count in sorted(self._requests.items()):
+        for (handler, code), count in sorted(web.requests.items()):
             requests.add(count, handler, code)
         yield requests
         posts = Family("build_exporter_alert_posts_total")
@@ -68,10 +78,11 @@ class ExporterCollector:
         yield posts
         ingested = Family("build_exporter_ingested_events_total")
         for result in ("accepted", "rejected"):
-            ingested.add(self._ingested[result], result)
+            ingested.add(web.ingested[result], result)
         yield ingested
-        yield Family("build_exporter_auth_failures_total").add(self.auth_failures)
-        yield Family("build_exporter_config_last_reload_successful").add(int(self.config_is_good))
+        yield Family("build_exporter_stream_clients").add(web.stream_clients())
+        yield Family("build_exporter_stream_clients_dropped_total").add(web.stream_dropped)
+        yield Family("build_exporter_auth_failures_total").add(web.auth_failures)
 
 
 class JournalSizeCollector:

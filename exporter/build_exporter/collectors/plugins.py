@@ -53,7 +53,7 @@ def plugin_collectors(taken: Collection[str]) -> tuple[dict[str, EntryPoint], li
 
 
 class PluginCollector:
-    """A package's collector, loaded when it is first asked; whatever it does is told as a failure with its package."""
+    """A package's collector, loaded on first use; any error counts as a failure and names the package."""
 
     def __init__(self, point: EntryPoint) -> None:
         self.name = point.name

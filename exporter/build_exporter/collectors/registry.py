@@ -1,4 +1,4 @@
-"""The collectors there are: a row each, from which the command line's switches are made."""
+"""The registry of collectors: one row each, which also defines the command-line switch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running collectors so that none can hurt the scrape: errors are held back, slow ones sampled beside it."""
+"""Run collectors so that none can break or delay a scrape: errors are caught, slow ones sampled in the background."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CollectorRunner(Protocol):
 
 
 class DirectRunner:
-    """Runs a collector that only looks at memory, in the scrape itself."""
+    """Runs a collector that only reads memory, within the scrape."""
 
     def __init__(self, collector: Collector) -> None:
         self.name = collector.name

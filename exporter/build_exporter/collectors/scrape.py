@@ -1,4 +1,4 @@
-"""A scrape: every collector's families, and how each collector did."""
+"""A scrape: every collector's families, with each collector's success and duration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Families of the files that steps are built from."""
+"""Families about the source files of steps."""
 
 from __future__ import annotations
 

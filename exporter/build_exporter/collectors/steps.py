@@ -76,7 +76,7 @@ class RunSeries:
         self.hidden = len(run.steps) - len(self._shown)
         self._follow_pace()
         for key, step in run.running.items():
-            # a step that tells nothing moves with the clock
+            # a step that reports nothing moves with the clock
             if step.ratio is None and step.has_figures and key in self._shown:
                 self._put(_PROGRESS, key, step_progress(run, step, now))
         for name in self._dirty:

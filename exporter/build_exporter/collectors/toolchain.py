@@ -1,4 +1,4 @@
-"""Families of what builds are built with: the machine, tools by role, and the caches beside the compiler."""
+"""Families about toolchains: the machine, tools by role, compiler caches."""
 
 from __future__ import annotations
 

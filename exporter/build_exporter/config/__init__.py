@@ -1,1 +1,1 @@
-"""The configuration file: what may stand in it, reading it with errors that say where, and its reference page."""
+"""The configuration file: its schema, a loader that reports line and column, and its reference page."""

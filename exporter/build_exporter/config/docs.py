@@ -20,7 +20,7 @@ INTRODUCTION: Final = f"""\
 <!-- Made from the schema by `make docs`: change it there. -->
 
 `build-exporter serve --config FILE` reads one YAML file. Every key may be left out: an empty file has every default.
-[examples/config.yml](../examples/config.yml) is a complete one. `build-exporter config check FILE` tells everything
+[examples/config.yml](../examples/config.yml) is a complete one. `build-exporter config check FILE` reports everything
 that is wrong with a file, each with its line and what is allowed there, and exits 2; for a file without fault it exits
 0. When a running exporter reads the file again and it is wrong, the old configuration stays in force.
 

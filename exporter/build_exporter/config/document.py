@@ -1,4 +1,4 @@
-"""YAML text to a tree of nodes that know their line and column.
+"""Parse YAML text into a tree of nodes with line and column.
 
 The file is a plain document: no aliases (so none can multiply), no tags (so none can make objects), one document, a
 bounded depth. Nothing is resolved here: `1.10`, `yes` and `2026-11-22` stay the text they are.
@@ -55,7 +55,7 @@ class Pairs(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Stands where something was refused, which has been told."""
+    """A placeholder for something refused and already reported."""
 
     mark: Mark
 
@@ -118,7 +118,7 @@ def parse(text: str) -> tuple[Node | None, list[Refusal]]:
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    """Yield the parser's events, errors told as `SyntaxRefusedError`.
+    """Yield the parser's events, errors raised as `SyntaxRefusedError`.
 
     The Python parser, not libyaml's: a configuration is small, and its errors name the character and are the same on
     every machine.

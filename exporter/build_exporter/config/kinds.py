@@ -1,4 +1,4 @@
-"""The one open place of the schema: which kinds of source there are, and what options each takes, others know.
+"""The extension point of the schema: the kinds of source and the options of each come from outside.
 
 Whoever loads a configuration says so (`Kinds`), and a source's `kind` and `options` are read, checked and described
 as if the schema had them.
@@ -63,5 +63,5 @@ def _field_for(field: inspect.Field, kinds: Kinds, kind: str | None) -> inspect.
 
 
 def _with_type(old: inspect.Type, new: inspect.Type) -> inspect.Type:
-    """Return a type in place of another, with what is told about that."""
+    """Return a type in place of another, with the description of that."""
     return structs.replace(old, type=new) if isinstance(old, inspect.Metadata) else new

@@ -1,4 +1,4 @@
-"""The configuration file to a `Config`, or to every problem in it with its line."""
+"""Load the configuration file into a `Config`, or report every problem with its line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_ITEMS: Final = 500
 """Longest list or mapping of any names in the configuration."""
 
 MAX_PROBLEMS: Final = 50
-"""Problems told at a time: a file with more is not a configuration."""
+"""Most problems reported at a time."""
 
 
 class Problem(NamedTuple):
@@ -84,7 +84,7 @@ def load_as(form: type[S], path: str | os.PathLike[str], kinds: Kinds = _NO_KIND
         kinds: the kinds of source there are; needed by forms that have sources.
 
     Raises:
-        ConfigError: the file cannot be read or is wrong; tells all that is wrong (at most `MAX_PROBLEMS`).
+        ConfigError: the file cannot be read or is wrong; lists every problem (at most `MAX_PROBLEMS`).
     """
     file = os.fspath(path)
     try:
@@ -157,7 +157,7 @@ class _Nothing:
 UNSET: Final = _Nothing()
 """Nothing is written, as after `deadline:`: the default holds."""
 INVALID: Final = _Nothing()
-"""What is written is wrong, and that has been told."""
+"""The value is invalid, which has been reported."""
 
 _NAME: Final = About("", "name", (None, None), secret=False, planned=False)
 _WORD: Final = re.compile(r"[\w .<-]{1,60}")
@@ -211,7 +211,7 @@ class _Walk:
             return INVALID
         made: Any
         if isinstance(kind, inspect.AnyType):
-            made = UNSET  # nobody can say what it should be
+            made = UNSET  # no one can say what it should be
         elif isinstance(kind, inspect.StructType):
             made = self.section(kind, node, path)
         elif isinstance(kind, inspect.VarTupleType):
@@ -223,7 +223,7 @@ class _Walk:
         return made
 
     def section(self, kind: inspect.StructType, node: Node, path: str) -> Any:
-        """Return the section of a mapping, its faults noted; what is unknown is told and does not spoil the rest."""
+        """Return the section of a mapping; faults and unknown keys are recorded, the rest still loads."""
         if not isinstance(node, Pairs):
             return self.wrong(node, path, words(kind, None, False))
         declared = fields_for(kind, self.kinds, _text_of(node, "kind"))

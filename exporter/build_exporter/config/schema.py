@@ -1,4 +1,4 @@
-"""What may stand in the configuration file: frozen structs, each field with its meaning, form, bounds and default.
+"""The schema of the configuration file: frozen structs, each field with meaning, form, bounds and default.
 
 The loader, the reference page and the exported `build_threshold` series are all made from these declarations.
 Durations are stored in seconds, sizes in bytes, times as Unix seconds, ratios as 0 to 1 (or a multiple, where the text
@@ -22,7 +22,7 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 
 class Milestone(Section, frozen=True):
-    """A point of the build worth telling: reached by exactly one of a phase's end, a step's end, or a progress."""
+    """A notable point of the build: reached by exactly one of a phase's end, a step's end, or a progress."""
 
     name: Annotated[str, about("What it is called in metrics, in messages and on the page.", "name")]
     phase: Annotated[str | None, about("Reached when every step of this phase is done.", "name")] = None
@@ -47,11 +47,9 @@ class Milestone(Section, frozen=True):
 class Schedule(Section, frozen=True):
     """When the build should be done: by a deadline, or within a duration from its start."""
 
-    deadline: Annotated[
-        float | None, about("When builds must have ended.", "time", within=(0, MAX_TIME), planned=True)
-    ] = None
+    deadline: Annotated[float | None, about("When builds must have ended.", "time", within=(0, MAX_TIME))] = None
     duration: Annotated[
-        float | None, about("How long a build may take from its start.", "seconds", within=(1, None), planned=True)
+        float | None, about("How long a build may take from its start.", "seconds", within=(1, None))
     ] = None
     tolerance: Annotated[
         float,
@@ -98,7 +96,7 @@ class Thresholds(Section, frozen=True):
         int, about("A step tried so many times in one run fails again and again.", "count", within=(2, None))
     ] = 3
     tests_failed: Annotated[
-        int, about("Unexpected failures of a test suite beyond this number are told.", "count", within=(0, None))
+        int, about("Unexpected failures of a test suite above this number raise an alert.", "count", within=(0, None))
     ] = 0
     disk_free_bytes: Annotated[
         int, about("Less free space than this where a build writes is critical.", "bytes", within=(0, None))
@@ -160,9 +158,9 @@ class LogPatterns(Section, frozen=True):
 class Source(Section, frozen=True):
     """A record that a build writes by itself, watched from outside; `--watch KIND=PATH` adds one more."""
 
-    kind: Annotated[str, about("Whose record it is; `auto` looks at the path and decides. Plug-ins add kinds.", "name")]
+    kind: Annotated[str, about("Whose record it is; `auto` detects it from the path. Plug-ins add kinds.", "name")]
     path: Annotated[str, about("The record: a work tree, a directory or a log file, as the kind has it.", "path")]
-    build: Annotated[str | None, about("The build it tells of; without one the source finds a name.", "build")] = None
+    build: Annotated[str | None, about("The build's name; by default the source finds one.", "build")] = None
     options: Annotated[Section | None, about("What the kind wants to know beside the path, see below.")] = None
     book: Annotated[str | None, about("`options.book` of kind `jhalfs`; kind `auto` takes it too.", "path")] = None
     patterns: Annotated[LogPatterns | None, about("`options` of kind `log` by their older name.")] = None
@@ -185,7 +183,7 @@ class Source(Section, frozen=True):
 
     @classmethod
     def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
-        """Yield the sources that read what another of their kind reads: every step would be told twice."""
+        """Yield the sources that read what another of their kind reads: every step would be recorded twice."""
         for place, (index, item) in enumerate(items):
             for other, earlier in items[:place]:
                 mine, theirs = item.path.rstrip("/") + "/", earlier.path.rstrip("/") + "/"
@@ -306,7 +304,7 @@ class Web(Section, frozen=True):
     ] = ()
     max_body_bytes: Annotated[int, about("Largest body of a request.", "bytes", within=(KIB, GIB))] = 10 * MIB
     max_stream_clients: Annotated[
-        int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000), planned=True)
+        int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
     ] = 1000
     max_requests_per_second: Annotated[
         int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
@@ -346,9 +344,7 @@ class Tests(Section, frozen=True):
 class Config(Section, frozen=True):
     """The whole configuration; an empty file is one, and has every default."""
 
-    milestones: Annotated[
-        tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.", planned=True)
-    ] = ()
+    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.")] = ()
     schedule: Annotated[Schedule, about("A deadline or a planned duration, and the tolerance.")] = Schedule()
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()

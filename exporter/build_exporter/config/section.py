@@ -1,4 +1,4 @@
-"""What every mapping of the configuration is, and what the loader and the reference page know of its fields."""
+"""The base class of configuration mappings, and the metadata of their fields for loader and reference page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of the configuration to values: each form a value may be written in, its bounds, and the words that explain it.
+"""Convert configuration text to values: the accepted forms, bounds, and error texts.
 
 Nothing here guesses as YAML 1.1 does (`9:30` is not 570, `12.10` as a name stays `12.10`): the schema says which form
 a field has, and the text is read in that form. No error raised here repeats the text it was given.

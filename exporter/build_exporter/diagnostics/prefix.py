@@ -90,6 +90,6 @@ def unprefixed(line: str) -> str:
 
 
 def _may_begin_with_a_name(line: str) -> bool:
-    """Tell whether a line may begin with a month, a container's or a job's name: most lines cost only this look."""
+    """Return whether a line may begin with a month, a container's or a job's name: most lines cost only this poll."""
     head = line[:64]
     return "| " in head or "> " in head or head[3:4] == " " or "\t" in head or head.startswith(("DEBUG", "INFO"))

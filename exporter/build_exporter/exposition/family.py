@@ -1,4 +1,4 @@
-"""A metric family whose samples are kept as the lines they are shown as."""
+"""A metric family whose samples are kept as exposition lines."""
 
 from __future__ import annotations
 

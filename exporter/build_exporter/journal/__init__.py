@@ -1,1 +1,1 @@
-"""The journal: a directory a line of builds, a file of JSON lines a run. Meaning of events lives elsewhere."""
+"""The journal: a directory per build, a file of JSON lines per run. It does not interpret events."""

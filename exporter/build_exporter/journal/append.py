@@ -1,4 +1,4 @@
-"""Writing to the journal: one line, one `write()` on a descriptor opened for appending.
+"""Append to the journal: one line, one `write()`, opened with O_APPEND.
 
 The kernel serialises appends to a file, so any number of writers share a run without locks, and a line is either
 there whole or, after a crash in mid-write, torn at the end where the reader waits for its rest.
@@ -15,7 +15,7 @@ LINE_LIMIT = 64 * 1024
 class Writer:
     """Appends lines to one run file, made with its directory at the first line.
 
-    Errors are the caller's to swallow: a build goes on without its monitor.
+    Errors are the caller's to swallow: a build continues without its monitor.
     """
 
     def __init__(self, path: str) -> None:

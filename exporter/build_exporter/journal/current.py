@@ -1,4 +1,4 @@
-"""Which run a writer joins: the build's newest where it is not over, or a new one.
+"""Choose the run a writer joins: the build's newest unless it is over, or a new one.
 
 Kept to what `os` and `time` give, because the step wrapper asks before the wrapped command may start.
 """
@@ -13,7 +13,7 @@ from build_exporter.journal.layout import newest_run, run_path
 _BLOCK_BYTES = 64 * 1024
 _LOCK_SECONDS = 0.5
 _ONGOING = (b"build_started", b"plan", b"step_started", b"step_finished")
-"""Events that say a run goes on. Not `step_progress`: what a step's log tells may be written after the run's end."""
+"""Events that continue a run. Not `step_progress`: progress from a step's log may be written after the run's end."""
 
 
 def unfinished_run(journal: str, build: str, *, resume: bool = False) -> str | None:
@@ -90,7 +90,7 @@ def lock_build(directory: str) -> int:
 
 
 def last_state(path: str) -> str:
-    """Return how a run stands by the end of its file: `running`, the status it finished with, or "" if nothing tells.
+    """Return a run's state by the end of its file: `running`, the status it finished with, or "" if unknown.
 
     Raises:
         OSError: the file can't be read.

@@ -1,4 +1,4 @@
-"""Lines to events. A bad line is counted by its reason and costs only itself."""
+"""Decode lines to events. A bad line is counted by reason and skipped."""
 
 from __future__ import annotations
 
@@ -87,16 +87,28 @@ class Decoder:
         rejected: lines not taken, by reason.
         unknown_events: well-formed lines of events this version does not know.
         last_reject: reason and first bytes of the newest rejected line, for one clear report.
+        earliest_future: earliest time, in Unix seconds, of the lines rejected as too far ahead since a reader last
+            set it to None: once the clock has come near it, they can be taken.
+        counting: whether rejected lines count: not while lines are read again.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.rejected: Counter[Reason] = Counter()
         self.unknown_events = 0
         self.last_reject: tuple[Reason, bytes] | None = None
+        self.earliest_future: float | None = None
+        self.counting = True
         self._clock = clock
+
+    @property
+    def horizon(self) -> float:
+        """The latest time, in Unix seconds, that a line may bear now."""
+        return self._clock() + FUTURE_TOLERANCE_SECONDS
 
     def reject(self, reason: Reason, line: bytes = b"", count: int = 1) -> None:
         """Count lines that could not be taken."""
+        if not self.counting:
+            return
         self.rejected[reason] += count
         self.last_reject = (reason, line[:200])
 
@@ -105,13 +117,13 @@ class Decoder:
         decode = _decoder.decode
         try:
             if not data.isascii():
-                # the decoder does not look at what no field takes up
+                # the decoder ignores fields it does not know
                 data.decode()
             # `decode_lines` takes values, not lines: two on one line, one over two; which depends on where a read ended
             events = [decode(line) for line in data.split(b"\n") if line]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             events = list(self._one_by_one(data))
-        horizon = self._clock() + FUTURE_TOLERANCE_SECONDS
+        horizon = self.horizon
         if events and (max([e.time for e in events]) > horizon or {e.build for e in events} != {build}):
             events = list(self._plausible(events, build, horizon))
         return events
@@ -129,13 +141,14 @@ class Decoder:
     def _refuse(self, line: bytes, error: Exception) -> None:
         reason = refusal(line, error)
         if reason is None:
-            self.unknown_events += 1
+            self.unknown_events += self.counting
         else:
             self.reject(reason, line)
 
     def _plausible(self, events: list[Event], build: str, horizon: float) -> Iterator[Event]:
         for event in events:
             if event.time > horizon:
+                self.earliest_future = min(event.time, self.earliest_future or event.time)
                 self.reject(Reason.FUTURE, f"time {event.time}".encode())
             elif event.build != build:
                 reason = Reason.WRONG_BUILD if is_build_name(event.build) else Reason.WRONG_FIELD

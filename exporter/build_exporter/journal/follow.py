@@ -1,12 +1,13 @@
-"""Following a journal: the newest run of each build as it grows, and the older ones when asked.
+"""Follow a journal: the newest run of each build as it grows, older ones on request.
 
-Reading is by looking (`poll`), which costs one read a build when nothing is new; the watcher only says when to look.
+`poll` costs one read per build when nothing is new; the inotify watcher only says when to poll.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from build_exporter.journal.decode import Decoder, Reason
 from build_exporter.journal.inotify import Watcher
 from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.journal.lines import LineFile
+from build_exporter.journal.lines import Chunk, LineFile
 from build_exporter.journal.positions import START, Position
 from build_exporter.model.events import Event
 from build_exporter.model.names import is_build_name
@@ -32,7 +33,7 @@ _COARSE_GRAIN_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one run in their order; `anew` when the run's file is read from its beginning."""
+    """Events of one run in their order; `from_start` when the run's file is read from its beginning."""
 
     build: str
     run: str
@@ -49,8 +50,20 @@ class _Directory:
     runs: list[str] = field(default_factory=list)
     newest: str | None = None
     file: LineFile | None = None
+    superseded: tuple[str, LineFile] | None = None
+    """The run that was the newest until now, whose last lines are still to be read."""
+    empty: list[str] = field(default_factory=list)
+    """Runs without a line that are newer than `newest`: their writer has written nothing, for want of room perhaps."""
     read: dict[str, int] = field(default_factory=dict)
     """Size in bytes of each older run when it was read."""
+    future: dict[str, float] = field(default_factory=dict)
+    """Earliest time of the lines of a run that are too far ahead to be taken; the run is read again at that time."""
+    counted: dict[str, int] = field(default_factory=dict)
+    """Offset in a run's file up to which rejected lines have been counted, where it is read again."""
+
+
+MAX_EMPTY = 16
+"""So many of the newest runs are looked at for one that holds anything."""
 
 
 class Follower:
@@ -68,11 +81,19 @@ class Follower:
     def poll(self) -> Iterator[Batch]:
         """Yield what was appended since the last call, build by build.
 
-        The first batch of a run is `anew`, even when it has no events yet.
+        The first batch of a run is `from_start`, even when it has no events yet.
         """
         self._scan()
         for build, directory in self._builds.items():
+            if directory.superseded is not None:
+                # before the run that follows it: its end may be among them
+                run, file = directory.superseded
+                directory.superseded = None
+                yield from self._read(build, run, file)
+                file.close()
+                self.errors.pop(file.path, None)
             if directory.file is not None and directory.newest is not None:
+                self._restart_after_future(directory, directory.newest, directory.file)
                 yield from self._read(build, directory.newest, directory.file)
         self._report_rejects()
 
@@ -92,23 +113,31 @@ class Follower:
         directory = self._builds.get(build)
         if directory is None:
             return []
-        older = [run for run in directory.runs if run != directory.newest]
-        return [run for run in reversed(older) if directory.read.get(run) != _size(run_path(self.root, build, run))]
+        older = [run for run in directory.runs if run != directory.newest and run not in directory.empty]
+        return [run for run in reversed(older) if self._is_unread(directory, build, run)]
+
+    def _is_unread(self, directory: _Directory, build: str, run: str) -> bool:
+        if run in directory.future and self.decoder.horizon >= directory.future[run]:
+            return True
+        return directory.read.get(run) != _size(run_path(self.root, build, run))
 
     def read_older(self, build: str, run: str) -> Iterator[list[Event]]:
         """Yield an older run's events, some at a time, and remember that it was read."""
         size = _size(run_path(self.root, build, run))
         file = LineFile(run_path(self.root, build, run))
+        directory = self._builds.get(build)
+        if directory is not None:
+            directory.future.pop(run, None)
         try:
             for batch in self._read(build, run, file):
                 yield batch.events
         finally:
             file.close()
-            # told once in the log; what is over does not make the journal unreadable
+            # logged once; an error that has passed does not make the journal unreadable
             self.errors.pop(file.path, None)
-            directory = self._builds.get(build)
             if directory is not None:
                 directory.read[run] = size
+                directory.counted[run] = file.position
 
     def close(self) -> None:
         """Close what is open."""
@@ -116,6 +145,13 @@ class Follower:
         for directory in self._builds.values():
             if directory.file is not None:
                 directory.file.close()
+
+    def _restart_after_future(self, directory: _Directory, run: str, file: LineFile) -> None:
+        """Read a run from its beginning once the clock has come near lines that were too far ahead of it."""
+        if run in directory.future and self.decoder.horizon >= directory.future[run]:
+            del directory.future[run]
+            directory.counted[run] = file.position
+            file.close()
 
     def _read(self, build: str, run: str, file: LineFile) -> Iterator[Batch]:
         while True:
@@ -127,9 +163,22 @@ class Follower:
             if chunk is None:
                 self.errors.pop(file.path, None)
                 return
-            if chunk.too_long:
-                self.decoder.reject(Reason.TOO_LONG, count=chunk.too_long)
-            yield Batch(build, run, self.decoder.decode(chunk.data, build) if chunk.data else [], chunk.from_start)
+            yield Batch(build, run, self._decode(build, run, chunk, file.position), chunk.from_start)
+
+    def _decode(self, build: str, run: str, chunk: Chunk, end: int) -> list[Event]:
+        """Return the events of a chunk that ends at a position of the run's file; count what is rejected once."""
+        directory = self._builds.get(build, _Directory())
+        cut = max(0, directory.counted.get(run, 0) - (end - len(chunk.data)))
+        self.decoder.earliest_future = None
+        self.decoder.counting = False
+        events = self.decoder.decode(chunk.data[:cut], build) if cut else []
+        self.decoder.counting = True
+        if chunk.too_long and not cut:
+            self.decoder.reject(Reason.TOO_LONG, count=chunk.too_long)
+        events += self.decoder.decode(chunk.data[cut:], build) if len(chunk.data) > cut else []
+        if self.decoder.earliest_future is not None:
+            directory.future[run] = min(self.decoder.earliest_future, directory.future.get(run, math.inf))
+        return events
 
     def _scan(self) -> None:
         self._watch(self.root)
@@ -144,24 +193,37 @@ class Follower:
         for name, directory in self._builds.items():
             path = f"{self.root}/{name}"
             self._watch(path)
-            if self._is_changed(directory, path):
+            grown = any(_size(run_path(self.root, name, run)) for run in directory.empty)
+            if self._is_changed(directory, path) or grown:
                 self._check_readable(path)
                 self._list(name, directory)
 
     def _watch(self, path: str) -> None:
-        # before looking, so that what comes after the look is told
+        # before reading, so that later changes are reported
         if not self.watcher.is_watched(path):
             self.watcher.add(path)
 
     def _list(self, build: str, directory: _Directory) -> None:
         directory.runs = runs(self.root, build)
-        newest = directory.runs[-1] if directory.runs else None
+        written = [run for run in directory.runs[-MAX_EMPTY:] if _size(run_path(self.root, build, run))]
+        newest = next(reversed(written or directory.runs), None)
+        directory.empty = [run for run in directory.runs if newest is not None and run > newest]
         if newest != directory.newest:
-            self._release(directory)
+            self._supersede(directory)
             directory.newest = newest
             directory.file = LineFile(run_path(self.root, build, newest)) if newest else None
         elif directory.file is not None:
             directory.file.check_replaced()
+
+    def _supersede(self, directory: _Directory) -> None:
+        if directory.superseded is not None:
+            directory.superseded[1].close()
+        is_there = directory.newest in directory.runs
+        directory.superseded = (
+            (directory.newest, directory.file) if directory.newest and directory.file and is_there else None
+        )
+        if directory.superseded is None:
+            self._release(directory)
 
     def _release(self, directory: _Directory) -> None:
         if directory.file is not None:
@@ -201,7 +263,7 @@ class Follower:
 
     def _report_rejects(self) -> None:
         total = self.decoder.rejected.total()
-        # the first one is told; after that only each tenfold, so a flood of bad lines is no flood of messages
+        # log the first, then each tenfold: a flood of bad lines must not flood the log
         if total > self._reported and total >= self._reported * 10 and self.decoder.last_reject is not None:
             reason, line = self.decoder.last_reject
             text = redact(line.decode("utf-8", "backslashreplace"))

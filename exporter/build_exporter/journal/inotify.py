@@ -1,4 +1,4 @@
-"""Being told of changes in directories by inotify(7), where the kernel and the file system tell."""
+"""Watch directories for changes with inotify(7)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEADER = struct.Struct("iIII")
 
 
 class Watcher:
-    """An inotify instance over directories. Where there is none, `descriptor` is -1 and nothing is ever told."""
+    """An inotify instance over directories. Without inotify, `descriptor` is -1 and nothing is ever reported."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -36,7 +36,7 @@ class Watcher:
         return True
 
     def is_watched(self, path: str) -> bool:
-        """Whether changes in a directory are told."""
+        """Whether changes in a directory are reported."""
         return path in self._watches
 
     def read(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""Where a journal lies and how its files are named: `JOURNAL/<build>/<run>.jsonl`.
+"""The location of a journal and the names of its files: `JOURNAL/<build>/<run>.jsonl`.
 
 Kept to what `os` gives, because the step wrapper loads it before the wrapped command may start.
 """

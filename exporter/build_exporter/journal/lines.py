@@ -1,4 +1,4 @@
-"""Bytes to whole lines: one file followed through appends, torn tails, truncation and replacement."""
+"""Read whole lines from one file through appends, torn tails, truncation and replacement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Whole lines as read; `anew` when the file began again, `too_long` counts lines left out for their length."""
+    """Whole lines as read; `from_start` when the file was rewritten, `too_long` counts lines over the limit."""
 
     data: bytes
     from_start: bool = False
@@ -22,7 +22,7 @@ class Chunk:
 
 
 class LineFile:
-    """Reads what was appended to a file since the last look, in chunks of whole lines.
+    """Reads what was appended to a file since the last poll, in chunks of whole lines.
 
     A last line without its newline waits until the rest has come. A line longer than a journal line may be is skipped.
 
@@ -59,11 +59,11 @@ class LineFile:
         return self._whole_lines(data, from_start=from_start)
 
     def check_replaced(self) -> None:
-        """Let go of a file that another has taken the place of, or that is gone: the next read starts anew."""
+        """Let go of a file that another has taken the place of, or that is gone: the next read starts again."""
         try:
             found = os.stat(self.path)
         except OSError:
-            # what it is the next read tells
+            # the next read shows what it is
             self.close()
             return
         if (found.st_dev, found.st_ino) != self._inode:

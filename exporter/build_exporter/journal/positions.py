@@ -86,8 +86,10 @@ def read_on(root: str, build: str, begin: Position, end: Position) -> Piece:
     Raises:
         CursorError: `begin` is no line's end, or its run is no longer there.
     """
-    if begin >= end:
+    if begin == end:
         return Piece([], end)
+    if begin > end:
+        raise CursorError("the run of this cursor was removed or written anew")
     names = [name for name in runs(root, build) if begin.run <= name <= end.run]
     if begin.run and begin.run not in names:
         raise CursorError("the run of this cursor is no longer there")

@@ -1,4 +1,4 @@
-"""What is remembered of runs that retention has removed: their counts, so that counters over runs never go down.
+"""The counts of runs removed by retention, so that counters over runs never decrease.
 
 `JOURNAL/<build>/removed.json` is written before the files go. A run in it counts once its file is gone: so a crash in
 between counts nothing twice and nothing never.
@@ -6,9 +6,10 @@ between counts nothing twice and nothing never.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections import Counter
-from collections.abc import Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -18,6 +19,7 @@ from build_exporter.journal.layout import run_path
 
 NAME: Final = "removed.json"
 MAX_BYTES: Final = 16 * 1024 * 1024
+LOCK_SECONDS: Final = 5.0
 
 Number = Annotated[int, Meta(ge=0, le=10**15)]
 
@@ -49,14 +51,53 @@ def removed_runs(root: str, build: str) -> Tally:
     return _settled(root, build, found).gone
 
 
-def remember(root: str, build: str, tallies: Mapping[str, Tally]) -> None:
-    """Note the counts of runs, by their names, that are removed next.
+def remove_run(root: str, build: str, run: str, tally: Tally) -> bool:
+    """Remove a run's file once its counts are noted; return False where another exporter has removed it already.
+
+    Exporters of one journal take turns, so that none writes over what another has noted.
 
     Raises:
-        OSError: it can't be written.
+        OSError: the counts can't be written, the file can't be removed, or the journal stays locked by another.
+    """
+    path = run_path(root, build, run)
+    lock = _lock(f"{root}/{build}")
+    try:
+        if not os.path.lexists(path):
+            return False
+        note(root, build, run, tally)
+        os.unlink(path)
+        return True
+    finally:
+        os.close(lock)
+
+
+def _lock(directory: str) -> int:
+    """Return a descriptor that holds a lock of the directory's own notes; writers of events do not wait for it."""
+    descriptor = os.open(f"{directory}/{NAME}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(descriptor)
+                raise
+            time.sleep(0.005)
+        except OSError:
+            os.close(descriptor)
+            raise
+        else:
+            return descriptor
+
+
+def note(root: str, build: str, run: str, tally: Tally) -> None:
+    """Note the counts of a run that is removed next; the caller holds the lock.
+
+    Raises:
+        OSError: they can't be written.
     """
     noted = _settled(root, build, _read(root, build))
-    noted.going.update(tallies)
+    noted.going[run] = tally
     path = f"{root}/{build}/{NAME}"
     descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     with open(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""Retention: which run files are removed so that the journal's size stays bounded; what they counted is kept."""
+"""Retention: remove old run files to bound the journal's size, and keep their counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.journal.removed_runs import Tally, remember
+from build_exporter.journal.removed_runs import Tally, remove_run
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def prune(root: str, limits: Limits, now: float, count: Callable[[str, str], Tal
     """Remove the run files beyond the limits, oldest first, and return their paths.
 
     The newest run of each build always stays: it may still be written to. A file that can't be removed, or whose
-    counts can't be noted, is told in the log and keeps none of the others from being removed.
+    counts can't be recorded, is logged and does not keep the others from being removed.
 
     Args:
         root: the journal.
@@ -49,14 +49,12 @@ def prune(root: str, limits: Limits, now: float, count: Callable[[str, str], Tal
         if counted is None:
             continue
         try:
-            remember(root, file.build, {file.run: counted})
-            os.unlink(path)
+            if remove_run(root, file.build, file.run, counted):
+                removed.append(path)
         except FileNotFoundError:
             continue
         except OSError as error:
             log.warning("cannot remove an old run", extra={"path": path, "error": error.strerror})
-        else:
-            removed.append(path)
     return removed
 
 

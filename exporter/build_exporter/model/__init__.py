@@ -1,1 +1,1 @@
-"""The words everything else is said in: events, states, names and limits. No I/O, no clock."""
+"""The shared types: events, states, names and limits. No I/O, no clock."""

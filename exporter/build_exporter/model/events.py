@@ -43,7 +43,7 @@ class SourceFile(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_o
     """A file that a step is built from: `file` is its name within the directory that the plan calls `tarballs`.
 
     `digests` are `ALGORITHM:HEXADECIMAL` of md5, sha1, sha224, sha256, sha384, sha512, blake2b; others are passed over.
-    `about_bytes` is a size told in round figures.
+    `about_bytes` is a rounded size.
     """
 
     file: Name
@@ -92,7 +92,7 @@ class BuildStarted(Event, tag="build_started"):
 class Plan(Event, tag="plan"):
     """The steps to come in their order; a later plan replaces weights and order, never what has happened.
 
-    A plan too long for one line goes on in further ones that say `continues`. `tarballs` is the directory of the files
+    A plan too long for one line continues in lines with `continues`. `tarballs` is the directory of the files
     that its steps are built from, by its whole path on the exporter's machine.
     """
 
@@ -118,7 +118,7 @@ class StepProgress(Event, tag="step_progress"):
     """How far a running step is; once it is over, what its log amounted to.
 
     `warning_flags` says how many of the warnings came by which option of the compiler, the most frequent first.
-    An `estimated` ratio was worked out from the log and the clock, and gives way to one the builder tells. `log_tasks`
+    An `estimated` ratio comes from the log and the clock, and gives way to one the builder reports. `log_tasks`
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
     as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `error_class` and
     `message` of a step that has failed say why, where its end did not.
@@ -140,7 +140,7 @@ class StepProgress(Event, tag="step_progress"):
 
 
 class StepFinished(Event, tag="step_finished"):
-    """An attempt ended; `seconds` is the duration where the writer measured it better than the two times tell.
+    """An attempt ended; `seconds` is the duration where the writer measured it more precisely than the two times.
 
     `disk_bytes` is what the attempt needed on the disk, `disk_before_bytes` what was in use there before it.
     """
@@ -165,8 +165,8 @@ class StepFinished(Event, tag="step_finished"):
 class TestsReported(Event, tag="tests_reported"):
     """Results of one test suite of a step; a later report of the same suite replaces the earlier.
 
-    Nothing but zeros tell of a suite that was to run and gave no result. `replaces` names a suite of the step that was
-    told before this one's own name was known: there is none of that name any more.
+    All zeros mean a suite that should have run and gave no result. `replaces` names a suite of the step that was
+    reported before this one's own name was known and no longer exists.
     """
 
     __test__ = False
@@ -184,7 +184,7 @@ class TestsReported(Event, tag="tests_reported"):
 
 
 class MilestoneReached(Event, tag="milestone_reached"):
-    """A milestone was reached, told by whoever knows."""
+    """A milestone was reached."""
 
     milestone: Name
 
@@ -209,7 +209,7 @@ class ToolVersion(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
 
 
 class Toolchain(Event, tag="toolchain"):
-    """What a run is built with, as far as it was found out; whole, in place of what was told before.
+    """The toolchain of a run, as far as known; it replaces earlier ones as a whole.
 
     `host` and `target` are triplets, `kernel` and `libc` those of the machine that builds, `jobs` the -j that its
     processes have; the two counts are of the compilations in this run that ccache knew or did not know.
@@ -287,9 +287,9 @@ class BadSource(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_on
 
 
 class SourcesVerified(Event, tag="sources_verified"):
-    """How many files of the plan's steps are in which state; it takes the place of the one told before.
+    """How many files of the plan's steps are in which state; it replaces the earlier one.
 
-    `unchecked`: there, and the plan tells no digest; `pending`: still being written or not read yet. `bad` names the
+    `unchecked`: present, and the plan has no digest; `pending`: still being written or not read yet. `bad` names the
     others in the order of the steps, the first 100 of them.
     """
 

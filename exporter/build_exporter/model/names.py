@@ -28,7 +28,7 @@ _RUN = re.compile(RUN_PATTERN)
 
 
 def is_build_name(name: str) -> bool:
-    """Tell whether `name` may name a line of builds; `.` and `..` may not, as it is also a directory's name."""
+    """Return whether `name` may name a line of builds; `.` and `..` may not, as it is also a directory's name."""
     return _BUILD.match(name) is not None and name.strip(".") != ""
 
 
@@ -39,7 +39,7 @@ def build_name_from(text: str) -> str:
 
 
 def is_run_name(name: str) -> bool:
-    """Tell whether `name` is a run's start in UTC, `YYYYMMDDTHHMMSSZ`."""
+    """Return whether `name` is a run's start in UTC, `YYYYMMDDTHHMMSSZ`."""
     return _RUN.match(name) is not None
 
 
@@ -53,7 +53,7 @@ def run_name(start: float) -> str:
 
 
 def run_start(run: str) -> float:
-    """Return the start in Unix seconds that a run name tells.
+    """Return the start of a run by its name, in Unix seconds.
 
     Raises:
         ValueError: `run` is not a run name.

@@ -1,4 +1,4 @@
-"""The closed sets: states of steps and builds, results, failure classes, verdicts, levels."""
+"""The closed sets: states of steps and builds, results, failure classes, verdicts."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ class SourceState(StrEnum):
     """How a file that steps are built from stands against the plan."""
 
     VERIFIED = "verified"
-    """Its content is the planned one, by every digest that the plan tells."""
+    """Its content is the planned one, by every digest of the plan."""
     UNCHECKED = "unchecked"
-    """It is there, and the plan tells no digest that could be compared."""
+    """It is present, and the plan has no digest to compare."""
     MISMATCH = "mismatch"
     TRUNCATED = "truncated"
     """It ends too early: a download that broke off."""

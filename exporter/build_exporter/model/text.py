@@ -1,4 +1,4 @@
-"""Removal of terminal escapes and control characters from text that comes from outside."""
+"""Sanitize text from outside: remove terminal escapes, control characters and secrets."""
 
 from __future__ import annotations
 

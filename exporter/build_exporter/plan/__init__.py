@@ -1,1 +1,1 @@
-"""Plans: which steps a build has, in which order, what they weigh and need. Files are read, nothing is written."""
+"""Plans: a build's steps, their order, weights and needs. Reads files, writes nothing."""

@@ -1,4 +1,4 @@
-"""Packages of the BLFS book as a plan: each page declares its own build time and disk space.
+"""Read packages of the BLFS book as a plan: each page declares its build time and disk space.
 
     <!ENTITY wget-buildsize "38 MB (add 27 MB for tests)">
     <!ENTITY wget-time      "0.3 SBU (add 0.2 SBU for tests)">

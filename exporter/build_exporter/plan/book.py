@@ -1,4 +1,4 @@
-"""The LFS book as a plan: the steps that jhalfs makes of it, with the build times and disk spaces it prints.
+"""Read the LFS book as a plan: the steps jhalfs makes of it, with the printed build times and disk space.
 
 A chapter includes its sections in their order. A section with commands becomes a step, named as jhalfs names its
 target: the chapter, the step's place among the chapter's steps in two digits, and the name of the section's page.
@@ -142,7 +142,7 @@ def _sections(book: _Book, path: Path, within: tuple[Path, ...]) -> Iterator[tup
 
 
 def _enters_chroot(document: Document, section: ET.Element) -> bool:
-    """Tell whether a section's first command is to enter the new system, which jhalfs does by itself."""
+    """Return whether a section's first command is to enter the new system, which jhalfs does by itself."""
     command = section.find(".//screen/userinput")
     return command is not None and _beginning(document, command).startswith("chroot")
 
@@ -190,7 +190,7 @@ def _text(book: _Book, document: Document, parent: ET.Element | None, tag: str) 
 
 
 def _figures(book: _Book, document: Document, section: ET.Element) -> tuple[Figure | None, Figure | None]:
-    """Return build time and disk space: the first list of segments that tells an SBU."""
+    """Return build time and disk space: the first list of segments with an SBU."""
     for segments in section.iter("segmentedlist"):
         texts = [document.expanded("".join(seg.itertext())) for seg in segments.iter("seg")]
         if not any("SBU" in text or (_UNKNOWN.search(text) and "sbu" in text) for text in texts):

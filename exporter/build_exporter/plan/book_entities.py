@@ -1,7 +1,7 @@
 """Entities of a book's XML: what `<!ENTITY gcc-version "14.2.0">` declares, and text with `&gcc-version;` filled in.
 
 This reads declarations itself, where an XML parser would have to be allowed to open files and expand entities: what a
-book includes is looked for in the book alone, each file is read once, and expanding is bounded.
+book includes is searched for in the book alone, each file is read once, and expanding is bounded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_EXPANSIONS: Final = 2_000
 
 MAX_DEPTH: Final = 32
 MAX_CHARACTERS: Final = 64 * 1024 * 1024
-"""Most text looked through for declarations, parameter entities filled in."""
+"""Most text scanned for declarations, with parameter entities expanded."""
 
 MAX_PARAMETER_USES: Final = 16
 """Most parameter entities filled in within one value."""
@@ -46,7 +46,7 @@ _EDGES: Final = re.compile(r"<!\[|\]\]>")
 
 
 class BookError(Exception):
-    """The book can't be read as one; tells the file and why."""
+    """The book can't be read; names the file and the reason."""
 
 
 class Entities:
@@ -117,7 +117,7 @@ class Entities:
             self.read_file(file, book)
 
     def expand(self, text: str) -> str:
-        """Return text with its entities filled in, those that nobody declared left as they are.
+        """Return text with its entities filled in, those that no one declared left as they are.
 
         Raises:
             BookError: an entity contains itself, or the text grows out of bounds.

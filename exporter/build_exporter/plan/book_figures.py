@@ -44,9 +44,9 @@ class Figure:
         low: the least it may be.
         typical: the one number that stands for it.
         high: the most it may be.
-        less_than: whether only an upper bound is told.
+        less_than: whether only an upper bound is given.
         includes_tests: whether the test suite is in it; None where nothing is said.
-        with_tests: the whole with the test suite, None where that isn't told apart.
+        with_tests: the whole with the test suite, None where that isn't given apart.
         jobs: how many jobs it was measured with, None where nothing is said.
     """
 
@@ -61,12 +61,12 @@ class Figure:
 
 
 def parse_sbu(text: str) -> Figure | None:
-    """Return a build time in SBU, None where the words tell no number (`varies`, `TBD`)."""
+    """Return a build time in SBU, None if the words give no number (`varies`, `TBD`)."""
     return _parse(text, {"sbu": 1, "sbus": 1})
 
 
 def parse_size(text: str) -> Figure | None:
-    """Return a disk space in bytes, None where the words tell no number; the books' KB, MB, GB are powers of 1,024."""
+    """Return a disk space in bytes, None if the words give no number; the books' KB, MB, GB are powers of 1,024."""
     return _parse(text, {"kb": 1024, "mb": 1024**2, "gb": 1024**3})
 
 
@@ -137,7 +137,7 @@ def _includes_tests(words: str) -> bool | None:
 
 
 def _with_tests(words: str, end: int, own: float, unit: re.Pattern[str], units: dict[str, int]) -> float | None:
-    """Return the whole with tests: what is told as such, or the figure and what the tests add to it."""
+    """Return the total with tests: as stated, or the figure plus what the tests add."""
     for found in _RANGE.finditer(words, end):
         kind = unit.match(words, found.end())
         if kind is None or "test" not in (purpose := _purpose(words, kind.end())):

@@ -1,4 +1,4 @@
-"""The files that the books' sections are built from: their names, sizes and MD5 as the books' entities declare them.
+"""The source files of the books' sections: names, sizes and MD5 from the books' entities.
 
     <!ENTITY foo-size "12,345 KB">
     <!ENTITY foo-url "&gnu;foo/foo-&foo-version;.tar.xz">
@@ -60,7 +60,7 @@ def declared_sources(entities: Entities) -> dict[str, SourceFile]:
 
 
 def source_file(name: str, url: str, md5: str, size: str) -> SourceFile:
-    """Return a file as a book tells of it; what is no MD5, size or address, as in a development book, is left out."""
+    """Return a file as a book declares it; invalid MD5, size or URL, as in a development book, are left out."""
     digest = digest_text("md5", md5.strip())
     figure = parse_size(size.replace(",", ""))
     return SourceFile(
@@ -82,7 +82,7 @@ def fitting(files: Iterable[SourceFile]) -> list[SourceFile]:
 
 
 def section_sources(document: Document, section: ET.Element, declared: Mapping[str, SourceFile]) -> list[SourceFile]:
-    """Return the files of a section of the LFS book: the package that it tells, and those that its commands name.
+    """Return the files of a section of the LFS book: its package, and those that its commands name.
 
     Raises:
         BookError: an entity expands beyond bounds.
@@ -111,7 +111,7 @@ def named_in(texts: Iterable[str], known: Mapping[str, SourceFile]) -> Iterator[
 
 
 def page_sources(entities: Entities, name: str, text: str) -> list[SourceFile]:
-    """Return the files of a page of the BLFS book: the package, and the patches it needs, whose MD5 it doesn't tell.
+    """Return the files of a page of the BLFS book: the package, and the patches it needs, which have no MD5.
 
         <!ENTITY foo-download-http "https://example.org/foo-&foo-version;.tar.gz">
         <!ENTITY foo-md5sum        "0123456789abcdef0123456789abcdef">

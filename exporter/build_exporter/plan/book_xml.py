@@ -1,4 +1,4 @@
-"""A book's XML files as trees: without comments, without a DOCTYPE, with nothing for the parser to open or expand."""
+"""Parse a book's XML files safely: without comments, DOCTYPE, or anything for the parser to open or expand."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read_document(path: Path, book: Path, entities: Entities, revision: str) -> 
     """Return the tree of a file, without what is for another revision of the book.
 
     Raises:
-        BookError: it can't be read, or is not well-formed; tells the line.
+        BookError: it can't be read, or is not well-formed; names the line.
     """
     text = _COMMENT.sub(_lines, read_text(path, book))
     begin = text.find("<!DOCTYPE")
@@ -105,7 +105,7 @@ def includes(document: Document, element: ET.Element, book: Path) -> Iterator[Pa
 
 
 def file_name(element: ET.Element) -> str | None:
-    """Return the name, without `.html`, that an element's page has; None where it isn't told."""
+    """Return the name, without `.html`, that an element's page has; None where it isn't given."""
     for child in element:
         # a processing instruction's tag is the function that makes one, whatever its type says
         if callable(child.tag) and (found := _DBHTML.match(child.text or "")):
@@ -134,6 +134,6 @@ def _keep_revision(root: ET.Element, revision: str) -> bool:
 
 
 def revision_fits(element: ET.Element, revision: str) -> bool:
-    """Tell whether an element is part of a revision of the book."""
+    """Return whether an element is part of a revision of the book."""
     marked = element.get("revision")
     return marked is None or revision in marked.replace(",", ";").replace(" ", "").split(";")

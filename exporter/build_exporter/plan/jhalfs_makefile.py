@@ -81,14 +81,14 @@ class JhalfsStep:
 
 @dataclass(frozen=True, slots=True)
 class JhalfsMakefile:
-    """What a Makefile of jhalfs tells.
+    """A parsed Makefile of jhalfs.
 
     Attributes:
         steps: in the order in which they are built.
-        book: the book's version (`12.4`, `r12.1-31`), empty where it isn't told.
-        jobs: most jobs a step is given, None where it isn't told.
-        generated: when it was written, as told.
-        mount_point: where the new system is, as told.
+        book: the book's version (`12.4`, `r12.1-31`), empty where it isn't given.
+        jobs: most jobs a step is given, None where it isn't given.
+        generated: when it was written, as stated.
+        mount_point: where the new system is, as stated.
     """
 
     steps: tuple[JhalfsStep, ...]
@@ -103,7 +103,7 @@ class JhalfsMakefile:
         """Return the steps as a plan.
 
         Args:
-            weights: SBU by target; the Makefile tells none.
+            weights: SBU by target; the Makefile has none.
             sources: the files that each target needs.
         """
         weights, sources = weights or {}, sources or {}
@@ -122,7 +122,7 @@ class JhalfsMakefile:
         ]
 
     def milestones(self) -> list[PlannedMilestone]:
-        """Return the points of an LFS build worth telling, those that this one has, in their order."""
+        """Return the milestones of an LFS build that this one has, in order."""
         entering, booting = self._of("CHROOT"), self._of("BOOT")
         return lfs_milestones(
             {step.phase for step in self.steps},
@@ -135,12 +135,12 @@ class JhalfsMakefile:
 
 
 def is_makefile(path: Path) -> bool:
-    """Tell whether a file begins as jhalfs' Makefile does; False where it can't be read."""
+    """Return whether a file begins as jhalfs' Makefile does; False where it can't be read."""
     return begins_with(path, HEADER)
 
 
 def begins_with(path: Path, words: str) -> bool:
-    """Tell whether `words` stand in the first bytes of a regular file; False where it can't be read."""
+    """Return whether `words` stand in the first bytes of a regular file; False where it can't be read."""
     try:
         return words.encode() in _read_regular(path, 512)
     except OSError:
@@ -148,7 +148,7 @@ def begins_with(path: Path, words: str) -> bool:
 
 
 def read(path: Path) -> JhalfsMakefile:
-    """Return what a Makefile tells.
+    """Parse a Makefile.
 
     Raises:
         OSError: it can't be read, or is no regular file.
@@ -166,7 +166,7 @@ def _read_regular(path: Path, most: int) -> bytes:
 
 
 def parse(text: str) -> JhalfsMakefile:
-    """Return what the text of a Makefile tells.
+    """Parse the text of a Makefile.
 
     Raises:
         ValueError: it is not jhalfs' or names no steps.
@@ -246,7 +246,7 @@ def _step(target: str, part: str, recipe: str) -> JhalfsStep:
 
 
 def _phase_by_number(target: str, part: str) -> str:
-    """Return the phase as the target's number tells it: the chapter and two digits of its place in it."""
+    """Return the phase by the target's number: the chapter and two digits of its place in it."""
     number = _NUMBER.match(target)
     return f"chapter-{int(number[1][:-2])}" if number and int(number[1]) >= _FIRST_NUMBERED else part.lower()
 

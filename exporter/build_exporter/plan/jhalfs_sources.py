@@ -1,6 +1,6 @@
-"""The files that the steps of jhalfs unpack: named by the steps' scripts, with the MD5 that jhalfs downloaded them by.
+"""The files that jhalfs steps unpack: named by the steps' scripts, with the MD5 of jhalfs' download lists.
 
-sources/urls.lst              addresses and MD5 of every file, as the book tells them
+sources/urls.lst              URLs and MD5 of every file, from the book
 sources/MD5SUMS               the same in md5sum's form
 jhalfs/lfs-commands/chapter08/826-gcc   a step's script: PACKAGE=gcc-14.2.0.tar.xz, tar -xf ../mpfr-4.2.1.tar.xz
 """
@@ -46,7 +46,7 @@ def jhalfs_sources(
         tree: jhalfs' own directory.
         makefile: the one in it.
         directory: where the files and their lists are; by default beside the tree.
-        book: tells the files of the book that it builds by; asked where there is no list.
+        book: returns the files of its book; called if there is no list.
     """
     directory = directory or sources_directory(tree)
     listed: dict[str, SourceFile] = {}

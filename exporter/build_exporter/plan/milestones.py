@@ -1,4 +1,4 @@
-"""The points of a build of Linux From Scratch that are worth telling; one place for all that plan such builds."""
+"""The milestones of a build of Linux From Scratch, for every kind of plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan with what its steps weigh, as a person reads it: ranges and the sources' own words beside the numbers."""
+"""A plan with its steps' weights for display: ranges and the books' own wording beside the numbers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class WeightedPlan:
 
     Attributes:
         steps: in their order.
-        milestones: the points worth telling, in their order.
+        milestones: in order.
         notes: what could not be read or matched, a line each.
-        tarballs: the directory of the steps' files, None where the plan doesn't tell.
+        tarballs: the directory of the steps' files, None if the plan names none.
     """
 
     steps: tuple[WeightedStep, ...]
@@ -42,13 +42,13 @@ class Totals:
     Attributes:
         steps: how many they are.
         weighted: how many of them have an SBU.
-        less_than: of how many only an upper bound is told.
+        less_than: for how many only an upper bound is known.
         sbu_low: sum of the least each may take.
         sbu: sum of the numbers that stand for them.
         sbu_high: sum of the most each may take.
         seconds: sum of the expected durations, None where no step has one.
-        disk_bytes: the most that one step needs, None where none tells.
-        memory_bytes: the most that one step needs, None where none tells.
+        disk_bytes: the most that one step needs, None if unknown.
+        memory_bytes: the most that one step needs, None if unknown.
     """
 
     steps: int

@@ -1,4 +1,4 @@
-"""A plan written by hand: phases and their steps in YAML, read with the errors of the configuration file."""
+"""A plan written by hand in YAML: phases and steps, with the configuration file's error reporting."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class YamlPlan(Section, frozen=True):
     """The file."""
 
     phases: Annotated[tuple[YamlPhase, ...], about("The phases in their order.")] = ()
-    milestones: Annotated[tuple[Milestone, ...], about("Points worth telling.")] = ()
+    milestones: Annotated[tuple[Milestone, ...], about("Milestones of the build.")] = ()
     tarballs: Annotated[str | None, about("The directory of the steps' files.", "path")] = None
 
 
@@ -99,7 +99,7 @@ def read_yaml(path: Path) -> WeightedPlan:
     """Return the plan that a file holds.
 
     Raises:
-        ConfigError: it can't be read or is wrong; tells each fault with its line.
+        ConfigError: it can't be read or is invalid; lists each fault with its line.
     """
     plan = load_as(YamlPlan, path)
     if problems := [Problem(str(path), *mark, *said) for mark, *said in _faults(plan, _root(path))]:

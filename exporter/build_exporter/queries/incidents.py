@@ -14,9 +14,12 @@ from typing import Final
 
 import msgspec
 
+from build_exporter.estimate import remaining
 from build_exporter.failures import excerpt
-from build_exporter.model.states import BuildState
-from build_exporter.tracker import Build, Run, Step
+from build_exporter.failures.card import card
+from build_exporter.formatting import duration, percent
+from build_exporter.model.states import BuildState, StepState
+from build_exporter.tracker import Build, Run, Step, build_progress
 from build_exporter.tracker.alerts import Answer
 
 FORGOTTEN_SECONDS: Final = 86400.0
@@ -164,3 +167,24 @@ def tier_times(
         if not at:
             return tuple(reached)
         reached.append(min(at))
+
+
+def context_words(run: Run, found: Incident) -> dict[str, str]:
+    """Return what a message says of the build as it stood when an incident began: `progress`, and a `hint`."""
+    first = min(run.failed.values(), key=lambda step: (step.end or 0.0, step.index), default=None)
+    hint = card(run, first).hint if found.kind is Kind.FAILED and first is not None else None
+    return {"hint": hint or "", "progress": _progress(run, found.since)}
+
+
+def _progress(run: Run, at: float) -> str:
+    done, ratio = run.count(StepState.SUCCEEDED) + run.count(StepState.SKIPPED), build_progress(run, at)
+    if ratio is None:
+        return f"{done} step{'s' if done != 1 else ''} done."
+    words = f"{done} of {len(run.steps)} steps done, {percent(ratio)}"
+    estimate = remaining(run, at)
+    if estimate is not None:
+        words += f"; about {duration(dict(estimate.by_percentile)['50'])} of work left"
+    blocked = len(run.blocked())
+    if blocked:
+        words += f"; {blocked} step{'s wait' if blocked != 1 else ' waits'} for this one"
+    return words + "."

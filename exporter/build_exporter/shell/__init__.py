@@ -1,1 +1,1 @@
-"""The shell hook: `build-events.sh`, shipped beside this file for builds that have neither Python nor a network."""
+"""The shell hook: `build-events.sh`, for builds that have neither Python nor a network."""

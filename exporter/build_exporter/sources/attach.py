@@ -1,4 +1,4 @@
-"""Attaching a source to the journal: what it tells goes into run files, less what they already hold."""
+"""Attach a source to the journal: append its events to run files, without those they already hold."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ KEPT_RUNS = 4
 """Runs a source may go back to without their file being read again."""
 
 FIRST_READ_SECONDS: Final = 20.0
-"""How long the first look at a record goes on to read the logs of steps that ended before …"""
+"""How long the first poll at a record continues to read the logs of steps that ended before …"""
 
 READ_SECONDS: Final = 0.1
-"""… and each further one: what is told of the running steps must not wait for it."""
+"""… and of each further poll: events of running steps must not wait for it."""
 
 
 class Attachment:
     """One source writing to one journal.
 
-    It reads what a run's file holds when the source first tells of that run: after a restart, or when attached to a
-    build that was followed before, only the difference is appended. The logs of steps whose end it is first to tell,
+    It reads a run's file when the source first emits an event of that run: after a restart, or when attached to a
+    build that was followed before, only the difference is appended. The logs of steps whose end it is first to record,
     long after it came, are read once for what they say of tests and warnings.
 
     Attributes:
         source: what is attached.
-        taken: how many events it has told so far, known ones among them: what does not rise does not move.
+        taken: number of events emitted so far, including known ones; if it does not rise, the source makes no progress.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Attachment:
             source.remember(journal)
 
     def poll(self, now: float, *, over: bool = False) -> int:
-        """Append what the record tells since the last look; return how many lines that was.
+        """Append the record's new events; return how many lines that was.
 
         Raises:
             SourceError: the record can't be read.
@@ -70,12 +70,12 @@ class Attachment:
         """
         lines = 0
         try:
-            # first what an earlier look told and could not write: a source tells each event once
+            # first the event that could not be written before: a source emits each event once
             lines += self._take_all(now, over=over)
             self._events = iter(self.source.poll(now, over=over))
             lines += self._take_all(now, over=over)
         finally:
-            # a record of which some can't be read has told the rest
+            # a partly unreadable record has emitted the rest
             lines += self._read_ended(over=over)
         return lines
 
@@ -104,7 +104,7 @@ class Attachment:
         return lines
 
     def _read_ended(self, *, over: bool) -> int:
-        """Read logs of steps that ended before anybody looked; return how many lines that gave."""
+        """Read logs of steps that ended before the exporter ran; return how many lines that gave."""
         lines = 0
         until = time.perf_counter() + self._read_seconds
         self._read_seconds = READ_SECONDS
@@ -143,7 +143,7 @@ class Attachment:
         if isinstance(event, StepFinished) and event.status == "failed" and event.error_class is None:
             event.error_class = class_of(event.message, event.exit_code, event.signal)
         if isinstance(event, StepStarted) and run.status == BuildState.SUCCEEDED and event.time >= (run.end or 0.0):
-            # it was taken for over by a look before a restart
+            # it was taken for over by a poll before a restart
             self._append(run, writer, BuildStarted(time=event.time, build=event.build))
         self._append(run, writer, event)
         return True

@@ -1,4 +1,4 @@
-"""When a file was made: the kernel keeps it, Python does not tell it on Linux."""
+"""The birth time of a file: Linux has it in statx(2), Python does not expose it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BIRTH_OFFSET: Final = 0x50
 
 
 def birth_time(path: Path) -> float | None:
-    """Return when a file was made, in Unix seconds to the ms; None where the system does not tell."""
+    """Return a file's birth time in Unix seconds, rounded to ms; None where the system has none."""
     try:
         statx = ctypes.CDLL(None, use_errno=True).statx
     except (OSError, AttributeError):

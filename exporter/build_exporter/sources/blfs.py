@@ -1,4 +1,4 @@
-"""BLFS packages built by the tools of jhalfs: their work directory, while make is at it or when it is over.
+"""BLFS packages built by the tools of jhalfs: their work directory, live or finished.
 
 Makefile            `all :  001-z-libxml2 002-z-libxslt update`
 logs/001-z-libxml2  output of the step; no dates, no end
@@ -34,7 +34,7 @@ PHASE: Final = "blfs"
 MAX_STEPS: Final = 10_000
 
 SWEEP_SECONDS: Final = 60.0
-"""Between looks at the steps that are done."""
+"""Interval of polls of finished steps."""
 
 _ALL: Final = re.compile(r"^all[ \t]*:(.*)$", re.MULTILINE)
 _TARGET: Final = re.compile(r"(\d{1,4}-(?:[a-z]-)?)([A-Za-z0-9][A-Za-z0-9._+@-]{0,150})\Z")
@@ -78,11 +78,11 @@ class Blfs:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is a Makefile of the BLFS tools, or a directory that has one or has it in `work`."""
+        """Return whether a path is a Makefile of the BLFS tools, or a directory that has one or has it in `work`."""
         return any(begins_with(each, HEADER) for each in (path, path / "Makefile", path / "work" / "Makefile"))
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Yield what the work directory tells since the last look.
+        """Yield the work directory's new events.
 
         Raises:
             SourceError: there is none, or it can't be read.
@@ -143,7 +143,7 @@ class _Work:
         """Bring the steps up to date; return whether more has changed than that a log has grown.
 
         Args:
-            now: Unix seconds; each minute every step is looked at.
+            now: Unix seconds; each minute every step is checked.
             over: nothing is being written any more.
 
         Raises:
@@ -303,7 +303,7 @@ class _Work:
     def _beginning(self, step: _Step, before: _Step | None, written: float) -> float:
         """Return when a step began: as its log was made, or, where that was before, as the step before ended.
 
-        Where a file's making isn't told, or this one is a copy, the time of the Makefile stands for it.
+        Where a file's making isn't given, or this one is a copy, the time of the Makefile stands for it.
         """
         born = birth_time(self.log_path(step.target))
         known = [time for time in (born, before.done if before is not None else None) if time is not None]

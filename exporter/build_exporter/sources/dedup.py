@@ -1,4 +1,4 @@
-"""What of a source's events a run already knows, so that a record told twice is journalled once."""
+"""Deduplicate a source's events against a run, so that a record read twice is journalled once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PROGRESS_GRAIN = 0.005
 
 
 def is_recorded(run: Run, event: e.Event) -> bool:
-    """Tell whether `event` would tell `run` nothing new: it, or one that says the same, was applied before."""
+    """Return whether `run` already has `event` or an equivalent one."""
     check = _CHECKS.get(type(event))
     return check is not None and check(run, event)
 
 
 def is_recorded_by_count(run: Run, event: e.Event, nth: int) -> bool:
-    """Tell whether `run` has seen the nth start or end of a step, or plan, counted from 1, whatever their times.
+    """Return whether `run` has seen the nth start or end of a step, or plan, counted from 1, whatever their times.
 
     Progress is known that is of the nth attempt at a step of which a later one has begun.
     """
@@ -30,7 +30,7 @@ def is_recorded_by_count(run: Run, event: e.Event, nth: int) -> bool:
         if step is None:
             return False
         if isinstance(event, e.StepStarted):
-            # attempts of which only the end was told count
+            # attempts with only a recorded end count
             return max(step.attempts, len(step.starts)) >= nth
         # an attempt of which only the end is known adds nothing to one before it that ended alike
         return _recorded_ends(step.ends, step.state.label, event.status) >= nth or step.state.label == event.status
@@ -47,7 +47,7 @@ def _is_of_earlier_attempt(run: Run, event: e.Event, nth: int) -> bool:
 
 
 def _recorded_ends(ends: list[float], state: str | None, status: str) -> int:
-    """Return how many ends are known that the record tells: an interruption is told for want of an end, not by it."""
+    """Return the number of known ends from the record: an interruption is inferred, not in the record."""
     return len(ends) - (state == BuildState.INTERRUPTED != status)
 
 
@@ -95,9 +95,9 @@ def _step_finished(run: Run, event: e.StepFinished) -> bool:
 
 
 def _is_settled(step: Step, event: e.StepFinished) -> bool:
-    """Tell whether the attempt that ended then has ended already, and this is no better news of it.
+    """Return whether the attempt that ended then has ended already, and this is no better news of it.
 
-    A record may be told again after what dated the end is gone: a step that failed at its log's last change failed
+    A record may be read again after what dated the end is gone: a step that failed at its log's last change failed
     at the latest when the run said so.
     """
     if not step.starts or not step.ends or event.time < min(step.starts):
@@ -123,7 +123,7 @@ def _step_progress(run: Run, event: e.StepProgress) -> bool:
 
 
 def _adds_log_detail(run: Run, event: e.StepProgress) -> bool:
-    """Tell whether a log read after its step's end tells more of it than is known."""
+    """Return whether a log read after its step's end adds to what is known."""
     step = run.steps.get((event.phase, event.step))
     if step is None or step.end is None:
         return False

@@ -1,8 +1,8 @@
-"""Reading foreign files, however they grow, are cut, replaced or broken. Nothing here knows what a line means.
+"""Read foreign files as they grow, are truncated, replaced or broken. Nothing here interprets lines.
 
 `TailFile` follows a file that grows. `read_ends` takes the beginning and the end of one, whatever is between.
-`Directory` tells what is new in a directory and costs one `stat` while nothing is.
-A file of a record is opened for each look and closed again, so that the file system it is on can be unmounted.
+`Directory` lists new names in a directory and costs one `stat` while nothing changes.
+A file of a record is opened for each poll and closed again, so that the file system it is on can be unmounted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 POLL_BYTES: Final = 1024 * 1024
-"""Most that one look reads of a file; the rest comes with the next."""
+"""Most that one poll reads of a file; the rest comes with the next."""
 
 LINE_BYTES: Final = 64 * 1024
 """Longest line; what is beyond is left out."""
@@ -31,20 +31,20 @@ FUTURE_SECONDS: Final = 86400.0
 """How far clocks of one record may be apart."""
 
 _BEGINNING_BYTES: Final = 256
-"""How much of a file's beginning is remembered, to tell a file written anew from one that has grown."""
+"""Bytes of a file's beginning that are remembered, to distinguish a rewritten file from a grown one."""
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What one look at a file gave.
+    """What one poll at a file gave.
 
     Attributes:
         lines: whole lines without their ends.
-        anew: the file is another, or began again: `lines` start at its beginning.
+        from_start: the file was replaced or rewritten, `lines` start at its beginning.
         skipped: bytes left out before `lines`, where only the end of a file is wanted.
-        more: there is more than one look reads; look again.
+        more: there is more to read; poll again.
     """
 
     lines: list[str]
@@ -61,7 +61,7 @@ class Limits:
     """How much of a file is read, in bytes.
 
     Attributes:
-        look: most that one look reads.
+        poll_bytes: most that one poll reads.
         line: longest line; what is beyond is cut.
         last: read only so much of the end whenever more than that is waiting; None to read everything.
     """
@@ -142,8 +142,8 @@ class LineCutter:
 class TailFile:
     """Follows one file: each `read` returns the whole lines that have come since the last.
 
-    A file cut short, replaced by another or written anew is read from its beginning (`Lines.anew`). A file renamed
-    away loses what was written after the last look, unless it is `held`.
+    A file truncated, replaced or rewritten is read from its beginning (`Lines.from_start`). A renamed file loses what
+    was written after the last poll, unless it is `held`.
 
     Attributes:
         path: the file, which may appear later.
@@ -157,7 +157,7 @@ class TailFile:
         Args:
             path: the file.
             limits: how much of it is read.
-            hold: keep the file open between looks, so that the rest of one renamed away is read. Its file system
+            hold: keep the file open between polls, so that the rest of one renamed away is read. Its file system
                 can't be unmounted meanwhile.
             follow_links: see `open_regular`.
         """
@@ -188,7 +188,7 @@ class TailFile:
 
     @property
     def position(self) -> int:
-        """Bytes from the file's beginning to where the next look begins."""
+        """Bytes from the file's beginning to where the next poll begins."""
         return self._offset
 
     def read(self, *, over: bool = False) -> Lines:
@@ -208,7 +208,7 @@ class TailFile:
                 result = self._read(descriptor, found)
                 self._seen = seen
             if not result.more and self._hold and self._is_replaced(found):
-                # what the old file still held has been read: the next look begins with the other
+                # what the old file still held has been read: the next poll begins with the other
                 result = Lines([*result.lines, *self._cutter.flush()], result.from_start, result.skipped, more=True)
                 self.close()
         finally:
@@ -317,7 +317,7 @@ class Directory:
         self._listed_ns = 0
 
     def poll(self) -> frozenset[str]:
-        """Return the names that have come since the last look; `names` is another object where any came or went.
+        """Return the names that have come since the last poll; `names` is another object where any came or went.
 
         Raises:
             OSError: the directory can't be read; `names` stays as it was.
@@ -336,7 +336,7 @@ class Directory:
 
 
 def milliseconds(nanoseconds: int) -> float:
-    """Return a file's time in Unix seconds, rounded to the millisecond: the same for whoever looks."""
+    """Return a file's time in Unix seconds, rounded to the millisecond, so that it is stable."""
     return round(nanoseconds / 1e9, 3)
 
 

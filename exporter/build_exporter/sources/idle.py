@@ -1,11 +1,11 @@
-"""How long a record has been silent, by a clock that may be set, on a machine that may sleep."""
+"""How long a record has been idle, robust against clock changes and suspended machines."""
 
 from __future__ import annotations
 
 from typing import Final
 
 LONGEST_STEP_SECONDS: Final = 120.0
-"""What passes between two looks counts for so much at most: looks are seconds apart, unless the machine slept or its
+"""The most that the time between two polls counts: polls are seconds apart, unless the machine slept or its
 clock was set, and neither says anything of the build."""
 
 
@@ -22,7 +22,7 @@ class IdleTimer:
 
         Args:
             now: Unix seconds.
-            changed: when the record was last written to, in Unix seconds by whatever clock; at the first look that is
+            changed: when the record was last written to, in Unix seconds by whatever clock; at the first poll that is
                 all there is to go by, later only that it is another.
         """
         if self._changed is None:

@@ -1,4 +1,4 @@
-"""A plug-in's source behind a wall: it may raise, end, return nonsense or change its mind, and costs itself alone."""
+"""Isolate a plug-in's source: whatever it raises, returns or changes affects only itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from build_exporter.sources.attach import lines_of
 from build_exporter.sources.protocol import Settings, Source, SourceError, SourceEvent
 
 MAX_EVENTS_PER_POLL: Final = 250_000
-"""Most events that one look may tell: twenty years of Portage are some 120,000."""
+"""Most events per poll: twenty years of Portage are some 120,000."""
 
 MAX_ERROR_LENGTH: Final = 300
 
@@ -28,15 +28,15 @@ class PluginError(SourceError):
 
 
 class IsolatedSource:
-    """A source that raises nothing but `SourceError` and tells nothing but events that a journal takes.
+    """A source that raises only `SourceError` and emits only valid events.
 
-    After the plug-in's source has raised or told nonsense nobody knows what state it is in: the next look makes a new
-    one, which tells the record again.
+    After the plug-in's source has raised or emitted nonsense its state is undefined: the next poll makes a new
+    one, which reads the record again.
 
     Args:
         kind: its name.
         origin: how errors begin: the package and its version.
-        make: makes the plug-in's source; called with the first look.
+        make: makes the plug-in's source; called with the first poll.
         settings: what it is made with.
     """
 
@@ -49,7 +49,7 @@ class IsolatedSource:
         self._source: Source | None = None
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Yield what the plug-in's source tells, each event as it will be read from the journal.
+        """Yield the plug-in's events, each as it will be decoded from the journal.
 
         Raises:
             SourceError: the plug-in says that the record can't be read, or fails in any way.
@@ -77,11 +77,11 @@ class IsolatedSource:
     def _checked(self, source: Source, now: float, over: bool) -> Iterator[SourceEvent]:
         for count, emitted in enumerate(source.poll(now, over=over)):
             if count == MAX_EVENTS_PER_POLL:
-                raise PluginError(f"it told more than {MAX_EVENTS_PER_POLL} events at one look")
+                raise PluginError(f"it emitted more than {MAX_EVENTS_PER_POLL} events in one poll")
             if count == 0:
                 self._take_name(source)
             elif source.build != self.build:
-                raise PluginError(f"it changed the build's name while it told of {self.build}")
+                raise PluginError(f"it changed the build's name while reading {self.build}")
             yield self._sound(emitted, now)
 
     def _take_name(self, source: Source) -> None:
@@ -89,26 +89,26 @@ class IsolatedSource:
         if not isinstance(name, str) or not is_build_name(name):
             raise PluginError(f"it calls the build {str(name)[:100]!r}, which can't name one")
         if self._settings.build is not None and name != self._settings.build:
-            raise PluginError(f"it calls the build {name}, and was told to call it {self._settings.build}")
+            raise PluginError(f"it calls the build {name} instead of {self._settings.build}")
         self.build = name
 
     def _sound(self, emitted: object, now: float) -> SourceEvent:
-        """Return what was told where it can stand in a journal.
+        """Return the emitted event if a journal can hold it.
 
         Raises:
             PluginError: it can't, and why.
         """
         if not isinstance(emitted, tuple) or not 2 <= len(emitted) <= len(SourceEvent._fields):
-            raise PluginError(f"it told a {type(emitted).__name__} and not SourceEvent(run_start, event)")
+            raise PluginError(f"it emitted a {type(emitted).__name__} and not SourceEvent(run_start, event)")
         run_start, event, nth, closes = SourceEvent(*emitted)
         if type(event) not in EVENT_TYPES:
-            raise PluginError(f"it told a {type(event).__name__} and not an event")
+            raise PluginError(f"it emitted a {type(event).__name__} and not an event")
         if not isinstance(run_start, int | float) or not 0 <= run_start <= MAX_TIME:
-            raise PluginError(f"it told of a run that began at {str(run_start)[:40]}, which is no time in Unix seconds")
+            raise PluginError(f"it emitted a run that began at {str(run_start)[:40]}, which is no time in Unix seconds")
         if not isinstance(nth, int) or nth < 0:
             raise PluginError("it counted an event with what is no whole number")
         if event.build != self.build:
-            raise PluginError(f"it told an event of {str(event.build)[:100]!r} while reading {self.build}")
+            raise PluginError(f"it emitted an event of {str(event.build)[:100]!r} while reading {self.build}")
         return SourceEvent(run_start, _as_decoded(event, now), nth, bool(closes))
 
 
@@ -125,9 +125,9 @@ def _as_decoded(event: Event, now: float) -> Event:
             for _ in lines_of(event):
                 pass
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
-        raise PluginError(f"it told a {type(event).__name__} that is none: {str(error)[:MAX_ERROR_LENGTH]}") from None
+        raise PluginError(f"it emitted an invalid {type(event).__name__}: {str(error)[:MAX_ERROR_LENGTH]}") from None
     if found.time > now + FUTURE_TOLERANCE_SECONDS:
-        raise PluginError(f"it told a {type(event).__name__} of a time far ahead of the clock")
+        raise PluginError(f"it emitted a {type(event).__name__} far ahead of the clock")
     return found
 
 

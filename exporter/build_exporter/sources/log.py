@@ -1,4 +1,4 @@
-"""Any log by patterns: lines that say that a step has started, completed or failed.
+"""Any log, by patterns for lines that start, complete or fail a step.
 
     STARTED binutils            2026-11-21 06:12:56 STARTED chapter-5/binutils-pass1
     COMPLETED binutils          [06:14:02] COMPLETED chapter-5/binutils-pass1
@@ -45,7 +45,7 @@ MAX_LINE: Final = 2000
 """Characters of a line that patterns are tried on: what is longer is output, not a sign."""
 
 KEPT_LINES: Final = 200
-"""Lines before a failure in which its reason is looked for."""
+"""Lines before a failure that are searched for its reason."""
 
 IDLE_SECONDS: Final = 86400.0
 """A log that nothing was added to for longer is nobody's any more."""
@@ -92,7 +92,7 @@ class Log:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is a file with a line near its beginning that the ready patterns know."""
+        """Return whether a path is a file with a line near its beginning that the ready patterns know."""
         try:
             lines = TailFile(path).read().lines[:_SAMPLE_LINES]
         except OSError:
@@ -101,7 +101,7 @@ class Log:
         return any(started.match(line[:MAX_LINE]) for line in lines)
 
     def poll(self, now: float, *, over: bool = False) -> Iterable[SourceEvent]:
-        """Return what the log's new lines tell; see `protocol.Source`."""
+        """Return the events of the log's new lines; see `protocol.Source`."""
         more = True
         while more:
             try:
@@ -124,7 +124,7 @@ class Log:
             yield from self._end_run()
 
     def close(self) -> None:
-        """Close the log, which is held open between looks."""
+        """Close the log, which is held open between polls."""
         self._file.close()
 
     def _make_readers(
@@ -165,7 +165,7 @@ class Log:
         if moment.dated:
             yield from self._emit(event, self._starts, dated=True)
         else:
-            # told with the end of this look, unless it is over by then and its time not known
+            # emitted at the end of this poll, unless it is over by then and its time not known
             self._waiting[key] = event
 
     def _complete(self, found: re.Match[str], moment: _Moment) -> Iterator[SourceEvent]:

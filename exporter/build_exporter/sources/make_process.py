@@ -1,4 +1,4 @@
-"""Whether a make is at work in a directory, as the process table tells: a build that stopped leaves nothing else.
+"""Find out from the process table whether a make runs in a directory.
 
 Only what every user may read is needed, but for the working directory of a process, which only its owner and root
 may. What can't be read is not taken for absent.
@@ -17,7 +17,7 @@ from typing import Final
 _MAKES: Final = frozenset({"make", "gmake"})
 _ASKING: Final = frozenset({"sudo", "su", "doas"})
 _NO_BUILD: Final = frozenset({b"chroot", b"chroot1", b"devices", b"teardown"})
-"""Targets of jhalfs' Makefile that only open or prepare the new system for a look."""
+"""Targets of jhalfs' Makefile that only open or prepare the new system for a poll."""
 
 _INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
 """PROC_PID_INIT_INO of the kernel: in another namespace only a part of the machine's processes is seen."""
@@ -58,7 +58,7 @@ class Closed(Enum):
     GONE = "gone"
     """No make works on it any more."""
     REBOOTED = "rebooted"
-    """The machine was started anew since."""
+    """The machine was restarted since."""
     SILENT = "silent"
     """Nothing has come for hours."""
 
@@ -75,7 +75,7 @@ class _Process:
 
 
 class MakeWatch:
-    """Watches for a make in one directory; costs one small read a look while one is there."""
+    """Watches for a make in one directory; costs one small read a poll while one is there."""
 
     def __init__(self, directory: Path, proc: Path = Path("/proc")) -> None:
         self._directory = directory
@@ -183,7 +183,7 @@ class MakeWatch:
         return namespace == _INITIAL_PID_NAMESPACE and not self._is_remote(device)
 
     def is_local(self) -> bool:
-        """Tell whether the directory is on a file system that only this machine writes to."""
+        """Return whether the directory is on a file system that only this machine writes to."""
         try:
             return not self._is_remote(self._directory.stat().st_dev)
         except OSError:
@@ -239,7 +239,7 @@ def _above(process: _Process, table: Mapping[int, _Process]) -> set[int]:
 
 
 def boot_time(proc: Path = Path("/proc")) -> float | None:
-    """Return when this machine was started, in Unix seconds; None where it isn't told."""
+    """Return when this machine was started, in Unix seconds; None where it isn't given."""
     try:
         text = (proc / "stat").read_text(encoding="ascii")
     except OSError:

@@ -1,7 +1,7 @@
-"""Kinds of source that installed packages bring: found by entry point, and kept from doing harm.
+"""Kinds of source from installed packages: found by entry point and isolated.
 
 A package names them in the group `build_exporter.sources`; see `docs/guide/plugins.md`. Whatever such a source does,
-raise, hang, tell nonsense, it is that source which is down, with a reason that names the package.
+raise, hang or emit nonsense, only that source goes down, with a reason that names the package.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class PluginKind:
         return f"by {origin(self.point)}"
 
     def make(self, settings: Settings) -> Source:
-        """Return a source that never raises but `SourceError`; the plug-in's own is made when it is first looked at."""
+        """Return a source that never raises but `SourceError`; the plug-in's own is made on the first poll."""
         return IsolatedSource(self.name, self.help, lambda: self._make(settings), settings)
 
     def options(self) -> type[Section] | None:
@@ -65,14 +65,14 @@ class PluginKind:
         return cast("type[Section]", getattr(loaded, "Options", NoOptions))
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether a path looks like a record of this kind; one that fails to tell says no, and the log why."""
+        """Return whether a path looks like a record of this kind; an error counts as no and is logged."""
         judge = getattr(self._loaded, "recognises", None)
         if judge is None:
             return False
         try:
             return bool(with_timeout(lambda: judge(path)))
         except PluginError as error:
-            log.warning("plug-in cannot tell whether a record is its own", extra={"error": f"{self.help}: {error}"})
+            log.warning("plug-in cannot recognise records", extra={"error": f"{self.help}: {error}"})
             return False
 
     @property
@@ -145,7 +145,7 @@ def origin(point: EntryPoint) -> str:
 
 
 def find_plugins(built_in: Collection[str]) -> dict[str, PluginKind]:
-    """Return the kinds of installed packages by name; those that can't be taken are told in the log.
+    """Return the kinds of installed packages by name; those that can't be used are logged.
 
     Args:
         built_in: names that are taken.

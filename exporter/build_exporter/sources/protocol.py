@@ -1,4 +1,4 @@
-"""What a source is."""
+"""The interface of sources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ API_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a source is told: the record's path, the build's name where one is given, and the kind's own options."""
+    """A source's settings: the record's path, the build's name if given, and the kind's options."""
 
     path: Path
     build: str | None = None
@@ -26,9 +26,9 @@ class SourceEvent(NamedTuple):
     """An event and the start, in Unix seconds, of the run it belongs to.
 
     `nth` is for records that hold no times: the event is the nth start, or the nth end, of its step, counted from 1.
-    It is known to a run that has seen so many, whatever time it bears. With 0 the event's own time tells. Progress may
+    It is known to a run that has seen so many, whatever time it bears. With 0 the event's time decides. Progress may
     say of which attempt it is: that of one before the last is no news.
-    With `closes` it is told only of a run that is known and has no end yet.
+    With `closes` it is recorded only for a known run without an end.
     """
 
     run_start: float
@@ -38,7 +38,7 @@ class SourceEvent(NamedTuple):
 
 
 class BuildContext(NamedTuple):
-    """Where a build happens, as far as its record tells: offered by a source's method `build_context`, if it has one.
+    """Where a build runs, if its record shows it: returned by a source's optional method `build_context`.
 
     That method is called from another thread than `poll`, takes nothing, and does no reading of its own.
 
@@ -62,16 +62,16 @@ class JournalAware(Protocol):
     """A source that wants to know the journal it writes to: what earlier runs took is a plan for the next."""
 
     def remember(self, journal: str) -> None:
-        """Learn of the journal's directory, before the first look."""
+        """Learn of the journal's directory, before the first poll."""
         ...
 
 
 class Source(Protocol):
     """Reads one foreign record.
 
-    A new instance tells the record from its beginning; after that each `poll` tells what has come since. Times come
-    from the record (its dates, the times of its files), never from when it was looked at: so an instance made after
-    a restart tells the same events again, and what the journal already holds is left out by whoever asked.
+    A new instance emits the record from its beginning; after that each `poll` emits what is new. Times come from
+    the record (its dates, the times of its files), never from the time of the poll: so an instance made after a
+    restart emits the same events again, and the caller skips what the journal already holds.
     A source only ever reads.
     """
 
@@ -79,7 +79,7 @@ class Source(Protocol):
     build: str
 
     def poll(self, now: float, *, over: bool = False) -> Iterable[SourceEvent]:
-        """Return what the record tells since the last look, in the order in which it happened.
+        """Return the record's new events in the order in which they happened.
 
         Args:
             now: Unix seconds, to judge how long something has been silent.

@@ -1,4 +1,4 @@
-"""The kinds of sources there are: a row each; packages add theirs by the entry point group `build_exporter.sources`."""
+"""The registry of source kinds: one row each; packages add theirs by the entry point group `build_exporter.sources`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Kind:
     is_common: bool = False
 
     def make(self, settings: Settings) -> Source:
-        """Return a new source, told every option its kind has; its module is loaded only now.
+        """Return a new source with every option of its kind; its module is loaded only now.
 
         Raises:
             TypeError: the kind needs an option that is not given.
@@ -46,7 +46,7 @@ class Kind:
         return cast("type[Section]", getattr(self._load(), "Options", NoOptions))
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether a path looks like a record of this kind."""
+        """Return whether a path looks like a record of this kind."""
         judge = getattr(self._load(), "recognises", None)
         return judge is not None and bool(judge(path))
 
@@ -86,12 +86,12 @@ BUILT_IN: Final[tuple[Kind, ...]] = (
         is_common=True,
     ),
 )
-"""Rows in the order in which `auto` tries them: the most telling records first."""
+"""Rows in the order in which `auto` tries them: the most specific records first."""
 
 
 @cache
 def kinds() -> Mapping[str, Kind | PluginKind]:
-    """Return every kind by name: the built-in ones, then those of installed packages, looked for once."""
+    """Return every kind by name: the built-in ones, then those of installed packages, searched once."""
     built_in = {kind.name: kind for kind in BUILT_IN}
     return MappingProxyType({**built_in, **find_plugins(built_in)})
 
@@ -108,6 +108,6 @@ def fault_of(name: str) -> str:
 
 
 def recognise(path: Path) -> Kind | PluginKind | None:
-    """Return the first kind whose record `path` looks like, None when it looks like none."""
+    """Return the first kind that recognises `path`, None if none does."""
     in_order = sorted(kinds().values(), key=lambda kind: isinstance(kind, Kind) and kind.is_common)
     return next((kind for kind in in_order if kind.recognises(path)), None)

@@ -1,4 +1,4 @@
-"""Sources at work beside the exporter: each in a thread of its own, so that none can hold up another or a scrape."""
+"""Run sources in threads of their own, so that none can delay another or a scrape."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from build_exporter.sources.protocol import BuildContext, SourceError
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-"""Between looks at a record."""
+"""Seconds between polls of a record."""
 
 REST_RATIO = 50.0
-"""A look is followed by a rest so many times as long as the CPU time it took: a source costs two percent of a core at
-most. Waiting for a slow disk, or for the build to leave it a core, costs none; the rest is as long as the look then."""
+"""Rest after a poll, as a multiple of the CPU time it took: a source costs two percent of a core at most. Waiting for a
+slow disk or a free core costs none; the rest is then as long as the poll."""
 
 LONGEST_REST_SECONDS = 10.0
-"""Whatever a look took, what happens to the record is known so soon after."""
+"""Whatever a poll took, what happens to the record is known so soon after."""
 
 TIMEOUT_SECONDS = 60.0
-"""A look that goes on for so long without an event is taken to hang."""
+"""A poll that runs this long without an event is considered hung."""
 
 WATCH_SECONDS = 1.0
-"""Between looks at whether a source hangs."""
+"""Interval of checks for hung sources."""
 
 RELOG_SECONDS = 60.0
 """Least time between two lines of the log on a source whose trouble has other words each time."""
 
 
 class RunningSource:
-    """One attached source, looked at again and again until stopped.
+    """One attached source, polled until stopped.
 
     Args:
         attachment: the source and where it writes.
         clock: the time in Unix seconds.
-        patience: seconds after which a look without an event is taken to hang.
+        patience: seconds after which a poll without an event is taken to hang.
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class RunningSource:
         return f"{self._attachment.source.kind}/{self._attachment.source.build}"
 
     def build_context(self) -> tuple[str, BuildContext] | None:
-        """Return the build and where it happens, None where the source does not tell."""
+        """Return the build and where it runs, None if the source does not know."""
         build_context = getattr(self._attachment.source, "build_context", None)
         return None if build_context is None else (self._attachment.source.build, build_context())
 
     @property
     def up(self) -> bool:
-        """Whether the newest look could read the record, and none hangs."""
+        """Whether the newest poll could read the record, and none hangs."""
         return self._can_read and not self._hangs
 
     def start(self) -> None:
-        """Start looking."""
+        """Start polling."""
         self._thread.start()
 
     def watch(self) -> None:
-        """Find out whether a look hangs; tell it once."""
+        """Check whether a poll hangs; log it once."""
         mark, since = self._moved
         now = time.monotonic()
         newest = (self._polls, self._attachment.taken)
@@ -94,7 +94,7 @@ class RunningSource:
             )
 
     def stop(self) -> None:
-        """End looking soon; a look that hangs is left behind."""
+        """Ask the thread to stop; a hung poll is abandoned."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -117,7 +117,7 @@ class RunningSource:
                 self._is_polling = False
             took, used = time.perf_counter() - began, time.thread_time() - used
             self._stop.wait(max(POLL_SECONDS, min(LONGEST_REST_SECONDS, max(took, used * rest_ratio))))
-            # the first look that succeeds reads a whole past; what it costs says nothing of those to come
+            # the first poll that succeeds reads a whole past; what it costs says nothing of those to come
             rest_ratio = REST_RATIO if self._can_read else 0.0
         self._attachment.close()
 
@@ -159,7 +159,7 @@ class SourceRunner:
             source.stop()
 
     def build_context(self) -> dict[str, BuildContext]:
-        """Return where each build happens whose source tells it."""
+        """Return where builds run, for sources that know."""
         return dict(message for source in self.sources if (message := source.build_context()) is not None)
 
     def up(self) -> dict[str, bool]:

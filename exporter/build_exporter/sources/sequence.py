@@ -1,4 +1,4 @@
-"""A build of one step after the other, told as events: what a record shows now against what was told of it before."""
+"""Emit a sequential build as events: the difference between a record's current and earlier state."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Attempt:
     Attributes:
         phase: the step's phase.
         step: the step.
-        start: when it began, None where nothing tells: then it has no duration.
+        start: when it began, None if unknown: then it has no duration.
         end: when it ended; while it runs, its last sign of life.
         ending: how it ended, None while it runs.
-        seconds: its duration where the record tells it better than start and end do.
+        seconds: its duration if the record has it more precisely than start and end.
         disk_bytes: what it needed on disk.
         disk_before_bytes: what was in use there before it.
         message: why it failed.
@@ -52,7 +52,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class _Run:
-    """What was told of the run."""
+    """What was emitted of the run."""
 
     build: str
     start: float
@@ -63,13 +63,13 @@ class _Run:
 
 
 class Emitter:
-    """Keeps what was told, and tells the difference."""
+    """Remembers what was emitted, and emits the difference."""
 
     def __init__(self) -> None:
         self._run: _Run | None = None
 
     def begin(self, started: e.BuildStarted) -> Iterator[SourceEvent]:
-        """Begin the run that `started` opens, unless it is the one already told; end one that it takes the place of."""
+        """Begin the run that `started` opens, unless already emitted; end the run it replaces."""
         run = self._run
         if run is not None and run.start == started.time:
             return
@@ -81,7 +81,7 @@ class Emitter:
     def plan(
         self, steps: list[e.PlannedStep], milestones: list[e.PlannedMilestone], tarballs: str | None = None
     ) -> Iterator[SourceEvent]:
-        """Tell the plan where it is another than the one told; its time is that of the newest event."""
+        """Emit the plan if it changed; its time is that of the newest event."""
         run = self._run
         if run is not None and run.plan != (new_plan := (steps, milestones, tarballs)):
             run.plan = new_plan
@@ -89,7 +89,7 @@ class Emitter:
             yield SourceEvent(run.start, event)
 
     def emit(self, attempts: Iterable[Attempt]) -> Iterator[SourceEvent]:
-        """Tell what is new of the attempts, given in the order of the plan, in the order in which they were made."""
+        """Emit what is new in the attempts, given in plan order, in chronological order."""
         run = self._run
         if run is None:
             return
@@ -100,7 +100,7 @@ class Emitter:
                 yield SourceEvent(run.start, event)
 
     def finish(self, status: Ending, time: float) -> Iterator[SourceEvent]:
-        """Tell the end of the run, once; what begins after it takes the run up again."""
+        """Emit the end of the run, once; a later start resumes the run."""
         run = self._run
         if run is not None and run.ending != status:
             run.ending = status
@@ -108,7 +108,7 @@ class Emitter:
             yield SourceEvent(run.start, e.BuildFinished(time=time, build=run.build, status=status))
 
     def note(self, time: float, message: str) -> Iterator[SourceEvent]:
-        """Tell a warning; the journal keeps one of the same time and words."""
+        """Emit a warning; the journal keeps one per time and text."""
         run = self._run
         if run is not None:
             yield SourceEvent(run.start, e.Note(time=time, build=run.build, message=message, level="warning"))
@@ -152,7 +152,7 @@ def _started(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
 
 
 def _adds_detail(new_plan: Attempt, attempt: Attempt) -> bool:
-    """Tell whether the same attempt has come to an end, or to a better one than was thought; never back again."""
+    """Return whether the same attempt has come to an end, or to a better one than was thought; never back again."""
     return new_plan.ending != attempt.ending and (new_plan.ending is None or attempt.ending == "succeeded")
 
 

@@ -1,4 +1,4 @@
-"""What ccache counted, from the files in which it counts; ccache itself is not started.
+"""Statistics of ccache, read from its files without starting it.
 
 Each of a cache's directories `0` to `f`, and since ccache 4 each of theirs, may have a file `stats`: a number a line,
 whose meaning is its place. The places have kept their meaning since ccache 3; newer versions add some at the end. A
@@ -35,7 +35,7 @@ class Statistics:
     """A cache's counters since they were last set to zero, and its size.
 
     Attributes:
-        direct_hits: compilations answered by looking at the sources alone.
+        direct_hits: compilations answered from the sources alone.
         preprocessed_hits: those answered after the preprocessor.
         misses: those that had to be done.
         uncacheable: calls that can't be cached, for linking as an example.
@@ -43,7 +43,7 @@ class Statistics:
         cleanups: how often old results were removed to make room.
         files: in the cache.
         bytes: their size.
-        limit_bytes: the size that the cache's own configuration allows; None where it tells none.
+        limit_bytes: the size that the cache's own configuration allows; None if it sets none.
     """
 
     direct_hits: int
@@ -58,7 +58,7 @@ class Statistics:
 
 
 def read_statistics(files: Files, cache: Path) -> Statistics | None:
-    """Return what a cache's files tell, None where there are none that may be read."""
+    """Return a cache's statistics, None without readable files."""
     totals = [0] * _MAX_COUNTERS
     found = False
     for first in _DIGITS:

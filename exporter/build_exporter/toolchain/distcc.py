@@ -1,4 +1,4 @@
-"""What the jobs of distcc are doing, from the files in which each of them says so.
+"""States of distcc jobs, from their state files.
 
 Every running `distcc` keeps a file `state/binstate_PID`: a C structure with a magic number, its pid, the names of the
 source file and of the host, its slot there and its phase. A job that was killed leaves its file behind.
@@ -18,7 +18,7 @@ PHASES: Final = ("startup", "blocked", "connect", "preprocess", "send", "compile
 """The phases of a job by their numbers."""
 
 MAX_HOSTS: Final = 64
-"""Hosts told apart; the jobs of further ones are told as of `other`."""
+"""Most hosts reported by name; jobs of further ones count as `other`."""
 
 _MAX_JOBS: Final = 1024
 _MAGIC: Final = 0x44494800
@@ -47,7 +47,7 @@ def jobs_in(files: Files, state: Path, proc: Path = Path("/proc")) -> Counter[tu
 
 
 def read_state(data: bytes) -> tuple[str, str] | None:
-    """Return host and phase that a job's file tells, None where it is none or is being written."""
+    """Return host and phase of a job's file, None where it is invalid or being written."""
     for layout in _LAYOUTS:
         if len(data) < layout.size:
             continue

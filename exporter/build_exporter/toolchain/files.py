@@ -1,4 +1,4 @@
-"""Reading in trees that somebody else writes: bounded, never waiting, never out of the tree by a link of its own."""
+"""Read untrusted trees safely: bounded, non-blocking, never following links out of the tree."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 MAX_NAMES: Final = 4096
-"""Entries of one directory that are looked at."""
+"""Most entries read of one directory."""
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How far into one file is searched: an unstripped linker has some 20 MiB."""
 
 MAX_POLL_BYTES: Final = 512 * 1024 * 1024
-"""How much is read in one look over everything."""
+"""How much is read in one poll over everything."""
 
 _MAX_LINKS: Final = 40
 _BLOCK_BYTES: Final = 1024 * 1024
@@ -35,7 +35,7 @@ class Files:
 
     Attributes:
         owner: that user's id.
-        bytes_read: how much was searched since the look began.
+        bytes_read: bytes searched in this poll.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Files:
         self._kept: OrderedDict[Hashable, re.Match[bytes] | None] = OrderedDict()
 
     def begin(self, owner: int | None) -> None:
-        """Begin a look for a user's id, None for root; what may be read is counted anew."""
+        """Begin a poll for a user's id, None for root; what may be read is counted again."""
         self.owner = owner
         self.bytes_read = 0
 

@@ -1,4 +1,4 @@
-"""Which tools are in a directory tree: where compilers, linkers, C libraries and headers keep their parts."""
+"""Find the tools in a directory tree: compilers, linkers, C libraries and headers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _ROOT: Final = Path("/")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A tree that tools are looked for in.
+    """A tree searched for tools.
 
     Attributes:
         path: its top.
         role: what its tools are to the build.
         inside: whether links in it are meant for somebody whose root directory it is.
-        wanted: triplets of other systems whose tools are told too; in a `host` tree there may be many more.
+        wanted: triplets of other systems whose tools are reported too; in a `host` tree there may be many more.
         triplet: what its own tools make code for, where that is known.
     """
 
@@ -62,7 +62,7 @@ def compilers_in(files: Files, place: Place) -> list[Compiler]:
 
 
 class _Tree:
-    """One look at one tree."""
+    """One search of one tree."""
 
     def __init__(self, files: Files, place: Place) -> None:
         self._files = files
@@ -182,7 +182,7 @@ class _Tree:
             yield ToolVersion(tool="clang", version=max(found, key=by_age), role=role)
 
     def _first(self, tool: str, role: ToolRole, triplet: str | None, paths: list[str]) -> Iterator[ToolVersion]:
-        """Yield the tool as the first of the paths has it that is there and tells its version."""
+        """Yield the tool from the first path that exists and has its version."""
         for path in paths:
             place = self._at(path)
             version = version_in(self._files, tool, place) if place is not None else None
@@ -196,9 +196,9 @@ class _Tree:
         return resolve(_ROOT, f"{self._place.path}/{path}")
 
     def _is_short(self, path: Path) -> bool:
-        """Tell whether a directory's listing is worth its time: a loader's name has to be looked for."""
+        """Return whether a directory is small enough to be listed in search of a loader."""
         try:
-            return os.stat(path).st_size < 1024 * 1024  # noqa: PTH116 - each look
+            return os.stat(path).st_size < 1024 * 1024  # noqa: PTH116 - each poll
         except OSError:
             return False
 

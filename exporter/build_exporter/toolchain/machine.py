@@ -1,4 +1,4 @@
-"""The machine that builds: its triplet, kernel, C library and distribution, and the tools it has itself."""
+"""The build machine: triplet, kernel, C library, distribution, and its own tools."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def _own_triplet(files: Files, place: Place, machine: str) -> str | None:
     mine = [each for each in found if alike(each.partition("-")[0], machine)]
     if mine:
         return mine[0]
-    # without a compiler the directories of its libraries may tell
+    # without a compiler the library directories may show it
     names = files.names(place.path / "usr/lib") + files.names(place.path / "lib")
     suits = [name for name in names if re.fullmatch(rf"{re.escape(machine)}-linux-(?:gnu|musl)[a-z0-9]{{0,6}}", name)]
     return suits[0] if suits else None
 
 
 def alike(processor: str, machine: str) -> bool:
-    """Tell whether a triplet's first part names the processor that the kernel calls `machine`."""
+    """Return whether a triplet's first part names the processor that the kernel calls `machine`."""
     if re.fullmatch(r"i[3-7]86", processor) and re.fullmatch(r"i[3-7]86|x86_64", machine):
         return machine != "x86_64"
     return processor == machine or (processor.startswith("arm") and machine.startswith("armv"))

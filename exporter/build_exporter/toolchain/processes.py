@@ -1,6 +1,6 @@
-"""What the processes of a build tell: the variables that name its systems and its -j, and the root they live in.
+"""Facts from a build's processes: variables that name its systems, -j, and their root directory.
 
-Of an environment only the variables named here are looked at, whatever else is in it.
+Only the variables named here are read from an environment.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MAX_JOBS: Final = 65536
 
 @dataclass(slots=True)
 class ProcessFacts:
-    """What the processes of one build told.
+    """Facts from the processes of one build.
 
     Attributes:
         variables: those read, by name; where processes differ the one nearest the root of the tree counts.
@@ -60,7 +60,7 @@ class ProcessFacts:
 
 
 class Processes:
-    """Looks at process trees; one listing of the process table serves a look at all builds."""
+    """Reads process trees; one listing of the process table serves all builds."""
 
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
@@ -72,7 +72,7 @@ class Processes:
             self._sees_kernel = False
 
     def refresh(self) -> None:
-        """Read anew who descends from whom."""
+        """Read again who descends from whom."""
         self._children = {}
         for pid in self._pids():
             parent = self._parent(pid)
@@ -80,7 +80,7 @@ class Processes:
                 self._children.setdefault(parent, []).append(pid)
 
     def facts_of(self, roots: Iterable[int], owner: int | None) -> ProcessFacts:
-        """Return what the trees of some processes tell.
+        """Return the facts of the process trees below some roots.
 
         Args:
             roots: pids of running steps, or of what runs them.
@@ -98,7 +98,7 @@ class Processes:
 
     def _ask(self, pid: int, owner: int | None, facts: ProcessFacts) -> None:
         place = f"{self._proc}/{pid}"
-        user = os.stat(place).st_uid  # noqa: PTH116 - some hundred times a look
+        user = os.stat(place).st_uid  # noqa: PTH116 - some hundred times a poll
         if owner is not None and user != owner:
             return
         arguments = _texts(_read(f"{place}/cmdline"))
@@ -116,7 +116,7 @@ class Processes:
         self._find_root(place, facts)
 
     def _find_helpers(self, place: str, variables: dict[str, str], facts: ProcessFacts) -> None:
-        program = os.path.basename(os.readlink(f"{place}/exe"))  # noqa: PTH115, PTH119 - some hundred times a look
+        program = os.path.basename(os.readlink(f"{place}/exe"))  # noqa: PTH115, PTH119 - some hundred times a poll
         facts.helpers |= {program} & _CACHES
         facts.helpers |= {each for each in _CACHES if f"{each.upper()}_DIR" in variables}
         facts.helpers |= set(re.findall(r"[a-z]+", variables.get("CC", ""))) & _CACHES
@@ -144,7 +144,7 @@ class Processes:
             waiting += fresh
 
     def _is_kernel_thread(self, pid: int) -> bool:
-        """Tell whether a pid is init's or a thread's of the kernel: a step in a container tells its pid there."""
+        """Return whether a pid is init's or a thread's of the kernel: a step in a container reports its pid there."""
         return self._sees_kernel and (pid <= 2 or pid in self._children.get(0, ()) or pid in self._children.get(2, ()))
 
     def _pids(self) -> list[int]:

@@ -1,6 +1,6 @@
-"""What a run's own steps tell of its toolchain: they built it, in versions that they name.
+"""Infer a run's toolchain from its own steps and their package versions.
 
-So finished and imported builds have one too, though nobody looked at their trees.
+So finished and imported builds have one too, although their trees were never read.
 """
 
 from __future__ import annotations

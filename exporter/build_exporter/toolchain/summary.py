@@ -1,4 +1,4 @@
-"""A run's toolchain in one line for a person."""
+"""Summarize a run's toolchain in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEAREST: Final = ("target", "cross", "host")
 def summary(run: Run) -> str:
     """Return target, compiler, binutils, C library, -j and the share that ccache knew; empty where nothing is known.
 
-    Of a tool in several roles the one of the system being built is told, and the others where they differ.
+    For a tool in several roles the target's version is shown, and others where they differ.
     """
     parts = []
     known = run.toolchain

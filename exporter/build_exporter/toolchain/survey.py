@@ -1,4 +1,4 @@
-"""One survey: where a build's tools are, as its processes and its record tell, and which they are."""
+"""One survey: locate a build's tools by its processes and record, and identify them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Survey:
         self.places = tuple(_places(facts, around, self.wanted))
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether the other looks at the same."""
+        """Return whether the other covers the same places."""
         if not isinstance(other, Survey):
             return NotImplemented
         return (self.system, self.wanted, self.places) == (other.system, other.wanted, other.places)
@@ -91,7 +91,7 @@ def merged(known: Iterable[ToolVersion], found: Iterable[ToolVersion]) -> list[T
 
 
 def key_of(tool: ToolVersion) -> Key:
-    """Return what tells a tool from the others of a toolchain."""
+    """Return a tool's key within a toolchain."""
     return (tool.role, tool.target, tool.tool)
 
 

@@ -1,4 +1,4 @@
-"""Surveying the builds that run on this machine, and telling the journal what they are built with."""
+"""Survey the builds that run on this machine and record their toolchains in the journal."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ log = logging.getLogger(__name__)
 FIRST_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 5.0
 REST_RATIO: Final = 50.0
-"""A look that takes long is followed by a rest so many times as long: two percent of a core at most."""
+"""Rest after a poll, as a multiple of the time it took: two percent of a core at most."""
 
 RESCAN_SECONDS: Final = 600.0
 """Between searches for tools while no step ends: a step that installs one may take long."""
 
 SETTLED_SECONDS: Final = 300.0
-"""A -j smaller than one seen so long ago was that of a single step; and counts of ccache are told so often."""
+"""Seconds after which a smaller -j is believed, and interval of recording ccache counts."""
 
 COUNT_SECONDS: Final = 15.0
 """Between readings of a cache's counters, which are in hundreds of files."""
 
 MAX_EVENTS: Final = 200
-"""Events told of one run by one exporter."""
+"""Most events recorded for one run by one exporter."""
 
 ACTIVE_SECONDS: Final = 600.0
-"""How long after its last event a run without a running step is still looked at: it is between two steps."""
+"""Seconds after its last event that a run without a running step is still surveyed."""
 
 YOUNGER_SECONDS: Final = 2.0
 """A process that began this long after its step is another one with the same pid."""
@@ -59,7 +59,7 @@ class Helpers:
     Attributes:
         owner: the id of the user whose files may be read there, None for any.
         cache: the directory of ccache.
-        state: where distcc's jobs tell what they do.
+        state: the directory of distcc's job states.
     """
 
     owner: int | None
@@ -72,10 +72,10 @@ class _Watched:
     """What is known of one run.
 
     Attributes:
-        told: what the journal was told last.
+        recorded: the event recorded last.
         ended: how many attempts had ended at the last search for tools, and `searched` when that was.
-        last_shown: hits and misses that its ccache showed at the last look; `counts` those of this run alone.
-        events: how many were told.
+        last_shown: hits and misses that its ccache showed at the last poll; `counts` those of this run alone.
+        events: how many were recorded.
     """
 
     recorded: Toolchain
@@ -96,8 +96,8 @@ class _Watched:
 class Surveyor:
     """Looks at the builds that run here, in a thread of its own.
 
-    A build is looked at where the process of one of its steps is alive on this machine, or where the source that
-    tells of it knows its directories.
+    A build is surveyed if the process of one of its steps is alive on this machine, or if its source
+    knows its directories.
     """
 
     def __init__(
@@ -121,11 +121,11 @@ class Surveyor:
         self._thread = threading.Thread(target=self._run, name="toolchain", daemon=True)
 
     def start(self) -> None:
-        """Start looking every few seconds."""
+        """Start polling every few seconds."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End looking soon."""
+        """Ask the thread to stop."""
         self._stop.set()
 
     def helpers(self) -> dict[str, Helpers]:
@@ -155,7 +155,7 @@ class Surveyor:
             known = run.toolchain or Toolchain(time=now, build=run.build)
             watched = self._watched[run.build, run.run] = _Watched(known)
         try:
-            owner = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each look
+            owner = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each poll
         except OSError:
             return 0
         facts = self._processes.facts_of(pids, owner or None)
@@ -167,7 +167,7 @@ class Surveyor:
     def _search(self, watched: _Watched, run: Run, survey: Survey, now: float) -> None:
         """Look for tools where some may have come since the last time."""
         ended = sum(run.finished.values())
-        # between two steps nobody is there to tell where things are
+        # between two steps there is no process to ask
         is_new = survey != watched.survey and (watched.survey is None or survey.places or not watched.survey.places)
         if not is_new and ended == watched.ended and now - watched.searched < RESCAN_SECONDS:
             return
@@ -197,13 +197,13 @@ class Surveyor:
         counted = watched.counts or (watched.recorded.ccache_hits or 0, watched.recorded.ccache_misses or 0)
         last = watched.last_shown
         if last is None or shown[0] < last[0] or shown[1] < last[1]:
-            # the first look, or the counters were set to zero meanwhile
+            # the first poll, or the counters were set to zero meanwhile
             last = shown
         watched.last_shown = shown
         watched.counts = (counted[0] + shown[0] - last[0], counted[1] + shown[1] - last[1])
 
     def _amount(self, watched: _Watched, facts: ProcessFacts, now: float) -> Toolchain:
-        """Return what is known of a run by now, as the event that would tell it."""
+        """Return what is known of a run as an event."""
         before, machine = watched.recorded, watched.machine
         tools = merged(before.tools or (), watched.tools)
         crosses = {tool.target for tool in tools if tool.role == "cross" and tool.tool == "gcc"}
@@ -225,7 +225,7 @@ class Surveyor:
         )
 
     def _emit(self, watched: _Watched, run: Run, event: Toolchain, now: float) -> int:
-        """Append an event if it tells anything new."""
+        """Append an event if it has anything new."""
         known = watched.recorded if watched.events else run.toolchain
         is_new = known is None or msgspec.structs.replace(event, time=known.time) != known
         has_counts = watched.counts is not None and watched.counts != (event.ccache_hits, event.ccache_misses)
@@ -240,7 +240,7 @@ class Surveyor:
         return self._append(run, event)
 
     def _close(self, watched: _Watched, run: Run | None, now: float) -> int:
-        """Tell what the last steps of a run that is over have installed, and the last counts."""
+        """Record what the last steps of a finished run installed, and the last counts."""
         if run is None or watched.survey is None:
             return 0
         self._files.begin(watched.helpers.owner)
@@ -268,7 +268,7 @@ class Surveyor:
                 self.poll()
                 message = ""
             except Exception as error:
-                # one odd tree must not end the looks at all
+                # one odd tree must not stop the survey of all others
                 if str(error) != message:
                     log.exception("surveying the builds' tools failed")
                 message = str(error)

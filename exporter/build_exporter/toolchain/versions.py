@@ -1,4 +1,4 @@
-"""Versions as files tell them: by the text a program would print, or by where it keeps its parts."""
+"""Find versions in files: by the text a program would print, or by its directories."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SIGNS: Final[dict[str, re.Pattern[bytes]]] = {
 
 
 def version_in(files: Files, tool: str, path: Path) -> str | None:
-    """Return the version that a file of a tool tells, None where it tells none."""
+    """Return the version found in a tool's file, None if there is none."""
     sign = _SIGNS.get(tool)
     if sign is not None and files.find(path, sign) is None:
         return None

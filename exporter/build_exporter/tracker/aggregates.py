@@ -1,4 +1,4 @@
-"""The sums a run keeps over its steps, and the bounds of how many there may be."""
+"""Running sums over a run's steps, and the limits on their number."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ MAX_STEPS = 200_000
 MAX_PHASES = 1000
 """Phases kept of a run: each of them is some series."""
 MAX_GAP_SECONDS: Final = 60.0
-"""What is longer between two steps is a pause that somebody made, and tells nothing of those to come."""
+"""A longer gap between two steps is a manual pause, and does not predict later gaps."""
 MAX_FLAGGED: Final = 10_000
 """Steps of a run whose warnings are kept by the compiler's option for them."""
 MAX_FLAGS: Final = 1000
-"""Options told apart; compilers have some hundred."""
+"""Most warning options counted by name; compilers have some hundred."""
 OTHER_FLAG: Final = "other"
 TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
 
 
 def add_work_time(run: Run) -> None:
-    """Add the time since the set of running steps last changed to the sums that tell how many ran at once."""
+    """Add the time since the set of running steps changed to the sums of concurrency."""
     now = run.last_event or 0.0
     passed = now - run.counted_until
     if run.running:
@@ -34,7 +34,7 @@ def add_work_time(run: Run) -> None:
 
 
 def recount(run: Run) -> None:
-    """Make every sum anew from the steps."""
+    """Make every sum again from the steps."""
     floors = {name: phase.floor for name, phase in run.phases.items()}
     run.phases = {}
     run.pace, run.unweighted_pace, run.sbu_seconds, run.sbu_done = Pace(), Pace(), 0.0, 0.0
@@ -77,7 +77,7 @@ def place(run: Run, phase: str, step: str) -> Key:
 
 
 def has_room(run: Run, fresh: set[Key]) -> bool:
-    """Tell whether so many more steps are within the bounds."""
+    """Return whether so many more steps are within the bounds."""
     phases = run.phases.keys() | {phase for phase, _ in fresh}
     return len(run.steps) + len(fresh) <= MAX_STEPS and len(phases) <= MAX_PHASES
 

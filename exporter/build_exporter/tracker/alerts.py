@@ -56,17 +56,20 @@ class AlertLog:
     alerts: dict[str, AlertRecord] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
 
+    def knows(self, event: e.Alert) -> bool:
+        """Tell whether a report is one that was taken before."""
+        record = self.alerts.get(_key(event))
+        reached = () if record is None else record.resolved if event.status == "resolved" else record.receivers
+        return (event.receiver or "") in reached
+
     def take(self, event: e.Alert) -> None:
         """Take what Alertmanager reported; a report that is known already changes nothing but the count."""
-        labels = dict(event.labels or {})
-        start = event.starts if event.starts is not None else event.time
-        identity = event.fingerprint or repr((event.name, event.tier, event.failure, sorted(labels.items())))
-        key = f"{identity}@{start:.3f}"
+        key = _key(event)
         record = self.alerts.get(key)
         if record is None:
-            record = AlertRecord(
-                event.name or "", event.severity or "", event.tier or "", event.failure or "", labels, start
-            )
+            names = (event.name or "", event.severity or "", event.tier or "", event.failure or "")
+            start = event.starts if event.starts is not None else event.time
+            record = AlertRecord(*names, dict(event.labels or {}), start)
             self.alerts[key] = record
             if len(self.alerts) > MAX_ALERTS:
                 del self.alerts[next(iter(self.alerts))]
@@ -93,6 +96,13 @@ class AlertLog:
     def escalated(self, name: str, failure: str, since: float) -> int:
         """Return the highest tier a person sent the alert to, 0 for none."""
         return max((each.tier for each in self.answers if _is_about(each, name, failure, since)), default=0)
+
+
+def _key(event: e.Alert) -> str:
+    """Return what tells one firing of an alert from all others."""
+    start = event.starts if event.starts is not None else event.time
+    labels = sorted((event.labels or {}).items())
+    return f"{event.fingerprint or repr((event.name, event.tier, event.failure, labels))}@{start:.3f}"
 
 
 def _is_about(answer: Answer, name: str, failure: str, since: float) -> bool:

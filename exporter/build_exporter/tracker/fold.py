@@ -1,4 +1,4 @@
-"""The fold: one event into a run's state.
+"""The fold: apply one event to a run's state.
 
 Events may come twice, late or without their counterpart. An event is the same as one before when it has the very
 time of one, so a duplicate does nothing; a clock set back does no harm.
@@ -19,7 +19,7 @@ from build_exporter.tracker.progress import CEILING, expected_seconds, raise_flo
 from build_exporter.tracker.state import LogShape, Run, Step
 
 MAX_LOGS = 10_000
-"""Steps of a run whose logs the next run's are measured by: only those that take a while are told."""
+"""Most steps per run whose logs serve as the next run's reference; only longer steps count."""
 MAX_ATTEMPT_TIMES = 32
 MAX_NOTES = 100
 MAX_MILESTONES = 1000
@@ -143,7 +143,7 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
         step.reported_ratio = True
     if ratio is not None and (step.ratio is None or ratio > step.ratio):
         if step.ratio is None:
-            # the time it has run may have stood for more than it now tells
+            # its elapsed time may have implied more than it now reports
             raise_floors(run, event.time)
             step.floor = step_progress(run, step, event.time) or 0.0
         step.ratio = min(CEILING, ratio)
@@ -268,7 +268,7 @@ def _build_finished(run: Run, event: e.BuildFinished) -> None:
     raise_floors(run, event.time)
     _interrupt_running(run, event.time)
     if run.status != event.status:
-        # the same told by two writers is one end
+        # the same end from two writers counts once
         run.results[event.status] += 1
     run.status = BuildState(event.status)
     run.end = event.time
@@ -333,7 +333,7 @@ def _remember(times: list[float], time: float) -> None:
 _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
     {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
-"""What people, Alertmanager and the exporter say of a build is no sign of its life."""
+"""Events from people, Alertmanager and the exporter are no sign of build activity."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildStarted: _build_started,

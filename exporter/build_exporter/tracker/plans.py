@@ -1,4 +1,4 @@
-"""Plans in the fold: the steps to come, replaced or gone on with, and the milestones they make possible."""
+"""Apply plans: the steps to come, replaced or extended, and their milestones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from build_exporter.tracker.state import Run, Step
 
 
 def take_plan(run: Run, event: e.Plan) -> None:
-    """Take a plan in place of the one there was, or what a long one goes on with."""
+    """Take a plan in place of the one there was, or what a long one continues with."""
     if event.continues and _only_adds(run, event.steps):
         for planned in event.steps:
             step = Step(planned.phase, planned.step, len(run.steps))
@@ -23,13 +23,13 @@ def take_plan(run: Run, event: e.Plan) -> None:
     if not event.continues:
         run.tarballs = event.tarballs or ""
     for milestone in event.milestones or ():
-        # those of a phase or a share can't be judged by a plan that may go on in the next line
+        # those of a phase or a share can't be judged by a plan that may continue in the next line
         if milestone.step is not None and is_reached(run, milestone, event.time):
             run.milestones.setdefault(milestone.name, event.time)
 
 
 def _only_adds(run: Run, steps: list[e.PlannedStep]) -> bool:
-    """Tell whether steps can be put after the others: a plan of many lines must not be counted anew with each."""
+    """Return whether steps can be put after the others: a plan of many lines must not be counted again with each."""
     last = next(reversed(run.steps.values()), None)
     fresh = {(planned.phase, planned.step) for planned in steps}
     return (

@@ -1,6 +1,6 @@
-"""Progress weighted by time. It never goes back within a run and is 1 only at the end.
+"""Progress weighted by time. It never decreases within a run and is 1 only at the end.
 
-A running step counts by the ratio it tells, else by the time it has run against the time expected of it. What was
+A running step counts by the ratio it reports, else by its elapsed against its expected time. What was
 once shown is kept as a floor in the state, raised with each event by that event's own time: so a restart, which
 sees the same events, shows no less than what was shown before.
 """
@@ -22,13 +22,13 @@ APPROACH_FROM = 0.9
 """Ratio above which what time or size stand for is taken to be ever less: a step they say is done still runs."""
 
 MAX_CREDITED = 500
-"""Running steps whose share done counts before they end: more than any machine runs, and all an event looks at."""
+"""Most running steps whose partial progress counts, which bounds the cost of an event."""
 
 
 def expected_seconds(run: Run, step: Step) -> float | None:
     """Return the seconds a step should take on this machine: as planned, times how slow the run is against its plan.
 
-    None where nothing is planned, or planned in SBU alone and no step has told yet what an SBU is here.
+    None where nothing is planned, or planned in SBU alone before any step has calibrated the SBU.
     """
     if not step.has_figures:
         return None
@@ -39,9 +39,9 @@ def expected_seconds(run: Run, step: Step) -> float | None:
 
 
 def step_progress(run: Run, step: Step, now: float | None = None) -> float | None:
-    """Return a step's ratio: 1 when done, None where it can't be told.
+    """Return a step's ratio: 1 when done, None where it is unknown.
 
-    With `now` (Unix seconds) a running step that tells no ratio gets one by its time.
+    With `now` (Unix seconds) a running step without a ratio gets one by its time.
     """
     state = step.state
     if state is StepState.RUNNING:
@@ -100,7 +100,7 @@ def _phase_ratio(phase: Phase, credit: float) -> float:
 
 
 def is_reached(run: Run, milestone: PlannedMilestone, now: float) -> bool:
-    """Tell whether what a milestone waits for has come: the end of a step, of a phase, or a progress ratio."""
+    """Return whether what a milestone waits for has come: the end of a step, of a phase, or a progress ratio."""
     if milestone.step is not None:
         steps = (s for s in run.steps.values() if s.step == milestone.step and milestone.phase in (None, s.phase))
         return any(step.state.is_done for step in steps)
@@ -114,7 +114,7 @@ def raise_floors(run: Run, now: float) -> None:
     """Keep what progress is at `now`, so that it can't go back below it."""
     if not run.has_plan:
         return
-    # one look at each step, as every event that starts or ends one comes here; and in the order in which progress is
+    # one poll at each step, as every event that starts or ends one comes here; and in the order in which progress is
     # added up to be shown, so that a floor is not below it by a rounding
     whole, by_phase = 0.0, dict[str, float]()
     for step in _credited(run):

@@ -1,4 +1,4 @@
-"""The files that steps are built from: which steps to come can't be built as planned."""
+"""Source files of steps: which upcoming steps can't be built as planned."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BAD: Final[dict[SourceState, BadState]] = {
 
 
 def bad_state(state: SourceState) -> BadState | None:
-    """Return a state as an event tells it, None for one in which nothing is wrong."""
+    """Return a state as used in events, None if nothing is wrong."""
     return _BAD.get(state)
 
 
 def planned_sources(run: Run) -> Iterator[tuple[Step, SourceFile]]:
     """Yield the files of each planned step, in the order of the plan."""
-    # a copy: another thread may go on with the fold meanwhile
+    # a copy: another thread may continue with the fold meanwhile
     for step in list(run.steps.values()):
         for each in step.sources if step.planned else ():
             yield step, each

@@ -1,4 +1,4 @@
-"""What is known of a run, its phases and its steps."""
+"""The state of a run, its phases and its steps."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class Step:
     warnings: int | None = None
     error_class: str | None = None
     floor: float = 0.0
-    """What its time stood for before it told a ratio: no less is shown."""
+    """The progress its time implied before it reported a ratio: the lower bound of what is shown."""
     reported_ratio: bool = False
-    """Whether the builder itself tells how far it is: estimates then count no more."""
+    """Whether the builder itself reports progress: estimates are then ignored."""
     reported_warnings: bool = False
     """Whether the builder itself counted the warnings."""
     tests: dict[str, TestsReported] = field(default_factory=dict)
@@ -99,9 +99,9 @@ class LogShape:
     Attributes:
         seconds: what the attempt took.
         size: bytes of the whole log.
-        tasks: lines of it that each stand for a compiler's run or a test; 0 where nobody counted.
-        curve: share of it written by the end of each equal part of that time; empty where nobody watched it grow.
-        version: version of the package, where it was told.
+        tasks: lines of it that each stand for a compiler's run or a test; 0 where no one counted.
+        curve: share of it written by the end of each equal part of that time; empty where no one watched it grow.
+        version: version of the package, if known.
     """
 
     seconds: float
@@ -184,7 +184,7 @@ class Run:
     planned_milestones: list[PlannedMilestone] = field(default_factory=list)
     milestones: dict[str, float] = field(default_factory=dict)
     tarballs: str = ""
-    """The directory of the files that steps are built from; empty where it isn't told."""
+    """The directory of the files that steps are built from; empty where it isn't given."""
     sources_verified: SourcesVerified | None = None
     toolchain: Toolchain | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
@@ -208,9 +208,9 @@ class Run:
     newest_log: tuple[str, Key] | None = None
     """The log named last, and by which step."""
     logs: dict[Key, LogShape] = field(default_factory=dict)
-    """Of the newest attempt of a step that succeeded, where that was told."""
+    """Of the newest attempt of a succeeded step, if recorded."""
     warning_flags: dict[Key, dict[str, int]] = field(default_factory=dict)
-    """Warnings of steps by the compiler's option for them, where that was told."""
+    """Warnings of steps by the compiler's option for them, if recorded."""
     flag_sums: Counter[str] = field(default_factory=Counter)
     """The same over all steps."""
     changed: dict[Key, Step] = field(default_factory=dict)
@@ -229,7 +229,7 @@ class Run:
 
     @property
     def state(self) -> BuildState:
-        """The run's state: as told at its end, else failed while a step is, else by what has happened."""
+        """The run's state: as recorded at its end, else failed while a step is, else derived."""
         if self.status is not None:
             return self.status
         if self.failed:
@@ -240,7 +240,7 @@ class Run:
 
     @property
     def waiting_for(self) -> str | None:
-        """What the build waits for a person to do, as a note tells of which nothing has come since; None without."""
+        """What the build waits for a person to do, by the newest note with no event after it; else None."""
         if self.status is not None or self.running or not self.notes:
             return None
         time, words = self.notes[-1]
@@ -249,7 +249,7 @@ class Run:
 
     @property
     def seconds_per_planned(self) -> float | None:
-        """Seconds this run takes for each second planned; None before a step that tells succeeded."""
+        """Seconds this run takes per planned second; None before a step with a plan succeeded."""
         ratio = self.pace.ratio
         return ratio if ratio is not None else self.unweighted_pace.ratio
 

@@ -1,4 +1,4 @@
-"""All builds: the newest run of each, and what is kept of the runs before it."""
+"""The tracker of all builds: the newest run of each, and summaries of earlier runs."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def tally(summary: RunSummary) -> Tally:
 class Build:
     """A line of builds: its newest run, the earlier ones by their names, and what those counted that were removed.
 
-    `history_complete` tells whether every earlier run has been read; counters over runs are not shown before.
+    `history_complete`: every earlier run has been read; counters over runs are not shown before.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Build:
     """The test suites that had results in the earlier runs: of each step those of its newest run that succeeded."""
 
     def runs_by_result(self) -> Counter[str]:
-        """Return how often runs ended, by result; what the newest had ended with stays counted when it goes on."""
+        """Return how often runs ended, by result; what the newest had ended with stays counted when it continues."""
         counts = Counter(self.current.results) if self.current is not None else Counter()
         for summary in self.history.values():
             counts.update(summary.results)
@@ -169,9 +169,9 @@ class Tracker:
     def feed(self, build: str, run: str, events: Iterable[Event], *, from_start: bool = False) -> Run:
         """Apply events of a run to its state and return it.
 
-        A run newer than the one known becomes the newest, the other one history. `anew` says that the newest run is
-        read from its beginning: what was known of it is forgotten, because its file was replaced or cut, and so is a
-        run known that would be newer, because its file is gone. Without it events of an older run change nothing:
+        A run newer than the one known becomes the newest, the other one history. With `from_start` the newest
+        run is read from its beginning: its state is discarded, because its file was replaced or truncated, and so
+        is a newer known run, because its file is gone. Without it events of an older run change nothing:
         they are read as history.
         """
         known = self.builds.get(build)
@@ -210,7 +210,7 @@ class Tracker:
 
 
 def has_results(report: TestsReported) -> bool:
-    """Tell whether a suite had any result at all."""
+    """Return whether a suite had any result at all."""
     more = (report.expected_failed, report.unexpected_passed, report.skipped, report.errors)
     return bool(report.passed or report.failed or any(more))
 

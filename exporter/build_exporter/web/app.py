@@ -26,7 +26,7 @@ def make_app(service: Service) -> ASGIApp:
     routes = [route for topic in TOPICS for route in topic.routes(service)]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error, Exception: _on_error})
     names = {route.endpoint: route.path for route in reversed(routes)}
-    return _Counted(HostCheck(SameOrigin(app), lambda: service.hosts), service.requests, names)
+    return _Counted(HostCheck(SameOrigin(app), lambda: service.hosts), service.counts.requests, names)
 
 
 async def _on_http_error(request: Request, problem: Exception) -> Response:
@@ -48,12 +48,10 @@ class _Counted:
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
         async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                self._requests[self._names.get(scope.get("endpoint"), _UNKNOWN), "101"] += 1
+            elif message["type"] in ("http.response.start", "websocket.http.response.start"):
                 # the router notes in the scope what it chose; a path itself is no label: whoever asks would make series
                 handler = self._names.get(scope.get("endpoint"), _UNKNOWN)
                 self._requests[handler, str(message["status"])] += 1

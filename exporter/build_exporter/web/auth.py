@@ -17,9 +17,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from build_exporter.collectors.exporter import WebCounts
 from build_exporter.config.load import ConfigError, load_as
 from build_exporter.config.web import TlsServer, WebConfig
-from build_exporter.web.errors import error
+from build_exporter.web.errors import error, refuse
 from build_exporter.web.origin import OPEN_PATHS
 
 log = logging.getLogger(__name__)
@@ -76,10 +77,10 @@ class AuthMiddleware:
         ImportError: the file names users, and the library that checks their passwords is not installed.
     """
 
-    def __init__(self, app: ASGIApp, file: WebConfigFile, on_refusal: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, file: WebConfigFile, counts: WebCounts) -> None:
         self._app = app
         self._file = file
-        self._on_refusal = on_refusal
+        self._counts = counts
         self._check: Callable[[bytes, bytes], bool] | None = None
         self._nobody = b""
         config = file.current()
@@ -98,17 +99,16 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401 (503 while the file is wrong)."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         config = self._file.current()
         if config is None:
-            await error(503, "invalid-configuration", "the web configuration can't be used")(scope, receive, send)
+            problem = error(503, "invalid-configuration", "the web configuration can't be used")
+            await refuse(problem, scope, receive, send)
             return
         if config.basic_auth_users and scope["path"] not in OPEN_PATHS and not self._is_user(config, scope):
-            self._on_refusal()
+            self._counts.auth_failures += 1
             challenge = {"www-authenticate": 'Basic realm="build-exporter"'}
-            await error(401, "unauthorized", "user and password are needed", headers=challenge)(scope, receive, send)
+            problem = error(401, "unauthorized", "user and password are needed", headers=challenge)
+            await refuse(problem, scope, receive, send)
             return
         extra = [(k.lower().encode(), v.encode()) for k, v in config.http_server_config.headers.items()]
 

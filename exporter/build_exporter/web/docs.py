@@ -46,6 +46,28 @@ beside bad ones, and what is answered as accepted is in the journal. An event po
 failure a batch is posted again as it is. Events join the build's unfinished run; where there is none, work makes a new
 one. `log`, `pid` and `tarballs` name files and processes of the exporter's own machine and are left out of posted
 events.
+
+## The stream
+
+`/api/v1/stream` is a WebSocket, and on the same path server-sent events for those who accept `text/event-stream`. Each
+message is one JSON object:
+
+- `{"type": "snapshot", "cursor", "now", "builds", "board"}`: the state, a [BuildRow](#buildrow) for each build, and the
+  [Board](#board) where one build is asked for. The first message, and later wherever a run was written anew.
+- `{"type": "event", "cursor", "event"}`: one event as it was journaled, its texts plain and without secrets.
+- `{"type": "heartbeat", "cursor", "now"}`: a sign of life; everything up to the cursor has been sent.
+
+Parameters of the query:
+
+- `build`, `event`: names with commas between them; only these builds, only these events.
+- `after`: the cursor of the last message taken. Instead of the snapshot comes what was journaled since, nothing lost,
+  nothing twice, also over a restart of the exporter. Browsers resume server-sent events so by themselves
+  (`Last-Event-ID`).
+- `heartbeat`: seconds between heartbeats, 0.1 to 300; 15 by default.
+
+A client that leaves 256 KiB untaken is closed with code 4008 and may resume; 1012 says that the exporter ends. More
+than `web.max_stream_clients` clients are refused with 503. Where more than 200 events come at once, of the progress of
+a step only the newest is sent; no other event is ever left out.
 """
 
 

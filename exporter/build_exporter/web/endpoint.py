@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -91,7 +91,7 @@ class Endpoint:
         return answer
 
 
-def parameters_of(request: Request, form: type[P]) -> P:
+def parameters_of(request: HTTPConnection, form: type[P]) -> P:
     """Return the parameters of a request's path and query.
 
     Raises:

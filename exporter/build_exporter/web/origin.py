@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from build_exporter.web.errors import error
+from build_exporter.web.errors import error, refuse
 
 OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
 """A service manager's questions, answered to whoever asks: they tell nothing of any build."""
@@ -18,24 +18,31 @@ _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class SameOrigin:
-    """Refuses what changes something when a browser sends it for a page of another site."""
+    """Refuses what changes something, and WebSockets, when a browser sends it for a page of another site."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403."""
-        if scope["type"] == "http" and scope["method"] not in _SAFE:
-            headers = dict(scope["headers"])
-            origin = headers.get(b"origin", b"")
-            if origin and origin.split(b"://", 1)[-1] != headers.get(b"host", b""):
-                await error(403, "cross-origin", "requests of other sites' pages are refused")(scope, receive, send)
-                return
+        if (scope["type"] == "websocket" or scope["method"] not in _SAFE) and _is_of_another_site(scope):
+            problem = error(403, "cross-origin", "requests of other sites' pages are refused")
+            await refuse(problem, scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
 
+def _is_of_another_site(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").lower()
+    if origin:
+        scheme, _, host = origin.partition(b"://")
+        return scheme not in (b"http", b"https") or host != headers.get(b"host", b"").lower()
+    return headers.get(b"sec-fetch-site", b"") in (b"cross-site", b"same-site")
+
+
 class HostCheck:
-    """Refuses requests that come over loopback for a host that is not this one.
+    """Refuses requests that come over loopback for a host that is not this one, and those that name two hosts.
 
     A page anywhere may have its own name point to 127.0.0.1, and would then read what answers there as if it were its
     own (DNS rebinding). Over loopback the host asked for is therefore an address, `localhost`, this machine's name, or
@@ -50,13 +57,16 @@ class HostCheck:
         self._own = {"", "localhost", name, name.split(".")[0]}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 421."""
-        is_guarded = scope["type"] == "http" and scope["path"] not in OPEN_PATHS
-        if is_guarded and _is_loopback((scope.get("server") or ("",))[0]):
-            asked = host_of(dict(scope["headers"]).get(b"host", b""))
+        """Pass the request on, or answer 400 or 421."""
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) > 1:
+            await refuse(error(400, "two-hosts", "a request names one host"), scope, receive, send)
+            return
+        if scope["path"] not in OPEN_PATHS and _is_loopback((scope.get("server") or ("",))[0]):
+            asked = host_of(hosts[0] if hosts else b"")
             if not self._is_allowed(asked):
                 message = "this exporter is not that host; a proxy's names go into web.hosts of the configuration"
-                await error(421, "misdirected", message)(scope, receive, send)
+                await refuse(error(421, "misdirected", message), scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

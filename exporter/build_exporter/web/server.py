@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -111,6 +112,7 @@ def make_server(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Server:
         http="httptools",
         loop="asyncio",
         ws="none",
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -120,5 +122,13 @@ def make_server(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Server:
         limit_concurrency=1000,
     )
     config.load()
+    config.ws_protocol_class = cast("Any", _connection)
     config.ssl = tls
     return Server(config)
+
+
+def _connection(**named: Any) -> asyncio.Protocol:
+    """Return the protocol of a WebSocket; its libraries are loaded with the first."""
+    from build_exporter.web.stream.websocket import Connection  # noqa: PLC0415
+
+    return Connection(**named)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from build_exporter.alerting.desk import AlertDesk
+from build_exporter.collectors.exporter import WebCounts
 from build_exporter.collectors.scrape import Scrape
-from build_exporter.config.schema import Thresholds
+from build_exporter.config.schema import Config, Thresholds
 from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
 from build_exporter.queries.context import Context
 from build_exporter.tracker import Run, Step
+from build_exporter.web.stream.hub import Hub
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class Service:
     """What the application serves.
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
-    the names, beside the machine's own, under which it may be asked over loopback. `ingested` counts posted events.
+    the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.
     `scraped_at` is when Prometheus last took the metrics, in Unix seconds, 0 for never. `alerts` sends and acknowledges
     them. `card` makes the first-error card of a failed step.
     """
@@ -32,11 +33,22 @@ class Service:
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_body_bytes: int = 10_000_000
-    ingested: Counter[str] = field(default_factory=Counter)
+    counts: WebCounts = field(default_factory=WebCounts)
     card: Callable[[Run, Step], Card] = field(default=card)
-    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
+    hub: Hub = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(self.monitor.follower.root, self.context, self.counts)
+        self.monitor.after_poll.append(self.hub.notify)
+
+    def configure(self, config: Config) -> None:
+        """Keep to a configuration from now on."""
+        self.hosts = config.web.hosts
+        self.thresholds = config.thresholds
+        self.max_body_bytes = config.web.max_body_bytes
+        self.hub.most = config.web.max_stream_clients
 
     def context(self) -> Context:
         """Return what queries work from, as of now; what is new in the journal has been read."""

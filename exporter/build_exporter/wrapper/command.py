@@ -1,4 +1,4 @@
-"""`build-exporter run`: the parts put together."""
+"""The entry point of `build-exporter run`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _run_without_log(options: Options, dispositions: Dispositions, record: Recor
     launch.go()
     _release_standard_descriptors()
 
-    # the command is running: what is loaded from here on delays nobody
+    # the command is running: what is loaded from here on delays no one
     from build_exporter.wrapper.resources import MemoryPeak, account  # noqa: PLC0415
     from build_exporter.wrapper.supervise import Supervisor, outlive  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Flat events to journal lines, without the second that loading a JSON library would take from a thousand steps."""
+"""Encode flat events as journal lines, without the start-up cost of a JSON library."""
 
 from __future__ import annotations
 

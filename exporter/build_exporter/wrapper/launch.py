@@ -1,4 +1,4 @@
-"""Becoming the command: fork, wait until the journal knows, put everything back as it was, exec."""
+"""Become the command: fork, wait for the journal write, restore everything, exec."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
-"""The exit codes by which shells tell why a command did not even start."""
+"""The exit codes of shells for a command that could not be started."""
 
 
 class Launch:
@@ -69,7 +69,7 @@ class Launch:
 
 
 def _execute(command: list[str]) -> tuple[str, int]:
-    """Become the command; return why not, and the exit code that tells."""
+    """Become the command; on failure return the reason and the exit code."""
     name = command[0]
     found: OSError | None = None
     for path in [name] if "/" in name else [f"{directory or '.'}/{name}" for directory in os.get_exec_path()]:

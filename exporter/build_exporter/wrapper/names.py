@@ -1,4 +1,4 @@
-"""The rule for names of builds, kept apart from `model.names`, which takes too long to load before a step may start."""
+"""The rule for build names; separate from `model.names`, which is too slow to load before a step."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ _BUILD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 
 def is_build_name(name: str) -> bool:
-    """Tell whether `name` may name a line of builds."""
+    """Return whether `name` may name a line of builds."""
     return 0 < len(name) <= 100 and _BUILD_CHARACTERS.issuperset(name) and name.strip(".") != ""

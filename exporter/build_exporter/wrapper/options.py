@@ -1,4 +1,4 @@
-"""The options of `run`: one table that the quick parser here and the help text of the command line both use."""
+"""The options of `run`: one table for the fast parser here and the help text of the command line."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ OPTIONS = (
     Option("version", "VERSION", "Version of the package."),
     Option("journal", "DIR", "Journal directory. Default: $BUILD_EXPORTER_JOURNAL, else the system's or the user's."),
     Option("log", "FILE", "Keep a copy of the command's output in FILE; what it held before is lost."),
-    Option("target", "TARGET", "What the build is for, told in build_started, such as x86_64-lfs-linux-gnu."),
-    Option("jobs", "N", "Parallel jobs of the build, told in build_started."),
+    Option("target", "TARGET", "What the build is for, recorded in build_started, such as x86_64-lfs-linux-gnu."),
+    Option("jobs", "N", "Parallel jobs of the build, recorded in build_started."),
     Option("new", "", "Begin a new run even where the newest is unfinished."),
-    Option("no-step", "", "Whole build only: record no step for the command, its scripts tell their own."),
+    Option("no-step", "", "Whole build only: record no step for the command, its scripts record their own."),
 )
 _BY_NAME = {f"--{option.name}": option for option in OPTIONS}
 

@@ -1,4 +1,4 @@
-"""Running a command with a copy of its output kept in a log."""
+"""Run a command with a copy of its output in a log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the wrapper tells the journal, and its one word to the user when the journal can't be written."""
+"""Record a step in the journal, and warn the user once when the journal can't be written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INTERRUPTING = (1, 2, 15)
 class Outcome:
     """How the command ended and what it and all its waited-for descendants used.
 
-    `exit_code` is as a shell tells it, 128 + n after a signal n; times in seconds, sizes in bytes, -1 where not known.
+    `exit_code` follows shells, 128 + n after a signal n; times in seconds, sizes in bytes, -1 where not known.
     """
 
     __slots__ = (
@@ -90,7 +90,7 @@ class Record:
                 os.environ[JOURNAL_VARIABLE] = os.path.abspath(options.journal)  # noqa: PTH100
 
     def started(self, now: float, pid: int) -> None:
-        """Tell that the step runs, as process `pid`, since `now` in Unix seconds."""
+        """Record the step's start, as process `pid`, at `now` in Unix seconds."""
         if self._run is None or self._options.no_step:
             return
         options = self._options
@@ -107,7 +107,7 @@ class Record:
         )
 
     def finished(self, now: float, outcome: Outcome) -> None:
-        """Tell how the step ended, and with a whole build that the run did, by one write."""
+        """Record the step's end, and for a whole build the run's, in one write."""
         if self._run is None:
             return
         lines = b""
@@ -150,7 +150,7 @@ class Record:
 
 
 def complain(what: str) -> None:
-    """Say on standard error, in one line, what the wrapper goes on without."""
+    """Say on standard error, in one line, what the wrapper continues without."""
     line = f"build-exporter run: {what}; going on without it\n"
     try:  # noqa: SIM105 - contextlib would take a millisecond to load
         os.write(2, line.encode("utf-8", "surrogateescape"))

@@ -1,4 +1,4 @@
-"""What the command's process tree uses: memory sampled while it runs, I/O from the kernel's own accounts."""
+"""Resource use of the command's process tree: sampled memory, I/O from the kernel's accounting."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from build_exporter.wrapper.record import Outcome
 
 FIRST_INTERVAL_SECONDS = 0.01
-"""Steps of a few milliseconds are many: the first looks come soon, each later one twice as late as the one before."""
+"""Many steps take milliseconds: the first samples come soon, then the interval doubles."""
 
 INTERVAL_SECONDS = 0.25
 SHARE_OF_A_CORE = 0.0025
-"""What looking may cost: the larger the tree, the rarer the looks."""
+"""The cost limit of sampling: the larger the tree, the longer the interval."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -56,7 +56,7 @@ class MemoryPeak:
 def account(outcome: Outcome, peak: MemoryPeak, began: float) -> None:
     """Complete an outcome of a start at monotonic time `began`; its block counts stay where I/O can't be read."""
     outcome.seconds = time.monotonic() - began
-    # the largest single process is known exactly, even one that lived between two looks
+    # the largest single process is known exactly, even one that lived between two samples
     outcome.max_rss_bytes = max(outcome.max_rss_bytes, peak.bytes)
     counted = io_bytes()
     if counted is not None:

@@ -1,4 +1,4 @@
-"""Which run file a wrapped command writes to: the run around it, the build's newest, or a new one."""
+"""Choose a wrapped command's run file: the surrounding run, the build's newest, or a new one."""
 
 from __future__ import annotations
 

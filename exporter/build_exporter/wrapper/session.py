@@ -1,4 +1,4 @@
-"""A command in a session of its own, on a pseudo-terminal: what keeps Ctrl-Z, fg and bg working there."""
+"""Run a command in its own session on a pseudo-terminal, with Ctrl-Z, fg and bg working."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Session:
                 os._exit(1)
         os.close(report)
         received = self._read()
-        # the leader could not start the command if it tells nothing
+        # without a report the leader could not start the command
         self.pid = int(received[0][0]) if received else self.leader
         os.set_blocking(self._reports, False)
 
     def reports(self) -> list[tuple[float, ...]]:
-        """Return what the leader has told since the last call: wait status, CPU seconds, kB, blocks read, written."""
+        """Return the leader's reports since the last call: wait status, CPU seconds, kB, blocks read, written."""
         return self._read()
 
     def _read(self) -> list[tuple[float, ...]]:
@@ -73,7 +73,7 @@ class SessionSupervisor(Supervisor):
             else:
                 outcome = outcome_of(int(status), usage)
         if outcome is None and ended:
-            # someone killed the leader alone: how the command ends, nobody will know
+            # someone killed the leader alone: how the command ends, no one will know
             outcome = Outcome(leader_status)
         elif outcome is not None and not ended:
             # its account, with the command's in it, comes to ours by this
@@ -96,7 +96,7 @@ class SessionSupervisor(Supervisor):
 
     def _child_stopped(self, number: int) -> None:
         if self._stop_seen == 0 and number in STOPS:
-            # it stopped its own job, as an editor does when told to: that job is the wrapper's here
+            # it stopped its own job, as an editor does on request: that job is the wrapper's here
             self._suspend(number, 0)
         else:
             super()._child_stopped(number)

@@ -1,4 +1,4 @@
-"""Signals of the wrapper and of its child: what is held back, what is put right again, and dying of one."""
+"""Signals of the wrapper and its child: block, restore, and die of one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Dispositions:
         self._reset = () if _inherits_ignored_pipe() else (signal.SIGPIPE,)
         self._child_ignored = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
         if self._child_ignored:
-            # else the kernel would reap the command itself and nobody learn how it ended
+            # else the kernel would reap the command itself and no one learn how it ended
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def restore(self) -> None:
@@ -75,9 +75,9 @@ def die_of(number: int) -> None:
 
 
 def _inherits_ignored_pipe() -> bool:
-    """Tell whether SIGPIPE was ignored before Python came to ignore it itself, which nothing records.
+    """Return whether SIGPIPE was ignored before Python came to ignore it itself, which nothing records.
 
-    The parent tells: a shell or service that ignores it hands that on. One that ignores SIGXFSZ as well is taken for
+    The parent decides: a shell or service that ignores it passes that on. One that ignores SIGXFSZ as well is taken for
     Python, which ignores both and gives its children neither.
     """
     try:

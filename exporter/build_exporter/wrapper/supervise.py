@@ -1,4 +1,4 @@
-"""Standing between whoever started the wrapper and the command: waiting, signals both ways, job control."""
+"""Supervise the command: wait, pass signals both ways, job control."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Supervisor:
                 self._pass_on(received)
 
     def _reap(self) -> Outcome | None:
-        """Take what the kernel tells of the command; return its outcome if it has ended."""
+        """Handle a state change of the command; return its outcome if it has ended."""
         while True:
             pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
@@ -67,7 +67,7 @@ class Supervisor:
             self._stop_seen = 0
             self._resume()
             return
-        # a lost terminal is told to the leader of its session alone
+        # only the session leader gets SIGHUP for a lost terminal
         from_terminal = received.si_code == FROM_KERNEL and number in OF_TERMINAL and not _leads_session(number)
         # a command that signals its whole group has had its own
         if not from_terminal and received.si_pid not in (self.pid, os.getpid()):
@@ -76,7 +76,7 @@ class Supervisor:
     def _child_stopped(self, number: int) -> None:
         """Stop as the command did, for the shell to see, unless it was stopped alone and no shell's job is this one.
 
-        Below make, say, nobody would wake the wrapper when the command is woken.
+        Below make, say, no one would wake the wrapper when the command is woken.
         """
         is_job = os.getpgrp() == os.getpid()
         stopped_together = self._stop_seen == number or (number in STOPS and _take(number))
@@ -89,7 +89,7 @@ class Supervisor:
             send(self.pid, signal.SIGCONT)
 
     def _suspend(self, number: int, whom: int) -> None:
-        """Stop this process, or with `whom` 0 its whole group, by a signal; wake the command when it goes on."""
+        """Stop this process, or with `whom` 0 its whole group, by a signal; wake the command when it continues."""
         self._stop_seen = 0
         # the shell may have seen others of the job stop, and woken it all before this one had
         if signal.sigtimedwait((signal.SIGCONT,), 0) is None:
@@ -141,7 +141,7 @@ def send(pid: int, number: int) -> None:
 
 
 def is_stopped(pid: int) -> bool:
-    """Tell whether a process is stopped; False if it is gone."""
+    """Return whether a process is stopped; False if it is gone."""
     return proc_file(f"/proc/{pid}/stat").rpartition(b")")[2].lstrip().startswith(b"T")
 
 

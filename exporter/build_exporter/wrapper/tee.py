@@ -1,4 +1,4 @@
-"""Copies the command's output to where it went without the wrapper, and into a log."""
+"""Copy the command's output to its original destination and into a log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LEFT_OVER_BYTES = 2 * 1024 * 1024
 """How much is still taken from a stream after the command has ended: more than a pipe can hold is someone else's."""
 
 _TERMINAL_POLL_SECONDS = 0.5
-"""How soon a terminal is taken when the wrapper's job comes to the foreground: shells do not tell a running job."""
+"""How soon a terminal is taken when the wrapper's job comes to the foreground: shells do not notify a running job."""
 
 
 class Stream:
@@ -43,7 +43,7 @@ class Stream:
 class Tee(threading.Thread):
     """Moves the output, and from a terminal the input, until the command has ended.
 
-    Whatever happens to the log, the output goes on; where the output's reader has gone, the command is told as it
+    Whatever happens to the log, the output continues; where the output's reader has gone, the command is told as it
     would be without the wrapper, by SIGPIPE.
     """
 
@@ -61,7 +61,7 @@ class Tee(threading.Thread):
         self._woken, self._wake = os.pipe()
 
     def wake(self) -> None:
-        """Have the terminal's state looked at again."""
+        """Have the terminal's state checked again."""
         os.write(self._wake, b"\0")
 
     def catch_up(self) -> None:
@@ -139,7 +139,7 @@ class Tee(threading.Thread):
         except BlockingIOError:
             return 0
         except OSError:
-            # how Linux tells that nobody holds a pseudo-terminal any more
+            # Linux's sign that a pseudo-terminal is closed
             data = b""
         if not data:
             self._streams.remove(stream)

@@ -1,4 +1,4 @@
-"""A pseudo-terminal in place of the real one, so that a logged command still finds a terminal to write to."""
+"""A pseudo-terminal in place of the real one, so that a logged command still has a terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PseudoTerminal:
         self.resize()
 
     def resize(self) -> None:
-        """Make the pseudo-terminal as large as the real one; the kernel tells the command if that is news."""
+        """Make the pseudo-terminal as large as the real one; the kernel sends SIGWINCH on a change."""
         try:
             size = fcntl.ioctl(self.outer, termios.TIOCGWINSZ, b"\0" * 8)
             fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)

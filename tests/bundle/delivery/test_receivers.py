@@ -23,7 +23,15 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 Json = dict[str, Any]
 
 BUILD: Final = {"build": "lfs-12.4", "severity": "critical", "tier": "1"}
-SUBJECT: Final = "[CRITICAL] lfs-12.4: chapter-8 / 813-gcc failed (compiler-error)"
+SUBJECT: Final = "[CRITICAL] lfs-12.4: 813-gcc failed (compiler-error)"
+
+FENCED: Final = {
+    "summary": "A build has failed and stands still.",
+    "failed_step": "chapter-8 / 813-gcc",
+    "failure_class": "compiler-error",
+    "excerpt": "```\n@everyone [x](http://evil)",
+    "runbook_url": "http://localhost:10110/runbook#buildfailed",
+}
 
 
 class Mailbox:
@@ -307,3 +315,54 @@ def test_webhook(
     assert notified["receiver"] == "page"
     assert notified["groupLabels"] == {"alertname": "BuildFailed", "build": "lfs-12.4"}
     assert own.notified("/heartbeat") == {("BuildDeadMansSwitch", "")}
+
+
+def test_discord(
+    alertmanager: Callable[..., Any], configuration: Callable[[str], Json], recorder: Callable[..., Any]
+) -> None:
+    """A failure is posted to Discord's webhook with its links, and what a log printed stays in its code block."""
+    discord = recorder(b"")
+    config = configuration("discord")
+    for receiver in config["receivers"]:
+        for each in receiver.get("discord_configs", ()):
+            each["webhook_url"] = each["webhook_url"].replace("https://discord.com", discord.url)
+    running = alertmanager(config)
+    running.post("BuildFailed", FENCED, **BUILD)
+    running.wait(lambda: discord.requests, "Discord's message")
+    path, _, body = discord.requests[0]
+    assert path == "/api/webhooks/0/change-me"
+    (embed,) = json.loads(body)["embeds"]
+    assert embed["title"] == SUBJECT
+    assert embed["description"].count("```") == 2
+    assert "[I have it](http://localhost:10110/alerts)" in embed["description"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_matrix(
+    alertmanager: Callable[..., Any],
+    configuration: Callable[[str], Json],
+    recorder: Callable[..., Any],
+    repository: Path,
+) -> None:
+    """What is posted to the Matrix bridge becomes one message by the shipped transformation, a log stays text."""
+    bridge = recorder()
+    config = configuration("matrix")
+    for receiver in config["receivers"]:
+        for each in receiver.get("webhook_configs", ()):
+            each["url"] = each["url"].replace("https://hookshot.example.org", bridge.url)
+    running = alertmanager(config)
+    running.post(
+        "BuildFailed",
+        {"summary": "A build has failed and stands still.", "description": "<script>alert(1)</script>"},
+        **BUILD,
+    )
+    running.wait(lambda: bridge.messages("/webhook/00000000-page"), "the bridge's message")
+    (notified,) = bridge.messages("/webhook/00000000-page")
+    script = (repository / "alertmanager/examples/matrix.js").read_text()
+    program = f"let result; const data = {json.dumps(notified)};\n{script}\nconsole.log(JSON.stringify(result));"
+    done = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True)
+    made = json.loads(done.stdout)
+    assert made["version"] == "v2"
+    assert made["plain"].startswith("CRITICAL lfs-12.4: A build has failed")
+    assert "<script>" not in made["html"]
+    assert "&lt;script&gt;" in made["html"]

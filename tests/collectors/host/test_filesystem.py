@@ -1,4 +1,4 @@
-"""File systems that hang, refuse, hide one another or have names nobody would choose."""
+"""File systems that hang, refuse, hide one another or have names no one would choose."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def agree(node_exporter: Peer, samples_of: SamplesOf) -> Callable[[Collector, di
     """Return the function that compares a collector with node_exporter before and after it.
 
     It is given node_exporter's `name|label|value` and a tolerance for each of our series. A machine in use may move
-    away and back between two looks, so it is looked at anew until a deadline.
+    away and back between two looks, so it is looked at again until a deadline.
     """
 
     def compare(collector: Collector, series: dict[str, tuple[str, float]]) -> None:

@@ -68,7 +68,7 @@ def open_files() -> int:
 
 
 def has_ended(pid: int) -> bool:
-    """Tell whether a child of ours has ended; it is not waited for."""
+    """Return whether a child of ours has ended; it is not waited for."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -142,7 +142,7 @@ def test_a_process_whose_parent_was_killed_stays_the_steps(
     sample: Sample,
     process_trees: Callable[..., ProcessTrees],
 ) -> None:
-    """A step that is killed half-way goes on using the machine, and that is shown."""
+    """A step that is killed half-way continues using the machine, and that is shown."""
     root = start(
         'sh -c "\\"\\$0\\" -c \\"\\$1\\" & echo \\$\\$; wait" "$1" "$2"; read line',
         sys.executable,

@@ -1,4 +1,4 @@
-"""What is made of a build's files while it goes on, fails, stops, or is damaged."""
+"""What is made of a build's files while it continues, fails, stops, or is damaged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_progress_follows_the_total_of_the_console(build: Any, follow: Callable[
 
 
 def test_a_failed_task_is_told_with_its_error(build: Any, follow: Callable[..., Any]) -> None:
-    """A failure carries the compiler's own line; the build goes on with what it can and has failed in the end."""
+    """A failure carries the compiler's own line; the build continues with what it can and has failed in the end."""
     follower = follow()
     build.start("bad-2.0-r1", "do_compile")
     follower.poll()

@@ -265,7 +265,7 @@ def test_hostile(work: Work, tmp_path: Path) -> None:
 
 
 def test_steps_done_are_not_looked_at_each_time(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 300 packages done a look asks for the times of some ten files."""
+    """With 300 packages done a poll asks for the times of some ten files."""
     targets = tuple(f"{number:03}-z-package" for number in range(400))
     work.write_makefile(targets)
     for number, target in enumerate(targets[:300]):

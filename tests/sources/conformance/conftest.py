@@ -34,7 +34,7 @@ class Place:
         self.path = top / record.name
         self.path.mkdir()
         self.written = 0
-        # nobody builds here, and time passes so fast that the process table would be gone through at each look
+        # no one builds here, and time passes so fast that the process table would be gone through at each poll
         self._nobody = top / "proc"
         self._nobody.mkdir()
         self._closing = ExitStack()

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 IDLE_POLLS = 50
 STEP_LOGS = ("jhalfs", "blfs")
-"""Kinds with a log for each step, of which a look reads the two ends."""
+"""Kinds with a log for each step, of which a poll reads the two ends."""
 
 BESIDE_BYTES = 1536
-"""Most that a look reads beside the record's own new bytes: its beginning, to know it again; who is at work."""
+"""Most that a poll reads beside the record's own new bytes: its beginning, to know it again; who is at work."""
 
 POLL_BYTES = 8192
 """Most that a look at such a record reads: the ends of a step's log, and of the next one's."""

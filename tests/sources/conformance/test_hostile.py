@@ -55,7 +55,7 @@ def vanish(place: Place) -> Heal:
 
 
 def forbid(path: Path) -> Heal:
-    """Let nobody read a path."""
+    """Let no one read a path."""
     mode = path.stat().st_mode
     path.chmod(0)
     return lambda: path.chmod(mode)
@@ -68,7 +68,7 @@ def middle_of(record: Record) -> tuple[int, int]:
 
 
 def forbid_file(place: Place) -> Heal:
-    """Let nobody read the file that is written next."""
+    """Let no one read the file that is written next."""
     heal = forbid(place.path / place.record.part if place.record.part else place.victim)
     place.write(middle_of(place.record)[1])
     return heal
@@ -144,7 +144,7 @@ def test_hostile(
     serve: Callable[..., Any],
     poll: Callable[..., None],
 ) -> None:
-    """Eleven things happen to half written records of every kind at once; each goes on to its end when it is over."""
+    """Eleven things happen to half written records of every kind at once; each continues to its end when it is over."""
     places = put_all(made_records, tmp_path, new_place)
     builds = {key: re.sub(r"\W+", "-", "-".join(key)) for key in places}
     config = tmp_path / "config.yml"
@@ -168,7 +168,7 @@ def test_hostile(
     except AssertionError:
         pytest.fail(f"not down: {down & {name for name, value in up().items() if value}}")
     for word in ("COMPLETED one", "STARTED two", "COMPLETED two"):
-        # each takes a look at least: the others go on meanwhile, and tell nothing again
+        # each takes a look at least: the others continue meanwhile, and tell nothing again
         with control.open("a") as file:
             file.write(f"{word}\n")
         step, state = word.split()[1], 2 if word.startswith("COMPLETED") else 1

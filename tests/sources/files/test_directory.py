@@ -12,7 +12,7 @@ from build_exporter.sources.files import GRAIN_NS, Directory, read_ends
 
 
 def test_new_names_are_told_once(tmp_path: Path) -> None:
-    """Each name is told at the first look after it came; one that went and came back is told again."""
+    """Each name is told at the first poll after it came; one that went and came back is told again."""
     directory = Directory(tmp_path)
     (tmp_path / "a").touch()
     assert directory.poll() == {"a"}
@@ -27,7 +27,7 @@ def test_new_names_are_told_once(tmp_path: Path) -> None:
 
 
 def test_names_that_came_within_a_tick_are_not_missed(tmp_path: Path) -> None:
-    """A name that came after a look, within the same tick of the directory's time stamp, is told by the next."""
+    """A name that came after a poll, within the same tick of the directory's time stamp, is told by the next."""
     directory = Directory(tmp_path)
     (tmp_path / "a").touch()
     stamp = tmp_path.stat().st_mtime_ns

@@ -15,7 +15,7 @@ def test_an_old_record_is_silent_at_once() -> None:
 
 
 def test_what_was_watched_adds_up() -> None:
-    """Look by look, the time since the last change is counted; another change begins it anew."""
+    """Poll by poll, the time since the last change is counted; another change begins it again."""
     silence = IdleTimer()
     assert [silence.seconds(T + second, T) for second in range(0, 50, 10)] == [0, 10, 20, 30, 40]
     assert silence.seconds(T + 50, T + 45) == 0

@@ -100,7 +100,7 @@ class Tree:
         return next(step for step in self.steps if step.target == target)
 
     def write_makefile(self, **options: object) -> None:
-        """Write the Makefile anew."""
+        """Write the Makefile again."""
         self.put("Makefile", makefile_text(self.plan, **options), self.clock - 60)  # type: ignore[arg-type]
 
     def put(self, name: str, text: str, changed: float | None = None) -> Path:
@@ -112,7 +112,7 @@ class Tree:
         return path
 
     def begin(self, target: str, output: str = "checking for gcc... yes\n", after: float = 0.5) -> Path:
-        """Begin a step, or begin it again: its log begins anew with the date."""
+        """Begin a step, or begin it again: its log starts again with the date."""
         self.clock += after
         date = datetime.fromtimestamp(self.clock, self.zone).strftime("%a %b %e %H:%M:%S %Z %Y")
         return self.put(f"logs/{self[target].log}", f"{date}\nKB: 1000000\t/mnt/lfs/\n{output}")
@@ -227,7 +227,7 @@ class Replay:
         self.pieces = list(pieces_of(record, self.wanted, stamps=stamps))
         self.tree = place / "jhalfs"
         self.tree.mkdir()
-        # nobody builds here, and time passes so fast that this machine's processes would be gone through at each look
+        # no one builds here, and time passes so fast that this machine's processes would be gone through at each poll
         self._nobody = place / "proc"
         self._nobody.mkdir()
         self.stamps = stamps
@@ -252,7 +252,7 @@ class Replay:
     def follow(self, seed: int = 1, moments: int = 20) -> dict[str, Run]:
         """Write the build piece by piece; return the final states by how it was followed.
 
-        One source follows from the start, one is made anew at random moments on the same journal, and at the same
+        One source follows from the start, one is made again at random moments on the same journal, and at the same
         moments others are attached late, each with an empty journal.
         """
         chance = random.Random(seed)

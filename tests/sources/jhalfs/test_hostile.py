@@ -85,7 +85,7 @@ def test_end_of_a_log_in_a_log(tree: Tree, follow: Follow) -> None:
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "link out of the tree", "device"])
 def test_what_is_no_log(tree: Tree, follow: Follow, journalled: Callable[[], Run], kind: str, tmp_path: Path) -> None:
-    """A FIFO, directory, link or device in a log's place is told, never waited for or followed; the rest goes on."""
+    """A FIFO, directory, link or device in a log's place is told, never waited for or followed; the rest continues."""
     tree.step("401-creatingdirs")
     path = tree.path / "logs/402-environment"
     secret = tmp_path / "secret"

@@ -145,7 +145,7 @@ def test_failure_then_retry(build: Build, poll: Callable[..., None]) -> None:
 
 
 def test_breakpoint_is_no_failure(build: Build, poll: Callable[..., None]) -> None:
-    """make ends with an error where it was asked to stop: the build is interrupted, nothing has failed, and goes on."""
+    """A make that was asked to stop ends with an error: the build is interrupted, not failed, and can continue."""
     assert build.make("BREAKPOINT=502-second").wait(30) == 2
     poll(lambda: build.poll(late=300).state is BuildState.INTERRUPTED, what="the stop is told")
     run = build.poll()
@@ -156,7 +156,7 @@ def test_breakpoint_is_no_failure(build: Build, poll: Callable[..., None]) -> No
 
 
 def test_killed_build_does_not_stay_running(build: Build, poll: Callable[..., None]) -> None:
-    """After kill -9 of make and all below it, seen at work before, its step ends with the next look."""
+    """After kill -9 of make and all below it, seen at work before, its step ends with the next poll."""
     build.hold("501-first")
     made = build.make()
     poll(lambda: build.step("501-first").state is StepState.RUNNING, what="the step runs")

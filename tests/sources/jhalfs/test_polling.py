@@ -1,4 +1,4 @@
-"""A tree as it grows: what is running, done, failed, tried again, built anew; and the quirks of real trees."""
+"""A tree as it grows: what is running, done, failed, tried again, built again; and the quirks of real trees."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_built_anew_from_a_step_on(tree: Tree, follow: Follow) -> None:
 
 
 def test_stopped_at_a_breakpoint(tree: Tree, follow: Follow) -> None:
-    """`make BREAKPOINT=…` ends after a step that is done: the build is interrupted, no step has failed; it goes on."""
+    """`make BREAKPOINT=…` ends after a finished step: the build is interrupted, no step failed; it can continue."""
     for each in tree.steps[:3]:
         tree.step(each.target)
     run = follow(over=True)
@@ -215,7 +215,7 @@ def test_complete_but_never_marked(tree: Tree, follow: Follow) -> None:
 
 
 def test_nothing_at_work_any_more(tree: Tree, follow: Follow) -> None:
-    """With nobody writing for hours a step does not stay running, whether or not the process table can be seen."""
+    """With no one writing for hours a step does not stay running, whether or not the process table can be seen."""
     tree.clock = time.time()
     tree.step("401-creatingdirs")
     tree.begin("402-environment")
@@ -308,7 +308,7 @@ def test_foreign_and_empty_logs(tree: Tree, follow: Follow) -> None:
 
 
 def test_log_of_another_version(tree: Tree, follow: Follow) -> None:
-    """A step done before the Makefile was written anew with a newer package keeps its log and duration."""
+    """A step done before the Makefile was written again with a newer package keeps its log and duration."""
     for each in tree.steps[:3]:
         tree.step(each.target)
     (tree.path / "logs/501-linker-2.42").rename(tree.path / "logs/501-linker-2.41")
@@ -316,7 +316,7 @@ def test_log_of_another_version(tree: Tree, follow: Follow) -> None:
 
 
 def test_makefile_written_anew(tree: Tree, follow: Follow) -> None:
-    """More steps in a Makefile written anew are a new plan of the same run; what was done stays done."""
+    """More steps in a Makefile written again are a new plan of the same run; what was done stays done."""
     for each in tree.steps[:4]:
         tree.step(each.target)
     run = follow()

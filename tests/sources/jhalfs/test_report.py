@@ -154,7 +154,7 @@ def test_what_is_no_report_is_told(tmp_path: Path, command: Any, text: str, repo
 
 
 def test_hostile_files_cost_nothing(tmp_path: Path, command: Any) -> None:
-    """A report of 2 GB, a FIFO, a link to itself: told, and nobody waits for them."""
+    """A report of 2 GB, a FIFO, a link to itself: told, and no one waits for them."""
     with (tmp_path / "huge.report").open("wb") as file:
         file.truncate(2 << 30)
     os.mkfifo(tmp_path / "fifo.report")

@@ -116,7 +116,7 @@ def test_tests_are_seen_in_the_test_log_while_they_run(tree: Tree, watched: Watc
 
 
 def test_a_second_attempt_has_tests_of_its_own(tree: Tree, watched: Watched) -> None:
-    """What the test log still holds of the attempt before is not told of the one that runs."""
+    """What the test log still holds of the attempt before is not reported of the one that runs."""
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY, RUNNING + SUMMARY)
     assert watched.poll() == {"library 1.0": (1, 1)}
@@ -127,7 +127,7 @@ def test_a_second_attempt_has_tests_of_its_own(tree: Tree, watched: Watched) -> 
 
 
 def test_a_script_that_runs_tests_must_have_results(tree: Tree, watched: Watched) -> None:
-    """An empty test log of a step whose script runs tests is told, as nobody has tested the package."""
+    """An empty test log of a step whose script runs tests is told, as no one has tested the package."""
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY)
     watched.poll()

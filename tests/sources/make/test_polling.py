@@ -134,11 +134,11 @@ def test_dates_in_the_console_are_the_times(follow: Callable[..., Any], tmp_path
 
 
 def test_a_log_written_over_is_another_run(project: Any, follow: Callable[..., Any], poll: Any) -> None:
-    """The next `make > build.log` is a run of its own, watched or found later; `>>` goes on with the one there is."""
+    """The next `make > build.log` is a run of its own, watched or found later; `>>` continues with the one there is."""
     follower = follow(project.recursive().log)
     assert project.run("make") == 0
     follower.poll()
-    # nobody was seen writing: a log is over when it has been silent for a while
+    # no one was seen writing: a log is over when it has been silent for a while
     follower.poll(time.time() + 20)
     assert follower.newest.status is None
     follower.poll(time.time() + 60)
@@ -159,7 +159,7 @@ def test_a_log_written_over_is_another_run(project: Any, follow: Callable[..., A
     follower.poll(over=True)
     assert follower.newest.state is BuildState.SUCCEEDED
     poll(lambda: time.time() > time_of_first + 3.3)
-    # nobody watched when this was written over the other
+    # no one watched when this was written over the other
     assert project.run("make install") == 0
     later = follow(project.log)
     later.poll(over=True)

@@ -86,7 +86,7 @@ def test_without_directories(project: Any, imported: Callable[..., Run]) -> None
 
 
 def test_ignored_errors_are_no_failure(project: Any, imported: Callable[..., Run]) -> None:
-    """What make was told to go on after has not failed."""
+    """What make was told to continue after has not failed."""
     project.recursive().source("src/b.c", BROKEN)
     assert project.run("make -i") == 0
     run = imported(project.log)

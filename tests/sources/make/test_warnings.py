@@ -131,7 +131,7 @@ def test_they_are_told_while_a_step_runs(follow: Callable[..., Any], tmp_path: P
     for number in range(60):
         with log.open("a") as file:
             file.write(f"gcc -c {number}.c\n{number}.c:1:1: warning: odd\n")
-        # a look each two seconds
+        # a poll each two seconds
         os.utime(log, (began + 2 * number, began + 2 * number))
         follower.poll(began + 2 * number)
         reported.append(follower.newest.steps["build", "make"].warnings)

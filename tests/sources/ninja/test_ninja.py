@@ -33,7 +33,7 @@ def outcome(follower: Any) -> list[tuple[object, ...]]:
 
 
 def test_real_logs(records: Path, follow: Callable[..., Any]) -> None:
-    """LLVM's log, written anew in no order, is parted into its 21 runs with every edge in one of them."""
+    """LLVM's log, written again in no order, is parted into its 21 runs with every edge in one of them."""
     follower = follow(records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log")
     follower.poll(over=True)
     found = follower.runs()
@@ -143,7 +143,7 @@ def test_cmake(tmp_path: Path, follow: Any) -> None:
 
 
 def test_a_log_written_anew_tells_no_run_twice(tmp_path: Path, follow: Any) -> None:
-    """Ninja writes its log anew in another order before it goes on: what was told stays as it was told."""
+    """Ninja writes its log again in another order before it continues: what was told stays as it was told."""
     log = tmp_path / ".ninja_log"
     rows = [row(number, number + 0.5, f"o{number}") for number in range(10)]
     later = [row(number, number + 0.4, f"p{number}", BEGAN + 1000) for number in range(5)]
@@ -200,7 +200,7 @@ def test_damage_is_survived(tmp_path: Path, follow: Any) -> None:
 
 
 def test_edges_are_counted(tmp_path: Path) -> None:
-    """Outputs with spaces, lines that go on, files that include others and themselves: each edge counts once."""
+    """Outputs with spaces, lines that continue, files that include others and themselves: each edge counts once."""
     (tmp_path / "build.ninja").write_text(
         "rule r\n  command = true\nbuild a$ b c | d: r x\nbuild $\n  e: r y\nbuild p: phony e\n"
         "build CMakeFiles/install.util: r\nsubninja sub/x.ninja\ninclude build.ninja\n"

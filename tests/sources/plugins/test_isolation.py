@@ -55,19 +55,19 @@ BAD = [
     (bad("raise KeyboardInterrupt"), "KeyboardInterrupt"),
     (bad("return self.poll(now)"), "RecursionError"),
     (bad("return None"), "TypeError: 'NoneType' object is not iterable"),
-    (bad("return ['hello']"), "it told a str and not SourceEvent(run_start, event)"),
-    (bad("return [SourceEvent(1.78e9, 'x')]"), "it told a str and not an event"),
-    ("class Mine(events.StepStarted, tag='mine'): pass\n" + emits(kind="Mine"), "it told a Mine and not an event"),
+    (bad("return ['hello']"), "it emitted a str and not SourceEvent(run_start, event)"),
+    (bad("return [SourceEvent(1.78e9, 'x')]"), "it emitted a str and not an event"),
+    ("class Mine(events.StepStarted, tag='mine'): pass\n" + emits(kind="Mine"), "it emitted a Mine and not an event"),
     (emits("float('nan')"), "a run that began at nan"),
     (emits("1e300"), "a run that began at 1e+300"),
     (emits("'now'"), "a run that began at now"),
     (emits(time="float('nan')"), "got `null` - at `$.time`"),
     (emits(time="9e9"), "a time far ahead of the clock"),
     (emits(step="5"), "Expected `str`, got `int` - at `$.step`"),
-    (emits(step="object()"), "it told a StepStarted that is none"),
-    (emits(step="'\\ud800'"), "it told a StepStarted that is none"),
+    (emits(step="object()"), "it emitted an invalid StepStarted"),
+    (emits(step="'\\ud800'"), "it emitted an invalid StepStarted"),
     (emits(log="'x' * 70000"), "Expected `str` of length"),
-    (emits(build="'other'"), "it told an event of 'other' while reading good-build"),
+    (emits(build="'other'"), "it emitted an event of 'other' while reading good-build"),
     (emits(more=", 'first'"), "it counted an event with what is no whole number"),
 ]
 """Plug-ins and what is told of them."""
@@ -142,7 +142,7 @@ class WhenMade(Good):
 def test_hanging_plugins_hold_up_neither_others_nor_the_end(
     serve: Callable[..., Any], poll: Callable[..., None], site: Site, tmp_path: Path
 ) -> None:
-    """While plug-ins hang, when made or in a look, others are followed, and SIGTERM ends all."""
+    """While plug-ins hang, when made or in a poll, others are followed, and SIGTERM ends all."""
     record = tmp_path / "record.good"
     record.write_text("one two")
     site.install("slow-plugin", HANGING, poll="InLook", made="WhenMade")
@@ -272,7 +272,7 @@ def test_what_a_plugin_prints_stays_out_of_the_commands_own_words(
                 print("when made")
                 super().__init__(settings)
             def poll(self, now, *, over=False):
-                print("in a look")
+                print("in a poll")
                 yield from super().poll(now)
         """,
         loud="Loud",

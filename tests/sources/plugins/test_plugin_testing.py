@@ -129,9 +129,9 @@ def test_a_right_source_passes(record: Path, tmp_path: Path) -> None:
     [
         (ByTheClock, "but importing it to"),
         (Forgetful, "but importing it to"),
-        (Repeating, "told twice"),
-        (ByRun, "it tells of a run"),
-        (Silent, "importing the record tells no run"),
+        (Repeating, "emitted twice"),
+        (ByRun, "it has a run"),
+        (Silent, "importing the record emits no run"),
     ],
 )
 def test_a_wrong_source_is_found_out(make: type[Lines], reported: str, record: Path, tmp_path: Path) -> None:

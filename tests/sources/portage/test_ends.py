@@ -82,7 +82,7 @@ def test_lock(how: str, temporary: Path, holder: Callable[..., subprocess.Popen[
 def test_failure_is_told_before_the_log_says_it(
     log: Any, temporary: Path, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
-    """A package whose build died and which nobody has locked has failed when its log was written to last."""
+    """A package whose build died and which no one has locked has failed when its log was written to last."""
     log.clock = float(int(time.time()) - 100)
     log.emerge("--jobs=2 --keep-going a b")
     start = log.begin(1, 2, PACKAGE)

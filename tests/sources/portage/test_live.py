@@ -8,7 +8,7 @@ from typing import Any
 
 
 def test_metrics_of_a_growing_log(log: Any, serve: Callable[..., Any], poll: Callable[..., None]) -> None:
-    """`serve --watch` shows what emerge does as it goes on, and in the end what came of it."""
+    """`serve --watch` shows what emerge does as it continues, and in the end what came of it."""
     log.clock = time.time() - 600
     log.emerge()
     log.begin(1, 1, "app-misc/old-1")

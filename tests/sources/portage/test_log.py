@@ -45,7 +45,7 @@ def test_ended_by_somebody_is_interrupted(status: int | None, log: Any, imported
 
 
 def test_keep_going_counts_anew(log: Any, imported: Callable[..., Runs]) -> None:
-    """After a failure --keep-going begins its count anew with fewer: one run, the failed one failed, the rest done."""
+    """After a failure --keep-going begins its count again with fewer: one run, the failed one failed, the rest done."""
     log.emerge("--keep-going=y @world")
     log.begin(1, 3, "app-misc/bad-1")
     log.begin(1, 2, "app-misc/b-1")
@@ -80,7 +80,7 @@ def test_emerges_side_by_side(log: Any, imported: Callable[..., Runs]) -> None:
 
 
 def test_end_given_to_the_wrong_emerge_is_put_right(log: Any, imported: Callable[..., Runs]) -> None:
-    """A failure first taken for the younger emerge's is the older one's once the younger goes on."""
+    """A failure first taken for the younger emerge's is the older one's once the younger continues."""
     log.emerge("@world")
     log.begin(1, 3, "app-misc/a-1")
     log.emerge("app-misc/x")
@@ -240,7 +240,7 @@ def test_hostile_logs(kind: str, log: Any, tmp_path: Path) -> None:
 def test_log_that_vanishes_returns_or_is_written_again(
     log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
-    """A log out of reach is an error until it is back; copied anew with more, only what is new is told."""
+    """A log out of reach is an error until it is back; copied again with more, only what is new is told."""
     log.emerge()
     log.begin(1, 2, "app-misc/a-1")
     follower = attached(log.path)
@@ -257,7 +257,7 @@ def test_log_that_vanishes_returns_or_is_written_again(
 
 
 def test_rotated_log_goes_on(log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]) -> None:
-    """An emerge whose log is rotated under it goes on as the same run."""
+    """An emerge whose log is rotated under it continues as the same run."""
     log.emerge()
     log.begin(1, 1, "app-misc/a-1")
     follower = attached(log.path)

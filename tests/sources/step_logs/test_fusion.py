@@ -57,7 +57,7 @@ def test_the_surer_evidence_counts_more() -> None:
 
 
 def test_a_step_that_outgrows_the_last_attempt_never_seems_done() -> None:
-    """At the last attempt's end the bar stands at 0.95, and goes on to move long after."""
+    """At the last attempt's end the bar stands at 0.95, and continues to move long after."""
     shown = [approach(share) for share in (0.5, 0.9, 1.0, 1.2, 1.5, 3.0, 100.0)]
     assert shown[:3] == [0.5, pytest.approx(0.9), pytest.approx(0.95)]
     assert all(before < after < 1.0 for before, after in itertools.pairwise(shown))
@@ -98,7 +98,7 @@ def test_a_slower_machine_moves_slower_through_the_silence() -> None:
 
 
 def test_a_log_larger_than_the_last_goes_on_counting() -> None:
-    """Beyond the last attempt's size the share goes on with the bytes."""
+    """Beyond the last attempt's size the share continues with the bytes."""
     last = shape(grown((50.0, 500), (100.0, 1000)), 100.0)
     assert place(last, grown((1.0, 1500))).likely == pytest.approx(1.5)
 

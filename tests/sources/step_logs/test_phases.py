@@ -49,7 +49,7 @@ def test_each_phase_is_told_once(step: Step) -> None:
 
 
 def test_restarted_tells_only_what_is_new(step: Step) -> None:
-    """A reader that begins anew reads the log again and tells nothing that is known."""
+    """A reader that starts again reads the log again and tells nothing that is known."""
     step.message = "compile"
     reader = EbuildPhase()
     for phase in ("unpack", "configure", "compile"):

@@ -123,7 +123,7 @@ def test_a_short_step_is_not_remembered() -> None:
 
 
 def test_a_log_seen_only_at_its_end_leaves_its_size_alone() -> None:
-    """A shape nobody saw is not made up."""
+    """A shape no one saw is not made up."""
     (event,) = Followed().end(100.0, 1000)
     assert (event.log_bytes, event.log_curve) == (1000, None)
 

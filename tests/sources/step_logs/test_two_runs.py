@@ -87,7 +87,7 @@ def test_the_second_run_follows_its_time(
 
 
 def test_a_restart_in_the_middle_loses_nothing(journal: Path, tmp_path: Path, run_file: Callable[..., Any]) -> None:
-    """An exporter started again shows no less than before, and goes on."""
+    """An exporter started again shows no less than before, and continues."""
     watching = Watching(journal)
     build(watching, run_file(run="20260102T030405Z", clock=START), tmp_path / "a.log", 60)
     second = run_file(run="20260202T030405Z", clock=START + 1000)

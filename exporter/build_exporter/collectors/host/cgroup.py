@@ -1,4 +1,4 @@
-"""What the control groups (version 2) of the running steps use, where they have some of their own."""
+"""Resource use of the running steps' own control groups (version 2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNTERS: Final = (
 
 @dataclass(slots=True)
 class Account:
-    """What a build's control groups used since they were first seen; a counter none of them tells is missing."""
+    """What a build's control groups used since they were first seen; a counter that none of them has is missing."""
 
     totals: dict[str, int] = field(default_factory=dict)
     last: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Account:
             before = self.last.get(path, {})
             for name, value in counters.items():
                 last = before.get(name, value)
-                # below what it was: the group was removed and made anew under its name
+                # below what it was: the group was removed and made again under its name
                 step = value - last if value >= last else value
                 self.totals[name] = self.totals.get(name, 0) + step
         self.last = {path: dict(counters) for path, counters in figures.items()}

@@ -1,4 +1,4 @@
-"""What the CPUs do: time in each mode, tasks, switches; from /proc/stat."""
+"""CPU time in each mode, tasks and context switches, from /proc/stat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the disks do; psutil keeps the counters rising where the kernel's wrap around."""
+"""Disk I/O; psutil handles counters that wrap around."""
 
 from __future__ import annotations
 

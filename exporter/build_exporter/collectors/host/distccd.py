@@ -1,4 +1,4 @@
-"""What this machine compiles for others, as its own distccd tells (`distccd --stats`)."""
+"""What this machine compiles for others, from its own `distccd --stats`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from build_exporter.exposition import Family
 
 PORT: Final = 3633
-"""Where distccd tells its statistics unless its `--stats-port` says otherwise."""
+"""The default of distccd's `--stats-port`."""
 
 _RESULTS: Final = {
     "compile_ok": "succeeded",

@@ -1,4 +1,4 @@
-"""Reading the small files the kernel tells figures in."""
+"""Read the small files of /proc and /sys."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ StartCall = Callable[[bytes], os.statvfs_result | None]
 
 
 def start_call(path: bytes) -> os.statvfs_result | None:
-    """Return what the kernel tells of the file system mounted at `path`; None where that is a single file.
+    """Return statvfs of the file system mounted at `path`; None where that is a single file.
 
     Raises:
         OSError: the file system refuses.
@@ -91,7 +91,7 @@ class Filesystem:
 def add_mount(families: dict[str, Family], call: StatvfsCall) -> None:
     """Add one file system's samples; nothing where it is gone again, has no size, or is a single file."""
     labels = call.mount.labels
-    # taken once: the thread may finish while it is looked at
+    # read once: the thread may finish meanwhile
     hangs, error, answer = call.is_alive(), call.error, call.answer
     if hangs or (error is not None and error.errno not in ABSENT):
         families["error"].add(1, *labels)

@@ -38,7 +38,7 @@ class Frequency:
         self._sys = sys
 
     def collect(self) -> Iterator[Family]:
-        """Return the families; empty where neither cpufreq nor /proc/cpuinfo tells.
+        """Return the families; empty where neither cpufreq nor /proc/cpuinfo has a frequency.
 
         Raises:
             OSError: /proc/cpuinfo is there and can't be read.
@@ -59,7 +59,7 @@ class Frequency:
 
 
 def read_cpuinfo(text: bytes) -> Iterator[tuple[str, int]]:
-    """Return each CPU's number and its frequency in hertz, as /proc/cpuinfo tells them on x86."""
+    """Return each CPU's number and its frequency in hertz, from /proc/cpuinfo of x86."""
     cpu = ""
     for line in text.decode("utf-8", "replace").splitlines():
         key, _, value = (part.strip() for part in line.partition(":"))

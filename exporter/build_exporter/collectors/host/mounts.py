@@ -1,4 +1,4 @@
-"""Which file systems are worth watching, from /proc/self/mountinfo."""
+"""Select the file systems to watch, from /proc/self/mountinfo."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Mount:
 
     @property
     def labels(self) -> tuple[str, str, str]:
-        """Mount point, device and type as text; bytes that are no UTF-8 are spelt out, so that no two look alike."""
+        """Mount point, device and type as text; bytes that are not UTF-8 are escaped, so that labels stay distinct."""
         point, device, fstype = (
             part.decode("utf-8", "backslashreplace") for part in (self.path, self.device, self.fstype)
         )
@@ -73,7 +73,7 @@ def _plain(field: bytes) -> bytes:
 
 
 def is_directory(path: bytes) -> bool:
-    """Tell whether a mount point is a directory: containers mount single files over their own.
+    """Return whether a mount point is a directory: containers mount single files over their own.
 
     Raises:
         OSError: the mount point can't be asked.

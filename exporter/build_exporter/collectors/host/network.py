@@ -1,4 +1,4 @@
-"""What the network interfaces carry; psutil keeps the counters rising where the kernel's wrap around."""
+"""Network traffic; psutil handles counters that wrap around."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FAMILIES: Final = (
 
 
 class Network:
-    """Bytes, errors and drops of each interface, those made anew for each container left out."""
+    """Bytes, errors and drops of each interface, those made again for each container left out."""
 
     name = "network"
 

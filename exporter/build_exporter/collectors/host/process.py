@@ -1,4 +1,4 @@
-"""Reading single processes cheaply: kept descriptors, no more fields than are shown."""
+"""Read single processes cheaply: descriptors stay open, only exported fields are parsed."""
 
 from __future__ import annotations
 

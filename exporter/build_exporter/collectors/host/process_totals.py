@@ -1,4 +1,4 @@
-"""Adding up process trees: who belongs to a step, and where the share of those that ended went."""
+"""Totals of process trees: which processes belong to a step, and the usage of those that ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_LEFT = 64
 
 
 class Tree:
-    """A step's root process and its descendants; `has_past` tells that the root ran long before the step."""
+    """A step's root process and its descendants; `has_past`: the root ran long before the step."""
 
     def __init__(self, root: Process, *, has_past: bool = False) -> None:
         self.root = root
@@ -70,7 +70,7 @@ class StepProcesses:
         self._left: dict[tuple[int, int], Amounts] = {}
 
     def holds(self, pid: int) -> bool:
-        """Tell whether a process is in one of the trees, or was the root of one still watched."""
+        """Return whether a process is in one of the trees, or was the root of one still watched."""
         return pid in self.trees or any(pid in tree.members for tree in self.trees.values())
 
     def living(self) -> list[Tree]:

@@ -1,15 +1,15 @@
-"""What the process trees of the running steps use: CPU, memory, storage I/O, processes.
+"""Usage of the running steps' process trees: CPU, memory, storage I/O, processes.
 
 A tree is a step's root process and all that descends from it. CPU time and I/O are added up so that no process is
 lost or counted twice when it ends:
 
-* For each process alive the kernel tells its own use and that of the children it has waited for. The tree's use is the
+* For each live process the kernel reports its own usage and that of children it has waited for. The tree's usage is the
   sum over the processes alive, for a child that ended and was waited for has moved into its parent's share.
 * A process that ended when no ancestor of it in the tree was left to wait for it (the root itself; one whose parent
   ended first) keeps its last known share. What it used after the newest sample, a second at most, is not seen.
 * Members stay members when their parent ends and they are given to another: they are known by pid and start time.
 * Not seen at all is who left the tree within a second of its birth (a daemon that forks twice), and a child whose
-  parent ignores SIGCHLD: the kernel adds it to nobody.
+  parent ignores SIGCHLD: the kernel adds it to no one.
 * A sample that reads a parent before, and its child after, the child's end finds too little: the counter is held.
 """
 
@@ -27,10 +27,10 @@ from build_exporter.collectors.host.process_totals import StepProcesses, Tree
 from build_exporter.exposition import Family
 
 Roots = Callable[[], Mapping[str, Collection[int]]]
-"""Tells the root processes of each build's running steps: pids, or a mapping of each to its step's start, Unix time."""
+"""Returns the root processes of each build's running steps: pids, or a mapping of pids to step starts, Unix time."""
 
 LINGER_SECONDS: Final = 300.0
-"""How long a build is shown after its last step: its counters go on with the next step, and their end is scraped."""
+"""How long a build is shown after its last step: its counters continue with the next step, and their end is scraped."""
 
 _REUSE_TOLERANCE_SECONDS: Final = 60.0
 """A process that started later than this after its step is another one with the same pid; clocks get set meanwhile."""
@@ -42,7 +42,7 @@ _KERNEL: Final = (0, 2)
 """Parents of init and of the kernel's threads."""
 
 _FORGET_FOREIGN_SAMPLES: Final = 60
-"""After so many samples processes outside the trees are looked at again: their pids may have been given to others."""
+"""After so many samples processes outside the trees are read again: their pids may have been reused."""
 
 
 def _boottime() -> float:
@@ -135,7 +135,7 @@ class ProcessTrees:
         if isinstance(began, Mapping) and root_age < step_age - _REUSE_TOLERANCE_SECONDS:
             return False
         if self._sees_kernel and root.parent in _KERNEL:
-            return False  # a step in a container tells its pid there, which is init's or a kernel thread's here
+            return False  # a step in a container reports its pid there, which is init's or a kernel thread's here
         self._known[root.pid] = root
         processes.add_root(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS))
         return True

@@ -1,4 +1,4 @@
-"""Figures over time: counters that never go back, and extremes of the last while."""
+"""Values over time: monotonic counters and sliding extremes."""
 
 from __future__ import annotations
 

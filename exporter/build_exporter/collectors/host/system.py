@@ -1,4 +1,4 @@
-"""Facts of the machine: when it was started, how long it was suspended, what its kernel calls itself."""
+"""Facts about the machine: boot time, time suspended, kernel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class System:
             OSError: /proc/stat can't be read.
         """
         yield Family("build_host_boot_timestamp_seconds").add(psutil.boot_time())
-        # the one clock goes on while the machine sleeps, the other does not
+        # the one clock continues while the machine sleeps, the other does not
         slept = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
         yield Family("build_host_suspended_seconds_total").add(self._slept.follow(round(slept, 1)))
         name = os.uname()

@@ -20,7 +20,7 @@ _MILLIDEGREE: Final = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one sensor tells, in degrees Celsius; `device` tells two chips of one kind apart."""
+    """One sensor's reading in degrees Celsius; `device` distinguishes two chips of one kind."""
 
     chip: str
     device: str

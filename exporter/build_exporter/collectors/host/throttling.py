@@ -1,4 +1,4 @@
-"""How often and how long the CPUs were slowed down by their heat; Intel's drivers alone tell."""
+"""Thermal throttling of the CPUs: count and duration; only Intel's drivers report it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Throttling:
         self._sys = sys
 
     def collect(self) -> Iterator[Family]:
-        """Return the families; empty where the CPUs do not tell, or the time before Linux 5.6."""
+        """Return the families; empty where the CPUs do not report it, and without durations before Linux 5.6."""
         scopes = {scope: _Scope(scope) for scope in ("core", "package")}
         for _, directory in cpu_directories(self._sys):
             package = read_number(directory / "topology/physical_package_id")
@@ -40,7 +40,7 @@ class Throttling:
 
 
 class _Scope:
-    """The two families of cores or packages; several CPUs tell the same of one, the first is taken."""
+    """The two families of cores or packages; several CPUs report the same one, the first is used."""
 
     def __init__(self, scope: str) -> None:
         self.count = Family(f"build_host_cpu_{scope}_throttles_total")
@@ -48,7 +48,7 @@ class _Scope:
         self._seen: set[tuple[str, ...]] = set()
 
     def add(self, labels: tuple[str, ...], count: int | None, milliseconds: int | None) -> None:
-        """Add what one CPU tells."""
+        """Add the counters of one CPU."""
         if labels in self._seen or count is None:
             return
         self._seen.add(labels)

@@ -41,7 +41,7 @@ class Console:
     Attributes:
         index: how many tasks were begun or found done already, of `total`; 0 before the first.
         setscene_index: the same of restoring tasks from shared state.
-        batches: tasks restored, in groups that each ended by "Setscene tasks completed"; the last goes on.
+        batches: tasks restored, in groups that each ended by "Setscene tasks completed"; the last continues.
         messages: why a task failed.
         signs: what tasks did, in order, where somebody wants that: `keeps_signs`.
         disk: what the disk monitor said as it let no more tasks begin; empty where it did not.

@@ -106,7 +106,7 @@ class ConsoleRun:
                 yield from self._finish(key, "succeeded" if sign == "Succeeded" else "failed")
 
     def _begin(self, key: Key) -> None:
-        # told with the end of this look, unless it is over by then and its time not known
+        # emitted at the end of this poll, unless it is over by then and its time not known
         self._running[key] = self._waiting[key] = None
 
     def _started(self, key: Key) -> SourceEvent:

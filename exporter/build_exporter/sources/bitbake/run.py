@@ -45,7 +45,7 @@ Status = Literal["succeeded", "failed", "interrupted"]
 
 
 def split_recipe(recipe: str) -> tuple[str, str | None]:
-    """Return package and version that `zlib-native-1.3.1-r0` names; no version where it can't be told."""
+    """Return package and version that `zlib-native-1.3.1-r0` names; no version where it is unknown."""
     found = _RECIPE.match(recipe)
     if found is not None:
         return found["name"], found["version"]
@@ -169,7 +169,7 @@ class BuildRun:
         )
 
     def _may_explain(self, task: Task, now: float) -> bool:
-        """Tell whether the console log may still say why a task has failed."""
+        """Return whether the console log may still say why a task has failed."""
         if self._tail is None or task.key in self._console.messages:
             return False
         return task.end is not None and now - task.end < LAG_SECONDS

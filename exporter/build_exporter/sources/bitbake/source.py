@@ -76,7 +76,7 @@ class BitBake:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is or has buildstats or a cooker's logs, or is a console log of BitBake."""
+        """Return whether a path is or has buildstats or a cooker's logs, or is a console log of BitBake."""
         if path.is_dir():
             temporary = find_temporary(path)
             return (temporary / "buildstats").is_dir() or (temporary / "log" / "cooker").is_dir()

@@ -109,7 +109,7 @@ class BuildStats:
         self._stamps: dict[Path, tuple[int, int]] = {}
 
     def poll(self, latest: float = math.inf) -> list[Task]:
-        """Return the tasks that were begun or have ended since the last look, and not after `latest`.
+        """Return the tasks that were begun or have ended since the last poll, and not after `latest`.
 
         Raises:
             OSError: the directory can't be read.

@@ -17,7 +17,7 @@ PAUSE_SECONDS: Final = 900.0
 """Nothing done for longer than this, and no step open: what comes next is another run."""
 
 LONGEST_SECONDS: Final = 43200.0
-"""A step open for longer than this, while nothing else was done, is not taken to go on beside a new one."""
+"""A step open for longer than this, while nothing else was done, is not taken to continue beside a new one."""
 
 EARLIEST: Final = 946684800.0
 """Start of the year 2000: what seems older is damage, or a machine whose clock was never set."""
@@ -46,7 +46,7 @@ class WorkSession:
 
     Attributes:
         start: Unix seconds it is named by; `last` of its newest line.
-        open: steps that go on, with their start.
+        open: steps that continue, with their start.
         is_parallel: whether steps were seen side by side.
         done: steps that have ended.
         mark: how many steps had ended before it.
@@ -76,7 +76,7 @@ class BuildTimeLog:
 
     Attributes:
         out: events not fetched yet, with their run.
-        current: the run that goes on; None before the first line.
+        current: the run that continues; None before the first line.
         newest: Unix seconds of the newest line.
         done: steps that have ended in any run.
     """
@@ -114,7 +114,7 @@ class BuildTimeLog:
             self._end(session, entry)
 
     def end(self) -> None:
-        """Tell the end of the run that goes on, as of its last line."""
+        """Tell the end of the run that continues, as of its last line."""
         session = self.current
         if session is None or session.is_over:
             return
@@ -136,7 +136,7 @@ class BuildTimeLog:
             return False
         if not session.open or entry.key in session.open or not session.is_parallel:
             return True
-        # where steps go on side by side, one may take long while nothing else has its turn
+        # where steps continue side by side, one may take long while nothing else has its turn
         return entry.time - session.last > LONGEST_SECONDS
 
     def _begin(self, time: float) -> WorkSession:
@@ -155,7 +155,7 @@ class BuildTimeLog:
 
     def _start(self, session: WorkSession, entry: Entry, before: float) -> None:
         if entry.key in session.open:
-            # make was started again and goes on where it broke off
+            # make was started again and continues where it broke off
             self._fail(session, entry.key, before)
             del session.open[entry.key]
         elif session.open:

@@ -90,7 +90,7 @@ class Buildroot:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is, or has, a build-time.log."""
+        """Return whether a path is, or has, a build-time.log."""
         log = find_log(path)
         try:
             head = read_ends(log, 4096, 0).head
@@ -146,7 +146,7 @@ class Buildroot:
             more = found.more
 
     def _is_over(self, now: float) -> bool:
-        """Tell whether nothing more will come: no make is at work, or nothing was done for long."""
+        """Return whether nothing more will come: no make is at work, or nothing was done for long."""
         session = self._log.current
         if session is None or session.is_over:
             return False

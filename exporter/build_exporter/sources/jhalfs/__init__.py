@@ -1,1 +1,1 @@
-"""LFS by jhalfs, read from its directory: `source` puts together what `tree`, `log`, `dates` and `judge` tell."""
+"""LFS by jhalfs, read from its directory: `source` combines `tree`, `log`, `dates` and `reconcile`."""

@@ -1,7 +1,7 @@
-"""Dates as `date` prints them, whose time zone is an abbreviation that several zones share, into Unix seconds.
+"""Convert dates as printed by `date`, whose zone abbreviation is ambiguous, to Unix seconds.
 
 The same run may change its zone half way: the new system's `/etc/localtime` is installed in chapter 8, and from then
-on `date` says `CST` where it said `UTC`. What an abbreviation means is found by what else the record tells.
+on `date` says `CST` where it said `UTC`. The meaning of an abbreviation is inferred from the rest of the record.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SLACK_SECONDS: Final = 5.0
 """A date has whole seconds, the times of files have fractions, and clocks are set now and then."""
 
 _NEAR_SECONDS: Final = 600.0
-"""So near the end told by a log is to the log's last change, where that has been kept."""
+"""Most seconds between a log's stated end and its last change, if its time was preserved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Zones:
 
 
 def _explicit_offset(zone: str) -> float | None:
-    """Return the offset in seconds that a zone's name itself tells."""
+    """Return the offset in seconds that a zone's name states."""
     if zone in ("UTC", "GMT", "UCT", "Z"):
         return 0.0
     if zone[:1] in ("+", "-"):

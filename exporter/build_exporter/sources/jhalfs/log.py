@@ -1,4 +1,4 @@
-"""The log of one step as jhalfs writes it: its date first, what it took last.
+"""The log of one step as jhalfs writes it: it begins with the date and ends with time and disk usage.
 
     Sat Mar 30 08:24:21 UTC 2024
     tar: stdout: write error
@@ -34,7 +34,7 @@ _SECONDS: Final = re.compile(r"^Totalseconds: (\d{1,9})[ \t]*\n", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class StepLog:
-    """What a log tells.
+    """A parsed step log.
 
     Attributes:
         began: the date in its first line, None where there is none.
@@ -56,7 +56,7 @@ class StepLog:
 
 
 def read_step_log(path: Path) -> StepLog:
-    """Return what a log tells; only its beginning and end are read.
+    """Parse a log; only its beginning and end are read.
 
     Raises:
         OSError: it can't be read or is no regular file.
@@ -65,7 +65,7 @@ def read_step_log(path: Path) -> StepLog:
 
 
 def parse_ends(ends: Ends) -> StepLog:
-    """Return what the beginning and the end of a log tell."""
+    """Parse the beginning and the end of a log."""
     # the last one counts: a package may print such a line as well
     took = next(iter(reversed(list(_SECONDS.finditer(ends.tail)))), None)
     disk = used = None

@@ -1,4 +1,4 @@
-"""What the files of a tree of jhalfs amount to: which steps were tried, when, and how that ended.
+"""Reconcile the files of a jhalfs tree into attempts: which steps ran, when, and how they ended.
 
 jhalfs builds one step after the other and stops at the first that fails; it writes nothing when one does. So only
 the step begun last can be running, and a step is known to have succeeded by its stamp, or, where no stamps have been
@@ -29,7 +29,7 @@ STAMP_SECONDS: Final = 1800.0
 """Longest between the end of a log and the stamp: what a step installed is listed or packed in between."""
 
 NEAR_SECONDS: Final = 600.0
-"""A log changed this near to the end that it tells still has its own time, not that of a copy."""
+"""A log changed this close to its stated end still has its own mtime, not that of a copy."""
 
 LONGEST_SECONDS: Final = 86400.0
 """Where no log has an end yet: a log changed later than this after its beginning is a copy."""
@@ -71,7 +71,7 @@ class Reconciler:
         self._zones = Zones()
 
     def read(self, closed: Closed | None = None) -> Reconciled:
-        """Return what the tree shows now; `closed` where it is known that the step begun last does not go on."""
+        """Return what the tree shows now; `closed` where it is known that the step begun last does not continue."""
         self._find_starts()
         return _TreeState(self._tree, closed).reading()
 
@@ -87,7 +87,7 @@ class Reconciler:
 
     def _start(self, files: StepFiles, log: StepLog, after: float | None) -> float | None:
         if log.began is None:
-            # a date in no known form: the step before is the next best that tells
+            # a date in an unknown form: use the step before
             return after if log.is_begun else None
         inside = files.step.part in IN_CHROOT_PARTS
         zone = self._tree.settings.get("TIMEZONE", "") if inside else ""
@@ -133,7 +133,7 @@ class _TreeState:
         )
 
     def _open(self) -> frozenset[str]:
-        """Return the step begun last, the one after it, and those that lost their stamp to be built anew."""
+        """Return the step begun last, the one after it, and those that lost their stamp to be built again."""
         near = {index for index in (self._newest, self._newest + 1) if 0 <= index < len(self._files)}
         return frozenset(
             files.step.target
@@ -188,7 +188,7 @@ class _TreeState:
             if end is None and self._times_kept:
                 end = self._tree.last_write(files)
         if end is None and self._closed is None and index < len(self._files) - 1:
-            # the next will tell
+            # the next poll decides
             return _attempt(files, start, start, None)
         if end is None:
             # that it was done is known, how long it took is not
@@ -211,7 +211,7 @@ class _TreeState:
         written = self._tree.last_write(files) if self._times_kept else None
         end = max(start, written or start)
         if index != self._newest:
-            # an earlier step is being built anew: this one's turn will come again
+            # an earlier step is being built again: this one's turn will come again
             end = min(end, self._next_start.get(index, end))
             seconds = files.log.seconds if files.log is not None else None
             return _attempt(files, start, end, "failed") if seconds is None else self._succeeded(index, start)
@@ -236,7 +236,7 @@ class _TreeState:
 
 
 def _times_kept(files: list[StepFiles]) -> bool:
-    """Tell whether the times of the files are those of the build, not of a copy made later."""
+    """Return whether the times of the files are those of the build, not of a copy made later."""
     logs = [(each.log, each.start) for each in files if each.log is not None and each.start is not None]
     votes = [abs(log.changed - start - log.seconds) <= NEAR_SECONDS for log, start in logs if log.seconds is not None]
     if not votes:
@@ -245,7 +245,7 @@ def _times_kept(files: list[StepFiles]) -> bool:
 
 
 def _is_marked(files: StepFiles, start: float) -> bool:
-    """Tell whether the stamp is of this attempt and not of one before."""
+    """Return whether the stamp is of this attempt and not of one before."""
     if files.done is None or files.log is None:
         return False
     return files.done >= start - 1.0 or files.done >= files.log.changed

@@ -1,4 +1,4 @@
-"""The SBU and disk report that jhalfs writes at the end of a run: what each step took, for the history.
+"""The SBU and disk report that jhalfs writes at the end of a run: durations of each step, for the history.
 
     Thu May 15 06:14:53 UTC 2025
     Book version is:	r12.3-46-systemd
@@ -8,8 +8,8 @@
     Build time in seconds is:				762
     Required space to build the package:			5258528 KB or 5135.281 MB
 
-It tells neither when a step began nor the number it has in the Makefile. Steps are laid end to end before the date at
-its top, and counted anew in each chapter; where a chapter begins, its first step tells.
+It has neither start times nor the Makefile's step numbers. Steps are laid end to end before the date at
+its top, and counted again in each chapter; a chapter is recognised by its first step.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Report:
         return self.end - sum(entry.seconds for entry in self.entries)
 
     def milestones(self) -> list[e.PlannedMilestone]:
-        """Return the points of an LFS build worth telling, those that this one had."""
+        """Return the milestones of an LFS build that this one had."""
         first_in_chroot = next((entry for entry in self.entries if entry.step.endswith("-creatingdirs")), None)
         return lfs_milestones(
             {entry.phase for entry in self.entries},
@@ -106,7 +106,7 @@ class JhalfsReports:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is a report, or a directory with one."""
+        """Return whether a path is a report, or a directory with one."""
         return any(_is_report(each) for each in _reports(path))
 
     def _first_name(self) -> str:
@@ -122,7 +122,7 @@ class JhalfsReports:
         """Yield the runs of the reports that are new or have changed.
 
         Raises:
-            SourceError: a report, or the directory, can't be read; the others have been told then.
+            SourceError: a report, or the directory, can't be read; the others have been emitted.
         """
         bad: list[str] = []
         paths = _reports(self._path)
@@ -179,7 +179,7 @@ def _attempts(report: Report) -> Iterator[Attempt]:
 
 
 def parse_report(ends: Ends) -> Report:
-    """Return what a report tells.
+    """Parse a report.
 
     Raises:
         SourceError: it is none, or of a book before LFS 10, whose chapters were others.

@@ -1,4 +1,4 @@
-"""jhalfs: an automated LFS build, read from outside by its directory while it goes on, or when it is over."""
+"""jhalfs: an automated LFS build, read from its directory, live or finished."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from build_exporter.sources.sequence import Emitter
 from build_exporter.tracker.state import WAITING
 
 PROMPT_SECONDS: Final = 10.0
-"""Between looks at who asks for a password, and least time between two steps before anybody does."""
+"""Interval of checks for a password prompt, and the idle time between two steps before the first."""
 
 _RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
 
@@ -66,11 +66,11 @@ class Jhalfs:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is a Makefile of jhalfs, or a directory that has one or has it in `jhalfs`."""
+        """Return whether a path is a Makefile of jhalfs, or a directory that has one or has it in `jhalfs`."""
         return is_makefile(path) or is_makefile(path / "Makefile") or is_makefile(path / "jhalfs" / "Makefile")
 
     def _name(self, book: str, settings: Mapping[str, str]) -> None:
-        """Name the build; once something was told of it the name stays."""
+        """Name the build; after its first event the name is fixed."""
         if not self._is_named:
             self.build = name_after(book, settings)
 
@@ -92,10 +92,10 @@ class Jhalfs:
         return self._record.tree.step_logs(step) if self._record is not None else []
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Yield what the tree tells since the last look.
+        """Yield the tree's new events.
 
         Raises:
-            SourceError: there is no tree, or some of it can't be read; the rest has been told then.
+            SourceError: there is no tree, or some of it can't be read; the rest has been emitted.
         """
         record = self._record
         if record is None or not record.tree.makefile.steps:
@@ -148,7 +148,7 @@ class Jhalfs:
             yield from self._emitter.finish("failed" if ending == "failed" else "interrupted", last)
 
     def _waiting(self, record: _Record, now: float) -> Iterator[SourceEvent]:
-        """Tell, once, that a program asks for a password between two steps: the build waits for a person."""
+        """Emit a note, once, when a program asks for a password between two steps: the build waits for a person."""
         reading = record.reading
         if reading is None or reading.current is None or reading.current.ending is None or now < record.next_asking:
             return
@@ -173,7 +173,7 @@ class _Record:
         self._reconciler = Reconciler(self.tree)
 
     def read(self, closed: Closed | None) -> Reconciled:
-        """Judge the tree anew."""
+        """Judge the tree again."""
         self.was_closed = closed
         self.reading = self._reconciler.read(closed)
         self.tree.keep_open(self.reading.open)
@@ -182,7 +182,7 @@ class _Record:
     def closed(self, now: float, *, changed: bool) -> Closed | None:
         """Return why nothing more will come, None while something may."""
         if changed:
-            # somebody is at work: who was seen, or not seen, before that tells nothing any more; and who is seen now
+            # somebody is at work: earlier observations no longer count; and who is seen now
             # may go with the next moment, so nothing is concluded before the files have been read once more
             self.watch.forget()
             self.watch.poll(now)
@@ -211,13 +211,13 @@ def name_after(book: str, settings: Mapping[str, str]) -> str:
 
 
 def target_of(settings: Mapping[str, str]) -> str | None:
-    """Return what is built as the settings tell: the init system, and the multilib variant where there is one."""
+    """Return the target by the settings: the init system, and the multilib variant where there is one."""
     multilib = settings.get("MULTILIB", "")
     parts = [settings.get("INITSYS", ""), "" if multilib == "default" else multilib]
     return "-".join(part for part in parts if part) or None
 
 
 def jobs_of(settings: Mapping[str, str]) -> int | None:
-    """Return how many jobs a step's make is given, None where the settings don't tell."""
+    """Return how many jobs a step's make is given, None if the settings don't say."""
     text = settings.get("N_PARALLEL", "").strip()
     return int(text) if text.isdecimal() and 0 < len(text) < 6 else None

@@ -26,7 +26,7 @@ def script_of(log: Path, target: str) -> Path | None:
 
 
 def runs_tests(script: Path) -> bool:
-    """Tell whether a script sends what tests print to the test log.
+    """Return whether a script sends what tests print to the test log.
 
     Without tests in jhalfs' settings the scripts have none, or each in a comment; the test log has a date all the same.
 

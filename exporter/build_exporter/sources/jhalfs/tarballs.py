@@ -15,14 +15,14 @@ from build_exporter.sources.jhalfs.weights import BOOK_IN_TREE, REVISIONS
 
 
 class Tarballs:
-    """The steps' files, looked up once for one Makefile.
+    """The steps' files, computed once per Makefile.
 
     Args:
         directory: where they are; None: beside the tree, where there is such a directory.
         book: the book's XML, for a tree without a list of checksums; None: the one in the tree, where it is.
 
     Attributes:
-        directory: where they are, None where that isn't known: then nothing is told of files.
+        directory: where they are, None if unknown: then files are not verified.
     """
 
     def __init__(self, directory: Path | None, book: Path | None = None) -> None:
@@ -47,7 +47,7 @@ class Tarballs:
 
 
 def _declared(book: Path) -> Iterator[SourceFile]:
-    """Yield the files that a book's steps are built from; none where it can't be read, which `Weights` tells."""
+    """Yield the files that a book's steps are built from; none where it can't be read, which `Weights` logs."""
     for revision in REVISIONS:
         with contextlib.suppress(BookError, OSError):
             for step in read_book(book, revision).steps:

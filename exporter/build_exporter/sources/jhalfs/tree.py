@@ -23,7 +23,7 @@ from build_exporter.sources.jhalfs.log import HEAD_BYTES, TAIL_BYTES, StepLog, r
 from build_exporter.sources.protocol import SourceError
 
 SWEEP_SECONDS: Final = 60.0
-"""Between looks at every step, whether or not anything says that it changed."""
+"""Interval of checking every step, changed or not."""
 
 SETTLED_SECONDS: Final = 0.05
 """A stamp this new is read again before anything is concluded."""
@@ -37,7 +37,7 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SETTING: Final = re.compile(r"^[ \t]*([A-Z][A-Z0-9_]{0,40})[ \t]*<(.{0,300})>[ \t]*$", re.MULTILINE)
 
 Stamp = tuple[int, int, int]
-"""What tells that a file is another or has changed: inode, size in bytes, time of the last change in ns."""
+"""Identity and state of a file: inode, size in bytes, mtime in ns."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +46,7 @@ class StepFiles:
 
     Attributes:
         step: as planned.
-        log: what its log tells, None without one.
+        log: its parsed log, None without one.
         log_path: where that is.
         done: when its stamp was made, in Unix seconds; None without one.
         start: when it began, once found out.
@@ -105,10 +105,10 @@ class JhalfsTree:
         return any(name.startswith("mk_") for name in self._names)
 
     def poll(self, now: float, *, over: bool = False) -> bool:
-        """Read what has changed; return whether that tells anything new of a step or of the plan.
+        """Read what has changed; return whether a step or the plan changed.
 
         Args:
-            now: Unix seconds; each minute every step is looked at.
+            now: Unix seconds; each minute every step is checked.
             over: nothing is being written any more.
 
         Raises:
@@ -191,7 +191,7 @@ class JhalfsTree:
         return True
 
     def _suspects(self, now: float) -> Iterable[str]:
-        """Return the steps to look at: those that are open, and those whose stamp or log came or went."""
+        """Return the steps to check: open ones, and those whose stamp or log appeared or vanished."""
         names, log_names = self._names, self._log_names
         self._directory.poll()
         self._names = self._directory.names
@@ -227,7 +227,7 @@ class JhalfsTree:
         return max(fitting, key=len, default=None)
 
     def _read_step(self, files: StepFiles) -> bool:
-        """Bring what is known of a step up to date; return whether it tells more than that a log has grown."""
+        """Update a step; return whether more changed than the log's size."""
         target = files.step.target
         stamp = _stamp(self.path / target) if target in self._names else None
         done = None if stamp is None else milliseconds(stamp[2])
@@ -238,7 +238,7 @@ class JhalfsTree:
         files.done = done
         path, seen = self._log_of(files)
         if path is None:
-            # a log taken away has told what it had to tell
+            # a removed log has been read already
             self.unreadable.pop(target, None)
             return changed
         if seen == files.seen and target not in self.unreadable:

@@ -1,4 +1,4 @@
-"""What a jhalfs tree's steps weigh: jhalfs writes no figures, the book it builds by has them."""
+"""The weights of a jhalfs tree's steps, from the book it builds by."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Weights:
         self._weights: Mapping[str, float] = {}
 
     def of(self, tree: Path, steps: Sequence[JhalfsStep]) -> Mapping[str, float]:
-        """Return the SBU by target; empty where there is no book, and, told in the log, where it can't be read."""
+        """Return the SBU by target; empty without a book, or where it can't be read, which is logged."""
         if steps is not self._steps:
             self._steps, self._weights = steps, self._read(tree, steps)
         return self._weights

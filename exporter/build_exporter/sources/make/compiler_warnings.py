@@ -1,4 +1,4 @@
-"""Which part of a build a compiler's warning is of."""
+"""Attribute compiler warnings to parts of a build."""
 
 from __future__ import annotations
 

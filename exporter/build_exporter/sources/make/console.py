@@ -1,4 +1,4 @@
-"""A console read line by line: which stage a build is in, which of its parts are at work, what has failed."""
+"""Read a console line by line: the build's stage, the parts at work, what failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Console:
     """One console's meaning.
 
     Attributes:
-        stage: the stage at work, None before the first line that tells one.
+        stage: the current stage, None before the first line that implies one.
         parts: steps at work, by the part they are of.
         has_failed: the stage has failed.
         interrupted: somebody stopped the build.

@@ -1,4 +1,4 @@
-"""Where the makes of a build are at work, by the directories they say they enter and leave."""
+"""The directories a build's makes work in, from their "Entering" and "Leaving" lines."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Directories:
         self._announced: deque[str] = deque(maxlen=MAX_ANNOUNCED)
 
     def announce(self, text: str) -> None:
-        """Take a line that may say which directory comes next: it tells a first one from the top."""
+        """Take a line that may announce the next directory: it distinguishes the first one from the top."""
         found = _ANNOUNCED.search(text)
         if found is not None and "$" in found[0]:
             # a loop over directories: their names are still to come, and are below
@@ -62,7 +62,7 @@ class Directories:
             self._announced.append("/" + next(filter(None, found.groups())).strip("/'\""))
 
     def is_open(self, level: int, path: str) -> bool:
-        """Tell whether a make of that level is in that directory."""
+        """Return whether a make of that level is in that directory."""
         return any(each.level == level and each.path == path for each in self.opened)
 
     def enter(self, level: int, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What happens in a console told as events, each with the time that is known of it, or none."""
+"""Emit a console's changes as events, with their times where known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from build_exporter.tracker import Run, apply
 KIND: Final = "make"
 
 FORECASTS: Final = (0.05, 0.2, 0.5)
-"""Shares of a counted step at which its whole time is told as it follows from the share done and the time taken."""
+"""Ratios of a counted step at which its expected duration is extrapolated and emitted."""
 
 
 class Emitter:
@@ -30,9 +30,9 @@ class Emitter:
         start: when the run began, in Unix seconds.
         moment: time of the line being read, in Unix seconds.
         is_timed: whether `moment` is known to some seconds; what began and ended at times unknown has no duration.
-        is_dated: whether the lines themselves tell it: then an event's time tells whether it is known.
-        told: events to be told, emptied by whoever tells them.
-        is_over: the end of the run was told and nothing has come since.
+        is_dated: whether the lines have dates: then events are deduplicated by time.
+        emitted: pending events, taken by the source.
+        is_over: the end of the run was emitted and nothing has come since.
     """
 
     def __init__(self, build: str, start: float, *, is_dated: bool, earlier: Earlier) -> None:
@@ -59,7 +59,7 @@ class Emitter:
         self._has_plan = False
 
     def began(self, key: Key) -> None:
-        """Tell that a step began, now where the time is known, else once this look is over."""
+        """Emit a step's start: now if the time is known, else at the end of this poll."""
         if not self._rounds:
             self._begin_round(self.start)
             self._plan_as_before(key)
@@ -74,13 +74,13 @@ class Emitter:
     def ended(self, part: Part, status: Status, cause: Diagnosis | None, exit_code: int | None, time: float) -> None:
         """Tell that a step ended; one that was over before it was first seen has no start."""
         if part.key not in self._open:
-            # its end was told when nothing seemed to come any more
+            # its end was emitted when nothing seemed to follow
             self._dormant.pop(part.key, None)
             return
         if part.key in self._waiting:
             del self._waiting[part.key]
             if part.key in self._shadow.steps:
-                # what an attempt before it told is not this one's, though its start is not worth telling
+                # values of an earlier attempt are not this one's, though no start is emitted for it
                 again = self._start_event(part.key)
                 again.time = self._distinct(again)
                 apply(self._shadow, again)
@@ -103,11 +103,11 @@ class Emitter:
         self._emit_amount(part)
 
     def warned(self, part: Part) -> None:
-        """Keep in mind that a step that is over may have had a further warning, to be told once this look is over."""
+        """Remember a late warning of a finished step, to emit it at the end of this poll."""
         self._warned.setdefault(part.key, (part, self._starts[part.key]))
 
     def settle(self, parts: Iterable[Part], *, over: bool) -> None:
-        """End a look: tell the steps begun at a time unknown that still run, progress and tests of all that do.
+        """End a poll: emit running steps with unknown starts, and progress and tests of all running ones.
 
         With `over` none runs any more.
         """
@@ -131,12 +131,12 @@ class Emitter:
                 self._emit_warnings(part, self._starts[part.key], over=False)
 
     def resume(self) -> None:
-        """Go on with a run whose end was told: more has come."""
+        """Resume a run whose end was emitted: more has come."""
         self.is_over = False
         self._begin_round(self.moment)
 
     def finish(self, parts: Iterable[Part], status: Status) -> None:
-        """Tell the end of the run, and of the steps still at work; should more come they may go on."""
+        """Emit the end of the run and of its running steps; they may resume if more comes."""
         if not self._rounds or self.is_over:
             return
         self._emit_late_warnings()
@@ -153,7 +153,7 @@ class Emitter:
         self._emit(e.BuildStarted(time=time, build=self._build, source=KIND), self._rounds)
 
     def _plan_as_before(self, first: Key) -> None:
-        """Tell the steps of an earlier run as the plan, where this one begins as that did."""
+        """Emit the steps of an earlier run as the plan, if this one begins like it."""
         if self._earlier and (self._earlier[0].phase, self._earlier[0].step) == first:
             self._has_plan = True
             self._emit(e.Plan(time=self.start, build=self._build, steps=self._earlier), 1)
@@ -200,7 +200,7 @@ class Emitter:
         if part.suites is None:
             return
         if step is None:
-            # begun and ended before its start could be told
+            # started and ended before its start could be emitted
             if not over:
                 return
             part.suites.finish()
@@ -211,7 +211,7 @@ class Emitter:
             self._emit(event, 0)
 
     def _emit_amount(self, part: Part) -> None:
-        """Tell how much a step that succeeded was, where its time is known: the next run's is measured by it."""
+        """Emit the size of a succeeded step with a known duration, as the reference for the next run."""
         tasks = round(part.tasks)
         if self._seconds[part.key] is None or not tasks:
             return
@@ -229,7 +229,7 @@ class Emitter:
     def _emit_warnings(self, part: Part, attempt: int, *, over: bool) -> None:
         step = self._shadow.steps.get(part.key)
         if step is None:
-            # not even its start is told yet
+            # its start is not emitted yet
             return
         context = StepContext(round(self.moment, 3), self._shadow, step, part.touched, over)
         for event in part.warnings.emit(context):

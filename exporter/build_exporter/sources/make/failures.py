@@ -1,4 +1,4 @@
-"""What failed: the words that say why, and of which of several makes at work it was."""
+"""Attribute failures: the reason, and which of several running makes failed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WAIT_LINES: Final = 12
 
 @dataclass(slots=True)
 class UnplacedFailure:
-    """A failure at a level at which several makes were at work: which it was their caller's words tell, or their end.
+    """A failure at a level where several makes ran: the caller's message or their end decides which.
 
     `cause` is what failed, as far as the lines before it tell.
     """
@@ -51,7 +51,7 @@ class UnplacedFailures:
         self._waiting: dict[int, list[UnplacedFailure]] = {}
 
     def __contains__(self, level: int) -> bool:
-        """Tell whether any of a level waits."""
+        """Return whether any of a level waits."""
         return level in self._waiting
 
     def add(self, level: int, unplaced: UnplacedFailure) -> None:

@@ -1,4 +1,4 @@
-"""What the journal holds of earlier runs of a build: which one a log is of, and the steps to come."""
+"""Earlier runs of a build in the journal: which one a log belongs to, and the steps to expect."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def newest(journal: str, build: str) -> Run | None:
 
 
 def is_of(run: Run, written: float) -> bool:
-    """Tell whether a log last written to at a time, in Unix seconds, is the one a run was read from.
+    """Return whether a log last written to at a time, in Unix seconds, is the one a run was read from.
 
-    It is where the run goes on, or ended with that last change.
+    It is where the run continues, or ended with that last change.
     """
     if run.start is None or run.start > written + SLACK_SECONDS:
         return False

@@ -1,4 +1,4 @@
-"""How much of a console is kept in mind, and of a run told."""
+"""Limits of what is remembered of a console and emitted of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who writes to a log: as long as a process has it open for writing, the build it tells of may go on."""
+"""Find processes that have a log open for writing: while one does, the build may continue."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ QUIET_SECONDS: Final = 3.0
 """A log just written to is not looked for among the files processes have open: that costs more than all else."""
 
 GONE_SECONDS: Final = 3.0
-"""A log nobody has had open for this long, after somebody had: between two commands it is opened again at once."""
+"""A log no one has had open for this long, after somebody had: between two commands it is opened again at once."""
 
 ABSENT_SECONDS: Final = 30.0
-"""Silence of a log that nobody was ever seen writing to, where everybody who may could be seen."""
+"""Silence of a log that no one was ever seen writing to, where everybody who may could be seen."""
 
 _INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
 
@@ -52,7 +52,7 @@ class FileWriters:
         return self._holder.since if self._holder is not None else None
 
     def are_gone(self, now: float, written: float) -> bool:
-        """Tell whether nobody will write any more.
+        """Return whether no one will write any more.
 
         Args:
             now: Unix seconds.
@@ -136,7 +136,7 @@ class FileWriters:
         return round(self._booted + ticks / os.sysconf("SC_CLK_TCK"), 3) if self._booted is not None else None
 
     def _would_be_seen(self) -> bool:
-        """Tell whether a writer could be seen: on the machine itself, as root or as the log's own user."""
+        """Return whether a writer could be seen: on the machine itself, as root or as the log's own user."""
         try:
             namespace = str((self._proc / "self/ns/pid").readlink())
             owner = self._path.stat().st_uid

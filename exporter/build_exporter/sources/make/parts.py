@@ -1,4 +1,4 @@
-"""The parts of a build that are at work, and who is told of them."""
+"""The parts of a build at work, and their listener."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Listener(Protocol):
 class Part:
     """A step at work: its phase and name, the time of its last line, how many there were, and what they told.
 
-    `line` is the number of the last line that was its own, None where the end of its work is told otherwise. `size` are
+    `line` is the number of the last line that was its own, None where its end is known otherwise. `size` are
     the characters of its lines, `tasks` how many stand for a compiler's run or a test: of a line that may be of several
     parts each has a share.
     """

@@ -1,4 +1,4 @@
-"""What single lines of a console say: which stage a build is in, where make is, what has failed."""
+"""Patterns for single console lines: build stages, make directories, failures."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def crossing_of(text: str) -> Crossing | None:
 
 
 def failure_of(text: str) -> Failure | None:
-    """Return what make says it has given up; None where it only waits for jobs, or went on regardless."""
+    """Return what make says it has given up; None where it only waits for jobs, or continued regardless."""
     found = _GIVEN_UP.match(text)
     if found is None:
         remade = _NOT_REMADE.match(text)
@@ -198,7 +198,7 @@ def failure_of(text: str) -> Failure | None:
     needed = _NEEDED.match(words)
     return Failure(
         int(found[1] or 0),
-        # without one make itself could not go on, as where it has no rule
+        # without one make itself could not continue, as where it has no rule
         int(status[1]) if status is not None else None,
         _STOPPED.search(words) is not None,
         target[1] if target is not None else needed[1] if needed is not None else "",
@@ -207,7 +207,7 @@ def failure_of(text: str) -> Failure | None:
 
 
 def ignored_level(text: str) -> int | None:
-    """Return the level at which make went on after an error because it was told to ignore it, else None."""
+    """Return the level at which make continued after an error because it was told to ignore it, else None."""
     found = _IGNORED.match(text)
     return int(found[1] or 0) if found is not None else None
 
@@ -218,12 +218,12 @@ def fatal_stage(text: str) -> Stage | None:
 
 
 def is_ninja_stopped(text: str) -> bool:
-    """Tell whether somebody stopped ninja."""
+    """Return whether somebody stopped ninja."""
     return _NINJA_STOPPED.match(text) is not None
 
 
 def is_configured(text: str) -> bool:
-    """Tell whether configuring has come to its end."""
+    """Return whether configuring has come to its end."""
     return _CONFIGURED.match(text) is not None
 
 
@@ -246,7 +246,7 @@ def built_path(text: str) -> tuple[str, str] | None:
 
 
 def is_compiling(text: str) -> bool:
-    """Tell whether a line is a command that compiles or links."""
+    """Return whether a line is a command that compiles or links."""
     return _COMPILER.match(text) is not None
 
 
@@ -257,12 +257,12 @@ def installed_to(text: str) -> str | None:
 
 
 def is_make_message(text: str) -> bool:
-    """Tell whether a line is make's own message, not the output of a command."""
+    """Return whether a line is make's own message, not the output of a command."""
     return _OWN.match(text) is not None
 
 
 def is_of_a_build(text: str) -> bool:
-    """Tell whether a line is one that hardly anything but a build prints."""
+    """Return whether a line is one that hardly anything but a build prints."""
     count = counted(text)
     return (
         crossing_of(text) is not None

@@ -1,4 +1,4 @@
-"""Make and its kin: a captured console of a build by hand, followed live or imported."""
+"""Make and relatives: the captured console of a manual build, followed live or imported."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Make:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is a file whose beginning holds lines that only builds print."""
+        """Return whether a path is a file whose beginning holds lines that only builds print."""
         try:
             head = read_ends(path, SAMPLE_BYTES, 0).head
         except OSError:
@@ -113,7 +113,7 @@ class Make:
     def _note_times(self, written: float, *, is_watched: bool) -> None:
         """Learn between which two moments the lines came that are taken next; where they were watched, the earlier."""
         if is_watched:
-            # all that was there at the last look was read then, unless the clocks differ
+            # all that was there at the last poll was read then, unless the clocks differ
             self._lower = self._polled if self._written <= self._polled <= written else min(self._written, written)
         self._written = written
 

@@ -1,4 +1,4 @@
-"""Lines of a captured console made plain: without escapes, overwritten text and time stamps, which are kept apart."""
+"""Normalize console lines: strip escapes, overwritten text and time stamps, which are returned separately."""
 
 from __future__ import annotations
 

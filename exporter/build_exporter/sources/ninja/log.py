@@ -1,4 +1,4 @@
-"""Ninja's .ninja_log: rows, and which run of ninja each is of. Nothing here reads a file."""
+"""Parse Ninja's .ninja_log: rows, and the run each belongs to. Nothing here reads a file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 def read_row(line: str) -> Row | None:
-    """Return what a line tells; None where it is none of the log's, or is damaged."""
+    """Parse a line; None where it is not a row of the log, or is damaged."""
     parts = line.split("\t")
     if len(parts) != 5 or line.startswith("#"):
         return None
@@ -56,7 +56,7 @@ class NinjaRun:
     """One run of ninja.
 
     Attributes:
-        start: Unix seconds, as its first row tells it.
+        start: Unix seconds, by its first row.
         last: seconds from there to its newest end.
         edges: the edges it has run, each with its first output.
     """
@@ -84,9 +84,9 @@ class NinjaRun:
 def group_runs(rows: list[Row]) -> list[NinjaRun]:
     """Return the runs that the rows of a whole log are of, oldest first.
 
-    Ninja writes the log again from time to time, in no order at all, so that it is not the lines' order that tells
-    runs apart but the beginning that each row tells. What lies within another run's time is of that run: an output
-    that a command left as it was keeps its older time.
+    Ninja rewrites the log from time to time, in no order, so runs are distinguished by the start that each row
+    implies. Rows within another run's time belong to that run: an output that a command left unchanged keeps its
+    older time.
     """
     dated = sorted((row.began, index) for index, row in enumerate(rows) if row.began >= EARLIEST)
     groups: list[list[int]] = []
@@ -111,7 +111,7 @@ def _run(rows: list[Row], group: list[int]) -> NinjaRun:
 
 
 def is_another_run(run: NinjaRun, row: Row) -> bool:
-    """Tell whether a row appended to the log is of a later run than the newest: it began after that one's end."""
+    """Return whether a row appended to the log is of a later run than the newest: it began after that one's end."""
     if row.began < EARLIEST:
         return False
     after = run.end + SLACK_SECONDS

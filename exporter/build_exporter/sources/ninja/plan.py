@@ -37,7 +37,7 @@ def needed_outputs(build_file: Path) -> list[str]:
     """Return the first output of each edge that the default targets need and that has something to run.
 
     Where no default is named every edge is taken for needed, but those CMake and Meson make for what no build asks
-    for, as installing and testing. Empty where it can't be told.
+    for, as installing and testing. Empty where it is unknown.
     """
     try:
         files = _read_all(build_file)

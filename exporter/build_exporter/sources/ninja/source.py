@@ -1,4 +1,4 @@
-"""Ninja: what .ninja_log tells of its runs. One step a run, with how many edges are done of how many."""
+"""Ninja: runs from .ninja_log. One step per run, with the number of finished edges."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LAST_BYTES: Final = 64 * 1024 * 1024
 """Of a larger log only the end is read; LLVM's has 1 MB."""
 
 GONE_SECONDS: Final = 5.0
-"""A run is over when nobody has had the log open for this long, after somebody had."""
+"""A run is over when no one has had the log open for this long, after somebody had."""
 
 QUIET_SECONDS: Final = 3.0
-"""A log just written to is not looked for among the files processes have open: that costs more than all else."""
+"""A log written this recently is not searched for among open files, which is the most expensive check."""
 
 FIRST_SCAN_SECONDS: Final = 5.0
 LONGEST_SCAN_SECONDS: Final = 60.0
@@ -40,7 +40,7 @@ IDLE_SECONDS: Final = 3600.0
 MIN_RATIO: Final = 0.05
 """Least share of the edges that was never run where the rest of them is taken for what this run will do."""
 
-NOT_DONE: Final = "it failed, was interrupted or was asked for less, the log does not tell which"
+NOT_DONE: Final = "it failed, was interrupted or was asked for less; the log does not say which"
 
 
 def find_log(path: Path) -> Path:
@@ -83,7 +83,7 @@ class Ninja:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is, or has, a log of ninja's."""
+        """Return whether a path is, or has, a log of ninja's."""
         try:
             return read_ends(find_log(path), 64, 0).head.startswith(HEADER)
         except OSError:
@@ -112,7 +112,7 @@ class Ninja:
         if rows:
             self._next_scan, self._scan_seconds = 0.0, FIRST_SCAN_SECONDS
         if rows and self._is_over and self._run.end > self._emitted_until:
-            # it had been silent for long, and goes on
+            # it had been silent for long, and continues
             self._is_begun = self._is_over = False
         if rows:
             yield from self._emit()
@@ -138,7 +138,7 @@ class Ninja:
         return [row for row in rows if row.time <= latest], from_start
 
     def _restart(self, rows: list[Row], *, over: bool) -> Iterator[SourceEvent]:
-        """Take a log as a whole: read for the first time, or written anew by ninja, which does so before it begins."""
+        """Take a log as a whole: read for the first time, or written again by ninja, which does so before it begins."""
         runs = group_runs(rows)
         if not runs:
             return
@@ -199,7 +199,7 @@ class Ninja:
             )
 
     def _count(self) -> int:
-        """Return how many edges this run has to run, 0 where that can't be told: those that never ran before."""
+        """Return how many edges this run has to run, 0 where that is unknown: those that never ran before."""
         edges = needed_outputs(self._log.with_name("build.ninja"))
         never = sum(output not in self._built for output in edges)
         return never if edges and never >= MIN_RATIO * len(edges) else 0
@@ -225,7 +225,7 @@ class Ninja:
         yield SourceEvent(run.start, e.BuildFinished(time=run.end, build=build, status=status))
 
     def _has_ended(self, now: float) -> bool:
-        """Tell whether ninja is gone: nobody has the log open any more, or it has been silent for long."""
+        """Return whether ninja is gone: no one has the log open any more, or it has been silent for long."""
         try:
             found = self._log.stat()
         except OSError:
@@ -241,7 +241,7 @@ class Ninja:
         return (self._was_held and now - self._free_since >= GONE_SECONDS) or silent > IDLE_SECONDS
 
     def _is_held(self, log: os.stat_result, now: float) -> bool:
-        """Tell whether a ninja has the log open; goes through all processes only where that may be news."""
+        """Return whether a ninja has the log open; goes through all processes only where that may be news."""
         if self._holder is not None and _holds(self._holder, log):
             return True
         if not self._was_held and 0 <= self._next_scan - now <= LONGEST_SCAN_SECONDS:
@@ -253,7 +253,7 @@ class Ninja:
 
 
 def _holds(pid: int, log: os.stat_result) -> bool:
-    """Tell whether a process has the log open."""
+    """Return whether a process has the log open."""
     try:
         with os.scandir(f"/proc/{pid}/fd") as entries:
             return any(os.path.samestat(entry.stat(), log) for entry in entries)

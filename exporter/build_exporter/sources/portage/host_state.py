@@ -99,20 +99,20 @@ class HostState:
         return read_failure(find_build_log(directory, self._paths.logs), merge.started, until)
 
     def has_released(self, merge: Merge) -> bool:
-        """Tell whether the emerge is done with a package that it had begun: it holds no lock on it any more."""
+        """Return whether the emerge is done with a package that it had begun: it holds no lock on it any more."""
         return merge.is_locked and self._lock(merge).hold is Hold.NONE
 
     def failed_meanwhile(self, session: Session, merge: Merge) -> Failure | None:
-        """Return why a package failed that the log knows nothing of yet; None where it goes on, or nothing is sure."""
+        """Return why a package failed before the log shows it; None if it still runs or nothing is certain."""
         if self._now is None or self._status.task(merge.package) is not None or not self.has_released(merge):
             return None
         found = self.failure(merge, self._now)
         return found if found is not None and found.time is not None else None
 
     def is_dead(self, session: Session, now: float) -> bool:
-        """Tell whether an emerge has died: its process was seen and is gone for some seconds, or it must have.
+        """Return whether an emerge has died: its process was seen and is gone for some seconds, or it must have.
 
-        It must have where a package it was at has a lock that nobody holds, or no emerge is among the processes.
+        It must have where a package it was at has a lock that no one holds, or no emerge is among the processes.
         """
         if session.pid:
             is_lasting, lasts = self._is_gone(session), GONE_SECONDS
@@ -160,7 +160,7 @@ class HostState:
         return session.pid
 
     def _must_be_gone(self, session: Session, now: float) -> tuple[bool, float]:
-        """Tell whether everything says that an emerge died, and for how many seconds it has to, to be believed."""
+        """Return whether everything says that an emerge died, and for how many seconds it has to, to be believed."""
         locks = [self._lock(merge) for merge in session.going_on if merge.is_locked]
         held = next((lock for lock in locks if lock.hold is Hold.HELD), None)
         if held is not None:
@@ -173,7 +173,7 @@ class HostState:
         return is_idle and not self._could_run(session, now), IDLE_SECONDS
 
     def _builds_here(self, session: Session) -> bool:
-        """Tell whether an emerge builds on this machine, and its log is not one copied from another."""
+        """Return whether an emerge builds on this machine, and its log is not one copied from another."""
         temporary = self._paths.temporary
         if temporary is None:
             return False
@@ -186,7 +186,7 @@ class HostState:
         return any(each.began <= session.began + SLACK_SECONDS for each in self._running(now, SCAN_SECONDS))
 
     def _emerge(self, began: float, pid: int) -> tuple[int, float]:
-        """Return pid and start of the process whose first line is of `began`; zeros where it can't be told."""
+        """Return pid and start of the process whose first line is of `began`; zeros where it is unknown."""
         if pid:
             try:
                 return pid, psutil.Process(pid).create_time()

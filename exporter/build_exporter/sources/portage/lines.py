@@ -34,7 +34,7 @@ class Entry:
 
     Attributes:
         time: Unix seconds.
-        says: what it tells.
+        line_type: what it tells.
         number: which package of the emerge it is; `total` of how many.
         package: category/name-version.
         text: root of a merge, name of a stage, what a build has used, arguments of a command.
@@ -73,7 +73,7 @@ def read_line(line: str) -> list[Entry]:
 
 
 def looks_like_log(line: str) -> bool:
-    """Tell whether a file's first line could be one of emerge.log."""
+    """Return whether a file's first line could be one of emerge.log."""
     return _FIRST_LINE.match(line) is not None
 
 

@@ -25,10 +25,10 @@ DEAD_SECONDS: Final = 86400.0
 """An emerge without a line for this long is taken for dead: its machine or its terminal went down."""
 
 MAX_OPEN: Final = 32
-"""Emerges that may go on at once; the oldest beyond are taken for dead."""
+"""Emerges that may continue at once; the oldest beyond are taken for dead."""
 
 MAX_ENDED: Final = 8
-"""Emerges that ended last, one of which may turn out to go on."""
+"""Emerges that ended last, one of which may turn out to continue."""
 
 FIRST_SIGNAL_STATUS: Final = 128
 
@@ -58,11 +58,11 @@ class HostFacts(Protocol):
         ...
 
     def has_released(self, merge: Merge) -> bool:
-        """Tell whether the emerge itself had done with a package."""
+        """Return whether the emerge itself had done with a package."""
         ...
 
     def failed_meanwhile(self, session: Session, merge: Merge) -> Failure | None:
-        """Return why a package is known to have failed, though no line says so; None where it may go on."""
+        """Return why a package is known to have failed, though no line says so; None where it may continue."""
         ...
 
 
@@ -71,7 +71,7 @@ class EmergeLog:
 
     Attributes:
         out: events not fetched yet, with their emerge.
-        sessions: the emerges that go on.
+        sessions: the emerges that continue.
         history: how long packages took.
         newest: Unix seconds of the newest line.
     """
@@ -105,7 +105,7 @@ class EmergeLog:
                     self._release(session, merge, kind)
 
     def settle_failures(self) -> None:
-        """Tell the packages that have failed while their emerge goes on with others: its log says it at the end."""
+        """Tell the packages that have failed while their emerge continues with others: its log says it at the end."""
         for session in self.sessions:
             for merge in session.going_on:
                 failure = self._host.failed_meanwhile(session, merge)
@@ -159,7 +159,7 @@ class EmergeLog:
         )
 
     def _end_other_attempts(self, session: Session, entry: Entry) -> None:
-        """End what can't go on any more: a package has one build directory, so only one emerge can build it."""
+        """End what can't continue any more: a package has one build directory, so only one emerge can build it."""
         for other in [*self.sessions, *self._ended]:
             merge = other.open.get(entry.package)
             if merge is None or merge.root != entry.text:
@@ -238,13 +238,13 @@ class EmergeLog:
     def _finish(self, session: Session, time: float, status: Status, code: int | None = None) -> None:
         if session.is_fresh:
             return
-        # what goes on stays in `open`: should a later line be of it, the emerge has not ended
+        # what continues stays in `open`: should a later line be of it, the emerge has not ended
         for merge in session.going_on:
             self._emit_end(session, merge, time, status, code)
         self._emit(session, BuildFinished(time=time, build=self._build, status=status))
 
     def _is_done(self, entry: Entry) -> bool:
-        """Tell whether the package is one that was merged lately: its last lines may come after its end."""
+        """Return whether the package is one that was merged lately: its last lines may come after its end."""
         return any(
             merge.package == entry.package and entry.number <= session.number and merge.status == "succeeded"
             for session in [*self.sessions, *self._ended]
@@ -253,7 +253,7 @@ class EmergeLog:
         )
 
     def _session_going_on(self, entry: Entry) -> Session | None:
-        """Return the emerge in which a package goes on, be it one taken for ended: that end was not its own."""
+        """Return the emerge in which a package continues, be it one taken for ended: that end was not its own."""
         session = session_of_package(self.sessions, entry)
         if session is not None and session.exited is None:
             return session

@@ -38,7 +38,7 @@ class PendingFile:
 
     Attributes:
         lists: what it holds: of mtimedb the list of the newest emerge and the one it keeps of an earlier.
-        exists: whether it was there at the last look.
+        exists: whether it was there at the last poll.
     """
 
     def __init__(self, path: Path | None, *, pretended: bool = False) -> None:

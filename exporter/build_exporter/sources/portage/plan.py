@@ -38,7 +38,7 @@ class Planner:
         keys = tuple((step.phase, step.step) for step in steps)
         emitted, session.planned = session.planned, keys
         if emitted is None:
-            # an earlier look, before a restart, may have known more than is left to see: only add to it
+            # an earlier poll, before a restart, may have known more than is left to see: only add to it
             return Plan(time=time, build=self._build, steps=steps, continues=self._host.mtimedb.exists)
         lost = set(emitted) - set(keys)
         if lost or (ended and emitted != keys):
@@ -97,7 +97,7 @@ class Planner:
 
 
 def _is_of(session: Session, wanted: list[Pending], seen: set[str]) -> bool:
-    """Tell whether a list is this emerge's: what it merges now is on it, or it is as long as what is left."""
+    """Return whether a list is this emerge's: what it merges now is on it, or it is as long as what is left."""
     packages = {each.package for each in wanted}
     if any(merge.package in packages for merge in session.going_on):
         return True

@@ -1,7 +1,7 @@
 """Whether an emerge lives: by the locks it holds on the packages it builds, and by the processes there are.
 
 Portage locks a package's build directory before it says `Cleaning`, and takes the lock's file away before it lets go:
-a file that nobody locks is that of an emerge which died. Locks are seen from outside a container or chroot too.
+a file that no one locks is that of an emerge which died. Locks are seen from outside a container or chroot too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Hold(Enum):
 
     HELD = auto()
     LEFT = auto()
-    """Its file is there, but nobody holds it: who did has died."""
+    """Its file is there, but no one holds it: who did has died."""
     NONE = auto()
     UNKNOWN = auto()
 
@@ -123,7 +123,7 @@ def running_emerges() -> list[Emerge]:
 
 
 def is_emerge(command: list[str]) -> bool:
-    """Tell whether a command line is emerge's: Python, its flags, and the program; or the program itself."""
+    """Return whether a command line is emerge's: Python, its flags, and the program; or the program itself."""
     names = _names(command)
     if names and names[0].startswith(("python", "pypy")):
         return next((name for name in names[1:] if not name.startswith("-")), "") == "emerge"
@@ -135,7 +135,7 @@ def _names(command: list[str]) -> list[str]:
 
 
 def sees_all_processes() -> bool:
-    """Tell whether every process of this machine is seen from here: no container, and nothing hidden in /proc."""
+    """Return whether every process of this machine is seen from here: no container, and nothing hidden in /proc."""
     try:
         return os.readlink("/proc/self/ns/pid") == FIRST_NAMESPACE and bool(Path("/proc/1/cmdline").read_bytes())  # noqa: PTH115
     except OSError:
@@ -143,7 +143,7 @@ def sees_all_processes() -> bool:
 
 
 def is_local(path: Path) -> bool:
-    """Tell whether whoever writes to a path does so on this machine."""
+    """Return whether whoever writes to a path does so on this machine."""
     try:
         device = path.stat().st_dev
         wanted = f"{os.major(device)}:{os.minor(device)}"

@@ -1,4 +1,4 @@
-"""Emerges that go on at the same time, and which of them a line of emerge.log is of: the lines do not say.
+"""Emerges that continue at the same time, and which of them a line of emerge.log is of: the lines do not say.
 
 A line is given to the emerge it continues best: by count (`3 of 12` follows `2 of 12`), by package, by what can be
 its turn. What a later line shows to have been wrong is put right by `portage_log`.
@@ -29,7 +29,7 @@ class Merge:
     Attributes:
         started: Unix seconds of its first line.
         kind: `merge` or `binary`, empty while nothing has told which.
-        status: how it ended, empty while it goes on.
+        status: how it ended, empty while it continues.
         is_locked: whether the emerge has said something that it says only once it has locked the build directory.
         used: what its build has used, as fields of its end.
     """
@@ -133,7 +133,7 @@ def session_of_merge(sessions: Sequence[Session], entry: Entry) -> Session | Non
 
 
 def session_of_package(sessions: Sequence[Session], entry: Entry) -> Session | None:
-    """Return the emerge in which the entry's package goes on; None where it does in none."""
+    """Return the emerge in which the entry's package continues; None where it does in none."""
     having = [session for session in sessions if entry.package in session.open]
     return max(having, key=lambda s: (s.exited is None, s.total == entry.total, s.last), default=None)
 
@@ -163,7 +163,7 @@ def session_of_termination(sessions: Sequence[Session], time: float) -> Session 
 
 
 def is_renumbered(session: Session, entry: Entry) -> bool:
-    """Tell whether a count begins anew: after a failure `--keep-going` leaves out what can't be merged any more."""
+    """Return whether a count starts again: after a failure `--keep-going` leaves out what can't be merged any more."""
     return not session.is_fresh and entry.number == 1 and entry.total < session.total
 
 

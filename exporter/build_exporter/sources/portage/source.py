@@ -44,7 +44,7 @@ class Portage:
 
     @staticmethod
     def recognises(path: Path) -> bool:
-        """Tell whether a path is, or has, an emerge.log."""
+        """Return whether a path is, or has, an emerge.log."""
         log = find_log(path)
         try:
             head = read_ends(log, 4096, 0).head

@@ -65,7 +65,7 @@ class StatusDirectory:
     """The newest snapshots of the emerges that are alive.
 
     Attributes:
-        snapshots: as of the last look.
+        snapshots: as of the last poll.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -135,7 +135,7 @@ def _by_pid(names: frozenset[str]) -> dict[int, set[str]]:
 
 
 def _is_of_another(snapshot: Snapshot) -> bool:
-    """Tell whether the process began after the snapshot: it has the number of the emerge that left the file."""
+    """Return whether the process began after the snapshot: it has the number of the emerge that left the file."""
     try:
         return snapshot.timestamp is not None and psutil.Process(snapshot.emerge_pid).create_time() > snapshot.timestamp
     except (psutil.Error, OSError, OverflowError):

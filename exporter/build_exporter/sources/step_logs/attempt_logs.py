@@ -1,6 +1,6 @@
 """The logs of one attempt, and what reads them: the one that the step names, and those that its builder writes beside.
 
-Each line is read once. A log that begins anew makes all readers begin anew, with all logs.
+Each line is read once. A log that starts again makes all readers start again, with all logs.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ STALE_SECONDS: Final = 2.0
 """A log beside that was not written to since so long before the attempt began is of an earlier one."""
 
 ROUNDS: Final = 3
-"""So often logs may begin anew within one look; then the next takes it up."""
+"""So often logs may start again within one poll; then the next takes it up."""
 
 MayRead = Callable[[Path], bool]
-"""Tells whether a file may be read for the attempt's run; raises OSError where there is none."""
+"""Return whether a file may be read for the attempt's run; raises OSError where there is none."""
 
 
 class AttemptLogs:
@@ -37,7 +37,7 @@ class AttemptLogs:
         path: the log that the step names.
         readers: what they are read by.
         runs_tests: whether the step's script keeps what tests print.
-        behind: whether there was more than the last look was to read.
+        behind: whether there was more than the last poll was to read.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class AttemptLogs:
             path: the log that the step names.
             step: the step's name.
             start: when the attempt began, in Unix seconds; None where a log beside may be older.
-            skip: pass over what is in the log at the first look: it is of other steps.
+            skip: pass over what is in the log at the first poll: it is of other steps.
         """
         self.path = path
         self.readers = make_readers()
@@ -95,7 +95,7 @@ class AttemptLogs:
         return True
 
     def _read_all(self, may_read: MayRead, *, over: bool, share: int | None) -> bool:
-        """Read every log; return whether none began anew that had been read before."""
+        """Read every log; return whether none began again that had been read before."""
         if not self._read_file(self.path, self.readers, over=over, share=share):
             return False
         beside = test_log(self.path)

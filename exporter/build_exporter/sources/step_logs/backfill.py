@@ -49,6 +49,6 @@ def backfill(run: Run, step: Step, known: Callable[[Step], ExpectedFailurePatter
 
 
 def _is_plain(path: Path) -> bool:
-    """Tell whether a path is a regular file: a log that a record names is read by whoever reads the record."""
+    """Return whether a path is a regular file: a log that a record names is read by whoever reads the record."""
     os.close(open_regular(path, follow_links=False))
     return True

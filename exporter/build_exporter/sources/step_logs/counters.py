@@ -15,7 +15,7 @@ _OF: Final = re.compile(r"[A-Z]{4,12}: .* \((\d{1,7}) of (\d{1,7})\)\s*$")
 _AT_END: Final = re.compile(r".*\s\[\s*(\d{1,3})%\]\s*$")
 
 COUNTER_BEGINS: Final = frozenset(" [0123456789")
-"""What a line of the first three begins with: most lines do not, and cost no more than this look."""
+"""What a line of the first three begins with: most lines do not, and cost no more than this poll."""
 
 MIN_TOTAL: Final = 10
 """A counter to less than this is one of the small runs of ninja before and after the real one."""

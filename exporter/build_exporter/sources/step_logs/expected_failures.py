@@ -38,7 +38,7 @@ class ExpectedFailurePatterns:
     is_uncounted: bool = False
 
     def has(self, name: str) -> bool:
-        """Tell whether a test is known to fail: its name, the name's first word, or what follows the last slash."""
+        """Return whether a test is known to fail: its name, the name's first word, or what follows the last slash."""
         if not self.patterns:
             return False
         word = name.split(None, 1)[0] if name.strip() else name

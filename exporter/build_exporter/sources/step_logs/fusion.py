@@ -56,7 +56,7 @@ def fuse(evidence: Iterable[Evidence]) -> float | None:
 
 
 def by_log(last: LogShape, growth: Growth, elapsed: float, *, same_version: bool) -> Evidence:
-    """Return what the log's size says. While it is silent as it was the last time, the clock goes on in its place."""
+    """Return what the log's size says. While it is silent as it was the last time, the clock continues in its place."""
     span = place(last, growth)
     share = span.likely
     if span.latest - span.earliest > WIDE_SPAN:

@@ -22,7 +22,7 @@ MAX_POINTS: Final = 512
 """Points kept of a log that grows; of more each second one is dropped, and those to come lie as far apart."""
 
 MAX_GAP: Final = 0.1
-"""Without a curve stays what nobody looked at for more than this share of its time and of its bytes."""
+"""Without a curve stays what no one looked at for more than this share of its time and of its bytes."""
 
 MIN_SECONDS: Final = 10.0
 """An attempt shorter than this needs no bar, and its log is not remembered."""
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 
 
 def is_task(line: str) -> bool:
-    """Tell whether a line stands for a compiler's run, a link or a test."""
+    """Return whether a line stands for a compiler's run, a link or a test."""
     if line[:1] in TASK_BEGINS and _TASK.match(line) is not None:
         return True
     return " -c " in line or (line[:1] == " " and _QUIET.match(line) is not None)
@@ -61,7 +61,7 @@ class Growth:
     """What was seen of a log that grows.
 
     Attributes:
-        size: bytes at the last look.
+        size: bytes at the last poll.
         tasks: lines among them that stand for a task.
         still_since: seconds from the attempt's beginning at which it was last seen to have grown.
     """

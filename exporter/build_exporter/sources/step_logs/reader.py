@@ -37,12 +37,12 @@ class StepContext(NamedTuple):
 
 
 class Reader(Protocol):
-    """Reads the log of one attempt. After a restart a new one reads it again: what `step` holds is not told twice."""
+    """Reads the log of one attempt. After a restart a new one reads it again and skips what `step` holds already."""
 
     def feed(self, line: str) -> None:
         """Take one line, cut to `MAX_LINE` characters, into account."""
         ...
 
     def emit(self, context: StepContext) -> Iterator[Event]:
-        """Yield what the lines since the last look tell beyond what is known of the step."""
+        """Yield what the lines since the last poll tell beyond what is known of the step."""
         ...

@@ -47,7 +47,7 @@ _COLOUR: Final = re.compile(r"\x1b(?:\[[0-9;]*[mK]|\]8;[^\x07\x1b]*(?:\x07|\x1b\
 
 
 def is_warning(line: str) -> bool:
-    """Tell whether a line of a log is a warning of a compiler, linker, assembler, cmake or configure."""
+    """Return whether a line of a log is a warning of a compiler, linker, assembler, cmake or configure."""
     return "arning" in line.lower() and _is_warning(_plain(line))
 
 

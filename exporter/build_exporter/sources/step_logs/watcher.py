@@ -36,13 +36,13 @@ MAX_WATCHED: Final = 64
 """Logs followed at a time."""
 
 POLL_BYTES: Final = 8 * 1024 * 1024
-"""How much of all logs together is read in one look: a quarter of a core at most, whatever is written."""
+"""How much of all logs together is read in one poll: a quarter of a core at most, whatever is written."""
 
 OVERLAP_SECONDS: Final = 30.0
-"""A step that ended so long before the last look may have become known only after it."""
+"""A step that ended so long before the last poll may have become known only after it."""
 
 LEFT_SECONDS: Final = 86400.0
-"""A build silent for so long has been left, though nobody told its end."""
+"""A build silent for so long has been left, though no one told its end."""
 
 Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
@@ -77,7 +77,7 @@ class StepHistory:
 
 
 def _is_unread(step: Step, before: float) -> bool:
-    """Tell whether a step that ended before a time has a log of its own that nothing is known of."""
+    """Return whether a step that ended before a time has a log of its own that nothing is known of."""
     if not step.log or step.shares_log or step.end is None or step.end >= before:
         return False
     return not step.tests and step.warnings is None
@@ -103,7 +103,7 @@ class StepLogWatcher:
             journal: where to tell.
             runs: the newest runs.
             clock: Unix seconds.
-            elsewhere: what is known beside the logs.
+            history: what is known beside the logs.
         """
         self._journal = journal
         self._history = history or StepHistory()
@@ -126,7 +126,7 @@ class StepLogWatcher:
         self._stop.set()
 
     def catch_up(self) -> int:
-        """Read the logs of steps of running builds that ended while nobody looked; return how many events that gave.
+        """Read the logs of steps of running builds that ended while no one looked; return how many events that gave.
 
         Those that anything is known of were read when they ended, or are of a writer that tells by itself.
         """

@@ -56,8 +56,8 @@ def _accepting(service: Service) -> Handler:
 
 def _answer(service: Service, batch: Batch) -> Response:
     answer = batch.answer
-    service.ingested["accepted"] += answer.accepted
-    service.ingested["rejected"] += answer.rejected
+    service.counts.ingested["accepted"] += answer.accepted
+    service.counts.ingested["rejected"] += answer.rejected
     if answer.rejected and not answer.accepted:
         return error(422, "no-event-accepted", "no event of the batch could be accepted", answer)
     return JsonResponse(answer, 207 if answer.rejected else 200)

@@ -188,11 +188,11 @@ class Gentoo:
         return (self.root / f"output-{self.started.index(process)}").read_text(errors="replace")
 
     def open(self) -> None:
-        """Let the gated packages go on."""
+        """Let the gated packages continue."""
         (self.root / "open").touch()
 
     def line_type(self, text: str) -> bool:
-        """Tell whether emerge.log has a text."""
+        """Return whether emerge.log has a text."""
         return self.log.exists() and text in self.log.read_text(errors="replace")
 
     def end(self) -> None:

@@ -220,7 +220,7 @@ def test_killed_emerge(
 def test_living_emerge_is_not_taken_for_dead(
     gentoo: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs], poll: Callable[..., None]
 ) -> None:
-    """An emerge that says nothing for hours, and publishes nothing of itself, goes on as long as it lives."""
+    """An emerge that says nothing for hours, and publishes nothing of itself, continues as long as it lives."""
     gentoo.configure(FEATURES=gentoo.features.replace("observability", ""))
     gentoo.emerge("gated")
     poll(lambda: gentoo.line_type("Compiling/Merging (app-test/gated-1"), 90, "it builds")
@@ -262,7 +262,7 @@ def test_logs_elsewhere(
 
 
 def test_followed_is_as_imported(gentoo: Any, followed: Callable[..., None]) -> None:
-    """The log of failures and binaries gives the same runs from wherever, and however often anew, it is followed."""
+    """The log of failures and binaries gives the same runs from wherever, and however often again, it is followed."""
     gentoo.open()
     gentoo.merge("--jobs=3", "--keep-going", "--buildpkg", "broken", "gated", "user", "quick", status=1)
     gentoo.merge("--usepkg", "quick", "untested", status=1, features="test")

@@ -19,7 +19,7 @@ class TestedStep:
     """A running step of a build, and what the journal is told of its tests. `clock` is Unix seconds.
 
     Attributes:
-        told: every report so far.
+        reported: every report so far.
     """
 
     __test__ = False

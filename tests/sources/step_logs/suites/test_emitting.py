@@ -62,7 +62,7 @@ def test_what_has_not_changed_is_not_told(tested: Tested) -> None:
 
 
 def test_a_restart_tells_nothing_twice(tested: Tested) -> None:
-    """An exporter started anew amid a suite, or after it, reads the log again and adds nothing to the journal."""
+    """An exporter restarted amid a suite, or after it, reads the log again and adds nothing to the journal."""
     log = "PASS: a.sh\nFAIL: b.sh\n"
     step = tested()
     step.write(log).poll()
@@ -116,7 +116,7 @@ BEGUN = {
 @pytest.mark.parametrize("name", sorted(BEGUN))
 @pytest.mark.parametrize("status", ["succeeded", "failed"])
 def test_a_suite_without_any_result_is_told(tested: Tested, name: str, status: str) -> None:
-    """Nobody takes a package for tested whose suite ran nothing; while the step runs that is not concluded."""
+    """No one takes a package for tested whose suite ran nothing; while the step runs that is not concluded."""
     log, suite = BEGUN[name]
     step = tested()
     assert step.write(log).poll(after=60.0) == {}
@@ -209,12 +209,12 @@ class TestKnownFailures:
         assert step.end() == {"glibc": Results(passed=5113, failed=1, expected_failed=18)}
 
     def test_a_known_failure_that_passes_is_no_error(self, tested: Tested) -> None:
-        """A machine on which all is well is not told off for it."""
+        """A machine on which all is well is not reported off for it."""
         log = "PASS: test/cp.test\nPASS: test/ls.test\n"
         assert tested("820-acl").write(log).end() == {"make check": Results(passed=2)}
 
     def test_it_is_known_while_the_suite_runs(self, tested: Tested) -> None:
-        """Hours before the summary, a known failure alarms nobody."""
+        """Hours before the summary, a known failure alarms no one."""
         step = tested("820-acl").write("PASS: a\nFAIL: test/cp.test\n")
         assert step.poll() == {"make check": Results(passed=1, expected_failed=1)}
         assert step.write("FAIL: test/other.test\n").poll()["make check"].failed == 1

@@ -138,7 +138,7 @@ def test_looks_in_between_change_nothing(tested: Callable[..., Any], cuts: list[
 @given(st.lists(st.sampled_from(PIECES[:-3]), max_size=40), st.integers(0, 40))
 @settings(deadline=None)
 def test_a_restart_ends_with_the_same(tested: Callable[..., Any], lines: list[str], at: int) -> None:
-    """An exporter that is started anew amid any log tells in the end what one tells that was never stopped."""
+    """An exporter that is restarted amid any log tells in the end what one tells that was never stopped."""
     log = "\n".join(lines)
     one, other = tested("900-thing"), tested("900-thing")
     reported = one.write(log).end()

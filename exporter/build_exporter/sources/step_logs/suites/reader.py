@@ -50,7 +50,7 @@ class _Pace:
     bad: int = 0
 
     def is_due(self, time: float, bad: int) -> bool:
-        """Tell whether a report is worth a line by now, and take it as made."""
+        """Return whether a report is worth a line by now, and take it as made."""
         interval = INTERVAL_SECONDS if self.count < MANY else LATER_SECONDS
         if not 0 <= time - self.time < interval or not self.count:
             pass
@@ -180,7 +180,7 @@ class SuiteReader:
         return found
 
     def _is_known(self, name: str) -> bool:
-        """Tell whether a test is known to fail; each name is compared once, however often it is asked for."""
+        """Return whether a test is known to fail; each name is compared once, however often it is asked for."""
         found = self._verdicts.get(name)
         if found is None:
             found = self._verdicts[name] = self._known.has(name)

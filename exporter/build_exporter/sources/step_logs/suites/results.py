@@ -39,7 +39,7 @@ class Results:
 
     @property
     def bad(self) -> int:
-        """How many of them need a look."""
+        """How many of them need attention."""
         return self.failed + self.errors
 
 
@@ -51,7 +51,7 @@ class Suite:
     """One suite of a step.
 
     Attributes:
-        told: sums of the summaries so far.
+        reported: sums of the summaries so far.
         seen: tests as they were written; what a summary says of them takes their place.
         failing: names of failed tests and how often each was written; `broken` those of tests with errors.
         was_open: whether any run of it told that it began.
@@ -81,7 +81,7 @@ class Suite:
 
         Args:
             outcome: how it ended.
-            name: of the test; empty where it isn't told.
+            name: of the test; empty where it isn't given.
             once: the runner may write the same test more than once before its summary.
         """
         if once and name:

@@ -1,0 +1,123 @@
+"""Rows as a table for a person, as CSV, or as JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.queries.request import Reply
+
+WIDE: Final = 200
+"""Columns of a table that goes into a file or a pipe."""
+_TIMES: Final = frozenset({"start", "end", "time", "reached", "failed", "resolved"})
+_COLOURS: Final = {
+    "succeeded": "green", "reached": "green", "failed": "red", "interrupted": "red", "critical": "red", "late": "red",
+    "missed": "red", "running": "blue", "warning": "yellow", "increasing": "red", "decreasing": "green",
+}  # fmt: skip
+
+
+def print_reply(reply: Reply, row: type[msgspec.Struct], form: str, head: dict[str, Any]) -> None:
+    """Write an answer to standard output: `table`, `json` or `csv`; `head` says what was asked, and of whom."""
+    if form == "json":
+        body = {"rows": reply.rows} if reply.answer is None else msgspec.to_builtins(reply.answer)
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(head | body)).decode() + "\n")
+    elif form == "csv":
+        sys.stdout.write(as_csv(reply.rows, row))
+    else:
+        print_table(reply, row, str(head["source"]))
+
+
+def as_csv(rows: Sequence[msgspec.Struct], row: type[msgspec.Struct]) -> str:
+    """Return rows as CSV with a line of names; an unknown value is empty, a cell that a sheet would run is quoted."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(row.__struct_fields__)
+    writer.writerows([_csv_cell(getattr(each, name)) for name in row.__struct_fields__] for each in rows)
+    return text.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
+        return f"'{value}"
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+
+def print_table(reply: Reply, row: type[msgspec.Struct], source: str) -> None:
+    """Write an answer as lines and a table as wide as the terminal; columns that hold nothing are left out."""
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDE)
+    for line in reply.lines:
+        console.print(Text(line))
+    names = [name for name in row.__struct_fields__ if _is_shown(name, reply.rows)]
+    if names:
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for name in names:
+            right = all(not isinstance(getattr(each, name), str) for each in reply.rows)
+            # texts fold, figures never break
+            table.add_column(header(name), justify="right" if right else "left", no_wrap=right, overflow="fold")
+        for each in reply.rows:
+            table.add_row(*(Text(*_styled(name, each)) for name in names))
+        console.print(table)
+    elif not reply.lines:
+        console.print("nothing found")
+    print(f"from {source}", file=sys.stderr)  # noqa: T201
+
+
+def _is_shown(name: str, rows: Sequence[msgspec.Struct]) -> bool:
+    values = {getattr(each, name) for each in rows}
+    if name in ("build", "run"):
+        return len(values) > 1
+    return bool(values - {None, ""})
+
+
+def header(name: str) -> str:
+    """Return a column's heading: the field's name without its unit."""
+    for suffix in ("_seconds", "_bytes", "_ratio"):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix).replace("_", " ")
+    return name.replace("_", " ")
+
+
+def _styled(name: str, row: msgspec.Struct) -> tuple[str, str]:
+    value = getattr(row, name)
+    if name == "value" and getattr(row, "unit", "").startswith("bytes"):
+        name = "_bytes"
+    return cell(name, value), _COLOURS.get(str(value), "")
+
+
+def cell(name: str, value: object) -> str:
+    """Return a value as a person reads it, by its field's name."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _figure(name, value) if isinstance(value, int | float) else str(value)
+
+
+def _figure(name: str, value: float) -> str:
+    if name in _TIMES:
+        return clock_time(value)
+    for ending, form in _FORMS.items():
+        if name.endswith(ending):
+            return form(value)
+    return str(value) if isinstance(value, int) else f"{value:.4g}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def _short(seconds: float) -> str:
+    sign = "-" if seconds < 0 else ""
+    return f"{sign}{abs(seconds):.3g} s" if abs(seconds) < 10 else sign + duration(abs(seconds))
+
+
+_FORMS: Final[dict[str, Callable[[float], str]]] = {
+    "seconds": _short, "_bytes": size, "progress_ratio": percent, "success_ratio": percent,
+}  # fmt: skip

@@ -1,0 +1,163 @@
+"""Acknowledgement with a real Alertmanager: quiet while it stands, heard again afterwards, whatever happens between."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def stands(
+    serve: Callable[..., Any],
+    servers: Any,
+    receiver: Any,
+    live_run: Callable[..., Any],
+    fail: Callable[..., float],
+    poll: Callable[..., None],
+) -> Any:
+    """Return an exporter and a run of `lfs` that stands failed, and was reported."""
+    servers.start_alertmanager()
+    served = serve("--alertmanager.url", servers.alertmanager)
+    run = live_run()
+    fail(run)
+    poll(lambda: receiver.alerts("BuildFailed"), 10, "the message")
+    return served, run
+
+
+def silences(servers: Any) -> list[Any]:
+    """Return the silences in force."""
+    return [each for each in servers.ask("/api/v2/silences") if each["status"]["state"] == "active"]
+
+
+def acknowledge(command: Callable[..., Any], journal: Any, by: str = "ada") -> str:
+    """Acknowledge by the command line and return what it printed."""
+    done = command("alerts", "ack", "lfs", "--journal", str(journal), "--by", by, "--message", "on it")
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def test_an_acknowledged_failure_is_silenced_until_it_is_over_and_the_next_one_rings(
+    stands: Any,
+    servers: Any,
+    receiver: Any,
+    command: Callable[..., Any],
+    journal: Any,
+    fail: Callable[..., float],
+    poll: Callable[..., None],
+) -> None:
+    """Alertmanager is quiet about this failure alone, everybody hears of the end, and the next failure is reported."""
+    served, run = stands
+    assert "lfs: BuildFailed acknowledged" in acknowledge(command, journal)
+    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
+    (silence,) = silences(servers)
+    failure = receiver.alerts("BuildFailed")[0]["labels"]["failure"]
+    matched = {m["name"]: m["value"] for m in silence["matchers"]}
+    assert matched == {"alertname": "BuildFailed", "build": "lfs", "failure": failure}
+    assert silence["comment"] == "acknowledged by ada: on it"
+    assert served.value("build_alert_acknowledged", build="lfs") == 1
+    run.add("step_started", phase="chapter-8", step="813-gcc")
+    poll(lambda: receiver.alerts("BuildFailed", "resolved", failure=failure), 40, "everybody hears of the end")
+    poll(lambda: not silences(servers), 10, "the silence is over")
+    fail(run)
+    poll(lambda: len(receiver.alerts("BuildFailed")) == 2, 10, "the next failure")
+
+
+def test_two_people_acknowledge_at_once(
+    stands: Any, servers: Any, command: Callable[..., Any], journal: Any, poll: Callable[..., None]
+) -> None:
+    """There is one silence, the second person is told of the first, and both are in the journal."""
+    acknowledge(command, journal, "ada")
+    assert "ada acknowledged it before" in acknowledge(command, journal, "grace")
+    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
+    time.sleep(0.5)
+    assert len(silences(servers)) == 1
+    lines = [json.loads(line) for file in journal.glob("lfs/*.jsonl") for line in file.read_text().splitlines()]
+    assert [each["by"] for each in lines if each["event"] == "acknowledged"] == ["ada", "grace"]
+
+
+def test_an_acknowledgement_survives_restarts_of_both_sides(
+    stands: Any,
+    serve: Callable[..., Any],
+    servers: Any,
+    command: Callable[..., Any],
+    journal: Any,
+    poll: Callable[..., None],
+) -> None:
+    """A killed exporter, and an Alertmanager that lost its storage, come back to the same silence, once."""
+    served, _ = stands
+    acknowledge(command, journal)
+    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
+    served.kill()
+    serve("--alertmanager.url", servers.alertmanager)
+    time.sleep(1.0)
+    assert len(silences(servers)) == 1
+    servers.stop("alertmanager")
+    for file in (servers.directory / "alertmanager").iterdir():
+        file.unlink()
+    servers.start_alertmanager()
+    assert silences(servers) == []
+    poll(lambda: len(silences(servers)) == 1, 30, "the silence is made anew")
+
+
+def test_who_acknowledges_while_alertmanager_is_away_is_heard_when_it_is_back(
+    stands: Any, servers: Any, command: Callable[..., Any], journal: Any, poll: Callable[..., None]
+) -> None:
+    """The journal keeps the acknowledgement, and Alertmanager gets it as soon as it answers again."""
+    servers.stop("alertmanager")
+    acknowledge(command, journal)
+    time.sleep(1.0)
+    servers.start_alertmanager()
+    poll(lambda: len(silences(servers)) == 1, 30, "the silence")
+
+
+def test_the_link_in_a_message_asks_first_and_then_acknowledges(
+    stands: Any, servers: Any, receiver: Any, poll: Callable[..., None]
+) -> None:
+    """Opening the link, as a mail scanner does, changes nothing; the button acknowledges; a changed link does not."""
+    served, _ = stands
+    link = receiver.alerts("BuildFailed")[0]["annotations"]["acknowledge_url"]
+    assert link.startswith(f"http://localhost:{served.port}/alerts/acknowledge?link=")
+    with urllib.request.urlopen(link, timeout=10) as answer:
+        page = answer.read().decode()
+    assert "BuildFailed: lfs" in page
+    assert "a.c:1: error: x" in page
+    assert served.value("build_alert_acknowledged", build="lfs") == 0
+    bad = link[:-3] + ("AAA" if link[-3:] != "AAA" else "BBB")
+    assert served.get(bad.removeprefix(f"http://localhost:{served.port}"))[0] == 404
+    (action,) = re.findall(r'action="([^"]+)"', page)
+    request = urllib.request.Request(f"{served.url}{action}", b"by=ada&message=on+it", method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert "is yours" in answer.read().decode()
+    assert served.value("build_alert_acknowledged", build="lfs") == 1
+    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
+
+
+def test_acknowledging_and_sending_on_by_the_api(stands: Any, receiver: Any, poll: Callable[..., None]) -> None:
+    """Another program can answer for a person; what does not fire cannot be acknowledged."""
+    served, _ = stands
+
+    def post(path: str, **body: object) -> tuple[int, Any]:
+        request = urllib.request.Request(f"{served.url}{path}", json.dumps(body).encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as problem:
+            with problem:
+                return problem.code, json.load(problem)
+
+    assert post("/api/v1/alerts/acknowledge", build="lfs", alert="BuildStalled")[0] == 404
+    assert post("/api/v1/alerts/acknowledge", build="lfs", wrong=1)[0] == 400
+    status, answered = post("/api/v1/alerts/escalate", build="lfs", by="ada")
+    assert (status, answered[0]["tier"]) == (200, 2)
+    poll(lambda: receiver.alerts("BuildFailed", tier="2"), 10, "the second tier")
+    assert {alert["to"] for alert in receiver.alerts("BuildFailed", tier="2")} == {"on-call"}
+    status, answered = post("/api/v1/alerts/acknowledge", build="lfs", by="ada", message="on it")
+    assert (status, answered[0]["alert"]) == (200, "BuildFailed")
+    rows = json.loads(served.get("/api/v1/alerts")[2])["alerts"]
+    assert [(row["alert"], row["tier"], row["acknowledged"]["by"]) for row in rows] == [("BuildFailed", 2, "ada")]

@@ -1,0 +1,184 @@
+"""The query commands: one grammar, three sources, and exit codes that scripts can rely on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from build_exporter.cli import main
+from build_exporter.cli.query import FILTERS, window_of
+from build_exporter.queries.commands import SUMMARIES, find
+
+Command = Callable[..., Any]
+ONE = {"compare"}
+"""Queries that are about one build."""
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def call(*arguments: str) -> Done:
+    """Run the command line in this process: a hundred processes would take minutes."""
+    result = CliRunner().invoke(main, arguments, prog_name="build-exporter")
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture
+def command() -> Iterator[Command]:
+    """Run a command, and leave this process's logging as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield call
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A journal with two recorded builds: one that failed twice on its way, and one that did not."""
+    place = tmp_path_factory.mktemp("journal")
+    for name in ("mini-lfs", "mini-lfs-resumed"):
+        (record,) = (repository / "examples" / "recorded" / name).glob("*.jsonl")
+        done = call("replay", str(record), "--journal", str(place), "--keep-times", "--quiet")
+        assert done.returncode == 0, done.stderr
+    return place
+
+
+def ask(command: Command, journal: Path, *arguments: str) -> Any:
+    """Return what a query says in JSON, its exit code as `code`."""
+    done = command(*arguments, "--journal", str(journal), "--output", "json")
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout) | {"code": done.returncode}
+
+
+@pytest.mark.parametrize("name", sorted(SUMMARIES))
+def test_every_query_answers_in_every_form(command: Command, journal: Path, name: str) -> None:
+    """Each query answers from a journal as table, JSON and CSV, and says where the answer comes from."""
+    build = ["--build", "mini-lfs-resumed"] if name not in ONE else ["--build", "mini-lfs", "newest", "newest"]
+    answer = ask(command, journal, name, *build)
+    assert answer["query"] == name
+    assert str(journal) in answer["source"]
+    table = command(name, *build, "--journal", str(journal))
+    assert str(journal) in table.stderr
+    assert "\x1b" not in table.stdout
+    rows = list(csv.reader(io.StringIO(command(name, *build, "--journal", str(journal), "--output", "csv").stdout)))
+    assert rows[0] == list(find(name).row.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", sorted(SUMMARIES))
+def test_every_example_of_the_help_is_right_use(command: Command, journal: Path, name: str) -> None:
+    """The example in a query's help runs; it may find nothing wrong, or nothing at all, but is never wrong use."""
+    example = find(name).example.replace("lfs-12.4", "mini-lfs").replace("newest previous", "newest newest")
+    done = command(name, *shlex.split(example), "--journal", str(journal))
+    one_of_two = "which build?" in done.stderr
+    assert done.returncode in (0, 1) or (name in ONE and one_of_two), done.stderr
+    assert f"build-exporter {name} {find(name).example}".rstrip() in command(name, "--help").stdout
+
+
+def test_errors_and_their_resolution(command: Command, journal: Path) -> None:
+    """Two steps that failed and succeeded later are listed as warnings, with the time that took."""
+    errors = ask(command, journal, "errors", "--build", "mini-lfs-resumed")
+    assert [(row["step"], row["severity"]) for row in errors["rows"]] == [
+        ("607-findutils", "warning"),
+        ("604-coreutils", "warning"),
+    ]
+    assert errors["code"] == 0
+    resolution = ask(command, journal, "resolution", "--build", "mini-lfs-resumed", "--threshold", "150")
+    assert [round(row["seconds"]) for row in resolution["rows"]] == [123, 161]
+    assert resolution["code"] == 1, "161 s is more than 150"
+
+
+def test_tasks_are_filtered(command: Command, journal: Path) -> None:
+    """Only steps in a state, of a phase, of at least so many seconds, and at most so many rows."""
+    rows = ask(command, journal, "tasks", "--build", "mini-lfs", "--phase", "chapter-5")["rows"]
+    assert [row["step"] for row in rows] == ["501-binutils-pass1"]
+    long = ask(command, journal, "tasks", "--build", "mini-lfs", "--threshold", "90")["rows"]
+    assert [row["step"] for row in long] == ["501-binutils-pass1", "604-coreutils", "616-binutils-pass2"]
+    assert len(ask(command, journal, "tasks", "--limit", "2")["rows"]) == 2
+    assert ask(command, journal, "tasks", "--status", "failed")["rows"] == []
+
+
+def test_a_window_chooses_what_happened_in_it(command: Command, journal: Path) -> None:
+    """A window that ends before the second build began holds the steps of the first alone."""
+    rows = ask(command, journal, "tasks", "--until", "2026-11-21T06:40:00Z", "--window", "1h")["rows"]
+    assert {row["build"] for row in rows} == {"mini-lfs"}
+
+
+def test_exit_code_tells_what_is_not_fine(command: Command, tmp_path: Path) -> None:
+    """A failed step makes `tasks`, `errors`, `progress` and `resolution` exit with 1."""
+    lines = [
+        {"event": "build_started", "time": 1.0},
+        {"event": "step_started", "time": 2.0, "phase": "p", "step": "x"},
+        {"event": "step_finished", "time": 3.0, "phase": "p", "step": "x", "status": "failed"},
+    ]
+    (tmp_path / "k").mkdir()
+    text = "".join(json.dumps(line | {"build": "k"}) + "\n" for line in lines)
+    (tmp_path / "k" / "20260101T000000Z.jsonl").write_text(text)
+    for name in ("tasks", "errors", "progress", "resolution"):
+        assert command(name, "--journal", str(tmp_path)).returncode == 1, name
+    assert command("milestones", "--journal", str(tmp_path)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["progress", "--build", "mini-lsf"], "there are: mini-lfs"),
+        (["tasks", "--build", "mini-lfs", "--run", "20200101T000000Z"], "no run 20200101T000000Z of mini-lfs"),
+        (["tasks", "--since", "1h", "--until", "2h"], "ends before it begins"),
+        (["tasks", "--since", "1h", "--window", "2h"], "give one of them"),
+        (["tasks", "--since", "yesterdayish"], "is no time"),
+        (["tasks", "--window", "soon"], "is no duration"),
+        (["progress", "--exporter", "http://127.0.0.1:1"], "127.0.0.1:1/api/v1/builds does not answer"),
+        (["progress", "--prometheus", "http://127.0.0.1:1"], "does not answer"),
+        (["progress", "--prometheus", "ftp://host"], "is no http"),
+        (["progress", "--exporter", "http://a", "--prometheus", "http://b"], "give one of them"),
+        (["compare"], "which build?"),
+        (["compare", "--build", "mini-lfs"], "no run before"),
+    ],
+)
+def test_wrong_use_is_one_sentence(command: Command, journal: Path, arguments: list[str], message: str) -> None:
+    """What can't be asked ends with 2 and a sentence that says what is wrong."""
+    done = command(*arguments, "--journal", str(journal))
+    assert done.returncode == 2
+    assert message in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistyped_command_is_guessed(command: Command) -> None:
+    """A command that is not there is answered with those it may have been."""
+    done = command("progres")
+    assert done.returncode == 2
+    assert "Did you mean progress" in done.stderr
+
+
+def test_windows() -> None:
+    """A window is a time ago, a date or Unix seconds, up to now or another time."""
+    assert window_of(None, None, None, 1000.0) is None
+    for given, expected in [
+        (("5m", None, None), (700.0, 1000.0)),
+        ((None, "900", 60.0), (840.0, 900.0)),
+        (("1970-01-01T00:10:00Z", None, None), (600.0, 1000.0)),
+    ]:
+        window = window_of(*given, 1000.0)
+        assert window is not None
+        assert (window.since, window.until) == expected
+
+
+def test_every_filter_is_used() -> None:
+    """No option is kept that no query takes."""
+    assert {each for name in SUMMARIES for each in find(name).filters} == FILTERS.keys()
