@@ -33,6 +33,9 @@ AFTER_CERTAIN: Final = 3
 OUT_OF_MEMORY: Final = next(rule for rule in RULES if rule.kind == "out-of-memory")
 
 _TESTS: Final = re.compile(r"^\S*make.*\*\*\* \[.*\b(?:check|tests?)(?:-\w+)?\] ")
+_WENT_ON: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: (?!\*\*\*)")
+"""A make that goes on after an error, or leaves its directory without a word on it, was told to."""
+
 _REMARK: Final = re.compile(r"^\W*$|^ \*|^Summary")
 _LABEL: Final = re.compile(r"^(?:FAIL|ERROR|FAILED|TIMEOUT)!?\s*: |^test (?=\S+ \.\.\. )|^ *--- FAIL: ")
 
@@ -143,6 +146,8 @@ def ended_in_error(raw: Iterable[str]) -> Diagnosis | None:
         return None
     after = max((each.last for each in reading.evidence), default=0) + 1
     rest = [index for index in range(after, len(reading.lines)) if not _REMARK.match(reading.lines[index])]
+    if any(_WENT_ON.match(reading.lines[index]) for index in rest):
+        return None
     work = [reading.kind(index) for index in rest]
     allowed = AFTER_CERTAIN if best.rank >= Rank.STOP or best.rank in (Rank.MAKE, Rank.RELAYED) else 0
     if Kind.COMMAND in work or work.count(Kind.PROGRESS) > allowed:
