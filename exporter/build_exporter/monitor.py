@@ -14,8 +14,9 @@ from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
-from build_exporter.model.events import Event
+from build_exporter.model.events import Event, EventsLost
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
+from build_exporter.tracker.progress import raise_floors
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,61 @@ UNNOTIFIED_POLLS = 3
 
 HISTORY_RECHECK_SECONDS = 10.0
 
+EARLIER_RUNS = 3
+"""Older runs that are read before the newest one: what they took is what it is measured by from its first step."""
+EARLIER_BYTES = 8 * 1024 * 1024
+EARLIER_SECONDS = 0.5
+LIVE_SECONDS = 7 * 86400.0
+"""A run that nothing was written to for so long does not go on: nobody waits for its end."""
+
+
+def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
+    """Read the last runs before a build's newest into the tracker, where that may still go on."""
+    if follower.newest_age(build) > LIVE_SECONDS:
+        return
+    until = time.monotonic() + EARLIER_SECONDS
+    for name in follower.older_runs(build)[:EARLIER_RUNS]:
+        if follower.run_bytes(build, name) > EARLIER_BYTES:
+            continue
+        run = Run(build, name)
+        pieces = follower.read_older(build, name)
+        try:
+            for events in pieces:
+                apply_all(run, events)
+                if time.monotonic() > until:
+                    # what happens now must not wait for it: it is read with the rest of the history
+                    pieces.close()
+                    follower.forget_older(build, name)
+                    return
+        except Exception:
+            log.exception("reading an older run failed", extra={"build": build, "run": name})
+        tracker.remember(build, run)
+
+
+def read_builds(journal: str) -> Tracker:
+    """Return every build's newest run as its journal has it now, with the runs before it that its estimate rests on."""
+    follower, tracker = Follower(journal), Tracker()
+    for batch in follower.poll():
+        if batch.build not in tracker.builds:
+            read_earlier_runs(follower, tracker, batch.build)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    follower.close()
+    return tracker
+
+
+AHEAD_SECONDS = 60.0
+"""An event further ahead than this comes from a wrong clock; its build's last event is then the time it was read."""
+
+STEP_BACK_SECONDS = 1.0
+"""Least by which the clock is set back that matters to what is shown."""
+
 
 class Monitor:
     """Follows a journal into a tracker. All of it runs in one thread.
 
     Attributes:
         tracker: the state of every build.
+        events_lost: events that writers report as lost, of the newest runs.
         events: events read since the start, by type; `lag_counts` and `lag_sum` are of those read live.
         ready: whether the newest run of each build has been read.
         after_poll: called each time events have been read.
@@ -52,6 +102,7 @@ class Monitor:
         self.follower = Follower(journal, self.decoder)
         self.tracker = Tracker()
         self.events: Counter[type[Event]] = Counter()
+        self.events_lost = 0
         self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
         self.lag_sum = 0.0
         self.ready = False
@@ -61,6 +112,7 @@ class Monitor:
         self._notified = False
         self._wake_up: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
+        self._checked = (clock(), time.monotonic())
 
     @property
     def is_watched(self) -> bool:
@@ -74,6 +126,7 @@ class Monitor:
 
     def poll(self) -> int:
         """Read what is new and return how many events that was."""
+        self._check_clock()
         read = 0
         for batch in self.follower.poll():
             read += len(batch.events)
@@ -91,6 +144,14 @@ class Monitor:
             self._announce()
         return read
 
+    def _check_clock(self) -> None:
+        """Keep the progress that was shown before the clock was set back."""
+        wall, monotonic = self._checked
+        self._checked = (self.clock(), time.monotonic())
+        if self._checked[0] < wall + (self._checked[1] - monotonic) - STEP_BACK_SECONDS:
+            for run in self.newest_runs():
+                raise_floors(run, wall)
+
     def _announce(self) -> None:
         for call in self.after_poll:
             try:
@@ -103,16 +164,23 @@ class Monitor:
         return [build for build in self.tracker.builds.values() if not build.history_complete]
 
     def _take(self, batch: Batch) -> None:
-        is_new = batch.build not in self.tracker.builds
-        self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+        known = self.tracker.builds.get(batch.build)
+        is_new = known is None
+        if known is None or known.current is None or known.current.run < batch.run:
+            read_earlier_runs(self.follower, self.tracker, batch.build)
+        run = self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+        now = self.clock()
+        if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:
+            run.last_event = now
         if is_new:
             # once: a run removed from now on stays counted as it was read
             self.tracker.builds[batch.build].removed = removed_runs(self.follower.root, batch.build)
         if not batch.events:
             return
         self.events.update(map(type, batch.events))
+        self.events_lost += sum(event.count for event in batch.events if type(event) is EventsLost)
         if self.ready:
-            lag = max(0.0, self.clock() - batch.events[-1].time)
+            lag = max(0.0, now - batch.events[-1].time)
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1
             self.lag_sum += lag
 
@@ -146,6 +214,7 @@ class Monitor:
             known = self.tracker.builds.get(build)
             if known is not None:
                 known.history_complete = True
+        self.tracker.settle(self.clock())
 
     def tally(self, build: str, run: str) -> Tally | None:
         """Return what an older run counted, None before it has been read; may be called from another thread."""

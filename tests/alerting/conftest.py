@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -19,21 +18,15 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from ports import free_port
 
 Json = dict[str, Any]
 
 TOP: Final = Path(__file__).resolve().parents[2]
 
 
-def free_port() -> int:
-    """Return a port nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def generations() -> list[Any]:
-    """Return each directory with a Prometheus and an Alertmanager: PATH as "", then those of `BUNDLE_TOOLS`."""
+    """Return each place of an Alertmanager: PATH as "", then the directories of `BUNDLE_TOOLS` that have one."""
     places = ["", *filter(None, os.environ.get("BUNDLE_TOOLS", "").split(os.pathsep))]
     found = [place for place in places if _program(place, "prometheus") and _alertmanager(place)]
     missing = pytest.param("", marks=pytest.mark.skip(reason="Prometheus and Alertmanager are not installed"))
@@ -41,11 +34,13 @@ def generations() -> list[Any]:
 
 
 def _program(place: str, name: str) -> str | None:
-    return shutil.which(name, path=place or None)
+    # a directory may hold one of the two only
+    return shutil.which(name, path=place or None) or shutil.which(name)
 
 
 def _alertmanager(place: str) -> str | None:
-    return _program(place, "alertmanager") or _program(place, "prometheus-alertmanager")
+    names = ("alertmanager", "prometheus-alertmanager")
+    return next((found for name in names if (found := shutil.which(name, path=place or None))), None)
 
 
 class Receiver:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 Serve = Callable[..., Any]
 RunFiles = Callable[..., Any]
@@ -276,7 +277,7 @@ def _logfmt(line: str) -> dict[str, str]:
 def test_less_is_logged_when_less_is_asked_for(serve: Serve, journal: Path, tmp_path: Path) -> None:
     """At level error a start and an end say nothing."""
     log = tmp_path / "quiet.log"
-    port = _free_port()
+    port = free_port()
     command = ["serve", "--journal", str(journal), "--log.level", "error", "--web.listen-address", f"127.0.0.1:{port}"]
     with log.open("wb") as stream:
         process = subprocess.Popen([*serve_command(), *command], stderr=stream)
@@ -297,12 +298,6 @@ def test_less_is_logged_when_less_is_asked_for(serve: Serve, journal: Path, tmp_
 def serve_command() -> list[str]:
     """Return the command's beginning, as `command` runs it."""
     return [sys.executable, "-m", "build_exporter"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_builds_side_by_side(serve: Serve, run_file: RunFiles) -> None:

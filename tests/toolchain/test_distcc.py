@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from build_exporter.collectors.host.distccd import Distccd
 from build_exporter.collectors.toolchain import DistccCollector
@@ -35,7 +36,7 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str
     preprocesses = 'case " $* " in *" -E "*) exec gcc "$@" ;; esac'
     slow.write_text(f'#!/bin/sh\n{preprocesses}\nwhile [ ! -e {gate} ]; do sleep 0.05; done\nexec gcc "$@"\n')
     slow.chmod(0o755)
-    port = two_free_ports()
+    port = free_port(2)
     (tmp_path / "server").mkdir(mode=0o777)
     (tmp_path / "server").chmod(0o777)
     for directory in (tmp_path, *tmp_path.parents):
@@ -54,19 +55,6 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str
     gate.touch()
     os.killpg(running.pid, 15)
     running.wait(20)
-
-
-def two_free_ports() -> int:
-    """Return the first of two neighbouring ports that no one listens at."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def stats_port(address: str) -> int:

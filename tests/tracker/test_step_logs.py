@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build_exporter.model import events as e
-from build_exporter.monitor import Monitor
+from build_exporter.monitor import EARLIER_RUNS, Monitor
 from build_exporter.sources.dedup import is_recorded
 from build_exporter.tracker import Run, Step, Tracker, apply_all, expected_seconds, step_progress
 from build_exporter.tracker.fold import MAX_LOGS
@@ -208,6 +208,8 @@ def test_history_read_late_is_the_measure(run_file: Callable[..., Any], journal:
     first = run_file(run="20260102T030405Z")
     first.step("p", "s", seconds=100.0)
     first.add("step_progress", phase="p", step="s", log_bytes=1000, log_curve=CURVE)
+    for day in range(EARLIER_RUNS):
+        run_file(run=f"2026010{day + 3}T030405Z").add("note", message="nothing built")
     run_file(run="20260202T030405Z", clock=1.781e9).add("step_started", phase="p", step="s")
     monitor = Monitor(str(journal))
     monitor.poll()

@@ -12,6 +12,9 @@ EXPORTER: Final[tuple[Metric, ...]] = (
     gauge("build_exporter_collector_duration_seconds", "seconds", "collector", "Time the collector's newest run took."),
     gauge("build_exporter_source_up", "", "source", "Whether a source can be read at the moment."),
     counter("build_exporter_events_total", "", "event", "Events read from the journal since the exporter started."),
+    counter(
+        "build_exporter_events_lost_total", "", "", "Events that writers report as lost: they could not be written."
+    ),
     counter("build_exporter_lines_rejected_total", "", "reason", "Journal lines that could not be taken, by reason."),
     histogram(
         "build_exporter_event_lag_seconds",

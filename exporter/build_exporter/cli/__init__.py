@@ -13,6 +13,7 @@ from build_exporter.queries.commands import SUMMARIES
 
 COMMANDS: Final[dict[str, str]] = {
     "alerts": "List, acknowledge, escalate and test alerts.",
+    "backtest": "Show how good estimates of recorded runs would have been.",
     "config": "Check a configuration file.",
     "explain": "Explain why a step failed.",
     "emit": "Append events to the journal.",

@@ -38,6 +38,7 @@ from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.failures.step_log import Cards
 from build_exporter.journal.retention import Limits, prune
+from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
 from build_exporter.milestones import MilestoneWatcher
@@ -51,9 +52,18 @@ from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.web.app import make_app
-from build_exporter.web.auth import AuthMiddleware, CertificateError, WebConfigFile, tls_context
-from build_exporter.web.server import AddressError, Server, format_address, make_server, open_sockets, page_address
+from build_exporter.web.auth import AuthMiddleware
+from build_exporter.web.server import (
+    AddressError,
+    Server,
+    check_only_local,
+    format_address,
+    make_server,
+    open_sockets,
+    page_address,
+)
 from build_exporter.web.service import Service
+from build_exporter.web.webconfig import CertificateError, TokenError, WebConfigFile
 
 log = logging.getLogger("build_exporter.serve")
 
@@ -99,7 +109,13 @@ def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...
     help="Address to listen on; repeatable.",
 )
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, metavar="PATH")
-@click.option("--web.config.file", "web_config", metavar="FILE", help="TLS, users and headers, in Prometheus' form.")
+@click.option("--web.config.file", "web_config", metavar="FILE", help="TLS, users and tokens, in Prometheus' form.")
+@click.option(
+    "--web.allow-anonymous",
+    "allow_anonymous",
+    is_flag=True,
+    help="Listen beyond loopback though nobody is asked for a credential.",
+)
 @click.option(
     "--alertmanager.url",
     "alertmanagers",
@@ -133,6 +149,7 @@ def serve(
     addresses: tuple[str, ...],
     telemetry_path: str,
     web_config: str | None,
+    allow_anonymous: bool,
     alertmanagers: tuple[str, ...],
     fast_path: bool | None,
     log_level: str,
@@ -162,8 +179,8 @@ def serve(
     overrides = Overrides(alertmanagers, fast_path)
     exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources, overrides)
     try:
-        asyncio.run(exporter.serve(addresses, web_config))
-    except (AddressError, ConfigError, CertificateError) as error:
+        asyncio.run(exporter.serve(addresses, web_config, allow_anonymous=allow_anonymous))
+    except (AddressError, ConfigError, CertificateError, TokenError) as error:
         click.echo(f"build-exporter: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None
     except ImportError as error:
@@ -207,6 +224,7 @@ class Exporter:
     ) -> None:
         self.monitor = Monitor(journal)
         self.config = config
+        self._web_file: WebConfigFile | None = None
         self._config_path = config_path
         self._sources = sources
         self._expected_failures = expected_failures(config)
@@ -266,7 +284,11 @@ class Exporter:
         return self._expected_failures.of(step)
 
     def reload(self) -> str:
-        """Read the configuration again; return what is wrong with it, empty when it was taken."""
+        """Read both configurations again; return what is wrong with them, empty when they were accepted."""
+        wrong = (self._reload_config(), self._web_file.reload() if self._web_file is not None else "")
+        return "\n".join(filter(None, wrong))
+
+    def _reload_config(self) -> str:
         if self._config_path is None:
             return ""
         try:
@@ -288,18 +310,21 @@ class Exporter:
         log.info("configuration loaded", extra={"file": self._config_path})
         return ""
 
-    async def serve(self, addresses: tuple[str, ...], web_config: str | None) -> None:
+    async def serve(self, addresses: tuple[str, ...], web_config: str | None, *, allow_anonymous: bool) -> None:
         """Serve until a signal ends it.
 
         Raises:
-            AddressError: an address can't be listened on.
+            AddressError: an address can't be listened on, or is open to others without asking for credentials.
             ConfigError: the web configuration can't be used.
             CertificateError: a certificate can't be used.
         """
         _allow_many_files()
         server = self._server(web_config)
         sockets = open_sockets(addresses)
-        self._alerts.listens(page_address(sockets[0], secure=server.config.ssl is not None))
+        access = self._web_file.current() if self._web_file is not None else None
+        if not (allow_anonymous or (access is not None and (access.asks or access.knows_clients))):
+            check_only_local(sockets)
+        self._alerts.listens(page_address(sockets[0], secure=server.is_secure))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, server)
@@ -314,6 +339,7 @@ class Exporter:
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
         ]
         log.info(
@@ -345,10 +371,8 @@ class Exporter:
         app = make_app(self.service)
         if web_config is None:
             return make_server(app)
-        file = WebConfigFile(web_config)
-        config = file.load()
-        tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
-        return make_server(AuthMiddleware(app, file, self.service.counts), tls)
+        file = self._web_file = WebConfigFile(web_config, self.service.counts)
+        return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)
@@ -359,6 +383,14 @@ class Exporter:
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking running steps failed")
+            await asyncio.sleep(LIVENESS_SECONDS)
+
+    async def _recover_events(self) -> None:
+        """Write to the journal what writers kept while it was full."""
+        while True:
+            recovered = await asyncio.to_thread(recover, self.monitor.follower.root)
+            if recovered:
+                log.info("events kept while the journal was full are written", extra={"runs": recovered})
             await asyncio.sleep(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:

@@ -11,18 +11,18 @@ import msgspec
 
 from build_exporter.cli.options import journal_option
 from build_exporter.cli.status_sources import source_summary, sources_as_object
-from build_exporter.estimate import remaining
+from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, duration, percent, size
-from build_exporter.journal.follow import Follower
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
+from build_exporter.monitor import read_builds
 from build_exporter.summary import Suite, bad_suites, elapsed
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
-from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
+from build_exporter.tracker import Run, Step, build_progress, step_progress
 
 MAX_SUITES = 10
 """Suites with failures that are listed of one build."""
@@ -44,24 +44,23 @@ def status(journal: str, build: str | None, output: str) -> None:
     Exits with 1 when a shown build has failed or was interrupted, or there is none.
     """
     configure_logging("warn", "logfmt")
-    tracker = Tracker()
-    for batch in Follower(journal).poll():
-        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    tracker = read_builds(journal)
+    estimator = Estimator(tracker.builds)
     runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
     now = time.time()
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now) for run in runs])))
+        click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator) for run in runs])))
     elif not runs:
         click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal}")
     else:
-        click.echo("\n\n".join("\n".join(_lines(run, now)) for run in runs))
+        click.echo("\n\n".join("\n".join(_lines(run, now, estimator)) for run in runs))
     bad = any(run.state in (BuildState.FAILED, BuildState.INTERRUPTED) for run in runs)
     raise SystemExit(1 if bad or not runs else 0)
 
 
-def as_object(run: Run, now: float) -> dict[str, Any]:
+def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
     """Return what is shown of a run as plain data; times Unix seconds, durations seconds, shares as ratios."""
-    estimate = remaining(run, now)
+    estimate = estimator(run, now)
     hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
     return {
         "build": run.build,
@@ -78,6 +77,7 @@ def as_object(run: Run, now: float) -> dict[str, Any]:
             "last_hour": hour,
         },
         "estimated_remaining_seconds": dict(estimate.by_percentile) if estimate else None,
+        "estimate_basis": estimate.basis if estimate else None,
         "sbu_seconds": run.seconds_per_sbu,
         "toolchain": _toolchain_object(run),
         "waiting_for": run.waiting_for,
@@ -85,8 +85,8 @@ def as_object(run: Run, now: float) -> dict[str, Any]:
         "sources": sources_as_object(run),
         "warnings": sum(step.warnings or 0 for step in run.steps.values()),
         "bad_suites": [_suite_object(suite) for suite in bad_suites(run)],
-        "running": [_step_object(run, step, now) for step in run.running.values()],
-        "failed": [_step_object(run, step, now) for step in run.failed.values()],
+        "running": [_step_object(run, step, now, estimator) for step in run.running.values()],
+        "failed": [_step_object(run, step, now, estimator) for step in run.failed.values()],
         "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
     }
 
@@ -132,14 +132,14 @@ def throughput(run: Run, begin: float, end: float) -> float | None:
     return done * 3600.0 / (end - begin)
 
 
-def _step_object(run: Run, step: Step, now: float) -> dict[str, Any]:
+def _step_object(run: Run, step: Step, now: float, estimator: Estimator) -> dict[str, Any]:
     return {
         "phase": step.phase,
         "step": step.step,
         "attempts": step.attempts,
         "start": step.start,
         "seconds": step.seconds if step.state is not StepState.RUNNING else now - (step.start or now),
-        "expected_seconds": step.expected_at_start,
+        "expected_seconds": estimator.expected_seconds(run, step, now),
         "progress_ratio": step_progress(run, step, now),
         "exit_code": step.exit_code,
         "signal": step.signal,
@@ -149,7 +149,7 @@ def _step_object(run: Run, step: Step, now: float) -> dict[str, Any]:
     }
 
 
-def _lines(run: Run, now: float) -> Iterator[str]:
+def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     state = run.state.value
     name = click.style(run.build, bold=True)
     yield f"{name}  {click.style(state, fg=_COLOURS.get(state))}  run {run.run}"
@@ -163,10 +163,11 @@ def _lines(run: Run, now: float) -> Iterator[str]:
     yield f"  steps      {', '.join(counts) or 'none yet'}"
     if run.start is not None:
         yield f"  time       {elapsed(run, now)}"
-    estimate = remaining(run, now)
+    estimate = estimator(run, now)
     if estimate is not None:
         band = f"{duration(estimate.low)} to {duration(estimate.high)}"
         yield f"  left       {duration(estimate.middle)} ({band}), done about {clock_time(now + estimate.middle)}"
+        yield f"             by {plain_line(estimate.basis)}"
     hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
     whole = throughput(run, run.start, run.end or now) if run.start is not None else None
     if whole is not None:
@@ -182,9 +183,9 @@ def _lines(run: Run, now: float) -> Iterator[str]:
     yield from source_summary(run)
     yield from _suite_lines(run)
     for step in run.running.values():
-        yield f"  running    {_step_line(run, step, now)}"
+        yield f"  running    {_step_line(run, step, now, estimator)}"
     for step in run.failed.values():
-        yield click.style(f"  failed     {_step_line(run, step, now)}: {step.error_class}", fg="red")
+        yield click.style(f"  failed     {_step_line(run, step, now, estimator)}: {step.error_class}", fg="red")
         yield from (f"             {line}" for line in excerpt(step.message).splitlines())
     blocked = run.blocked()
     if blocked:
@@ -200,13 +201,13 @@ def _suite_lines(run: Run) -> Iterator[str]:
         yield f"             and {len(bad) - MAX_SUITES} more suites"
 
 
-def _step_line(run: Run, step: Step, now: float) -> str:
+def _step_line(run: Run, step: Step, now: float, estimator: Estimator) -> str:
     parts = [plain_line(f"{step.phase}/{step.step}")]
     if step.attempts > 1:
         parts.append(f"attempt {step.attempts}")
     seconds = now - step.start if step.state is StepState.RUNNING and step.start is not None else step.seconds
     if seconds is not None:
-        expected = step.expected_at_start or 0.0
+        expected = estimator.expected_seconds(run, step, now) or 0.0
         parts.append(duration(seconds) + (f" of about {duration(expected)}" if expected >= 0.5 else ""))
     ratio = step_progress(run, step, now)
     if ratio is not None and step.state is StepState.RUNNING:

@@ -6,13 +6,18 @@ import logging
 import threading
 import time
 
-from build_exporter.journal.append import Writer
+from build_exporter.journal.append import LINE_LIMIT, Writer
 from build_exporter.journal.current import join_run
 from build_exporter.journal.layout import default_journal
-from build_exporter.model.events import Event, encode_line
+from build_exporter.journal.spool import keep
+from build_exporter.model.events import Event, EventsLost, encode_line
 from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name
 
 log = logging.getLogger(__name__)
+
+
+MAX_PENDING = 1000
+"""Events kept in memory while they cannot be written."""
 
 
 def name_of(text: str) -> str:
@@ -46,6 +51,8 @@ class EventLog:
         self._lock = threading.Lock()
         self._writer: Writer | None = None
         self._logged = False
+        self._pending: list[bytes] = []
+        self._lost = 0
         self._newest = 0.0
 
     @property
@@ -61,22 +68,41 @@ class EventLog:
             return self._newest
 
     def append(self, event: Event) -> bool:
-        """Append an event; False when it could not be written."""
-        try:
-            with self._lock:
+        """Append an event; False when it could not be written, which is tried again with the next one."""
+        with self._lock:
+            try:
+                line = encode_line(event)
+                if len(line) > LINE_LIMIT:
+                    raise ValueError(f"an event of {len(line)} bytes, a line holds {LINE_LIMIT}")
+                self._pending.append(line)
                 if self._writer is None:
                     path = join_run(self._journal, self.build, event.time, resume=True, new=self._new)
                     self._writer = Writer(path)
-                self._writer.append(encode_line(event))
-        except (OSError, ValueError) as error:
-            if not self._logged:
-                log.warning("the build's events can't be written: %s", error)
-                self._logged = True
-            return False
+                self._writer.append_lines(self._report_lost(event.time) + b"".join(self._pending))
+            except (OSError, ValueError) as error:
+                self._drop_oldest()
+                if not self._logged:
+                    log.warning("the build's events can't be written: %s", error)
+                    self._logged = True
+                return False
+            self._pending.clear()
+            self._lost = 0
         return True
 
+    def _report_lost(self, now: float) -> bytes:
+        return encode_line(EventsLost(time=now, build=self.build, count=self._lost)) if self._lost else b""
+
+    def _drop_oldest(self) -> None:
+        surplus = max(0, len(self._pending) - MAX_PENDING)
+        del self._pending[:surplus]
+        self._lost += surplus
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; events that could not be written are kept for when there is room again."""
         with self._lock:
-            if self._writer is not None:
-                self._writer.close()
+            if self._writer is None:
+                return
+            self._writer.close()
+            if self._pending:
+                keep(self._writer.path, b"".join(self._pending), time.time())
+                self._pending.clear()

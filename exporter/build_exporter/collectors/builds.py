@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from build_exporter.estimate import remaining
+from build_exporter.estimate import Estimator
 from build_exporter.exposition import Family
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
@@ -33,6 +33,7 @@ class BuildCollector:
     def __init__(self, monitor: Monitor, max_builds: int) -> None:
         self.max_builds = max_builds
         self._monitor = monitor
+        self._estimator = Estimator(monitor.tracker.builds)
 
     def collect(self) -> Iterable[Family]:
         """Return the families of these builds."""
@@ -40,12 +41,12 @@ class BuildCollector:
         families = _Families()
         for build in self._monitor.tracker.recent(self.max_builds):
             if build.current is not None:
-                _show_run(families, build.current, now)
+                _show_run(families, build.current, now, self._estimator)
             _show_counts(families, build)
         return families.values()
 
 
-def _show_run(families: _Families, run: Run, now: float) -> None:
+def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -> None:
     name = run.build
     families["build_info"].add(1, name, run.run, run.source, run.target, run.book)
     state = run.state
@@ -73,9 +74,16 @@ def _show_run(families: _Families, run: Run, now: float) -> None:
         families["build_steps_finished_total"].add(run.finished[status], name, status)
     for milestone, reached in run.milestones.items():
         families["build_milestone_timestamp_seconds"].add(reached, name, milestone)
+    for milestone, ratio in run.milestone_progress.items():
+        families["build_milestone_progress_ratio"].add(ratio, name, milestone)
+    _show_warnings_and_estimate(families, run, now, estimator)
+
+
+def _show_warnings_and_estimate(families: _Families, run: Run, now: float, estimator: Estimator) -> None:
+    name = run.build
     for flag, count in _most_frequent(run):
         families["build_warnings"].add(count, name, flag)
-    estimate = remaining(run, now)
+    estimate = estimator(run, now)
     if estimate is not None:
         for percentile, seconds in estimate.by_percentile:
             families["build_estimated_remaining_seconds"].add(seconds, name, percentile)

@@ -6,11 +6,12 @@ import heapq
 from collections.abc import Iterable
 from itertools import chain, islice
 
+from build_exporter.estimate import Estimator, Outlook
 from build_exporter.exposition import Family, label_block, sample_line
 from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
-from build_exporter.tracker import Run, Step, expected_seconds, step_progress
+from build_exporter.tracker import Run, Step, step_progress
 from build_exporter.tracker.state import Key
 
 _LABELS = ("build", "phase", "step")
@@ -49,8 +50,11 @@ class RunSeries:
     With more than `limit` steps, shown are those that run, failed or were interrupted, then the last that ended.
     """
 
-    def __init__(self, run: Run, limit: int) -> None:
+    def __init__(self, run: Run, limit: int, estimator: Estimator | None = None) -> None:
         self.run = run
+        self._estimator = estimator or Estimator()
+        self._now = 0.0
+        self._outlook: Outlook | None = None
         self.hidden = 0
         self._limit = limit
         self._lines: dict[str, dict[Key, bytes]] = {name: {} for name in FAMILIES}
@@ -60,12 +64,11 @@ class RunSeries:
         self._prefixes: dict[Key, str] = {}
         self._shown: dict[Key, tuple[StepState, int]] = {}
         self._plans = run.plans
-        self._pace: float | None = None
         run.changed.update(run.steps)
 
     def bodies(self, now: float) -> dict[str, bytes]:
         """Return each family's lines as they are at `now` (Unix seconds); `counts` has how many samples they are."""
-        run = self.run
+        run, self._now = self.run, now
         if run.plans != self._plans:
             self._forget_unplanned()
         if run.changed:
@@ -74,7 +77,7 @@ class RunSeries:
             run.changed.clear()
             self._keep_limit()
         self.hidden = len(run.steps) - len(self._shown)
-        self._follow_pace()
+        self._follow_outlook()
         for key, step in run.running.items():
             # a step that reports nothing moves with the clock
             if step.ratio is None and step.has_figures and key in self._shown:
@@ -118,17 +121,16 @@ class RunSeries:
         self._put_failure(key, step)
 
     def _expected(self, step: Step) -> float | None:
-        # what a step was expected to take does not change once it has begun
-        return expected_seconds(self.run, step) if step.state is StepState.PENDING else step.expected_at_start
+        return self._estimator.expected_seconds(self.run, step, self._now)
 
-    def _follow_pace(self) -> None:
-        pace = self.run.pace.ratio
-        if pace == self._pace:
+    def _follow_outlook(self) -> None:
+        outlook = self._estimator.outlook(self.run, self._now)
+        if outlook is self._outlook:
             return
-        self._pace = pace
+        self._outlook = outlook
         for key in self._shown:
             step = self.run.steps[key]
-            if step.state is StepState.PENDING:
+            if not step.state.is_done:
                 self._put(_EXPECTED, key, self._expected(step))
 
     def _put(self, name: str, key: Key, value: float | None) -> None:
@@ -216,6 +218,7 @@ class StepCollector:
 
     def __init__(self, monitor: Monitor, max_steps: int, max_builds: int) -> None:
         self._monitor = monitor
+        self._estimator = Estimator(monitor.tracker.builds)
         self._max_steps = max_steps
         self._max_builds = max_builds
         self._series: dict[str, RunSeries] = {}
@@ -234,7 +237,7 @@ class StepCollector:
         for run in self._runs():
             series = self._series.get(run.build)
             if series is None or series.run is not run:
-                series = self._series[run.build] = RunSeries(run, self._max_steps)
+                series = self._series[run.build] = RunSeries(run, self._max_steps, self._estimator)
             for name, body in series.bodies(now).items():
                 if body:
                     families[name].add_lines((body,), series.counts[name])

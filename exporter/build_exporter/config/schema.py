@@ -127,6 +127,10 @@ class Thresholds(Section, frozen=True):
     cpu_throttled_ratio: Annotated[
         float, about("A CPU held back by heat for more than this share of time.", "ratio", within=(0, 1))
     ] = 0.05
+    late_probability_ratio: Annotated[
+        float,
+        about("A build is behind schedule when it is late with more than this probability.", "ratio", within=(0, 1)),
+    ] = 0.8
     probe_seconds: Annotated[float, about("A probe answered slower than this.", "seconds", within=(0, None))] = 2.0
     event_lag_seconds: Annotated[
         float, about("Events reach the exporter later than this, 99th percentile.", "seconds", within=(0, None))

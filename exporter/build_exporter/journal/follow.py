@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from build_exporter.journal.decode import Decoder, Reason
@@ -121,7 +121,19 @@ class Follower:
             return True
         return directory.read.get(run) != _size(run_path(self.root, build, run))
 
-    def read_older(self, build: str, run: str) -> Iterator[list[Event]]:
+    def newest_age(self, build: str) -> float:
+        """Return the seconds since a build's newest run was last written to; 0 where that can't be found out."""
+        directory = self._builds.get(build)
+        try:
+            return time.time() - os.stat(run_path(self.root, build, (directory and directory.newest) or "")).st_mtime
+        except OSError:
+            return 0.0
+
+    def run_bytes(self, build: str, run: str) -> int:
+        """Return the size of a run's file, 0 where there is none."""
+        return _size(run_path(self.root, build, run))
+
+    def read_older(self, build: str, run: str) -> Generator[list[Event]]:
         """Yield an older run's events, some at a time, and remember that it was read."""
         size = _size(run_path(self.root, build, run))
         file = LineFile(run_path(self.root, build, run))
@@ -138,6 +150,12 @@ class Follower:
             if directory is not None:
                 directory.read[run] = size
                 directory.counted[run] = file.position
+
+    def forget_older(self, build: str, run: str) -> None:
+        """Take an older run for one that has not been read."""
+        directory = self._builds.get(build)
+        if directory is not None:
+            directory.read[run] = -1
 
     def close(self) -> None:
         """Close what is open."""

@@ -27,6 +27,8 @@ Flags = Annotated[dict[Annotated[str, Meta(min_length=1, max_length=64)], Count]
 ExitCode = Annotated[int, Meta(ge=-(2**31), lt=2**32)]
 FinishStatus = Literal["succeeded", "failed", "skipped", "interrupted"]
 BuildStatus = Literal["succeeded", "failed", "interrupted"]
+TestScope = Literal["none", "critical", "all"]
+"""Which packages' test suites a build runs: none, those of the toolchain alone, or all."""
 ToolRole = Literal["host", "cross", "target"]
 MAX_TOOLS: Final = 64
 """Most tools of one toolchain: each is a series."""
@@ -78,7 +80,10 @@ class PlannedMilestone(msgspec.Struct, gc=False, omit_defaults=True, kw_only=Tru
 
 
 class BuildStarted(Event, tag="build_started"):
-    """A run began, or was taken up again where its file already holds one."""
+    """A run began, or was taken up again where its file already holds one.
+
+    `tests` says which packages' test suites it runs, where that is known.
+    """
 
     run: Name | None = None
     source: Name | None = None
@@ -87,6 +92,7 @@ class BuildStarted(Event, tag="build_started"):
     jobs: Count | None = None
     plan: Text | None = None
     deadline: Time | None = None
+    tests: TestScope | None = None
 
 
 class Plan(Event, tag="plan"):
@@ -120,8 +126,9 @@ class StepProgress(Event, tag="step_progress"):
     `warning_flags` says how many of the warnings came by which option of the compiler, the most frequent first.
     An `estimated` ratio comes from the log and the clock, and gives way to one the builder reports. `log_tasks`
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
-    as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `error_class` and
-    `message` of a step that has failed say why, where its end did not.
+    as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `log_bytes` says that
+    the log of a step that is over was read to its end; it is 0 where the next attempt can't be measured by it.
+    `error_class` and `message` of a step that has failed say why, where its end did not.
     """
 
     phase: Name
@@ -239,6 +246,12 @@ class Feedback(Event, tag="feedback"):
     message: Text | None = None
 
 
+class EventsLost(Event, tag="events_lost"):
+    """So many events of a writer before this one could not be written, for want of room or of permission."""
+
+    count: Count
+
+
 class Alert(Event, tag="alert"):
     """What Alertmanager reported of one alert to one of its receivers.
 
@@ -315,6 +328,7 @@ AnyEvent = (
     | Toolchain
     | Note
     | Feedback
+    | EventsLost
     | Alert
     | Acknowledged
     | Escalated

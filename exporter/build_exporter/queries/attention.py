@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 from build_exporter.failures import excerpt
+from build_exporter.formatting import duration
 from build_exporter.model.states import BuildState, Verdict
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
@@ -87,14 +88,14 @@ def _running(context: Context, run: Run) -> Iterator[Attention]:
 def _late(context: Context, run: Run) -> Iterator[Attention]:
     left = context.estimate(run, context.now) if run.deadline is not None else None
     if left is not None and run.deadline is not None and context.now + left.middle > run.deadline:
-        minutes = (context.now + left.middle - run.deadline) / 60.0
-        yield _of("late", "warning", f"will end about {minutes:.0f} min after its deadline", since=None)
+        late = duration(context.now + left.middle - run.deadline)
+        yield _of("late", "warning", f"will end about {late} after its deadline", since=None)
 
 
 def _stalled(context: Context, run: Run) -> Iterator[Attention]:
     silent = context.now - (run.last_event or context.now)
     if run.state is BuildState.RUNNING and silent >= context.thresholds.stalled_seconds:
-        yield _of("stalled", "warning", f"no event for {silent / 60.0:.0f} min", since=run.last_event)
+        yield _of("stalled", "warning", f"no event for {duration(silent)}", since=run.last_event)
 
 
 def _sources(context: Context, run: Run) -> Iterator[Attention]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from build_exporter.estimate import Estimate
 from build_exporter.model.states import StepState
 from build_exporter.queries.context import Context, shown
 from build_exporter.queries.estimate import Percentiles
@@ -67,14 +66,7 @@ def end_estimate(context: Context, run: Run) -> EndEstimate | None:
         return None
     band = Percentiles(p10=left.low, p50=left.middle, p90=left.high)
     end = Percentiles(p10=context.now + left.low, p50=context.now + left.middle, p90=context.now + left.high)
-    return EndEstimate(remaining_seconds=band, end=end, basis=_basis(run, left))
-
-
-def _basis(run: Run, left: Estimate) -> str:
-    known = run.pace if run.pace.steps else run.unweighted_pace
-    if not known.steps:
-        return "plan"
-    return f"plan and {known.steps} finished step{'s' if known.steps != 1 else ''} of this run"
+    return EndEstimate(remaining_seconds=band, end=end, basis=left.basis)
 
 
 def elapsed_seconds(context: Context, run: Run) -> float | None:

@@ -148,13 +148,15 @@ def _whole(data: bytes, *, is_full: bool) -> bytes:
 
 
 def _step_of(context: Context, run: Run, name: str) -> Step:
-    found = [step for step in list(run.steps.values()) if name in (step.step, shown(step.step))]
-    if not found and "/" in name:
-        phase, _, rest = name.partition("/")
-        return context.step(run, phase, rest)
+    found = [step for step in list(run.steps.values()) if name in _names(step)]
     if not found:
         raise NotFoundError(f"no step {shown(name)} in {run.build}")
     if len(found) > 1:
         names = ", ".join(f"{shown(step.phase)}/{shown(step.step)}" for step in found[:10])
         raise BadRequestError(f"several steps have this name; allowed: {names}")
     return found[0]
+
+
+def _names(step: Step) -> tuple[str, ...]:
+    phase, name = shown(step.phase), shown(step.step)
+    return (step.step, name, f"{step.phase}/{step.step}", f"{phase}/{name}")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from build_exporter.model.states import StepState
+from build_exporter.model.states import BuildState, StepState
 from build_exporter.queries.context import Context
 from build_exporter.tracker import Key, Run
 
 
 def schedule(context: Context, run: Run) -> dict[Key, tuple[float, float]]:
-    """Return (start, end) in Unix seconds of each pending step in the order of the plan; empty without an estimate.
+    """Return (start, end) in Unix seconds of each pending step in the order of the plan.
+
+    It is empty unless the run goes on and has an estimate.
 
     The time left is shared out by the steps' planned times, one after the other: of steps that run side by side each
     has a narrower share.
     """
-    left = context.estimate(run, context.now)
+    left = context.estimate(run, context.now) if run.state is BuildState.RUNNING else None
     pending = [step for step in list(run.steps.values()) if step.state is StepState.PENDING]
     weight = sum(step.weight for step in pending)
     if left is None or not weight:

@@ -35,7 +35,8 @@ if [ "${_be_owner-}" != "$$" ]; then
 	_be_guarded_by=''
 	_be_begun=''    # process in which be_start began a run that has not ended
 	_be_run_file='' # the run file that _be_directory and _be_build were taken from
-	_be_torn=''     # a newline after a failed write: what was written of that line ends there
+	_be_torn=''     # after a failed write: a newline, since part of a line may have been written, and an events_lost line
+	_be_lost=0      # events that could not be written since the last one that was
 	_be_retry=0     # time before which a directory that could not be made is not tried again
 	_be_checked=''  # uptime at which the clock's base was last compared with date
 	_be_warning=''  # why the last event was not written
@@ -443,8 +444,10 @@ _be_emit_otherwise() {
 	elif [ -z "$_be_time" ]; then
 		_be_warning=$_be_no_clock
 	elif [ -f "$_be_run_file" ]; then
-		# the next line must not be glued to what was written of this one
-		_be_torn=$_be_newline
+		# the next line must not be glued to what was written of this one, and it reports what is lost
+		[ -n "$_be_torn" ] || _be_lost=0
+		_be_lost=$((_be_lost + 1))
+		_be_torn="$_be_newline{\"time\":$_be_time,\"event\":\"events_lost\",\"build\":\"$_be_build\",\"count\":$_be_lost}$_be_newline"
 		_be_warning="can not write $_be_run_file"
 	elif [ -e "$_be_run_file" ]; then
 		_be_warning="$_be_run_file is not a regular file"

@@ -131,10 +131,12 @@ def _adds_log_detail(run: Run, event: e.StepProgress) -> bool:
         return True
     if event.warning_flags and step.key not in run.warning_flags:
         return True
-    known = run.logs.get(step.key)
-    if not event.log_bytes or step.state is not StepState.SUCCEEDED:
+    if event.log_bytes is None:
         return False
-    return known is None or (known.size, known.seconds) != (event.log_bytes, step.seconds)
+    known = run.logs.get(step.key)
+    is_example = step.state is StepState.SUCCEEDED and event.log_bytes > 0
+    is_known = known is not None and (known.size, known.seconds) == (event.log_bytes, step.seconds)
+    return not step.log_read or (is_example and not is_known)
 
 
 def _tests_reported(run: Run, event: e.TestsReported) -> bool:

@@ -100,7 +100,7 @@ class LineCutter:
     @property
     def torn(self) -> str:
         """The beginning of a line whose end has not come yet."""
-        return _text(self._torn)
+        return decoded(self._torn)
 
     def skip_to_line_end(self) -> None:
         """Drop what is torn, and what comes before the next line's beginning."""
@@ -135,8 +135,8 @@ class LineCutter:
 
     def _line(self, piece: bytes) -> str:
         if len(piece) > self._line_bytes:
-            return _text(piece[: self._line_bytes]) + CUT_MARK
-        return _text(piece.removesuffix(b"\r"))
+            return decoded(piece[: self._line_bytes]) + CUT_MARK
+        return decoded(piece.removesuffix(b"\r"))
 
 
 class TailFile:
@@ -299,7 +299,7 @@ def read_ends(path: Path, head_bytes: int, tail_bytes: int, *, follow_links: boo
         tail = head[begin:] if size <= len(head) else os.pread(descriptor, tail_bytes, begin)
     finally:
         os.close(descriptor)
-    return Ends(_text(head), _text(tail), size, milliseconds(found.st_mtime_ns))
+    return Ends(decoded(head), decoded(tail), size, milliseconds(found.st_mtime_ns))
 
 
 class Directory:
@@ -340,5 +340,6 @@ def milliseconds(nanoseconds: int) -> float:
     return round(nanoseconds / 1e9, 3)
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def decoded(data: bytes) -> str:
+    """Return bytes as text, with line ends as Unix has them: a record may have gone through Windows, or a mail."""
+    return data.decode("utf-8", "replace").replace("\r\n", "\n")

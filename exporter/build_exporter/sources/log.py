@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from build_exporter.config.schema import LogPatterns
-from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
+from build_exporter.model.events import BuildFinished, BuildStarted, StepFinished, StepStarted
 from build_exporter.model.names import MAX_NAME_LENGTH, build_name_from
 from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
+from build_exporter.sources.distinct import DistinctTimes
 from build_exporter.sources.files import TailFile, milliseconds
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.idle import IdleTimer
@@ -75,6 +76,7 @@ class Log:
         self._file = TailFile(settings.path, hold=True)
         self._idle = IdleTimer()
         self._readers = self._make_readers(settings.options)
+        self._is_configured = any(settings.options.values())
         self._recent: list[str] = []
         self._forget()
 
@@ -85,7 +87,7 @@ class Log:
         self._waiting: dict[Key, StepStarted] = {}
         self._starts: Counter[Key] = Counter()
         self._ends: Counter[Key] = Counter()
-        self._times: dict[tuple[type[Event], Key], float] = {}
+        self._times = DistinctTimes()
         self._failed: set[Key] = set()
         self._is_over = False
         self._times_over = 0
@@ -105,7 +107,7 @@ class Log:
         more = True
         while more:
             try:
-                read = self._file.read(over=over)
+                read = self._file.read()
                 written = milliseconds(self._path.stat().st_mtime_ns)
             except OSError as error:
                 raise SourceError(f"{self._path}: {error.strerror or error}") from error
@@ -179,7 +181,8 @@ class Log:
     ) -> Iterator[SourceEvent]:
         # without a name it is the step begun last
         key = _key(found) or next(reversed(self._running), None)
-        if key is None:
+        if key is None or not (self._starts or self._waiting or self._is_configured):
+            # a page may have a line that begins with such a word; a build's log has one of its start before
             return
         self._running.pop(key, None)
         (self._failed.add if status == "failed" else self._failed.discard)(key)
@@ -200,8 +203,7 @@ class Log:
         counts[key] += 1
         if not dated:
             # attempts that were over before the log was read all seem to be of the moment of its last change
-            before = self._times.get((type(event), key), 0.0)
-            event.time = self._times[type(event), key] = max(event.time, round(before + 0.001, 3))
+            event.time = self._times.of(event)
         yield SourceEvent(self._run_start, event, 0 if dated else counts[key])
 
     def _end_run(self) -> Iterator[SourceEvent]:

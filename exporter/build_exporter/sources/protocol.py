@@ -15,11 +15,18 @@ API_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A source's settings: the record's path, the build's name if given, and the kind's options."""
+    """What a source is told: the record's path, the build's name where one is given, and the kind's own options.
+
+    The path is made absolute: what a source reports of it must mean the same to whoever reads the journal.
+    """
 
     path: Path
     build: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the path absolute, links left as they are."""
+        object.__setattr__(self, "path", self.path.absolute())
 
 
 class SourceEvent(NamedTuple):

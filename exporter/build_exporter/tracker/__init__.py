@@ -1,6 +1,7 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
 from build_exporter.tracker.fold import apply, apply_all
+from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.progress import (
     approach,
     build_progress,
@@ -16,6 +17,7 @@ __all__ = [
     "Build",
     "Key",
     "LogShape",
+    "PastStep",
     "Run",
     "RunSummary",
     "Step",
@@ -26,6 +28,7 @@ __all__ = [
     "approach",
     "build_progress",
     "expected_seconds",
+    "past_steps",
     "phase_progress",
     "planned_ahead",
     "step_progress",

@@ -35,6 +35,7 @@ def add_work_time(run: Run) -> None:
 
 def recount(run: Run) -> None:
     """Make every sum again from the steps."""
+    run.revision += 1
     floors = {name: phase.floor for name, phase in run.phases.items()}
     run.phases = {}
     run.pace, run.unweighted_pace, run.sbu_seconds, run.sbu_done = Pace(), Pace(), 0.0, 0.0
@@ -54,6 +55,7 @@ def recount(run: Run) -> None:
 
 def enter(run: Run, step: Step) -> None:
     """Put a pending step after the others and into the sums of its phase."""
+    run.revision += 1
     run.steps[step.key] = run.changed[step.key] = step
     phase = run.phases.get(step.phase)
     if phase is None:
@@ -84,6 +86,7 @@ def has_room(run: Run, fresh: set[Key]) -> bool:
 
 def move(run: Run, step: Step, state: StepState) -> None:
     """Put a step into a state and keep every sum that depends on it."""
+    run.revision += 1
     add_work_time(run)
     key: Key = step.key
     phase = run.phases[step.phase]

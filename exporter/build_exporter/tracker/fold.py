@@ -13,8 +13,9 @@ from typing import Any, Final
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
+from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place
-from build_exporter.tracker.plans import check_milestones, take_plan
+from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.state import LogShape, Run, Step
 
@@ -69,10 +70,18 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     run.target = event.target or run.target
     run.book = event.book or run.book
     run.jobs = event.jobs if event.jobs is not None else run.jobs
+    run.tests = event.tests or run.tests
     run.deadline = event.deadline if event.deadline is not None else run.deadline
 
 
+def _plan(run: Run, event: e.Plan) -> None:
+    run.adopted = False
+    take_plan(run, event)
+
+
 def _step_started(run: Run, event: e.StepStarted) -> None:
+    if run.earlier is not None:
+        follow_earlier(run, event)
     step = _step(run, event)
     if event.time in step.starts:
         run.ignored["step_started"] += 1
@@ -83,6 +92,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.start = event.time
         if step.seconds is None and step.end is not None:
             step.seconds = step.end - step.start
+            run.revision += 1
         _describe(run, step, event)
         run.changed[step.key] = step
         return
@@ -103,7 +113,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.disk_before_bytes
     ) = None
     step.warnings = None
-    step.reported_ratio = step.reported_warnings = False
+    step.reported_ratio = step.reported_warnings = step.log_read = False
     step.floor = 0.0
     if run.warning_flags:
         count_flags(run, step.key, {})
@@ -167,6 +177,8 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if event.warning_flags:
         count_flags(run, step.key, event.warning_flags)
         learned = True
+    if event.log_bytes is not None:
+        step.log_read = learned = True
     if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:
             curve = array("f", event.log_curve or ())
@@ -257,7 +269,7 @@ def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
     if event.milestone not in run.milestones and len(run.milestones) >= MAX_MILESTONES:
         run.ignored["too_many_milestones"] += 1
         return
-    run.milestones.setdefault(event.milestone, event.time)
+    note_milestone(run, event.milestone, event.time)
 
 
 def _build_finished(run: Run, event: e.BuildFinished) -> None:
@@ -337,7 +349,7 @@ _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.BuildStarted: _build_started,
-    e.Plan: take_plan,
+    e.Plan: _plan,
     e.StepStarted: _step_started,
     e.StepProgress: _step_progress,
     e.StepFinished: _step_finished,

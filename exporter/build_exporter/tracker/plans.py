@@ -5,7 +5,8 @@ from __future__ import annotations
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
 from build_exporter.tracker.aggregates import enter, has_room, place, recount
-from build_exporter.tracker.progress import is_reached, raise_floors
+from build_exporter.tracker.names import name_of
+from build_exporter.tracker.progress import build_progress, is_reached, raise_floors
 from build_exporter.tracker.state import Run, Step
 
 
@@ -14,7 +15,7 @@ def take_plan(run: Run, event: e.Plan) -> None:
     if event.continues and _only_adds(run, event.steps):
         for planned in event.steps:
             step = Step(planned.phase, planned.step, len(run.steps))
-            _describe_planned(step, planned)
+            _describe_planned(run, step, planned)
             enter(run, step)
     else:
         _replace_plan(run, event)
@@ -52,7 +53,7 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
     for planned in event.steps:
         key = place(run, planned.phase, planned.step)
         step = old.get(key) or Step(*key, 0)
-        _describe_planned(step, planned)
+        _describe_planned(run, step, planned)
         run.steps[key] = step
     for key, step in old.items():
         # a step dropped from the plan before it ever started is not to come any more
@@ -65,7 +66,7 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
     run.changed.update(run.steps)
 
 
-def _describe_planned(step: Step, planned: e.PlannedStep) -> None:
+def _describe_planned(run: Run, step: Step, planned: e.PlannedStep) -> None:
     step.package = planned.package or step.package
     step.version = planned.version or step.version
     step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
@@ -73,6 +74,8 @@ def _describe_planned(step: Step, planned: e.PlannedStep) -> None:
     step.after = tuple(planned.after or ())
     step.sources = tuple(planned.sources or ())
     step.planned = True
+    if run.earlier is not None:
+        step.usual_seconds = run.earlier.seconds.get(name_of(step.phase, step.step, step.version))
 
 
 def check_milestones(run: Run, time: float, ended: str | None = None) -> None:
@@ -81,4 +84,14 @@ def check_milestones(run: Run, time: float, ended: str | None = None) -> None:
         if planned.name in run.milestones or (ended is not None and planned.step not in (None, ended)):
             continue
         if is_reached(run, planned, time):
-            run.milestones[planned.name] = time
+            note_milestone(run, planned.name, time)
+
+
+def note_milestone(run: Run, name: str, time: float) -> None:
+    """Note a milestone reached, once, and how far the run was then."""
+    if name in run.milestones:
+        return
+    run.milestones[name] = time
+    ratio = build_progress(run, time)
+    if ratio is not None:
+        run.milestone_progress[name] = ratio

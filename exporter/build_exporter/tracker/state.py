@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.alerts import AlertLog
+from build_exporter.tracker.earlier import EarlierRuns
 
 UNKNOWN_WEIGHT = 10.0
 """Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
@@ -35,6 +36,8 @@ class Step:
     version: str | None = None
     sbu: float | None = None
     expected_seconds: float | None = None
+    usual_seconds: float | None = None
+    """What it took in the earlier runs of this build."""
     planned_disk_bytes: int | None = None
     planned_memory_bytes: int | None = None
     after: tuple[str, ...] = ()
@@ -51,6 +54,8 @@ class Step:
     ratio: float | None = None
     message: str | None = None
     log: str | None = None
+    log_read: bool = False
+    """Whether what its log amounted to was reported: it need not be read again."""
     shares_log: bool = False
     """Whether other steps name the same log: what is in it is then not the step's own."""
     pid: int | None = None
@@ -80,8 +85,9 @@ class Step:
     @property
     def weight(self) -> float:
         """Expected time in seconds as planned: what progress is weighted by. Never 0, so that each step counts."""
-        if self.expected_seconds is not None:
-            return max(self.expected_seconds, 0.1)
+        seconds = self.usual_seconds if self.usual_seconds is not None else self.expected_seconds
+        if seconds is not None:
+            return max(seconds, 0.1)
         if self.sbu is not None:
             return max(self.sbu * SBU_PRIOR_SECONDS, 0.1)
         return UNKNOWN_WEIGHT
@@ -89,7 +95,7 @@ class Step:
     @property
     def has_figures(self) -> bool:
         """Whether the plan says how long the step takes."""
-        return self.expected_seconds is not None or self.sbu is not None
+        return self.usual_seconds is not None or self.expected_seconds is not None or self.sbu is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,8 @@ class Run:
     target: str = ""
     book: str = ""
     jobs: int | None = None
+    tests: str | None = None
+    """Which packages' test suites run: none, critical (the toolchain's) or all; None where that isn't known."""
     deadline: float | None = None
     start: float | None = None
     end: float | None = None
@@ -176,6 +184,12 @@ class Run:
     status: BuildState | None = None
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
+    earlier: EarlierRuns | None = None
+    """What the build's earlier runs say of this one; set before its first event."""
+    adopted: bool = False
+    """Whether the plan is that of the earlier runs."""
+    strangers: int = 0
+    """Steps begun that an adopted plan has not."""
     plans: int = 0
     steps: dict[Key, Step] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
@@ -183,6 +197,8 @@ class Run:
     failed: dict[Key, Step] = field(default_factory=dict)
     planned_milestones: list[PlannedMilestone] = field(default_factory=list)
     milestones: dict[str, float] = field(default_factory=dict)
+    milestone_progress: dict[str, float] = field(default_factory=dict)
+    """Share of the run that was done when each milestone was reached, where the steps to come were known."""
     tarballs: str = ""
     """The directory of the files that steps are built from; empty where it isn't given."""
     sources_verified: SourcesVerified | None = None
@@ -194,6 +210,8 @@ class Run:
     results: Counter[str] = field(default_factory=Counter)
     """Ends of the run by their status; more than one where it was taken up again."""
     ignored: Counter[str] = field(default_factory=Counter)
+    revision: int = 0
+    """Counts whatever changes which steps there are, their states and what they took."""
     floor: float = 0.0
     pace: Pace = field(default_factory=Pace)
     unweighted_pace: Pace = field(default_factory=Pace)

@@ -6,15 +6,20 @@ import heapq
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.alerts import AlertLog
+from build_exporter.tracker.earlier import RUNS, EarlierRuns, earlier_runs
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
+from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.state import Key, LogShape, Run, Step
+
+SETTLE_SECONDS = 600.0
+"""A run that another has followed and that has been silent for so long has no writer any more."""
 
 
 class Usage(NamedTuple):
@@ -34,8 +39,9 @@ class Usage(NamedTuple):
 class RunSummary:
     """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds and usage by step.
 
-    `results` counts every end the run had: one that was taken up again had more than one. `steps` has the steps that
-    succeeded with a known duration, `usage` the same ones. `jobs` is the -j in use, None where unknown.
+    `results` counts every end the run had: one that was taken up again had more than one, one that `is_open` has none
+    yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones, `past` the same ones in the
+    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio` and `concurrency` are the run's.
     """
 
     run: str
@@ -49,14 +55,22 @@ class RunSummary:
     jobs: int | None = None
     ccache_hit_ratio: float | None = None
     alerts: AlertLog = field(default_factory=AlertLog)
+    last_event: float | None = None
+    is_open: bool = False
+    past: tuple[PastStep, ...] = ()
+    tests: str | None = None
+    source: str = ""
+    gap_ratio: float = 0.0
+    concurrency: float = 1.0
 
 
 def summarise(run: Run) -> RunSummary:
-    """Return what is kept of a run that another has followed; without an end of its own it was interrupted."""
+    """Return what is kept of a run that another has followed; without an end of its own it was interrupted.
+
+    That end is not counted yet: the writer may still be at work, and a counter never takes back what it has counted.
+    """
     result = run.status or BuildState.INTERRUPTED
     results = Counter(run.results)
-    if run.status is None:
-        results[result.value] += 1
     done = [s for s in run.steps.values() if s.state is StepState.SUCCEEDED and s.seconds is not None]
     return RunSummary(
         run.run,
@@ -70,6 +84,13 @@ def summarise(run: Run) -> RunSummary:
         run.jobs_used,
         _ccache_hit_ratio(run),
         run.alerts,
+        run.last_event,
+        run.status is None,
+        past_steps(run),
+        run.tests,
+        run.source,
+        run.gap_ratio,
+        run.concurrency,
     )
 
 
@@ -84,8 +105,10 @@ def _ccache_hit_ratio(run: Run) -> float | None:
     return hits / (hits + misses) if hits + misses else None
 
 
-def tally(summary: RunSummary) -> Tally:
-    """Return what a run adds to the counters over runs."""
+def tally(summary: RunSummary) -> Tally | None:
+    """Return what a run adds to the counters over runs, None while its end is not known."""
+    if summary.is_open:
+        return None
     failures: dict[str, dict[str, int]] = {}
     for (phase, name), count in summary.failures.items():
         failures.setdefault(phase, {})[name] = count
@@ -116,6 +139,12 @@ class Build:
             counts.update(summary.results)
         counts.update(self.removed.results)
         return counts
+
+    def earlier(self, run: str) -> EarlierRuns | None:
+        """Return what the runs before one, as far as they are known, say of it."""
+        before = sorted((each for each in self.history.values() if each.run < run), key=lambda e: e.run, reverse=True)
+        good = [(each.past, each.concurrency) for each in before if each.result == "succeeded" and each.past]
+        return earlier_runs(good[:RUNS])
 
     def last_log(self, key: Key) -> LogShape | None:
         """Return how the log of a step's newest attempt that succeeded grew, None where that is not known."""
@@ -184,7 +213,7 @@ class Tracker:
                 known.learn_logs(current)
                 known.learn_suites(current)
             known.history.pop(run, None)
-            current = known.current = Run(build, run)
+            current = known.current = Run(build, run, earlier=known.earlier(run))
         if run == current.run:
             apply_all(current, events)
         return current
@@ -196,6 +225,14 @@ class Tracker:
             known.history[run.run] = summarise(run)
             known.learn_logs(run)
             known.learn_suites(run)
+
+    def settle(self, now: float) -> None:
+        """Count earlier runs without an end as interrupted once they have been silent for long at `now`."""
+        for build in list(self.builds.values()):
+            for name, summary in build.history.items():
+                if summary.is_open and now - (summary.last_event or 0.0) > SETTLE_SECONDS:
+                    results = summary.results + Counter([summary.result])
+                    build.history[name] = replace(summary, results=results, is_open=False)
 
     def recent(self, count: int) -> list[Build]:
         """Return the builds with a run that were active last, at most `count`, by name."""

@@ -57,11 +57,12 @@ class Outcome:
 
 
 class Record:
-    """The events of one wrapped command, in one run file; silent after the first error."""
+    """The events of one wrapped command, in one run file; what cannot be written is kept for later."""
 
     def __init__(self, options: Options, now: float) -> None:
         self._options = options
         self._writer: Writer | None = None
+        self._pending = b""
         self._run: RunFile | None = None
         try:
             self._run = run = find_run(options, now)
@@ -84,7 +85,7 @@ class Record:
                 )
             )
         run.unlock()
-        if self._writer is not None:
+        if not self._pending:
             os.environ[RUN_FILE_VARIABLE] = run.path
             os.environ[BUILD_VARIABLE] = run.build
             if options.journal:
@@ -134,6 +135,7 @@ class Record:
             )
         if lines:
             self._append(lines)
+        self._keep(now)
 
     def _step(self, now: float, event: str) -> dict[str, str | int | float | None]:
         assert self._run is not None
@@ -144,11 +146,34 @@ class Record:
     def _append(self, lines: bytes) -> None:
         if self._writer is None:
             return
+        complained = bool(self._pending)
+        self._pending += lines
         try:
-            self._writer.append_lines(lines)
+            self._writer.append_lines(self._pending)
         except OSError as error:
-            complain(f"journal {self._writer.path}: {error.strerror}")
-            self._writer = None
+            # tried again with the next event
+            if not complained:
+                complain(f"journal {self._writer.path}: {error.strerror}")
+            _remove_empty(self._writer.path)
+            self._writer.close()
+        else:
+            self._pending = b""
+
+    def _keep(self, now: float) -> None:
+        """Keep what could not be written until the end, for whoever finds room in the journal later."""
+        if self._pending and self._run is not None:
+            from build_exporter.journal.spool import keep  # noqa: PLC0415 - needed where the journal failed alone
+
+            keep(self._run.path, self._pending, now)
+
+
+def _remove_empty(path: str) -> None:
+    """Remove a run's file that nothing could be written to: it would stand for a newer run than the last one is."""
+    try:
+        if os.stat(path).st_size == 0:  # noqa: PTH116
+            os.unlink(path)  # noqa: PTH108
+    except OSError:
+        pass
 
 
 def complain(what: str) -> None:

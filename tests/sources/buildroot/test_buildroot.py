@@ -178,3 +178,54 @@ def test_silent_log_is_over(output: Any, attach: Callable[..., Attachment], runs
     assert found_later(0) == "running"
     assert found_later(40_000) == "running"
     assert found_later(90_000) == "failed"
+
+
+def test_a_restart_is_not_parallel_building(output: Any, imported: Callable[..., Runs]) -> None:
+    """Make called again within a second of a failure, and later again: two runs, and no editing time in a step."""
+    output.step("configure", "a", 1)
+    output.add("start", "configure", "b", 0)
+    output.step("configure", "a", 1)
+    output.clock += 99
+    output.add("start", "configure", "b", 0)
+    output.step("configure", "a", 1)
+    first_end = output.add("start", "configure", "b", 0)
+    output.clock += 1899
+    output.step("configure", "a", 1)
+    output.step("configure", "b", 1)
+    first, second = imported(output.output)
+    assert (str(first.state), first.end, str(second.state)) == ("failed", first_end, "succeeded")
+    assert first.steps["configure", "b"].seconds == 0.0
+    assert {step.state.label for step in second.steps.values()} == {"succeeded"}
+
+
+@pytest.mark.parametrize("back", [30.0, 3600.0, 200_000_000.0])
+def test_a_clock_set_back(back: float, output: Any, imported: Callable[..., Runs]) -> None:
+    """After a clock set back the same packages built again all succeed, and no run ends before it begins."""
+    for _ in range(2):
+        for package in ("a", "b"):
+            output.step("extract", package, 0.0)
+            output.step("build", package, 10.0)
+        output.clock -= back
+    runs = imported(output.output)
+    assert len(runs) == (1 if back < 900 else 2)
+    assert {step.state.label for run in runs for step in run.steps.values()} == {"succeeded"}
+    assert [step.seconds for run in runs for step in run.steps.values()] == [0.0, 10.0, 0.0, 10.0] * len(runs)
+    assert all((run.start or 0.0) <= (run.end or 0.0) for run in runs)
+
+
+def test_a_clock_set_back_inside_a_step(output: Any, imported: Callable[..., Runs]) -> None:
+    """A step that seems to end before it began took no time that is known; the next takes what the log says."""
+    output.add("start", "build", "a")
+    output.add("end", "build", "a", -50)
+    output.step("build", "b", 7)
+    (run,) = imported(output.output)
+    assert [(step.state.label, step.seconds) for step in run.steps.values()] == [("succeeded", 0.0), ("succeeded", 7.0)]
+
+
+def test_a_cut_last_line_invents_no_package(output: Any, imported: Callable[..., Runs]) -> None:
+    """Of a log cut within its last line the build has not succeeded, and nothing of that line is a step."""
+    output.step("build", "host-zlib")
+    output.add("start", "build", "host-python3")
+    output.path.write_bytes(output.path.read_bytes()[:-5])
+    (run,) = imported(output.output)
+    assert (str(run.state), list(run.steps)) == ("interrupted", [("build", "host-zlib")])

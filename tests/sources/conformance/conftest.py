@@ -226,7 +226,7 @@ def recorded_console(records: Path) -> Record:
 def recorded_ninja(records: Path) -> Record:
     """LLVM's largest run: the rows that tell its beginning, in the order of their ends."""
     lines = (records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log").read_text().splitlines(keepends=True)
-    rows = [(row, line) for line in lines if (row := read_row(line)) and 1755758681 <= row.began <= 1755758699]
+    rows = [(row, line) for line in lines if (row := read_row(line)) and 1755758681 <= row.latest <= 1755758699]
     rows.sort(key=lambda each: each[0].end)
     data = "".join([lines[0], *(line for _, line in rows)]).encode()
     return Record("ninja-real", "ninja", cut("llvm/.ninja_log", data, None, 100), "llvm", text="llvm/.ninja_log")

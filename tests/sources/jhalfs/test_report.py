@@ -39,11 +39,15 @@ STEPS = (
 
 def written(*names: str, seconds: int = 60) -> str:
     """Return a report of steps that took one minute more each."""
-    return HEAD + "".join(
-        f"\t\t\t\t[{name}]\n\nBuild time is:\t{n} minutes\nBuild time in seconds is:\t\t\t{seconds * n}\n"
-        f"Required space to build the package:\t\t\t{n * 1000} KB or {n} MB\n"
-        f"Installed files disk usage:\t\t\t\t-{n} KB or -0.1 MB\n"
-        for n, name in enumerate(names, 1)
+    return (
+        HEAD
+        + "".join(
+            f"\t\t\t\t[{name}]\n\nBuild time is:\t{n} minutes\nBuild time in seconds is:\t\t\t{seconds * n}\n"
+            f"Required space to build the package:\t\t\t{n * 1000} KB or {n} MB\n"
+            f"Installed files disk usage:\t\t\t\t-{n} KB or -0.1 MB\n"
+            for n, name in enumerate(names, 1)
+        )
+        + "Total time required to build the system:\t\t9.9  SBU\n"
     )
 
 
@@ -136,7 +140,8 @@ def test_auto_knows_a_report_from_other_files(tmp_path: Path) -> None:
     [
         ("", "date and book version are missing"),
         ("\0" * 5000, "date and book version are missing"),
-        (HEAD, "no step in it"),
+        (written(), "no step in it"),
+        (written(*STEPS)[:900], "its end is missing: it is cut"),
         (written("glibc-2.30", "m4-1.4"), "older than LFS 10"),
         (HEAD.replace("12.4-systemd", ""), "date and book version are missing"),
     ],
@@ -194,3 +199,20 @@ def test_a_report_that_comes_later_is_taken_while_watching(tmp_path: Path, journ
 def _write(path: Path, day: str) -> Path:
     path.write_text(written(*STEPS).replace("Mar  2", f"Mar  {day}"))
     return path
+
+
+def test_a_report_beside_a_missing_log(tree: Any, imported: Callable[[Path], Run]) -> None:
+    """A step whose log is gone took what jhalfs' own report in the tree says, where that is of the same run."""
+    tree.all_steps()
+    (tree.path / "logs/601-c++-14.2.0").unlink()
+    report = HEAD + "".join(
+        f"[{name}]\nBuild time in seconds is:\t{seconds}\n"
+        f"Required space to build the package:\t{7 * seconds} KB or 1 MB\n"
+        for name, seconds in (("binutils-pass1-2.42", 9), ("linker-2.42", 10), ("m4-1.4", 9), ("c++-14.2.0", 8))
+    )
+    path = tree.path / "12.4-SBU_DU-2026-03-02.report"
+    path.write_text(report + "Total time required to build the system:\t\t9.9  SBU\n")
+    step = imported(tree.path).steps["chapter-6", "601-c++"]
+    assert (step.state.label, step.seconds, step.disk_bytes) == ("succeeded", 8.0, 7 * 8 * 1024)
+    path.write_text(report.replace("is:\t10", "is:\t11") + "Total time required to build the system:\t9.9  SBU\n")
+    assert imported(tree.path).steps["chapter-6", "601-c++"].seconds != 8.0

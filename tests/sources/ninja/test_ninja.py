@@ -147,7 +147,7 @@ def test_a_log_written_anew_tells_no_run_twice(tmp_path: Path, follow: Any) -> N
     log = tmp_path / ".ninja_log"
     rows = [row(number, number + 0.5, f"o{number}") for number in range(10)]
     later = [row(number, number + 0.4, f"p{number}", BEGAN + 1000) for number in range(5)]
-    log.write_text("# ninja log v5\n" + "".join(rows) + later[0])
+    log.write_text("# ninja log v6\n" + "".join(rows) + later[0])
     follower = follow(log)
     follower.poll(BEGAN + 1001)
     assert len(follower.runs()) == 1
@@ -228,3 +228,69 @@ def test_served_live(project: Any, serve: Callable[..., Any], poll: Callable[...
     assert ninja.wait(60) == 0
     poll(lambda: served.value("build_state", build=name, state="succeeded") == 1, 30, "the run has ended")
     assert served.value("build_step_duration_seconds", build=name, step="ninja") > 0.5
+
+
+@pytest.mark.parametrize("version", [5, 6, 7])
+def test_third_column_by_version(version: int, tmp_path: Path, follow: Any) -> None:
+    """One build is one run, whether ninja writes down when outputs were made (to 1.11) or commands began."""
+    edges = [(0.003, 0.120, "a"), (0.130, 2.210, "b"), (0.131, 5.400, "c"), (5.401, 600.0, "d"), (600.0, 600.1, "e")]
+    shift = 0 if version >= 6 else 1
+    rows = [row(start, end, output, BEGAN + shift * (end - start)) for start, end, output in edges]
+    log = tmp_path / ".ninja_log"
+    log.write_text(f"# ninja log v{version}\n")
+    live = follow(log, "live")
+    for line in rows:
+        with log.open("a") as file:
+            file.write(line)
+        live.poll(BEGAN + 700)
+    live.poll(BEGAN + 700, over=True)
+    imported = follow(log, "imported")
+    imported.poll(over=True)
+    assert outcome(live) == outcome(imported)
+    (run,) = imported.runs()
+    assert run.start == pytest.approx(BEGAN, abs=0.001)
+    assert run.end == pytest.approx(BEGAN + 600.1, abs=0.001)
+    assert run.notes[0][1].startswith("5 edges; the slowest: d 594.6 s")
+
+
+def test_older_ninja_goes_on_with_a_newer_log(tmp_path: Path, follow: Any) -> None:
+    """Rows of ninja 1.11 below the first line of 1.13 are of one run, and of another than that of 1.13."""
+    log = tmp_path / ".ninja_log"
+    later = BEGAN + 1000
+    log.write_text(
+        "# ninja log v7\n"
+        + row(0, 30, "a")
+        + row(30, 31, "b")
+        + row(0, 20, "a", later + 20)
+        + row(20, 90, "b", later + 70)
+        + row(90, 95, "c", later + 5)
+    )
+    follower = follow(log)
+    follower.poll(over=True)
+    assert [run.notes[0][1].split(" edges")[0] for run in follower.runs()] == ["2", "3"]
+
+
+def test_edges_without_a_time_are_reported(tmp_path: Path, follow: Any) -> None:
+    """`ninja install` of an old ninja leaves a row without a time: it is of another run, which a note mentions."""
+    log = tmp_path / ".ninja_log"
+    log.write_text(
+        "# ninja log v5\n"
+        + row(0.052, 20, "a.o", BEGAN + 19.948)
+        + row(20, 90, "b.o", BEGAN + 70)
+        + "90000\t90500\t0\tcheck.util\tf3\n2413\t38874\t0\tinstall.util\tf4\n"
+    )
+    follower = follow(log)
+    follower.poll(over=True)
+    (run,) = follower.runs()
+    words = [message for _, message in run.notes]
+    assert words[0].startswith("3 edges")
+    assert words[1] == "edges of a run that the log has no time of are left out: 1, install.util 36.5 s"
+
+
+def test_a_cut_last_row_is_not_read(tmp_path: Path, follow: Any) -> None:
+    """Of a log cut within its last row the rows before are known, and no output is invented."""
+    log = tmp_path / ".ninja_log"
+    log.write_text("# ninja log v6\n" + row(0, 1, "a.o") + row(1, 9, "b.cpp.o")[:-4])
+    follower = follow(log)
+    follower.poll(over=True)
+    assert follower.runs()[0].notes[0][1] == "1 edges; the slowest: a.o 1.0 s"

@@ -112,7 +112,8 @@ def test_the_log_of_an_attempt_that_did_not_succeed_is_no_measure(state: StepSta
     """A step that broke off half-way does not make the next attempt look done at its half."""
     followed = Followed()
     followed.poll(50.0, 500)
-    assert followed.end(50.0, 500, state) == []
+    (event,) = followed.end(50.0, 500, state)
+    assert (event.log_bytes, event.log_curve) == (0, None)
 
 
 def test_a_short_step_is_not_remembered() -> None:

@@ -96,12 +96,29 @@ def test_what_ended_while_nobody_looked_is_caught_up_with(watched: Watched) -> N
     assert watched.reader().catch_up() == 0
 
 
-def test_builds_that_are_over_are_not_caught_up_with(watched: Watched) -> None:
+def test_builds_long_over_are_not_caught_up_with(watched: Watched) -> None:
     """Starting an exporter over years of history reads none of its logs."""
     watched.write("Testsuite summary for m4\n# PASS:  250\n===\n")
     watched.run.add("step_finished", after=5, phase="p", step="s", status="succeeded")
     watched.run.add("build_finished", after=1, status="succeeded")
     watched.monitor.poll()
+    later = StepLogWatcher(str(watched.journal), watched.runs, lambda: time.time() + 2 * 86400)
+    assert later.catch_up() == 0
+
+
+def test_what_a_killed_exporter_had_not_reported_is_found_again(watched: Watched) -> None:
+    """Killed right after a step's end, which was its build's as well, it finds the rest of the log's warnings again."""
+    watched.write("a.c:1:1: warning: one [-Wunused]\n")
+    watched.poll()
+    watched.write("a.c:2:1: warning: two [-Wunused]\nTestsuite summary for m4\n# PASS:  250\n# FAIL:  3\n")
+    watched.run.add("step_finished", after=15, phase="p", step="s", status="succeeded")
+    watched.run.add("build_finished", after=1, status="succeeded")
+    watched.monitor.poll()
+    assert watched.runs()[0].steps["p", "s"].warnings == 1
+    assert watched.reader().catch_up() > 0
+    watched.monitor.poll()
+    step = watched.runs()[0].steps["p", "s"]
+    assert (step.warnings, step.tests["m4"].failed) == (2, 3)
     assert watched.reader().catch_up() == 0
 
 

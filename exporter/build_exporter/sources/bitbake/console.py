@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final, Literal
 
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
@@ -18,6 +18,7 @@ MAX_FAILURES: Final = 10_000
 
 _RUNNING: Final = re.compile(r"NOTE: Running (setscene |noexec )?task (\d{1,9}) of (\d{1,9}) \(")
 _TASK: Final = re.compile(r"NOTE: recipe (\S{1,256}): task (do_\S{1,120}): (Started|Succeeded|Failed)$")
+_BEGINS: Final = re.compile(r"NOTE: (?:Executing (?:RunQueue )?Tasks|Running |recipe \S+: task )|Build Configuration:")
 _ERROR: Final = re.compile(r"ERROR: (\S+) (do_\w+): (.*)")
 _LOGFILE: Final = re.compile(r"ERROR: Logfile of failure stored in: (\S+)")
 _SUMMARY: Final = re.compile(
@@ -43,7 +44,8 @@ class Console:
         setscene_index: the same of restoring tasks from shared state.
         batches: tasks restored, in groups that each ended by "Setscene tasks completed"; the last continues.
         messages: why a task failed.
-        signs: what tasks did, in order, where somebody wants that: `keeps_signs`.
+        signs: what tasks did, in order, where somebody wants that (`keeps_signs`), with why one failed, or how the
+            build ended.
         disk: what the disk monitor said as it let no more tasks begin; empty where it did not.
         interrupted: whether somebody ended the build.
         summary: how it ended by its own account, None before.
@@ -57,7 +59,7 @@ class Console:
     setscene_total: int = 0
     batches: list[set[Key]] = field(default_factory=lambda: [set()])
     messages: dict[Key, str] = field(default_factory=dict)
-    signs: list[tuple[Sign, Key]] = field(default_factory=list)
+    signs: list[tuple[Sign, Key, str]] = field(default_factory=list)
     disk: str = ""
     interrupted: bool = False
     summary: Literal["succeeded", "failed"] | None = None
@@ -66,9 +68,21 @@ class Console:
     _output: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     _reason: str = ""
 
+    @property
+    def outcome(self) -> Literal["succeeded", "failed", "interrupted"]:
+        """How the build ended, were nothing more to come."""
+        if self.disk or self.messages or self.summary == "failed":
+            return "failed"
+        return "interrupted" if self.interrupted or self.summary is None else "succeeded"
+
     def feed(self, raw: str) -> None:
         """Take the next line."""
         line = raw[:MAX_LINE]
+        if self.summary is not None and _BEGINS.match(line) is not None:
+            # the output of a further build in the same file
+            fresh = Console(self.keeps_signs, signs=self.signs)
+            for each in fields(self):
+                setattr(self, each.name, getattr(fresh, each.name))
         if line.startswith("NOTE: "):
             self._note(line)
         elif line.startswith(("WARNING: ", "Keyboard")):
@@ -92,11 +106,11 @@ class Console:
             if self.batches[-1]:
                 self.batches.append(set())
             if self.keeps_signs:
-                self.signs.append(("setscene completed", ("", "")))
+                self.signs.append(("setscene completed", ("", ""), ""))
         elif (summary := _SUMMARY.match(line)) is not None:
             self.summary = "succeeded" if summary[1] == "all succeeded" else "failed"
             if self.keeps_signs:
-                self.signs.append(("summary", ("", "")))
+                self.signs.append(("summary", ("", ""), self.outcome))
 
     def _take(self, key: Key, what: str) -> None:
         if key[0].endswith(SETSCENE):
@@ -106,7 +120,8 @@ class Console:
             self._output.clear()
             self._reason = ""
         if self.keeps_signs:
-            self.signs.append(("Started" if what == "Started" else "Failed" if what == "Failed" else "Succeeded", key))
+            sign: Sign = "Started" if what == "Started" else "Failed" if what == "Failed" else "Succeeded"
+            self.signs.append((sign, key, self.messages.get(key, "") if sign == "Failed" else ""))
 
     def _warning(self, line: str) -> None:
         if _INTERRUPT.match(line):

@@ -15,6 +15,7 @@ from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.run import SETSCENE_PHASE, split_recipe, unbegun
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
+from build_exporter.sources.distinct import DistinctTimes
 from build_exporter.sources.files import TailFile, milliseconds
 from build_exporter.sources.idle import IdleTimer
 from build_exporter.sources.protocol import SourceError, SourceEvent
@@ -44,6 +45,7 @@ class ConsoleRun:
         self._console = Console(keeps_signs=True)
         self._start: float | None = None
         self._written = 0.0
+        self._times = DistinctTimes()
         self._starts: Counter[Key] = Counter()
         self._ends: Counter[Key] = Counter()
         self._running: dict[Key, None] = {}
@@ -89,9 +91,9 @@ class ConsoleRun:
             self._start = _start_of(self.path, self._written)
             started = e.BuildStarted(time=self._start, build=self._build, source="bitbake")
             yield SourceEvent(self._start, started, 1)
-        for sign, key in signs:
+        for sign, key, words in signs:
             if sign == "summary":
-                yield from self._end()
+                yield from self._end(words)
                 continue
             # one who appends the output of several builds to one file has one run of them
             self._is_over = False
@@ -103,7 +105,7 @@ class ConsoleRun:
             elif sign == "Started":
                 self._begin(key)
             else:
-                yield from self._finish(key, "succeeded" if sign == "Succeeded" else "failed")
+                yield from self._finish(key, "succeeded" if sign == "Succeeded" else "failed", words)
 
     def _begin(self, key: Key) -> None:
         # emitted at the end of this poll, unless it is over by then and its time not known
@@ -116,9 +118,12 @@ class ConsoleRun:
         event = e.StepStarted(
             time=self._written, build=self._build, phase=phase, step=step, package=package, version=version
         )
+        event.time = self._times.of(event)
         return SourceEvent(self._start or self._written, event, self._starts[key])
 
-    def _finish(self, key: Key, status: Literal["succeeded", "failed", "interrupted"]) -> Iterator[SourceEvent]:
+    def _finish(
+        self, key: Key, status: Literal["succeeded", "failed", "interrupted"], message: str = ""
+    ) -> Iterator[SourceEvent]:
         if key not in self._running and key not in self._cut:
             return
         self._running.pop(key, None)
@@ -127,10 +132,10 @@ class ConsoleRun:
             del self._waiting[key]
             self._starts[key] += 1
         self._ends[key] += 1
-        message = self._console.messages.get(key) if status == "failed" else None
         event = e.StepFinished(
             time=self._written, build=self._build, phase=key[0], step=key[1], status=status, message=message or None
         )
+        event.time = self._times.of(event)
         yield SourceEvent(self._start or self._written, event, self._ends[key])
 
     def _emit_totals(self, start: float) -> Iterator[SourceEvent]:
@@ -149,7 +154,8 @@ class ConsoleRun:
             self._plan = plan
             yield SourceEvent(start, e.Plan(time=self._written, build=self._build, steps=plan))
 
-    def _end(self) -> Iterator[SourceEvent]:
+    def _end(self, status: str = "") -> Iterator[SourceEvent]:
+        """End the build as its own last words, or all that was read so far, say."""
         if self._start is None or self._is_over:
             return
         self._is_over = True
@@ -165,16 +171,9 @@ class ConsoleRun:
             yield SourceEvent(
                 self._start, e.Note(time=self._written, build=self._build, message=words, level="warning")
             )
-        status: Literal["succeeded", "failed", "interrupted"]
-        if console.disk or console.messages or console.summary == "failed":
-            status = "failed"
-        elif console.interrupted or console.summary is None:
-            status = "interrupted"
-        else:
-            status = "succeeded"
-        yield SourceEvent(
-            self._start, e.BuildFinished(time=self._written, build=self._build, status=status), self._over_count
-        )
+        finished = e.BuildFinished(time=self._written, build=self._build, status=status or console.outcome)  # type: ignore[arg-type]
+        finished.time = self._times.of(finished)
+        yield SourceEvent(self._start, finished, self._over_count)
 
 
 def _start_of(path: Path, written: float) -> float:

@@ -15,10 +15,11 @@ from build_exporter.sources.bitbake.log import ConsoleRun
 from build_exporter.sources.bitbake.run import BuildRun
 from build_exporter.sources.bitbake.stats import STATS_NAME, BuildStats
 from build_exporter.sources.files import Directory, read_ends
+from build_exporter.sources.history import left_out_runs
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
 HISTORY_RUNS: Final = 10
-"""Past builds that watching tells; `import` tells all."""
+"""Past builds that watching reports to an empty journal; `import` reports all."""
 
 LOG_SUFFIXES: Final = (".log", ".txt", ".out")
 """What is not there yet is a console log where it is called so, else a directory."""
@@ -73,6 +74,11 @@ class BitBake:
         self._closed: set[str] = set()
         self._logs: dict[Path, ConsoleRun] = {}
         self._is_first = True
+        self._journal: str | None = None
+
+    def remember(self, journal: str) -> None:
+        """Learn which journal is written to: what is later than all it holds is reported, however much that is."""
+        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -140,8 +146,8 @@ class BitBake:
             if start is not None:
                 fresh[name] = (start, BuildStats(self._stamps.path / name))
         if self._is_first and not over:
-            old = sorted(fresh, key=lambda name: fresh[name][0])[:-HISTORY_RUNS]
-            self._closed.update(old)
+            past = ((start, name) for name, (start, _) in fresh.items())
+            self._closed.update(left_out_runs(past, HISTORY_RUNS, self._journal, self.build))
             fresh = {name: each for name, each in fresh.items() if name not in self._closed}
         self._is_first = False
         if not fresh:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from build_exporter.sources.files import Directory, open_regular, read_ends
+from build_exporter.sources.files import Directory, decoded, open_regular, read_ends
 
 Key = tuple[str, str]
 """Task (`do_compile`) and recipe (`zlib-1.3.1-r0`): phase and step."""
@@ -207,7 +207,7 @@ class BuildStats:
             os.close(descriptor)
         self._stamps[path] = stamp
         self.bytes_read += len(data)
-        return data[: data.rfind(b"\n") + 1].decode("utf-8", "replace")
+        return decoded(data[: data.rfind(b"\n") + 1])
 
     def _deny(self, path: Path, error: OSError) -> None:
         """Keep what is there and may not be read; what is none of BitBake's is of no matter."""

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Final, Literal
 
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
+from build_exporter.sources.left_out import LeftOut
 
 PAUSE_SECONDS: Final = 900.0
 """Nothing done for longer than this, and no step open: what comes next is another run."""
@@ -19,16 +20,13 @@ PAUSE_SECONDS: Final = 900.0
 LONGEST_SECONDS: Final = 43200.0
 """A step open for longer than this, while nothing else was done, is not taken to continue beside a new one."""
 
-EARLIEST: Final = 946684800.0
-"""Start of the year 2000: what seems older is damage, or a machine whose clock was never set."""
-
 KEPT: Final = 15
 NOT_ENDED: Final = "it began and did not end: it failed or was interrupted, the log does not tell which"
 
 Key = tuple[str, str]
 """What is done (`build`), and the package: phase and step."""
 
-_LINE: Final = re.compile(r"(\d{9,10}(?:\.\d{1,9})?):(start|end) {0,2}:([a-z][a-z0-9-]{0,40}) *: (\S{1,200})\Z")
+_LINE: Final = re.compile(r"(\d{1,10}(?:\.\d{1,9})?):(start|end) {0,2}:([a-z][a-z0-9-]{0,40}) *: (\S{1,200})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +38,62 @@ class Entry:
     key: Key
 
 
+@dataclass(slots=True)
+class Open:
+    """A step without an end so far.
+
+    Attributes:
+        start: Unix seconds by the log's own clock.
+        left: the newest time before another step began; None before that. Where steps run one after the other, this
+            one had ended by then.
+    """
+
+    start: float
+    left: float | None = None
+
+
 @dataclass(slots=True, eq=False)
 class WorkSession:
     """One run.
 
     Attributes:
-        start: Unix seconds it is named by; `last` of its newest line.
-        open: steps that continue, with their start.
-        is_parallel: whether steps were seen side by side.
+        start: Unix seconds it is named by; `last` of its newest event, `clock` of its newest line.
+        open: steps that go on.
+        is_parallel: whether a step ended that another one had begun beside.
         done: steps that have ended.
         mark: how many steps had ended before it.
     """
 
     start: float
     last: float
+    clock: float
     mark: int = 0
-    open: dict[Key, float] = field(default_factory=dict)
+    open: dict[Key, Open] = field(default_factory=dict)
     is_parallel: bool = False
     is_over: bool = False
     done: set[Key] = field(default_factory=set)
     failed: set[Key] = field(default_factory=set)
 
+    @property
+    def may_be_parallel(self) -> bool:
+        """Whether steps go on, or may go on, side by side."""
+        return self.is_parallel or any(step.left is not None for step in self.open.values())
+
+    def take_time(self, time: float) -> float:
+        """Return the time of an event at a line's time: later than the last one where the clock was set back."""
+        moment = time if time >= self.last else round(self.last + 0.001, 3)
+        self.last, self.clock = moment, time
+        return moment
+
+    def end_of(self, step: Open) -> float:
+        """Return when an open step ended at the latest, as nothing more came of it."""
+        return self.last if step.left is None or self.is_parallel else step.left
+
 
 def read_line(line: str) -> Entry | None:
     """Return what a line tells; None where it is none of the log's, or is damaged."""
     found = _LINE.match(line)
-    if found is None:
-        return None
-    time = round(float(found[1]), 3)
-    return Entry(time, found[2] == "start", (found[3], found[4])) if time >= EARLIEST else None
+    return Entry(round(float(found[1]), 3), found[2] == "start", (found[3], found[4])) if found is not None else None
 
 
 class BuildTimeLog:
@@ -92,6 +117,7 @@ class BuildTimeLog:
         self._ends = 0
         self._seconds: dict[Key, list[tuple[int, float]]] = {}
         self._starts: set[int] = set()
+        self._left_out = LeftOut()
 
     def feed(self, entry: Entry) -> None:
         """Take the next entry."""
@@ -106,22 +132,28 @@ class BuildTimeLog:
         if session.is_over:
             # its end was told when nothing seemed to come any more
             session.is_over = False
-            self._emit_begin(session, entry.time)
-        before, session.last = session.last, entry.time
+            self._emit_begin(session, max(entry.time, session.last))
         if entry.starts:
-            self._start(session, entry, before)
+            self._start(session, entry)
         else:
             self._end(session, entry)
 
-    def end(self) -> None:
-        """Tell the end of the run that continues, as of its last line."""
+    def leave_out(self, time: float) -> None:
+        """Report once that the log has lines of a time that no build can have."""
+        self._left_out.add(time)
+        if self.current is not None:
+            self._tell_left_out(self.current)
+
+    def end(self, *, is_cut: bool = False) -> None:
+        """Tell the end of the run that goes on, as of its last line; of a log that is cut it is no success."""
         session = self.current
         if session is None or session.is_over:
             return
         session.is_over = True
-        for key in session.open:
-            self._fail(session, key, session.last)
-        status: Literal["succeeded", "failed"] = "failed" if session.failed else "succeeded"
+        for key, step in session.open.items():
+            self._fail(session, key, session.end_of(step))
+        status: Literal["succeeded", "failed", "interrupted"]
+        status = "failed" if session.failed else "interrupted" if is_cut else "succeeded"
         self.out.append((session, BuildFinished(time=session.last, build=self._build, status=status)))
 
     def expected(self, key: Key, mark: int) -> float | None:
@@ -132,12 +164,13 @@ class BuildTimeLog:
     def _is_another_run(self, session: WorkSession, entry: Entry) -> bool:
         if entry.key in session.open and not entry.starts:
             return False
-        if entry.time - session.last <= self._pause:
+        passed = entry.time - session.clock
+        if abs(passed) <= self._pause:
             return False
-        if not session.open or entry.key in session.open or not session.is_parallel:
+        if not session.open or entry.key in session.open or not session.may_be_parallel:
             return True
-        # where steps continue side by side, one may take long while nothing else has its turn
-        return entry.time - session.last > LONGEST_SECONDS
+        # where steps go on side by side, one may take long while nothing else has its turn
+        return passed > LONGEST_SECONDS or (passed < 0 and entry.key in session.done)
 
     def _begin(self, time: float) -> WorkSession:
         start = int(time)
@@ -145,42 +178,55 @@ class BuildTimeLog:
             # a run is named by its second
             start += 1
         self._starts.add(start)
-        session = WorkSession(float(start) if start > time else time, time, self._ends)
+        session = WorkSession(float(start) if start > time else time, time, time, self._ends)
         self._emit_begin(session, session.start)
+        self._tell_left_out(session)
         return session
 
     def _emit_begin(self, session: WorkSession, time: float) -> None:
         started = BuildStarted(time=time, build=self._build, source="buildroot", target=self._target)
         self.out.append((session, started))
 
-    def _start(self, session: WorkSession, entry: Entry, before: float) -> None:
-        if entry.key in session.open:
-            # make was started again and continues where it broke off
-            self._fail(session, entry.key, before)
-            del session.open[entry.key]
-        elif session.open:
-            session.is_parallel = True
-        session.open[entry.key] = entry.time
+    def _tell_left_out(self, session: WorkSession) -> None:
+        for note in self._left_out.notes(self._build, session.last):
+            self.out.append((session, note))
+
+    def _start(self, session: WorkSession, entry: Entry) -> None:
+        # make was started again where it does anew what goes on, or what is done while nothing can go on beside it
+        is_restart = entry.key in session.done and not session.is_parallel
+        for key in list(session.open) if is_restart else [entry.key] if entry.key in session.open else ():
+            self._fail(session, key, session.end_of(session.open.pop(key)))
+        for each in session.open.values():
+            each.left = session.last if each.left is None else each.left
+        session.open[entry.key] = Open(entry.time)
         session.failed.discard(entry.key)
         phase, step = entry.key
-        self.out.append(
-            (session, StepStarted(time=entry.time, build=self._build, phase=phase, step=step, package=step))
-        )
+        time = session.take_time(entry.time)
+        self.out.append((session, StepStarted(time=time, build=self._build, phase=phase, step=step, package=step)))
 
     def _end(self, session: WorkSession, entry: Entry) -> None:
-        started = session.open.pop(entry.key, None)
-        if started is None:
+        step = session.open.pop(entry.key, None)
+        if step is None:
             return
+        session.is_parallel = session.is_parallel or step.left is not None
         session.done.add(entry.key)
         session.failed.discard(entry.key)
         self.done.add(entry.key)
-        if entry.time >= started:
+        seconds = entry.time - step.start
+        if seconds >= 0:
             self._ends += 1
-            self._seconds.setdefault(entry.key, []).append((self._ends, entry.time - started))
-        phase, step = entry.key
-        self.out.append(
-            (session, StepFinished(time=entry.time, build=self._build, phase=phase, step=step, status="succeeded"))
+            self._seconds.setdefault(entry.key, []).append((self._ends, seconds))
+        time = session.take_time(entry.time)
+        event = StepFinished(
+            time=time,
+            build=self._build,
+            phase=entry.key[0],
+            step=entry.key[1],
+            status="succeeded",
+            # by the log's own clock, which may have been set meanwhile
+            seconds=round(max(0.0, seconds), 3) if time != entry.time or seconds < 0 else None,
         )
+        self.out.append((session, event))
 
     def _fail(self, session: WorkSession, key: Key, time: float) -> None:
         phase, step = key

@@ -14,7 +14,9 @@ from build_exporter.model.names import build_name_from
 from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
 from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.files import Limits, TailFile, read_ends
+from build_exporter.sources.history import left_out_runs
 from build_exporter.sources.idle import IdleTimer
+from build_exporter.sources.left_out import EARLIEST
 from build_exporter.sources.make_process import Closed, MakeWatch
 from build_exporter.sources.protocol import BuildContext, Settings, SourceError, SourceEvent
 
@@ -25,7 +27,7 @@ LAST_BYTES: Final = 64 * 1024 * 1024
 """Of a larger log only the end is read; a whole build makes some 100 KB."""
 
 HISTORY_RUNS: Final = 50
-"""Past runs that watching tells, as many as are kept; `import` tells all."""
+"""Past runs that watching reports to an empty journal, as many as are kept; `import` reports all."""
 
 LONGEST_SECONDS: Final = 86400.0
 """A step may take long on a small machine; a log that nothing was added to for longer is nobody's any more."""
@@ -73,6 +75,7 @@ class Buildroot:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._journal: str | None = None
         self._pause = float(settings.options.get("pause") or PAUSE_SECONDS)
         self._locate(find_log(settings.path))
 
@@ -87,6 +90,10 @@ class Buildroot:
         self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
         self._make = _watch(self._output)
         self._begin()
+
+    def remember(self, journal: str) -> None:
+        """Learn which journal is written to: what is later than all it holds is reported, however much that is."""
+        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -115,9 +122,9 @@ class Buildroot:
             self._locate(find_log(self._settings.path))
         if self._make is not None and not over:
             self._make.poll(now)
-        self._read(now, over=over)
+        self._read(now)
         if over or self._is_over(now):
-            self._log.end()
+            self._log.end(is_cut=over and bool(self.tail.torn))
         if not over:
             self._limit_history()
         return iter(list(self._with_plan(has_new_plan=self._info.poll())))
@@ -128,21 +135,23 @@ class Buildroot:
         self._skipped: set[WorkSession] = set()
         self._planned: WorkSession | None = None
 
-    def _read(self, now: float, *, over: bool) -> None:
+    def _read(self, now: float) -> None:
         more = True
         while more:
             try:
-                found = self.tail.read(over=over)
+                found = self.tail.read()
             except OSError as error:
                 raise SourceError(f"{self.tail.path}: {error.strerror or error}") from error
             entries = [entry for line in found.lines if (entry := read_line(line)) is not None]
             latest = self.tail.latest(now)
-            entries = [entry for entry in entries if entry.time <= latest]
             if found.from_start and entries and entries[0].time <= self._log.newest:
                 # not a new one after `make clean`, but this one written again
                 self._begin()
             for entry in entries:
-                self._log.feed(entry)
+                if EARLIEST <= entry.time <= latest:
+                    self._log.feed(entry)
+                else:
+                    self._log.leave_out(entry.time)
             more = found.more
 
     def _is_over(self, now: float) -> bool:
@@ -167,8 +176,8 @@ class Buildroot:
     def _limit_history(self) -> None:
         if self._is_first:
             self._is_first = False
-            known = sorted({session for session, _ in self._log.out}, key=lambda session: session.start)
-            self._skipped = set(known[:-HISTORY_RUNS])
+            past = ((session.start, session) for session in {session for session, _ in self._log.out})
+            self._skipped = set(left_out_runs(past, HISTORY_RUNS, self._journal, self.build))
 
     def _with_plan(self, *, has_new_plan: bool) -> Iterator[SourceEvent]:
         out, self._log.out = self._log.out, []

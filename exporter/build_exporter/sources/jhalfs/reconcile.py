@@ -7,7 +7,8 @@ kept, by the end of its log or by a later step's log.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -15,6 +16,7 @@ from build_exporter.diagnostics.diagnosis import diagnose, first_error, was_stop
 from build_exporter.plan.jhalfs_makefile import CUSTOM
 from build_exporter.sources.jhalfs.dates import Evidence, Zones
 from build_exporter.sources.jhalfs.log import StepLog, read_last_lines
+from build_exporter.sources.jhalfs.report import Report, report_beside
 from build_exporter.sources.jhalfs.tree import JhalfsTree, StepFiles
 from build_exporter.sources.make_process import Closed
 from build_exporter.sources.sequence import Attempt, Ending
@@ -33,6 +35,9 @@ NEAR_SECONDS: Final = 600.0
 
 LONGEST_SECONDS: Final = 86400.0
 """Where no log has an end yet: a log changed later than this after its beginning is a copy."""
+
+_SLACK_SECONDS: Final = 5.0
+"""Dates have whole seconds, and two steps may begin within one."""
 
 LAST_LINES: Final = 20
 """A log that ends in an error has it among so many lines."""
@@ -170,7 +175,7 @@ class _TreeState:
                 return self._succeeded(index, start)
             return self._unfinished(index, start)
         if files.done is not None and files.done >= (self._run_start or 0.0) and self._times_kept:
-            return _attempt(files, None, files.done, "succeeded")
+            return self._as_reported(_attempt(files, None, files.done, "succeeded"))
         is_done = files.done is not None or not self._stamped
         return self._implied(index) if index < self._furthest and is_done else None
 
@@ -204,7 +209,25 @@ class _TreeState:
         start = None
         if before is not None and before.log is not None and before.log.seconds is not None and after.start == end:
             start = (before.start or 0.0) + before.log.seconds
-        return _attempt(self._files[index], start if start is not None and start <= end else None, end, "succeeded")
+        start = start if start is not None and start <= end else None
+        return self._as_reported(_attempt(self._files[index], start, end, "succeeded"))
+
+    def _as_reported(self, attempt: Attempt) -> Attempt:
+        """Return an attempt without a log with what jhalfs' report says of it."""
+        reported = self._report.entry(attempt.phase, attempt.step) if self._report is not None else None
+        if reported is None:
+            return attempt
+        return replace(attempt, seconds=float(reported.seconds), disk_bytes=reported.disk_bytes)
+
+    @cached_property
+    def _report(self) -> Report | None:
+        """The report that jhalfs made of this run at its end: it tells of steps whose logs are not there any more."""
+        timed = {
+            (each.step.phase, each.step.target): each.log.seconds
+            for each in self._files
+            if each.log is not None and each.log.seconds is not None
+        }
+        return report_beside(self._tree.path, timed)
 
     def _unfinished(self, index: int, start: float) -> Attempt:
         files = self._files[index]
@@ -236,7 +259,17 @@ class _TreeState:
 
 
 def _times_kept(files: list[StepFiles]) -> bool:
-    """Return whether the times of the files are those of the build, not of a copy made later."""
+    """Return whether the times of the files are those of the build, not of a copy made later.
+
+    A file of a step has its last change before the next step begins, and a log near the end that it tells itself.
+    """
+    begun = sorted(((each.start, each) for each in files if each.start is not None), key=lambda each: each[0])
+    late = [
+        max(each.done or 0.0, each.log.changed if each.log is not None else 0.0) > start + _SLACK_SECONDS
+        for (_, each), (start, _) in pairwise(begun)
+    ]
+    if 2 * sum(late) > len(late):
+        return False
     logs = [(each.log, each.start) for each in files if each.log is not None and each.start is not None]
     votes = [abs(log.changed - start - log.seconds) <= NEAR_SECONDS for log, start in logs if log.seconds is not None]
     if not votes:

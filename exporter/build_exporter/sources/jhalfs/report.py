@@ -14,6 +14,7 @@ its top, and counted again in each chapter; a chapter is recognised by its first
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from build_exporter.model.names import MAX_NAME_LENGTH
 from build_exporter.plan.milestones import lfs_milestones
 from build_exporter.sources.files import Ends, read_ends
 from build_exporter.sources.jhalfs.dates import Evidence, Zones, parse_date
-from build_exporter.sources.jhalfs.source import jobs_of, name_after, target_of
+from build_exporter.sources.jhalfs.names import jobs_of, name_after, target_of, tests_of
 from build_exporter.sources.jhalfs.tree import parse_settings
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 from build_exporter.sources.sequence import Attempt, Emitter
@@ -41,6 +42,7 @@ _SECTION: Final = re.compile(r"^[ \t]*\[([\w.+-]{1,150})\][ \t]*$", re.MULTILINE
 _SECONDS: Final = re.compile(r"^Build time in seconds is:[ \t]*(\d{1,9})[ \t]*$", re.MULTILINE)
 _BEFORE: Final = re.compile(r"^Disk usage before unpacking the package:[ \t]*(\d{1,15}) KB\b", re.MULTILINE)
 _SPACE: Final = re.compile(r"^Required space to build the package:[ \t]*(-?\d{1,15}) KB\b", re.MULTILINE)
+_END: Final = re.compile(r"^Total time required\b.*\n", re.MULTILINE)
 _PACKAGE: Final = re.compile(r"^(.+?)-(\d[\w.+-]*)$")
 _PASS: Final = re.compile(r"-pass\d$")
 
@@ -83,6 +85,13 @@ class Report:
     def start(self) -> float:
         """When the run began if it did nothing but these steps; Unix seconds."""
         return self.end - sum(entry.seconds for entry in self.entries)
+
+    def entry(self, phase: str, target: str) -> Entry | None:
+        """Return what is told of a target of the Makefile, whose number the report does not tell."""
+        name = target.partition("-")[2]
+        return next(
+            (each for each in self.entries if each.phase == phase and each.step.partition("-")[2] == name), None
+        )
 
     def milestones(self) -> list[e.PlannedMilestone]:
         """Return the milestones of an LFS build that this one had."""
@@ -150,6 +159,7 @@ class JhalfsReports:
                 target=target_of(report.settings),
                 book=report.book or None,
                 jobs=jobs_of(report.settings),
+                tests=tests_of(report.settings),
             )
         )
         steps = [
@@ -182,7 +192,7 @@ def parse_report(ends: Ends) -> Report:
     """Parse a report.
 
     Raises:
-        SourceError: it is none, or of a book before LFS 10, whose chapters were others.
+        SourceError: it is none, is cut, or of a book before LFS 10, whose chapters were others.
     """
     text = ends.head
     if ends.size > MAX_BYTES:
@@ -191,12 +201,32 @@ def parse_report(ends: Ends) -> Report:
     version = _VERSION.search(text)
     if date is None or version is None:
         raise SourceError("no report of jhalfs: date and book version are missing")
+    if _END.search(text) is None:
+        raise SourceError("its end is missing: it is cut, or still being written")
     entries = list(_entries(text))
     if not entries:
         raise SourceError("no step in it")
     zone = parse_settings(text).get("TIMEZONE", "")
     end = Zones().unix(date, Evidence(changed=ends.changed, zone=zone))
     return Report(end, version[1], parse_settings(text), entries)
+
+
+def report_beside(tree: Path, timed: Mapping[tuple[str, str], int]) -> Report | None:
+    """Return the newest report in a directory of jhalfs that is of its run; None without one.
+
+    Args:
+        tree: the directory.
+        timed: seconds of the steps whose logs tell them, by phase and target: most must be told alike.
+    """
+    found: list[Report] = []
+    for path in _reports(tree):
+        with contextlib.suppress(OSError, SourceError):
+            found.append(parse_report(_read(path)))
+    for report in sorted(found, key=lambda each: each.end, reverse=True):
+        reported = [(seconds, entry) for key, seconds in timed.items() if (entry := report.entry(*key)) is not None]
+        if reported and 2 * sum(entry.seconds == seconds for seconds, entry in reported) > len(reported):
+            return report
+    return None
 
 
 def _entries(text: str) -> Iterator[Entry]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 from build_exporter.config.section import Section, about
 from build_exporter.model import events as e
-from build_exporter.model.names import build_name_from
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
+from build_exporter.sources.jhalfs.names import jobs_of, name_after, target_of, tests_of
 from build_exporter.sources.jhalfs.reconcile import Reconciled, Reconciler
 from build_exporter.sources.jhalfs.tarballs import Tarballs
 from build_exporter.sources.jhalfs.tree import JhalfsTree, locate, read_settings
@@ -23,8 +22,6 @@ from build_exporter.tracker.state import WAITING
 
 PROMPT_SECONDS: Final = 10.0
 """Interval of checks for a password prompt, and the idle time between two steps before the first."""
-
-_RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
 
 
 class Options(Section, frozen=True):
@@ -133,6 +130,7 @@ class Jhalfs:
                 target=target_of(settings),
                 book=makefile.book or settings.get("COMMIT") or None,
                 jobs=jobs_of(settings) or makefile.jobs,
+                tests=tests_of(settings),
             )
         )
         weights = self._weights.of(record.tree.path, makefile.steps)
@@ -192,32 +190,3 @@ class _Record:
             return None
         written = last_activity(self.tree.paths_of(newest))
         return self.watch.closed(now, written) if written is not None else None
-
-
-def name_after(book: str, settings: Mapping[str, str]) -> str:
-    """Return a name for the line of builds of a book, the same for every development version of it.
-
-    Args:
-        book: its version: `12.4`, `12.4-systemd`, `r12.4-31-systemd`.
-        settings: of `jhalfs.config`.
-    """
-    version = book or settings.get("COMMIT", "")
-    found = _RELEASE.match(version)
-    if found:
-        version = ("trunk" if found[1] else found[2]) + found[3]
-    multilib = settings.get("MULTILIB", "")
-    parts = ["lfs", version, "" if multilib in {"", "default"} else multilib]
-    return build_name_from("-".join(part for part in parts if part))
-
-
-def target_of(settings: Mapping[str, str]) -> str | None:
-    """Return the target by the settings: the init system, and the multilib variant where there is one."""
-    multilib = settings.get("MULTILIB", "")
-    parts = [settings.get("INITSYS", ""), "" if multilib == "default" else multilib]
-    return "-".join(part for part in parts if part) or None
-
-
-def jobs_of(settings: Mapping[str, str]) -> int | None:
-    """Return how many jobs a step's make is given, None if the settings don't say."""
-    text = settings.get("N_PARALLEL", "").strip()
-    return int(text) if text.isdecimal() and 0 < len(text) < 6 else None

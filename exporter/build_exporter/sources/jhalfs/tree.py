@@ -184,6 +184,9 @@ class JhalfsTree:
 
     def _read_settings_file(self) -> bool:
         path = self.path / "jhalfs.config"
+        if not path.exists():
+            # an archive of a run may have its report alone, which shows the same settings
+            path = max(self.path.glob("*-SBU_DU-*.report"), default=path)
         stamp = _stamp(path)
         if stamp == self._config_seen:
             return False

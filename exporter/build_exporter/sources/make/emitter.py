@@ -9,6 +9,7 @@ from typing import Final
 from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.model import events as e
 from build_exporter.model.names import run_name
+from build_exporter.sources.distinct import DistinctTimes
 from build_exporter.sources.make.history import Earlier
 from build_exporter.sources.make.parts import Key, Part, Status
 from build_exporter.sources.protocol import SourceEvent
@@ -54,7 +55,7 @@ class Emitter:
         self._dormant: dict[Key, int] = {}
         self._warned: dict[Key, tuple[Part, int]] = {}
         self._seconds: dict[Key, float | None] = {}
-        self._newest: dict[Key, float] = {}
+        self._times = DistinctTimes()
         self._forecasts = 0
         self._has_plan = False
 
@@ -82,7 +83,7 @@ class Emitter:
             if part.key in self._shadow.steps:
                 # values of an earlier attempt are not this one's, though no start is emitted for it
                 again = self._start_event(part.key)
-                again.time = self._distinct(again)
+                again.time = self._times.of(again)
                 apply(self._shadow, again)
         self._emit_tests(part, over=True)
         began = self._open.pop(part.key)
@@ -241,22 +242,8 @@ class Emitter:
         return e.StepStarted(time=round(self.moment, 3), build=self._build, phase=key[0], step=key[1])
 
     def _emit(self, event: e.Event, nth: int) -> None:
-        event.time = self._distinct(event)
+        event.time = round(event.time, 3) if self.is_dated else self._times.of(event)
         apply(self._shadow, event)
         self.emitted.append(
             SourceEvent(self.start, event, 0 if self.is_dated and not isinstance(event, e.Plan) else nth)
         )
-
-    def _distinct(self, event: e.Event) -> float:
-        """Return an event's time to the ms, after the last of its step or run: of equal times only one counts."""
-        time = round(event.time, 3)
-        if isinstance(event, e.StepStarted | e.StepFinished):
-            key = (event.phase, event.step)
-        elif isinstance(event, e.BuildStarted | e.BuildFinished):
-            key = ("", "")
-        else:
-            return time
-        if not self.is_dated:
-            time = max(time, round(self._newest.get(key, 0.0) + 0.001, 3))
-            self._newest[key] = time
-        return time

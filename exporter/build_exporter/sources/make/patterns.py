@@ -87,7 +87,8 @@ _WORKING: Final = re.compile(r"\] (?:Building|Compiling|Linking|Generating|Copyi
 _TESTED: Final = re.compile(r"^\s*(\d{1,7})/(\d{1,7}) (?:Test\s+#\d+: |\S.* (?:OK|FAIL|SKIP|TIMEOUT|EXPECTEDFAIL)\b)")
 _KBUILD: Final = re.compile(r"^ {2}([A-Z][A-Z0-9_.+-]{1,15})(?: \[M\])? {1,10}(\S{1,1000})$")
 _COMPILER: Final = re.compile(
-    r"^\s*(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|ld|ar|ranlib|rustc|gfortran|as)(?:-[\d.]+)?\s+\S"
+    r"^\s*(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|ld|ar|ranlib|rustc|gfortran|as)(?:-[\d.]+)?\s"
+    r"(?:.*\s)?(?:-[A-Za-z]|\S+\.(?:[cCsSoaf]|cc|cpp|cxx|rs|ll|lo|la|so|f90)\b)"
     r"|^libtool: (?:compile|link): |^/\S*sh \S*libtool |^Making all in |^CC\s+\S+\.[co]$|^compiling \S"
     r"|^\s*Compiling \S+ v\d"
 )
@@ -261,14 +262,25 @@ def is_make_message(text: str) -> bool:
     return _OWN.match(text) is not None
 
 
-def is_of_a_build(text: str) -> bool:
-    """Return whether a line is one that hardly anything but a build prints."""
+_QUIET_TAGS: Final = frozenset(
+    ("AR", "AS", "CC", "CCLD", "CXX", "CXXLD", "GEN", "HOSTCC", "HOSTCXX", "HOSTLD", "LD", "LINK", "MODPOST", "OBJCOPY")
+)
+CERTAIN: Final = 3
+"""Weight of lines from which on they are taken for those of a build."""
+
+
+def weight_of(text: str) -> int:
+    """Return how surely a line is one of a build: `CERTAIN` where hardly anything else prints it, less, or 0."""
     count = counted(text)
-    return (
+    if (
         crossing_of(text) is not None
         or failure_of(text) is not None
-        or built_path(text) is not None
-        or _COMPILER.match(text) is not None
-        or (count is not None and _WORKING.search(text) is not None)
-        or any(pattern.match(text) for pattern, turn in _TURNS if turn.stage is Stage.CONFIGURE)
-    )
+        or fatal_stage(text) is not None
+        or is_compiling(text)
+        or (count is not None and (count[2] != "make" or _WORKING.search(text) is not None))
+        or _ANY_TURN.match(text) is not None
+    ):
+        return CERTAIN
+    if (built := built_path(text)) is None:
+        return 0
+    return CERTAIN if built[0] in _QUIET_TAGS and ("." in built[1] or "/" in built[1]) else 1

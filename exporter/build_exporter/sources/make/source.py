@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from build_exporter.sources.make.open_files import FileWriters
 from build_exporter.sources.make.parts import Status
 from build_exporter.sources.make.text import ScriptMark, script_mark, stamped
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.registry import recognise
 
 LIMITS: Final = Limits(line=4 * 1024 * 1024)
 """A progress that is written over in place is one line, however long the build takes."""
@@ -27,7 +29,10 @@ CERTAIN_SECONDS: Final = 10.0
 
 SAMPLE_BYTES: Final = 64 * 1024
 MIN_MATCHES: Final = 3
-"""Lines of a log's beginning that must be those of a build for it to be taken for one."""
+"""Lines of a log's beginning that must be those of a build for `auto` to take it for one."""
+
+MAX_HELD: Final = 10_000
+"""Lines kept that came before the first of a build."""
 
 COMMON_NAMES: Final = frozenset({"build", "make", "nohup", "typescript", "log", "out", "console", "output"})
 
@@ -57,6 +62,8 @@ class Make:
     def _forget(self) -> None:
         self._emitter: Emitter | None = None
         self._console: Console | None = None
+        self._held: deque[tuple[str, float]] = deque(maxlen=MAX_HELD)
+        self._weight = 0
         self._given_start: float | None = None
         self._lower: float | None = None
 
@@ -72,7 +79,7 @@ class Make:
         except OSError:
             return False
         texts = (stamped(piece, 0.0).text for raw in head.splitlines() for piece in shown(raw))
-        return sum(map(patterns.is_of_a_build, texts)) >= MIN_MATCHES
+        return sum(patterns.weight_of(text) > 0 for text in texts) >= MIN_MATCHES
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Return what is new; see `Source`.
@@ -131,6 +138,16 @@ class Make:
             self._take_mark(mark)
             return
         text, date = stamped(piece, self._written)
+        if self._weight < patterns.CERTAIN:
+            self._held.append((piece, share))
+            self._weight += patterns.weight_of(text)
+            if self._weight >= patterns.CERTAIN:
+                self._refuse_other_kinds()
+                held = list(self._held)
+                self._held.clear()
+                for each in held:
+                    self._line(*each)
+            return
         if self._emitter is None or self._console is None:
             self._emitter = self._begin_run(date)
             self._console = Console(self._emitter)
@@ -147,6 +164,13 @@ class Make:
         if emitter.is_over:
             emitter.resume()
         self._console.feed(text, piece)
+
+    def _refuse_other_kinds(self) -> None:
+        """Refuse a record of a tool that another kind knows; what a failed command wrote may be shown in it."""
+        found = recognise(self._path)
+        if found is not None and not getattr(found, "is_common", False):
+            self._weight = 0
+            raise SourceError(f"{self._path}: no build of kind {KIND}: it looks like a record of kind {found.name}")
 
     def _take_mark(self, mark: ScriptMark) -> None:
         """Take what script(1) says of its own beginning or end."""

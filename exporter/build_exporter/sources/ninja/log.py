@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from build_exporter.sources.left_out import EARLIEST
 
 HEADER: Final = "# ninja log v"
 
@@ -12,7 +15,9 @@ GAP_SECONDS: Final = 0.5
 """Rows of one run tell its beginning alike within this, but where an output keeps an older time."""
 
 SLACK_SECONDS: Final = 1.0
-EARLIEST: Final = 946684800.0
+FIRST_OF_STARTS: Final = 6
+"""Version of the log from which on ninja (1.12) writes down when a command began, and before that an output's time."""
+
 SLOWEST: Final = 5
 """Edges named as the slowest of a run."""
 
@@ -32,9 +37,24 @@ class Row(NamedTuple):
         return (self.start, self.end, self.command)
 
     @property
-    def began(self) -> float:
-        """When its run began: since 1.11 ninja writes down the time at which the command was started."""
+    def earliest(self) -> float:
+        """The earliest its run may have begun: as its output was made no later than its edge ended."""
+        return self.time - self.end
+
+    @property
+    def latest(self) -> float:
+        """The latest its run may have begun: as its output, or the time noted for it, is no older than its edge."""
         return self.time - self.start
+
+    def began(self, *, has_starts: bool) -> float:
+        """Return when its run began, by what the log's third column is."""
+        return self.latest if has_starts else self.earliest
+
+
+def has_starts(header: str) -> bool:
+    """Return whether the log's third column tells when commands began, by the version in its first line."""
+    version = header.removeprefix(HEADER).strip()
+    return version.isdecimal() and int(version) >= FIRST_OF_STARTS
 
 
 def read_row(line: str) -> Row | None:
@@ -81,42 +101,61 @@ class NinjaRun:
         return [(seconds, output) for seconds, output in found[:SLOWEST] if seconds > 0]
 
 
-def group_runs(rows: list[Row]) -> list[NinjaRun]:
+def group_runs(rows: list[Row], *, has_starts: bool) -> list[NinjaRun]:
     """Return the runs that the rows of a whole log are of, oldest first.
 
-    Ninja rewrites the log from time to time, in no order, so runs are distinguished by the start that each row
-    implies. Rows within another run's time belong to that run: an output that a command left unchanged keeps its
-    older time.
+    Ninja writes the log again from time to time, in no order at all, so that it is not the lines' order that tells
+    runs apart but the span in which each row's run must have begun: those of one run have a moment in common, whether
+    the log tells when commands began or when outputs were made. An output that a command left as it was has an older
+    time; where that falls into another run, it counts there.
     """
-    dated = sorted((row.began, index) for index, row in enumerate(rows) if row.began >= EARLIEST)
-    groups: list[list[int]] = []
-    newest = until = -1.0
-    for began, index in dated:
-        if groups and (began - newest <= GAP_SECONDS or began <= until):
-            groups[-1].append(index)
-            if began - newest <= GAP_SECONDS:
-                newest = began
-        else:
-            groups.append([index])
-            newest, until = began, -1.0
-        until = max(until, newest + rows[index].end)
-    return [_run(rows, sorted(group)) for group in groups]
+    dated = sorted((row.latest, index) for index, row in enumerate(rows) if row.time >= EARLIEST)
+    moments: list[float] = []
+    for latest, index in dated:
+        if not moments or rows[index].earliest > moments[-1] + GAP_SECONDS:
+            moments.append(latest)
+    groups: dict[int, list[int]] = {}
+    group = -1
+    for index, row in enumerate(rows):
+        # a row without a time is of the run of the row before, unless that shows it to be of another
+        if row.time >= EARLIEST:
+            group = _nearest(moments, row)
+        elif is_undated_run(rows, index):
+            group = -1
+        groups.setdefault(group, []).append(index)
+    return [_run(rows, groups[each], has_starts=has_starts) for each in sorted(groups) if each >= 0]
 
 
-def _run(rows: list[Row], group: list[int]) -> NinjaRun:
-    run = NinjaRun(round(rows[group[0]].began, 3))
+def _nearest(moments: list[float], row: Row) -> int:
+    """Return which of the moments in a row's span is nearest to one of its ends: most rows tell one of them exactly."""
+    first = bisect_left(moments, row.earliest - GAP_SECONDS)
+    last = max(first, bisect_right(moments, row.latest + GAP_SECONDS) - 1)
+    return last if row.latest - moments[last] <= abs(moments[first] - row.earliest) else first
+
+
+def _run(rows: list[Row], group: list[int], *, has_starts: bool) -> NinjaRun:
+    # by the row that came first, as whoever followed the log named it
+    run = NinjaRun(round(rows[group[0]].began(has_starts=has_starts), 3))
     for index in group:
         run.add(rows[index])
     return run
 
 
-def is_another_run(run: NinjaRun, row: Row) -> bool:
-    """Return whether a row appended to the log is of a later run than the newest: it began after that one's end."""
-    if row.began < EARLIEST:
+def is_another_run(run: NinjaRun, row: Row, *, has_starts: bool) -> bool:
+    """Return whether a row appended to the log is of a later run than the newest."""
+    if row.end < run.last - SLACK_SECONDS:
+        # a shorter time since the run's beginning than the row before it: another beginning, or an older output
+        return row.latest > run.start + SLACK_SECONDS
+    distance = min(abs(row.latest - run.start), abs(row.earliest - run.start))
+    fits = row.earliest - GAP_SECONDS <= run.start <= row.latest + GAP_SECONDS
+    if fits and (not has_starts or distance <= SLACK_SECONDS):
         return False
-    after = run.end + SLACK_SECONDS
-    # a shorter time since the run's beginning than the row before it: another beginning
-    return row.began > after or (row.end < run.last - SLACK_SECONDS and row.began > run.start + SLACK_SECONDS)
+    return row.latest > run.end + SLACK_SECONDS
+
+
+def is_undated_run(rows: list[Row], index: int) -> bool:
+    """Return whether a row has no time, as its output is not there, and is of another run than the row before it."""
+    return rows[index].time < EARLIEST and (not index or rows[index].end < rows[index - 1].end)
 
 
 def outputs(rows: Iterable[Row]) -> set[str]:

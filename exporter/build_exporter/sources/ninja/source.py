@@ -12,8 +12,20 @@ import psutil
 from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 from build_exporter.sources.files import Limits, TailFile, read_ends
+from build_exporter.sources.history import left_out_runs
 from build_exporter.sources.idle import IdleTimer
-from build_exporter.sources.ninja.log import HEADER, NinjaRun, Row, group_runs, is_another_run, outputs, read_row
+from build_exporter.sources.left_out import EARLIEST, LeftOut
+from build_exporter.sources.ninja.log import (
+    HEADER,
+    NinjaRun,
+    Row,
+    group_runs,
+    has_starts,
+    is_another_run,
+    is_undated_run,
+    outputs,
+    read_row,
+)
 from build_exporter.sources.ninja.plan import needed_outputs
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
@@ -62,6 +74,7 @@ class Ninja:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._journal: str | None = None
         self._locate()
         self._run: NinjaRun | None = None
         self._built: set[str] = set()
@@ -74,12 +87,18 @@ class Ninja:
         self._holder: int | None = None
         self._next_scan = 0.0
         self._scan_seconds = FIRST_SCAN_SECONDS
+        self._left_out = LeftOut()
+        self._has_starts = False
 
     def _locate(self) -> None:
         self._log = find_log(self._settings.path).absolute()
         self.build = self._settings.build or _build_name(self._log)
         self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
         self._idle = IdleTimer()
+
+    def remember(self, journal: str) -> None:
+        """Learn which journal is written to: what is later than all it holds is reported."""
+        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -98,15 +117,12 @@ class Ninja:
         if self._run is None and not self._log.is_file():
             # the directory was not there yet, or ninja has not begun
             self._locate()
-        rows, from_start = self._read(now, over=over)
+        rows, from_start = self._read(now)
         if from_start:
             yield from self._restart(rows, over=over)
         else:
             for row in rows:
-                if self._run is None or is_another_run(self._run, row):
-                    yield from self._take(NinjaRun(round(row.began, 3)))
-                if self._run is not None:
-                    self._run.add(row)
+                yield from self._take_row(row)
         if self._run is None:
             return
         if rows:
@@ -119,12 +135,32 @@ class Ninja:
         if not self._is_over and (over or self._has_ended(now)):
             yield from self._end()
 
-    def _read(self, now: float, *, over: bool) -> tuple[list[Row], bool]:
+    def _take_row(self, row: Row) -> Iterator[SourceEvent]:
+        run = self._run
+        if row.time < EARLIEST:
+            if run is not None and row.end >= run.last:
+                run.add(row)
+            else:
+                self._leave_out_undated([row])
+            return
+        if run is None or is_another_run(run, row, has_starts=self._has_starts):
+            yield from self._take(NinjaRun(round(row.began(has_starts=self._has_starts), 3)))
+        if self._run is not None:
+            self._run.add(row)
+
+    def _leave_out_undated(self, rows: list[Row]) -> None:
+        if rows:
+            edges = len({row.edge for row in rows})
+            longest = max(rows, key=lambda row: row.end - row.start)
+            words = f"{longest.output[-100:]} {longest.end - longest.start:.1f} s"
+            self._left_out.report(f"edges of a run that the log has no time of are left out: {edges}, {words}")
+
+    def _read(self, now: float) -> tuple[list[Row], bool]:
         rows: list[Row] = []
         from_start, more = False, True
         while more:
             try:
-                found = self.tail.read(over=over)
+                found = self.tail.read()
             except OSError as error:
                 raise SourceError(f"{self._log}: {error.strerror or error}") from error
             if found.from_start:
@@ -132,14 +168,19 @@ class Ninja:
                 if found.lines and not found.skipped and not found.lines[0].startswith(HEADER):
                     self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
                     raise SourceError(f"{self._log}: not a log of ninja's")
+                if found.lines:
+                    self._has_starts = has_starts(found.lines[0])
             rows += [row for line in found.lines if (row := read_row(line)) is not None]
             more = found.more
         latest = self.tail.latest(now)
-        return [row for row in rows if row.time <= latest], from_start
+        for row in rows:
+            if row.time > latest or 0 < row.time < EARLIEST:
+                self._left_out.add(row.time)
+        return [row for row in rows if row.time == 0 or EARLIEST <= row.time <= latest], from_start
 
     def _restart(self, rows: list[Row], *, over: bool) -> Iterator[SourceEvent]:
-        """Take a log as a whole: read for the first time, or written again by ninja, which does so before it begins."""
-        runs = group_runs(rows)
+        """Take a log as a whole: read for the first time, or written anew by ninja, which does so before it begins."""
+        runs = group_runs(rows, has_starts=self._has_starts)
         if not runs:
             return
         newest = runs[-1]
@@ -153,7 +194,8 @@ class Ninja:
         else:
             # of a log that is watched past runs are of no matter, as rows of theirs are lost with each later run;
             # but the last of them may have been left without an end
-            for run in runs if over else runs[-2:]:
+            waiting = len(runs) - len(left_out_runs(((run.start, run) for run in runs), 2, self._journal, self.build))
+            for run in runs if over else runs[-max(2, waiting) :]:
                 for each in self._take(run):
                     yield each._replace(closes=not over)
                 if run is not newest:
@@ -161,6 +203,7 @@ class Ninja:
                     self._total = 0
                     for each in self._emit():
                         yield each._replace(closes=not over)
+        self._leave_out_undated([row for index, row in enumerate(rows) if is_undated_run(rows, index)])
         mine = set(newest.edges)
         self._built = outputs(row for row in rows if row.edge not in mine)
 
@@ -222,6 +265,8 @@ class Ninja:
             e.StepFinished(time=run.end, build=build, phase=PHASE, step=STEP, status=status, message=message),
         )
         yield SourceEvent(run.start, e.Note(time=run.end, build=build, message=words))
+        for note in self._left_out.notes(build, run.end):
+            yield SourceEvent(run.start, note)
         yield SourceEvent(run.start, e.BuildFinished(time=run.end, build=build, status=status))
 
     def _has_ended(self, now: float) -> bool:

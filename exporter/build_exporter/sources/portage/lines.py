@@ -10,9 +10,6 @@ from typing import Final
 MAX_PACKAGE_LENGTH: Final = 200
 """Longest category/name-version taken for one: it becomes a label's value, with the root behind it at times."""
 
-EARLIEST: Final = 946684800.0
-"""Start of the year 2000, before Portage was: what seems older is damage."""
-
 
 class LineType(Enum):
     """What a line tells of its emerge, or of one package."""
@@ -52,7 +49,7 @@ class Entry:
 
 _DAMAGE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffd]+")
 _TWO_IN_ONE: Final = re.compile(r"(?<=.)(?=[12]\d{9}: )")
-_ENTRY: Final = re.compile(r"(\d{9,10}): {1,2}(\S.*)")
+_ENTRY: Final = re.compile(r"(\d{1,10}): {1,2}(\S.*)")
 _PACKAGE: Final = r"([\w+][\w+.-]*/[\w+][\w+.-]*)"
 _OF: Final = r"\((\d{1,6}) of (\d{1,6})\)"
 _MERGE: Final = re.compile(rf">>> emerge {_OF} {_PACKAGE} to (\S+)")
@@ -88,8 +85,6 @@ def _read(piece: str) -> Entry | None:
     if found is None:
         return None
     time, text = float(found[1]), found[2]
-    if time < EARLIEST:
-        return None
     reader = _READERS.get(text[:3])
     return reader(time, text) if reader is not None else None
 

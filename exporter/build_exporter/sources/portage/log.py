@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
+from build_exporter.sources.left_out import LeftOut
 from build_exporter.sources.portage.build_log import Failure
 from build_exporter.sources.portage.history import BINARY, MERGE, History
 from build_exporter.sources.portage.lines import Entry, LineType, split_package
@@ -33,6 +34,16 @@ MAX_ENDED: Final = 8
 FIRST_SIGNAL_STATUS: Final = 128
 
 Status = Literal["succeeded", "failed", "interrupted"]
+
+
+class Ending(NamedTuple):
+    """How a package ended: Unix seconds, exit code, and its duration in seconds by the log's own clock where known."""
+
+    time: float
+    status: Status
+    code: int | None = None
+    seconds: float | None = None
+
 
 _OF_BINARIES: Final = frozenset({"Fetching Binary", "Merging Binary"})
 _BEGINNINGS: Final = frozenset({"Cleaning", "Compiling/Merging", "Compiling/Packaging"}) | _OF_BINARIES
@@ -83,6 +94,8 @@ class EmergeLog:
         self._build = build
         self._host = build_context
         self._ended: list[Session] = []
+        self._gone: tuple[Session, float] | None = None
+        self._left_out = LeftOut()
         self._starts: set[int] = set()
         self.newest = 0.0
 
@@ -91,10 +104,22 @@ class EmergeLog:
         self.newest = max(self.newest, entry.time)
         _HANDLERS[entry.line_type](self, entry)
 
+    def leave_out(self, time: float) -> None:
+        """Report once, with the emerge at hand, that the log has lines of a time that no build can have."""
+        self._left_out.add(time)
+        if self.out or self._ended:
+            session = self.out[-1][0] if self.out else self._ended[-1]
+            self._tell_left_out(session)
+
+    @property
+    def left_out(self) -> str:
+        """Why lines are left out that no emerge was there to report with; empty where none are."""
+        return self._left_out.words
+
     def end_all(self, is_dead: Callable[[Session], bool]) -> None:
         """Tell the end of the emerges that are dead, as of their last line."""
         for session in [session for session in self.sessions if is_dead(session)]:
-            self._close(session, session.last)
+            self._close(session, session.newest)
 
     def settle_kinds(self, *, anyway: bool = False) -> None:
         """Tell the packages whose kind is known by now; all of them with `anyway`."""
@@ -110,38 +135,57 @@ class EmergeLog:
             for merge in session.going_on:
                 failure = self._host.failed_meanwhile(session, merge)
                 if failure is not None and failure.time is not None:
-                    self._emit_end(session, merge, failure.time, "failed")
+                    self._emit_end(session, merge, Ending(failure.time, "failed"))
 
     def _started(self, entry: Entry) -> None:
         self.end_all(lambda session: entry.time - session.last > DEAD_SECONDS)
         while len(self.sessions) >= MAX_OPEN:
             oldest = min(self.sessions, key=lambda session: session.last)
-            self._close(oldest, oldest.last)
-        self.sessions.append(Session(entry.time, entry.time))
+            self._close(oldest, oldest.newest)
+        self.sessions.append(Session(entry.time, entry.time, newest=entry.time))
 
     def _command(self, entry: Entry) -> None:
         waiting = [session for session in self.sessions if not session.command and session.is_fresh]
         if waiting:
-            waiting[-1].command, waiting[-1].last = entry.text, entry.time
+            waiting[-1].command = entry.text
+            waiting[-1].see(entry.time)
 
     def _merge(self, entry: Entry) -> None:
-        session = session_of_merge(self.sessions, entry)
+        session = self._take_back_end(session_of_merge(self.sessions, entry), entry)
         if session is None:
-            session = Session(entry.time, entry.time)
+            session = Session(entry.time, entry.time, newest=entry.time)
             self.sessions.append(session)
         self._end_other_attempts(session, entry)
         if session.start is None:
             self._begin(session, entry)
         elif is_renumbered(session, entry):
-            self._end_open(session, entry.time, "failed")
+            self._end_open(session, Ending(session.see(entry.time), "failed"))
         is_renumbered_now = is_renumbered(session, entry)
         session.number = entry.number if is_renumbered_now else max(session.number, entry.number)
-        session.total, session.last, session.is_cleaning = entry.total, entry.time, False
+        session.total, session.is_cleaning = entry.total, False
         step = session.step_name(entry.package, entry.text)
-        merge = Merge(step, entry.package, entry.text, entry.time)
+        merge = Merge(step, entry.package, entry.text, entry.time, session.see(entry.time))
+        for other in session.going_on:
+            other.next_start = merge.moment if other.next_start is None else other.next_start
         session.merges.pop(step, None)
         session.merges[step] = session.open[entry.package] = merge
         self._release(session, merge, self._host.kind_of(entry.package))
+
+    def _take_back_end(self, session: Session | None, entry: Entry) -> Session | None:
+        """Return the emerge that begins a package: where the end before was that of another, the one it was taken for.
+
+        An emerge counts anew only with `--keep-going`. Without it, what begins is of a further emerge, and the last
+        `*** terminating.` was of the one that would have to count anew.
+        """
+        if session is None or self._gone is None or session.keeps_going or not is_renumbered(session, entry):
+            return session
+        gone, time = self._gone
+        if not gone.names(entry.package) and "@" not in gone.command and gone.target not in ("world", "system"):
+            return session
+        self._gone = None
+        self._close(session, session.see(time))
+        self.sessions.append(gone)
+        return gone
 
     def _begin(self, session: Session, entry: Entry) -> None:
         start = int(session.began)
@@ -151,12 +195,14 @@ class EmergeLog:
         self._starts.add(start)
         session.start, session.mark, session.root = float(start), self.history.mark, entry.text
         session.jobs = session.reported_jobs
+        session.newest = max(session.newest, session.start)
         self._emit(
             session,
             BuildStarted(
                 time=session.start, build=self._build, source="portage", target=session.target, jobs=session.jobs
             ),
         )
+        self._tell_left_out(session)
 
     def _end_other_attempts(self, session: Session, entry: Entry) -> None:
         """End what can't continue any more: a package has one build directory, so only one emerge can build it."""
@@ -167,9 +213,9 @@ class EmergeLog:
             if merge.status:
                 del other.open[entry.package]
             elif other is session:
-                self._end_merge(session, merge, entry.time, "failed")
+                self._end_merge(session, merge, Ending(session.see(entry.time), "failed"))
             else:
-                self._close(other, other.last)
+                self._close(other, other.newest)
 
     def _stage(self, entry: Entry) -> None:
         session = self._session_going_on(entry)
@@ -182,7 +228,7 @@ class EmergeLog:
             self._merge(Entry(entry.time, LineType.MERGE, entry.number, entry.total, entry.package, root or "/"))
             session = session_of_package(self.sessions, entry)
         if session is not None:
-            session.last = entry.time
+            session.see(entry.time)
             merge = session.open[entry.package]
             merge.is_locked = True
             self._release(session, merge, BINARY if entry.text in _OF_BINARIES else MERGE)
@@ -190,7 +236,7 @@ class EmergeLog:
     def _usage(self, entry: Entry) -> None:
         session = self._session_going_on(entry)
         if session is not None:
-            session.last = entry.time
+            session.see(entry.time)
             session.open[entry.package].used = read_usage(entry.text)
 
     def _completed(self, entry: Entry) -> None:
@@ -198,30 +244,33 @@ class EmergeLog:
         if session is None:
             return
         merge = session.open[entry.package]
-        session.last = entry.time
-        self._end_merge(session, merge, entry.time, "succeeded")
-        self.history.add(merge.phase, merge.name, entry.time - merge.started)
+        session.is_parallel = session.is_parallel or merge.next_start is not None
+        seconds = entry.time - merge.started
+        self._end_merge(session, merge, Ending(session.see(entry.time), "succeeded", seconds=seconds))
+        self.history.add(merge.phase, merge.name, seconds)
 
     def _cleaning(self, entry: Entry) -> None:
         session = session_of_cleaning(self.sessions)
         if session is not None:
-            session.is_cleaning, session.last = True, entry.time
+            session.is_cleaning = True
+            session.see(entry.time)
 
     def _exit(self, entry: Entry) -> None:
         session = session_of_exit(self.sessions, entry.status)
         if session is not None:
-            self._end(session, entry.time, entry.status)
+            self._end(session, session.see(entry.time), entry.status)
 
     def _end(self, session: Session, time: float, code: int) -> None:
         status: Status = "succeeded" if code == 0 else "interrupted" if code >= FIRST_SIGNAL_STATUS else "failed"
-        session.exited, session.status, session.last = time, code, time
+        session.exited, session.status = time, code
         self._finish(session, time, status, code or None)
 
     def _terminating(self, entry: Entry) -> None:
         session = session_of_termination(self.sessions, entry.time)
         if session is not None:
-            session.last = session.last if session.is_fresh else entry.time
-            self._close(session, entry.time)
+            if session.is_fresh:
+                self._gone = (session, entry.time)
+            self._close(session, session.newest if session.is_fresh else session.see(entry.time))
 
     def _close(self, session: Session, time: float) -> None:
         """Let an emerge go, and tell its end where it has not told it."""
@@ -240,7 +289,10 @@ class EmergeLog:
             return
         # what continues stays in `open`: should a later line be of it, the emerge has not ended
         for merge in session.going_on:
-            self._emit_end(session, merge, time, status, code)
+            # nothing goes on beside it in an emerge that does one after the other: the line of its end is lost
+            is_lost = status == "succeeded" and not session.is_parallel
+            end = merge.next_start if is_lost and merge.next_start is not None else time
+            self._emit_end(session, merge, Ending(end, status, code))
         self._emit(session, BuildFinished(time=time, build=self._build, status=status))
 
     def _is_done(self, entry: Entry) -> bool:
@@ -271,18 +323,19 @@ class EmergeLog:
             self._end(max(others, key=lambda other: other.began), exited, code)
         return session
 
-    def _end_open(self, session: Session, time: float, status: Status, code: int | None = None) -> None:
+    def _end_open(self, session: Session, ending: Ending) -> None:
         for merge in list(session.open.values()):
             if merge.status:
                 del session.open[merge.package]
             else:
-                self._end_merge(session, merge, time, status, code)
+                self._end_merge(session, merge, ending)
 
-    def _end_merge(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
+    def _end_merge(self, session: Session, merge: Merge, ending: Ending) -> None:
         del session.open[merge.package]
-        self._emit_end(session, merge, time, status, code)
+        self._emit_end(session, merge, ending)
 
-    def _emit_end(self, session: Session, merge: Merge, time: float, status: Status, code: int | None = None) -> None:
+    def _emit_end(self, session: Session, merge: Merge, ending: Ending) -> None:
+        time, status, code, seconds = ending
         self._release(session, merge, merge.phase)
         failure = self._host.failure(merge, time) if status != "succeeded" else None
         if failure is not None and status == "interrupted":
@@ -301,6 +354,8 @@ class EmergeLog:
                 step=merge.step,
                 status=status,
                 exit_code=code or None,
+                # where the clock was set back meanwhile
+                seconds=max(0.0, seconds) if seconds is not None and seconds != time - merge.moment else None,
                 message=failure.message if failure is not None else None,
                 **(self._host.end_fields(merge) | merge.used),
             ),
@@ -314,7 +369,7 @@ class EmergeLog:
         self._emit(
             session,
             StepStarted(
-                time=merge.started,
+                time=merge.moment,
                 build=self._build,
                 phase=kind,
                 step=merge.step,
@@ -323,6 +378,10 @@ class EmergeLog:
                 **self._host.start_fields(session, merge),
             ),
         )
+
+    def _tell_left_out(self, session: Session) -> None:
+        for note in self._left_out.notes(self._build, session.newest):
+            self._emit(session, note)
 
     def _emit(self, session: Session, event: Event) -> None:
         self.out.append((session, event))

@@ -27,7 +27,8 @@ class Merge:
     """One package of an emerge.
 
     Attributes:
-        started: Unix seconds of its first line.
+        started: Unix seconds of its first line; `moment` the time that was reported for it.
+        next_start: Unix seconds at which the emerge began another package beside it, or after it; None before.
         kind: `merge` or `binary`, empty while nothing has told which.
         status: how it ended, empty while it continues.
         is_locked: whether the emerge has said something that it says only once it has locked the build directory.
@@ -38,6 +39,8 @@ class Merge:
     package: str
     root: str
     started: float
+    moment: float
+    next_start: float | None = None
     kind: str = ""
     status: str = ""
     is_locked: bool = False
@@ -59,7 +62,8 @@ class Session:
     """One emerge: a run, once it merges something.
 
     Attributes:
-        began: Unix seconds of its first line; `last` of its newest one.
+        began: Unix seconds of its first line; `last` of its newest one, `newest` of the newest event.
+        is_parallel: whether a package was completed beside which another had begun.
         start: what its run is named by; None while it has merged nothing.
         number, total: the newest `(number of total)`.
         merges: by step name, in the order of their first start; `open` those without an end of their own, by package.
@@ -87,6 +91,14 @@ class Session:
     process_began: float = 0.0
     planned: tuple[tuple[str, str], ...] | None = None
     pending: list[Pending] = field(default_factory=list)
+    newest: float = 0.0
+    is_parallel: bool = False
+
+    def see(self, time: float) -> float:
+        """Take note of a line and return the time of what it tells: later than all before, were the clock set back."""
+        self.last = time
+        self.newest = time if time >= self.newest else round(self.newest + 0.001, 3)
+        return self.newest
 
     @property
     def left(self) -> int:
@@ -114,6 +126,17 @@ class Session:
         """What it was asked to merge, as in its command line."""
         words = [word for word in self.command.split() if not word.startswith("-")]
         return " ".join(words)[:MAX_NAME_LENGTH] or None
+
+    @property
+    def keeps_going(self) -> bool:
+        """Whether it goes on after a failure with what is left, and counts that anew."""
+        return "--keep-going" in self.command
+
+    def names(self, package: str) -> bool:
+        """Return whether its command line asks for a package by its name."""
+        name = split_package(package)[0]
+        words = [word.lstrip("<>=~!") for word in self.command.split() if not word.startswith("-")]
+        return any(split_package(word.partition(":")[0])[0] in (name, name.partition("/")[2]) for word in words)
 
     @property
     def reported_jobs(self) -> int | None:
@@ -177,5 +200,5 @@ def _fit(session: Session, entry: Entry) -> int:
             return 100
         return 80 if entry.number > session.number else 30
     if is_renumbered(session, entry):
-        return 70 if "--keep-going" in session.command and entry.total <= session.left + len(session.going_on) else 20
+        return 70 if session.keeps_going and entry.total <= session.left + len(session.going_on) else 20
     return 5

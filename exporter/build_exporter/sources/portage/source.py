@@ -10,6 +10,8 @@ import psutil
 
 from build_exporter.model.events import Event
 from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
+from build_exporter.sources.history import left_out_runs
+from build_exporter.sources.left_out import EARLIEST
 from build_exporter.sources.portage.host_state import HostState
 from build_exporter.sources.portage.lines import looks_like_log, read_line
 from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog
@@ -22,7 +24,7 @@ LAST_BYTES: Final = 64 * 1024 * 1024
 """Of a larger log only the end is read; twenty years of building make some 20 MB."""
 
 HISTORY_RUNS: Final = 50
-"""Past emerges that watching tells, as many as are kept; `import` tells all."""
+"""Past emerges that watching reports to an empty journal, as many as are kept; `import` reports all."""
 
 
 class Portage:
@@ -39,8 +41,13 @@ class Portage:
         self.build = settings.build or "portage"
         self._host = HostState(find_paths(settings.path, settings.options))
         self._path = settings.path
+        self._journal: str | None = None
         self.tail = TailFile(find_log(settings.path), Limits(last=LAST_BYTES))
         self._begin()
+
+    def remember(self, journal: str) -> None:
+        """Learn which journal is written to: what is later than all it holds is reported, however much that is."""
+        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -59,10 +66,12 @@ class Portage:
             SourceError: the log can't be read.
         """
         self._host.poll(now, over=over)
-        self._read(now, over=over)
+        self._read(now)
         if over:
             self._log.settle_kinds(anyway=True)
             self._log.end_all(lambda session: True)
+            if self._log.left_out and not self._log.out:
+                raise SourceError(f"{self.tail.path}: {self._log.left_out}")
         else:
             self._log.settle_kinds()
             self._log.settle_failures()
@@ -76,21 +85,23 @@ class Portage:
         self._is_first = True
         self._skipped: set[Session] = set()
 
-    def _read(self, now: float, *, over: bool) -> None:
+    def _read(self, now: float) -> None:
         more = True
         while more:
             try:
-                found = self.tail.read(over=over)
+                found = self.tail.read()
             except OSError as error:
                 raise SourceError(f"{self.tail.path}: {error.strerror or error}") from error
             entries = [entry for line in found.lines for entry in read_line(line)]
             latest = self.tail.latest(now)
-            entries = [entry for entry in entries if entry.time <= latest]
             if found.from_start and entries and entries[0].time <= self._log.newest:
                 # not the next log after a rotation, but this one written again
                 self._begin()
             for entry in entries:
-                self._log.feed(entry)
+                if EARLIEST <= entry.time <= latest:
+                    self._log.feed(entry)
+                else:
+                    self._log.leave_out(entry.time)
             more = found.more
 
     def _end_dead(self, now: float) -> None:
@@ -110,7 +121,8 @@ class Portage:
             return
         self._is_first = False
         ended = {s for s, _ in self._log.out} - set(self._log.sessions)
-        self._skipped = set(sorted(ended, key=lambda s: s.start or 0.0)[:-HISTORY_RUNS])
+        past = ((session.start or 0.0, session) for session in ended)
+        self._skipped = set(left_out_runs(past, HISTORY_RUNS, self._journal, self.build))
 
     def _add_plans(self) -> Iterator[SourceEvent]:
         already_planned: set[Session] = set()

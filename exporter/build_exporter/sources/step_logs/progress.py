@@ -92,22 +92,21 @@ class LogProgress:
             yield by_log(context.last, self.growth, elapsed, same_version=_is_same_version(context))
 
     def _amount(self, context: StepContext) -> Iterator[Event]:
+        """Yield what the log amounted to: that it was read to its end, and how it grew where that was watched."""
         step, size = context.step, context.read_bytes
-        if step.state is not StepState.SUCCEEDED or not size or (step.seconds or 0.0) < MIN_SECONDS:
-            return
         known = context.run.logs.get(step.key)
-        if known is not None and known.size == size and known.seconds == step.seconds:
+        is_known = known is not None and known.size == size and known.seconds == step.seconds
+        is_long = (step.seconds or 0.0) >= MIN_SECONDS
+        is_example = step.state is StepState.SUCCEEDED and size > 0 and is_long
+        # thousands of short steps are not worth a line each: should they be read again, that takes no time
+        if not is_long or (step.log_read and (is_known or not is_example)):
             return
-        self.growth.see(step.seconds or 0.0, size, self.tasks)
-        yield StepProgress(
-            time=context.time,
-            build=context.run.build,
-            phase=step.phase,
-            step=step.step,
-            log_bytes=size,
-            log_tasks=self.tasks,
-            log_curve=self.growth.curve(step.seconds or 0.0),
-        )
+        event = StepProgress(time=context.time, build=context.run.build, phase=step.phase, step=step.step, log_bytes=0)
+        if is_example:
+            event.log_bytes = size
+            self.growth.see(step.seconds or 0.0, size, self.tasks)
+            event.log_tasks, event.log_curve = self.tasks, self.growth.curve(step.seconds or 0.0)
+        yield event
 
 
 def _time(context: StepContext, elapsed: float) -> Iterator[Evidence]:

@@ -48,8 +48,8 @@ Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
 
 
-READERS: Final[tuple[Callable[[], Reader], ...]] = (LogProgress, SuiteReader, WarningReader, EbuildPhase)
-"""Everything that is read out of logs."""
+READERS: Final[tuple[Callable[[], Reader], ...]] = (SuiteReader, WarningReader, EbuildPhase, LogProgress)
+"""Everything that is read out of logs; the last reports that one was read to its end."""
 
 
 def new_readers() -> list[Reader]:
@@ -77,10 +77,8 @@ class StepHistory:
 
 
 def _is_unread(step: Step, before: float) -> bool:
-    """Return whether a step that ended before a time has a log of its own that nothing is known of."""
-    if not step.log or step.shares_log or step.end is None or step.end >= before:
-        return False
-    return not step.tests and step.warnings is None
+    """Return whether a step that ended before a time has a log of its own that was not read to its end."""
+    return bool(step.log) and not step.shares_log and not step.log_read and step.end is not None and step.end < before
 
 
 class StepLogWatcher:
@@ -126,14 +124,15 @@ class StepLogWatcher:
         self._stop.set()
 
     def catch_up(self) -> int:
-        """Read the logs of steps of running builds that ended while no one looked; return how many events that gave.
+        """Read the logs of steps that ended while nobody looked; return how many events that gave.
 
-        Those that anything is known of were read when they ended, or are of a writer that tells by itself.
+        They are those whose log is not known to have been read to its end: an exporter that was killed may have
+        reported a part.
         """
         before = self._clock() - OVERLAP_SECONDS
         count = 0
         for run in self._runs():
-            if run.status is not None or (run.last_event or 0.0) < before - LEFT_SECONDS:
+            if (run.last_event or 0.0) < before - LEFT_SECONDS:
                 continue
             for step in [step for step in list(run.steps.values()) if _is_unread(step, before)]:
                 if not self._stop.is_set():

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from build_exporter.model.states import BuildState
+from build_exporter.queries.alerts import AlertRow, alert_stats, alerts
+from build_exporter.queries.attention import Attention
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import BuildRow, builds
-from build_exporter.queries.context import Context
+from build_exporter.queries.context import BadRequestError, Context, NotFoundError
+from build_exporter.queries.log import LogPart, log
 from build_exporter.queries.runs import runs
 from build_exporter.queries.schedule import schedule
 from build_exporter.queries.step import step
@@ -21,8 +24,9 @@ from build_exporter.web.service import Service
 MOST_BOARDS: Final = 12
 """Builds that are shown in full on the list of builds; the others have a line each."""
 MOST_ROWS: Final = 500
-MOST_NEXT: Final = 8
-ALERTS: Final = {
+MOST_NEXT: Final = 7
+TAIL_BYTES: Final = 16384
+RUNBOOK: Final = {
     "failed": "BuildFailed",
     "waiting": "BuildWaitingForInput",
     "interrupted": "BuildInterrupted",
@@ -75,7 +79,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     known = board(context, name)
     along = axis(known)
     rows.update(context, run, along)
-    planned = schedule(context, run) if known.state == "running" else {}
+    planned = schedule(context, run)
     log_step = _step_with_log(known)
     return {
         "b": known,
@@ -89,7 +93,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
         "rows": () if wanted is None else rendered(context, run, list(run.steps.values()), along, wanted),
         "next": [(each, _start(planned, run, each)) for each in known.upcoming[:MOST_NEXT]],
         "log_step": log_step,
-        "log_tail": "",
+        "log_tail": _tail(context, name, log_step) if wanted is not None else "",
         "host": _host(service, context, run) if run.state is BuildState.RUNNING else [],
         "mood": known.state,
         "build_name": known.build,
@@ -142,13 +146,29 @@ def runs_page(context: Context, build: str) -> dict[str, Any]:
 
 
 def alerts_page(context: Context) -> dict[str, Any]:
-    """Return the values of the page on alerts: all that needs a look, in any build, the most urgent first."""
-    found = []
-    for row in builds(context).builds:
-        found += [(row.build, each, ALERTS.get(each.kind)) for each in board(context, row.build).attention]
-    found.sort(key=lambda each: _URGENCY[each[1].severity])
-    mood = "failed" if found and found[0][1].severity == "critical" else "idle"
-    return {"alerts": found, "now": context.now, "mood": mood}
+    """Return the values of the page on alerts: those that fire, what else needs a look, and those that are over."""
+    known = alerts(context).alerts
+    firing = [each for each in known if each.state == "firing"]
+    others = [
+        (row.build, each, RUNBOOK.get(each.kind))
+        for row in builds(context).builds
+        for each in board(context, row.build).attention
+        if not any(_is_of(alert, row.build, each) for alert in firing)
+    ]
+    others.sort(key=lambda each: _URGENCY[each[1].severity])
+    stats = alert_stats(context)
+    return {
+        "firing": firing,
+        "others": others[:MOST_ROWS],
+        "over": [each for each in known if each.state != "firing"][:MOST_ROWS],
+        "stats": stats,
+        "now": context.now,
+        "mood": "failed" if any(each.severity == "critical" for each in firing) else "idle",
+    }
+
+
+def _is_of(alert: AlertRow, build: str, thing: Attention) -> bool:
+    return alert.build == build and alert.alert == RUNBOOK.get(thing.kind)
 
 
 def _start(planned: dict[Key, tuple[float, float]], run: Run, row: StepRow) -> float | None:
@@ -162,6 +182,16 @@ def _step_with_log(known: Board) -> StepRow | None:
         if each.state == "failed" and each.log:
             return each
     return next((each for each in known.running_steps if each.log), None)
+
+
+def _tail(context: Context, build: str, row: StepRow | None) -> str:
+    """Return the end of a step's log, for who reads the page without scripts; empty where it can't be read."""
+    if row is None or not row.log:
+        return ""
+    try:
+        return log(context, build, LogPart(step=f"{row.phase}/{row.step}", offset=-TAIL_BYTES, limit=TAIL_BYTES)).text
+    except (NotFoundError, BadRequestError):
+        return ""
 
 
 def _host(service: Service, context: Context, run: Run | None) -> list[Any]:

@@ -79,7 +79,8 @@ class Log {
     const height = this.element.scrollHeight;
     this.element.prepend(block(part));
     this.first = part.offset;
-    this.element.scrollTop += this.element.scrollHeight - height;
+    // the end of what was loaded
+    this.element.scrollTop = Math.max(0, this.element.scrollHeight - height - 0.8 * this.element.clientHeight);
     while (this.element.children.length > MOST_PARTS) {
       const last = this.element.lastElementChild;
       this.next = Number(last instanceof HTMLElement ? last.dataset.offset : this.next);

@@ -25,7 +25,8 @@ function attributes(old, fresh) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    // the server sends no style: what is there a script has set
+    if (!fresh.hasAttribute(name) && name !== "style") old.removeAttribute(name);
   }
 }
 

@@ -73,7 +73,6 @@ function apply() {
   if (!(table instanceof HTMLElement)) return;
   table.style.setProperty("--zoom", String(zoom));
   table.style.setProperty("--left", String(left));
-  table.classList.toggle("zoomed", zoom > 1);
   drawTicks();
 }
 

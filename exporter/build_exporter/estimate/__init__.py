@@ -1,0 +1,6 @@
+"""When a run ends, with a band, and what that rests on."""
+
+from build_exporter.estimate.estimator import Estimator, remaining
+from build_exporter.estimate.outlook import Estimate, Outlook, StepOutlook
+
+__all__ = ["Estimate", "Estimator", "Outlook", "StepOutlook", "remaining"]

@@ -1,0 +1,79 @@
+"""Estimates of running builds, kept until a step ends: until then only the running steps move with the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+
+from build_exporter.estimate.history import History, history_of
+from build_exporter.estimate.outlook import Estimate, Outlook, outlook_of
+from build_exporter.estimate.tuning import DEFAULT, Tuning
+from build_exporter.model.states import BuildState
+from build_exporter.tracker import Build, Run, Step, expected_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An outlook, and what it was made of: while that stays the same, so does the outlook."""
+
+    state: tuple[object, ...]
+    past: tuple[object, ...]
+    history: History
+    outlook: Outlook | None
+
+
+class Estimator:
+    """Estimates runs with all that the builds' earlier runs tell. Call it as `estimator(run, now)`.
+
+    It may be called from any thread: what it keeps is replaced as a whole.
+
+    Args:
+        builds: the tracker's builds by name; it is read again at each call.
+        tuning: the constants.
+    """
+
+    def __init__(self, builds: Mapping[str, Build] | None = None, tuning: Tuning = DEFAULT) -> None:
+        self._builds = builds if builds is not None else {}
+        self._tuning = tuning
+        self._kept: dict[str, _Kept] = {}
+
+    def __call__(self, run: Run, now: float) -> Estimate | None:
+        """Return what is left of a run at `now` (Unix seconds), None where that can't be said or the run is over."""
+        outlook = self.outlook(run, now)
+        return outlook.at(run, now) if outlook is not None else None
+
+    def outlook(self, run: Run, now: float) -> Outlook | None:
+        """Return what is to come of a run, None where nothing is known or the run is over."""
+        if run.status is not None or run.state is BuildState.PENDING:
+            return None
+        kept = self._kept.get(run.build)
+        past = self._past_state(run)
+        state = (id(run), run.run, run.revision, run.tests, run.jobs_used)
+        if kept is None or kept.past != past or kept.state != state:
+            history = kept.history if kept is not None and kept.past == past else history_of(run, self._builds)
+            kept = _Kept(state, past, history, outlook_of(run, history, now, self._tuning))
+            self._kept[run.build] = kept
+        return kept.outlook
+
+    def expected_seconds(self, run: Run, step: Step, now: float) -> float | None:
+        """Return what a step should take in all; of one that is done, what was expected; None if unknown."""
+        outlook = self.outlook(run, now)
+        expected = outlook.expected.get(step.key) if outlook is not None else None
+        if expected is not None:
+            # finer than any clock that times a step
+            return round(exp(expected.seconds), 6)
+        return step.expected_at_start if step.attempts else expected_seconds(run, step)
+
+    def _past_state(self, run: Run) -> tuple[object, ...]:
+        counts = tuple(len(build.history) for build in list(self._builds.values()))
+        # which other builds are alike depends on the steps of this one
+        return (run.run, len(run.steps) if len(counts) > 1 else 0, counts)
+
+
+def remaining(run: Run, now: float, builds: Mapping[str, Build] | None = None) -> Estimate | None:
+    """Return what is left of a run at `now` (Unix seconds), with what the builds' earlier runs tell.
+
+    None where that can't be told: no plan, nothing known of any step of it, or the run is over.
+    """
+    return Estimator(builds)(run, now)

@@ -1,0 +1,186 @@
+"""What each step of a run should take, blended from every source that knows it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import exp, log, sqrt
+from statistics import fmean, median
+from typing import Final, NamedTuple
+
+from build_exporter.estimate.facts import Facts
+from build_exporter.estimate.history import MAX_OWN, History, Taken
+from build_exporter.estimate.paces import Paces
+from build_exporter.estimate.sources import Done, Source, Sources
+from build_exporter.estimate.table import VARIANTS, by_package, typical_seconds
+from build_exporter.estimate.tuning import Tuning
+from build_exporter.tracker.names import Name
+
+UNKNOWN_SECONDS: Final = 10.0
+"""Of a step that nothing is known of, before any such step was done: most of a plan write a file or two."""
+SPREAD_PRIOR: Final = 3.0
+"""So many steps of this run count as much as the usual deviation."""
+OUTLIER: Final = 1.5
+"""Logarithm: a time further than this from the middle of at least three is no time of this work."""
+ABSURD: Final = 3.0
+"""Logarithm: a time further than this from what is typical of the step is none, even where it is the only one."""
+
+
+class Candidate(NamedTuple):
+    """A time that a source gives for a step: weight, logarithm, the source."""
+
+    weight: float
+    seconds: float
+    source: Source
+
+
+@dataclass(slots=True)
+class Expected:
+    """A step's time: its logarithm, the standard deviation of that, the times it comes from.
+
+    `usual` is the deviation that steps known as this one is have before this run has shown its own.
+    """
+
+    seconds: float
+    spread: float
+    candidates: Sequence[Candidate] = ()
+    usual: float = 0.0
+
+
+@dataclass(slots=True)
+class Expectations:
+    """Returns what a step should take; made anew whenever a step has ended."""
+
+    history: History
+    facts: Facts
+    sources: Sources
+    tuning: Tuning
+    tables: list[dict[Name, float]] = field(init=False)
+    paces: Paces = field(init=False)
+    scatter: dict[float, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
+    unknown: list[float] = field(default_factory=list)
+    own_packages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        jobs = self.facts.jobs_or_default
+        self.tables = [dict(typical_seconds(jobs, variant)) for variant in VARIANTS]
+        self.paces = Paces(self.tuning)
+
+    def learn(self, done: Sequence[Done]) -> None:
+        """Take the steps done: the pace of short and long ones, and of those that nothing is known of."""
+        known: list[tuple[Done, Expected]] = []
+        for step in done:
+            expected = self.known(step.name, step.planned_seconds, step.planned_sbu, step.beside)
+            self.own_packages[step.package].append(step.seconds)
+            if expected is None:
+                self.unknown.append(exp(step.seconds))
+            else:
+                known.append((step, expected))
+                self.paces.add(step.seconds - expected.seconds, expected.seconds, step.rank)
+        if not self.history.repeats:
+            self._carry_over(len(done))
+        self.paces.settle()
+        for step, expected in known:
+            error = step.seconds - expected.seconds - self.paces.of(expected.seconds)
+            sums = self.scatter[expected.usual]
+            sums[0] += 1.0
+            sums[1] += min(error * error, 1.0)
+
+    def _carry_over(self, ranks: int) -> None:
+        """Take the pace of the last steps of the runs before: the next one begins at it."""
+        for place, (name, taken) in enumerate(self.history.recent):
+            times = self.history.names[name]
+            before = times[times.index(taken) + 1 :] if taken in times else []
+            if before:
+                candidates = self._of_runs(before, name, taken.beside)
+                expected = _mean(candidates)
+                self.paces.add(taken.seconds - expected, expected, ranks + place)
+
+    def of(
+        self, name: Name, package: str, planned_seconds: float | None, planned_sbu: float | None, beside: int
+    ) -> Expected:
+        """Return what a step should take."""
+        found = self.known(name, planned_seconds, planned_sbu, beside)
+        if found is not None:
+            found.seconds += self.paces.of(found.seconds)
+            return found
+        tuning = self.tuning
+        elsewhere = self.own_packages.get(package)
+        if elsewhere:
+            return Expected(fmean(elsewhere), tuning.spread_plan)
+        times = self.history.packages.get(package)
+        if times:
+            seconds = median(taken.seconds + self.sources.runs[taken.run].pace for taken in times)
+            return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
+        typical = by_package().get(package)
+        if typical is not None:
+            best = max(range(len(VARIANTS)), key=lambda place: self.sources.variants[place].weight)
+            sbu = typical.sbu(self.facts.jobs_or_default, VARIANTS[best].tests, VARIANTS[best].abis)
+            seconds = log(sbu * self.facts.sbu_seconds) + self.sources.variants[best].pace
+            return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
+        return Expected(log(fmean(self.unknown) if self.unknown else UNKNOWN_SECONDS), tuning.spread_unknown)
+
+    def known(
+        self, name: Name, planned_seconds: float | None, planned_sbu: float | None, beside: int
+    ) -> Expected | None:
+        """Return what the sources say of a step, None where none knows it."""
+        tuning, sources = self.tuning, self.sources
+        candidates = self._of_runs(self.history.names.get(name, ()), name, beside)
+        spread = tuning.spread_own if candidates else tuning.spread_plan
+        beyond = []
+        if name in self.tables[0]:
+            sbu = log(self.facts.sbu_seconds)
+            if not candidates:
+                spread = tuning.spread_table
+            beyond = [
+                Candidate(source.weight, log(table[name]) + sbu + source.pace, source)
+                for source, table in zip(sources.variants, self.tables, strict=True)
+            ]
+        if planned_seconds:
+            source = sources.plan_seconds
+            beyond.append(Candidate(source.weight, log(planned_seconds) + source.pace, source))
+        elif planned_sbu:
+            source = sources.plan_sbu
+            seconds = log(planned_sbu * self.facts.sbu_seconds) + source.pace
+            beyond.append(Candidate(source.weight, seconds, source))
+        candidates = _without_absurd(candidates, beyond) + beyond
+        if not candidates:
+            return None
+        seconds = _mean(candidates)
+        whole = sum(c.weight for c in candidates) or 1.0
+        variance = sum(c.weight * (c.seconds - seconds) ** 2 for c in candidates) / whole
+        count = min(len(candidates), 6)
+        steps, squares = self.scatter[spread]
+        usual = (SPREAD_PRIOR * spread**2 + squares) / (SPREAD_PRIOR + steps)
+        return Expected(seconds, sqrt((variance * count + 3 * usual) / (count + 3)), candidates, spread)
+
+    def _of_runs(self, times: Sequence[Taken], name: Name, beside: int) -> list[Candidate]:
+        """Return the times of earlier runs, each later one weighing more, those with as many steps beside it more."""
+        candidates, weight, tuning = [], 1.0, self.tuning
+        here = log(1 + beside)
+        for taken in times[:MAX_OWN]:
+            source, past = self.sources.runs[taken.run], self.history.runs[taken.run]
+            likeness = exp(-abs(log(1 + taken.beside) - here) / tuning.beside) if taken.beside != beside else 1.0
+            seconds = taken.seconds + source.pace + self.facts.shift(past, name)
+            candidates.append(Candidate(weight * likeness * source.weight, seconds, source))
+            weight *= tuning.decay
+        return candidates
+
+
+def _mean(candidates: Sequence[Candidate]) -> float:
+    whole = sum(c.weight for c in candidates)
+    if whole <= 0:
+        return fmean(c.seconds for c in candidates)
+    return sum(c.weight * c.seconds for c in candidates) / whole
+
+
+def _without_absurd(times: list[Candidate], typical: list[Candidate]) -> list[Candidate]:
+    """Return the times of earlier runs without those that can't be a time of this step."""
+    if len(times) > 2:
+        middle = median(time.seconds for time in times)
+        return [time for time in times if abs(time.seconds - middle) < OUTLIER]
+    if times and typical:
+        middle = _mean(typical)
+        return [time for time in times if abs(time.seconds - middle) < ABSURD]
+    return times

@@ -1,0 +1,151 @@
+"""The earlier runs known on this machine, by step: what each step took, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import log
+from typing import Final, NamedTuple
+
+from build_exporter.tracker import Build, PastStep, Run, RunSummary
+from build_exporter.tracker.names import Name, name_of, package_of
+
+MAX_OWN: Final = 8
+"""Earlier times of a step that count: with each weighing half of the one after it, more would not show."""
+MAX_OTHERS: Final = 4
+MAX_OTHER_RUNS: Final = 3
+"""Newest runs of another build that are looked at."""
+MAX_RUNS: Final = 400
+ZERO_SECONDS: Final = 0.3
+"""What a step took that is recorded as 0 s, by writers that count whole seconds."""
+LEAST_SECONDS: Final = 0.01
+MAX_SECONDS: Final = 3 * 86400.0
+"""No step takes longer; what is recorded as longer is a clock set forward, or a machine that slept."""
+RECENT: Final = 60
+"""Steps of earlier runs whose pace says something of the run after them."""
+
+
+class Taken(NamedTuple):
+    """An earlier time of a step: in which run (its place in `History.runs`), its logarithm, steps beside it."""
+
+    run: int
+    seconds: float
+    beside: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """An earlier run: of which build, whether of the same one, and what it ran like."""
+
+    build: str
+    run: str
+    own: bool
+    jobs: int | None
+    tests: str | None
+    result: str
+    gap_ratio: float
+    concurrency: float
+    steps: tuple[PastStep, ...]
+
+
+@dataclass(slots=True, eq=False)
+class History:
+    """Earlier times of steps; `runs` has those of the same build first, each the newest first.
+
+    Attributes:
+        names: times by phase and bare name, the newest first.
+        packages: times by package, of steps whose own name is not known.
+        recent: the last steps of the same build's runs, the newest first, as (name, place in `names`).
+        repeats: whether runs of this build consist of the same steps: those of Portage do not.
+    """
+
+    runs: list[PastRun] = field(default_factory=list)
+    names: dict[Name, list[Taken]] = field(default_factory=dict)
+    packages: dict[str, list[Taken]] = field(default_factory=dict)
+    recent: list[tuple[Name, Taken]] = field(default_factory=list)
+    repeats: bool = True
+
+    @property
+    def own_runs(self) -> int:
+        """How many runs of the same build there are."""
+        return sum(run.own for run in self.runs)
+
+
+def history_of(run: Run, builds: Mapping[str, Build]) -> History:
+    """Return the earlier runs that tell of a run: those of its build before it, and the newest of other builds."""
+    history = History()
+    own = builds.get(run.build)
+    if own is not None:
+        for summary in [each for each in newest_first(own) if each.run < run.run][:MAX_RUNS]:
+            _add(history, run.build, summary, own=True)
+    history.repeats = _repeats([past for past in history.runs if past.own])
+    wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
+    for name, build in builds.items():
+        if name != run.build:
+            for summary in newest_first(build)[:MAX_OTHER_RUNS]:
+                _add(history, name, summary, own=False, wanted=wanted)
+    return history
+
+
+def newest_first(build: Build) -> list[RunSummary]:
+    """Return a build's earlier runs, the newest first."""
+    # copied first: the tracker may take another run meanwhile, in its own thread
+    known = list(build.history.values())
+    return sorted(known, key=lambda summary: summary.run, reverse=True)
+
+
+def _repeats(runs: Sequence[PastRun]) -> bool:
+    """Tell whether the newest runs consist of the same steps, for the greater part."""
+    pairs = [(_names(first), _names(second)) for first, second in pairwise(runs[:4])]
+    alike = [len(first & second) / (min(len(first), len(second)) or 1) for first, second in pairs]
+    return not alike or max(alike) > 0.5
+
+
+def _names(run: PastRun) -> set[Name]:
+    return {name_of(step.phase, step.step, step.version) for step in run.steps}
+
+
+def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted: set[Name] | None = None) -> None:
+    number = len(history.runs)
+    steps = [step for step in summary.past if step.seconds <= MAX_SECONDS]
+    if wanted is not None:
+        shared = sum(name_of(step.phase, step.step, step.version) in wanted for step in steps)
+        if shared < max(3, len(wanted) // 5):
+            return
+    history.runs.append(
+        PastRun(
+            build,
+            summary.run,
+            own,
+            summary.jobs,
+            summary.tests,
+            summary.result,
+            summary.gap_ratio,
+            summary.concurrency,
+            summary.past,
+        )
+    )
+    most = MAX_OWN if own else MAX_OWN + MAX_OTHERS
+    for step in reversed(steps):
+        taken = Taken(number, log_of(step.seconds), step.beside)
+        name = name_of(step.phase, step.step, step.version)
+        times = history.names.setdefault(name, [])
+        if len(times) < most:
+            times.append(taken)
+        if own and len(history.recent) < RECENT:
+            history.recent.append((name, taken))
+        by_package = history.packages.setdefault(package_of(name, step.package), [])
+        if len(by_package) < MAX_OWN:
+            by_package.append(taken)
+
+
+def log_of(seconds: float) -> float:
+    """Return the logarithm of a step's seconds, of something small for 0."""
+    return log(max(seconds, LEAST_SECONDS) if seconds > 0 else ZERO_SECONDS)
+
+
+def earlier(times: Iterable[Taken], before: Taken) -> list[Taken]:
+    """Return the times before one, by their place."""
+    found = list(times)
+    return found[found.index(before) + 1 :] if before in found else []

@@ -1,0 +1,235 @@
+"""What is still to come of a run: each open step's time, how sure that is, and from that the end at any moment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from math import exp, hypot, log, sqrt
+from statistics import NormalDist
+from typing import Final
+
+from build_exporter.estimate.expect import Expectations, Expected
+from build_exporter.estimate.facts import Facts, facts_of
+from build_exporter.estimate.history import History, log_of
+from build_exporter.estimate.parallel import Parallel, parallel_of
+from build_exporter.estimate.sources import Done, Sources, sources_of
+from build_exporter.estimate.tuning import Tuning
+from build_exporter.estimate.words import basis_of
+from build_exporter.model.states import StepState
+from build_exporter.tracker import Key, Run, Step
+from build_exporter.tracker.names import name_of, package_of
+
+PERCENTILE_90: Final = 1.2816
+"""How many standard deviations the 90th percentile of a normal distribution lies above its middle."""
+OVERDUE_SHARE: Final = 0.1
+"""Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
+GAP_EVIDENCE: Final = 600.0
+"""Seconds of steps that tell as much of the time between steps as earlier runs do."""
+_NORMAL: Final = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Seconds the run still needs: percentiles 10, 50 and 90, and in words what they rest on."""
+
+    low: float
+    middle: float
+    high: float
+    basis: str = ""
+
+    @property
+    def by_percentile(self) -> tuple[tuple[str, float], ...]:
+        """The three figures with their percentile as a label value."""
+        return (("10", self.low), ("50", self.middle), ("90", self.high))
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutlook:
+    """An open step: seconds it should take in all, and how many are left of them."""
+
+    step: Step
+    expected_seconds: float
+    remaining_seconds: float
+    critical: bool
+
+
+@dataclass(slots=True, eq=False)
+class Outlook:
+    """What is to come of a run, as known when its last step ended.
+
+    Attributes:
+        expected: by key, what each open step should take; running ones too.
+        pending_seconds: sum over those that have not begun.
+        gap_ratio: time between steps for each second of steps.
+        basis: in words, what all this rests on.
+    """
+
+    expected: dict[Key, Expected]
+    sources: Sources
+    facts: Facts
+    history: History
+    tuning: Tuning
+    pending_seconds: float = 0.0
+    pending_variance: float = 0.0
+    gap_ratio: float = 0.0
+    pace_spread: float = 0.0
+    spread_up: float = 0.0
+    spread_down: float = 0.0
+    basis: str = ""
+    parallel: Parallel | None = None
+
+    def at(self, run: Run, now: float) -> Estimate:
+        """Return the estimate at `now`."""
+        running = [(key, left_of(step, self.expected[key], now)) for key, step in _running(run, self)]
+        whole = self.pending_seconds + sum(left for _, left in running)
+        seconds = whole * (1.0 + self.gap_ratio)
+        if self.parallel is not None:
+            seconds = self.parallel.at(dict(running), now)
+        if whole <= 0 or seconds <= 0:
+            return Estimate(0.0, 0.0, 0.0, self.basis)
+        own = sum((self.expected[key].spread * left) ** 2 for key, left in running)
+        steps = sqrt(self.pending_variance + own) / whole
+        common = hypot(self.pace_spread, steps)
+        band = PERCENTILE_90 * self.tuning.band
+        return Estimate(
+            seconds * exp(-band * hypot(common, self.spread_down)),
+            seconds,
+            seconds * exp(band * hypot(common, self.spread_up)),
+            self.basis,
+        )
+
+    def steps(self, run: Run, now: float) -> list[StepOutlook]:
+        """Return the open steps, in the order in which they should begin."""
+        critical = self.parallel.critical if self.parallel is not None else None
+        found = []
+        for key, expected in list(self.expected.items()):
+            step = run.steps.get(key)
+            if step is not None and not step.state.is_done:
+                running = step.state is StepState.RUNNING
+                left = left_of(step, expected, now) if running else exp(expected.seconds)
+                found.append(StepOutlook(step, exp(expected.seconds), left, critical is None or key in critical))
+        return found
+
+
+def _running(run: Run, outlook: Outlook) -> list[tuple[Key, Step]]:
+    return [(key, step) for key, step in list(run.running.items()) if key in outlook.expected]
+
+
+def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outlook | None:
+    """Return what is to come of a run, None where nothing is known of its steps to come."""
+    if not run.has_plan:
+        return None
+    steps = list(run.steps.values())
+    done = done_steps(steps)
+    facts = facts_of(run, history)
+    sources = sources_of(history, facts, done, tuning)
+    expectations = Expectations(history, facts, sources, tuning)
+    expectations.learn(done)
+    beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
+    opened = {step.key: _expect(expectations, step, beside) for step in steps if not step.state.is_done}
+    if not done and not any(expected.candidates for expected in opened.values()):
+        return None
+    outlook = Outlook(opened, sources, facts, history, tuning)
+    _sum_up(outlook, run)
+    outlook.gap_ratio = _gap_ratio(run, history)
+    outlook.pace_spread = _pace_spread(outlook)
+    outlook.parallel = parallel_of(
+        run, history, opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
+    )
+    outlook.basis = basis_of(outlook.sources, history, facts, len(done))
+    return outlook
+
+
+def done_steps(steps: list[Step]) -> list[Done]:
+    """Return the steps that succeeded, the one that ended last first."""
+    ended = [step for step in steps if step.state is StepState.SUCCEEDED and step.seconds is not None]
+    ended.sort(key=lambda step: step.end or 0.0, reverse=True)
+    return [
+        Done(
+            name := name_of(step.phase, step.step, step.version),
+            package_of(name, step.package),
+            log_of(step.seconds or 0.0),
+            step.expected_seconds or None,
+            step.sbu or None,
+            rank,
+            0,
+        )
+        for rank, step in enumerate(ended)
+    ]
+
+
+def _expect(expectations: Expectations, step: Step, beside: int) -> Expected:
+    name = name_of(step.phase, step.step, step.version)
+    return expectations.of(
+        name, package_of(name, step.package), step.expected_seconds or None, step.sbu or None, beside
+    )
+
+
+def _sum_up(outlook: Outlook, run: Run) -> None:
+    """Add up the steps that have not begun, and how far each source is from the blend over all open steps."""
+    shares: dict[int, float] = defaultdict(float)
+    apart: dict[int, float] = defaultdict(float)
+    whole = 0.0
+    for key, expected in outlook.expected.items():
+        seconds = exp(expected.seconds)
+        whole += seconds
+        if key not in run.running:
+            outlook.pending_seconds += seconds
+            outlook.pending_variance += (expected.spread * seconds) ** 2
+        weights = sum(c.weight for c in expected.candidates)
+        middle = expected.seconds
+        for candidate in expected.candidates if weights > 0 else ():
+            shares[id(candidate.source)] += candidate.weight / weights * seconds
+            apart[id(candidate.source)] += seconds * (candidate.seconds - middle)
+    if whole > 0:
+        for source, share in shares.items():
+            distance = apart[source] / whole
+            if distance > 0:
+                outlook.spread_up += share / whole * distance**2
+            else:
+                outlook.spread_down += share / whole * distance**2
+        outlook.spread_up, outlook.spread_down = sqrt(outlook.spread_up), sqrt(outlook.spread_down)
+
+
+def _pace_spread(outlook: Outlook) -> float:
+    tuning, sources = outlook.tuning, outlook.sources
+    best = max(sources.all, key=lambda source: source.weight)
+    if best in sources.runs or best is sources.plan_seconds:
+        factor = 1.0 if best.prior >= 1.0 else 2.0
+        return factor * tuning.pace_spread / sqrt(1.0 + best.compared / tuning.pace_evidence)
+    return tuning.scale_spread / sqrt(1.0 + 5.0 * best.compared / tuning.pace_evidence)
+
+
+def _gap_ratio(run: Run, history: History) -> float:
+    """Return the time between steps for each second of steps: as in this run, and at first as in earlier ones."""
+    own = run.pace.taken + run.unweighted_pace.taken
+    earlier = [past.gap_ratio for past in history.runs if past.own and past.result == "succeeded"][:3]
+    usual = sorted(earlier)[len(earlier) // 2] if earlier else None
+    if usual is None:
+        return run.gap_ratio
+    return min(1.0, (run.gap_seconds + usual * GAP_EVIDENCE) / (own + GAP_EVIDENCE))
+
+
+def left_of(step: Step, expected: Expected, now: float) -> float:
+    """Return the seconds a running step still needs: by its expected time, and more and more by its own progress."""
+    elapsed = max(0.0, now - step.start) if step.start is not None else 0.0
+    by_time = _left_by_time(elapsed, expected)
+    if step.ratio is None or step.ratio <= 0:
+        return by_time
+    by_plan = (1.0 - step.ratio) * exp(expected.seconds)
+    by_itself = elapsed * (1.0 - step.ratio) / step.ratio
+    # the further it is, the more its own speed tells
+    return step.ratio * by_itself + (1.0 - step.ratio) * by_plan
+
+
+def _left_by_time(elapsed: float, expected: Expected) -> float:
+    """Return the middle of what is left of a step that has run so long, its whole time being log-normal."""
+    least = OVERDUE_SHARE * elapsed
+    if elapsed <= 0:
+        return exp(expected.seconds)
+    passed = _NORMAL.cdf((log(elapsed) - expected.seconds) / expected.spread)
+    middle = (1.0 + passed) / 2
+    if middle >= 1.0 - 1e-9:
+        return least
+    seconds = exp(expected.seconds + expected.spread * _NORMAL.inv_cdf(middle)) - elapsed
+    return max(seconds, least if elapsed > exp(expected.seconds) else 0.0)

@@ -1,0 +1,49 @@
+"""How fast a run is for short and for long steps: what configuring costs differs from machine to machine more than
+compiling does, and short steps are mostly the one, long steps mostly the other."""
+
+from __future__ import annotations
+
+from math import ceil, exp
+from typing import Final
+
+from build_exporter.estimate.tuning import Tuning
+
+BIN: Final = 0.4
+"""Width of a class of times, as a logarithm."""
+BINS: Final = 40
+FIRST: Final = -5.0
+CLIPPED: Final = 1.5
+
+
+class Paces:
+    """The pace that is left once the sources' own is allowed for, by the length of the steps."""
+
+    def __init__(self, tuning: Tuning) -> None:
+        self._tuning = tuning
+        self._weights = [0.0] * BINS
+        self._sums = [0.0] * BINS
+        self._paces = [0.0] * BINS
+
+    def add(self, residual: float, expected: float, rank: int) -> None:
+        """Take a step: logarithms of its time over the expected one and of that; how many steps ended after it."""
+        place = _bin(expected)
+        weight = 0.5 ** (rank / self._tuning.half_life) * min(1.0, exp(expected) / 3.0)
+        self._weights[place] += weight
+        self._sums[place] += weight * max(-CLIPPED, min(CLIPPED, residual))
+
+    def settle(self) -> None:
+        """Work out the pace of each length."""
+        filled = [place for place in range(BINS) if self._weights[place] > 0]
+        kernel = [exp(-distance * BIN / self._tuning.size_width) for distance in range(BINS)]
+        for place in range(BINS):
+            weight = sum(self._weights[other] * kernel[abs(other - place)] for other in filled)
+            total = sum(self._sums[other] * kernel[abs(other - place)] for other in filled)
+            self._paces[place] = total / (weight + self._tuning.size_prior)
+
+    def of(self, expected: float) -> float:
+        """Return the logarithm of the pace of a step of such a length."""
+        return self._paces[_bin(expected)]
+
+
+def _bin(expected: float) -> int:
+    return max(0, min(BINS - 1, ceil((expected - FIRST) / BIN)))

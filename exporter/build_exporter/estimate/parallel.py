@@ -1,0 +1,99 @@
+"""Steps that run side by side: their schedule, and how it moves with the clock until the next step ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+from typing import Final
+
+from build_exporter.estimate.expect import Expected
+from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.schedule import release_needs, schedule
+from build_exporter.tracker import Key, Run
+from build_exporter.tracker.names import Name, name_of
+
+SIDE_BY_SIDE: Final = 1.15
+"""Mean number of steps at once from which a build is one of steps side by side."""
+
+
+@dataclass(slots=True)
+class Parallel:
+    """A schedule: its end in seconds from `made` (Unix seconds), the steps it hangs on, the slots."""
+
+    seconds: float
+    made: float
+    slots: int
+    critical: frozenset[Key]
+    running: Mapping[Key, float]
+
+    def at(self, running: Mapping[Key, float], now: float) -> float:
+        """Return the seconds until the end at `now`, with what is then left of each running step."""
+        passed = max(0.0, now - self.made)
+        late = [
+            left - max(0.0, self.running[key] - passed)
+            for key, left in running.items()
+            if key in self.critical and key in self.running
+        ]
+        return max(0.0, self.seconds - passed + max(late, default=0.0), *running.values())
+
+
+def parallel_of(
+    run: Run, history: History, expected: Mapping[Key, Expected], running: Mapping[Key, float], now: float
+) -> Parallel | None:
+    """Return the schedule of a run's open steps, None where steps run one after the other."""
+    past = next((each for each in history.runs if each.own and each.result == "succeeded"), None)
+    own = run.concurrency if run.busy_seconds else 1.0
+    if (
+        max(own, past.concurrency if past is not None and not run.busy_seconds else 1.0) < SIDE_BY_SIDE
+        and len(running) < 2
+    ):
+        return None
+    keys = list(expected)
+    places = {key: place for place, key in enumerate(keys)}
+    needs = _needs(run, places)
+    slots = max(len(running), round(own), 1)
+    if not any(needs) and past is not None:
+        needs = _as_before(run, past, places)
+        slots = max([slots, *(step.beside + 1 for step in past.steps)])
+    left = [running.get(key, exp(expected[key].seconds)) for key in keys]
+    found = schedule(left, needs, [places[key] for key in running], slots)
+    idle = run.gap_seconds / run.busy_seconds if run.busy_seconds else 0.0
+    critical = frozenset(keys[place] for place in found.critical)
+    return Parallel(found.seconds * (1.0 + min(idle, 1.0)), now, slots, critical, running)
+
+
+def _needs(run: Run, places: Mapping[Key, int]) -> list[list[int]]:
+    """Return the open steps that each open step waits for, by the plan."""
+    by_name: dict[str, list[Key]] = {}
+    for key in places:
+        by_name.setdefault(key[1], []).append(key)
+        by_name.setdefault(f"{key[0]}/{key[1]}", []).append(key)
+    needs: list[list[int]] = []
+    for key in places:
+        found: set[int] = set()
+        for name in run.steps[key].after:
+            same = by_name.get(name, [])
+            # a bare name means the step of its own phase, where that has one
+            own = [each for each in same if each[0] == key[0]]
+            found.update(places[each] for each in own or same if each != key)
+        needs.append(sorted(found))
+    return needs
+
+
+def _as_before(run: Run, past: PastRun, places: Mapping[Key, int]) -> list[list[int]]:
+    """Return what each open step waited for in an earlier run, as far as that is open too."""
+    named: dict[Name, int] = {}
+    for key, place in places.items():
+        named.setdefault(name_of(key[0], key[1], run.steps[key].version), place)
+    numbers = range(len(past.steps))
+    starts = {number: past.steps[number].start for number in numbers}
+    ends = {number: step.start + step.seconds for number, step in enumerate(past.steps)}
+    waited = release_needs(list(numbers), starts, ends)
+    of = [named.get(name_of(step.phase, step.step, step.version)) for step in past.steps]
+    needs: list[list[int]] = [[] for _ in places]
+    for number, before in waited.items():
+        mine = of[number]
+        if mine is not None:
+            needs[mine] = [other for each in before if (other := of[each]) is not None and other != mine]
+    return needs

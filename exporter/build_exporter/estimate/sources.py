@@ -1,0 +1,144 @@
+"""How far each source of expected times has been right on the steps done so far: its weight and the pace against it.
+
+A source is an earlier run, a variant of the shipped table, or the plan. All times here are logarithms of seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import exp, log
+from typing import Final
+
+from build_exporter.estimate.facts import Facts
+from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.table import VARIANTS, typical_seconds
+from build_exporter.estimate.tuning import Tuning
+from build_exporter.tracker.names import Name
+
+MOST_OF_A_STEP: Final = 300.0
+"""Seconds for which one step counts at most: the pace is not that of the longest step alone."""
+CLIPPED: Final = 0.3
+"""A step further than this from the others counts as if it were that far: it was another work."""
+OTHER_MACHINE: Final = 0.25
+"""Steps that all differ by more than this from an earlier run are another machine's, or other settings'."""
+OTHER_MACHINE_STRENGTH: Final = 0.05
+TELLING_SECONDS: Final = 1.0
+"""Shorter steps are recorded too coarsely to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step done in this run, its time, what the plan says of it, and its place from the last that ended, 0."""
+
+    name: Name
+    package: str
+    seconds: float
+    planned_seconds: float | None
+    planned_sbu: float | None
+    rank: int
+    beside: int
+
+
+@dataclass(slots=True)
+class Source:
+    """A source of expected times.
+
+    Attributes:
+        prior: how much it counts before anything is compared.
+        strength: seconds of compared steps that count as much as the assumption that its pace is right.
+        pace: this run's time over its time.
+        distance: its mean error on the steps compared, once its pace is allowed for in part.
+        compared: seconds of steps compared.
+        weight: how much it counts.
+    """
+
+    prior: float
+    strength: float
+    pairs: list[tuple[float, float]] = field(default_factory=list)
+    pace: float = 0.0
+    distance: float = 0.0
+    compared: float = 0.0
+    weight: float = 0.0
+
+    def compare(self, seconds: float, expected: float) -> None:
+        """Take a step that was done and what the source says of it."""
+        weight = exp((seconds + expected) / 2)
+        if weight >= TELLING_SECONDS:
+            self.pairs.append((seconds - expected, min(weight, MOST_OF_A_STEP)))
+
+    def judge(self, tuning: Tuning) -> None:
+        """Work out pace and weight from the steps compared."""
+        if self.pairs:
+            self.compared = sum(weight for _, weight in self.pairs)
+            middle = weighted_median(self.pairs)
+            clipped = sum(w * max(-CLIPPED, min(CLIPPED, r - middle)) for r, w in self.pairs)
+            scatter = sum(w * min(abs(r - middle), 1.0) for r, w in self.pairs) / self.compared
+            strength = self.strength
+            if len(self.pairs) > 2 and abs(middle) > OTHER_MACHINE and scatter < abs(middle) / 2:
+                strength *= OTHER_MACHINE_STRENGTH
+            self.pace = (middle * self.compared + clipped) / (self.compared + strength)
+            # a source of the same machine should be right as it is, too; figures in SBU need only be alike
+            allowed = middle / 2 if strength > MOST_OF_A_STEP else middle
+            error = sum(w * min(abs(r - allowed), 1.0) for r, w in self.pairs)
+            self.distance = error / (self.compared + tuning.evidence)
+        self.weight = self.prior * exp(-self.distance / tuning.likeness)
+
+
+def weighted_median(pairs: Sequence[tuple[float, float]]) -> float:
+    """Return the value half of the weight lies below, of (value, weight) pairs."""
+    ordered = sorted(pairs)
+    half, passed = sum(weight for _, weight in ordered) / 2, 0.0
+    for value, weight in ordered:
+        passed += weight
+        if passed >= half:
+            return value
+    return ordered[-1][0]
+
+
+@dataclass(slots=True)
+class Sources:
+    """All sources: earlier runs by their place in the history, the table's variants, the plan by its units."""
+
+    runs: list[Source]
+    variants: list[Source]
+    plan_seconds: Source
+    plan_sbu: Source
+
+    @property
+    def all(self) -> list[Source]:
+        """Every one."""
+        return [*self.runs, *self.variants, self.plan_seconds, self.plan_sbu]
+
+
+def sources_of(history: History, facts: Facts, done: Iterable[Done], tuning: Tuning) -> Sources:
+    """Return every source, judged by the steps done so far."""
+    sbu = log(facts.sbu_seconds)
+    found = Sources(
+        runs=[_of_run(past, facts, tuning) for past in history.runs],
+        variants=[Source(tuning.table * facts.prior(variant), tuning.scale_pace) for variant in VARIANTS],
+        plan_seconds=Source(tuning.plan_seconds, tuning.other_pace),
+        plan_sbu=Source(tuning.plan, tuning.scale_pace),
+    )
+    tables = [typical_seconds(facts.jobs_or_default, variant) for variant in VARIANTS]
+    for step in done:
+        for taken in history.names.get(step.name, ()):
+            shift = facts.shift(history.runs[taken.run], step.name)
+            found.runs[taken.run].compare(step.seconds, taken.seconds + shift)
+        if step.name in tables[0]:
+            for source, table in zip(found.variants, tables, strict=True):
+                source.compare(step.seconds, log(table[step.name]) + sbu)
+        if step.planned_seconds:
+            found.plan_seconds.compare(step.seconds, log(step.planned_seconds))
+        elif step.planned_sbu:
+            found.plan_sbu.compare(step.seconds, log(step.planned_sbu) + sbu)
+    for source in found.all:
+        source.judge(tuning)
+    return found
+
+
+def _of_run(past: PastRun, facts: Facts, tuning: Tuning) -> Source:
+    prior = 1.0 if past.own else tuning.other
+    if facts.differ(past):
+        return Source(prior * tuning.other, tuning.other_pace)
+    return Source(prior, tuning.own_pace if past.own else tuning.other_pace)

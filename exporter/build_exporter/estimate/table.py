@@ -1,0 +1,71 @@
+"""The shipped table: typical times of steps of an LFS build, in SBU, as public runs took them.
+
+`python -m bench.step_table` makes it. A step on N cores takes `serial + parallel / N`; with the toolchain's tests
+`critical` more, with all tests `all` more; each further ABI of a multilib build adds `abi` times the first part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from build_exporter.tracker.names import Name
+
+DEFAULT_JOBS: Final = 4
+"""Where nobody knows: the book's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypicalStep:
+    """A row of the table; SBU."""
+
+    serial: float
+    parallel: float
+    critical: float
+    all: float
+    abi: float
+
+    def sbu(self, jobs: int, tests: str, abis: int) -> float:
+        """Return its time in SBU under such settings."""
+        added = {"critical": self.critical, "all": self.all}.get(tests, 0.0)
+        return (self.serial + self.parallel / max(1, jobs)) * (1.0 + self.abi * (abis - 1)) + added
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A way to build: whose tests run, and for how many ABIs."""
+
+    tests: str
+    abis: int
+
+    @property
+    def words(self) -> str:
+        """It in words."""
+        tests = {"none": "without tests", "critical": "with the toolchain's tests", "all": "with all tests"}[self.tests]
+        return tests if self.abis == 1 else f"{tests}, {self.abis} ABIs"
+
+
+VARIANTS: Final = tuple(Variant(tests, abis) for abis in (1, 2, 3) for tests in ("none", "critical", "all"))
+
+
+@cache
+def typical_steps() -> Mapping[Name, TypicalStep]:
+    """Return the table."""
+    text = files("build_exporter.estimate").joinpath("step-times.tsv").read_text()
+    rows = [line.split("\t") for line in text.splitlines()[1:]]
+    return {(phase, name): TypicalStep(*map(float, figures)) for phase, name, *figures in rows}
+
+
+@cache
+def by_package() -> Mapping[str, TypicalStep]:
+    """Return the table by package alone, for steps of other phases; the last, the final build of a package, counts."""
+    return {name: step for (_, name), step in typical_steps().items()}
+
+
+@cache
+def typical_seconds(jobs: int, variant: Variant) -> Mapping[Name, float]:
+    """Return each step's SBU under such settings."""
+    return {name: step.sbu(jobs, variant.tests, variant.abis) for name, step in typical_steps().items()}

@@ -1,0 +1,65 @@
+"""The estimator's constants, in one place because they were chosen together, by backtests of public records.
+
+Each is a plain round figure from the middle of a range in which the error hardly changes, chosen so that it holds for
+every group of records when the others alone are looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What the estimator weighs by. Logarithms are natural; a source is an earlier run, the table or the plan.
+
+    Attributes:
+        decay: weight of each earlier time of a step against the one after it.
+        likeness: mean error, as a logarithm, of a source on the steps done so far at which it weighs 1/e as much.
+        evidence: seconds of done steps that count as much as the assumption that a source is right.
+        own_pace, other_pace: seconds of done steps that count as much as the assumption that an earlier run of this
+            build, or of another one, was as fast as this one is.
+        scale_pace: the same for figures in SBU: what an SBU takes is for the run to show.
+        other: weight of another build's run against one of this build.
+        table, plan, plan_seconds: weights of the shipped table, of a plan in SBU and of one in seconds, against that
+            of an earlier run.
+        size_width: steps whose times differ by this factor (logarithm) tell half as much of each other's pace.
+        size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
+        half_life: so many steps ago a step's pace counts half.
+        carry: how much the pace of the last steps of the run before counts, where runs consist of different steps.
+        beside: difference in steps side by side (logarithm) at which an earlier time weighs 1/e as much.
+        spread_own, spread_other, spread_table, spread_plan, spread_unknown: standard deviation of a step's time
+            (logarithm) by what is known of it.
+        pace_spread, scale_spread: the same of the pace of a run, before any step was done, against an earlier run and
+            against figures in SBU.
+        pace_evidence: seconds of done steps after which the pace is known twice as well.
+        band: factor on the whole standard deviation that makes the band hold in eight of ten cases.
+    """
+
+    decay: float = 0.5
+    likeness: float = 0.02
+    evidence: float = 300.0
+    own_pace: float = 2000.0
+    other_pace: float = 300.0
+    scale_pace: float = 0.0
+    other: float = 0.3
+    table: float = 0.02
+    plan: float = 0.01
+    plan_seconds: float = 0.2
+    size_width: float = 0.8
+    size_prior: float = 4.0
+    half_life: float = 20.0
+    beside: float = 0.5
+    carry: float = 0.5
+    spread_own: float = 0.06
+    spread_other: float = 0.12
+    spread_table: float = 0.25
+    spread_plan: float = 0.5
+    spread_unknown: float = 1.0
+    pace_spread: float = 0.05
+    scale_spread: float = 0.4
+    pace_evidence: float = 600.0
+    band: float = 1.0
+
+
+DEFAULT = Tuning()

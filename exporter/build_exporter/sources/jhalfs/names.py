@@ -1,0 +1,49 @@
+"""What jhalfs' settings and the book's version call a build."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from build_exporter.model import events as e
+from build_exporter.model.names import build_name_from
+
+TEST_SCOPES: Final[Mapping[str, e.TestScope]] = {"0": "none", "1": "critical", "2": "all", "3": "all"}
+"""What jhalfs' setting TEST means; 3 was "all, and those of the temporary tools" in older versions."""
+
+_RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
+
+
+def name_after(book: str, settings: Mapping[str, str]) -> str:
+    """Return a name for the line of builds of a book, the same for every development version of it.
+
+    Args:
+        book: its version: `12.4`, `12.4-systemd`, `r12.4-31-systemd`.
+        settings: of `jhalfs.config`.
+    """
+    version = book or settings.get("COMMIT", "")
+    found = _RELEASE.match(version)
+    if found:
+        version = ("trunk" if found[1] else found[2]) + found[3]
+    multilib = settings.get("MULTILIB", "")
+    parts = ["lfs", version, "" if multilib in {"", "default"} else multilib]
+    return build_name_from("-".join(part for part in parts if part))
+
+
+def target_of(settings: Mapping[str, str]) -> str | None:
+    """Return what is built as the settings tell: the init system, and the multilib variant where there is one."""
+    multilib = settings.get("MULTILIB", "")
+    parts = [settings.get("INITSYS", ""), "" if multilib == "default" else multilib]
+    return "-".join(part for part in parts if part) or None
+
+
+def jobs_of(settings: Mapping[str, str]) -> int | None:
+    """Return how many jobs a step's make is given, None where the settings don't tell."""
+    text = settings.get("N_PARALLEL", "").strip()
+    return int(text) if text.isdecimal() and 0 < len(text) < 6 else None
+
+
+def tests_of(settings: Mapping[str, str]) -> e.TestScope | None:
+    """Return which test suites are run, None where the settings don't tell."""
+    return TEST_SCOPES.get(settings.get("TEST", "").strip())

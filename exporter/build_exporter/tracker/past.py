@@ -1,0 +1,58 @@
+"""What is kept of a run's steps for the runs after it: what each took, in the order in which they began."""
+
+from __future__ import annotations
+
+import bisect
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from build_exporter.model.states import StepState
+
+if TYPE_CHECKING:
+    from build_exporter.tracker.state import Run
+
+MAX_PAST_STEPS: Final = 20_000
+"""Steps kept of one run for estimates: the largest BitBake builds have half of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastStep:
+    """A step that succeeded.
+
+    `start` is in seconds after the run's own start, `seconds` what the step took; `beside` counts the other steps that
+    ran when it began.
+    """
+
+    phase: str
+    step: str
+    package: str | None
+    version: str | None
+    start: float
+    seconds: float
+    beside: int = 0
+
+
+def past_steps(run: Run) -> tuple[PastStep, ...]:
+    """Return the steps of a run that succeeded, in the order in which they began."""
+    origin = run.start or 0.0
+    taken = [
+        ((step.end or 0.0) - step.seconds if step.start is None else step.start, step)
+        for step in run.steps.values()
+        if step.state is StepState.SUCCEEDED and step.seconds is not None
+    ]
+    taken.sort(key=lambda each: each[0])
+    starts = [start for start, _ in taken]
+    ends = sorted(step.end if step.end is not None else start for start, step in taken)
+    return tuple(
+        PastStep(
+            sys.intern(step.phase),
+            sys.intern(step.step),
+            step.package and sys.intern(step.package),
+            step.version and sys.intern(step.version),
+            start - origin,
+            step.seconds or 0.0,
+            max(0, bisect.bisect_left(starts, start) - bisect.bisect_right(ends, start)),
+        )
+        for start, step in taken[:MAX_PAST_STEPS]
+    )

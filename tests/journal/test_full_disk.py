@@ -1,0 +1,184 @@
+"""Writers on a full disk: what they could not write comes later, and what is lost is counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.client import Operation
+from build_exporter.client.events import MAX_PENDING
+from build_exporter.journal.spool import keep, recover
+from build_exporter.monitor import Monitor
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A journal on a file system of 256 KiB."""
+    point = tmp_path / "small"
+    point.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(point)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    yield point
+    subprocess.run(["umount", point], check=True)
+
+
+FILL = """
+for file in "$1"/*/*.jsonl; do [ ! -e "$file" ] || head -c 4096 /dev/zero | tr '\\0' '\\n' >> "$file"; done
+cat /dev/zero > "$1/ballast" 2>/dev/null
+for file in "$1"/*/*.jsonl; do [ ! -e "$file" ] || head -c 4096 /dev/zero | tr '\\0' '\\n' >> "$file"; done 2>/dev/null
+"""
+"""Takes up all the room there is, in the last blocks of the run files as well."""
+
+
+def fill(directory: Path) -> Path:
+    """Return a file that takes up the room."""
+    subprocess.run(["sh", "-c", FILL, "sh", str(directory)], check=False, capture_output=True)
+    return directory / "ballast"
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment with a runtime directory, as a login has it; ours as well."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+
+
+def events(journal: Path, build: str) -> list[dict[str, Any]]:
+    """Return the events of a build's newest run that holds any."""
+    newest = max(path for path in (journal / build).glob("*.jsonl") if path.stat().st_size)
+    return list(whole_lines(newest))
+
+
+def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines that are whole; a full disk cuts one in the middle."""
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
+
+
+def run(journal: Path, environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command through the wrapper, as a whole build."""
+    words = [sys.executable, "-m", "build_exporter", "run", "--build", "b", "--journal", str(journal), "--", *command]
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_build_on_a_full_disk_hides_no_result_and_comes_later(small: Path, environment: dict[str, str]) -> None:
+    """While the disk is full the last result stays to be seen; with room again the failed build is there, whole."""
+    assert run(small, environment, "true").returncode == 0
+    ballast = fill(small)
+    done = run(small, environment, "false")
+    assert done.returncode == 1
+    assert done.stderr.count("No space left on device") == 1
+    assert events(small, "b")[-1]["status"] == "succeeded"
+    assert len(list((small / "b").glob("*.jsonl"))) == 1, "no empty run"
+    assert recover(str(small)) == 0, "there is no room yet"
+    ballast.unlink()
+    assert recover(str(small)) == 1
+    assert recover(str(small)) == 0, "once"
+    assert [(event["event"], event.get("status")) for event in events(small, "b")] == [
+        ("build_started", None),
+        ("step_started", None),
+        ("step_finished", "failed"),
+        ("build_finished", "failed"),
+    ]
+
+
+def test_a_failure_whose_disk_filled_up_meanwhile_is_not_gone(small: Path, environment: dict[str, str]) -> None:
+    """A step that began with room and failed without is shown as failed, with its exit code, once there is room."""
+    assert run(small, environment, "sh", "-c", f"{FILL}\nexit 3", "sh", str(small)).returncode == 3
+    assert events(small, "b")[-1]["event"] == "step_started"
+    (small / "ballast").unlink()
+    recover(str(small))
+    assert [event.get("exit_code") for event in events(small, "b")][2:] == [3, None]
+
+
+def test_a_program_writes_again_when_there_is_room(small: Path, environment: dict[str, str]) -> None:
+    """The events of a full disk's time are written with the first one that finds room, in their order."""
+    operation = Operation("op", journal=str(small))
+    operation.start(["a", "b"])
+    ballast = fill(small)
+    operation.update("a")
+    operation.update("b")
+    ballast.unlink()
+    operation.complete()
+    names = [event["event"] for event in events(small, "op") if event["event"] not in ("plan", "step_progress")]
+    assert names == ["build_started", *["step_started", "step_finished"] * 2, "build_finished"]
+
+
+def test_what_a_program_must_drop_is_reported(
+    small: Path, environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program that goes on for long without room keeps its newest events and reports how many are lost."""
+    operation = Operation("op", journal=str(small))
+    operation.start()
+    ballast = fill(small)
+    for number in range(MAX_PENDING + 50):
+        operation.update("a", str(number))
+    ballast.unlink()
+    operation.update("a", "room")
+    operation.complete()
+    (lost,) = [event["count"] for event in events(small, "op") if event["event"] == "events_lost"]
+    messages = sum(event["event"] == "step_progress" for event in events(small, "op"))
+    assert len([record for record in caplog.records if "can't be written" in record.message]) == 1
+    assert lost + messages + 1 >= MAX_PENDING + 50
+    assert lost > 0
+    monitor = Monitor(str(small))
+    monitor.poll()
+    monitor.follower.close()
+    assert monitor.events_lost == lost
+
+
+def test_the_hook_reports_what_it_could_not_write(small: Path, environment: dict[str, str]) -> None:
+    """Events of a script that found no room are counted by the next one that does."""
+    hook = REPOSITORY / "exporter/build_exporter/shell/build-events.sh"
+    script = f""". {hook}
+    be_start b
+    set -- {small}
+    {FILL}
+    for step in 1 2 3; do be_note $(printf '%04000d' $step); done
+    rm {small}/ballast
+    be_note room
+    be_end succeeded
+    """
+    environment = {**environment, "BUILD_EXPORTER_JOURNAL": str(small)}
+    subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
+    found = events(small, "b")
+    notes = [event for event in found if event["event"] == "note"]
+    (lost,) = [event["count"] for event in found if event["event"] == "events_lost"]
+    assert lost + len(notes) == 4
+    assert lost >= 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"/etc/passwd\nroot::0:0\n", b"JOURNAL/b/../../x.jsonl\n{}\n", b"JOURNAL/b/r.jsonl\n{}"]
+)
+def test_only_runs_of_the_journal_are_written(
+    journal: Path, tmp_path: Path, environment: dict[str, str], content: bytes
+) -> None:
+    """A file among the kept ones that names another place, or is cut, writes nothing anywhere."""
+    directory = tmp_path / "build-exporter"
+    directory.mkdir()
+    (directory / "1-1.jsonl").write_bytes(content.replace(b"JOURNAL", str(journal).encode()))
+    assert recover(str(journal)) == 0
+    assert list(journal.iterdir()) == []
+
+
+def test_events_of_another_journal_stay(journal: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """An exporter takes what belongs to its own journal and leaves the rest to others."""
+    assert keep(f"{tmp_path}/other/b/20260101T000000Z.jsonl", b"{}\n", 1.0)
+    assert keep(f"{journal}/b/20260101T000000Z.jsonl", b"{}\n", 2.0)
+    assert recover(str(journal)) == 1
+    assert (journal / "b/20260101T000000Z.jsonl").read_bytes() == b"{}\n"
+    assert len(list((tmp_path / "build-exporter").iterdir())) == 1

@@ -1,0 +1,120 @@
+"""What the monitor shows when clocks are wrong, and how it counts the ends of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build_exporter.monitor import Monitor
+from build_exporter.tracker import Run, build_progress, phase_progress
+
+RunFiles = Callable[..., Any]
+START = 1.78e9
+OLD, NEW = "20260101T000000Z", "20260103T000000Z"
+PLAN = [
+    {"phase": "p", "step": "a", "expected_seconds": 4000.0},
+    {"phase": "p", "step": "b", "expected_seconds": 4000.0},
+]
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = START
+
+    def __call__(self) -> float:
+        """Return Unix seconds."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The monitor's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def monitor(journal: Path, clock: Clock) -> Iterator[Monitor]:
+    """A monitor of the journal."""
+    monitor = Monitor(str(journal), clock)
+    yield monitor
+    monitor.follower.close()
+
+
+def newest(monitor: Monitor) -> Run:
+    """Return the newest run of the build, with all that was written read."""
+    monitor.poll()
+    (run,) = monitor.newest_runs()
+    return run
+
+
+def interrupted(monitor: Monitor) -> int:
+    """Return how many runs of the build count as interrupted, the older ones read."""
+    monitor.poll()
+    list(monitor.read_history())
+    return monitor.tracker.builds["lfs"].runs_by_result()["interrupted"]
+
+
+def test_progress_stays_when_the_clock_is_set_back(monitor: Monitor, clock: Clock, run_file: RunFiles) -> None:
+    """A clock corrected by an hour in the middle of a step takes nothing from what the bars have shown."""
+    file = run_file("lfs", OLD, clock=START)
+    file.add("build_started", after=0)
+    file.add("plan", after=0, steps=PLAN)
+    file.add("step_started", after=0, phase="p", step="a")
+    clock.now = START + 2000
+    run = newest(monitor)
+    assert build_progress(run, clock.now) == pytest.approx(0.25)
+    clock.now = START - 1600
+    run = newest(monitor)
+    assert build_progress(run, clock.now) == pytest.approx(0.25)
+    assert phase_progress(run, run.phases["p"], clock.now) == pytest.approx(0.25)
+    clock.now = START + 2400
+    assert build_progress(newest(monitor), clock.now) == pytest.approx(0.3)
+
+
+def test_a_writer_with_a_clock_ahead_does_not_hide_a_stall(monitor: Monitor, clock: Clock, run_file: RunFiles) -> None:
+    """Of an event an hour ahead the time it was read counts: silence after it is seen at once, not an hour later."""
+    run = run_file("lfs", OLD, clock=START + 3600)
+    run.add("build_started", after=0)
+    assert newest(monitor).last_event == START
+    clock.now += 100
+    assert newest(monitor).last_event == START
+    run.add("step_started", phase="p", step="s")
+    assert newest(monitor).last_event == START + 100
+
+
+def test_an_event_slightly_ahead_keeps_its_time(monitor: Monitor, run_file: RunFiles) -> None:
+    """Clocks of two machines that differ by seconds change nothing."""
+    run_file("lfs", OLD, clock=START + 59).add("build_started", after=0)
+    assert newest(monitor).last_event == START + 59
+
+
+def test_an_end_is_counted_once_it_is_known(monitor: Monitor, clock: Clock, run_file: RunFiles) -> None:
+    """A run that another follows counts as interrupted only after it stayed silent: counters never go back."""
+    old = run_file("lfs", OLD, clock=START)
+    old.add("build_started", after=0)
+    assert interrupted(monitor) == 0
+    run_file("lfs", NEW, clock=START + 10).add("build_started", after=0)
+    clock.now = START + 600
+    assert interrupted(monitor) == 0
+    assert monitor.tally("lfs", OLD) is None, "retention leaves it"
+    clock.now = START + 601
+    assert interrupted(monitor) == 1
+    assert interrupted(monitor) == 1
+    assert monitor.tally("lfs", OLD) is not None
+
+
+def test_an_end_that_comes_late_is_the_only_one(monitor: Monitor, clock: Clock, run_file: RunFiles) -> None:
+    """A writer that ends its run after the next one began is counted by its own word."""
+    old = run_file("lfs", OLD, clock=START)
+    old.add("build_started", after=0)
+    monitor.poll()
+    run_file("lfs", NEW, clock=START + 10).add("build_started", after=0)
+    assert interrupted(monitor) == 0
+    old.add("build_finished", after=20, status="succeeded")
+    clock.now = START + 5000
+    assert interrupted(monitor) == 0
+    assert monitor.tracker.builds["lfs"].runs_by_result()["succeeded"] == 1

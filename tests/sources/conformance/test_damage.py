@@ -1,0 +1,167 @@
+"""Records as they arrive: through Windows, cut anywhere, copied without their times, given as another kind's."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from build_exporter.model.states import StepState
+from build_exporter.sources.attach import Attachment
+from build_exporter.sources.protocol import Settings, SourceError
+from build_exporter.sources.registry import kinds
+
+if TYPE_CHECKING:
+    from tests.sources.conformance.conftest import Place
+    from tests.sources.conftest import Record
+
+CUTS = 60
+"""Places in a record at which it is cut, beside every one in its last lines."""
+
+ONE_FILE = ("portage", "buildroot", "console", "ninja", "log", "undated-log")
+TIMED = 5.0
+"""Seconds by which a duration may be off where the record tells it in whole seconds and unpacking beside it."""
+
+Outcome = dict[tuple[str, ...], str]
+
+
+def outcome(place: Place, journal: str) -> Outcome:
+    """Return how steps ended, by run in the order of the runs, phase and step."""
+    return {
+        (str(number), *key): step.state.label
+        for number, run in enumerate(place.runs(journal))
+        for key, step in run.steps.items()
+        if step.state is not StepState.PENDING
+    }
+
+
+def seconds(place: Place, journal: str) -> dict[tuple[str, ...], float | None]:
+    """Return what steps took, by run, phase and step."""
+    return {
+        (str(n), *key): step.seconds for n, run in enumerate(place.runs(journal)) for key, step in run.steps.items()
+    }
+
+
+def look_once(place: Place, journal: str) -> None:
+    """Import the record as it is; one in which nothing is found is no build."""
+    attachment = place.attach(journal)
+    try:
+        attachment.poll(place.now, over=True)
+    except SourceError:
+        pass
+    finally:
+        attachment.close()
+
+
+def test_crlf(record: Record, put: Callable[..., Place]) -> None:
+    """A record copied through Windows, an artifact or a mail tells the same as the one with Unix' line ends."""
+    place = put(record)
+    place.write()
+    look_once(place, "plain")
+    for path in place.path.rglob("*"):
+        if path.is_file():
+            changed = path.stat().st_mtime_ns
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+            os.utime(path, ns=(changed, changed))
+    look_once(place, "windows")
+    assert outcome(place, "windows") == outcome(place, "plain")
+    if record.is_dated:
+        assert seconds(place, "windows") == seconds(place, "plain")
+
+
+@pytest.mark.parametrize("name", ONE_FILE)
+def test_cut_anywhere(name: str, made_records: dict[str, Record], put: Callable[..., Place]) -> None:
+    """A record cut at any byte has no step, failure or success that the whole one does not have."""
+    record = made_records[name]
+    place = put(record)
+    place.write()
+    look_once(place, "whole")
+    whole = outcome(place, "whole")
+    keys = {key[1:] for key in whole}
+    failures = {key[1:] for key, state in whole.items() if state == "failed"}
+    successes = {key[1:] for key, state in whole.items() if state == "succeeded"}
+    failures |= {key for run in place.runs("whole") for key, step in run.steps.items() if step.attempts > 1}
+    path = place.path / record.text
+    data = path.read_bytes()
+    changed = path.stat().st_mtime_ns
+    places = {*range(len(data) - 150, len(data)), *random.Random(3).sample(range(1, len(data)), CUTS)}
+    for end in sorted(places):
+        path.write_bytes(data[:end])
+        os.utime(path, ns=(changed, changed))
+        look_once(place, f"cut-{end}")
+        found = outcome(place, f"cut-{end}")
+        assert {key[1:] for key in found} <= keys, data[:end][-100:]
+        assert {key[1:] for key, state in found.items() if state == "succeeded"} <= successes, data[:end][-100:]
+        # a step of Buildroot without an end has failed, or was interrupted: its log does not tell which
+        open_ends = {key for run in place.runs(f"cut-{end}") for key in run.failed if name == "buildroot"}
+        assert {key[1:] for key, state in found.items() if state == "failed"} <= failures | open_ends, data[:end][-100:]
+
+
+def test_a_copy_without_times(record: Record, put: Callable[..., Place]) -> None:
+    """Whenever it was copied, be it while it was built, no step is told to have taken until the copying."""
+    if not record.keeps_times or record.kind == "blfs":
+        pytest.skip("the times of its files tell nothing, or all that there is")
+    place = put(record)
+    place.write()
+    look_once(place, "kept")
+    expected = seconds(place, "kept")
+    last = record.pieces[-1].time
+    for later in (20.0, 180.0, 590.0, 86400.0):
+        for path in place.path.rglob("*"):
+            os.utime(path, (last + later, last + later))
+        look_once(place, f"copied {later}")
+        found = seconds(place, f"copied {later}")
+        assert found.keys() == expected.keys()
+        longer = {key: took for key, took in found.items() if took and took > (expected[key] or took) + TIMED}
+        assert longer == {}
+
+
+@pytest.mark.parametrize("kind", ["portage", "buildroot", "bitbake", "ninja", "make", "log"])
+@pytest.mark.parametrize("name", ONE_FILE)
+def test_another_kinds_record(kind: str, name: str, made_records: dict[str, Record], put: Callable[..., Place]) -> None:
+    """A record given as another kind's is no build of that kind."""
+    record = made_records[name]
+    if kind == record.kind or (kind, record.kind) == ("make", "log"):
+        pytest.skip("its own kind, or one that has a compiler's lines between its own")
+    place = put(record)
+    place.write()
+    assert found_by(kind, place.path / record.text, place.top / "other") == []
+
+
+README = """# A package
+
+Build it:
+
+$ make test    # set up and run every check and test
+$ ninja -C build
+
+DONE is better than perfect. Apache-2.0. Changes are in the [changelog](CHANGELOG.md).
+cc @somebody
+as said above
+"""
+
+
+@pytest.mark.parametrize("kind", ["portage", "buildroot", "bitbake", "make", "log"])
+def test_no_record_at_all(kind: str, tmp_path: Path) -> None:
+    """A page that shows commands, and two lines of another tool's summary, are no build."""
+    for number, text in enumerate((README, 'meta-clang           = "langdale:85d956"\nSummary: 1 task failed:\n')):
+        path = tmp_path / f"{number}.txt"
+        path.write_text(text)
+        assert found_by(kind, path, tmp_path / "journal") == []
+
+
+def found_by(kind: str, path: Path, journal: Path) -> list[Any]:
+    """Import a file as a kind's and return what was found in it."""
+    attachment = Attachment(kinds()[kind].make(Settings(path, "build")), str(journal))
+    try:
+        attachment.poll(path.stat().st_mtime + 5, over=True)
+    except SourceError:
+        pass
+    finally:
+        found = attachment.runs()
+        attachment.close()
+    return found
