@@ -119,6 +119,7 @@ class Console:
             if enters:
                 self._enter(level, path)
             else:
+                self._reasons.keep(text)
                 self._leave(level, path)
             return
         self._reasons.keep(raw or text)
@@ -325,8 +326,11 @@ class Console:
     def _is_installing(self, text: str) -> bool:
         """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
         is_idle = self._counted is None and (self._is_fresh or not self._directories.opened)
-        is_built = self.stage in (Stage.BUILD, Stage.TEST)
-        return is_built and is_idle and self._directories.is_outside(patterns.installed_to(text))
+        return (
+            self.stage in (Stage.BUILD, Stage.TEST)
+            and is_idle
+            and self._directories.is_outside(patterns.installed_to(text))
+        )
 
     def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
         if not name or name in self._gone:
