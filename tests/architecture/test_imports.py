@@ -18,10 +18,11 @@ KNOWLEDGE = {
     "failures",
     "monitor",
     "liveness",
+    "verdicts",
     "formatting",
     "replay",
 }
-APPLICATION = {"queries", "collectors", "alerting", "web"}
+APPLICATION = {"report", "export", "queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -48,6 +49,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "summary": {"model", "journal", "tracker", "formatting"},
     "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
+    "verdicts": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
@@ -55,6 +57,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
+    "report": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
+    "export": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},
     "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logging_setup", "shell", "__init__"},
     "__main__": {"cli", "wrapper"},
 }

@@ -153,9 +153,9 @@ def test_a_sparse_file_of_two_gigabytes(tmp_path: Path) -> None:
         file.truncate(2 * 1024**3)
     printed = subprocess.run(["md5sum", tmp_path / "sparse"], capture_output=True, text=True, check=True).stdout
     code = (
-        "import sys; from build_exporter.checksums.check import examine\n"
+        "import sys; from build_exporter.checksums.check import check_file\n"
         "from build_exporter.model.events import SourceFile\n"
-        "print(examine(sys.argv[1], SourceFile(file='sparse', digests=('md5:' + sys.argv[2],))).state)\n"
+        "print(check_file(sys.argv[1], SourceFile(file='sparse', digests=('md5:' + sys.argv[2],))).state)\n"
         # not ru_maxrss, which begins with that of the process that made this one
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )

@@ -236,3 +236,34 @@ def test_no_descriptor_is_left_open(path: Path) -> None:
         path.rmdir()
     file.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_resting_file_goes_on_where_it_was(tmp_path: Path) -> None:
+    """A file that rests holds no descriptor; grown it is read on, torn lines whole; cut or replaced it begins again."""
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(b"a\nb\nto")
+    file = LineFile(str(path))
+    first = file.read()
+    assert first is not None
+    assert (first.data, file.position) == (b"a\nb\n", 4)
+    file.rest()
+    assert not file.is_open
+    assert file.read() is None
+    assert not file.is_open
+    with path.open("ab") as writer:
+        writer.write(b"rn\nc\n")
+    more = file.read()
+    assert more is not None
+    assert (more.data, more.from_start, file.position) == (b"torn\nc\n", False, 11)
+    file.rest()
+    path.write_bytes(b"z\n")
+    again = file.read()
+    assert again is not None
+    assert (again.data, again.from_start) == (b"z\n", True)
+    file.rest()
+    path.unlink()
+    path.write_bytes(b"a new file that is longer\n")
+    again = file.read()
+    assert again is not None
+    assert again.from_start
+    file.close()

@@ -326,11 +326,8 @@ class Console:
     def _is_installing(self, text: str) -> bool:
         """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
         is_idle = self._counted is None and (self._is_fresh or not self._directories.opened)
-        return (
-            self.stage in (Stage.BUILD, Stage.TEST)
-            and is_idle
-            and self._directories.is_outside(patterns.installed_to(text))
-        )
+        where = patterns.installed_to(text) if self.stage in (Stage.BUILD, Stage.TEST) and is_idle else None
+        return self._directories.is_outside(where)
 
     def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
         if not name or name in self._gone:

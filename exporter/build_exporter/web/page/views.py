@@ -77,8 +77,9 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     """
     _, run = context.build(name)
     known = board(context, name)
-    along = axis(known)
-    rows.update(context, run, along)
+    along = axis(context, run)
+    if wanted is not None:
+        rows.update(context, run, along)
     planned = schedule(context, run)
     log_step = _step_with_log(known)
     return {
@@ -107,7 +108,7 @@ def changed_rows(context: Context, name: str, rows: Rows, cursor: str) -> dict[s
         NotFoundError: there is no such build.
     """
     _, run = context.build(name)
-    along = axis(board(context, name))
+    along = axis(context, run)
     rows.update(context, run, along)
     return {
         "rows": rendered(context, run, rows.changed(run, cursor), along),
