@@ -47,7 +47,8 @@ def test_man_pages(command: Command, tmp_path: Path) -> None:
     if shutil.which("groff") is None:
         pytest.skip("no groff")
     for path in tmp_path.iterdir():
-        lint = subprocess.run(["groff", "-man", "-ww", "-z", str(path)], capture_output=True, text=True, check=False)
+        call = ["groff", "-man", "-ww", "-Wbreak", "-z", str(path)]
+        lint = subprocess.run(call, capture_output=True, text=True, check=False)
         assert (lint.returncode, lint.stderr) == (0, ""), path.name
 
 

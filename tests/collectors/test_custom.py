@@ -1,4 +1,4 @@
-"""Metrics of the configuration: made from fields of events, bounded, never in the way of built-in ones."""
+"""Metrics of the configuration: made from fields of events, bounded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from build_exporter.config.schema import ExtraMetric
 from build_exporter.monitor import Monitor
 
 COUNTER = ExtraMetric(
-    name="my_tests_failed_total", help="Failed tests.", type="counter", event="tests_reported", field="failed",
+    name="build_custom_tests_failed_total", help="Failed tests.", type="counter", event="tests_reported",
+    field="failed",
     labels=("suite",),
 )  # fmt: skip
-GAUGE = ExtraMetric(name="my_newest_seconds", help="Newest.", type="gauge", event="step_finished", field="seconds")
-COUNT = ExtraMetric(name="my_notes_total", help="Notes.", type="counter", event="note")
+GAUGE = ExtraMetric(
+    name="build_custom_newest_seconds", help="Newest.", type="gauge", event="step_finished", field="seconds"
+)
+COUNT = ExtraMetric(name="build_custom_notes_total", help="Notes.", type="counter", event="note")
 
 
 def test_counters_add_up_and_gauges_keep_the_newest(
@@ -40,9 +43,9 @@ def test_counters_add_up_and_gauges_keep_the_newest(
         (name, *sorted(dict(labels).values())): value for (name, labels), value in samples(custom.collect()).items()
     }
     assert found == {
-        ("my_tests_failed_total", "gcc", "lfs"): 5.0,
-        ("my_newest_seconds", "lfs"): 7.5,
-        ("my_notes_total", "lfs"): 1.0,
+        ("build_custom_tests_failed_total", "gcc", "lfs"): 5.0,
+        ("build_custom_newest_seconds", "lfs"): 7.5,
+        ("build_custom_notes_total", "lfs"): 1.0,
     }
 
 
@@ -58,15 +61,11 @@ def test_series_are_bounded(monitor: Monitor, run_file: Callable[..., Any]) -> N
     assert family.count == MAX_SERIES
 
 
-def test_a_built_in_name_stays_built_in() -> None:
-    """A metric named like one of the exporter's own is left out."""
-    taken = ExtraMetric(name="build_jobs", help="x", type="gauge", event="build_started", field="jobs")
-    assert list(CustomMetrics([taken]).collect()) == []
-
-
 def test_a_field_that_the_event_has_not_is_a_fault(tmp_path: Path) -> None:
     """The configuration says which fields an event has."""
     path = tmp_path / "c.yml"
-    path.write_text("metrics:\n  extra:\n    - {name: m, help: h, type: gauge, event: step_progress, field: ratios}\n")
+    path.write_text(
+        "metrics:\n  extra:\n    - {name: build_custom_m, help: h, type: gauge, event: step_progress, field: ratios}\n"
+    )
     with pytest.raises(ConfigError, match=r"names 'ratios', which step_progress has not; allowed: .*\bratio\b"):
         load(str(path), {})

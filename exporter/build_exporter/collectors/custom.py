@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from build_exporter.catalog import CATALOG, Kind, Metric
+from build_exporter.catalog import Kind, Metric
 from build_exporter.config.schema import ExtraMetric
 from build_exporter.exposition import Family
 from build_exporter.model.events import Event, event_name
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
-
-log = logging.getLogger(__name__)
 
 MAX_SERIES: Final = 1000
 """Series of one metric; label values beyond them are left out."""
@@ -36,11 +33,8 @@ class CustomMetrics:
         self.configure(metrics)
 
     def configure(self, metrics: Iterable[ExtraMetric]) -> None:
-        """Take other metrics; one that has the name of a built-in metric is left out and reported."""
-        taken = [each for each in metrics if each.name in CATALOG]
-        for each in taken:
-            log.error("metric of the configuration left out, its name is taken", extra={"metric": each.name})
-        wanted = [each for each in metrics if each.name not in CATALOG]
+        """Take other metrics."""
+        wanted = tuple(metrics)
         by_event: defaultdict[str, list[ExtraMetric]] = defaultdict(list)
         for each in wanted:
             by_event[each.event].append(each)
