@@ -74,7 +74,7 @@ def families(serve: Callable[..., Any], run_file: Callable[..., Any], poll: Call
 
 
 def catalogued_name(name: str, kind: str) -> str:
-    """Return the catalog's name of a family as a parser tells it."""
+    """Return the catalog's name of a family as a parser shows it."""
     return f"{name}_total" if kind == "counter" and not name.endswith("_total") else name
 
 
