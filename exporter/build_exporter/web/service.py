@@ -62,6 +62,7 @@ class Service:
             self.monitor.tracker.builds,
             self.monitor.clock(),
             estimate=self.estimator,
+            expected=self.estimator.expected_seconds,
             card=self.card,
             thresholds=self.thresholds,
             escalation=escalation,
