@@ -17,7 +17,7 @@ PICTURE: Final = re.compile(r"(?<=```mermaid\n).*?(?=```)", re.DOTALL)
 LAYERS: Final = {
     "Shared types": ("model", "catalog", "config", "exposition", "formatting", "logging_setup", "diagnostics", "shell"),
     "Write": ("journal", "wrapper", "client", "sources", "plan", "replay"),
-    "Understand": ("tracker", "checksums", "toolchain", "estimate", "analysis", "failures", "summary"),
+    "Understand": ("tracker", "checksums", "toolchain", "estimate", "analysis", "failures", "verdicts", "summary"),
     "Show": ("queries", "collectors", "web", "alerting", "report", "mcp", "hooks"),
     "Run": ("monitor", "liveness", "cli", "plugin", "plugin_testing"),
 }

@@ -18,10 +18,11 @@ KNOWLEDGE = {
     "failures",
     "monitor",
     "liveness",
+    "verdicts",
     "formatting",
     "replay",
 }
-APPLICATION = {"report", "export", "queries", "collectors", "alerting", "web"}
+APPLICATION = {"hooks", "report", "export", "queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -48,10 +49,12 @@ MAY_KNOW: dict[str, set[str]] = {
     "summary": {"model", "journal", "tracker", "formatting"},
     "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
+    "verdicts": {"model", "journal", "tracker"},
     "monitor": {"model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
     "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
+    "hooks": BASE | STATE | {"monitor"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},

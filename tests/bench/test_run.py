@@ -67,7 +67,7 @@ def test_a_quick_run_takes_every_figure_beside_its_peer(repository: Path, tmp_pa
     assert all("not installed" not in found for found in machine["peers"].values())
 
 
-def test_a_missed_goal_is_told(figure: ModuleType) -> None:
+def test_a_missed_goal_is_reported(figure: ModuleType) -> None:
     """A figure says whether its goal is reached: in its unit, or by its ratio to the peer where one is given."""
     rate = {"key": "a", "what": "rate", "unit": "events/s", "ours": 90, "higher_is_better": True, "peer_value": 30}
     slow = figure.Figure(**rate, goal=100)

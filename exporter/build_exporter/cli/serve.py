@@ -24,6 +24,7 @@ from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
@@ -32,11 +33,13 @@ from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.sources import SourceFilesCollector
 from build_exporter.collectors.steps import StepCollector
 from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
+from build_exporter.collectors.verdicts import VerdictCollector
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.failures.step_log import Cards
+from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
@@ -51,6 +54,7 @@ from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePa
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
+from build_exporter.verdicts import Verdicts
 from build_exporter.web.app import make_app
 from build_exporter.web.auth import AuthMiddleware
 from build_exporter.web.server import (
@@ -235,12 +239,16 @@ class Exporter:
         self._verifier = BackgroundVerifier(journal, self.monitor.newest_runs, self.monitor.clock)
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
+        self._verdicts = Verdicts(self.monitor.newest_runs)
+        self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._hooks = HookRunner(self.monitor, config.hooks)
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        self.service.verdict = self._verdicts.judgement
         self.service.configure(config)
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
@@ -252,9 +260,10 @@ class Exporter:
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
         alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
-        direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
+        shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
+        direct = (*shown, self._thresholds, self._own, ProcessCollectors())
         return [
-            *(DirectRunner(collector) for collector in (*direct, alerts)),
+            *(DirectRunner(collector) for collector in (*direct, alerts, HookCollector(self._hooks.counts))),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
@@ -271,7 +280,7 @@ class Exporter:
         """Return the collectors that need to know the builds, each with the name it is switched by."""
         helpers = self._surveyor.helpers
         return [
-            BackgroundRunner(ProcessTrees(self._roots)),
+            BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe)),
             DirectRunner(self._toolchains),
             BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS),
             BackgroundRunner(DistccCollector(helpers)),
@@ -302,9 +311,11 @@ class Exporter:
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
+        self._hooks.configure(self.config.hooks)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
+        self._shown_verdicts.max_builds = self.config.metrics.max_builds
         self._source_files.max_builds = self.config.metrics.max_builds
         self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)
         log.info("configuration loaded", extra={"file": self._config_path})
@@ -358,6 +369,7 @@ class Exporter:
             self._sources.stop()
             self._step_logs.stop()
             self._verifier.stop()
+            self._hooks.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
             await self.monitor.stop()

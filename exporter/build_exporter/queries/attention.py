@@ -76,9 +76,10 @@ def _interrupted(context: Context, run: Run) -> Iterator[Attention]:
 
 def _running(context: Context, run: Run) -> Iterator[Attention]:
     for step in list(run.running.values()):
-        verdict = context.verdict(run, step)
-        if verdict in _STUCK:
-            yield _of("stuck", "critical", str(verdict), step, step.start)
+        judged = context.verdict(run, step)
+        if judged is not None and judged.verdict in _STUCK:
+            words = f"{judged.verdict.value.replace('-', ' ')}: {', '.join(judged.evidence)}"
+            yield _of("stuck", "critical", shown(words), step, step.start)
         elif is_overdue(context, run, step):
             expected = context.expected(run, step, context.now) or 1.0
             times = (context.now - (step.start or context.now)) / expected

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from build_exporter.model import events as e
-from build_exporter.model.names import MAX_TEXT_LENGTH
+from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import BuildState, StepState, failure_class
 from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place
@@ -126,15 +126,15 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
 def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
     step.package = event.package or step.package
     step.version = event.version or step.version
-    step.log = event.log
+    step.log = event.log if event.log and is_path(event.log) else None
     step.pid = event.pid
-    if event.log:
+    if step.log:
         # steps with one log for all come one after the other: no more than the last needs to be known
         before = run.newest_log
-        step.shares_log = before is not None and before[0] == event.log and before[1] != step.key
+        step.shares_log = before is not None and before[0] == step.log and before[1] != step.key
         if before is not None and step.shares_log and before[1] in run.steps:
             run.steps[before[1]].shares_log = True
-        run.newest_log = (event.log, step.key)
+        run.newest_log = (step.log, step.key)
 
 
 def _step_progress(run: Run, event: e.StepProgress) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.journal.append import Writer
+from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Event, StepProgress, encode_line
 from build_exporter.model.states import StepState
@@ -107,6 +108,7 @@ class StepLogWatcher:
         self._history = history or StepHistory()
         self._runs = runs
         self._clock = clock
+        self._isolated = Isolation(log, "reading the logs of steps")
         self._watched: dict[Name, AttemptLogs] = {}
         self._over: set[Name] = set()
         self._polled = clock()
@@ -145,8 +147,9 @@ class StepLogWatcher:
         count = 0
         share = POLL_BYTES // max(1, sum(len(steps) for _, steps in attempts.values()))
         for run, steps in attempts.values():
-            emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
-            count += self._append(run, emitted)
+            with self._isolated.of(run.build):
+                emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
+                count += self._append(run, emitted)
         wanted = {name for _, steps in attempts.values() for name in steps}
         for name in self._watched.keys() - wanted:
             del self._watched[name]
