@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, str]] = {
     "backtest": "Show how good estimates of recorded runs would have been.",
     "config": "Check a configuration file.",
     "explain": "Explain why a step failed.",
+    "doctor": "Check each link between the exporter and a person's telephone.",
     "emit": "Append events to the journal.",
     "import": "Take finished builds of other tools into the journal.",
     "export": "Export runs as OpenMetrics, JSON lines, CSV or traces.",
