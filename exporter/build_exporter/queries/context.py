@@ -12,12 +12,8 @@ from build_exporter.failures import Card, card
 from build_exporter.journal.positions import START, Position
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
-<<<<<<< HEAD
 from build_exporter.tracker import Build, Run, Step, expected_seconds
-=======
-from build_exporter.tracker import Build, Run, Step
 from build_exporter.verdicts import Judgement
->>>>>>> main
 
 
 class NotFoundError(LookupError):
