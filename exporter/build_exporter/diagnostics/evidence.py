@@ -104,7 +104,7 @@ class Reading:
 
     @staticmethod
     def _is_passing(each: Evidence) -> bool:
-        """Return whether builds go on after such words: another mirror is asked, a file is not needed."""
+        """Tell whether builds go on after such words: another mirror is asked, a file is not needed."""
         return each.rank <= Rank.PROGRAM + 2 or (
             each.rule is not None and each.rule.kind in ("download-failed", "checksum-mismatch", "patch-failed")
         )
@@ -173,15 +173,8 @@ def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence |
 
 
 def _speaks(line: str) -> bool:
-<<<<<<< HEAD
-    """Return whether a line that looks like progress holds an error all the same."""
-    return (
-        "configure: error: " in line or "***" in line or "Could NOT" in line or line.startswith(("ERROR", " * ERROR"))
-    )
-=======
     """Tell whether a line that looks like progress holds an error all the same."""
     return line.startswith(("ERROR", " * ERROR")) or any(each in line for each in _LOUD)
->>>>>>> main
 
 
 def _usage_lines(lines: Sequence[str]) -> set[int]:
@@ -230,7 +223,7 @@ def _span(reading: Reading, indexes: Sequence[int]) -> tuple[int, int]:
 
 
 def _keeps_going(lines: Sequence[str], index: int) -> bool:
-    """Return whether a make that gave a target up goes on with others."""
+    """Tell whether a make that gave a target up goes on with others."""
     return any(
         "not remade because" in line or "Waiting for unfinished" in line for line in lines[index + 1 : index + 3000]
     )
