@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
-from build_exporter.model.states import BuildState, StepState, failure_class
+from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
@@ -170,7 +170,7 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if step is None or step.end is None:
         run.ignored["step_progress"] += 1
         return
-    learned = _explain_failure(step, event)
+    learned = _explain_failure(run, step, event)
     if event.warnings is not None and not step.reported_warnings and event.warnings > (step.warnings or -1):
         step.warnings = event.warnings
         learned = True
@@ -192,12 +192,21 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     run.changed[step.key] = step
 
 
-def _explain_failure(step: Step, event: e.StepProgress) -> bool:
-    """Take words about a step that has failed without any."""
-    if step.state is not StepState.FAILED or step.message is not None or event.message is None:
+def _explain_failure(run: Run, step: Step, event: e.StepProgress) -> bool:
+    """Take words and class of a step that has failed without any."""
+    if step.state is not StepState.FAILED:
         return False
-    step.message = event.message[:MAX_TEXT_LENGTH]
-    return True
+    learned = step.message is None and event.message is not None
+    if learned and event.message is not None:
+        step.message = event.message[:MAX_TEXT_LENGTH]
+    kind = failure_class(event.error_class)
+    if step.error_class == FailureClass.OTHER and kind != FailureClass.OTHER:
+        # counted as what it is from now on: the sum over classes stays
+        run.failures[step.phase, step.error_class] -= 1
+        step.error_class = kind
+        run.failures[step.phase, kind] += 1
+        learned = True
+    return learned
 
 
 def _step_finished(run: Run, event: e.StepFinished) -> None:
