@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "import": "Take finished builds of other tools into the journal.",
     "export": "Export runs as OpenMetrics, JSON lines, CSV or traces.",
     "hook": "Print the path of the shell hook.",
+    "mcp": "Serve the builds to a language model.",
     "plan": "Show the steps of a build to come, their weights and totals.",
     "replay": "Live a recorded journal again.",
     "report": "Write a report of a run as HTML, Markdown, JSON, CSV or in jhalfs' form.",
@@ -27,6 +28,7 @@ COMMANDS: Final[dict[str, str]] = {
     "serve": "Follow the journal and serve metrics, page and API.",
     "status": "Show where the builds are.",
     "verify": "Verify the files a build is made from by their checksums.",
+    "watch": "Draw the builds in the terminal, kept up to date.",
     **SUMMARIES,
 }
 """A query is `build_exporter.queries.commands.<name>:QUERY`, another command `build_exporter.cli.<name>:<name>`.
