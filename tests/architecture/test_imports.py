@@ -22,7 +22,7 @@ KNOWLEDGE = {
     "formatting",
     "replay",
 }
-APPLICATION = {"mcp", "report", "export", "queries", "collectors", "alerting", "web"}
+APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -54,6 +54,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
     "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
+    "hooks": BASE | STATE | {"monitor"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "mcp": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},

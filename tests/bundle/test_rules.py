@@ -11,6 +11,7 @@ import promql_parser
 import pytest
 import yaml
 
+from build_exporter import __version__
 from build_exporter.config.schema import Thresholds
 
 LONGEST_GAP: Final = 60.0
@@ -195,3 +196,9 @@ def test_alerts_fire_as_their_tests_say(promtool: Callable[..., Any], repository
     tests = sorted((repository / "prometheus/tests").glob("*_test.yml"))
     ran = promtool("test", "rules", *map(str, tests))
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_rules_say_which_version_they_are_of(rules: list[Json]) -> None:
+    """`doctor` finds rules of another version by this."""
+    (info,) = [rule for rule in rules if rule.get("record") == "build:rules:info"]
+    assert info["labels"] == {"version": __version__}

@@ -50,7 +50,7 @@ def test_one_byte_decides(algorithm: str, tarballs: Path, sources: Sources) -> N
 
 
 def test_a_download_that_broke_off(tarballs: Path, sources: Sources) -> None:
-    """A file that ends too early is told as such: by its planned size, its xz stream, or being empty."""
+    """A file that ends too early is reported as such: by its planned size, its xz stream, or being empty."""
     xz, gz = sources("gcc-1.tar.xz", "linux-2.tar.gz")
     for name in ("gcc-1.tar.xz", "linux-2.tar.gz"):
         os.truncate(tarballs / name, 500_000)
@@ -66,7 +66,7 @@ def test_a_download_that_broke_off(tarballs: Path, sources: Sources) -> None:
 
 
 def test_a_web_page_instead_of_the_file(tarballs: Path, sources: Sources) -> None:
-    """A server's error page saved under the file's name is told as what it is."""
+    """A server's error page saved under the file's name is reported as what it is."""
     (said,) = sources("bash-3.tar.gz")
     (tarballs / "bash-3.tar.gz").write_text("\n<!DOCTYPE HTML><html><body>404</body></html>")
     assert "a web page" in stand(tarballs, said).detail

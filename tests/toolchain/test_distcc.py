@@ -58,7 +58,7 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str
 
 
 def stats_port(address: str) -> int:
-    """Return where the server at an address tells its statistics."""
+    """Return where the server at an address shows its statistics."""
     return int(address.partition("/")[0].partition(":")[2]) + 1
 
 
@@ -72,7 +72,7 @@ def listens(address: str) -> bool:
 def test_a_real_job_is_seen_where_it_is(
     files: Files, server: tuple[str, Path], tmp_path: Path, poll: Callable[..., None], values: Any
 ) -> None:
-    """While the server compiles, one job is told for its host in that phase, and none once it is done."""
+    """While the server compiles, one job is reported for its host in that phase, and none once it is done."""
     address, gate = server
     poll(lambda: listens(address), what="distccd listens")
     directory = tmp_path / "client"
@@ -156,7 +156,7 @@ def test_the_directory_is_where_distcc_keeps_it() -> None:
 def test_the_jobs_that_a_machine_does_for_others_are_counted(
     server: tuple[str, Path], tmp_path: Path, poll: Callable[..., None], values: Any
 ) -> None:
-    """What a real distccd says of itself is told, and a machine without one tells nothing."""
+    """What a real distccd says of itself is reported, and a machine without one shows nothing."""
     address, gate = server
     gate.touch()
     port = stats_port(address)

@@ -23,7 +23,9 @@ from build_exporter.cli.source_arguments import expected_failures, watched_sourc
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
+from build_exporter.collectors.custom import CustomMetrics
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
@@ -38,6 +40,7 @@ from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.failures.step_log import Cards
+from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
@@ -241,6 +244,9 @@ class Exporter:
         self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._custom = CustomMetrics(config.metrics.extra)
+        self.monitor.listeners.append(self._custom.on_events)
+        self._hooks = HookRunner(self.monitor, config.hooks)
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
@@ -260,7 +266,10 @@ class Exporter:
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
         direct = (*shown, self._thresholds, self._own, ProcessCollectors())
         return [
-            *(DirectRunner(collector) for collector in (*direct, alerts)),
+            *(
+                DirectRunner(collector)
+                for collector in (*direct, alerts, HookCollector(self._hooks.counts), self._custom)
+            ),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
@@ -308,6 +317,8 @@ class Exporter:
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
+        self._hooks.configure(self.config.hooks)
+        self._custom.configure(self.config.metrics.extra)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
@@ -365,6 +376,7 @@ class Exporter:
             self._sources.stop()
             self._step_logs.stop()
             self._verifier.stop()
+            self._hooks.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
             await self.monitor.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from build_exporter.model import events as e
+from build_exporter.model.names import is_path
 from build_exporter.model.states import StepState
 from build_exporter.tracker.aggregates import enter, has_room, place, recount
 from build_exporter.tracker.names import name_of
@@ -22,7 +23,7 @@ def take_plan(run: Run, event: e.Plan) -> None:
     run.plans += 1
     run.planned_milestones = event.milestones or run.planned_milestones
     if not event.continues:
-        run.tarballs = event.tarballs or ""
+        run.tarballs = event.tarballs if event.tarballs and is_path(event.tarballs) else ""
     for milestone in event.milestones or ():
         # those of a phase or a share can't be judged by a plan that may continue in the next line
         if milestone.step is not None and is_reached(run, milestone, event.time):
