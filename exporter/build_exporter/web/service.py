@@ -64,6 +64,7 @@ class Service:
             self.monitor.tracker.builds,
             self.monitor.clock(),
             estimate=self.estimator,
+            expected=self.estimator.expected_seconds,
             verdict=self.verdict,
             card=self.card,
             thresholds=self.thresholds,
