@@ -45,6 +45,7 @@ class Console:
         self._unplaced = UnplacedFailures()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
+        self._failed: dict[str, Part] = {}
         self._counted: tuple[int, int] | None = None
         self._is_configured = False
         self._is_fresh = False
@@ -220,7 +221,7 @@ class Console:
         if name in self._gone:
             return
         self._broken.append("")
-        self._part(name)
+        self._failed[name] = self._part(name)
         message = reason or reason_of(self._recent)
         self._end(name, "failed", message, failure.exit_code if failure is not None else None)
         # make may continue with other targets: the part has failed for all that
@@ -263,6 +264,7 @@ class Console:
         if unit == "tests":
             if self.stage is Stage.TEST:
                 self._count(done, total)
+                self._take_test(self._tool, text)
             return
         is_building = _BUILDING.search(text) is not None
         if self.stage in (None, Stage.CONFIGURE) or (self.stage is not Stage.BUILD and is_building and total > done):
@@ -323,13 +325,22 @@ class Console:
         return not where.startswith(self._directories.top.rstrip("/") + "/") or not self._directories.top
 
     def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
+        if name in self._gone:
+            self._take_test(name, text)
         if not name or name in self._gone:
             return
         part = self._part(name)
         part.line = line
         part.count(text, share)
-        if part.suites is not None:
+        self._take_test(name, text)
+
+    def _take_test(self, name: str, text: str) -> None:
+        """Give a line to the suites of a part, be it one that has failed: with `-k` make goes on to other suites."""
+        part = self.parts.get(name) or self._failed.get(name)
+        if part is not None and part.suites is not None:
             part.suites.feed(text[:KEPT_CHARACTERS])
+            if name not in self.parts:
+                self._listener.tested(part)
 
     def _part(self, name: str) -> Part:
         if name not in self.parts:
@@ -361,6 +372,7 @@ class Console:
             self._visits.clear()
         self._broken.clear()
         self._gone.clear()
+        self._failed.clear()
         self._warned.clear()
         self.has_failed = self.interrupted = self._is_configured = False
         self._is_fresh = self.stage is None

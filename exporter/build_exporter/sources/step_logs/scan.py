@@ -1,7 +1,6 @@
 """One pass over whole blocks of a log: a search for many words picks the few lines that are read closely.
 
-A word that begins with a line's end stands at a line's beginning; none ends with one. The search is
-`ahocorasick_rs` where that is installed, else a regular expression, which finds the same and takes longer.
+A word that begins with a line's end stands at a line's beginning; none ends with one.
 """
 
 from __future__ import annotations
@@ -11,16 +10,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
 from typing import Final
 
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
 from build_exporter.diagnostics.prefix import parted
 from build_exporter.diagnostics.terminal import shown
-
-try:
-    import ahocorasick_rs
-except ImportError:
-    # a platform without a wheel of it
-    HAS_LIBRARY = False
-else:
-    HAS_LIBRARY = True
 
 MAX_LINE: Final = 500
 """Characters of a line that are read: what is longer is a command."""
@@ -40,20 +33,8 @@ _STEERED: Final = re.compile(rb"[^\n]*[\r\x08\x1b][^\n]*")
 @cache
 def finder(words: tuple[bytes, ...]) -> Finder:
     """Return what finds words in a block, the longest that begins at a place, and none within another."""
-    if not HAS_LIBRARY:
-        return plain_finder(words)
-    automaton = ahocorasick_rs.BytesAhoCorasick(
-        words, ahocorasick_rs.MatchKind.LeftmostLongest, implementation=ahocorasick_rs.Implementation.DFA
-    )
+    automaton = BytesAhoCorasick(words, MatchKind.LeftmostLongest, implementation=Implementation.DFA)
     return automaton.find_matches_as_indexes
-
-
-@cache
-def plain_finder(words: tuple[bytes, ...]) -> Finder:
-    """Return what finds the same without the library."""
-    pattern = re.compile(b"|".join(map(re.escape, sorted(words, key=len, reverse=True))))
-    indexes = {word: index for index, word in enumerate(words)}
-    return lambda block: [(indexes[found[0]], *found.span()) for found in pattern.finditer(block)]
 
 
 def related(words: Sequence[bytes]) -> dict[bytes, list[bytes]]:
