@@ -56,7 +56,7 @@ def test_suites_behind_prefixes(console: Callable[[str], Run]) -> None:
     ("text", "expected"),
     [
         (
-            "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; x\n",
+            "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\ntest result: bad. 1 passed; 1 failed; 0 ignored;\n",
             "cargo test",
         ),
         ("ok  \tos\t1.2s\n--- FAIL: TestA (0.01s)\nFAIL\tnet\t12.3s\n", "go test"),

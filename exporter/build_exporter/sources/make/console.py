@@ -11,11 +11,14 @@ from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import UnplacedFailure, UnplacedFailures, reason_of
 from build_exporter.sources.make.limits import IDLE_LINES, KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS
-from build_exporter.sources.make.parts import Key, Listener, Part, Status
+from build_exporter.sources.make.parts import Key, Listener, Part
+from build_exporter.sources.make.parts import Status as Ending
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
+from build_exporter.sources.step_logs.counters import Status
 from build_exporter.sources.step_logs.suites.reader import SuiteReader
 
 _NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
+_COMPILING: Final = re.compile(r"\b(?:Building|Compiling|Linking|CC|CXX|LD)\b|\s-c\s|\s-o\s|%\]")
 _BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
 
 
@@ -47,6 +50,8 @@ class Console:
         self._gone: set[str] = set()
         self._failed: dict[str, Part] = {}
         self._counted: tuple[int, int] | None = None
+        self._status = Status()
+        self._was_compiling = False
         self._is_configured = False
         self._is_fresh = False
         self._lines = 0
@@ -76,12 +81,19 @@ class Console:
             if turn.is_command:
                 return
         self._is_configured = self._is_configured or patterns.is_configured(text)
-        count = patterns.counted(text)
+        count = self._count_of(text)
         if count is not None:
             self._take_count(count, text)
         else:
             self._take_work(text)
         self._directories.announce(text)
+
+    def _count_of(self, text: str) -> tuple[int, int, str] | None:
+        """Return done, total and unit that a line tells, be it in a form of the user's own (NINJA_STATUS)."""
+        count = patterns.counted(text)
+        if count is None and self.stage is not Stage.TEST and (status := self._status.read(text)) is not None:
+            count = (*status, "ninja")
+        return count
 
     def peek(self, text: str) -> None:
         """Take the progress, and no more, of a line that has not ended yet."""
@@ -96,13 +108,15 @@ class Console:
                 self._break(unplaced.place("", ()), unplaced.failure, unplaced.reason)
             self._end_left(unplaced)
 
-    def status(self) -> Status:
+    def status(self) -> Ending:
         """Return how the build would have ended, were nothing more to come."""
         if self.interrupted:
             return "interrupted"
         if self.has_failed:
             return "failed"
-        is_cut = self._counted is not None and self._counted[0] < self._counted[1] and self.stage is Stage.BUILD
+        is_short = self._counted is not None and self._counted[0] < self._counted[1] and self.stage is Stage.BUILD
+        # where what was made is as before ninja leaves out all that needs it, and ends at `[1/5]`
+        is_cut = is_short and self._was_compiling
         is_unconfigured = self.stage is Stage.CONFIGURE and not self._is_configured
         return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
 
@@ -274,6 +288,7 @@ class Console:
         elif self.stage is not Stage.BUILD:
             self._take_work(text)
             return
+        self._was_compiling = _COMPILING.search(text) is not None
         if self._counted is None and unit == "ninja" and self._tool not in self.parts:
             self._tool = unit
         self._count(done, total)
@@ -390,7 +405,7 @@ class Console:
         for name in done:
             self._end(name, "succeeded", time=self.parts[name].last)
 
-    def _end_parts(self, status: Status) -> None:
+    def _end_parts(self, status: Ending) -> None:
         for name, part in list(self.parts.items()):
             is_known = part.line is not None or name == self._tool
             self._end(name, status, time=part.last if is_known else None)
@@ -398,7 +413,7 @@ class Console:
     def _end(
         self,
         name: str,
-        status: Status,
+        status: Ending,
         message: str | None = None,
         exit_code: int | None = None,
         time: float | None = None,
