@@ -3,19 +3,25 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# in parallel; tests of a group, such as those that need the bundle's own ports, one after another
+PYTEST := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(BIN)/python -m pytest -n auto --dist loadgroup
+BASE ?= main
 SHELL := /bin/sh
 # simple commands below run without a shell between, which an interrupt would end with a message of make's
 export PYTHON VENV
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types unit bundle bench docs format packages clean
+.PHONY: help up test check-fast lint types unit bundle bench docs format packages clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 up: ## Start exporter, Prometheus, Alertmanager (Grafana with Docker) and replay the recorded build
 	@sh exporter/up.sh
 
 test: packages $(VENV)/.test lint types bundle unit ## Run lint, types, bundle checks and all tests
+
+check-fast: lint types ## Run lint, types and the tests of what differs from BASE (default: main), under a minute
+	$(BIN)/python tests/lib/changed.py $(BASE) | xargs -r $(PYTEST)
 
 lint: $(VENV)/.test ## Check style
 	$(BIN)/ruff check .
@@ -31,7 +37,7 @@ bundle: $(VENV)/.test ## Check Prometheus' and Alertmanager's files with their o
 	amtool check-config alertmanager/alertmanager.yml
 
 unit: $(VENV)/.test ## Run the tests
-	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(PYTEST) $(PYTEST_FLAGS)
 
 bench: $(VENV)/.test ## Measure against mtail and node_exporter; prints the table and keeps it as JSON
 	$(BIN)/python bench/run.py
@@ -43,6 +49,7 @@ docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
 	$(BIN)/python -m build_exporter.web.docs > docs/api.md
 	$(BIN)/python grafana/src/generate.py
+	$(BIN)/python docs/rooms.py
 
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff check --fix .

@@ -14,7 +14,7 @@ class Figure:
     """One row of the table.
 
     `goal` is in `unit`. `goal_ratio` is reached instead where ours is so many times as good as the peer's: it holds
-    on machines slower than the one the goal was set on. A figure without a goal is shown for what it tells.
+    on machines slower than the one the goal was set on. A figure without a goal is shown for what it shows.
     """
 
     key: str

@@ -1,7 +1,7 @@
 """What the shell hook costs the build: an event and a step, in each shell, beside starting any program at all.
 
 A loop of calls in one shell, less the same loop of `:`. The fastest of many short rounds is taken: the hook's own
-cost is what is left when nothing else is in the way. CPU time is told beside it, as a busy machine lets calls wait.
+cost is what is left when nothing else is in the way. CPU time is reported beside it, as a busy machine lets calls wait.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the figures were taken on: a figure without it tells nothing."""
+"""What the figures were taken on: a figure without it shows nothing."""
 
 from __future__ import annotations
 

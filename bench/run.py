@@ -32,6 +32,8 @@ MEASUREMENTS = (
     "sources_jhalfs",
     "startup",
     "scale",
+    "ingest",
+    "stream",
     "slowdown",
 )
 """Modules with `figures(quick=…)`, in the order they run."""

@@ -41,7 +41,7 @@ def measure(*, quick: bool = False) -> dict[str, float]:
         size = sum(path.stat().st_size for path in (tree / "logs").iterdir())
         with _make(tree), running.open("ab", buffering=0) as log:
             source = Jhalfs(Settings(tree))
-            # stamps, and names in a directory, that came within the last moments are looked at twice
+            # stamps, and names in a directory, that came within the last moments are checked twice
             time.sleep(0.2)
             first = _cpu()
             result = len(list(source.poll(time.time())))

@@ -4,7 +4,7 @@ python bench/step_progress.py record DIRECTORY/NAME -- COMMAND…
 python bench/step_progress.py compare EARLIER LATER [EARLIER LATER …]
 
 `record` runs a command and keeps its log, with its size each tenth of a second. `compare` takes the earlier of two
-recordings as the last run and tells, for each way of estimating, the mean error over the later one: how far its
+recordings as the last run and shows, for each way of estimating, the mean error over the later one: how far its
 ratio was from the share of the time that had really passed, in hundredths of the step.
 """
 
@@ -32,7 +32,7 @@ from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.tracker import LogShape, Run, Step, approach, step_progress
 
 POLL_SECONDS = 0.1
-"""Between two looks at the size while recording."""
+"""Between two reads the size while recording."""
 
 
 class Recording(NamedTuple):
@@ -139,7 +139,7 @@ def curved(last: LogShape, recording: Recording) -> Iterator[float]:
 
 
 def fused(last: LogShape | None, recording: Recording, planned: float | None = None) -> Iterator[float]:
-    """Yield the ratio that is shown: what the exporter tells, in the steps in which it does; before that the clock."""
+    """Yield the ratio that is shown: what the exporter shows, in the steps in which it does; before that the clock."""
     reader, before = LogProgress(), 0
     run = Run("measured", "20260101T000000Z")
     step = Step("measured", recording.name, 0, state=StepState.RUNNING, start=0.0, expected_seconds=planned)

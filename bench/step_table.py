@@ -85,7 +85,7 @@ def _recorded(run: Run) -> Recorded:
 
 
 def with_abis(runs: list[Recorded]) -> list[Recorded]:
-    """Return the runs with their number of ABIs, as the C library's time beside that of the others tells it."""
+    """Return the runs with their number of ABIs, as the C library's time beside that of the others shows it."""
     single = min(run.seconds[GLIBC] / run.seconds[FIRST] for run in runs if {GLIBC, FIRST} <= run.seconds.keys())
     found = []
     for run in runs:

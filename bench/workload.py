@@ -49,7 +49,7 @@ def started(phase: str, step: str, time: float) -> bytes:
 
 
 def progress(phase: str, step: str, time: float, done: int, total: int) -> bytes:
-    """Return the line of a step that tells how far it is."""
+    """Return the line of a step that shows how far it is."""
     message = f"  CC      lib/gettext/src/format-{done % 1000:03d}.o"
     ratio = round(done / total, 6)
     return line("step_progress", time, phase=phase, step=step, ratio=ratio, done=done, total=total, message=message)
@@ -64,7 +64,7 @@ def finished(phase: str, step: str, time: float, status: str = "succeeded") -> b
 
 
 def steady(events: int, steps: int) -> Iterator[bytes]:
-    """Yield about `events` lines of a run in pieces: each step starts, tells its progress evenly, and succeeds."""
+    """Yield about `events` lines of a run in pieces: each step starts, shows its progress evenly, and succeeds."""
     yield opening(steps)
     total = max(1, (events - 1) // steps - 2)
     clock = START

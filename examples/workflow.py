@@ -1,4 +1,4 @@
-"""A program that tells its own progress: index the files below a directory, with workers side by side.
+"""A program that reports its own progress: index the files below a directory, with workers side by side.
 
 python examples/workflow.py [--journal DIR] [DIRECTORY]
 """

@@ -30,7 +30,7 @@ _SUCCEEDED: Final = re.compile(r"dpkg-buildpackage: info: .*\bupload\b")
 _FAILED: Final = re.compile(r"dpkg-buildpackage: error: (.*)")
 
 _KEPT_LINES: Final = 500
-"""Lines before a failure in which its reason is looked for."""
+"""Lines before a failure in which its reason is searched."""
 
 Status = Literal["succeeded", "failed", "interrupted"]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from build_exporter.journal.append import Writer
+from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildFinished, StepFinished, encode_line
 from build_exporter.monitor import Monitor
@@ -43,6 +44,7 @@ class Liveness:
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
+        self._isolated = Isolation(log, "checking running steps")
         self._watched: dict[tuple[str, str, Key, int], _Watched] = {}
         self._recorded = False
 
@@ -53,7 +55,11 @@ class Liveness:
         alive = {(run.build, run.run, key, step.pid or 0) for run in current for key, step in run.running.items()}
         for watched in self._watched.keys() - alive:
             del self._watched[watched]
-        return sum(self._poll_run(run, now) for run in current if run.running)
+        count = 0
+        for run in current:
+            with self._isolated.of(run.build):
+                count += self._poll_run(run, now) if run.running else 0
+        return count
 
     def _poll_run(self, run: Run, now: float) -> int:
         gone = [step for step in run.running.values() if step.pid and self._is_gone(run, step, now)]

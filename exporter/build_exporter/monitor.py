@@ -8,7 +8,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
@@ -85,6 +85,10 @@ STEP_BACK_SECONDS = 1.0
 """Least by which the clock is set back that matters to what is shown."""
 
 
+Listener = Callable[[str, str, Sequence[Event], bool], None]
+"""Takes build, run, events that have been applied, and whether they are live: not of the first reading."""
+
+
 class Monitor:
     """Follows a journal into a tracker. All of it runs in one thread.
 
@@ -101,6 +105,7 @@ class Monitor:
         self.decoder = Decoder(clock)
         self.follower = Follower(journal, self.decoder)
         self.tracker = Tracker()
+        self.listeners: list[Listener] = []
         self.events: Counter[type[Event]] = Counter()
         self.events_lost = 0
         self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
@@ -177,6 +182,8 @@ class Monitor:
             self.tracker.builds[batch.build].removed = removed_runs(self.follower.root, batch.build)
         if not batch.events:
             return
+        for listener in self.listeners:
+            listener(batch.build, batch.run, batch.events, self.ready)
         self.events.update(map(type, batch.events))
         self.events_lost += sum(event.count for event in batch.events if type(event) is EventsLost)
         if self.ready:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -19,21 +18,15 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from ports import free_port
 
 Json = dict[str, Any]
 
 TOP: Final = Path(__file__).resolve().parents[2]
 
 
-def free_port() -> int:
-    """Return a port nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def generations() -> list[Any]:
-    """Return each directory with a Prometheus and an Alertmanager: PATH as "", then those of `BUNDLE_TOOLS`."""
+    """Return each place of an Alertmanager: PATH as "", then the directories of `BUNDLE_TOOLS` that have one."""
     places = ["", *filter(None, os.environ.get("BUNDLE_TOOLS", "").split(os.pathsep))]
     found = [place for place in places if _program(place, "prometheus") and _alertmanager(place)]
     missing = pytest.param("", marks=pytest.mark.skip(reason="Prometheus and Alertmanager are not installed"))
@@ -41,11 +34,13 @@ def generations() -> list[Any]:
 
 
 def _program(place: str, name: str) -> str | None:
-    return shutil.which(name, path=place or None)
+    # a directory may hold one of the two only
+    return shutil.which(name, path=place or None) or shutil.which(name)
 
 
 def _alertmanager(place: str) -> str | None:
-    return _program(place, "alertmanager") or _program(place, "prometheus-alertmanager")
+    names = ("alertmanager", "prometheus-alertmanager")
+    return next((found for name in names if (found := shutil.which(name, path=place or None))), None)
 
 
 class Receiver:
@@ -105,17 +100,23 @@ class Servers:
             route.update({"group_wait": "0s", "group_interval": "1s"})
             # a test may be run at night
             route.pop("mute_time_intervals", None)
-        (directory / "alertmanager.yml").write_text(yaml.safe_dump(config))
+        self.config = config
+
+    def also_report_to(self, exporter: str) -> None:
+        """Let Alertmanager report to an exporter as well, as the shipped configuration does."""
+        for each in self.config["receivers"]:
+            each["webhook_configs"].append({"url": f"{exporter}/api/v1/alerts", "send_resolved": True})
 
     def start_alertmanager(self) -> None:
         """Start Alertmanager with the shipped routes, at once instead of in minutes; its storage is kept."""
+        (self.directory / "alertmanager.yml").write_text(yaml.safe_dump(self.config))
         program = _alertmanager(self.place)
         assert program is not None
         flags = (f"--config.file={self.directory}/alertmanager.yml", f"--storage.path={self.directory}/alertmanager")
         self._start("alertmanager", program, self.alertmanager, *flags, "--cluster.listen-address=")
 
-    def start_prometheus(self, exporter_port: int, interval: str = "1s") -> None:
-        """Start Prometheus with the shipped rules and a scrape and evaluation each `interval`."""
+    def start_prometheus(self, exporter_port: int, interval: str = "1s", *, foreign: bool = False) -> None:
+        """Start Prometheus with the shipped rules and a scrape and evaluation each `interval`; `foreign`: without."""
         program = _program(self.place, "prometheus")
         assert program is not None
         config = yaml.safe_load((TOP / "prometheus/prometheus.yml").read_text())
@@ -126,6 +127,9 @@ class Servers:
         (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "build-exporter"]
         job |= {"static_configs": [{"targets": [f"127.0.0.1:{exporter_port}"]}], "file_sd_configs": []}
         config["scrape_configs"] = [job]
+        if foreign:
+            config["global"]["external_labels"] = {"site": "home"}
+            del config["rule_files"], config["alerting"]
         (self.directory / "prometheus.yml").write_text(yaml.safe_dump(config))
         flags = (f"--config.file={self.directory}/prometheus.yml", f"--storage.tsdb.path={self.directory}/tsdb")
         self._start("prometheus", program, self.prometheus, *flags, "--rules.alert.resend-delay=2s")

@@ -17,7 +17,7 @@ from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.docs import render
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_")
+MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_", "build_exporter_hook_runs")
 """Beginnings of families that depend on the machine and what runs on it; the collectors' own tests are about them."""
 
 
@@ -74,7 +74,7 @@ def families(serve: Callable[..., Any], run_file: Callable[..., Any], poll: Call
 
 
 def catalogued_name(name: str, kind: str) -> str:
-    """Return the catalog's name of a family as a parser tells it."""
+    """Return the catalog's name of a family as a parser shows it."""
     return f"{name}_total" if kind == "counter" and not name.endswith("_total") else name
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-TOOLS = ("mtail", "prometheus", "prometheus-node-exporter", "gcc", "make", "bash")
+TOOLS = ("mtail", "prometheus", "prometheus-node-exporter", "prometheus-pushgateway", "gcc", "make", "bash")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 
 FIGURES = {
@@ -35,6 +35,8 @@ FIGURES = {
     "start_large",
     "scale_steps_memory",
     "scale_builds_memory",
+    "http_ingest",
+    "stream",
     "slow_down",
     "slow_down_cpu",
 }
@@ -67,7 +69,7 @@ def test_a_quick_run_takes_every_figure_beside_its_peer(repository: Path, tmp_pa
     assert all("not installed" not in found for found in machine["peers"].values())
 
 
-def test_a_missed_goal_is_told(figure: ModuleType) -> None:
+def test_a_missed_goal_is_reported(figure: ModuleType) -> None:
     """A figure says whether its goal is reached: in its unit, or by its ratio to the peer where one is given."""
     rate = {"key": "a", "what": "rate", "unit": "events/s", "ours": 90, "higher_is_better": True, "peer_value": 30}
     slow = figure.Figure(**rate, goal=100)

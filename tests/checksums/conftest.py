@@ -69,7 +69,7 @@ class Watched:
 
     @property
     def run(self) -> Run:
-        """The run as the journal tells it."""
+        """The run as the journal shows it."""
         return read_run(str(self.path), "lfs", RUN)
 
     def add(self, event: str, **fields: object) -> None:
@@ -78,7 +78,7 @@ class Watched:
             file.write(json.dumps({"time": time.time(), "event": event, "build": "lfs", **fields}) + "\n")
 
     def reports(self) -> list[dict[str, Any]]:
-        """Return what was told of files, oldest first."""
+        """Return the recorded states of files, oldest first."""
         events = [json.loads(line) for line in self.path.read_text().splitlines()]
         return [event for event in events if event["event"] == "sources_verified"]
 

@@ -1,4 +1,4 @@
-"""Files of running builds are looked after: what is wrong is told once, in time, and at next to no cost."""
+"""Files of running builds are looked after: what is wrong is reported once, in time, and at next to no cost."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return batches
 
 
-def test_what_is_wrong_is_told_with_the_step_that_needs_it(watch: Watch, sources: Sources, tarballs: Path) -> None:
-    """Of four files one is missing and one another than planned: both are told, the missing one before any is read."""
+def test_what_is_wrong_is_reported_with_the_step_that_needs_it(watch: Watch, sources: Sources, tarballs: Path) -> None:
+    """One missing and one wrong file of four are both reported, the missing one before any file is read."""
     gcc, linux, bash = (sources(name)[0] for name in ("gcc-1.tar.xz", "linux-2.tar.gz", "bash-3.tar.gz"))
     (tarballs / "linux-2.tar.gz").write_bytes(b"other")
     watched = watch({"816-gcc": [gcc, *sources("mpfr.tar.xz")], "1002-kernel": [linux], "834-bash": [bash]})
@@ -112,7 +112,7 @@ def test_a_file_that_grows_is_left_until_it_is_quiet(
 
 
 def test_a_file_cut_short_after_it_was_verified(watch: Watch, sources: Sources, tarballs: Path) -> None:
-    """What was right and has become shorter is told as truncated; put right it is verified again."""
+    """What was right and has become shorter is reported as truncated; put right it is verified again."""
     watched = watch({"step": sources("linux-2.tar.gz")})
     watched.settle()
     whole = (tarballs / "linux-2.tar.gz").read_bytes()
@@ -176,7 +176,7 @@ def test_what_has_been_unpacked_threatens_no_step(watch: Watch, sources: Sources
     assert [(step.step, bad.file) for step, bad in steps_at_risk(watched.run)] == [("next", "gone.patch")]
 
 
-def test_a_restart_tells_nothing_again(watch: Watch, sources: Sources, tarballs: Path) -> None:
+def test_a_restart_shows_nothing_again(watch: Watch, sources: Sources, tarballs: Path) -> None:
     """An exporter restarted over the same files finds what is known already, and writes no line."""
     (tarballs / "x.patch").unlink()
     steps = {"step": sources("gcc-1.tar.xz", "x.patch")}
@@ -203,8 +203,8 @@ def test_nothing_is_looked_at_for_a_build_that_needs_nothing_more(
     assert watched.reports() == []
 
 
-def test_what_is_told_fits_a_line(watch: Watch) -> None:
-    """A plan of thousands of files with long names, none of them there, is told in a line, with its counts whole."""
+def test_what_is_reported_fits_a_line(watch: Watch) -> None:
+    """A plan of thousands of missing files with long names is reported in one line, with exact counts."""
     files = [{"file": f"{number:04}" + "\x01" * 240, "digests": ["md5:" + "0" * 32]} for number in range(3000)]
     watched = watch({f"{number:03}": files[number * 20 : number * 20 + 20] for number in range(150)})
     watched.settle()
@@ -245,7 +245,7 @@ def test_a_reader_that_was_killed_accuses_no_file(
 
 
 def test_a_fifo_in_a_files_place_holds_nothing_up(watch: Watch, sources: Sources, tarballs: Path) -> None:
-    """A FIFO without a writer where a file should be is told, and the other files are judged all the same."""
+    """A FIFO without a writer where a file should be is reported, and the other files are judged all the same."""
     said = sources("x.patch", "gcc-1.tar.xz")
     (tarballs / "x.patch").unlink()
     os.mkfifo(tarballs / "x.patch")

@@ -79,7 +79,7 @@ def test_the_programs_read_on_where_we_do(tmp_path: Path) -> None:
 
 
 def test_lists_of_build_tools() -> None:
-    """The lists of Buildroot, Portage and jhalfs, and a list of addresses, name files with what they tell of them."""
+    """The lists of Buildroot, Portage and jhalfs, and a list of addresses, name files with their data."""
     md5, sha = "0123456789abcdef" * 2, "0123456789abcdef" * 4
     buildroot = parse_checksum_file(
         f"# Locally computed\nsha256  {sha}  foo-1.tar.gz\nmd5  {md5}  foo-1.tar.gz\nnone  xxx  b.gz\n".encode(), "h"
@@ -107,8 +107,8 @@ def test_lists_of_build_tools() -> None:
     assert [each.problems for each in (buildroot, manifest, urls)] == [[], [], []]
 
 
-def test_what_is_no_list_is_told(tmp_path: Path) -> None:
-    """A line that is none is told with its number, never taken for a file; a FIFO or a huge file is refused."""
+def test_what_is_no_list_is_reported(tmp_path: Path) -> None:
+    """A line that is none is reported with its number, never taken for a file; a FIFO or a huge file is refused."""
     listing = parse_checksum_file(b"hello\n\n# fine\nzz  name\n" + b"0" * 31 + b"  short\n\x00\xff\n", "list")
     assert listing.files == {}
     assert len(listing.problems) >= 1

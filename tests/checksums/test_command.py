@@ -39,7 +39,7 @@ def test_all_is_well(command: Command, listed: Path) -> None:
     assert lines[4:] == ["unlisted    notes.txt", f"4 files in {listed}: 4 verified, 1 unlisted"]
 
 
-def test_what_is_wrong_is_told(command: Command, listed: Path) -> None:
+def test_what_is_wrong_is_reported(command: Command, listed: Path) -> None:
     """Each bad file has a line that says how, and the exit code is 1; a file that no one asks about is passed over."""
     (listed / "x.patch").unlink()
     (listed / "bash-3.tar.gz").write_bytes(b"")
@@ -110,7 +110,7 @@ def test_the_files_of_jhalfs(command: Command, jhalfs_tree: Path, tarballs: Path
     assert "needed by 801-gcc" in done.stdout
 
 
-def test_the_files_of_a_plan_told_to_the_journal(command: Command, book: Path, tarballs: Path, journal: Path) -> None:
+def test_the_files_of_a_recorded_plan(command: Command, book: Path, tarballs: Path, journal: Path) -> None:
     """A plan emitted with its directory is enough to verify a build by its name."""
     reports = ("--book", str(book), "--emit", "--build", "lfs", "--tarballs", str(tarballs), "--journal", str(journal))
     assert command("plan", "lfs", *reports).returncode == 0
@@ -136,7 +136,7 @@ def test_wrong_use(command: Command, listed: Path, tmp_path: Path) -> None:
 
 
 def test_a_list_with_a_line_that_is_none(command: Command, listed: Path) -> None:
-    """A line that can't be read may have named a file: it is told, and all is not well."""
+    """A line that can't be read may have named a file: it is reported, and all is not well."""
     with (listed / "md5sums").open("a") as file:
         file.write("gcc is fine\n")
     done = command("verify", str(listed))

@@ -33,7 +33,7 @@ def test_every_shell_example_runs(tmp_path: Path, run_examples: Callable[..., An
 
 
 def test_states_and_figures_are_those_of_the_code(guide: str) -> None:
-    """Every state has its row, every list looked for is named, and the figures are the code's."""
+    """Every state has its row, every list searched is named, and the figures are the code's."""
     rows = re.findall(r"^\| `(\w+)` \| ", guide, re.MULTILINE)
     assert {state.value for state in SourceState} - {"pending"} <= set(rows)
     assert all(f"`{name}`" in guide for name in FOUND_BESIDE if name != "sha256sums")

@@ -58,7 +58,7 @@ def test_the_real_book_names_every_package(records: Path) -> None:
 
 
 def test_a_page_of_blfs_names_its_package_and_required_patches(tmp_path: Path) -> None:
-    """A BLFS page's own entities tell file, MD5 and size; of a required patch the book tells no checksum."""
+    """A BLFS page's own entities tell file, MD5 and size; of a required patch the book shows no checksum."""
     (tmp_path / "general.ent").write_text('<!ENTITY patch-root "https://example.org/patches">')
     md5 = "0123456789abcdef" * 2
     (tmp_path / "fetch.xml").write_text(
@@ -84,7 +84,7 @@ def test_a_page_of_blfs_names_its_package_and_required_patches(tmp_path: Path) -
 
 
 def test_a_plan_by_hand(tmp_path: Path) -> None:
-    """A YAML plan's files and directory are taken; a digest that is none is told with its line."""
+    """A YAML plan's files and directory are taken; a digest that is none is reported with its line."""
     path = tmp_path / "plan.yaml"
     text = """tarballs: sources
 phases:
@@ -127,8 +127,8 @@ def test_jhalfs_names_what_its_scripts_unpack(jhalfs_tree: Path, sources: Source
     assert list(found["801-gcc"][1].digests) == sources("x.patch")[0]["digests"]
 
 
-def test_a_watched_jhalfs_build_tells_its_files_once(jhalfs_tree: Path, tarballs: Path, journal: Path) -> None:
-    """Watching jhalfs puts the steps' files and their directory into the plan; a restart tells no plan again."""
+def test_a_watched_jhalfs_build_shows_its_files_once(jhalfs_tree: Path, tarballs: Path, journal: Path) -> None:
+    """Watching jhalfs puts the steps' files and their directory into the plan; a restart shows no plan again."""
     (jhalfs_tree / "logs" / "801-gcc-1").write_text("\nFri Jan  2 03:04:05 UTC 2026\n\nKB: 100 /\n")
     counts = []
     for _ in range(2):
@@ -197,7 +197,7 @@ def test_a_long_plan_keeps_its_directory(journal: Path) -> None:
     assert len(list(planned_sources(run))) == 4000
 
 
-def test_without_lists_the_book_tells_the_checksums(
+def test_without_lists_the_book_shows_the_checksums(
     command: Callable[..., Any], jhalfs_tree: Path, tarballs: Path, book: Path, sources: Sources
 ) -> None:
     """Where jhalfs downloaded nothing itself, its steps' files get the book's MD5, and the plan says where they are."""
@@ -221,7 +221,7 @@ def test_a_rule_that_unpacks_names_the_file(jhalfs_tree: Path) -> None:
 def test_a_watched_build_without_lists_takes_the_book_in_its_tree(
     jhalfs_tree: Path, tarballs: Path, book: Path, sources: Sources
 ) -> None:
-    """Where jhalfs was told to download nothing, the book that it keeps in its tree tells the checksums."""
+    """Where jhalfs was told to download nothing, the book that it keeps in its tree shows the checksums."""
     (tarballs / "urls.lst").unlink()
     book.rename(jhalfs_tree / "book-source")
     files = Tarballs(None).of(jhalfs_tree, read(jhalfs_tree / "Makefile"))

@@ -1,4 +1,4 @@
-"""The whole way: a file goes missing beside a running exporter, is told in metrics and status, and comes back."""
+"""The whole way: a file goes missing beside a running exporter, is reported in metrics and status, and comes back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 
 @pytest.mark.timeout(400)
-def test_a_missing_file_is_told_before_its_step(
+def test_a_missing_file_is_reported_before_its_step(
     serve: Callable[..., Any],
     command: Callable[..., Any],
     poll: Callable[..., None],

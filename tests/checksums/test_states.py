@@ -50,7 +50,7 @@ def test_one_byte_decides(algorithm: str, tarballs: Path, sources: Sources) -> N
 
 
 def test_a_download_that_broke_off(tarballs: Path, sources: Sources) -> None:
-    """A file that ends too early is told as such: by its planned size, its xz stream, or being empty."""
+    """A file that ends too early is reported as such: by its planned size, its xz stream, or being empty."""
     xz, gz = sources("gcc-1.tar.xz", "linux-2.tar.gz")
     for name in ("gcc-1.tar.xz", "linux-2.tar.gz"):
         os.truncate(tarballs / name, 500_000)
@@ -66,7 +66,7 @@ def test_a_download_that_broke_off(tarballs: Path, sources: Sources) -> None:
 
 
 def test_a_web_page_instead_of_the_file(tarballs: Path, sources: Sources) -> None:
-    """A server's error page saved under the file's name is told as what it is."""
+    """A server's error page saved under the file's name is reported as what it is."""
     (said,) = sources("bash-3.tar.gz")
     (tarballs / "bash-3.tar.gz").write_text("\n<!DOCTYPE HTML><html><body>404</body></html>")
     assert "a web page" in stand(tarballs, said).detail
@@ -153,9 +153,9 @@ def test_a_sparse_file_of_two_gigabytes(tmp_path: Path) -> None:
         file.truncate(2 * 1024**3)
     printed = subprocess.run(["md5sum", tmp_path / "sparse"], capture_output=True, text=True, check=True).stdout
     code = (
-        "import sys; from build_exporter.checksums.check import examine\n"
+        "import sys; from build_exporter.checksums.check import check_file\n"
         "from build_exporter.model.events import SourceFile\n"
-        "print(examine(sys.argv[1], SourceFile(file='sparse', digests=('md5:' + sys.argv[2],))).state)\n"
+        "print(check_file(sys.argv[1], SourceFile(file='sparse', digests=('md5:' + sys.argv[2],))).state)\n"
         # not ru_maxrss, which begins with that of the process that made this one
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )

@@ -18,7 +18,7 @@ Command = Callable[..., Any]
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help(command: Command, name: str) -> None:
-    """Each command tells what it does and what its options are, by --help and -h."""
+    """Each command shows what it does and what its options are, by --help and -h."""
     for flag in ("--help", "-h"):
         done = command(name, flag)
         assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_version(command: Command) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_use_is_told_with_code_2(command: Command, tmp_path: Path, arguments: list[str]) -> None:
+def test_wrong_use_is_reported_with_code_2(command: Command, tmp_path: Path, arguments: list[str]) -> None:
     """A word that is no command, option or value ends with 2 and a message, never with a traceback."""
     done = command(*arguments, cwd=tmp_path)
     assert done.returncode == 2

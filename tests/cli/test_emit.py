@@ -22,7 +22,7 @@ def lines(journal: Path, build: str = "lfs") -> list[dict[str, Any]]:
 
 
 def test_events_join_the_unfinished_run(command: Command, journal: Path) -> None:
-    """Step by step a shell tells one run, without naming it."""
+    """Step by step a shell shows one run, without naming it."""
     reported = (
         ["build_started", "target=x86_64-lfs-linux-gnu", "jobs=4"],
         ["step_started", "phase=chapter-5", "step=gcc-pass1", "version=14.2"],
@@ -70,7 +70,7 @@ def test_many_events_come_from_standard_input(command: Command, journal: Path) -
         (["note", "message=x"], "must name the build"),
     ],
 )
-def test_what_is_wrong_is_told_and_nothing_written(
+def test_what_is_wrong_is_reported_and_nothing_written(
     command: Command, journal: Path, arguments: list[str], reported: str
 ) -> None:
     """A wrong event is refused with what is allowed, and leaves no line behind."""

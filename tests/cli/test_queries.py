@@ -119,7 +119,7 @@ def test_a_window_chooses_what_happened_in_it(command: Command, journal: Path) -
     assert {row["build"] for row in rows} == {"mini-lfs"}
 
 
-def test_exit_code_tells_what_is_not_fine(command: Command, tmp_path: Path) -> None:
+def test_exit_code_shows_what_is_not_fine(command: Command, tmp_path: Path) -> None:
     """A failed step makes `tasks`, `errors`, `progress` and `resolution` exit with 1."""
     lines = [
         {"event": "build_started", "time": 1.0},

@@ -66,7 +66,7 @@ def test_a_run_is_lived_again_faster(command: Command, journal: Path, recorded: 
     assert events[4] == {"time": events[4]["time"], "build": "lfs", "event": "coffee_made", "cups": 3}
 
 
-def test_what_was_left_out_is_told(command: Command, journal: Path, recorded: Path) -> None:
+def test_what_was_left_out_is_reported(command: Command, journal: Path, recorded: Path) -> None:
     """Lines that are no events are counted, and a summary says what is being replayed."""
     done = command("replay", str(recorded), "--journal", str(journal), "--speed", "1000")
     assert done.returncode == 0
@@ -115,7 +115,7 @@ def test_ended_early_it_is_interrupted(
 
 
 def test_what_is_no_recording(command: Command, journal: Path, tmp_path: Path) -> None:
-    """A file without events is told in one line, and nothing is written."""
+    """A file without events is reported in one line, and nothing is written."""
     for content in (b"", b"\n\n", b"text\n", b"\xff\xfe\x00"):
         (tmp_path / "other").write_bytes(content)
         done = command("replay", str(tmp_path / "other"), "--journal", str(journal))
@@ -124,7 +124,7 @@ def test_what_is_no_recording(command: Command, journal: Path, tmp_path: Path) -
     assert list(journal.iterdir()) == []
 
 
-def test_a_journal_that_cannot_be_written_is_told(command: Command, recorded: Path, tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_written_is_reported(command: Command, recorded: Path, tmp_path: Path) -> None:
     """Where the journal can't be, one line says which path and why."""
     (tmp_path / "file").touch()
     done = command("replay", str(recorded), "--journal", str(tmp_path / "file"), "--quiet")

@@ -81,7 +81,7 @@ def test_options_of_the_configuration_reach_the_source(
         (("import", "ninja", "/", "--book", "/"), "kind ninja has no options"),
     ],
 )
-def test_a_wrong_option_is_told(command: Callable[..., Any], arguments: tuple[str, ...], reported: str) -> None:
+def test_a_wrong_option_is_reported(command: Callable[..., Any], arguments: tuple[str, ...], reported: str) -> None:
     """What is no option of the kind, or no value of it, is one line with what would be right, and code 2."""
     done = command(*arguments)
     assert done.returncode == 2
@@ -98,7 +98,7 @@ def test_a_wrong_option_is_told(command: Callable[..., Any], arguments: tuple[st
         ("auto=/dev/null", "is no known kind of record"),
     ],
 )
-def test_what_cannot_be_watched_is_told(command: Callable[..., Any], journal: Path, watch: str, reported: str) -> None:
+def test_unwatchable_paths_are_reported(command: Callable[..., Any], journal: Path, watch: str, reported: str) -> None:
     """A wrong --watch is one clear line and code 2."""
     done = command("serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", "--watch", watch)
     assert done.returncode == 2
@@ -107,7 +107,7 @@ def test_what_cannot_be_watched_is_told(command: Callable[..., Any], journal: Pa
 
 
 @pytest.mark.parametrize("kind", ["portage", "make", "auto"])
-def test_a_compressed_record_is_told_as_such(
+def test_a_compressed_record_is_reported_as_such(
     command: Callable[..., Any], journal: Path, tmp_path: Path, kind: str
 ) -> None:
     """A log that rotation has compressed is refused by name instead of being a record with nothing in it."""
@@ -122,7 +122,7 @@ def test_a_compressed_record_is_told_as_such(
 def test_a_file_without_any_build_is_no_success(
     command: Callable[..., Any], journal: Path, tmp_path: Path, kind: str
 ) -> None:
-    """An empty file, or the wrong one, has nothing to import: that is told, unlike what was imported before."""
+    """An empty file, or the wrong one, has nothing to import: that is reported, unlike what was imported before."""
     empty = tmp_path / "some.log"
     empty.touch()
     done = command("import", kind, str(empty), "--journal", str(journal))
@@ -131,7 +131,7 @@ def test_a_file_without_any_build_is_no_success(
 
 
 def test_what_is_not_there_yet_needs_a_kind(command: Callable[..., Any], tmp_path: Path) -> None:
-    """`auto` looks at a record to tell its kind, which needs one to be there: that is said."""
+    """`auto` reads a record to tell its kind, which needs one to be there: that is said."""
     done = command("serve", "--watch", f"auto={tmp_path / 'later.log'}", "--journal", str(tmp_path / "journal"))
     assert (done.returncode, "later.log is not there yet, so its kind must be named" in done.stderr) == (2, True)
 

@@ -25,7 +25,7 @@ def status(command: Command, journal: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def reported(status: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
-    """Return what `status --output json` tells of each build."""
+    """Return what `status --output json` reports each build."""
 
     def call(*arguments: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(status("--output", "json", *arguments).stdout)
@@ -172,7 +172,7 @@ def test_it_reads_and_changes_nothing(run_file: RunFiles, status: Callable[..., 
     assert sorted((str(path), path.stat().st_mtime_ns) for path in journal.rglob("*")) == before
 
 
-def test_a_journal_that_may_not_be_read_is_told(status: Callable[..., Any], run_file: RunFiles, journal: Path) -> None:
+def test_an_unreadable_journal_is_reported(status: Callable[..., Any], run_file: RunFiles, journal: Path) -> None:
     """Missing permission is not the same as no build: the path and the reason are on standard error."""
     run = begin(run_file)
     if os.geteuid() == 0:
@@ -209,7 +209,7 @@ def test_suites_that_failed_or_gave_nothing(
     assert [suite["suite"] for suite in found["bad_suites"]] == [*(f"bad {number}" for number in range(12)), "none"]
 
 
-def test_a_record_without_times_has_no_time_told(run_file: RunFiles, status: Callable[..., Any]) -> None:
+def test_a_record_without_times_has_no_time_reported(run_file: RunFiles, status: Callable[..., Any]) -> None:
     """A console imported when it was over is not said to have been built in no time."""
     run = run_file("lfs")
     run.add("build_started", after=0)

@@ -1,4 +1,4 @@
-"""The Python client: what a program tells is what the tracker sees."""
+"""The Python client: what a program shows is what the tracker sees."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_failed_operation_says_why(journal: Path) -> None:
 
 
 def test_an_operation_as_a_block_fails_by_its_exception(journal: Path) -> None:
-    """The exception is told and passes on."""
+    """The exception is reported and passes on."""
     with pytest.raises(ZeroDivisionError), Operation("import", ["load"], journal=str(journal)) as operation:
         operation.update("load")
         raise ZeroDivisionError("by zero")
@@ -127,7 +127,7 @@ def test_many_threads_tell_at_once(journal: Path) -> None:
     assert newest(journal, "threads").count(StepState.SUCCEEDED) == 200
 
 
-def test_a_program_goes_on_without_a_journal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_program_continues_without_a_journal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A journal that can't be written is logged once and changes nothing else."""
     blocked = tmp_path / "file"
     blocked.write_text("")
@@ -138,7 +138,7 @@ def test_a_program_goes_on_without_a_journal(tmp_path: Path, caplog: pytest.LogC
 
 
 @pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b[31m", "x" * 100_000, ""])
-def test_any_text_can_be_told(journal: Path, text: str) -> None:
+def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     """Names and messages that no event may hold are made to fit instead of being lost."""
     with Operation("odd", [text], journal=str(journal)) as operation:
         operation.update(text, text)
@@ -146,7 +146,7 @@ def test_any_text_can_be_told(journal: Path, text: str) -> None:
 
 
 def test_a_name_no_build_can_have_is_refused() -> None:
-    """A wrong build name is the programmer's mistake and told at once."""
+    """A wrong build name is the programmer's mistake and reported at once."""
     with pytest.raises(ValueError, match="can't name a build"):
         Operation("../etc")
 

@@ -72,7 +72,7 @@ def test_a_slower_step_has_its_ratio(run_file: Callable[..., Any], show: Any) ->
 
 
 def test_where_a_run_writes(monitor: Monitor, run_file: Callable[..., Any], tmp_path: Path) -> None:
-    """The directory of the sources tells which disk counts; one that is gone is stood for by its parent."""
+    """The directory of the sources shows which disk counts; one that is gone is stood for by its parent."""
     run = run_file("lfs")
     run.add("plan", steps=PLAN, tarballs=str(tmp_path / "gone" / "sources"))
     monitor.poll()

@@ -60,7 +60,7 @@ def test_a_build_has_one_state(run_file: RunFiles, show: Any) -> None:
 
 
 def test_facts_of_the_newest_run(run_file: RunFiles, show: Any) -> None:
-    """What the run told of itself is in one info series; the run's name is a label there and nowhere else."""
+    """What the run reported itself is in one info series; the run's name is a label there and nowhere else."""
     run_file("lfs", RUNS[0]).add("build_started", target="old")
     run_file("lfs", RUNS[1]).add("build_started", source="jhalfs", target="x86_64", book="12.4", jobs=8)
     found = show()
@@ -110,7 +110,7 @@ def test_counters_never_go_back(run_file: RunFiles, show: Any, monitor: Monitor)
     fresh.poll()
     for _ in fresh.read_history():
         pass
-    # two ends of each of three runs, the same told twice being one
+    # two ends of each of three runs, the same reported twice being one
     assert fresh.tracker.builds["lfs"].runs_by_result() == {"failed": 6}
     assert value(before, "build_runs_total", build="lfs", result="failed") == 6
     assert value(before, "build_failures_total", build="lfs", phase="p", **{"class": "disk-full"}) == 6

@@ -78,8 +78,8 @@ def test_one_that_stops_half_way_shows_nothing(moody: Moody, caplog: pytest.LogC
     assert [record.__dict__["collector"] for record in caplog.records] == ["moody"]
 
 
-def test_each_spell_of_failure_is_told_once(moody: Moody, caplog: pytest.LogCaptureFixture) -> None:
-    """A collector that fails, works and fails again is told twice, however often it is scraped."""
+def test_each_spell_of_failure_is_reported_once(moody: Moody, caplog: pytest.LogCaptureFixture) -> None:
+    """A collector that fails, works and fails again is reported twice, however often it is scraped."""
     direct = DirectRunner(moody)
     for mood in ("raises", "raises", "good", "raises", "raises", "raises"):
         moody.mood = mood
@@ -89,7 +89,7 @@ def test_each_spell_of_failure_is_told_once(moody: Moody, caplog: pytest.LogCapt
 
 
 def test_series_are_counted(moody: Moody) -> None:
-    """The number of series told is that of the samples in the very scrape that tells it."""
+    """The number of series told is that of the samples in the very scrape that shows it."""
     scrape = Scrape([DirectRunner(moody), DirectRunner(Good())])
     for mood in ("good", "raises"):
         moody.mood = mood
@@ -127,7 +127,7 @@ def test_one_that_hangs_is_given_up_and_taken_back(
     assert shown(scrape)["build_host_load5", ""] == 5
 
 
-def test_one_that_raises_in_its_thread_goes_on(
+def test_one_that_raises_in_its_thread_continues(
     sampled: BackgroundRunner, moody: Moody, poll: Callable[..., None]
 ) -> None:
     """A sampled collector that fails shows nothing and is asked again until it works."""

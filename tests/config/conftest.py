@@ -33,7 +33,7 @@ def loaded(tmp_path: Path) -> Loaded:
 
 @pytest.fixture
 def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Return the lines that loading a text as `config.yml` in the working directory tells; none when it is right."""
+    """Return the lines that loading a text as `config.yml` in the working directory shows; none when it is right."""
     monkeypatch.chdir(tmp_path)
 
     def faults_of(content: str | bytes) -> list[str]:

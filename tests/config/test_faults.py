@@ -16,7 +16,7 @@ ADDRESS = "an address (http:// or https://, without user and password)"
 
 
 def case(block: str) -> tuple[str, str, list[str]]:
-    """Return a case of faults.txt: its name, the file, and the lines told of it."""
+    """Return a case of faults.txt: its name, the file, and the lines reported it."""
     name, *lines = block.rstrip("\n").split("\n")
     reported = [f"config.yml:{line.removeprefix('! ')}" for line in lines if line.startswith("! ")]
     return name, "".join(f"{line}\n" for line in lines if not line.startswith("! ")), reported
@@ -26,8 +26,8 @@ CASES = [case(block) for block in Path(__file__).with_name("faults.txt").read_te
 
 
 @pytest.mark.parametrize(("name", "text", "reported"), CASES, ids=[name for name, _, _ in CASES])
-def test_fault_is_told_by_line_and_what_is_allowed(faults: Faults, name: str, text: str, reported: list[str]) -> None:
-    """Whoever writes a wrong file is told these lines, and no others."""
+def test_fault_is_reported_with_its_line(faults: Faults, name: str, text: str, reported: list[str]) -> None:
+    """Whoever writes a wrong file is reported these lines, and no others."""
     assert reported, name
     assert faults(text) == reported, name
 
@@ -57,7 +57,7 @@ def test_fault_is_told_by_line_and_what_is_allowed(faults: Faults, name: str, te
         ),
     ],
 )
-def test_damaged_or_monstrous_file_is_told_briefly(faults: Faults, content: str | bytes, reported: str) -> None:
+def test_damaged_or_monstrous_file_is_reported_briefly(faults: Faults, content: str | bytes, reported: str) -> None:
     """What no editor wrote is refused in one line and in little time and memory."""
     assert faults(content) == [f"config.yml:{reported}"]
 
@@ -80,7 +80,7 @@ def test_damaged_or_monstrous_file_is_told_briefly(faults: Faults, content: str 
 def test_probe_target_must_suit_its_kind_and_is_not_repeated(
     faults: Faults, kind: str, target: str, needed: str
 ) -> None:
-    """A target that cannot be tried is told, by what the kind needs and without the password that may be in it."""
+    """A target that cannot be tried is reported, by what the kind needs and without the password that may be in it."""
     reported = faults(f"probes:\n  - name: a\n    kind: {kind}\n    target: {target!r}\n")
     assert reported == [f"config.yml:4:5: probes[0] has a target that kind {kind} cannot try; allowed: {needed}"]
 
@@ -95,7 +95,7 @@ def test_secret_value_is_never_repeated(faults: Faults, url: str) -> None:
     assert "geheim" not in reported
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) -> None:
+def test_all_faults_are_reported_at_once_in_the_order_of_the_file(faults: Faults) -> None:
     """One look at the errors is enough to mend a file: the valid rest of a wrong section is checked too."""
     reported = faults(
         "schedule: {deadline: 1, duration: 2s, tolerence: 1}\n"
@@ -109,7 +109,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults: Faults) ->
     ]
 
 
-def test_hopeless_file_tells_only_so_much(faults: Faults) -> None:
+def test_hopeless_file_shows_only_so_much(faults: Faults) -> None:
     """A log or a program given by mistake does not scroll the terminal away."""
     assert len(faults("milestones:\n" + "  - 1\n" * 400)) == MAX_PROBLEMS
 
@@ -124,7 +124,7 @@ def test_hopeless_file_tells_only_so_much(faults: Faults) -> None:
         ("a" * 300, "File name too long"),
     ],
 )
-def test_file_that_cannot_be_read_is_told_by_name(
+def test_file_that_cannot_be_read_is_reported_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, reason: str
 ) -> None:
     """A wrong path is an error of the same form, with the reason of the system."""
@@ -136,8 +136,8 @@ def test_file_that_cannot_be_read_is_told_by_name(
     assert [problem.line for problem in caught.value.problems] == [0]
 
 
-def test_file_without_permission_is_told(tmp_path: Path) -> None:
-    """A file of another user is told as such, not as an empty configuration."""
+def test_file_without_permission_is_reported(tmp_path: Path) -> None:
+    """A file of another user is reported as such, not as an empty configuration."""
     file = tmp_path / "config.yml"
     file.touch()
     file.chmod(0)

@@ -189,7 +189,7 @@ def every_field(*sections: type[Section]) -> Iterator[tuple[str, inspect.Field, 
 
 
 def test_every_default_could_be_written_into_the_file() -> None:
-    """A default is within its own bounds and reads back as itself, so that the reference page tells the truth."""
+    """A default is within its own bounds and reads back as itself, so that the reference page shows the truth."""
     for place, field, kind, known in every_field():
         if isinstance(field.default, str | int | float | bool):
             assert read(written(field.default, known.form), kind, known.form, known.within) == field.default, place

@@ -1,4 +1,4 @@
-"""What the README says is what works."""
+"""The examples of the README and of the page that extends it work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
+PAGES = ("README.md", "docs/guide/getting-started.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks_of(repository: Path, language: str) -> list[str]:
+    """Return the code blocks of both pages in one language, in order."""
+    return [text for page in PAGES for kind, text in BLOCK.findall((repository / page).read_text()) if kind == language]
 
 
 @pytest.fixture
@@ -31,8 +37,8 @@ def environment(tmp_path: Path, repository: Path) -> dict[str, str]:
 
 
 def test_every_shell_example_runs(repository: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    """The README's shell blocks run one after the other and do what the text around them says."""
-    blocks = [text for kind, text in BLOCK.findall((repository / "README.md").read_text()) if kind == "sh"]
+    """A reader can run the shell blocks one after another and gets what the text says."""
+    blocks = blocks_of(repository, "sh")
     assert len(blocks) >= 3
     for block in blocks:
         done = subprocess.run(
@@ -54,16 +60,26 @@ def test_every_shell_example_runs(repository: Path, tmp_path: Path, environment:
 
 
 def test_every_python_example_runs(repository: Path, environment: dict[str, str]) -> None:
-    """The README's Python block runs as it is."""
-    blocks = [text for kind, text in BLOCK.findall((repository / "README.md").read_text()) if kind == "python"]
+    """A reader can run the Python block as it is."""
+    blocks = blocks_of(repository, "python")
     assert blocks
     for block in blocks:
         subprocess.run([sys.executable, "-c", block], env=environment, check=True, timeout=60)
 
 
-@pytest.mark.parametrize("name", ["README.md", "bench/README.md", "alertmanager/runbook.md", "grafana/README.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *PAGES,
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "bench/README.md",
+        "alertmanager/runbook.md",
+        "grafana/README.md",
+    ],
+)
 def test_every_link_leads_somewhere(repository: Path, name: str) -> None:
-    """No link within the repository is dead."""
+    """A reader finds every page that a page links to."""
     page = repository / name
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target

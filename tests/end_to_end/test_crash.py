@@ -39,7 +39,7 @@ PROGRESS_SLACK = 0.05
 
 
 def comparable(samples: Samples) -> Samples:
-    """Return the samples that tell of builds and of the journal alone."""
+    """Return the samples that report builds and of the journal alone."""
     return {key: value for key, value in samples.items() if not key[0].startswith(tuple(LEFT_OUT))}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -18,18 +17,12 @@ from typing import Any
 
 import pytest
 import yaml
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("prometheus-alertmanager")),
     reason="Prometheus and Alertmanager are not installed",
 )
-
-
-def free_port() -> int:
-    """Return a port nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Receiver:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 Serve = Callable[..., Any]
 RunFiles = Callable[..., Any]
@@ -101,7 +102,7 @@ def test_ending_and_starting_again_needs_no_wait(serve: Serve) -> None:
 
 
 def test_a_good_configuration_is_taken_a_bad_one_is_not(serve: Serve, tmp_path: Path, poll: Any) -> None:
-    """By SIGHUP and by POST: a right file holds at once, a wrong one changes nothing and is told."""
+    """By SIGHUP and by POST: a right file holds at once, a wrong one changes nothing and is reported."""
     config = tmp_path / "config.yml"
     config.write_text(GOOD)
     served = serve("--config", str(config))
@@ -173,7 +174,7 @@ def _write(path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("text", [BAD, "thresholds: [", "", "\x00"], ids=["key", "syntax", "empty", "NUL"])
 def test_it_does_not_start_with_a_bad_configuration(command: Command, journal: Path, tmp_path: Path, text: str) -> None:
-    """A wrong file is told with its place and ends the start with 2; an empty one has every default."""
+    """A wrong file is reported with its place and ends the start with 2; an empty one has every default."""
     config = _write(tmp_path / "config.yml", text)
     flags = ("--journal", str(journal), "--config", str(config), "--web.listen-address", "nowhere")
     done = command("serve", *flags)
@@ -183,7 +184,7 @@ def test_it_does_not_start_with_a_bad_configuration(command: Command, journal: P
 
 
 def test_several_addresses_and_ipv6(serve: Serve) -> None:
-    """Each address named is listened on, IPv6 too, and told in the log as it is written in a URL."""
+    """Each address named is listened on, IPv6 too, and reported in the log as it is written in a URL."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -222,7 +223,7 @@ def test_loopback_is_the_default(command: Command) -> None:
         "192.0.2.1:0", "no.such.host.invalid:0", ":²", f"{'a' * 70}:1", "..:1", "[::1]",
     ],
 )  # fmt: skip
-def test_an_address_that_cannot_be_is_told_in_one_line(command: Command, journal: Path, address: str) -> None:
+def test_an_address_that_cannot_be_is_reported_in_one_line(command: Command, journal: Path, address: str) -> None:
     """An address taken, of another machine or no address ends the start with 2 and one line that names it."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = address.format(taken=f"127.0.0.1:{other.getsockname()[1]}")
@@ -276,7 +277,7 @@ def _logfmt(line: str) -> dict[str, str]:
 def test_less_is_logged_when_less_is_asked_for(serve: Serve, journal: Path, tmp_path: Path) -> None:
     """At level error a start and an end say nothing."""
     log = tmp_path / "quiet.log"
-    port = _free_port()
+    port = free_port()
     command = ["serve", "--journal", str(journal), "--log.level", "error", "--web.listen-address", f"127.0.0.1:{port}"]
     with log.open("wb") as stream:
         process = subprocess.Popen([*serve_command(), *command], stderr=stream)
@@ -297,12 +298,6 @@ def test_less_is_logged_when_less_is_asked_for(serve: Serve, journal: Path, tmp_
 def serve_command() -> list[str]:
     """Return the command's beginning, as `command` runs it."""
     return [sys.executable, "-m", "build_exporter"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_builds_side_by_side(serve: Serve, run_file: RunFiles) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("ports of the bundle")  # one at a time
+
 PORTS = {"exporter": 10110, "prometheus": 9090, "alertmanager": 9093}
 
 

@@ -31,7 +31,7 @@ def outcomes(mini_lfs: MiniLfs) -> list[tuple[str, str]]:
     return [(event.step, event.status) for event in mini_lfs.events() if isinstance(event, StepFinished)]
 
 
-def test_every_package_found_is_planned_built_and_told(mini_lfs: MiniLfs) -> None:
+def test_every_package_found_is_planned_built_and_reported(mini_lfs: MiniLfs) -> None:
     """The journal holds the whole story: the plan with the versions found, each step, the milestone and the end."""
     mini_lfs.add_package("m4", "1.4.20")
     mini_lfs.add_package("sed", "4.9")
@@ -71,7 +71,7 @@ def test_each_step_keeps_its_log_where_the_journal_says(mini_lfs: MiniLfs) -> No
     assert "gcc -o m4 main.c" in Path(started.log).read_text()
 
 
-def test_build_taken_up_after_a_failure_goes_on_in_the_same_run(mini_lfs: MiniLfs) -> None:
+def test_build_taken_up_after_a_failure_continues_in_the_same_run(mini_lfs: MiniLfs) -> None:
     """What is done stays done, the failed step is tried again, and the first attempt's log stays readable."""
     mini_lfs.add_package("m4")
     mini_lfs.add_package("grep", program=BROKEN)
@@ -92,7 +92,7 @@ def test_build_taken_up_after_a_failure_goes_on_in_the_same_run(mini_lfs: MiniLf
     assert ["undeclared" in Path(log or "").read_text() for log in logs] == [True, False]
 
 
-def test_interrupted_build_is_told_as_interrupted(mini_lfs: MiniLfs, poll: Callable[..., None]) -> None:
+def test_interrupted_build_is_reported_as_interrupted(mini_lfs: MiniLfs, poll: Callable[..., None]) -> None:
     """Control-C ends step and run as interrupted, not as failed, and the next run continues there."""
     reached = mini_lfs.directory / "reached"
     os.mkfifo(mini_lfs.directory / "never-written")

@@ -109,7 +109,7 @@ def test_record_stays_small(record: Path) -> None:
     assert sum(path.stat().st_size for path in record.rglob("*") if path.is_file()) < MAX_RECORD_BYTES
 
 
-def test_record_tells_how_it_was_made(record: Path) -> None:
+def test_record_shows_how_it_was_made(record: Path) -> None:
     """Machine and commands are beside the numbers, without which the numbers mean nothing."""
     machine = (record / "machine.txt").read_text()
     assert all(f"{fact}: " in machine for fact in ("cpu", "cores", "memory", "system", "gcc", "ld", "make"))

@@ -135,7 +135,7 @@ HEADERS = {
 @pytest.mark.parametrize("form", HEADERS, ids=["text", "OpenMetrics"])
 @pytest.mark.parametrize("name", HEADERS[TEXT])
 def test_headers_are_those_of_the_format(form: Any, name: str) -> None:
-    """Counters lose `_total` in OpenMetrics' headers alone, units are told there alone; no sample differs."""
+    """Counters lose `_total` in OpenMetrics' headers alone, units are reported there alone; no sample differs."""
     family = Family(name)
     if family.metric.kind is Kind.HISTOGRAM:
         family.add_histogram([0] * 9, 0.0)

@@ -65,7 +65,7 @@ def test_exported_private_variables_of_a_parent_are_not_taken_over(hook: Any) ->
 
 
 def test_every_function_returns_zero_and_prints_nothing(hook: Any) -> None:
-    """Nothing that tells of a build can make a step fail or get into its output."""
+    """Nothing that reports a build can make a step fail or get into its output."""
     calls = """be_start b --jobs many --deadline never --what
         be_start b --target
         be_step_start p s --log

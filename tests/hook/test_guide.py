@@ -83,7 +83,7 @@ def test_every_example_is_tried(repository: Path) -> None:
     assert set(chapters((repository / "docs" / "guide" / "shell-hook.md").read_text())) == set(OUTCOMES)
 
 
-def test_every_function_and_variable_is_told(hook: Any, repository: Path) -> None:
+def test_every_function_and_variable_is_reported(hook: Any, repository: Path) -> None:
     """The guide names every public function and every variable that changes what the hook does."""
     guide = (repository / "docs" / "guide" / "shell-hook.md").read_text()
     script = hook.path.read_text()

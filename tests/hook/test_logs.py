@@ -16,7 +16,7 @@ TEE = pytest.mark.parametrize("tee", ["", "1"], ids=["log", "tee"])
 
 @TEE
 def test_output_goes_to_the_log(hook: Any, tmp_path: Path, tee: str) -> None:
-    """A step's stdout and stderr are in its log, shown as well only when asked, and the journal tells where."""
+    """A step's stdout and stderr are in its log, shown as well only when asked, and the journal shows where."""
     logs = tmp_path / "logs"
     done = hook.run(
         """. "$HOOK"; be_start b

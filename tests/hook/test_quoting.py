@@ -153,7 +153,7 @@ def test_build_names_are_those_the_exporter_makes(hook: Any) -> None:
 
 
 def test_run_names_are_utc_dates(hook: Any) -> None:
-    """The name of a run tells its start in UTC for every day the clock may show."""
+    """The name of a run shows its start in UTC for every day the clock may show."""
 
     @RELAXED
     @given(st.lists(st.integers(0, 4_102_444_800), min_size=20))

@@ -16,7 +16,7 @@ from build_exporter.model.names import is_run_name, run_start
     ("", True), ("be_end failed", True), ("be_end interrupted", True), ("be_end succeeded", False),
     ("be_end failed; be_end succeeded", False), ("be_end succeeded; be_start b; be_step p s true", True),
 ])  # fmt: skip
-def test_the_next_start_goes_on_unless_the_run_succeeded(hook: Any, ending: str, goes_on: bool) -> None:
+def test_the_next_start_continues_unless_the_run_succeeded(hook: Any, ending: str, goes_on: bool) -> None:
     """make run again after a failure is the same run; after success a new one begins."""
     hook.run(f'. "$HOOK"; be_start b; be_step p s true; {ending}')
     files = set(hook.journal.glob("b/*.jsonl"))
@@ -138,7 +138,7 @@ def test_times_are_the_clocks(hook: Any) -> None:
     hook.run('. "$HOOK"; be_start b; i=0; while [ $i -lt 40 ]; do be_note $i; i=$((i+1)); done')
     times = [e["time"] for e in hook.events()]
     assert times == sorted(times)
-    # busybox' date tells whole seconds: the hook is then behind by less than one
+    # busybox' date shows whole seconds: the hook is then behind by less than one
     early = 1.02 if hook.name == "busybox" else 0.05
     assert before - early < times[0] <= times[-1] < time.time() + 0.05
 
@@ -175,7 +175,7 @@ def test_a_clock_that_is_set_is_followed(hook: Any, tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("hook", ["dash"], indirect=True)
 def test_a_date_without_fractions_moves_the_clock_no_further_than_it_must(hook: Any, tmp_path: Any) -> None:
-    """Where date tells whole seconds only, comparing again within the same second leaves the times as they were."""
+    """Where date shows whole seconds only, comparing again within the same second leaves the times as they were."""
     fake = tmp_path / "bin"
     fake.mkdir()
     (fake / "date").write_text('#!/bin/sh\necho "$NOW.%N"\n')

@@ -1,4 +1,4 @@
-"""be_step and its kin: the build behaves as without them, and the journal tells how each step went."""
+"""be_step and its kin: the build behaves as without them, and the journal shows how each step went."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("case", FAILING)
-def test_errexit_stops_the_build_and_the_failure_is_told(hook: Any, case: str, tmp_path: Any) -> None:
+def test_errexit_stops_the_build_and_the_failure_is_reported(hook: Any, case: str, tmp_path: Any) -> None:
     """Under set -e a failed step ends the script where it would have without the hook, and the journal has it."""
     (tmp_path / "failing.sh").write_text("(exit 7)\necho wrong\n")
     call, code = FAILING[case]
@@ -100,7 +100,7 @@ def test_errexit_stops_the_build_and_the_failure_is_told(hook: Any, case: str, t
 
 
 def test_errexit_ends_nested_steps_from_the_inside(hook: Any) -> None:
-    """When a function inside a function's step fails, both steps are told as failed, the inner one first."""
+    """When a function inside a function's step fails, both steps are reported as failed, the inner one first."""
     hook.run(
         """. "$HOOK"; be_start b; set -e
         inner() { false; }; outer() { be_step p inner inner; }
@@ -111,7 +111,7 @@ def test_errexit_ends_nested_steps_from_the_inside(hook: Any) -> None:
 
 
 def test_a_subshell_ends_its_own_steps_only(hook: Any) -> None:
-    """A function that fails in the background tells of its step and not of the step around it."""
+    """A function that fails in the background reports its step and not of the step around it."""
     hook.run(""". "$HOOK"; be_start b; set -e
         inner() { false; echo wrong; }
         outer() { be_step p first inner & wait; be_step p second inner & wait; }

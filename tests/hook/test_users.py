@@ -43,7 +43,7 @@ def run_as(user: int, hook: Any, place: Path, script: str) -> subprocess.Complet
     )
 
 
-def test_root_goes_on_with_the_run_of_a_user(hook: Any, shared: Path) -> None:
+def test_root_continues_with_the_run_of_a_user(hook: Any, shared: Path) -> None:
     """Root appends to the run that the user began, and the user's file stays the user's."""
     script = '. "$HOOK"; be_start lfs; be_step p "by $(id -u)" true; be_end failed'
     for user in (NOBODY, 0):
@@ -54,7 +54,7 @@ def test_root_goes_on_with_the_run_of_a_user(hook: Any, shared: Path) -> None:
 
 
 def test_a_user_meets_a_run_of_root(hook: Any, shared: Path) -> None:
-    """A user who may not write root's run builds on, told once."""
+    """A user who may not write root's run builds on, reported once."""
     run_as(0, hook, shared, '. "$HOOK"; be_start lfs')
     done = run_as(NOBODY, hook, shared, 'set -e; . "$HOOK"; be_start lfs; be_step p s echo ran; be_end failed; echo on')
     assert done.stdout == "ran\non\n"

@@ -107,7 +107,7 @@ def test_a_full_disk_costs_only_what_did_not_fit(tmp_path: Path) -> None:
     assert whole == json.loads(reported)
     assert int(refused) == 6
     assert torn, "the disk was never filled in the middle of a line"
-    # more was told after the disk had been full than could have been before
+    # more was reported after the disk had been full than could have been before
     assert whole[-1] > 16384 // 700
     assert b"" not in torn
 
@@ -161,7 +161,7 @@ def test_the_longest_line_is_taken(tmp_path: Path) -> None:
     assert path.read_bytes() == line
 
 
-def test_a_writer_goes_on_after_close(tmp_path: Path) -> None:
+def test_a_writer_continues_after_close(tmp_path: Path) -> None:
     """A closed writer opens the file again, also one removed in between, and appends."""
     path = tmp_path / "b" / "run.jsonl"
     writer = Writer(str(path))

@@ -104,7 +104,7 @@ def test_all_bad_lines_in_one_piece(decoder: Decoder) -> None:
 
 
 def test_every_reason_but_length_has_a_line_here() -> None:
-    """No reason is told that no line can have."""
+    """No reason is reported that no line can have."""
     assert {reason for reason, _ in BAD.values()} | {Reason.TOO_LONG} == set(Reason)
 
 
@@ -139,7 +139,7 @@ def test_empty_lines_are_nothing(decoder: Decoder) -> None:
 
 
 @pytest.mark.parametrize("text", ["é", "日本語", "😀", "\u2028", "\u0000", "\u001b[31m", "\uffff"])
-def test_text_is_kept_as_told(decoder: Decoder, note: Callable[..., bytes], text: str) -> None:
+def test_text_is_kept_as_reported(decoder: Decoder, note: Callable[..., bytes], text: str) -> None:
     """Any character there is comes through, raw or as an escape."""
     escaped = changed(b'"m"', b'"' + "".join(f"\\u{unit:04x}" for unit in _units(text)).encode() + b'"') + b"\n"
     raw = note(text) if text not in "\0\x1b[31m" else escaped

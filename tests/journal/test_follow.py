@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from build_exporter.journal.decode import Reason
-from build_exporter.journal.follow import journal_bytes
+from build_exporter.journal.follow import MOST_HELD, journal_bytes
 
 RunFiles = Callable[..., Any]
 OLD, MIDDLE, NEW = "20260101T000000Z", "20260102T000000Z", "20260103T000000Z"
@@ -25,7 +25,7 @@ def all_messages(followed: Any, build: str, run: str) -> list[str]:
     return [event.message for events in followed.follower.read_older(build, run) for event in events]
 
 
-def test_only_what_is_new_is_told(run_file: RunFiles, follow: Callable[[], Any]) -> None:
+def test_only_what_is_new_is_reported(run_file: RunFiles, follow: Callable[[], Any]) -> None:
     """Each look gives the events since the one before, and nothing when nothing came."""
     lfs = run_file("lfs")
     followed = follow()
@@ -151,7 +151,7 @@ def test_a_newest_run_that_is_removed_gives_way_to_the_one_before(
 
 
 def test_many_builds_side_by_side(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """A hundred builds are followed at once, each by its own name, and gone ones leave nothing open."""
+    """A hundred builds are followed at once, each by its own name, few files open, and gone ones leave none open."""
     files = [run_file(f"build-{number}") for number in range(100)]
     followed = follow()
     followed.poll()
@@ -164,7 +164,7 @@ def test_many_builds_side_by_side(run_file: RunFiles, follow: Callable[[], Any])
     for file in files:
         shutil.rmtree(file.path.parent)
     followed.poll()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before - 100
+    assert len(list(Path("/proc/self/fd").iterdir())) == before - MOST_HELD
 
 
 @pytest.mark.parametrize(
@@ -231,10 +231,10 @@ def test_a_linked_build_is_followed(
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "circle"])
 @pytest.mark.timeout(20)
-def test_what_stands_where_a_run_should_is_told_until_it_is_gone(
+def test_what_stands_where_a_run_should_is_reported_until_it_is_gone(
     journal: Path, run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    """No named pipe, directory or broken link as a run stops the other builds; it is told once and then forgotten."""
+    """A named pipe, directory or broken link as a run affects no other build, and is reported once."""
     (journal / "bad").mkdir()
     path = journal / "bad" / f"{MIDDLE}.jsonl"
     if kind == "circle":
@@ -267,7 +267,7 @@ def _as_nobody() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("what", ["journal", "build", "run"])
-def test_what_may_not_be_read_is_told_until_it_may(
+def test_what_may_not_be_read_is_reported_until_it_may(
     journal: Path, run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     """Missing permissions show as an error of the source and in the log, and go away when they are put right."""
@@ -333,7 +333,7 @@ def test_a_quiet_journal_is_not_listed_again(
 def test_a_flood_of_bad_lines_is_no_flood_of_messages(
     run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Rejected lines are told at the first and then at each tenfold, with the reason and the line itself."""
+    """Rejected lines are reported at the first and then at each tenfold, with the reason and the line itself."""
     caplog.set_level(logging.WARNING)
     file = run_file("lfs")
     followed = follow()
@@ -345,7 +345,7 @@ def test_a_flood_of_bad_lines_is_no_flood_of_messages(
     assert caplog.records[0].__dict__["line"] == "\x1b[31mnot \\xff JSON"
 
 
-def test_a_rejected_line_is_told_without_its_secrets(
+def test_a_rejected_line_is_reported_without_its_secrets(
     run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """What was meant as an event may hold a password; the exporter's own log does not repeat it."""

@@ -120,7 +120,7 @@ def test_a_program_writes_again_when_there_is_room(small: Path, environment: dic
 def test_what_a_program_must_drop_is_reported(
     small: Path, environment: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A program that goes on for long without room keeps its newest events and reports how many are lost."""
+    """A program that continues for long without room keeps its newest events and reports how many are lost."""
     operation = Operation("op", journal=str(small))
     operation.start()
     ballast = fill(small)

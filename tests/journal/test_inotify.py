@@ -1,4 +1,4 @@
-"""Being told of changes: by the kernel, by looking where it does not tell, and both while the older runs are read."""
+"""Being reported changes: by the kernel, by looking where it does not tell, and both while the older runs are read."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def watcher() -> Iterator[Watcher]:
     watcher.close()
 
 
-def test_changes_in_a_directory_are_told(watcher: Watcher, tmp_path: Path) -> None:
-    """A file made, appended to, renamed or removed is told once, by its directory, and nothing else is."""
+def test_changes_in_a_directory_are_reported(watcher: Watcher, tmp_path: Path) -> None:
+    """A file made, appended to, renamed or removed is reported once, by its directory, and nothing else is."""
     path = tmp_path / "run"
     assert watcher.add(str(tmp_path))
     assert watcher.read() == set()
@@ -47,7 +47,7 @@ def test_changes_in_a_directory_are_told(watcher: Watcher, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("how", ["removed", "renamed"])
 def test_a_directory_that_is_gone_is_watched_no_longer(watcher: Watcher, tmp_path: Path, how: str) -> None:
-    """A directory removed or moved away is told, and the next of its name can be watched, without the one before."""
+    """A removed or renamed directory is reported, and a new one of its name can be watched."""
     path = tmp_path / "lfs"
     path.mkdir()
     watcher.add(str(path))
@@ -67,7 +67,7 @@ def test_a_directory_that_is_gone_is_watched_no_longer(watcher: Watcher, tmp_pat
 
 
 def test_a_count_the_kernel_lost_changes_everything(watcher: Watcher, tmp_path: Path) -> None:
-    """After more changes than the kernel keeps, every watched directory is told as changed."""
+    """After more changes than the kernel keeps, every watched directory is reported as changed."""
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for name in ("quiet", "busy"):
         (tmp_path / name).mkdir()
@@ -89,7 +89,7 @@ def test_what_cannot_be_watched_is_no_error(watcher: Watcher, tmp_path: Path) ->
         assert not watcher.is_watched(str(tmp_path / name))
 
 
-def test_without_inotify_nothing_is_told(watcher: Watcher, tmp_path: Path) -> None:
+def test_without_inotify_nothing_is_reported(watcher: Watcher, tmp_path: Path) -> None:
     """A closed watcher, or one the kernel refused, says it watches nothing."""
     watcher.close()
     assert watcher.descriptor == -1
@@ -144,8 +144,8 @@ def only_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("only_reported")
-def test_the_kernel_tells_of_builds_runs_and_events(journal: Path, run_file: RunFiles, live: Any) -> None:
-    """A new build, a new run and each event are seen because the kernel told of them, not at the next poll."""
+def test_the_kernel_shows_of_builds_runs_and_events(journal: Path, run_file: RunFiles, live: Any) -> None:
+    """A new build, a new run and each event are seen because the kernel reported them, not at the next poll."""
     journal.joinpath("other").mkdir()
 
     async def test(seen: Live) -> None:
@@ -163,7 +163,7 @@ def test_the_kernel_tells_of_builds_runs_and_events(journal: Path, run_file: Run
 
 
 @pytest.mark.usefixtures("only_reported")
-def test_builds_removed_and_made_anew_are_told_too(journal: Path, run_file: RunFiles, live: Any) -> None:
+def test_builds_removed_and_made_anew_are_reported_too(journal: Path, run_file: RunFiles, live: Any) -> None:
     """A directory of the same name as one that was removed or renamed is watched like the first."""
     run_file("lfs").add("note", message="first")
 
@@ -211,8 +211,8 @@ def test_what_is_made_anew_within_one_look_is_watched_again(
 
 
 @pytest.mark.parametrize("why", ["no inotify", "a silent file system"])
-def test_without_being_told_it_looks(run_file: RunFiles, live: Any, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
-    """Where the kernel has no inotify, or another machine's file system tells nothing, events come all the same."""
+def test_without_inotify_it_polls(run_file: RunFiles, live: Any, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """Where the kernel has no inotify, or another machine's file system shows nothing, events come all the same."""
 
     def deaf(watcher: Watcher, path: str) -> bool:
         watcher._watches[path] = len(watcher._watches)
@@ -235,7 +235,7 @@ def test_without_being_told_it_looks(run_file: RunFiles, live: Any, monkeypatch:
             reported.append(str(number))
             lfs.add("note", message=str(number))
             await seen.until(lambda: seen.notes() and seen.notes()[-1] == reported[-1])
-        # having found events it was not told of, it looks often
+        # having found unannounced events, it polls often
         assert not seen.monitor.is_watched
         lfs.add("note", message="quick")
         assert await seen.until(lambda: "quick" in seen.notes()) < monitor_module.WATCHED_POLL_SECONDS
@@ -243,8 +243,8 @@ def test_without_being_told_it_looks(run_file: RunFiles, live: Any, monkeypatch:
     live(test)
 
 
-def test_what_was_told_is_not_taken_for_untold(run_file: RunFiles, live: Any) -> None:
-    """A change the kernel told of while a poll was under way does not make it distrust the kernel."""
+def test_what_was_reported_is_not_taken_for_untold(run_file: RunFiles, live: Any) -> None:
+    """A change the kernel reported while a poll was under way does not make it distrust the kernel."""
 
     async def test(seen: Live) -> None:
         lfs = run_file("lfs")
@@ -302,7 +302,7 @@ def test_live_events_come_while_history_is_read(run_file: RunFiles, live: Any, m
 def test_following_survives_an_error_of_its_own(
     run_file: RunFiles, live: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
-    """An event that the exporter cannot cope with is told in the log, and what comes after it is seen."""
+    """An event that the exporter cannot cope with is reported in the log, and what comes after it is seen."""
     for number in range(1, 3):
         run_file("lfs", f"2026010{number}T000000Z").add("note", message="old")
     run = run_file("lfs", "20260201T000000Z")
@@ -349,7 +349,7 @@ def test_it_ends_though_an_event_comes_at_the_same_moment(journal: Path, turns: 
     asyncio.run(main())
 
 
-def test_lag_is_told_of_live_events_alone(journal: Path, live: Any) -> None:
+def test_lag_is_reported_of_live_events_alone(journal: Path, live: Any) -> None:
     """Events from before the start tell nothing of how fast reading is; each live batch is one observation."""
     path = journal / "lfs" / "20260101T000000Z.jsonl"
     path.parent.mkdir()

@@ -55,7 +55,7 @@ def test_a_run_is_the_same_to_writers_and_readers(name: str) -> None:
 
 
 @given(st.floats(0, 4e9))
-def test_a_runs_name_tells_its_start(start: float) -> None:
+def test_a_runs_name_shows_its_start(start: float) -> None:
     """A name made from a time is one, and gives that second back."""
     assert is_run_name(run_name(start))
     assert run_start(run_name(start)) == int(start)
@@ -113,7 +113,7 @@ ENDS: dict[str, tuple[list[dict[str, Any]], str]] = {
 @pytest.mark.parametrize("kind", ENDS)
 @pytest.mark.parametrize("spaces", [True, False], ids=["spaced", "tight"])
 def test_how_a_run_stands_is_read_from_its_end(tmp_path: Path, kind: str, spaces: bool) -> None:
-    """The last event that tells decides, however the JSON is written, whatever notes and messages say after it."""
+    """The last event that shows decides, however the JSON is written, whatever notes and messages say after it."""
     path = tmp_path / "20260101T000000Z.jsonl"
     separators = (", ", ": ") if spaces else (",", ":")
     events, state = ENDS[kind]

@@ -64,7 +64,7 @@ def test_byte_by_byte(path: Path) -> None:
     assert seen == whole
 
 
-def test_an_endless_line_is_counted_once_and_reading_goes_on(path: Path) -> None:
+def test_an_endless_line_is_counted_once_and_reading_continues(path: Path) -> None:
     """Ten megabytes without a newline are one line too long, take little memory, and what follows is read."""
     append(path, b"first\n")
     file = LineFile(str(path))
@@ -142,7 +142,7 @@ def test_a_file_cut_short_is_read_anew(path: Path) -> None:
 
 
 def test_a_file_put_in_its_place_is_read_anew(path: Path, tmp_path: Path) -> None:
-    """After a rename over the file the new one is read once it is looked for, even where it has the same size."""
+    """After a rename over the file the new one is read once it is searched, even where it has the same size."""
     path.write_bytes(b"old\n")
     file = LineFile(str(path))
     assert Read(file).data == b"old\n"
@@ -177,8 +177,8 @@ def test_a_file_left_alone_is_not_read_again(path: Path) -> None:
     assert file.read() is None
 
 
-def test_an_empty_file_is_told_once(path: Path) -> None:
-    """A run that has begun and told nothing is known from its file alone."""
+def test_an_empty_file_is_reported_once(path: Path) -> None:
+    """A run that has begun and reported nothing is known from its file alone."""
     file = LineFile(str(path))
     assert Read(file).from_start == 1
     assert file.read() is None
@@ -236,3 +236,34 @@ def test_no_descriptor_is_left_open(path: Path) -> None:
         path.rmdir()
     file.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_resting_file_goes_on_where_it_was(tmp_path: Path) -> None:
+    """A file that rests holds no descriptor; grown it is read on, torn lines whole; cut or replaced it begins again."""
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(b"a\nb\nto")
+    file = LineFile(str(path))
+    first = file.read()
+    assert first is not None
+    assert (first.data, file.position) == (b"a\nb\n", 4)
+    file.rest()
+    assert not file.is_open
+    assert file.read() is None
+    assert not file.is_open
+    with path.open("ab") as writer:
+        writer.write(b"rn\nc\n")
+    more = file.read()
+    assert more is not None
+    assert (more.data, more.from_start, file.position) == (b"torn\nc\n", False, 11)
+    file.rest()
+    path.write_bytes(b"z\n")
+    again = file.read()
+    assert again is not None
+    assert (again.data, again.from_start) == (b"z\n", True)
+    file.rest()
+    path.unlink()
+    path.write_bytes(b"a new file that is longer\n")
+    again = file.read()
+    assert again is not None
+    assert again.from_start
+    file.close()

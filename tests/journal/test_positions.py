@@ -54,7 +54,7 @@ def test_a_line_that_is_too_long_is_left_out(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("begin", [Position(RUNS[0], 1), Position(RUNS[0], 99), Position("20250101T000000Z", 0)])
-def test_a_place_that_is_none_is_told(tmp_path: Path, begin: Position) -> None:
+def test_a_place_that_is_none_is_reported(tmp_path: Path, begin: Position) -> None:
     """In the middle of a line, beyond the file's end, or in a run that was removed, nothing can be gone on with."""
     write(tmp_path, b"aa\n", b"bb\n")
     with pytest.raises(CursorError):
@@ -70,7 +70,7 @@ def test_a_cursor_stands_in_a_url_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "!!!!", "WzFd", "bnVsbA", "WzEuMCx7Ii4uIjpbIiIsMF19XQ", "W1tbW1tb" * 200])
-def test_what_is_no_cursor_is_told(text: str) -> None:
+def test_what_is_no_cursor_is_reported(text: str) -> None:
     """Whatever somebody sends as a cursor, it is refused and nothing else happens."""
     with pytest.raises(CursorError, match="no cursor"):
         decode_cursor(text)

@@ -109,7 +109,7 @@ def test_what_is_no_run_is_never_removed(journal: Path, runs: Any) -> None:
 
 
 def test_what_cannot_be_removed_keeps_nothing_else(journal: Path, runs: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A directory with a run's name is told in the log; all other runs beyond the limit go."""
+    """A directory with a run's name is reported in the log; all other runs beyond the limit go."""
     lfs, blfs = runs("lfs", 1, 1), runs("blfs", 1, 1)
     Path(run_path(str(journal), "lfs", "20250101T000000Z")).mkdir()
     Path(run_path(str(journal), "blfs", "20250101T000000Z")).symlink_to("nowhere")
@@ -198,7 +198,7 @@ def test_a_damaged_note_costs_the_counts_alone(journal: Path, runs: Any, content
     assert removed_runs(str(journal), "lfs") == one_each("lfs", "")
 
 
-def test_counters_go_on_after_removal_and_restart(
+def test_counters_continue_after_removal_and_restart(
     journal: Path, tmp_path: Path, run_file: RunFiles, serve: Any, poll: Any
 ) -> None:
     """`build_runs_total` and `build_failures_total` of an exporter that kept one run of three, started twice."""

@@ -45,7 +45,7 @@ def _state(monitor: Monitor, step: str) -> StepState:
     return run.steps["p", step].state
 
 
-def test_a_killed_step_is_told_as_interrupted(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
+def test_a_killed_step_is_reported_as_interrupted(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
     """After kill -9 of a build script nothing runs on for ever: step and build are interrupted soon."""
     child = subprocess.Popen(["sleep", "600"])
     run = run_file(clock=clock.now)
@@ -67,8 +67,8 @@ def test_a_killed_step_is_told_as_interrupted(monitor: Monitor, clock: Clock, ru
     assert liveness.poll() == 0
 
 
-def test_a_step_that_tells_its_end_is_left_alone(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
-    """A process that ended and was told of as failed stays failed."""
+def test_a_step_that_shows_its_end_is_left_alone(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
+    """A process that ended and was recorded as failed stays failed."""
     child = subprocess.Popen(["sleep", "600"])
     run = run_file(clock=clock.now)
     run.add("step_started", after=0, phase="p", step="s", pid=child.pid)
@@ -84,7 +84,7 @@ def test_a_step_that_tells_its_end_is_left_alone(monitor: Monitor, clock: Clock,
     assert _state(monitor, "s") is StepState.FAILED
 
 
-def test_other_steps_of_the_build_go_on(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
+def test_other_steps_of_the_build_continue(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
     """One lost step of a parallel build does not end the build."""
     child = subprocess.Popen(["sleep", "600"])
     run = run_file(clock=clock.now)

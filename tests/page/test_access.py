@@ -77,7 +77,7 @@ def test_pages_are_good_without_scripts(serve: Serve, tab: Tabs) -> None:
 
 @pytest.mark.usefixtures("builds")
 def test_hostile_text_runs_nothing(serve: Serve, tab: Tabs) -> None:
-    """Text of a build neither runs nor loads anything in a real browser; the page goes on being updated."""
+    """Text of a build neither runs nor loads anything in a real browser; the page continues being updated."""
     opened = tab(serve())
     for path in ("/", "/builds/evil", "/alerts"):
         page = opened.go(path)

@@ -78,7 +78,7 @@ def test_an_event_is_on_the_page_at_once(serve: Serve, lfs: Any, tab: Tabs) -> N
 
 
 def test_a_lost_exporter_is_seen_and_comes_back(serve: Serve, lfs: Any, tab: Tabs) -> None:
-    """While the exporter is gone the page says so and keeps what it knew; when it is back the page goes on."""
+    """While the exporter is gone the page says so and keeps what it knew; when it is back the page continues."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     first = serve("--web.listen-address", f"127.0.0.1:{port}")

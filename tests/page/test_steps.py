@@ -68,7 +68,7 @@ def test_steps_are_found_by_keyboard(serve: Serve, large: Any, tab: Tabs) -> Non
 
 
 def test_the_time_axis_zooms(serve: Serve, large: Any, tab: Tabs) -> None:
-    """Zoomed in, a step's bar is wider and the axis tells nearer times; an update leaves it so."""
+    """Zoomed in, a step's bar is wider and the axis shows nearer times; an update leaves it so."""
     page = tab(serve()).go("/builds/large")
     wide = "document.querySelector('#s500 .lane').getBoundingClientRect().width"
     before = page.evaluate(wide)

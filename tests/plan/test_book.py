@@ -50,7 +50,7 @@ def test_entities_are_filled_in(book: Book) -> None:
     assert steps["701-owner"].planned.sbu is None
 
 
-def test_what_is_missing_is_told(book: Book) -> None:
+def test_what_is_missing_is_reported(book: Book) -> None:
     """An entity that no one declared, a build time without a number and a chapter that isn't there are no secrets."""
     notes = "\n".join(read_book(book()).notes)
     assert "chapter04.xml: is not there" in notes

@@ -1,4 +1,4 @@
-"""`build-exporter plan`: what it prints, what it tells the journal, and how it fails."""
+"""`build-exporter plan`: what it prints, what it shows the journal, and how it fails."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ phases:
 
 
 def test_the_table(command: Command, book: Book) -> None:
-    """Steps, weights and totals fit a terminal of 80 columns; what could not be read is told beside them."""
+    """Steps, weights and totals fit a terminal of 80 columns; what could not be read is reported beside them."""
     done = command("plan", "lfs", "--book", str(book()), "--rev", "sysv")
     assert done.returncode == 0, done.stderr
     assert done.stdout == TABLE
@@ -130,10 +130,10 @@ def test_a_plan_by_hand(command: Command, tmp_path: Path, journal: Path) -> None
         (YAML, "phases: [", "not YAML"),
     ],
 )
-def test_what_is_wrong_by_hand_is_told_with_its_place(
+def test_what_is_wrong_by_hand_is_reported_with_its_place(
     command: Command, tmp_path: Path, journal: Path, old: str, new: str, reported: str
 ) -> None:
-    """A mistake in the file is told with file, line and column, and nothing reaches the journal."""
+    """A mistake in the file is reported with file, line and column, and nothing reaches the journal."""
     file = tmp_path / "plan.yaml"
     file.write_text(YAML.replace(old, new))
     done = command("plan", "yaml", str(file), "--emit", "--build", "mine", "--journal", str(journal))

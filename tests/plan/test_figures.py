@@ -88,7 +88,7 @@ def test_how_many_jobs_it_was_measured_with(text: str, jobs: int | None) -> None
 
 
 @pytest.mark.parametrize("text", ["", "varies", "TBD SBU)", "?? SBU", "12 MB", "SBU 3"])
-def test_what_tells_no_number_is_no_figure(text: str) -> None:
+def test_what_shows_no_number_is_no_figure(text: str) -> None:
     """No number is invented."""
     assert parse_sbu(text) is None
 

@@ -91,7 +91,7 @@ def test_includes_in_a_circle_are_refused(book: Book, make_chapter: Text, make_p
         read_book(book({file: text}))
 
 
-def test_broken_xml_is_told_with_its_line(book: Book) -> None:
+def test_broken_xml_is_reported_with_its_line(book: Book) -> None:
     """The line of an error is the file's own, though comments and declarations are taken out before."""
     text = "<?xml version='1.0'?>\n<!-- two\nlines -->\n<!DOCTYPE sect1 [\n <!ENTITY a 'b'>\n]>\n<sect1>\n</sect2>\n"
     with pytest.raises(BookError, match=r"about\.xml:8: is not well-formed"):
@@ -138,7 +138,7 @@ def test_names_are_fit_to_print(book: Book, make_page: Text) -> None:
     assert len(reported) == 256
 
 
-def test_a_directory_without_a_book_is_told(tmp_path: Path) -> None:
+def test_a_directory_without_a_book_is_reported(tmp_path: Path) -> None:
     """An empty directory is no empty plan."""
     with pytest.raises(BookError, match="no LFS book"):
         read_book(tmp_path)

@@ -38,7 +38,7 @@ class Follower:
         self.attachment = Attachment(self.source, str(self.journal))
 
     def poll(self, now: float | None = None, *, over: bool = False) -> int:
-        """Look once; return how many lines were told."""
+        """Look once; return how many lines were reported."""
         return self.attachment.poll(time.time() if now is None else now, over=over)
 
     def runs(self) -> list[Run]:

@@ -1,4 +1,4 @@
-"""What a source tells reaches the journal, also when that can't be written for a while."""
+"""What a source shows reaches the journal, also when that can't be written for a while."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def full_disk(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_what_a_full_disk_kept_out_is_told_when_there_is_room(tmp_path: Path) -> None:
+def test_what_a_full_disk_kept_out_is_reported_when_there_is_room(tmp_path: Path) -> None:
     """A night with a full disk costs no step: what happened meanwhile is in the journal once there is room again."""
     record = tmp_path / "some.log"
     attachment = Attachment(Log(Settings(record, "mine")), str(tmp_path / "journal"))

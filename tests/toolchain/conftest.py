@@ -83,7 +83,7 @@ class LinuxFromScratch:
         os.link(self.top / f"tools/bin/{self.triplet}-ld", self.top / f"tools/{self.triplet}/bin/ld")
 
     def gcc_pass1(self, version: str = "14.2.0") -> None:
-        """Install the cross compiler, of a version that its directory tells."""
+        """Install the cross compiler, of a version that its directory shows."""
         self._gcc(self.top / "tools", self.triplet, version)
 
     def glibc(self) -> None:
@@ -121,7 +121,7 @@ def linux_from_scratch(tmp_path: Path, cross_compiler: str) -> Callable[..., Lin
 
 
 class Building:
-    """A surveyor and the builds it looks at, with a clock that is set by hand."""
+    """A surveyor and the builds it reads, with a clock that is set by hand."""
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
@@ -143,14 +143,14 @@ class Building:
         return reported
 
     def run(self, build: str = "lfs") -> Run:
-        """Return the build's run as the journal tells it."""
+        """Return the build's run as the journal shows it."""
         self.monitor.poll()
         current = self.monitor.tracker.builds[build].current
         assert current is not None
         return current
 
     def toolchain(self, build: str = "lfs") -> Toolchain:
-        """Return what the journal tells of a build's toolchain."""
+        """Return what the journal reports a build's toolchain."""
         found = self.run(build).toolchain
         assert found is not None
         return found

@@ -31,7 +31,7 @@ def compile_with_ccache(tmp_path: Path) -> Compile:
     def run(cache: Path, *arguments: str, text: str = "int main(void){return 0;}", **variables: str) -> None:
         source = tmp_path / "a.c"
         source.write_text(text)
-        # ccache looks at no file that is too new to be trusted
+        # ccache reads no file that is too new to be trusted
         os.utime(source, (time.time() - 60, time.time() - 60))
         command = ["ccache", "gcc", *(arguments or ("-c", str(source), "-o", str(tmp_path / "a.o")))]
         environment = {**os.environ, "CCACHE_DIR": str(cache), **variables}
@@ -70,7 +70,7 @@ def test_counters_are_those_that_ccache_prints(files: Files, tmp_path: Path, com
 
 
 def test_every_counter_means_what_ccache_means_by_it(files: Files, tmp_path: Path) -> None:
-    """Each place in a file of counters is told under the heading that ccache puts it under."""
+    """Each place in a file of counters is reported under the heading that ccache puts it under."""
     if shutil.which("ccache") is None:
         pytest.skip("ccache is not installed")
     (tmp_path / "0").mkdir()
@@ -96,7 +96,7 @@ def test_every_counter_means_what_ccache_means_by_it(files: Files, tmp_path: Pat
 
 
 def test_a_limit_is_that_of_the_configuration(files: Files, tmp_path: Path, compile_with_ccache: Compile) -> None:
-    """The largest size is told where the cache's own configuration says it, as ccache wrote it."""
+    """The largest size is reported where the cache's own configuration says it, as ccache wrote it."""
     compile_with_ccache(tmp_path / "cache")
     found = read_statistics(files, tmp_path / "cache")
     assert found is not None
@@ -172,7 +172,7 @@ def test_two_caches_are_counted_apart(tmp_path: Path, compile_with_ccache: Compi
     assert {labels[0] for _, labels in shown} == {"lfs", "blfs"}
 
 
-def test_a_run_tells_what_ccache_knew_of_it(
+def test_a_run_shows_what_ccache_knew_of_it(
     building: Any, process: Any, build_run: Any, tmp_path: Path, compile_with_ccache: Compile
 ) -> None:
     """The journal has the hits and misses of the run, without those before it, through restarts and to its end."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from build_exporter.collectors.host.distccd import Distccd
 from build_exporter.collectors.toolchain import DistccCollector
@@ -35,7 +36,7 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str
     preprocesses = 'case " $* " in *" -E "*) exec gcc "$@" ;; esac'
     slow.write_text(f'#!/bin/sh\n{preprocesses}\nwhile [ ! -e {gate} ]; do sleep 0.05; done\nexec gcc "$@"\n')
     slow.chmod(0o755)
-    port = two_free_ports()
+    port = free_port(2)
     (tmp_path / "server").mkdir(mode=0o777)
     (tmp_path / "server").chmod(0o777)
     for directory in (tmp_path, *tmp_path.parents):
@@ -56,21 +57,8 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str
     running.wait(20)
 
 
-def two_free_ports() -> int:
-    """Return the first of two neighbouring ports that no one listens at."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-
-
 def stats_port(address: str) -> int:
-    """Return where the server at an address tells its statistics."""
+    """Return where the server at an address shows its statistics."""
     return int(address.partition("/")[0].partition(":")[2]) + 1
 
 
@@ -84,7 +72,7 @@ def listens(address: str) -> bool:
 def test_a_real_job_is_seen_where_it_is(
     files: Files, server: tuple[str, Path], tmp_path: Path, poll: Callable[..., None], values: Any
 ) -> None:
-    """While the server compiles, one job is told for its host in that phase, and none once it is done."""
+    """While the server compiles, one job is reported for its host in that phase, and none once it is done."""
     address, gate = server
     poll(lambda: listens(address), what="distccd listens")
     directory = tmp_path / "client"
@@ -168,7 +156,7 @@ def test_the_directory_is_where_distcc_keeps_it() -> None:
 def test_the_jobs_that_a_machine_does_for_others_are_counted(
     server: tuple[str, Path], tmp_path: Path, poll: Callable[..., None], values: Any
 ) -> None:
-    """What a real distccd says of itself is told, and a machine without one tells nothing."""
+    """What a real distccd says of itself is reported, and a machine without one shows nothing."""
     address, gate = server
     gate.touch()
     port = stats_port(address)

@@ -69,7 +69,7 @@ def test_the_collectors_can_be_switched_off(
 
 
 def test_series_come_from_journals_alone_too(monitor_of: Callable[[], Monitor], run_file: Make, values: Make) -> None:
-    """A finished build keeps its series after a restart: from what was told, and else from its steps' versions."""
+    """A finished build keeps its series after a restart: from what was reported, and else from its steps' versions."""
     reported = run_file("told")
     reported.add("toolchain", tools=[{"tool": "gcc", "version": "14.2.0", "role": "cross", "target": "a-linux-gnu"}])
     built = run_file("built")
@@ -99,7 +99,7 @@ def test_a_hostile_event_costs_at_most_its_bound(
     assert sum(monitor.decoder.rejected.values()) == 2
 
 
-def test_the_machine_is_told_in_one_series(values: Make) -> None:
+def test_the_machine_is_reported_in_one_series(values: Make) -> None:
     """Triplet, processor, kernel, C library and distribution of this machine."""
     ((name, labels),) = values(PlatformCollector())
     triplet = subprocess.run(["gcc", "-dumpmachine"], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""What a build's processes tell of it, and what is left alone."""
+"""Facts from a build's processes, and what is not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 def asked(pid: int, owner: int | None = None) -> ProcessFacts:
-    """Return what the tree of a process tells at once."""
+    """Return what the tree of a process shows at once."""
     processes = Processes()
     processes.refresh()
     return processes.facts_of([pid], owner)
@@ -55,7 +55,7 @@ def test_the_target_is_what_the_variables_name(
 
 
 def test_the_j_of_a_real_make_is_seen(process: Start, poll: Callable[..., None], tmp_path: Path) -> None:
-    """The -j that a make was started with is told, by its command line and by what it passes on to those below it."""
+    """The -j of a make is found on its command line and in what it passes to its children."""
     (tmp_path / "Makefile").write_text("all:\n\t+$(MAKE) -C . below\nbelow:\n\tsleep 600\n")
     started = process("sh", "-c", f"make -s -j7 -C {tmp_path}; :")
     poll(lambda: asked(started.pid).jobs is not None, what="make runs")
@@ -71,7 +71,7 @@ def _names(pid: int) -> set[str]:
 
 
 def test_a_variable_set_below_the_step_is_found(process: Start, poll: Callable[..., None]) -> None:
-    """A step that sets its variables itself tells them by the processes that it starts."""
+    """A step that sets its variables itself shows them by the processes that it starts."""
     started = process("sh", "-c", "CROSS_COMPILE=aarch64-linux-gnu- sleep 600 & wait")
     poll(lambda: asked(started.pid).target == "aarch64-linux-gnu", what="the process below has its environment")
 
@@ -106,7 +106,7 @@ def test_anothers_processes_are_not_asked_for_a_user(process: Start, poll: Calla
     assert asked(started.pid, owner=65534).variables == {}
 
 
-def test_a_process_that_is_gone_tells_nothing() -> None:
+def test_a_process_that_is_gone_shows_nothing() -> None:
     """Pids out of an event may be anything."""
     gone = subprocess.Popen(["true"])
     gone.wait(10)
@@ -115,7 +115,7 @@ def test_a_process_that_is_gone_tells_nothing() -> None:
 
 
 def test_the_machines_own_init_is_no_step(tmp_path: Path) -> None:
-    """A step in a container tells its pid there, 1 as a rule: on the machine that is not the build."""
+    """A step in a container shows its pid there, 1 as a rule: on the machine that is not the build."""
     reported = _pretend(tmp_path, 1, ["init"], {"LFS": "/mnt/lfs"})
     assert reported.variables == {"LFS": "/mnt/lfs"}, "in a container of its own the exporter sees the build as 1"
     (tmp_path / "2").mkdir()
@@ -173,7 +173,7 @@ def test_what_make_says_of_jobs_is_understood(tmp_path: Path) -> None:
 
 
 def _pretend(proc: Path, pid: int, arguments: list[str], variables: dict[str, Any]) -> ProcessFacts:
-    """Ask a process that only a directory like that of the kernel tells of."""
+    """Ask a process that only a directory like that of the kernel reports."""
     place = proc / str(pid)
     place.mkdir()
     (proc / "self").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the steps of finished and imported builds tell of the tools they built."""
+"""What the steps of finished and imported builds report the tools they built."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_names_of_every_builder_are_known(
 
 
 def test_a_real_build_that_was_imported_has_its_toolchain(records: Path, import_: Callable[..., Run]) -> None:
-    """A jhalfs tree of 2024 tells which binutils, GCC and Glibc it built, and with which cross compiler."""
+    """A jhalfs tree of 2024 shows which binutils, GCC and Glibc it built, and with which cross compiler."""
     run = import_("jhalfs", records / "jhalfs/alfs-sysroot/20240222.systemd")
     found = reported(run)
     assert found["cross", "", "gcc"] == found["target", "", "gcc"] == "13.2.0"

@@ -1,4 +1,4 @@
-"""What the journal is told of builds that run here, and when."""
+"""What is recorded about builds on this machine, and when."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def settle(building: Any, build: str = "lfs") -> None:
 def test_a_build_of_lfs_is_followed_through_its_compilers(
     building: Any, process: Make, build_run: Make, linux_from_scratch: Make
 ) -> None:
-    """Host, cross and the new system's own tools are told as they come, and the cross ones stay when removed."""
+    """Host, cross and the new system's own tools are reported as they come, and the cross ones stay when removed."""
     lfs = linux_from_scratch()
     run = build_run(process(LFS=str(lfs.top), LFS_TGT=lfs.triplet, MAKEFLAGS="-j3").pid)
     settle(building)
@@ -87,7 +87,7 @@ def test_steps_in_the_chroot_of_the_new_system_have_its_tools(
     } <= building.tools().keys()
 
 
-def test_what_the_last_step_installed_is_told_after_the_end(
+def test_what_the_last_step_installed_is_reported_after_the_end(
     building: Any, process: Make, build_run: Make, linux_from_scratch: Make
 ) -> None:
     """A build that ends with the step that installs its compiler has that compiler."""
@@ -103,7 +103,7 @@ def test_what_the_last_step_installed_is_told_after_the_end(
     assert building.poll(60.0) == 0
 
 
-def test_the_same_is_not_told_twice(building: Any, process: Make, build_run: Make, linux_from_scratch: Make) -> None:
+def test_nothing_is_recorded_twice(building: Any, process: Make, build_run: Make, linux_from_scratch: Make) -> None:
     """An hour of looking, and another start of the exporter, add nothing to the journal while nothing changes."""
     lfs = linux_from_scratch()
     lfs.binutils_pass1()
@@ -136,7 +136,7 @@ def test_builds_for_several_targets_stand_side_by_side(
     assert [building.run(name).jobs_used for name in ("lfs", "kernel", "native")] == [2, 5, 9]
 
 
-def test_a_source_tells_where_its_build_is(building: Any, run_file: Make, linux_from_scratch: Make) -> None:
+def test_a_source_shows_where_its_build_is(building: Any, run_file: Make, linux_from_scratch: Make) -> None:
     """A build watched from outside has no pids in its events: its source knows the directories."""
     lfs = linux_from_scratch()
     lfs.gcc_pass1()
@@ -162,8 +162,8 @@ def test_a_build_of_another_machine_is_left_alone(building: Any, run_file: Make)
     assert building.run("elsewhere").toolchain is None
 
 
-def test_what_the_exporter_tells_is_no_sign_of_life(building: Any, process: Make, build_run: Make) -> None:
-    """A build that hangs is seen to hang, though its tools are told meanwhile."""
+def test_what_the_exporter_shows_is_no_sign_of_life(building: Any, process: Make, build_run: Make) -> None:
+    """A build that hangs is seen to hang, though its tools are reported meanwhile."""
     build_run(process(LFS_TGT="x86_64-lfs-linux-gnu").pid)
     last = building.run().last_event
     settle(building)
@@ -194,7 +194,7 @@ def test_a_single_small_step_does_not_change_the_j_of_a_run(building: Any, proce
 def test_a_tree_full_of_oddities_costs_one_build_its_own_tools_alone(
     building: Any, process: Make, build_run: Make, tmp_path: Path
 ) -> None:
-    """FIFOs, loops and links to elsewhere in one build's directory are survived, and the other build is told of."""
+    """FIFOs, loops and links to elsewhere in one build's directory are survived, and the other build is reported."""
     odd = tmp_path / "odd"
     (odd / "tools").mkdir(parents=True)
     (odd / "usr").symlink_to("usr")

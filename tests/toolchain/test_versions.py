@@ -53,7 +53,7 @@ def test_the_machines_own_tools_are_what_they_say_they_are(
 
 
 def test_the_kernel_headers_are_those_that_programs_are_compiled_with(files: Files, tmp_path: Path) -> None:
-    """The compiler that includes the headers sees the version that is told."""
+    """The compiler that includes the headers sees the version that is reported."""
     source = tmp_path / "a.c"
     source.write_text("#include <linux/version.h>\nCODE LINUX_VERSION_CODE\n")
     reported = subprocess.run(["gcc", "-E", "-P", str(source)], capture_output=True, text=True, check=True).stdout
@@ -63,10 +63,10 @@ def test_the_kernel_headers_are_those_that_programs_are_compiled_with(files: Fil
     assert version == f"{code >> 16}.{code >> 8 & 255}.{code & 255}"
 
 
-def test_a_cross_toolchain_is_told_where_it_is_wanted(
+def test_a_cross_toolchain_is_reported_where_it_is_wanted(
     files: Files, cross_compiler: str, version_of: Callable[..., str], output_of: Callable[..., str]
 ) -> None:
-    """Of the compilers for other systems on a machine those are told that a build uses, with their C library."""
+    """Of the compilers for other systems on a machine those are reported that a build uses, with their C library."""
     assert output_of(f"{cross_compiler}-gcc", "-dumpmachine").strip() == cross_compiler
     without = this_machine(files).tools
     assert {tool.role for tool in without} == {"host"}
@@ -107,7 +107,7 @@ def test_a_cross_toolchain_is_told_where_it_is_wanted(
 def test_the_texts_of_other_distributions_are_understood(
     files: Files, tmp_path: Path, tool: str, text: bytes, version: str | None
 ) -> None:
-    """What upstream and distributions put into their programs tells the version, wherever in the file it stands."""
+    """What upstream and distributions put into their programs shows the version, wherever in the file it stands."""
     path = tmp_path / "program"
     for before in (0, 1024 * 1024 - 7):
         path.write_bytes(b"\1" * before + b"\0" + text + b"\0" * 64)
@@ -153,7 +153,7 @@ def test_what_has_not_changed_is_not_read_again(files: Files) -> None:
     assert files.bytes_read == 0
 
 
-def test_of_several_compilers_the_one_is_told_that_the_name_leads_to(files: Files, tmp_path: Path) -> None:
+def test_of_several_compilers_the_one_is_reported_that_the_name_leads_to(files: Files, tmp_path: Path) -> None:
     """Where GCC is installed in two versions, that of `gcc` counts, and without the link the newest."""
     for version in ("9", "11", "12"):
         directory = tmp_path / "usr/lib/gcc/x86_64-linux-gnu" / version
@@ -169,7 +169,7 @@ def test_of_several_compilers_the_one_is_told_that_the_name_leads_to(files: File
     assert found(files, place)["target", "x86_64-linux-gnu", "gcc"] == "11.4.0"
 
 
-def test_a_clang_is_told_by_where_its_own_headers_are(files: Files, tmp_path: Path) -> None:
+def test_a_clang_is_reported_by_where_its_own_headers_are(files: Files, tmp_path: Path) -> None:
     """Clang's directory bears its version; without the program it is what a library needs."""
     (tmp_path / "usr/lib/clang/19/include").mkdir(parents=True)
     (tmp_path / "usr/lib/llvm-14/lib/clang/14.0.6").mkdir(parents=True)
@@ -217,7 +217,7 @@ def test_nothing_that_is_put_in_the_way_holds_up_or_leads_astray(files: Files, t
 
 
 def test_the_kernels_own_files_are_not_read(files: Files, tmp_path: Path) -> None:
-    """A link to a file by which the kernel tells something, and may tell it once only, is passed over."""
+    """A link to a file by which the kernel shows something, and may tell it once only, is passed over."""
     (tmp_path / "ld").symlink_to("/proc/self/cmdline")
     assert (tmp_path / "ld").is_file()
     assert files.read(tmp_path / "ld") == b""
@@ -273,6 +273,6 @@ def test_nothing_in_a_tree_is_ever_run(files: Files, tmp_path: Path) -> None:
         ("riscv64", "riscv64", True),
     ],
 )
-def test_the_machines_own_compiler_is_told_from_those_for_others(processor: str, machine: str, same: bool) -> None:
+def test_the_machines_own_compiler_is_reported_from_those_for_others(processor: str, machine: str, same: bool) -> None:
     """A machine with several compilers has one of its own kind."""
     assert alike(processor, machine) is same

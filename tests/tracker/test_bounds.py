@@ -154,7 +154,7 @@ def test_milestones_and_suites_are_bounded(run: Run) -> None:
 
 
 def test_a_milestone_planned_after_its_step_is_reached(run: Run) -> None:
-    """A milestone told of only when its step is done has been reached, by the time it was told."""
+    """A milestone reported only when its step is done has been reached, by the time it was reported."""
     apply_all(run, [e.StepFinished(time=1.0, phase="p", step="s", status="succeeded", **BASE)])
     milestones = [e.PlannedMilestone(name="done", step="s"), e.PlannedMilestone(name="not", step="t")]
     apply_all(run, [e.Plan(time=2.0, steps=[e.PlannedStep(phase="p", step="t")], milestones=milestones, **BASE)])

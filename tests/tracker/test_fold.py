@@ -48,7 +48,7 @@ class Story:
 
 @pytest.fixture
 def story() -> Story:
-    """A build nothing has been told of yet."""
+    """A build without events."""
     return Story()
 
 
@@ -71,7 +71,7 @@ def test_a_running_step_moves_with_its_time_and_then_with_what_it_tells(story: S
     assert story.progress == pytest.approx((1 + 3 * 0.75) / 16.1)
 
 
-def test_the_first_ratio_a_step_tells_takes_nothing_back(story: Story) -> None:
+def test_the_first_ratio_a_step_shows_takes_nothing_back(story: Story) -> None:
     """A step counted by its time so far may then tell that it has done less: the bar waits, it does not go back."""
     story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
     story.start("chapter-5", "502-gcc-pass1")
@@ -151,7 +151,7 @@ def test_a_build_that_ends_interrupts_steps_without_an_end(story: Story) -> None
 
 
 def test_a_late_end_corrects_an_interruption(story: Story) -> None:
-    """A parallel step whose end is read after the build's is told with its true result, counted as one attempt."""
+    """A parallel step whose end is read after the build's is reported with its true result, counted as one attempt."""
     story.begin().start("chapter-5", "501-binutils-pass1").apply_event(e.BuildFinished, status="failed")
     story.finish("chapter-5", "501-binutils-pass1", "succeeded", after=0.5)
     step = story.run.steps["chapter-5", "501-binutils-pass1"]
@@ -289,7 +289,7 @@ def test_the_reason_of_a_failure_is_not_what_was_done_last(story: Story) -> None
     assert step.message == "a.c:3: error: boom"
 
 
-def test_a_suite_told_under_a_passing_name_is_not_counted_twice(story: Story) -> None:
+def test_a_suite_reported_under_a_passing_name_is_not_counted_twice(story: Story) -> None:
     """Tests shown as those of `make check` go over to the suite's own name once that is known."""
     story.begin().start("chapter-6", "601-m4")
     at: dict[str, Any] = {"phase": "chapter-6", "step": "601-m4"}

@@ -77,7 +77,7 @@ def test_the_order_of_independent_steps_does_not_matter(lives: list[list[e.Event
 
 @given(steps_lives(), st.randoms(use_true_random=False))
 def test_duplicates_do_no_harm(lives: list[list[e.Event]], choose: random.Random) -> None:
-    """Any event may be told again at any later time, as a writer that retries does, without being counted twice."""
+    """Any event may be reported again at any later time, as a writer that retries does, without being counted twice."""
     events = _merged(lives, choose)
     repeated: list[e.Event] = []
     for place, event in enumerate(events):
@@ -127,7 +127,7 @@ def test_progress_never_goes_back_and_is_never_one_before_the_end(reported: list
 
 
 @given(st.lists(st.tuples(any_event, st.floats(-5000, 5000)), max_size=40))
-def test_sums_agree_with_the_steps_whatever_is_told(reported: list[tuple[e.Event, float]]) -> None:
+def test_sums_agree_with_the_steps_whatever_is_reported(reported: list[tuple[e.Event, float]]) -> None:
     """Counts by state, by phase and the sets of running and failed steps always agree, even with a clock gone wild."""
     run = Run("b", "20260101T000000Z")
     time = 1e6

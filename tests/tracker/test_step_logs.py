@@ -19,7 +19,7 @@ CURVE = [0.5, 1.0]
 
 
 class SourceEvent:
-    """One step of a run, and what is told of it."""
+    """One step of a run, and its events."""
 
     def __init__(self) -> None:
         self.run, self.time = Run("lfs", "20260101T000000Z"), 1000.0
@@ -64,7 +64,7 @@ def test_an_estimate_gives_way_to_what_the_builder_tells(reported: SourceEvent) 
     assert reported.progress(ratio=0.4).ratio == 0.4
 
 
-def test_the_bar_never_goes_back_when_the_first_ratio_is_told(reported: SourceEvent) -> None:
+def test_the_bar_never_goes_back_when_the_first_ratio_is_reported(reported: SourceEvent) -> None:
     """What the clock stood for stays on show until the step's own word has caught up."""
     by_time = step_progress(reported.run, reported.step, reported.time + 50.0)
     assert by_time == pytest.approx(0.5)
@@ -104,7 +104,7 @@ def test_the_builders_own_count_of_warnings_wins(reported: SourceEvent) -> None:
 
 
 def test_no_warnings_are_a_count_too(reported: SourceEvent) -> None:
-    """Zero is told, and not the same as nothing known."""
+    """Zero is reported, and not the same as nothing known."""
     assert reported.finish().warnings is None
     assert reported.progress(warnings=0).warnings == 0
 
@@ -168,7 +168,7 @@ def summarised(name: str, size: int) -> Run:
 
 
 def test_the_newest_earlier_run_is_the_measure() -> None:
-    """Whatever the order in which history is read, the last run that tells counts, and the current one before all."""
+    """Whatever the order in which history is read, the last run that shows counts, and the current one before all."""
     tracker = Tracker()
     for run in (
         summarised("20260103T000000Z", 3),

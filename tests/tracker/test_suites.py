@@ -42,7 +42,7 @@ def test_the_suites_of_the_last_good_run_are_known() -> None:
 
 
 def test_a_run_without_tests_ends_the_expectation() -> None:
-    """Who switches tests off is told so once at most, and not run after run."""
+    """Who switches tests off is reported so once at most, and not run after run."""
     tracker = Tracker()
     tracker.feed(*run("20260101T000000Z", "succeeded", gcc=5))
     tracker.feed(*run("20260102T000000Z", "succeeded", gcc=0))

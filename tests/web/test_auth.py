@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import bcrypt
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 PASSWORD = "correct horse"
 
@@ -43,15 +48,105 @@ def test_only_a_user_with_the_password_gets_in(serve: Callable[..., Any], tmp_pa
 
 
 def test_a_changed_password_holds_from_the_next_request(serve: Callable[..., Any], tmp_path: Path) -> None:
-    """The file is read again when it changes; one that became wrong lets nobody in."""
+    """The file is read again when it changes; one that is wrong, cut or emptied changes nothing and is reported."""
     path = _users(tmp_path / "web.yml", PASSWORD)
     served = serve("--web.config.file", str(path))
+    good = _basic("alice", "another")
     assert served.get("/metrics", Authorization=_basic("alice", PASSWORD))[0] == 200
-    _users(path, "another")
+    whole = _users(path, "another").read_text()
     assert served.get("/metrics", Authorization=_basic("alice", PASSWORD))[0] == 401
-    assert served.get("/metrics", Authorization=_basic("alice", "another"))[0] == 200
-    path.write_text("basic_auth_user: {}\n")
-    assert served.get("/metrics", Authorization=_basic("alice", "another"))[0] == 503
+    assert served.get("/metrics", Authorization=good)[0] == 200
+    for broken in ("basic_auth_user: {}\n", "", "{}", whole[:30], "basic_auth_users:\n  alice: secret\n", "\x00"):
+        path.write_text(broken)
+        assert served.get("/metrics")[0] == 401, broken
+        status, _, body = served.get("/metrics", Authorization=good)
+        assert status == 200
+        assert b"build_exporter_config_last_reload_successful 0\n" in body
+        assert served.get("/-/healthy")[0] == 200
+    assert served.get("/-/reload", "POST", Authorization=good)[0] == 422
+    path.unlink()
+    assert served.get("/metrics")[0] == 401
+    _users(path, "third")
+    body = served.get("/metrics", Authorization=_basic("alice", "third"))[2]
+    assert b"build_exporter_config_last_reload_successful 1\n" in body
+    assert "web configuration not accepted" in served.log.read_text()
+
+
+def test_tokens_are_good_for_their_role(serve: Callable[..., Any], tmp_path: Path) -> None:
+    """A token may do what its role says and nothing else, on the stream as well, and changes with its file."""
+    names = {role: f"{role}-0123456789abcdef" for role in ("read", "ingest", "operate")}
+    config = "bearer_tokens:\n"
+    for role, token in names.items():
+        (tmp_path / role).write_text(token + "\n")
+        config += f"  - role: {role}\n    file: {role}\n"
+    (tmp_path / "web.yml").write_text(config)
+    served = serve("--web.config.file", str(tmp_path / "web.yml"))
+    asked = {
+        ("GET", "/metrics"): {"read", "operate"},
+        ("GET", "/api/v1/builds"): {"read", "operate"},
+        ("POST", "/api/v1/events"): {"ingest"},
+        ("POST", "/-/reload"): {"operate"},
+    }
+    for (method, path), allowed in asked.items():
+        assert served.get(path, method)[0] == 401
+        assert served.get(path, method, Authorization="Bearer wrong")[0] == 401
+        for role, token in names.items():
+            status = served.get(path, method, Authorization=f"Bearer {token}")[0]
+            assert (status == 403) == (role not in allowed), (method, path, role)
+    address = f"ws://127.0.0.1:{served.port}/api/v1/stream"
+    with connect(address, additional_headers={"Authorization": f"Bearer {names['read']}"}) as client:
+        assert json.loads(client.recv(timeout=10))["type"] == "snapshot"
+    for headers in ({}, {"Authorization": f"Bearer {names['ingest']}"}):
+        with pytest.raises(InvalidStatus), connect(address, additional_headers=headers):
+            pass
+    (tmp_path / "read").write_text("another-0123456789")
+    assert served.get("/metrics", Authorization=f"Bearer {names['read']}")[0] == 401
+    assert served.get("/metrics", Authorization="Bearer another-0123456789")[0] == 200
+    (tmp_path / "read").write_text("short")
+    assert served.get("/metrics", Authorization="Bearer short")[0] == 401
+    assert served.get("/metrics", Authorization="Bearer another-0123456789")[0] == 200
+
+
+def test_guessing_holds_nobody_up_and_gets_slower(serve: Callable[..., Any], tmp_path: Path) -> None:
+    """While wrong passwords of cost 11 pour in scrapes of a known user take no time, and guesses are soon put off."""
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(11)).decode()
+    cheap = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    (tmp_path / "web.yml").write_text(f"basic_auth_users:\n  alice: {hashed}\n  cheap: {cheap}\n")
+    served = serve("--web.config.file", str(tmp_path / "web.yml"))
+    good = _basic("alice", PASSWORD)
+    assert served.get("/metrics", Authorization=good)[0] == 200
+    with ThreadPoolExecutor(12) as pool:
+        guesses = [
+            pool.submit(served.get, "/metrics", Authorization=_basic("alice", f"guess {number}"))
+            for number in range(24)
+        ]
+        slowest = 0.0
+        for _ in range(20):
+            began = time.monotonic()
+            assert served.get("/metrics", Authorization=good)[0] == 200
+            slowest = max(slowest, time.monotonic() - began)
+        answers = [guess.result() for guess in guesses]
+    assert slowest < 1.0
+    assert {status for status, _, _ in answers} == {401, 429}
+    assert all(int(headers["retry-after"]) >= 1 for status, headers, _ in answers if status == 429)
+
+    def taken(user: str) -> float:
+        began = time.monotonic()
+        assert served.get("/metrics", Authorization=_basic(user, "no"))[0] == 401
+        return time.monotonic() - began
+
+    cheap_one, unknown = taken("cheap"), taken("nobody")
+    assert abs(cheap_one - unknown) < 0.2
+
+
+def test_it_does_not_listen_to_everybody_unasked(command: Callable[..., Any], tmp_path: Path) -> None:
+    """Beyond loopback it takes credentials, or a flag that says that none are wanted."""
+    done = command("serve", "--journal", str(tmp_path), "--web.listen-address", "0.0.0.0:0")
+    assert done.returncode == 2
+    assert "--web.allow-anonymous" in done.stderr
+    for more in (["--web.allow-anonymous"], ["--web.config.file", str(_users(tmp_path / "web.yml", PASSWORD))]):
+        with pytest.raises(subprocess.TimeoutExpired):
+            command("serve", "--journal", str(tmp_path), "--web.listen-address", "0.0.0.0:0", *more, timeout=4)
 
 
 @pytest.fixture
@@ -89,6 +184,41 @@ def test_tls_is_spoken_and_a_renewed_certificate_taken_up(
         assert answer.status == 200
 
 
+def test_tls_changes_hold_from_the_next_connection(
+    serve: Callable[..., Any], certificate: Callable[[str], Path]
+) -> None:
+    """The oldest version and the demand for clients' certificates are in force at once; TLS is not dropped silently."""
+    directory = certificate("first")
+    config = directory / "web.yml"
+    base = "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n"
+    config.write_text(base)
+    served = serve("--web.config.file", str(config), trust=directory / "cert.pem")
+
+    def ask(context: ssl.SSLContext) -> int:
+        with urllib.request.urlopen(f"{served.url}/-/healthy", context=context, timeout=10) as answer:
+            return int(answer.status)
+
+    old = ssl.create_default_context(cafile=str(directory / "cert.pem"))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert ask(old) == 200
+    config.write_text(base + "  min_version: TLS13\n")
+    with pytest.raises(urllib.error.URLError):
+        ask(old)
+    assert served.get("/-/healthy")[0] == 200
+    config.write_text(base + "  client_ca_file: cert.pem\n  client_auth_type: RequireAndVerifyClientCert\n")
+    with pytest.raises(OSError, match=r"certificate|reset|closed|EOF"):
+        ask(ssl.create_default_context(cafile=str(directory / "cert.pem")))
+    known = ssl.create_default_context(cafile=str(directory / "cert.pem"))
+    known.load_cert_chain(directory / "cert.pem", directory / "key.pem")
+    assert ask(known) == 200
+    for weaker in ("", base):
+        config.write_text(weaker)
+        with pytest.raises(OSError, match=r"certificate|reset|closed|EOF"):
+            ask(ssl.create_default_context(cafile=str(directory / "cert.pem")))
+        assert ask(known) == 200
+    assert "restart" in served.log.read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "reported"),
     [
@@ -96,6 +226,8 @@ def test_tls_is_spoken_and_a_renewed_certificate_taken_up(
         ("tls_server_config:\n  cert_file: no.pem\n  key_file: no.pem\n", "no.pem"),
         ("basic_auth_users:\n  - alice\n", "web.yml:2:"),
         ("rate_limits: 1\n", "unknown key 'rate_limits'"),
+        ("basic_auth_users:\n  alice: secret\n", "no bcrypt hash"),
+        ("bearer_tokens:\n  - role: read\n    file: none\n", "No such file"),
     ],
 )
 def test_a_wrong_web_configuration_is_told_at_start(

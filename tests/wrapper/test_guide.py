@@ -66,7 +66,9 @@ def test_examples(
     assert "made" in (sandbox / "logs" / "xz.log").read_text()
 
 
-def test_everything_is_told(guide: str, run: Callable[..., Any], events: Callable[..., list[dict[str, Any]]]) -> None:
+def test_every_option_is_documented(
+    guide: str, run: Callable[..., Any], events: Callable[..., list[dict[str, Any]]]
+) -> None:
     """The guide names every option, and every figure that a step's end has."""
     for option in OPTIONS:
         assert f"`--{option.name} {option.metavar}".rstrip() in guide

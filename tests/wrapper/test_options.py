@@ -1,4 +1,4 @@
-"""Wrong use is told in one line; help and completion know the options the wrapper knows."""
+"""Wrong use is reported in one line; help and completion know the options the wrapper knows."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_interrupted_by_loss_of_power_is_taken_up(run: Run, run_file: Callable[.
 
 
 def test_no_step_of_its_own(run: Run, events: Read) -> None:
-    """--no-step leaves the steps to hooks within: the run begins and ends, nothing else is told."""
+    """--no-step leaves the steps to hooks within: the run begins and ends, nothing else is reported."""
     run("true", options=(*BUILD, "--no-step"))
     assert _reported(events()) == ["build_started", "build_finished succeeded"]
 
@@ -89,7 +89,7 @@ def test_steps_join_the_unfinished_run(run: Run, events: Read) -> None:
 
 
 def test_many_steps_at_once_make_one_run(run: Run, events: Read) -> None:
-    """Eight steps started together, as by make -j8, begin one run between them, told once and first."""
+    """Eight steps started together, as by make -j8, begin one run between them, reported once and first."""
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda n: run("true", options=(*BUILD, "--step", f"s{n}")), range(8)))
     assert [one.stderr for one in done] == [b""] * 8
@@ -114,7 +114,7 @@ def test_commands_within_join(run: Run, wrapper: list[str], events: Read, tmp_pa
 def test_hooks_within_join(
     run: Run, events: Read, environment: dict[str, str], repository: Path, tmp_path: Path
 ) -> None:
-    """Steps that a script within tells by the shell hook lie in the wrapper's run, wherever the script goes."""
+    """Steps that a script within shows by the shell hook lie in the wrapper's run, wherever the script goes."""
     hook = repository / "exporter" / "build_exporter" / "shell" / "build-events.sh"
     relative = {**environment, "BUILD_EXPORTER_JOURNAL": "journal"}
     script = f"cd /; . {hook}; be_step p inner true"

@@ -96,7 +96,7 @@ def test_ctrl_c(shell: Any, log: str, events: Read) -> None:
 def test_ctrl_c_that_the_command_handles(shell: Any, log: str) -> None:
     """A command that catches Ctrl-C gets it once and continues; Ctrl-\\ too."""
     count = "import select, signal\nfor n in (2, 3): signal.signal(n, lambda n, _: print('got', n, flush=True))\n"
-    # a signal between two looks at the keyboard is told at the next
+    # a signal between two reads the keyboard is reported at the next
     look = "print('ready', flush=True)\nwhile not select.select([0], [], [], 0.02)[0]: pass\n"
     program = _script(f"{count}{look}input()\n")
     shell.type(f"$RUN $R {log}-- {program}; echo code $?\n")

@@ -31,10 +31,11 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered."""
+    """What a server answered; `date` is its clock as the answer's header has it, empty without."""
 
     status: int
     body: bytes
+    date: str = ""
 
 
 class Client:
@@ -120,20 +121,21 @@ def _secret(path: str | None) -> str:
 
 
 async def _read_answer(link: h11.Connection, reader: asyncio.StreamReader) -> Answer:
-    status, body, size = 0, [], 0
+    status, date, body, size = 0, "", [], 0
     while True:
         event = link.next_event()
         if event is h11.NEED_DATA:
             link.receive_data(await reader.read(65536))
         elif isinstance(event, h11.Response):
             status = event.status_code
+            date = next((value.decode("latin-1") for name, value in event.headers if name == b"date"), "")
         elif isinstance(event, h11.Data):
             body.append(bytes(event.data))
             size += len(event.data)
             if size > MAX_ANSWER_BYTES:
                 raise ValueError(f"its answer is longer than {MAX_ANSWER_BYTES} bytes")
         elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            return Answer(status, b"".join(body))
+            return Answer(status, b"".join(body), date)
 
 
 def _words(body: bytes) -> str:

@@ -136,13 +136,22 @@ class Silences:
 
     async def _release(self, client: Client, matchers: Matchers, held: Iterable[dict[str, Any]]) -> None:
         end = time.monotonic() + OVER_SECONDS
-        while time.monotonic() < end and await self._active(client, matchers):
+        ended: dict[str, dict[str, Any]] = {}
+        while time.monotonic() < end and (active := await self._active(client, matchers)):
+            ended.update((str(alert.get("fingerprint")), alert) for alert in active)
             await asyncio.sleep(_STEP_SECONDS)
         if matchers in {matchers_of(row, self.builder) for row in self.wanted()}:
             return
         for silence in held:
             await client.ask("DELETE", f"/api/v2/silence/{silence['id']}")
+        if ended and "failure" in dict(matchers):
+            # where Alertmanager saw the end while it was still silenced, nobody was notified of it: it sees it again
+            await client.ask("POST", "/api/v2/alerts", [self._end_of(alert) for alert in ended.values()])
         log.info("silence ended", extra={"alert": dict(matchers).get("alertname"), "server": client.url})
+
+    def _end_of(self, alert: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: alert[name] for name in ("labels", "annotations", "startsAt", "generatorURL") if alert.get(name)}
+        return kept | {"endsAt": _timestamp(self.clock())}
 
     async def _is_over(self, client: Client, matchers: Matchers, row: AlertRow) -> bool:
         """Tell whether an alert without a number, acknowledged once, has ended since, or is another one by now."""

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from build_exporter.alerting.answers import write
+from build_exporter.alerting.trial import TEST, TEST_LABEL
 from build_exporter.model.events import Alert
 from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_TIME
 from build_exporter.model.text import plain_line
@@ -23,8 +24,6 @@ log = logging.getLogger(__name__)
 MAX_ALERTS: Final = 1000
 """Alerts of one message that are taken; Alertmanager groups them, so there are mostly a few."""
 HEARTBEAT: Final = "BuildDeadMansSwitch"
-TEST: Final = "BuildAlertTest"
-TEST_LABEL: Final = "test"
 MAX_TESTS: Final = 100
 _OWN: Final = frozenset({"alertname", "build", "builder", "severity", "tier", "failure", "job", "outcome"})
 """Labels that have a field of their own, or are the same for all."""

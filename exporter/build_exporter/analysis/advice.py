@@ -25,6 +25,8 @@ MIN_SECONDS: Final = 30.0
 """What saves less is not worth a change."""
 IDLE_SHARE: Final = 0.5
 """A step that keeps less than this share of the jobs busy has room."""
+LEAST_PAUSE_SECONDS: Final = 60.0
+"""A shorter time without a step may be unpacking and cleaning up."""
 MAX_STEPS: Final = 10
 
 
@@ -227,7 +229,7 @@ def _lost(step: Step) -> float:
 def _idle_time(facts: _Facts) -> Iterator[Recommendation]:
     """Time in which nothing ran, beyond the usual pause between this run's steps."""
     usual = median(gap.seconds for gap in facts.gaps) if len(facts.gaps) > 5 else 0.0
-    long = [gap for gap in facts.gaps if gap.seconds > 2 * usual]
+    long = [gap for gap in facts.gaps if gap.seconds > max(2 * usual, LEAST_PAUSE_SECONDS)]
     total = sum(gap.seconds for gap in long)
     if long:
         most = max(long, key=lambda gap: gap.seconds)

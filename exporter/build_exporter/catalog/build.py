@@ -64,6 +64,12 @@ BUILD: Final[tuple[Metric, ...]] = (
     gauge(
         "build_milestone_timestamp_seconds", "seconds", "build milestone", "When a milestone was reached, Unix time."
     ),
+    gauge(
+        "build_milestone_progress_ratio",
+        "ratio",
+        "build milestone",
+        "Share of the run that was done when the milestone was reached. Only where the steps to come were known.",
+    ),
     counter("build_steps_finished_total", "", "build status", "Attempts at steps that ended in the newest run."),
     counter(
         "build_runs_total",

@@ -34,6 +34,7 @@ EXPORTER: Final[tuple[Metric, ...]] = (
         "",
         "Whether the newest reading of the configuration succeeded.",
     ),
+    counter("build_exporter_hook_runs_total", "", "hook result", "Runs of hooks and event handlers by result."),
     gauge("build_exporter_series", "", "", "Series shown in the newest scrape."),
     gauge("build_exporter_steps_hidden", "", "build", "Steps that have no series because the build has too many."),
     gauge("build_exporter_journal_bytes", "bytes", "", "Size of the run files in the journal."),

@@ -29,6 +29,12 @@ STEP: Final[tuple[Metric, ...]] = (
     gauge("build_step_read_bytes", "bytes", _STEP, "Bytes the step's process tree had read from storage."),
     gauge("build_step_written_bytes", "bytes", _STEP, "Bytes the step's process tree had written to storage."),
     gauge("build_step_disk_bytes", "bytes", _STEP, "Disk space the step needed while it was built."),
+    gauge(
+        "build_step_verdict",
+        "",
+        f"{_STEP} verdict",
+        "What a running step is doing, judged from its processes: 1 for the verdict that holds, 0 for the others.",
+    ),
     gauge("build_step_attempts", "", _STEP, "Attempts made at the step in this run."),
     gauge("build_step_warnings", "", _STEP, "Compiler warnings the step's newest attempt printed."),
     gauge(

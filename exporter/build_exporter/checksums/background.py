@@ -14,6 +14,7 @@ from build_exporter.checksums.check import Finding, Signature, check_metadata, m
 from build_exporter.checksums.worker import Job
 from build_exporter.checksums.worker_process import BYTES_PER_SECOND, WorkerProcess
 from build_exporter.journal.append import LINE_LIMIT, Writer
+from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BadSource, SourceFile, SourcesVerified, encode_line
 from build_exporter.model.states import SourceState
@@ -57,6 +58,7 @@ class BackgroundVerifier:
         bytes_per_second: float = BYTES_PER_SECOND,
     ) -> None:
         self._journal = journal
+        self._isolated = Isolation(log, "checking source files")
         self._runs = runs
         self._clock = clock
         self._quiet = quiet_seconds
@@ -87,25 +89,30 @@ class BackgroundVerifier:
         jobs: dict[Key, Job] = {}
         seen: set[Key] = set()
         for run in list(self._runs()):
-            files = self._files(run)
-            if not files:
-                continue
-            owner = self._owner(run)
-            asked: dict[Key, Job] = {}
-            findings = []
-            for planned in files:
-                key = (run.tarballs, planned, owner)
-                seen.add(key)
-                findings.append((planned, self._finding_of(key, asked)))
-            needed = {each.file for step, each in planned_sources(run) if not step.state.is_done}
-            self._record(run, findings, needed, complete=not asked)
-            # what was unpacked already can wait
-            jobs |= sorted(asked.items(), key=lambda item: item[1].planned.file not in needed)
+            with self._isolated.of(run.build):
+                jobs |= self._poll_run(run, seen)
         for forgotten in (self._known.keys() | self._verified_sizes.keys()) - seen:
             self._known.pop(forgotten, None)
             self._verified_sizes.pop(forgotten, None)
         self._worker.begin(list(jobs.values()))
         return not jobs
+
+    def _poll_run(self, run: Run, seen: set[Key]) -> dict[Key, Job]:
+        """Check the files of a run, record changes, and return what must be read, the most urgent first."""
+        files = self._files(run)
+        if not files:
+            return {}
+        owner = self._owner(run)
+        asked: dict[Key, Job] = {}
+        findings = []
+        for planned in files:
+            key = (run.tarballs, planned, owner)
+            seen.add(key)
+            findings.append((planned, self._finding_of(key, asked)))
+        needed = {each.file for step, each in planned_sources(run) if not step.state.is_done}
+        self._record(run, findings, needed, complete=not asked)
+        # what was unpacked already can wait
+        return dict(sorted(asked.items(), key=lambda item: item[1].planned.file not in needed))
 
     def _files(self, run: Run) -> list[SourceFile]:
         """Return the files of a run to check, each once; none for a build that is over or long idle."""

@@ -17,7 +17,7 @@ import msgspec
 
 from build_exporter.alerting.answers import LAST_TIER, Answered, acknowledge, escalate, firing
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
-from build_exporter.alerting.webhook import TEST, TEST_LABEL
+from build_exporter.alerting.trial import trial_alert
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.values import READINGS
@@ -262,21 +262,8 @@ def test(urls: tuple[str, ...], config_path: str | None) -> None:
     """
     name = uuid.uuid4().hex[:8]
     for server in _servers(urls, config_path):
-        _ask(server, "POST", "/api/v2/alerts", [test_alert(name, time.time())])
+        _ask(server, "POST", "/api/v2/alerts", [trial_alert(name, time.time())])
         click.echo(f"{server.url}: test alert {name} accepted; receivers of critical alerts are sent it now")
-
-
-def test_alert(name: str, now: float) -> dict[str, Any]:
-    """Return a test alert, over by itself after a minute."""
-    return {
-        "labels": {"alertname": TEST, "severity": "critical", "tier": "1", TEST_LABEL: name},
-        "annotations": {
-            "summary": "This is a test of alerting.",
-            "description": f"Somebody tests whether alerts arrive ({name}). Nothing has happened.",
-        },
-        "startsAt": datetime.fromtimestamp(now, UTC).isoformat(),
-        "endsAt": datetime.fromtimestamp(now + 60, UTC).isoformat(),
-    }
 
 
 def _servers(urls: tuple[str, ...], config_path: str | None) -> tuple[Alertmanager, ...]:

@@ -15,7 +15,7 @@ import click
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_output import print_reply
-from build_exporter.cli.query_source import Asked, request_of
+from build_exporter.cli.query_source import Asked, named_journal, request_of
 from build_exporter.config.values import READINGS
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import is_build_name
@@ -142,10 +142,8 @@ def _asked(query: Query, given: Mapping[str, Any]) -> Asked:
     if given["exporter"] and given["prometheus"]:
         raise click.UsageError("--exporter and --prometheus: give one of them")
     names = (*query.filters, *query.arguments)
-    source = click.get_current_context().get_parameter_source("journal")
-    named = source is click.core.ParameterSource.COMMANDLINE
     return Asked(
-        journal=given["journal"] if named else None,
+        journal=named_journal(given["journal"]),
         exporter=given["exporter"],
         prometheus=given["prometheus"],
         build=build,

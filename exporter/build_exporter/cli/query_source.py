@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import click
+
 from build_exporter.cli.query_http import PROBE_SECONDS, ExporterClient, PrometheusClient, UnreachableError
 from build_exporter.config.schema import Config
 from build_exporter.journal.decode import Decoder
@@ -35,6 +37,12 @@ class Asked:
     window: Window | None
     filters: dict[str, Any]
     config: Config
+
+
+def named_journal(journal: str) -> str | None:
+    """Return the journal of a command's `--journal`, None where it is only the default."""
+    source = click.get_current_context().get_parameter_source("journal")
+    return journal if source is click.core.ParameterSource.COMMANDLINE else None
 
 
 def request_of(asked: Asked, *, metrics: bool) -> Request:

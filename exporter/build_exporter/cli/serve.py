@@ -24,6 +24,7 @@ from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
@@ -32,11 +33,13 @@ from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.sources import SourceFilesCollector
 from build_exporter.collectors.steps import StepCollector
 from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
+from build_exporter.collectors.verdicts import VerdictCollector
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.config.values import check_target, words_for
 from build_exporter.failures.step_log import Cards
+from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
@@ -51,10 +54,20 @@ from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePa
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
+from build_exporter.verdicts import Verdicts
 from build_exporter.web.app import make_app
-from build_exporter.web.auth import AuthMiddleware, CertificateError, WebConfigFile, tls_context
-from build_exporter.web.server import AddressError, Server, format_address, make_server, open_sockets, page_address
+from build_exporter.web.auth import AuthMiddleware
+from build_exporter.web.server import (
+    AddressError,
+    Server,
+    check_only_local,
+    format_address,
+    make_server,
+    open_sockets,
+    page_address,
+)
 from build_exporter.web.service import Service
+from build_exporter.web.webconfig import CertificateError, TokenError, WebConfigFile
 
 log = logging.getLogger("build_exporter.serve")
 
@@ -100,7 +113,13 @@ def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...
     help="Address to listen on; repeatable.",
 )
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, metavar="PATH")
-@click.option("--web.config.file", "web_config", metavar="FILE", help="TLS, users and headers, in Prometheus' form.")
+@click.option("--web.config.file", "web_config", metavar="FILE", help="TLS, users and tokens, in Prometheus' form.")
+@click.option(
+    "--web.allow-anonymous",
+    "allow_anonymous",
+    is_flag=True,
+    help="Listen beyond loopback though nobody is asked for a credential.",
+)
 @click.option(
     "--alertmanager.url",
     "alertmanagers",
@@ -134,6 +153,7 @@ def serve(
     addresses: tuple[str, ...],
     telemetry_path: str,
     web_config: str | None,
+    allow_anonymous: bool,
     alertmanagers: tuple[str, ...],
     fast_path: bool | None,
     log_level: str,
@@ -163,8 +183,8 @@ def serve(
     overrides = Overrides(alertmanagers, fast_path)
     exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources, overrides)
     try:
-        asyncio.run(exporter.serve(addresses, web_config))
-    except (AddressError, ConfigError, CertificateError) as error:
+        asyncio.run(exporter.serve(addresses, web_config, allow_anonymous=allow_anonymous))
+    except (AddressError, ConfigError, CertificateError, TokenError) as error:
         click.echo(f"build-exporter: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None
     except ImportError as error:
@@ -208,6 +228,7 @@ class Exporter:
     ) -> None:
         self.monitor = Monitor(journal)
         self.config = config
+        self._web_file: WebConfigFile | None = None
         self._config_path = config_path
         self._sources = sources
         self._expected_failures = expected_failures(config)
@@ -218,12 +239,16 @@ class Exporter:
         self._verifier = BackgroundVerifier(journal, self.monitor.newest_runs, self.monitor.clock)
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
+        self._verdicts = Verdicts(self.monitor.newest_runs)
+        self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._hooks = HookRunner(self.monitor, config.hooks)
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
         self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        self.service.verdict = self._verdicts.judgement
         self.service.configure(config)
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
@@ -235,9 +260,10 @@ class Exporter:
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
         alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
-        direct = (self._builds, self._steps, self._source_files, self._thresholds, self._own, ProcessCollectors())
+        shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
+        direct = (*shown, self._thresholds, self._own, ProcessCollectors())
         return [
-            *(DirectRunner(collector) for collector in (*direct, alerts)),
+            *(DirectRunner(collector) for collector in (*direct, alerts, HookCollector(self._hooks.counts))),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
@@ -254,7 +280,7 @@ class Exporter:
         """Return the collectors that need to know the builds, each with the name it is switched by."""
         helpers = self._surveyor.helpers
         return [
-            BackgroundRunner(ProcessTrees(self._roots)),
+            BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe)),
             DirectRunner(self._toolchains),
             BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS),
             BackgroundRunner(DistccCollector(helpers)),
@@ -267,7 +293,11 @@ class Exporter:
         return self._expected_failures.of(step)
 
     def reload(self) -> str:
-        """Read the configuration again; return what is wrong with it, empty when it was taken."""
+        """Read both configurations again; return what is wrong with them, empty when they were accepted."""
+        wrong = (self._reload_config(), self._web_file.reload() if self._web_file is not None else "")
+        return "\n".join(filter(None, wrong))
+
+    def _reload_config(self) -> str:
         if self._config_path is None:
             return ""
         try:
@@ -281,26 +311,31 @@ class Exporter:
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
+        self._hooks.configure(self.config.hooks)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
+        self._shown_verdicts.max_builds = self.config.metrics.max_builds
         self._source_files.max_builds = self.config.metrics.max_builds
         self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)
         log.info("configuration loaded", extra={"file": self._config_path})
         return ""
 
-    async def serve(self, addresses: tuple[str, ...], web_config: str | None) -> None:
+    async def serve(self, addresses: tuple[str, ...], web_config: str | None, *, allow_anonymous: bool) -> None:
         """Serve until a signal ends it.
 
         Raises:
-            AddressError: an address can't be listened on.
+            AddressError: an address can't be listened on, or is open to others without asking for credentials.
             ConfigError: the web configuration can't be used.
             CertificateError: a certificate can't be used.
         """
         _allow_many_files()
         server = self._server(web_config)
         sockets = open_sockets(addresses)
-        self._alerts.listens(page_address(sockets[0], secure=server.config.ssl is not None))
+        access = self._web_file.current() if self._web_file is not None else None
+        if not (allow_anonymous or (access is not None and (access.asks or access.knows_clients))):
+            check_only_local(sockets)
+        self._alerts.listens(page_address(sockets[0], secure=server.is_secure))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, server)
@@ -334,6 +369,7 @@ class Exporter:
             self._sources.stop()
             self._step_logs.stop()
             self._verifier.stop()
+            self._hooks.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
             await self.monitor.stop()
@@ -347,10 +383,8 @@ class Exporter:
         app = make_app(self.service)
         if web_config is None:
             return make_server(app)
-        file = WebConfigFile(web_config)
-        config = file.load()
-        tls = tls_context(file, config.tls_server_config) if config.has_tls and config.tls_server_config else None
-        return make_server(AuthMiddleware(app, file, self.service.counts), tls)
+        file = self._web_file = WebConfigFile(web_config, self.service.counts)
+        return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)

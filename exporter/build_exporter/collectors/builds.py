@@ -74,6 +74,13 @@ def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -
         families["build_steps_finished_total"].add(run.finished[status], name, status)
     for milestone, reached in run.milestones.items():
         families["build_milestone_timestamp_seconds"].add(reached, name, milestone)
+    for milestone, ratio in run.milestone_progress.items():
+        families["build_milestone_progress_ratio"].add(ratio, name, milestone)
+    _show_warnings_and_estimate(families, run, now, estimator)
+
+
+def _show_warnings_and_estimate(families: _Families, run: Run, now: float, estimator: Estimator) -> None:
+    name = run.build
     for flag, count in _most_frequent(run):
         families["build_warnings"].add(count, name, flag)
     estimate = estimator(run, now)

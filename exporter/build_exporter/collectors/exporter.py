@@ -27,6 +27,7 @@ class WebCounts:
     stream_clients: Callable[[], int] = int
     stream_dropped: int = 0
     auth_failures: int = 0
+    web_config_is_good: bool = True
 
 
 class ExporterCollector:
@@ -65,7 +66,9 @@ class ExporterCollector:
             sources.add(int(up), name)
         yield sources
         yield from self._web_families()
-        yield Family("build_exporter_config_last_reload_successful").add(int(self.config_is_good))
+        yield Family("build_exporter_config_last_reload_successful").add(
+            int(self.config_is_good and self._web.web_config_is_good)
+        )
 
     def _web_families(self) -> Iterable[Family]:
         web = self._web

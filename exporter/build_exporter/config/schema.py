@@ -127,6 +127,10 @@ class Thresholds(Section, frozen=True):
     cpu_throttled_ratio: Annotated[
         float, about("A CPU held back by heat for more than this share of time.", "ratio", within=(0, 1))
     ] = 0.05
+    late_probability_ratio: Annotated[
+        float,
+        about("A build is behind schedule when it is late with more than this probability.", "ratio", within=(0, 1)),
+    ] = 0.8
     probe_seconds: Annotated[float, about("A probe answered slower than this.", "seconds", within=(0, None))] = 2.0
     event_lag_seconds: Annotated[
         float, about("Events reach the exporter later than this, 99th percentile.", "seconds", within=(0, None))
@@ -225,18 +229,27 @@ class Probe(Section, frozen=True):
         yield from repeated(items, "name")
 
 
-class Hooks(Section, frozen=True):
-    """Programs of yours that run on events."""
-
-    directory: Annotated[str | None, about("Every executable file in it runs on each event.", "path")] = None
-    timeout: Annotated[float, about("A hook that runs longer is ended.", "seconds", within=(0.1, 3600))] = 30.0
-
-
 EventName = Literal[
     "build_started", "plan", "step_started", "step_progress", "step_finished", "tests_reported", "milestone_reached",
     "build_finished", "toolchain", "note", "feedback", "alert", "acknowledged", "escalated",
     "sources_verified",
 ]  # fmt: skip
+
+
+class Hooks(Section, frozen=True):
+    """Programs of yours that run on events, see docs/guide/hooks.md."""
+
+    directory: Annotated[str | None, about("Every executable file in it runs on each of the events.", "path")] = None
+    events: Annotated[tuple[EventName, ...], about("The events on which hooks and event handlers run.")] = (
+        "build_started",
+        "step_finished",
+        "milestone_reached",
+        "build_finished",
+    )
+    timeout: Annotated[float, about("A hook that runs longer is killed.", "seconds", within=(0.1, 3600))] = 30.0
+    parallel: Annotated[int, about("Hooks that run at a time; others wait.", "count", within=(1, 64))] = 4
+
+
 ExtraLabel = Literal["phase", "step", "package", "status", "suite", "error_class", "milestone", "level"]
 
 
@@ -350,7 +363,7 @@ class Config(Section, frozen=True):
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()
     probes: Annotated[tuple[Probe, ...], about("Services to try.", planned=True)] = ()
     alerting: Annotated[Alerting, about("Alertmanager, escalation and links.")] = Alerting()
-    hooks: Annotated[Hooks, about("Where they are and how long they may take.", planned=True)] = Hooks()
+    hooks: Annotated[Hooks, about("Where they are, on which events they run, and how long they may take.")] = Hooks()
     metrics: Annotated[Metrics, about("What is exported, and the bounds of it.")] = Metrics()
     queries: Annotated[Mapping[str, str], about("PromQL queries of yours, by name.", "text", planned=True)] = (
         msgspec.field(default_factory=_no_queries)

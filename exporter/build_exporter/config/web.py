@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -13,6 +14,9 @@ from build_exporter.config.section import Section, about
 
 def _none() -> Mapping[str, str]:
     return MappingProxyType({})
+
+
+_HASH: Final = re.compile(r"\$2[abxy]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 
 
 class TlsServer(Section, frozen=True):
@@ -42,6 +46,19 @@ class HttpServer(Section, frozen=True):
     headers: Annotated[Mapping[str, str], about("Headers by name.", "text")] = msgspec.field(default_factory=_none)
 
 
+Role = Literal["read", "ingest", "operate"]
+
+
+class BearerToken(Section, frozen=True):
+    """A token that programs send as `Authorization: Bearer TOKEN`."""
+
+    role: Annotated[
+        Role,
+        about("What it is good for. read: looking at everything; ingest: posting events; operate: read, and the rest."),
+    ]
+    file: Annotated[str, about("The file that holds the token: one word of at least 16 characters.", "path")]
+
+
 class WebConfig(Section, frozen=True):
     """The whole file; an empty one is plain HTTP without users."""
 
@@ -50,6 +67,18 @@ class WebConfig(Section, frozen=True):
     basic_auth_users: Annotated[
         Mapping[str, str], about("bcrypt hashes of passwords, by user name.", "text", secret=True)
     ] = msgspec.field(default_factory=_none)
+    bearer_tokens: Annotated[
+        tuple[BearerToken, ...], about("Tokens of programs, with what each is good for; an extension of the form.")
+    ] = ()
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault where what stands for a password is no bcrypt hash."""
+        for name, hashed in self.basic_auth_users.items():
+            if not _HASH.fullmatch(hashed):
+                yield (
+                    "basic_auth_users",
+                    f"of {name[:64]!r} is no bcrypt hash of cost 4 to 16; `htpasswd -nB USER` makes one",
+                )
 
     @property
     def has_tls(self) -> bool:

@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 
 from build_exporter.diagnostics.evidence import Evidence, Reading, read
 from build_exporter.diagnostics.joining import place_of
+from build_exporter.diagnostics.kinds import Kind
 from build_exporter.diagnostics.last_words import last_words
-from build_exporter.diagnostics.rules import Rank, Rule
+from build_exporter.diagnostics.rules import RULES, Rank, Rule
 from build_exporter.diagnostics.signals import of_ending, signal_name
 
 MAX_REASON: Final = 300
@@ -23,7 +24,19 @@ CONTEXT_BEFORE: Final = 3
 CONTEXT_AFTER: Final = 5
 MAX_NAMED_TESTS: Final = 3
 
+STARVED_SECONDS: Final = 300.0
+"""A compiler that prints nothing for so long and is killed then has been starved of memory."""
+
+AFTER_CERTAIN: Final = 3
+"""Lines of progress that may come after an error that a build ends in."""
+
+OUT_OF_MEMORY: Final = next(rule for rule in RULES if rule.kind == "out-of-memory")
+
 _TESTS: Final = re.compile(r"^\S*make.*\*\*\* \[.*\b(?:check|tests?)(?:-\w+)?\] ")
+_WENT_ON: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: (?!\*\*\*)")
+"""A make that goes on after an error, or leaves its directory without a word on it, was told to."""
+
+_REMARK: Final = re.compile(r"^\W*$|^ \*|^Summary")
 _LABEL: Final = re.compile(r"^(?:FAIL|ERROR|FAILED|TIMEOUT)!?\s*: |^test (?=\S+ \.\.\. )|^ *--- FAIL: ")
 
 
@@ -38,6 +51,7 @@ class Diagnosis(NamedTuple):
         context: lines around it, without prefixes.
         hint: what people do about it; empty where nothing general can be said.
         evidence: what else was found, the strongest first, the reason not among it.
+        is_handed_on: nothing but the builder's own words on it was found.
         line: index of the reason among the lines given (after prefixes and overwritten text were parted), -1 for none.
     """
 
@@ -48,6 +62,7 @@ class Diagnosis(NamedTuple):
     context: tuple[str, ...]
     hint: str
     evidence: tuple[str, ...]
+    is_handed_on: bool
     line: int
 
 
@@ -100,8 +115,8 @@ def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagn
     rule = best.rule
     kind = rule.kind if rule is not None else "other"
     hint = rule.hint if rule is not None else ""
-    if kind == "killed" and (memory := _of_kind(reading, "out-of-memory")) is not None and memory.rule is not None:
-        kind, hint = memory.rule.kind, memory.rule.hint
+    if kind == "killed" and (_of_kind(reading, "out-of-memory") or _starved(reading, best, kind)):
+        kind, hint = OUT_OF_MEMORY.kind, OUT_OF_MEMORY.hint
     if kind == "other" and best.rank <= Rank.LAST:
         kind, hint = _by_stop(reading, exit_code)
     text = _named(reading, best) if kind == "test-failure" else best.text
@@ -113,9 +128,37 @@ def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagn
         place_of(reading.lines, best.first, best.last, best.text),
         tuple(reading.lines[max(0, best.first - CONTEXT_BEFORE) : best.last + 1 + CONTEXT_AFTER]),
         hint,
-        tuple(dict.fromkeys(_short(each.text) for each in others[:8])),
+        (*_starved(reading, best, kind), *dict.fromkeys(_short(each.text) for each in others[:8])),
+        best.rank <= Rank.MAKE,
         best.first,
     )
+
+
+def ended_in_error(raw: Iterable[str]) -> Diagnosis | None:
+    """Return what failed where lines end in an error; None where work went on after it, or there is none.
+
+    It is for output of which nobody says whether it is that of a failure: the weaker the words the fewer lines may
+    come after them.
+    """
+    reading = read(raw)
+    best = _best(reading)
+    if best is None:
+        return None
+    after = max((each.last for each in reading.evidence), default=0) + 1
+    rest = [index for index in range(after, len(reading.lines)) if not _REMARK.match(reading.lines[index])]
+    if any(_WENT_ON.match(reading.lines[index]) for index in rest):
+        return None
+    work = [reading.kind(index) for index in rest]
+    allowed = AFTER_CERTAIN if best.rank >= Rank.STOP or best.rank in (Rank.MAKE, Rank.RELAYED) else 0
+    if Kind.COMMAND in work or work.count(Kind.PROGRESS) > allowed:
+        return None
+    return _diagnosis(reading, best, None)
+
+
+def _starved(reading: Reading, best: Evidence, kind: str) -> Iterable[str]:
+    """Return the evidence of time: a compiler that is killed after minutes without a word was waiting for memory."""
+    seconds = reading.silence_before(best.first) if best.rule is not None and best.rule.kind == "killed" else 0.0
+    return [f"no output for {seconds / 60:.0f} min before it was killed"] if seconds >= STARVED_SECONDS else []
 
 
 def _of_kind(reading: Reading, kind: str) -> Evidence | None:
@@ -153,6 +196,7 @@ def _ended(
         tuple(reading.lines[-CONTEXT_AFTER:]),
         ending.hint if ending is not None else "",
         (_short(best.text),) if best is not None else (),
+        best is None or best.rank <= Rank.MAKE,
         len(reading.lines) - 1,
     )
 
@@ -180,6 +224,11 @@ def first_error(lines: Iterable[str]) -> str | None:
     """Return the reason that lines tell, at most 300 characters; None where no line looks like an error."""
     reading = read(lines)
     return _diagnosis(reading, best, None).reason if (best := _best(reading)) is not None else None
+
+
+def class_of(message: str | None, exit_code: int | None, signal: int | None) -> str:
+    """Return the failure class that a reason, or how the command ended, tells."""
+    return diagnose(message.splitlines() if message else [], exit_code=exit_code, signal=signal).error_class
 
 
 def was_stopped(lines: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from build_exporter.diagnostics.joining import joined
@@ -20,18 +21,26 @@ MAX_LINES: Final = 50_000
 STALE_LINES: Final = 30
 """Commands and progress between words and the builder's stop that show that work went on after them."""
 
+STALE_COMMANDS: Final = 2
+"""The same of a download: another mirror had the file."""
+
 LATE_PENALTY: Final = 25
 """What lines after the first stop lose: they are of other jobs, or follow from it."""
 
 _GIVEN_UP: Final = re.compile(
     r"^(?:\S*/)?(?:g|re|p|b|d)?make(?:\[\d{1,3}\])?\s?: \*\*\* (?!No rule to make|Waiting for|.*\.\.\.$|Deleting)"
 )
-_RESTART: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: Entering directory|^Making \S+ in ")
+_RESTART: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: Entering directory|^Making \S+ in |^g?make( |$)")
 _NOT_REMADE: Final = re.compile(r"^(?:\S*/)?g?make: Target '.*' not remade because of errors")
 _TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
 _IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
 _NINJA_FAILED: Final = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?!.*: )\S.*$")
 _PLACED: Final = re.compile(r"^[^\s:]{1,300}\.\w{1,6}:\d{1,7}:(?:\d{1,7}:)? (?!warning|note|remark)\S")
+_LOUD: Final = ("configure: error: ", "Invalid configuration", "***", "Could NOT")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+_NOTE: Final = re.compile(r"^\s*= note: (?=\S*(?:ld|mold|lld|link)\S*: )")
+"""So rustc hands on what the linker says."""
+
 _HEADER: Final = re.compile(r"^(?:\s*)Traceback \(most recent call last\):")
 
 
@@ -55,8 +64,9 @@ class Reading:
         begin: index of the first line that counts: what make gave up before it was called again is over.
     """
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], stamps: list[str]) -> None:
         self.lines = lines
+        self._stamps = stamps
         self.evidence: list[Evidence] = []
         self.stop = len(lines)
         self.begin = 0
@@ -71,6 +81,17 @@ class Reading:
     def english(self, index: int) -> str:
         """Return a line with foreign words replaced."""
         return english(self.lines[index])
+
+    def silence_before(self, index: int) -> float:
+        """Return how many seconds passed between a line and the one before it, 0 where they are not dated."""
+        if index < 1:
+            return 0.0
+        found = [_DATE.search(stamp) for stamp in self._stamps[index - 1 : index + 1]]
+        try:
+            before, after = (datetime.fromisoformat(each[0]) for each in found if each is not None)
+        except ValueError:
+            return 0.0
+        return (after - before).total_seconds()
 
     def score(self, each: Evidence) -> float:
         """Return how much evidence counts: its rank, less where it came too late or work went on after it."""
@@ -89,17 +110,16 @@ class Reading:
         )
 
     def _is_stale(self, each: Evidence) -> bool:
-        work = 0
-        for index in range(each.last + 1, min(self.stop, each.last + 500)):
-            work += self.kind(index) in (Kind.COMMAND, Kind.PROGRESS) and bool(self.lines[index].strip())
-            if work > STALE_LINES:
-                return True
-        return False
+        is_download = each.rule is not None and each.rule.kind in ("download-failed", "checksum-mismatch")
+        kinds = [self.kind(i) for i in range(each.last + 1, min(self.stop, each.last + 500)) if self.lines[i].strip()]
+        if is_download and kinds.count(Kind.COMMAND) > STALE_COMMANDS:
+            return True
+        return kinds.count(Kind.COMMAND) + kinds.count(Kind.PROGRESS) > STALE_LINES
 
 
 def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
     """Return what lines hold of evidence; prefixes and terminal control may be in them."""
-    reading = Reading(plain_lines(raw))
+    reading = Reading(*plain_lines(raw))
     indexes = picked(reading.lines) if not own else list(range(len(reading.lines)))
     usage = _usage_lines(reading.lines)
     excused = _excused(reading, indexes)
@@ -115,21 +135,24 @@ def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
     return reading
 
 
-def plain_lines(raw: Iterable[str]) -> list[str]:
-    """Return lines as a terminal shows them, without prefixes; empty ones stay, as diagnostics end with them."""
-    lines: list[str] = []
-    for line in raw:
-        texts = shown(line)
-        lines.extend(parted(text).text.rstrip() for text in texts) if texts else lines.append("")
-    return lines[-MAX_LINES:]
+def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return lines as a terminal shows them without prefixes, and their time stamps.
+
+    Empty ones stay, as diagnostics end with them.
+    """
+    found = [parted(text) for line in raw for text in shown(line) or [""]][-MAX_LINES:]
+    return [each.text.rstrip() for each in found], [each.stamp for each in found]
 
 
 def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence | None:
     line = reading.lines[index]
     kind = reading.kind(index)
+    if kind is Kind.SOURCE and _NOTE.match(line):
+        kind = Kind.WORDS
     if kind in (Kind.COMMAND, Kind.TRACE, Kind.SOURCE) or (kind is Kind.PROGRESS and not _speaks(line)):
         return None
     text, last = joined(reading.lines, index)
+    text = _NOTE.sub("", text)
     foreign = english(text)
     if _GIVEN_UP.match(foreign) or _NINJA_FAILED.match(foreign):
         rule = rule_of(foreign, own)
@@ -151,9 +174,7 @@ def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence |
 
 def _speaks(line: str) -> bool:
     """Tell whether a line that looks like progress holds an error all the same."""
-    return (
-        "configure: error: " in line or "***" in line or "Could NOT" in line or line.startswith(("ERROR", " * ERROR"))
-    )
+    return line.startswith(("ERROR", " * ERROR")) or any(each in line for each in _LOUD)
 
 
 def _usage_lines(lines: Sequence[str]) -> set[int]:
@@ -181,15 +202,18 @@ def _excused(reading: Reading, indexes: Sequence[int]) -> set[int]:
 
 def _span(reading: Reading, indexes: Sequence[int]) -> tuple[int, int]:
     """Return the first line that counts, and the line with which the builder gave up for good first."""
-    begin, stops, ended = 0, [], None
+    begin, ended = 0, None
+    stops: list[int] = []
     for index in indexes:
+        if "make" not in reading.lines[index]:
+            continue
         text = reading.english(index)
-        if ended is not None and index > ended and _RESTART.match(text):
-            # make was called again: what failed before did not end the build
-            begin, stops, ended = ended + 1, [], None
         if _NOT_REMADE.match(text):
             ended = index
         elif _GIVEN_UP.match(text):
+            if ended is not None and any(_RESTART.match(line) for line in reading.lines[ended + 1 : index]):
+                # make was called again: what failed before did not end the build
+                begin, stops, ended = ended + 1, [], None
             stops.append(index)
             if _TOP.match(text) and not _keeps_going(reading.lines, index):
                 ended = index

@@ -20,8 +20,12 @@ _TRACEBACK: Final = re.compile(
 )
 _UNKNOWN_PACKAGES: Final = re.compile(
     r"(?:is not supported by the following packages?|failed to select a version .*|no matching package .*"
-    r"|Unmet build dependencies|wrong \w+ hash):\s*$"
+    r"|Unmet build dependencies):\s*$"
 )
+
+
+_UNENDED: Final = re.compile(r"^checking .{1,200}\.\.\. ?(?=(?:\S*configure: error|Invalid configuration))")
+"""The script had not ended its line when it failed."""
 
 
 class Joined(NamedTuple):
@@ -34,9 +38,7 @@ class Joined(NamedTuple):
 def joined(lines: Sequence[str], index: int) -> Joined:
     """Return the diagnostic that begins with a line: the line itself where it is one of a line."""
     text = lines[index]
-    if "checking " in text[:12] and "configure: error: " in text:
-        # the script had not ended its line
-        text = text[text.index("configure: error: ") :]
+    text = _UNENDED.sub("", text)
     if _TRACEBACK.match(text):
         return _traceback(lines, index)
     if _CMAKE.match(text):

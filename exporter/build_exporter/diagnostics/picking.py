@@ -6,15 +6,19 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
+from typing import Final
 
 from build_exporter.diagnostics.finder import Finder
 from build_exporter.diagnostics.language import foreign_words
 from build_exporter.diagnostics.rules import WORDS
 
+STOPS: Final = ("*** [", "not remade because", "FAILED: ")
+"""Words of the builder's own lines."""
+
 
 @cache
 def _finder() -> Finder:
-    return Finder([*WORDS, *foreign_words()])
+    return Finder([*WORDS, *foreign_words(), *STOPS])
 
 
 def picked(lines: Sequence[str]) -> list[int]:

@@ -31,6 +31,13 @@ _COARSE_GRAIN_NS = 2_000_000_000
 """The same where time stamps have no fraction of a second: some file systems keep only every other second."""
 
 
+MOST_HELD = 64
+"""Run files that are held open at a time, however many builds there are."""
+
+HELD_SECONDS = 30.0
+"""A run that has not grown for so long holds no descriptor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Events of one run in their order; `from_start` when the run's file is read from its beginning."""
@@ -76,6 +83,7 @@ class Follower:
         self.errors: dict[str, str] = {}
         self._root = _Directory()
         self._builds: dict[str, _Directory] = {}
+        self._held: dict[LineFile, None] = {}
         self._reported = 0
 
     def poll(self) -> Iterator[Batch]:
@@ -95,6 +103,7 @@ class Follower:
             if directory.file is not None and directory.newest is not None:
                 self._restart_after_future(directory, directory.newest, directory.file)
                 yield from self._read(build, directory.newest, directory.file)
+                self._spare(directory.file)
         self._report_rejects()
 
     def build_names(self) -> list[str]:
@@ -163,6 +172,20 @@ class Follower:
         for directory in self._builds.values():
             if directory.file is not None:
                 directory.file.close()
+
+    def _spare(self, file: LineFile) -> None:
+        """Hold few files open: of those that grew last, and none that has been quiet for a while."""
+        self._held.pop(file, None)
+        if not file.is_open:
+            return
+        if file.quiet_seconds() > HELD_SECONDS:
+            file.rest()
+            return
+        self._held[file] = None
+        if len(self._held) > MOST_HELD:
+            oldest = next(iter(self._held))
+            del self._held[oldest]
+            oldest.rest()
 
     def _restart_after_future(self, directory: _Directory, run: str, file: LineFile) -> None:
         """Read a run from its beginning once the clock has come near lines that were too far ahead of it."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from dataclasses import dataclass
 
 from build_exporter.model.names import MAX_LINE_BYTES
+
+HEAD_BYTES = 256
+"""What a file is known again by after a rest, beside its number, which a new file may be given."""
 
 CHUNK_BYTES = 256 * 1024
 
@@ -38,6 +42,18 @@ class LineFile:
         self._offset = 0
         self._torn = b""
         self._skipping = False
+        self._resting = False
+        self._head = b""
+        self._grew = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a descriptor."""
+        return self._descriptor >= 0
+
+    def quiet_seconds(self) -> float:
+        """Return for how long nothing has been read from it."""
+        return time.monotonic() - self._grew
 
     def read(self) -> Chunk | None:
         """Return the next chunk of whole lines, None when there is nothing new.
@@ -45,6 +61,8 @@ class LineFile:
         Raises:
             OSError: the file can't be opened or read.
         """
+        if self._resting and not self._wake():
+            return None
         from_start = self._descriptor < 0
         if from_start:
             self._open()
@@ -55,7 +73,10 @@ class LineFile:
             data = os.read(self._descriptor, CHUNK_BYTES)
         if not data:
             return Chunk(b"", from_start=True) if from_start else None
+        if not self._offset:
+            self._head = data[:HEAD_BYTES]
         self._offset += len(data)
+        self._grew = time.monotonic()
         return self._whole_lines(data, from_start=from_start)
 
     def check_replaced(self) -> None:
@@ -71,18 +92,37 @@ class LineFile:
 
     def close(self) -> None:
         """Close the file; the next read starts from its beginning."""
+        self._resting = False
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def rest(self) -> None:
+        """Close the file until it changes; the next read goes on where the last one ended."""
+        if self._descriptor >= 0:
+            self.close()
+            self._resting = True
+
+    def _wake(self) -> bool:
+        """Open a resting file again where it has changed; return False where it has not."""
+        found = os.stat(self.path)
+        is_same = (found.st_dev, found.st_ino) == self._inode
+        if is_same and found.st_size == self._offset:
+            return False
+        self._resting = False
+        if is_same and found.st_size > self._offset:
+            self._descriptor = _open_regular(self.path)
+            if os.pread(self._descriptor, len(self._head), 0) == self._head:
+                os.lseek(self._descriptor, self._offset, os.SEEK_SET)
+            else:
+                # another file that was given the number of the one before
+                self.close()
+        return True
+
     def _open(self) -> None:
         self.close()
-        # never wait on a FIFO put where a run should be
-        self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        self._descriptor = _open_regular(self.path)
         found = os.fstat(self._descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            self.close()
-            raise OSError(errno.EINVAL, "not a regular file", self.path)
         self._inode = (found.st_dev, found.st_ino)
         self._offset = self.position = 0
         self._torn = b""
@@ -110,6 +150,15 @@ class LineFile:
             whole, dropped = without_long_lines(whole)
             too_long += dropped
         return Chunk(whole, from_start, too_long)
+
+
+def _open_regular(path: str) -> int:
+    # never wait on a FIFO put where a run should be
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return descriptor
 
 
 def without_long_lines(data: bytes) -> tuple[bytes, int]:

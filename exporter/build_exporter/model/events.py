@@ -128,6 +128,7 @@ class StepProgress(Event, tag="step_progress"):
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
     as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `log_bytes` says that
     the log of a step that is over was read to its end; it is 0 where the next attempt can't be measured by it.
+    `error_class` and `message` of a step that has failed say why, where its end did not.
     """
 
     phase: Name
@@ -136,6 +137,7 @@ class StepProgress(Event, tag="step_progress"):
     done: Amount | None = None
     total: Amount | None = None
     message: Text | None = None
+    error_class: Name | None = None
     estimated: bool = False
     warnings: Count | None = None
     warning_flags: Flags | None = None

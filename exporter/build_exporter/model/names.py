@@ -20,6 +20,9 @@ MAX_TIME = 253402300799.0
 FUTURE_TOLERANCE_SECONDS = 86400.0
 """How far ahead of this machine's clock an event may be: a time zone mistaken for UTC is at most 14 hours."""
 
+MAX_PATH_LENGTH = 4095
+"""Longest path that Linux takes, in bytes."""
+
 BUILD_PATTERN = r"^[A-Za-z0-9._+-]{1,100}\Z"
 RUN_PATTERN = r"^[0-9]{8}T[0-9]{6}Z\Z"
 
@@ -36,6 +39,11 @@ def build_name_from(text: str) -> str:
     """Return the build name nearest to any text: other characters become `-`; `build` where nothing is left."""
     name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text)[:100].strip("-")
     return name if is_build_name(name) else "build"
+
+
+def is_path(text: str) -> bool:
+    """Return whether a text from an event can be a path on this system."""
+    return 0 < len(text) <= MAX_PATH_LENGTH and "\0" not in text
 
 
 def is_run_name(name: str) -> bool:

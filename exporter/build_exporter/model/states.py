@@ -82,6 +82,8 @@ class Verdict(StrEnum):
     THROTTLED = "throttled"
     SUSPENDED = "suspended"
     STUCK = "stuck"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
 
 
 class SourceState(StrEnum):

@@ -12,7 +12,8 @@ from build_exporter.failures import Card, card
 from build_exporter.journal.positions import START, Position
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
-from build_exporter.tracker import Build, Run, Step
+from build_exporter.tracker import Build, Run, Step, expected_seconds
+from build_exporter.verdicts import Judgement
 
 
 class NotFoundError(LookupError):
@@ -23,8 +24,12 @@ class BadRequestError(ValueError):
     """A query's parameters contradict each other or name nothing; the text says which and what is allowed."""
 
 
-def _no_verdict(run: Run, step: Step) -> str | None:
+def _no_verdict(run: Run, step: Step) -> Judgement | None:
     return None
+
+
+def _planned(run: Run, step: Step, now: float) -> float | None:
+    return step.expected_at_start or expected_seconds(run, step)
 
 
 def _nowhere(build: str) -> Position:
@@ -40,8 +45,9 @@ class Context:
     Attributes:
         builds: the tracker's builds by name.
         now: Unix seconds.
-        verdict: returns what a running step is doing in one word of `Verdict`, None where nobody judged it.
+        verdict: returns what a running step is doing, with the evidence; None where nothing judges it.
         estimate: returns what is left of a run at a time.
+        expected: returns what a step should take in all, in seconds.
         card: returns the first-error card of a failed step; without more from the journal alone.
         thresholds: from when on a step counts as overdue and the like.
         escalation: seconds until an alert that nobody acknowledges goes to tier 2, 3 and so on.
@@ -51,8 +57,9 @@ class Context:
 
     builds: Mapping[str, Build]
     now: float
-    verdict: Callable[[Run, Step], str | None] = _no_verdict
+    verdict: Callable[[Run, Step], Judgement | None] = _no_verdict
     estimate: Callable[[Run, float], Estimate | None] = remaining
+    expected: Callable[[Run, Step, float], float | None] = _planned
     card: Callable[[Run, Step], Card] = field(default=card)
     thresholds: Thresholds = field(default_factory=Thresholds)
     escalation: Sequence[float] = ()

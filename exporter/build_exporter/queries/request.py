@@ -69,7 +69,6 @@ class Request:
         read_history: reads a build's earlier runs into `context.builds`, once.
         load: returns an earlier run by build and name, or raises NotFoundError.
         events: yields the events of a run.
-        thresholds: limits by name, as `build_threshold` has them.
     """
 
     context: Context

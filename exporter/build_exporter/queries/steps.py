@@ -17,7 +17,7 @@ from build_exporter.queries.attention import is_overdue
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, NotFoundError, shown, shown_or_none
 from build_exporter.summary import tests_run
-from build_exporter.tracker import Key, Run, Step, expected_seconds, step_progress
+from build_exporter.tracker import Key, Run, Step, step_progress
 
 MAX_PAGE = 1000
 
@@ -54,6 +54,7 @@ class StepRow(Answer, frozen=True):
     progress_ratio: float | None
     overdue: bool
     verdict: str | None
+    verdict_evidence: list[str]
     exit_code: int | None
     signal: int | None
     error_class: str | None
@@ -138,6 +139,7 @@ def _position(run: Run, found: list[Step], cursor: str) -> int:
 def row(context: Context, run: Run, step: Step) -> StepRow:
     """Return a step's row."""
     running = step.state is StepState.RUNNING
+    judged = context.verdict(run, step) if running else None
     elapsed = max(0.0, context.now - step.start) if running and step.start is not None else step.seconds
     return StepRow(
         phase=shown(step.phase),
@@ -150,10 +152,11 @@ def row(context: Context, run: Run, step: Step) -> StepRow:
         start=step.start,
         end=step.end,
         seconds=elapsed,
-        expected_seconds=step.expected_at_start or expected_seconds(run, step),
+        expected_seconds=context.expected(run, step, context.now),
         progress_ratio=step_progress(run, step, context.now),
         overdue=running and is_overdue(context, run, step),
-        verdict=context.verdict(run, step) if running else None,
+        verdict=judged.verdict.value if judged is not None else None,
+        verdict_evidence=[shown(each) for each in judged.evidence] if judged is not None else [],
         exit_code=step.exit_code,
         signal=step.signal,
         error_class=step.error_class,

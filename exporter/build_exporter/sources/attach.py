@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from build_exporter.diagnostics.diagnosis import class_of
 from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
@@ -139,6 +140,8 @@ class Attachment:
         if is_recorded_by_count(run, emitted.event, emitted.nth) if emitted.nth else is_recorded(run, emitted.event):
             return False
         event = emitted.event
+        if isinstance(event, StepFinished) and event.status == "failed" and event.error_class is None:
+            event.error_class = class_of(event.message, event.exit_code, event.signal)
         if isinstance(event, StepStarted) and run.status == BuildState.SUCCEEDED and event.time >= (run.end or 0.0):
             # it was taken for over by a poll before a restart
             self._append(run, writer, BuildStarted(time=event.time, build=event.build))

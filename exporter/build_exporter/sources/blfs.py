@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from build_exporter.diagnostics.diagnosis import diagnose, first_error, was_stopped
 from build_exporter.model import events as e
 from build_exporter.plan.jhalfs_makefile import begins_with
 from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.files import Directory, milliseconds, read_ends
-from build_exporter.sources.first_error import first_error, was_stopped
 from build_exporter.sources.jhalfs.log import read_last_lines
 from build_exporter.sources.jhalfs.reconcile import LAST_LINES
 from build_exporter.sources.jhalfs.tree import SETTLED_SECONDS
@@ -231,7 +231,7 @@ class _Work:
             broken = first_error(lines[-LAST_LINES:]) is not None
             stopped = was_stopped(lines[-LAST_LINES:])
             ending = "failed" if not stopped and (broken or closed is Closed.GONE) else "interrupted"
-            message = first_error(lines) if ending == "failed" else None
+            message = diagnose(lines).reason if ending == "failed" else None
         return Attempt(
             phase=PHASE,
             step=step.target,

@@ -15,6 +15,7 @@ import msgspec
 import psutil
 
 from build_exporter.journal.append import Writer
+from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Toolchain, ToolVersion, encode_line
 from build_exporter.sources.protocol import BuildContext
@@ -109,6 +110,7 @@ class Surveyor:
         system: Path = SYSTEM,
     ) -> None:
         self._journal = journal
+        self._isolated = Isolation(log, "surveying tools")
         self._runs = runs
         self._clock = clock
         self._build_context = build_context
@@ -144,7 +146,8 @@ class Surveyor:
         for run in active.values():
             pids = (*_own_pids(run, now), *around.get(run.build, BuildContext()).pids)
             if pids or run.build in around:
-                count += self._poll_step(run, pids, around.get(run.build, BuildContext()), now)
+                with self._isolated.of(run.build):
+                    count += self._poll_step(run, pids, around.get(run.build, BuildContext()), now)
         for key in self._watched.keys() - active.keys():
             count += self._close(self._watched.pop(key), runs.get(key), now)
         return count

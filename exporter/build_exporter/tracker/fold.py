@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from build_exporter.model import events as e
-from build_exporter.model.names import MAX_TEXT_LENGTH
-from build_exporter.model.states import BuildState, StepState, failure_class
+from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
+from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place
-from build_exporter.tracker.plans import check_milestones, take_plan
+from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.state import LogShape, Run, Step
 
@@ -126,15 +126,15 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
 def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
     step.package = event.package or step.package
     step.version = event.version or step.version
-    step.log = event.log
+    step.log = event.log if event.log and is_path(event.log) else None
     step.pid = event.pid
-    if event.log:
+    if step.log:
         # steps with one log for all come one after the other: no more than the last needs to be known
         before = run.newest_log
-        step.shares_log = before is not None and before[0] == event.log and before[1] != step.key
+        step.shares_log = before is not None and before[0] == step.log and before[1] != step.key
         if before is not None and step.shares_log and before[1] in run.steps:
             run.steps[before[1]].shares_log = True
-        run.newest_log = (event.log, step.key)
+        run.newest_log = (step.log, step.key)
 
 
 def _step_progress(run: Run, event: e.StepProgress) -> None:
@@ -170,7 +170,7 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if step is None or step.end is None:
         run.ignored["step_progress"] += 1
         return
-    learned = _explain_failure(step, event)
+    learned = _explain_failure(run, step, event)
     if event.warnings is not None and not step.reported_warnings and event.warnings > (step.warnings or -1):
         step.warnings = event.warnings
         learned = True
@@ -192,12 +192,21 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     run.changed[step.key] = step
 
 
-def _explain_failure(step: Step, event: e.StepProgress) -> bool:
-    """Take words about a step that has failed without any."""
-    if step.state is not StepState.FAILED or step.message is not None or event.message is None:
+def _explain_failure(run: Run, step: Step, event: e.StepProgress) -> bool:
+    """Take words and class of a step that has failed without any."""
+    if step.state is not StepState.FAILED:
         return False
-    step.message = event.message[:MAX_TEXT_LENGTH]
-    return True
+    learned = step.message is None and event.message is not None
+    if learned and event.message is not None:
+        step.message = event.message[:MAX_TEXT_LENGTH]
+    kind = failure_class(event.error_class)
+    if step.error_class == FailureClass.OTHER and kind != FailureClass.OTHER:
+        # counted as what it is from now on: the sum over classes stays
+        run.failures[step.phase, step.error_class] -= 1
+        step.error_class = kind
+        run.failures[step.phase, kind] += 1
+        learned = True
+    return learned
 
 
 def _step_finished(run: Run, event: e.StepFinished) -> None:
@@ -260,7 +269,7 @@ def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
     if event.milestone not in run.milestones and len(run.milestones) >= MAX_MILESTONES:
         run.ignored["too_many_milestones"] += 1
         return
-    run.milestones.setdefault(event.milestone, event.time)
+    note_milestone(run, event.milestone, event.time)
 
 
 def _build_finished(run: Run, event: e.BuildFinished) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from build_exporter.model import events as e
+from build_exporter.model.names import is_path
 from build_exporter.model.states import StepState
 from build_exporter.tracker.aggregates import enter, has_room, place, recount
 from build_exporter.tracker.names import name_of
-from build_exporter.tracker.progress import is_reached, raise_floors
+from build_exporter.tracker.progress import build_progress, is_reached, raise_floors
 from build_exporter.tracker.state import Run, Step
 
 
@@ -22,7 +23,7 @@ def take_plan(run: Run, event: e.Plan) -> None:
     run.plans += 1
     run.planned_milestones = event.milestones or run.planned_milestones
     if not event.continues:
-        run.tarballs = event.tarballs or ""
+        run.tarballs = event.tarballs if event.tarballs and is_path(event.tarballs) else ""
     for milestone in event.milestones or ():
         # those of a phase or a share can't be judged by a plan that may continue in the next line
         if milestone.step is not None and is_reached(run, milestone, event.time):
@@ -84,4 +85,14 @@ def check_milestones(run: Run, time: float, ended: str | None = None) -> None:
         if planned.name in run.milestones or (ended is not None and planned.step not in (None, ended)):
             continue
         if is_reached(run, planned, time):
-            run.milestones[planned.name] = time
+            note_milestone(run, planned.name, time)
+
+
+def note_milestone(run: Run, name: str, time: float) -> None:
+    """Note a milestone reached, once, and how far the run was then."""
+    if name in run.milestones:
+        return
+    run.milestones[name] = time
+    ratio = build_progress(run, time)
+    if ratio is not None:
+        run.milestone_progress[name] = ratio

@@ -197,6 +197,8 @@ class Run:
     failed: dict[Key, Step] = field(default_factory=dict)
     planned_milestones: list[PlannedMilestone] = field(default_factory=list)
     milestones: dict[str, float] = field(default_factory=dict)
+    milestone_progress: dict[str, float] = field(default_factory=dict)
+    """Share of the run that was done when each milestone was reached, where the steps to come were known."""
     tarballs: str = ""
     """The directory of the files that steps are built from; empty where it isn't given."""
     sources_verified: SourcesVerified | None = None

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import logging
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from build_exporter.web.accept import BACKLOG, Acceptor
+from build_exporter.web.door import Door
+from build_exporter.web.http import HttpProtocol
+
+SELDOM_SECONDS: Final = 60.0
+MEASURE_BEATS: Final = 5
+"""Seconds between looks at how many descriptors are left."""
 
 
 class AddressError(ValueError):
@@ -52,7 +63,7 @@ def _open(text: str, host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         both = not host and socket.has_dualstack_ipv6()
         opened = socket.create_server(
-            (host, port), family=socket.AF_INET6 if both else family, backlog=128, dualstack_ipv6=both
+            (host, port), family=socket.AF_INET6 if both else family, backlog=BACKLOG, dualstack_ipv6=both
         )
         # connections inherit it; asyncio sets it only on sockets made with the protocol named, which these are not,
         # and an answer's body would wait 40 ms for its head's acknowledgement
@@ -61,6 +72,20 @@ def _open(text: str, host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         # a name that can't be one is a UnicodeError
         raise AddressError(f"cannot listen on {text}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def check_only_local(sockets: Sequence[socket.socket]) -> None:
+    """Check that all sockets listen on loopback.
+
+    Raises:
+        AddressError: one does not; the text says what to do.
+    """
+    for each in sockets:
+        if not ipaddress.ip_address(each.getsockname()[0]).is_loopback:
+            raise AddressError(
+                f"{format_address(each)} can be reached by others, and nobody is asked for a credential: name users, "
+                "tokens or clients' certificates in --web.config.file, or say --web.allow-anonymous"
+            )
 
 
 def format_address(opened: socket.socket) -> str:
@@ -80,21 +105,64 @@ def page_address(opened: socket.socket, *, secure: bool) -> str:
     return f"{'https' if secure else 'http'}://{host}:{port}"
 
 
-class Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the command that started it decides when it ends."""
+class _Seldom(logging.Filter):
+    """Lets each warning through once a minute: whoever sends nonsense must not fill the log."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be written."""
+        if record.levelno > logging.WARNING:
+            return True
+        now = time.monotonic()
+        if now - self._logged.get(str(record.msg), -SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        self._logged[str(record.msg)] = now
+        return True
+
+
+class Server(uvicorn.Server):
+    """uvicorn with its own way of accepting, and without its signal handling: the command decides when it ends.
+
+    Attributes:
+        door: the connections.
+    """
+
+    def __init__(self, config: uvicorn.Config, tls: Callable[[], ssl.SSLContext | None]) -> None:
         super().__init__(config)
+        self.door = Door()
+        self._tls = tls
         self._ended = asyncio.Event()
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether new connections speak TLS."""
+        return self._tls() is not None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept on sockets that are open."""
+        self.door.measure()
+        # what uvicorn has here are asyncio's servers, of which it needs no more than to close them
+        self.servers = cast("Any", [Acceptor(each, self.door, self._protocol, self._tls) for each in sockets or ()])
+        self.started = True
+
+    def _protocol(self, peer: str) -> HttpProtocol:
+        return HttpProtocol(config=self.config, server_state=self.server_state, app_state={}, door=self.door, peer=peer)
+
     async def main_loop(self) -> None:
         """Look after the server once a second; uvicorn's ten times are a third of what an idle exporter does."""
+        beats = 0
         while not await self.on_tick(0):
+            beats += 1
+            if beats % MEASURE_BEATS == 0:
+                self.door.measure()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._ended.wait()
@@ -105,8 +173,13 @@ class Server(uvicorn.Server):
         self._ended.set()
 
 
-def make_server(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Server:
-    """Return a server for the application, one that speaks TLS where a context is given."""
+def no_tls() -> ssl.SSLContext | None:
+    """Return no context: plain HTTP."""
+    return None
+
+
+def make_server(app: ASGIApp, tls: Callable[[], ssl.SSLContext | None] = no_tls) -> Server:
+    """Return a server for the application; `tls` returns the context of a new connection, None for plain HTTP."""
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -119,12 +192,11 @@ def make_server(app: ASGIApp, tls: ssl.SSLContext | None = None) -> Server:
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
-        limit_concurrency=1000,
     )
     config.load()
     config.ws_protocol_class = cast("Any", _connection)
-    config.ssl = tls
-    return Server(config)
+    logging.getLogger("uvicorn.error").addFilter(_Seldom())
+    return Server(config, tls)
 
 
 def _connection(**named: Any) -> asyncio.Protocol:

@@ -14,6 +14,7 @@ from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
 from build_exporter.queries.context import Context
 from build_exporter.tracker import Run, Step
+from build_exporter.verdicts import Judgement
 from build_exporter.web.stream.hub import Hub
 
 
@@ -24,7 +25,7 @@ class Service:
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
     the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.
     `scraped_at` is when Prometheus last took the metrics, in Unix seconds, 0 for never. `alerts` sends and acknowledges
-    them. `card` makes the first-error card of a failed step.
+    them. `card` makes the first-error card of a failed step, `verdict` judges a running one.
     """
 
     monitor: Monitor
@@ -36,6 +37,7 @@ class Service:
     max_body_bytes: int = 10_000_000
     counts: WebCounts = field(default_factory=WebCounts)
     card: Callable[[Run, Step], Card] = field(default=card)
+    verdict: Callable[[Run, Step], Judgement | None] = field(default=lambda run, step: None)
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
     estimator: Estimator = field(init=False)
@@ -62,6 +64,8 @@ class Service:
             self.monitor.tracker.builds,
             self.monitor.clock(),
             estimate=self.estimator,
+            expected=self.estimator.expected_seconds,
+            verdict=self.verdict,
             card=self.card,
             thresholds=self.thresholds,
             escalation=escalation,

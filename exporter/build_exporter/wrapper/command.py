@@ -7,6 +7,7 @@ import time
 
 from build_exporter.wrapper.launch import Launch
 from build_exporter.wrapper.options import UsageError, parse
+from build_exporter.wrapper.reason import explain_safely, oom_kills
 from build_exporter.wrapper.record import Record
 from build_exporter.wrapper.signals import die_of, watch
 
@@ -39,10 +40,14 @@ def _run(options: Options) -> Outcome:
     dispositions = watch()
     _undo_locale_coercion()
     record = Record(options, time.time())
+    kills = oom_kills()
     outcome = _run_with_log(options, dispositions, record) if options.log else None
     if outcome is None:
         outcome = _run_without_log(options, dispositions, record)
-    record.finished(time.time(), outcome)
+    ended = time.time()
+    if outcome.status == "failed":
+        explain_safely(outcome, options.log, kills)
+    record.finished(ended, outcome)
     return outcome
 
 

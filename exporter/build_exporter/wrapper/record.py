@@ -26,6 +26,7 @@ class Outcome:
 
     __slots__ = (
         "cpu_seconds",
+        "error_class",
         "exit_code",
         "max_rss_bytes",
         "message",
@@ -43,7 +44,7 @@ class Outcome:
         self.seconds = self.cpu_seconds = 0.0
         self.max_rss_bytes = self.read_bytes = self.written_bytes = -1
         self.termination_requested = False
-        self.message = ""
+        self.message = self.error_class = ""
 
     @property
     def status(self) -> str:
@@ -124,6 +125,7 @@ class Record:
                     "max_rss_bytes": _known(outcome.max_rss_bytes),
                     "read_bytes": _known(outcome.read_bytes),
                     "written_bytes": _known(outcome.written_bytes),
+                    "error_class": outcome.error_class or None,
                     "message": outcome.message or None,
                 }
             )

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from ports import free_port
 
 Json = dict[str, Any]
 
@@ -46,13 +46,6 @@ def programs() -> list[Any]:
     found = [shutil.which(name, path=place) for place in places for name in names]
     missing = pytest.param("", marks=pytest.mark.skip(reason="Alertmanager is not installed"))
     return list(dict.fromkeys(program for program in found if program)) or [missing]
-
-
-def free_port() -> int:
-    """Return a port nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Recorder:

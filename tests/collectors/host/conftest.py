@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from build_exporter.collectors.host import process
@@ -146,9 +146,7 @@ def node_exporter() -> Iterator[Peer]:
     binary = shutil.which("prometheus-node-exporter") or shutil.which("node_exporter")
     if binary is None:
         pytest.skip("node_exporter is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         # Debian's leaves out the loopback interface
         [binary, f"--web.listen-address=127.0.0.1:{port}", "--collector.netdev.device-exclude=^none$"],

@@ -68,7 +68,7 @@ def test_a_control_group_of_the_builds_own_is_shown(
     groups: Callable[[ProcessTrees], dict[str, float]],
     process_trees: Callable[..., ProcessTrees],
 ) -> None:
-    """CPU, throttling, memory, I/O and out-of-memory kills of the step's control group are told."""
+    """CPU, throttling, memory, I/O and out-of-memory kills of the step's control group are reported."""
     root = kernel.fork()
     enter(kernel, root, "/build.slice")
     files = {"memory_current": "1000\n", "memory_peak": "9000\n", "memory_events": "low 0\noom 2\noom_kill 4\n"}
@@ -92,7 +92,7 @@ def test_a_control_group_of_the_builds_own_is_shown(
     assert shown['oom_kills_total{build="lfs"}'] == 1
 
 
-def test_the_counters_go_on_over_the_groups_of_many_packages(
+def test_the_counters_continue_over_the_groups_of_many_packages(
     kernel: Kernel,
     charge: Charge,
     groups: Callable[[ProcessTrees], dict[str, float]],
@@ -142,7 +142,7 @@ def test_a_group_within_anothers_is_counted_once(
 
 
 @pytest.mark.parametrize("text", ["", "8:0 \n", "max\n"])
-def test_an_io_stat_without_figures_tells_nothing(text: str) -> None:
+def test_an_io_stat_without_figures_shows_nothing(text: str) -> None:
     """A group without I/O accounts has no I/O figures, and no zeros either."""
     assert moved_bytes(text.encode()) == {}
 
@@ -167,7 +167,7 @@ def real_group() -> Iterator[Path]:
             time.sleep(0.02)
 
 
-def test_a_real_control_groups_cpu_time_is_told(
+def test_a_real_control_groups_cpu_time_is_reported(
     real_group: Path,
     groups: Callable[[ProcessTrees], dict[str, float]],
     process_trees: Callable[..., ProcessTrees],

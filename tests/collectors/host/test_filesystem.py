@@ -54,7 +54,7 @@ def test_a_hanging_network_mount_hides_no_other_file_system(
     hanging: Callable[[bytes], os.statvfs_result | None],
     samples_of: SamplesOf,
 ) -> None:
-    """With the server of one mount gone, the disk the build writes to is still watched, and the mount is told."""
+    """With the server of one mount gone, the disk the build writes to is still watched, and the mount is reported."""
     filesystem = Filesystem(str(machine / "proc"), hanging, timeout=0.2)
     dist = 'build_host_filesystem_error{mountpoint="/net/dist",device="server:/export/dist files",fstype="nfs4"}'
     size = 'build_host_filesystem_size_bytes{mountpoint="/",device="/dev/nvme0n1p1",fstype="ext4"}'
@@ -93,7 +93,7 @@ def test_a_hanging_file_system_costs_the_other_collectors_nothing(
     quick.stop()
 
 
-def test_a_file_system_that_refuses_is_told_and_one_that_is_gone_is_not(machine: Path, samples_of: SamplesOf) -> None:
+def test_a_refusing_file_system_is_reported_and_a_gone_one_is_not(machine: Path, samples_of: SamplesOf) -> None:
     """A dead FUSE server shows as an error; what was unmounted meanwhile shows no more."""
 
     def statvfs(path: bytes) -> os.statvfs_result:
@@ -105,7 +105,7 @@ def test_a_file_system_that_refuses_is_told_and_one_that_is_gone_is_not(machine:
     assert shown == {'build_host_filesystem_error{mountpoint="/",device="/dev/nvme0n1p1",fstype="ext4"}': 1}
 
 
-def test_a_file_system_that_may_not_be_entered_is_told(
+def test_a_file_system_that_may_not_be_entered_is_reported(
     machine: Path, unprivileged: Callable[[], AbstractContextManager[None]], samples_of: SamplesOf
 ) -> None:
     """A mount point within another user's directory is an error of that file system and of no other."""

@@ -40,7 +40,7 @@ def agree(node_exporter: Peer, samples_of: SamplesOf) -> Callable[[Collector, di
     """Return the function that compares a collector with node_exporter before and after it.
 
     It is given node_exporter's `name|label|value` and a tolerance for each of our series. A machine in use may move
-    away and back between two looks, so it is looked at again until a deadline.
+    away and back between two looks, so it is checked again until a deadline.
     """
 
     def compare(collector: Collector, series: dict[str, tuple[str, float]]) -> None:
@@ -67,7 +67,7 @@ Agree = Callable[[Collector, dict[str, tuple[str, float]]], None]
 
 
 def test_cpu_time_is_node_exporters(agree: Agree) -> None:
-    """CPU seconds of each mode, switches and forks are those node_exporter tells."""
+    """CPU seconds of each mode, switches and forks are those node_exporter shows."""
     series = {
         f'build_host_cpu_seconds_total{{mode="{mode}"}}': (f"node_cpu_seconds_total|mode|{mode}", 0.1) for mode in MODES
     }
@@ -77,12 +77,12 @@ def test_cpu_time_is_node_exporters(agree: Agree) -> None:
 
 
 def test_load_is_node_exporters(agree: Agree) -> None:
-    """The three load averages are those node_exporter tells."""
+    """The three load averages are those node_exporter shows."""
     agree(Load(), {f"build_host_load{minutes}": (f"node_load{minutes}", 0) for minutes in (1, 5, 15)})
 
 
 def test_memory_is_node_exporters(agree: Agree) -> None:
-    """Memory is what node_exporter tells, the whole exactly, the rest within what a machine in use moves."""
+    """Memory is what node_exporter shows, the whole exactly, the rest within what a machine in use moves."""
     names = {"available": "MemAvailable", "free": "MemFree", "buffers": "Buffers", "cached": "Cached", "dirty": "Dirty"}
     series = {
         f"build_host_memory_{ours}_bytes": (f"node_memory_{theirs}_bytes", 16.0 * MIB) for ours, theirs in names.items()
@@ -93,7 +93,7 @@ def test_memory_is_node_exporters(agree: Agree) -> None:
 
 
 def test_paging_is_node_exporters(agree: Agree) -> None:
-    """Major faults and out-of-memory kills are those node_exporter tells."""
+    """Major faults and out-of-memory kills are those node_exporter shows."""
     agree(
         Swap(),
         {
@@ -104,7 +104,7 @@ def test_paging_is_node_exporters(agree: Agree) -> None:
 
 
 def test_pressure_is_node_exporters(agree: Agree, node_exporter: Peer) -> None:
-    """Stall times are those node_exporter tells."""
+    """Stall times are those node_exporter shows."""
     if "node_pressure_cpu_waiting_seconds_total" not in node_exporter.scrape():
         pytest.skip("this kernel keeps no pressure accounts")
     series = {
@@ -121,7 +121,7 @@ def test_pressure_is_node_exporters(agree: Agree, node_exporter: Peer) -> None:
 
 
 def test_file_systems_are_node_exporters(agree: Agree) -> None:
-    """Sizes are those node_exporter tells, free space within what a machine in use moves."""
+    """Sizes are those node_exporter shows, free space within what a machine in use moves."""
     [labels] = [series for series in (_root_labels(Filesystem()),) if series]
     theirs = "|mountpoint|/"
     agree(
@@ -142,7 +142,7 @@ def _root_labels(collector: Collector) -> str:
 
 
 def test_disks_are_node_exporters(agree: Agree, node_exporter: Peer, samples_of: SamplesOf) -> None:
-    """Traffic and busy time of each disk are those node_exporter tells."""
+    """Traffic and busy time of each disk are those node_exporter shows."""
     shown = samples_of(Disk().collect())
     devices = {series.split('"')[1] for series in shown}
     theirs = {labels["device"] for labels, _ in node_exporter.scrape().get("node_disk_read_bytes_total", [])}
@@ -166,7 +166,7 @@ def test_disks_are_node_exporters(agree: Agree, node_exporter: Peer, samples_of:
 
 
 def test_network_traffic_is_node_exporters(agree: Agree, samples_of: SamplesOf) -> None:
-    """Traffic, errors and drops of each interface are those node_exporter tells."""
+    """Traffic, errors and drops of each interface are those node_exporter shows."""
     interfaces = {series.split('"')[1] for series in samples_of(Network().collect())}
     assert "lo" in interfaces
     series = {}
@@ -179,7 +179,7 @@ def test_network_traffic_is_node_exporters(agree: Agree, samples_of: SamplesOf) 
 
 
 def test_boot_time_and_kernel_are_node_exporters(agree: Agree, node_exporter: Peer, samples_of: SamplesOf) -> None:
-    """The machine's start and its kernel's name are those node_exporter tells."""
+    """The machine's start and its kernel's name are those node_exporter shows."""
     agree(System(), {"build_host_boot_timestamp_seconds": ("node_boot_time_seconds", 0)})
     [(theirs, _)] = node_exporter.scrape()["node_uname_info"]
     [ours] = [series for series in samples_of(System().collect()) if "uname" in series]

@@ -45,7 +45,7 @@ def test_a_tree_is_the_root_and_all_that_descends_from_it(kernel: Kernel, watch:
 
 
 def test_children_that_end_take_nothing_with_them(kernel: Kernel, watch: Watch) -> None:
-    """CPU and I/O of a thousand short compilers add up though none of them lives when it is looked at."""
+    """CPU and I/O of a thousand short compilers add up though none of them lives when it is checked."""
     root = kernel.fork()
     watch.roots = {"lfs": [root]}
     for count in range(1, 6):
@@ -96,7 +96,7 @@ def test_a_counter_is_held_where_less_can_be_seen_than_before(kernel: Kernel, wa
 
 @pytest.mark.parametrize("seen_gone", [True, False])
 def test_a_strangers_pid_given_to_a_compiler_is_the_builds(kernel: Kernel, watch: Watch, seen_gone: bool) -> None:
-    """Pids go round: one passed over as a stranger's is looked at again, within a minute at the latest."""
+    """Pids go round: one passed over as a stranger's is checked again, within a minute at the latest."""
     stranger, root = kernel.fork(), kernel.fork()
     watch.roots = {"lfs": [root]}
     assert watch.sample()["lfs:processes"] == 1
@@ -108,7 +108,7 @@ def test_a_strangers_pid_given_to_a_compiler_is_the_builds(kernel: Kernel, watch
     assert [watch.sample()["lfs:processes"] for _ in range(samples)][-1] == 2
 
 
-def test_the_counter_goes_on_with_the_next_step(kernel: Kernel, watch: Watch) -> None:
+def test_the_counter_continues_with_the_next_step(kernel: Kernel, watch: Watch) -> None:
     """A build's CPU time rises over its steps; the peak of memory is each step's own."""
     first = kernel.fork()
     kernel.use(first, 100, pages=500)
@@ -152,7 +152,7 @@ def test_what_a_root_did_long_before_its_step_is_not_the_builds(kernel: Kernel, 
 
 
 def test_a_step_attached_to_late_is_counted_whole(kernel: Kernel, watch: Watch) -> None:
-    """The exporter restarted in the middle of a step still tells all the CPU the step's own process used."""
+    """The exporter restarted in the middle of a step still shows all the CPU the step's own process used."""
     root = kernel.fork()
     began = watch.now + 0.1
     kernel.use(root, 5000)
@@ -204,7 +204,7 @@ def test_a_pid_from_an_old_record_is_not_believed(kernel: Kernel, watch: Watch) 
 def test_init_is_no_step_where_the_whole_machine_is_seen(
     kernel: Kernel, watch_over: Callable[[Kernel], AbstractContextManager[Watch]], on_the_host: bool
 ) -> None:
-    """A step in a container tells pid 1: seen from the host that is the whole machine, in the container the build."""
+    """A step in a container shows pid 1: seen from the host that is the whole machine, in the container the build."""
     kernel.fork(0, pid=1)
     second = kernel.fork(0, pid=2)
     if on_the_host:
@@ -217,7 +217,7 @@ def test_init_is_no_step_where_the_whole_machine_is_seen(
     assert counts == ({} if on_the_host else {"lfs:processes": 1, "blfs:processes": 1})
 
 
-def test_a_stranger_passed_over_becomes_a_root_when_its_step_is_told(kernel: Kernel, watch: Watch) -> None:
+def test_a_stranger_passed_over_becomes_a_root_when_its_step_is_reported(kernel: Kernel, watch: Watch) -> None:
     """The step's event comes after its process was seen: the process and its children are taken in then."""
     first, second = kernel.fork(), kernel.fork()
     child = kernel.fork(second)

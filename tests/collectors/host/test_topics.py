@@ -104,7 +104,7 @@ def test_a_file_that_is_not_what_the_kernel_writes_fails_the_topic_alone(machine
 
 
 def test_a_file_that_may_not_be_read_fails_the_topic(machine: Path, unprivileged: Unprivileged) -> None:
-    """Figures that are there and refused are told as a failure: the machine does not lack them."""
+    """Figures that are there and refused are reported as a failure: the machine does not lack them."""
     (machine / "proc/pressure/io").chmod(0)
     direct = DirectRunner(Pressure(str(machine / "proc")))
     with unprivileged():
@@ -176,7 +176,7 @@ def test_frequency_falls_back_to_what_cpuinfo_tells(machine: Path, samples_of: S
     }
 
 
-def test_the_system_is_told(samples_of: SamplesOf) -> None:
+def test_the_system_is_reported(samples_of: SamplesOf) -> None:
     """Boot time and kernel are shown once, and suspended time is never negative."""
     shown = samples_of(System().collect())
     assert shown["build_host_suspended_seconds_total"] >= 0

@@ -94,7 +94,7 @@ class Place:
         return attachment
 
     def poll(self, each: Attachment | Source, now: float | None = None) -> None:
-        """Look; before there is anything of the record that it can't be read is told."""
+        """Look; before there is anything of the record that it can't be read is reported."""
         now = self.now if now is None else now
         with nullcontext() if self.victim.exists() else suppress(SourceError):
             each.poll(now) if isinstance(each, Attachment) else list(each.poll(now))
@@ -137,7 +137,7 @@ def _emitted_step(step: Step, record: Record) -> str:
     reported += [step.planned, step.sbu, step.expected_seconds, step.after, sorted(step.tests.items())]
     reported += [step.cpu_seconds, step.max_rss_bytes, step.read_bytes, step.written_bytes, step.disk_bytes]
     if record.is_dated:
-        # of an undated step that was over before it was watched not even the start is told, nor what comes with it
+        # of an undated step that was over before it was watched not even the start is reported, nor what comes with it
         reported += [step.package, step.version, step.log, step.starts, step.ends, step.start, step.end, step.seconds]
     return " ".join(map(str, reported))
 

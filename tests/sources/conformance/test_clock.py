@@ -1,4 +1,4 @@
-"""This machine's clock may be wrong, or set while a build continues: what a record tells has times of its own."""
+"""This machine's clock may be wrong, or set while a build continues: what a record shows has times of its own."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ CUTS = 60
 
 ONE_FILE = ("portage", "buildroot", "console", "ninja", "log", "undated-log")
 TIMED = 5.0
-"""Seconds by which a duration may be off where the record tells it in whole seconds and unpacking beside it."""
+"""Seconds by which a duration may be off where the record shows it in whole seconds and unpacking beside it."""
 
 Outcome = dict[tuple[str, ...], str]
 
@@ -58,7 +58,7 @@ def look_once(place: Place, journal: str) -> None:
 
 
 def test_crlf(record: Record, put: Callable[..., Place]) -> None:
-    """A record copied through Windows, an artifact or a mail tells the same as the one with Unix' line ends."""
+    """A record copied through Windows, an artifact or a mail shows the same as the one with Unix' line ends."""
     place = put(record)
     place.write()
     look_once(place, "plain")

@@ -1,4 +1,4 @@
-"""What may happen to a record while it is watched: told once, survived, and of no matter to the others."""
+"""What may happen to a record while it is watched: reported once, survived, and of no matter to the others."""
 
 from __future__ import annotations
 

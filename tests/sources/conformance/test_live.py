@@ -77,7 +77,7 @@ def follow_live(
         write_some(places, percent)
         exporter.get("/metrics")
     poll(lambda: not unfinished(exporter.samples(), places, builds), 60, "every step has ended")
-    # without ninja or make at work it is silence that tells the end of their builds
+    # without ninja or make at work it is silence that shows the end of their builds
     exporter.kill()
     for place in places.values():
         place.fall_silent()

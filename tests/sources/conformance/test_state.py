@@ -24,7 +24,7 @@ LOOKS = 100
 """Moments at which whoever follows from the start looks, besides."""
 
 PAST_RUNS = {"ninja": 1, "portage": 50, "buildroot": 50, "bitbake": 10}
-"""Runs of the past that attaching late tells, as each kind's page says."""
+"""Runs of the past that attaching late shows, as each kind's page says."""
 
 
 def summary(runs: list[Run], record: Record) -> str:

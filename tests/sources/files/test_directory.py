@@ -11,8 +11,8 @@ import pytest
 from build_exporter.sources.files import GRAIN_NS, Directory, read_ends
 
 
-def test_new_names_are_told_once(tmp_path: Path) -> None:
-    """Each name is told at the first poll after it came; one that went and came back is told again."""
+def test_new_names_are_reported_once(tmp_path: Path) -> None:
+    """Each name is reported at the first poll after it came; one that went and came back is reported again."""
     directory = Directory(tmp_path)
     (tmp_path / "a").touch()
     assert directory.poll() == {"a"}
@@ -38,7 +38,7 @@ def test_names_that_came_within_a_tick_are_not_missed(tmp_path: Path) -> None:
 
 
 def test_unchanged_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory that has not changed for a while is not listed again, however often it is looked at."""
+    """A directory that has not changed for a while is not listed again, however often it is checked."""
     directory = Directory(tmp_path)
     past = time.time_ns() - 10 * GRAIN_NS
     os.utime(tmp_path, ns=(past, past))
@@ -49,7 +49,7 @@ def test_unchanged_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_vanished_and_back(tmp_path: Path) -> None:
-    """A directory that goes away is an error until it is back; then only what is new in it is told."""
+    """A directory that goes away is an error until it is back; then only what is new in it is reported."""
     path = tmp_path / "logs"
     path.mkdir()
     (path / "a").touch()

@@ -34,8 +34,8 @@ def append(path: Path) -> Append:
     return write
 
 
-def test_only_whole_lines_are_told(path: Path, append: Append) -> None:
-    """Half a line, even half a character, waits for its rest and is told once."""
+def test_only_whole_lines_are_reported(path: Path, append: Append) -> None:
+    """Half a line, even half a character, waits for its rest and is reported once."""
     tail = TailFile(path)
     append("one\ntwo é".encode()[:-1])
     assert tail.read().lines == ["one"]
@@ -47,7 +47,7 @@ def test_only_whole_lines_are_told(path: Path, append: Append) -> None:
 
 
 def test_last_line_without_end_when_over(path: Path, append: Append) -> None:
-    """What a killed build left of its last line is told when nothing more will come, and only once."""
+    """What a killed build left of its last line is reported when nothing more will come, and only once."""
     append(b"one\ntw")
     tail = TailFile(path)
     assert tail.read(over=True).lines == ["one", "tw"]
@@ -98,7 +98,7 @@ def test_replaced_is_read_anew(path: Path, append: Append, tmp_path: Path) -> No
 
 
 def test_held_file_loses_nothing_by_rotation(path: Path, append: Append) -> None:
-    """What is written to a rotated log before and after its renaming is told, then what the new one holds."""
+    """What is written to a rotated log before and after its renaming is reported, then what the new one holds."""
     tail = TailFile(path, hold=True)
     append(b"one\n")
     assert tail.read().lines == ["one"]
@@ -122,7 +122,7 @@ def test_no_file_is_held_open(path: Path, append: Append) -> None:
 
 
 def test_line_too_long_is_cut_and_the_next_is_whole(path: Path, append: Append) -> None:
-    """A line without end is told at once as far as it may go, its rest dropped, and the line after it is whole."""
+    """A line without end is reported at once as far as it may go, its rest dropped, and the line after it is whole."""
     tail = TailFile(path, Limits(line=10))
     append(b"0123456789abc")
     assert tail.read().lines == ["0123456789" + CUT_MARK]

@@ -114,7 +114,7 @@ def test_zones_that_tell_their_offset(zone: str, hours: float) -> None:
     assert Zones().unix(found, Evidence()) == unix(2024, 3, 30, 12) - hours * 3600
 
 
-def test_zone_nobody_knows() -> None:
+def test_zone_no_one_knows() -> None:
     """An abbreviation of no zone known is taken for the quarter of an hour that fits the log's end."""
     found = parse_date("Sat Mar 30 12:00:00 XQZ 2024")
     assert found is not None

@@ -44,7 +44,7 @@ def test_message_is_short() -> None:
 
 
 def test_real_failures(records: Path) -> None:
-    """Real failed steps tell their error: meson's, make's, the XML parser's; a step that went well tells none."""
+    """Real failed steps tell their error: meson's, make's, the XML parser's; a step that went well shows none."""
     failed = records / "jhalfs/failed"
     found = {path.name.split(".")[0]: first_error(path.read_text().splitlines()) for path in failed.glob("*.log")}
     assert found["869-jinja2-3"] is None

@@ -17,7 +17,7 @@ from build_exporter.tracker import Run, apply_all
 
 
 def reported(tree: Path) -> list[e.Event]:
-    """Return what a tree tells, with the seconds that each step really took as the plan."""
+    """Return what a tree shows, with the seconds that each step really took as the plan."""
     events = [reported.event for reported in Jhalfs(Settings(tree)).poll(time.time(), over=True)]
     whole = Run("b", "r")
     apply_all(whole, events)
@@ -37,7 +37,7 @@ def reported(tree: Path) -> list[e.Event]:
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_time_between_steps_counts_in_what_is_left(records: Path, share: float) -> None:
-    """Were every step's own time known, the end of nine real builds would be told within a percent."""
+    """Were every step's own time known, the end of nine real builds would be reported within a percent."""
     errors = []
     for tree in sorted((records / "jhalfs/alfs-sysroot").iterdir()):
         events = reported(tree)

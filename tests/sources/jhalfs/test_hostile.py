@@ -1,4 +1,4 @@
-"""Trees of jhalfs that hold what no build writes: told once where it matters, survived in any case."""
+"""Trees of jhalfs that hold what no build writes: reported once where it matters, survived in any case."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_end_of_a_log_in_a_log(tree: Tree, follow: Follow) -> None:
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "link out of the tree", "device"])
 def test_what_is_no_log(tree: Tree, follow: Follow, journalled: Callable[[], Run], kind: str, tmp_path: Path) -> None:
-    """A FIFO, directory, link or device in a log's place is told, never waited for or followed; the rest continues."""
+    """A FIFO, directory, link or device in a log's place is reported and never opened; the rest continues."""
     tree.step("401-creatingdirs")
     path = tree.path / "logs/402-environment"
     secret = tmp_path / "secret"
@@ -153,14 +153,14 @@ def test_not_there_yet(tree: Tree, follow: Follow) -> None:
     ],
 )
 def test_makefile_without_steps(tree: Tree, text: str) -> None:
-    """A file that is no Makefile of jhalfs, or names no steps but paths and commands, is told as such."""
+    """A file that is no Makefile of jhalfs, or names no steps but paths and commands, is reported as such."""
     tree.put("Makefile", text)
     with pytest.raises(SourceError, match="Makefile"):
         list(Jhalfs(Settings(tree.path)).poll(tree.clock + 1))
 
 
 def test_log_that_may_not_be_read(tree: Tree, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that only root may read is told and left out until it may be read; its stamp says that it is done."""
+    """A log that only root may read is reported and left out until it may be read; its stamp says that it is done."""
     tree.step("401-creatingdirs")
     real = os.open
 

@@ -34,7 +34,7 @@ def test_waiting_for_a_password_is_shown(
 
 
 def test_imported_twice_is_imported_once(records: Path, command: Callable[..., Any], journal: Path) -> None:
-    """`import jhalfs` tells a tree's events; the same tree again has nothing new, by its own path or its parent's."""
+    """`import jhalfs` shows a tree's events; the same tree again has nothing new, by its own path or its parent's."""
     arguments = ("--journal", str(journal), "--build", "lfs")
     first = command("import", "jhalfs", str(records / RECORD), *arguments)
     # beginning and end of each step, the plan, and what its logs say
@@ -46,7 +46,7 @@ def test_imported_twice_is_imported_once(records: Path, command: Callable[..., A
 
 
 def test_import_of_nothing(command: Callable[..., Any], journal: Path, tmp_path: Path) -> None:
-    """A directory that is no tree of jhalfs is told in one line, with exit code 1."""
+    """A directory that is no tree of jhalfs is reported in one line, with exit code 1."""
     done = command("import", "jhalfs", str(tmp_path), "--journal", str(journal))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "no Makefile of jhalfs" in done.stderr

@@ -168,7 +168,7 @@ def test_killed_build_does_not_stay_running(build: Build, poll: Callable[..., No
 
 
 def test_waiting_for_a_password(build: Build, poll: Callable[..., None], tmp_path: Path) -> None:
-    """Between two phases sudo asks: told once, with the step that waits for it, and no more once it was answered."""
+    """A password prompt between two phases is reported once, with the waiting step, until it is answered."""
     (tmp_path / "sudo.c").write_text(SUDO)
     subprocess.run(["gcc", "-o", tmp_path / "sudo", tmp_path / "sudo.c"], check=True)
     master, slave = pty.openpty()

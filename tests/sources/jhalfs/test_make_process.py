@@ -1,4 +1,4 @@
-"""Whether somebody still builds: concluded only from what a process table really tells."""
+"""Whether somebody still builds: concluded only from what a process table really shows."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_make_in_the_directory_is_alive(table: Callable[..., Table], tmp_path: P
 
 
 def test_make_that_was_seen_and_is_gone(table: Callable[..., Table]) -> None:
-    """Once seen, its end is told with the next poll: ended, another process of its number, or a zombie."""
+    """Once seen, its end is reported with the next poll: ended, another process of its number, or a zombie."""
     planted = table(namespace="pid:[4026532299]")
     planted.add(200, "make", cwd=planted.tree)
     watch = planted.watch()

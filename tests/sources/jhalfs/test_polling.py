@@ -260,7 +260,7 @@ def test_dates_in_other_languages(tree: Tree, follow: Follow, language: str) -> 
     assert step(follow(), "401-creatingdirs").start == began
 
 
-def test_copy_of_a_tree_tells_the_same(tree: Tree, tmp_path: Path, imported: Callable[[Path], Run]) -> None:
+def test_copy_of_a_tree_shows_the_same(tree: Tree, tmp_path: Path, imported: Callable[[Path], Run]) -> None:
     """A tree copied without its times gives every duration that its logs tell, and none from the time of copying."""
     tree.all_steps()
     original = imported(tree.path)
@@ -380,7 +380,7 @@ def test_build_is_named_after_its_book(tree: Tree, book: str, name: str) -> None
 
 
 def test_logs_of_a_step_can_be_found(tree: Tree) -> None:
-    """Whoever reads test results is told where a step's log and its test log are."""
+    """Whoever reads test results is reported where a step's log and its test log are."""
     source = Jhalfs(Settings(tree.path))
     tree.step("401-creatingdirs")
     tree.begin("501-linker")
@@ -408,7 +408,7 @@ def test_reading_changes_nothing(tree: Tree, follow: Follow) -> None:
 
 
 def test_import_of_what_never_began(tree: Tree, follow: Follow) -> None:
-    """A build that died before its first step is told as such, not as a build without steps."""
+    """A build that died before its first step is reported as such, not as a build without steps."""
     tree.put("logs/000-masterscript.log", "parser error\n")
     with pytest.raises(SourceError, match="no step of the Makefile has been begun"):
         follow(over=True)

@@ -110,7 +110,7 @@ def test_followed_attached_late_and_restarted_alike(
     wanted = shown(again.imported(again.tree))
     assert wanted.split()[1] == "succeeded"
     if not stamps:
-        # only the end of the last step, of which the archive tells nothing, was made up by the replay
+        # only the end of the last step, of which the archive shows nothing, was made up by the replay
         assert wanted.splitlines()[:-1] == shown(again.wanted).splitlines()[:-1]
     assert len(found) == 22
     for how, state in found.items():

@@ -146,7 +146,7 @@ def test_auto_knows_a_report_from_other_files(tmp_path: Path) -> None:
         (HEAD.replace("12.4-systemd", ""), "date and book version are missing"),
     ],
 )
-def test_what_is_no_report_is_told(tmp_path: Path, command: Any, text: str, reported: str) -> None:
+def test_what_is_no_report_is_reported(tmp_path: Path, command: Any, text: str, reported: str) -> None:
     """The import says what is wrong with a file, in one line, and what is right beside it is taken all the same."""
     (tmp_path / "bad.report").write_text(text)
     (tmp_path / "good.report").write_text(written(*STEPS))

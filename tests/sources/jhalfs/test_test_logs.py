@@ -116,7 +116,7 @@ def test_tests_are_seen_in_the_test_log_while_they_run(tree: Tree, watched: Watc
 
 
 def test_a_second_attempt_has_tests_of_its_own(tree: Tree, watched: Watched) -> None:
-    """What the test log still holds of the attempt before is not reported of the one that runs."""
+    """Results of an earlier attempt left in the test log are not reported for the running one."""
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY, RUNNING + SUMMARY)
     assert watched.poll() == {"library 1.0": (1, 1)}
@@ -127,7 +127,7 @@ def test_a_second_attempt_has_tests_of_its_own(tree: Tree, watched: Watched) -> 
 
 
 def test_a_script_that_runs_tests_must_have_results(tree: Tree, watched: Watched) -> None:
-    """An empty test log of a step whose script runs tests is told, as no one has tested the package."""
+    """An empty test log of a step whose script runs tests is reported, as no one has tested the package."""
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY)
     watched.poll()
@@ -147,7 +147,7 @@ def test_a_build_without_tests_misses_none(tree: Tree, watched: Watched) -> None
     assert watched.poll() == {}
 
 
-def test_an_import_tells_of_tests(tree: Tree, imported: Callable[[Path], Run]) -> None:
+def test_an_import_shows_of_tests(tree: Tree, imported: Callable[[Path], Run]) -> None:
     """The history of a finished tree has the results of its suites, as of the steps' ends."""
     for each in tree.steps:
         tree.step(each.target)
@@ -190,7 +190,7 @@ def test_an_import_knows_the_users_list(tree: Tree, tmp_path: Path) -> None:
     assert (reported.passed, reported.failed, reported.expected_failed) == (1, 0, 1)
 
 
-def test_a_tree_found_late_tells_of_the_tests_before(tree: Tree, tmp_path: Path) -> None:
+def test_a_tree_found_late_shows_of_the_tests_before(tree: Tree, tmp_path: Path) -> None:
     """Attached in the middle, the exporter knows what the suites of the steps before have given."""
     steps_until(tree, "1001-fstab")
     write_test_log(tree, LIBRARY, RUNNING + SUMMARY)
@@ -220,7 +220,7 @@ def test_odd_files_in_place_of_logs_are_left_alone(tree: Tree, imported: Callabl
     assert all(step.state.label == "succeeded" and not step.tests for step in run.steps.values())
 
 
-def test_a_whole_lfs_without_tests_tells_of_none(records: Path, tmp_path: Path) -> None:
+def test_a_whole_lfs_without_tests_shows_of_none(records: Path, tmp_path: Path) -> None:
     """Every log of a real build whose tests were switched off: no result is found, and none is missed."""
     (archive,) = (records / "jhalfs" / "raw-full").glob("*.tar.xz")
     with tarfile.open(archive) as packed:

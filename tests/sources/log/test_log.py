@@ -192,7 +192,7 @@ def test_it_is_recognised(log: Path, tmp_path: Path) -> None:
     assert not Log.recognises(tmp_path)
 
 
-def test_a_log_that_is_not_there_is_told(attach: Callable[..., Attachment]) -> None:
+def test_a_log_that_is_not_there_is_reported(attach: Callable[..., Attachment]) -> None:
     """Its absence is one clear line, and it may appear later."""
     with pytest.raises(SourceError, match="No such file"):
         attach().poll(0.0)

@@ -126,7 +126,7 @@ def test_dates_in_the_console_are_the_times(follow: Callable[..., Any], tmp_path
         follower.poll(over=True)
         run = follower.newest
         src = run.steps["build", "src"]
-        assert (src.attempts, src.seconds, run.failures) == (2, 1.0, {("build", "other"): 1}), name
+        assert (src.attempts, src.seconds, run.failures) == (2, 1.0, {("build", "compiler-error"): 1}), name
         assert run.end - run.start == pytest.approx(len(lines) - 1, abs=1)
         assert run.steps["test", "src"].seconds == 2.0
         follower.restart()

@@ -142,8 +142,8 @@ def test_cmake(tmp_path: Path, follow: Any) -> None:
     assert follower.runs()[0].steps[KEY].ratio == pytest.approx(0.999)
 
 
-def test_a_log_written_anew_tells_no_run_twice(tmp_path: Path, follow: Any) -> None:
-    """Ninja writes its log again in another order before it continues: what was told stays as it was told."""
+def test_a_log_written_anew_shows_no_run_twice(tmp_path: Path, follow: Any) -> None:
+    """Ninja writes its log again in another order before it continues: what was reported stays as it was reported."""
     log = tmp_path / ".ninja_log"
     rows = [row(number, number + 0.5, f"o{number}") for number in range(10)]
     later = [row(number, number + 0.4, f"p{number}", BEGAN + 1000) for number in range(5)]
@@ -253,7 +253,7 @@ def test_third_column_by_version(version: int, tmp_path: Path, follow: Any) -> N
     assert run.notes[0][1].startswith("5 edges; the slowest: d 594.6 s")
 
 
-def test_older_ninja_goes_on_with_a_newer_log(tmp_path: Path, follow: Any) -> None:
+def test_older_ninja_continues_with_a_newer_log(tmp_path: Path, follow: Any) -> None:
     """Rows of ninja 1.11 below the first line of 1.13 are of one run, and of another than that of 1.13."""
     log = tmp_path / ".ninja_log"
     later = BEGAN + 1000

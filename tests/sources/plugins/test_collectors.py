@@ -65,7 +65,7 @@ def test_collector_is_shown_and_can_be_switched_off(
 
 
 def test_bad_collectors_cost_themselves_alone(serve: Callable[..., Any], poll: Callable[..., None], site: Site) -> None:
-    """With a collector of every bad kind `/metrics` stays whole; each is down, and told of once with its package."""
+    """Bad collectors leave `/metrics` whole; each is down and logged once with its package."""
     for number, (code, _) in enumerate(BAD):
         names = {f"bad{number}": "Bad"}
         site.install(f"bad-plugin{number}", code, group="build_exporter.collectors", **names)

@@ -102,7 +102,7 @@ def test_its_own_tests_pass(repository: Path, environment: dict[str, str], tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_build_is_followed_while_it_goes_on(
+def test_a_build_is_followed_while_it_continues(
     serve: Callable[..., Any],
     poll: Callable[..., None],
     build: Callable[[], subprocess.Popen[bytes]],

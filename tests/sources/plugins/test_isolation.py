@@ -27,7 +27,7 @@ def bad(body: str, name: str = "poll", arguments: str = "self, now, *, over=Fals
 
 
 def emits(run: str = "1.78e9", kind: str = "events.StepStarted", more: str = "", **changed: str) -> str:
-    """Return a plug-in that tells one event."""
+    """Return a plug-in that shows one event."""
     fields = {"time": "1.78e9", "build": "self.build", "phase": "'p'", "step": "'s'"} | changed
     event = f"{kind}({', '.join(f'{name}={value}' for name, value in fields.items())})"
     return bad(f"yield SourceEvent({run}, {event}{more})")
@@ -62,7 +62,7 @@ BAD = [
     (emits("1e300"), "a run that began at 1e+300"),
     (emits("'now'"), "a run that began at now"),
     (emits(time="float('nan')"), "got `null` - at `$.time`"),
-    (emits(time="9e9"), "a time far ahead of the clock"),
+    (emits(time="9e9"), "far ahead of the clock"),
     (emits(step="5"), "Expected `str`, got `int` - at `$.step`"),
     (emits(step="object()"), "it emitted an invalid StepStarted"),
     (emits(step="'\\ud800'"), "it emitted an invalid StepStarted"),
@@ -70,7 +70,7 @@ BAD = [
     (emits(build="'other'"), "it emitted an event of 'other' while reading good-build"),
     (emits(more=", 'first'"), "it counted an event with what is no whole number"),
 ]
-"""Plug-ins and what is told of them."""
+"""Plug-ins and the errors logged for them."""
 
 
 def install_bad(site: Site) -> list[str]:
@@ -83,7 +83,7 @@ def install_bad(site: Site) -> list[str]:
 def test_bad_plugins_leave_the_exporter_and_the_others_alone(
     serve: Callable[..., Any], poll: Callable[..., None], site: Site, tmp_path: Path
 ) -> None:
-    """With a plug-in of every bad kind the good source is followed; each bad one is down and told of once, by name."""
+    """Bad plug-ins leave the good source alone; each is down and logged once, by name."""
     record = tmp_path / "record.good"
     record.write_text("one two")
     bad_kinds = install_bad(site)
@@ -159,7 +159,7 @@ def test_hanging_plugins_hold_up_neither_others_nor_the_end(
 def test_plugin_that_hangs_while_it_is_loaded_is_given_up(
     site: Site, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A module that never comes back costs so many seconds, and once: whoever asks again is told at once."""
+    """A module that never comes back costs so many seconds, and once: whoever asks again is reported at once."""
     site.install("stuck-plugin", "import threading\nthreading.Event().wait()")
     monkeypatch.syspath_prepend(str(site.path))
     monkeypatch.setattr(plugins, "TIMEOUT_SECONDS", 0.5)
@@ -195,7 +195,7 @@ class Hanging:
 def test_look_that_hangs_shows_and_so_does_its_end(
     journal: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A source whose look does not come back is down, told once, and up again when it does."""
+    """A source whose look does not come back is down, reported once, and up again when it does."""
     monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
     source = Hanging()
     walled = IsolatedSource("hanging", "by slow-plugin 1.5", lambda: source, Settings(journal))
@@ -223,7 +223,7 @@ def test_look_that_hangs_shows_and_so_does_its_end(
 def test_trouble_in_new_words_each_time_does_not_fill_the_log(
     journal: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An error with a number or an address in it that changes is told at most once a minute."""
+    """An error with a number or an address in it that changes is reported at most once a minute."""
     monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
     polls = 0
 
@@ -281,4 +281,4 @@ def test_what_a_plugin_prints_stays_out_of_the_commands_own_words(
     record.write_text("one")
     done = command("import", "loud", str(record), "--journal", str(tmp_path / "j"), env=site.environment)
     assert done.stdout == f"good-build: 2 new events from {record}\n"
-    assert done.stderr == "at import\nwhen made\nin a look\n"
+    assert done.stderr == "at import\nwhen made\nin a poll\n"

@@ -61,7 +61,7 @@ def test_options_of_a_plugin_are_checked_by_line(site: Site, check: Callable[[st
     ]
 
 
-def test_an_unknown_kind_is_told_with_those_of_plugins(check: Callable[[str], Any]) -> None:
+def test_an_unknown_kind_is_reported_with_those_of_plugins(check: Callable[[str], Any]) -> None:
     """The error names what there is, packages' kinds among them, and the nearest."""
     done = check("sources:\n  - {kind: god, path: x}\n")
     assert done.returncode == 2
@@ -80,7 +80,7 @@ def test_a_plugin_that_cannot_be_loaded_is_found_by_check(site: Site, check: Cal
 
 
 def test_options_reach_the_plugin(command: Callable[..., Any], site: Site, journal: Path, tmp_path: Path) -> None:
-    """It is told each option it has, given or by default, in its type; one it needs and lacks is told."""
+    """It is reported each option it has, given or by default, in its type; one it needs and lacks is reported."""
     site.install("choosy-plugin", CHOOSY, choosy="Choosy")
     arguments = ("import", "choosy", str(tmp_path), "--journal", str(journal))
     done = command(*arguments, env=site.environment)
@@ -95,7 +95,7 @@ def test_options_reach_the_plugin(command: Callable[..., Any], site: Site, journ
 def test_auto_asks_plugins_between_kinds_of_one_tool_and_of_many(
     command: Callable[..., Any], site: Site, journal: Path, tmp_path: Path
 ) -> None:
-    """ninja's log is ninja's whatever a package says; any log is a package's first; one that can't tell is told of."""
+    """Built-in kinds win over packages, packages over the kind log; a package that fails to recognise is logged."""
     site.install("torn-plugin", "class Torn(Good):\n    def recognises(path): return path / 0", torn="Torn")
     site.install("greedy-plugin", "class Greedy(Good):\n    def recognises(path): return True", zgreedy="Greedy")
     record = tmp_path / ".ninja_log"
@@ -111,7 +111,7 @@ def test_auto_asks_plugins_between_kinds_of_one_tool_and_of_many(
 
 
 def test_names_that_are_taken_stay(command: Callable[..., Any], site: Site, journal: Path, tmp_path: Path) -> None:
-    """No package replaces a built-in kind or another's, and whoever asks is told why one is not there."""
+    """No package replaces a built-in kind or another's, and whoever asks is reported why one is not there."""
     site.install("log-plugin", "", log="Good", auto="Good")
     site.install("odd-plugin", "", **{"Ünknown kind": "Good"})
     site.install("other-plugin", "", good="Good")

@@ -143,7 +143,7 @@ def test_a_wrong_source_is_found_out(make: type[Lines], reported: str, record: P
 def test_nonsense_is_found_out(record: Path, tmp_path: Path) -> None:
     """What the exporter would refuse is refused here, with the same words."""
     record.write_text("1780000000 step excellent\n")
-    with pytest.raises(SourceError, match=r"StepFinished that is none: Invalid enum value 'excellent'"):
+    with pytest.raises(SourceError, match=r"invalid StepFinished: Invalid enum value 'excellent'"):
         check_source(Lines, pieces_of(record), tmp_path)
 
 

@@ -154,7 +154,7 @@ def followed(tmp_path: Path) -> Callable[..., None]:
         names = ["followed", "restarted", *(f"late-{index}" for index in range(len(late)))]
         for name in names:
             found = summary(tmp_path / name)
-            # whoever attaches late is told of the newest past runs alone
+            # a late attachment emits only the newest past runs
             assert found == {run: state for run, state in wanted.items() if run in found}, name
             assert len(found) >= min(50, len(wanted)), name
         assert summary(tmp_path / "followed").keys() == wanted.keys()

@@ -78,7 +78,7 @@ def test_a_damaged_end_gives_no_duration(follow: Callable[..., Any]) -> None:
 
 
 def test_a_second_emerge_is_no_renumbering(follow: Callable[..., Any]) -> None:
-    """An emerge stopped while another worked out what to do is not taken for one that goes on after a failure."""
+    """An emerge stopped while another worked out what to do is not taken for one that continues after a failure."""
     follower = follow(
         (0, "Started emerge on: x"),
         (0, "*** emerge app-misc/a app-misc/b"),

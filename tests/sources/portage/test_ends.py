@@ -69,7 +69,7 @@ def holder(temporary: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 @pytest.mark.parametrize("how", ["lockf", "flock"])
 def test_lock(how: str, temporary: Path, holder: Callable[..., subprocess.Popen[bytes]]) -> None:
-    """A package's lock tells who builds it; who died leaves it, who is done takes it away."""
+    """A package's lock shows who builds it; who died leaves it, who is done takes it away."""
     assert lock_of(temporary, PACKAGE).hold is Hold.NONE
     process = holder(how)
     assert lock_of(temporary, PACKAGE) == (Hold.HELD, process.pid)
@@ -79,7 +79,7 @@ def test_lock(how: str, temporary: Path, holder: Callable[..., subprocess.Popen[
     assert lock_of(temporary, PACKAGE).hold is Hold.LEFT
 
 
-def test_failure_is_told_before_the_log_says_it(
+def test_failure_is_reported_before_the_log_says_it(
     log: Any, temporary: Path, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
     """A package whose build died and which no one has locked has failed when its log was written to last."""
@@ -106,14 +106,14 @@ def test_failure_is_told_before_the_log_says_it(
     log.end(1)
     follower.poll(time.time())
     follower.close()
-    # later another attempt has used the directory: a restart tells no second end of the first
+    # later another attempt has used the directory: a restart shows no second end of the first
     build_log.unlink()
     before = runs_of()
     assert attached(log.path, tmpdir=str(temporary)).poll(time.time()) == 0
     assert labels(next(iter(runs_of().values()))) == labels(next(iter(before.values())))
 
 
-def test_what_goes_on_has_not_failed(
+def test_what_continues_has_not_failed(
     log: Any,
     temporary: Path,
     holder: Callable[..., subprocess.Popen[bytes]],
@@ -138,7 +138,7 @@ def test_what_goes_on_has_not_failed(
     assert [labels(run) for run in runs_of().values()] == [{PACKAGE: "running"}]
 
 
-def test_failure_told_too_early_is_put_right(
+def test_failure_reported_too_early_is_put_right(
     log: Any, temporary: Path, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
     """A package that emerge completes has succeeded, whatever its build log said."""

@@ -62,7 +62,7 @@ def test_resume_list_is_the_plan(log: Any, attached: Callable[..., Attachment], 
     assert run.steps["merge", "app-misc/c-2"].expected_seconds == 40
     assert build_progress(run, log.clock) == 0
     follower.close()
-    # restarted, nothing is told again, and what comes is
+    # restarted, nothing is reported again, and what comes is
     follower = attached(log.path)
     assert follower.poll(time.time()) == 0
     log.complete(1, 3, "app-misc/a-1")
@@ -92,10 +92,10 @@ def test_package_dropped_by_keep_going_is_not_waited_for(
     assert states(run) == [("app-misc/bad-1", "failed"), ("app-misc/c-1", "running")]
 
 
-def test_binary_known_beforehand_is_told_at_once(
+def test_binary_known_beforehand_is_reported_at_once(
     log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
-    """A package whose kind no line has told yet starts when the resume list tells it, and waits otherwise."""
+    """A package whose kind no line has told yet starts when the resume list shows it, and waits otherwise."""
     log.emerge()
     log.add(">>> emerge (1 of 1) app-misc/a-1 to /")
     follower = attached(log.path)
@@ -174,7 +174,7 @@ def test_status_of_a_running_emerge(
     attached: Callable[..., Attachment],
     runs_of: Callable[[], Runs],
 ) -> None:
-    """A running emerge's own status tells its process, and what each package used; a stale one tells nothing."""
+    """A running emerge's own status shows its process, and what each package used; a stale one shows nothing."""
     pid = emerge_process.pid
     used = {"cpu_usec": 12_500_000, "mem_peak": 2 << 30, "io_read_bytes": 5, "io_write_bytes": 7}
     task = {"cpv": "app-misc/a-1", "binary": False, "phase": "compile", "resources": used, "new": [1]}
@@ -236,7 +236,7 @@ def test_killed_emerge_is_noticed(
     assert (str(run.state), run.end) == ("interrupted", int(last))
 
 
-def test_build_log_is_shown_and_its_error_told(
+def test_build_log_is_shown_and_its_error_reported(
     tmp_path: Path, log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
     """A running package leads to its build.log; a failed one says what its log says, and not an older build's."""
@@ -276,7 +276,7 @@ def test_real_build_logs_have_no_error(records: Path) -> None:
 
 
 def test_where_things_are(tmp_path: Path) -> None:
-    """The log, its directory or its system's root mean the same; everything else is looked for under that root."""
+    """The log, its directory or its system's root mean the same; everything else is searched under that root."""
     log = tmp_path / "var/log/emerge.log"
     log.parent.mkdir(parents=True)
     log.write_text("1700000000: Started emerge on: x\n")

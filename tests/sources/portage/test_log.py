@@ -213,7 +213,7 @@ def test_only_new_bytes_are_read(log: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["random", "endless", "sparse", "directory", "loop"])
 def test_hostile_logs(kind: str, log: Any, tmp_path: Path) -> None:
-    """Whatever is in place of a log is survived: no traceback, quick, and told when it can't be read."""
+    """Whatever is in place of a log is survived: no traceback, quick, and reported when it can't be read."""
     path = log.path
     path.unlink()
     if kind == "random":
@@ -240,7 +240,7 @@ def test_hostile_logs(kind: str, log: Any, tmp_path: Path) -> None:
 def test_log_that_vanishes_returns_or_is_written_again(
     log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
-    """A log out of reach is an error until it is back; copied again with more, only what is new is told."""
+    """A log out of reach is an error until it is back; copied again with more, only what is new is reported."""
     log.emerge()
     log.begin(1, 2, "app-misc/a-1")
     follower = attached(log.path)
@@ -256,7 +256,7 @@ def test_log_that_vanishes_returns_or_is_written_again(
     assert labels(run)["app-misc/a-1"] == "succeeded"
 
 
-def test_rotated_log_goes_on(log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]) -> None:
+def test_rotated_log_continues(log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]) -> None:
     """An emerge whose log is rotated under it continues as the same run."""
     log.emerge()
     log.begin(1, 1, "app-misc/a-1")

@@ -7,7 +7,7 @@ import os
 import resource
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from build_exporter.collectors.host.files import read
 
@@ -21,7 +21,8 @@ class Process:
     """One process as it was last read.
 
     `ticks`, `read_bytes` and `written_bytes` hold what the process used itself and, as the kernel adds it up, what
-    those of its children used that have ended and were waited for.
+    those of its children used that have ended and were waited for, and so does `faults`, the pages that were read from
+    storage. `name` is the program's, `state` the kernel's letter.
     """
 
     pid: int
@@ -29,6 +30,9 @@ class Process:
     start: int
     ticks: int
     pages: int
+    name: str = ""
+    state: str = ""
+    faults: int = 0
     read_bytes: int = 0
     written_bytes: int = 0
     reports_io: bool = False
@@ -94,14 +98,14 @@ class ProcessReader:
             OSError: it is there and can't be read, for want of descriptors for one.
         """
         try:
-            parent, start, ticks, pages = parse_stat(read(f"{self._proc}/{pid}/stat"))
+            found = parse_stat(read(f"{self._proc}/{pid}/stat"))
         except OSError as error:
             if error.errno in _GONE | _DENIED:
                 return None
             raise
         except ValueError:
             return None
-        return Process(pid, parent, start, ticks, pages)
+        return Process(pid, *found)
 
     def update(self, process: Process) -> bool:
         """Read a process again; False where it has ended, even if its pid was given to another.
@@ -111,16 +115,16 @@ class ProcessReader:
         """
         try:
             process.stat, text = self._pread(process.stat, process.pid, "stat")
-            parent, start, ticks, pages = parse_stat(text)
+            found = parse_stat(text)
         except OSError as error:
             if error.errno in _GONE | _DENIED:
                 return False
             raise
         except ValueError:
             return False
-        if start != process.start:
+        if found.start != process.start:
             return False
-        process.parent, process.ticks, process.pages = parent, ticks, pages
+        process.parent, _, process.ticks, process.pages, process.name, process.state, process.faults = found
         self._update_io(process, keep=True)
         return True
 
@@ -168,15 +172,30 @@ class ProcessReader:
         return descriptor, os.pread(descriptor, 4096, 0)
 
 
-def parse_stat(text: bytes) -> tuple[int, int, int, int]:
-    """Return parent, start in clock ticks since boot, CPU ticks with those of waited-for children, resident pages.
+class Stat(NamedTuple):
+    """The fields of /proc/PID/stat that are used; `start` in clock ticks since boot."""
+
+    parent: int
+    start: int
+    ticks: int
+    pages: int
+    name: str
+    state: str
+    faults: int
+
+
+def parse_stat(text: bytes) -> Stat:
+    """Return what is used of /proc/PID/stat; CPU ticks and faults with those of waited-for children.
 
     Raises:
         ValueError: this is no /proc/PID/stat.
     """
     # the name before the last parenthesis may itself hold parentheses, spaces and newlines
-    fields = text[text.rindex(b")") + 2 :].split(b" ", 22)
+    end = text.rindex(b")")
+    fields = text[end + 2 :].split(b" ", 22)
     if len(fields) < 22:
         raise ValueError("too few fields")
     ticks = int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
-    return int(fields[1]), int(fields[19]), ticks, int(fields[21])
+    name = text[text.index(b"(") + 1 : end].decode("utf-8", "replace")
+    faults = int(fields[9]) + int(fields[10])
+    return Stat(int(fields[1]), int(fields[19]), ticks, int(fields[21]), name, fields[0].decode(), faults)

@@ -64,7 +64,10 @@ class ProcessTrees:
         proc: str = "/proc",
         boottime: Callable[[], float] = _boottime,
         wall: Callable[[], float] = time.time,
+        observe: Callable[[Mapping[str, Mapping[int, Tree]]], None] | None = None,
     ) -> None:
+        """Watch the trees of `roots`; `observe` is called with each sample: trees by build and root process."""
+        self._observe = observe
         self._roots = roots
         self._boottime = boottime
         self._wall = wall
@@ -87,6 +90,8 @@ class ProcessTrees:
         """
         running = self._roots()
         self._sample(running)
+        if self._observe is not None:
+            self._observe({build: processes.trees for build, processes in self._step_processes.items()})
         yield from self._families()
         yield from self._cgroups.families(
             {

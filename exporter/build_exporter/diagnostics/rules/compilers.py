@@ -161,7 +161,7 @@ COMPILERS: Final = (
         "compiler-error", "compiler", Rank.TOOL,
         ("rror", ".go:", "vet: "),
         r"^(?!.*\bwarning: )(?:error\[E\d+\]: "
-        r"|(?:[A-Za-z]:)?[^\s:'\"][^:]{0,400}:\d+(?:[:.]\d+)?(?:-\d+(?:[:.]\d+)?)?:? (?:-+ )?(?:error: )?(?:(?:fata"
+        r"|(?:Error: |ERROR: )?(?:[A-Za-z]:)?[^\s:'\"][^:]{0,400}:\d+(?:[:.]\d+)?(?:-\d+(?:[:.]\d+)?)?:? (?:-+ )?(?:error: )?(?:(?:fata"
         r"l|syntax|parse|parser|lexical|type|semantic|compile|catastrophic|Fatal|internal) )?[Ee]rror\b(?!s\b|\.)"
         r"|[^\s:()]{1,300}\(\d+(?:, ?\d+)?\):? (?:[Ff]atal )?(?:error|Error|Fatal)\b"
         r"|(?:vet: )?(?:\./|\.\./)*[\w./@+-]+\.go:\d+:\d+: (?!too many errors)\S"

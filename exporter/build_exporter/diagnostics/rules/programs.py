@@ -44,7 +44,7 @@ PROGRAMS: Final = (
     ),
     Rule(
         "dependency-unsatisfied", "script", Rank.TOOL,
-        ("Can't locate", "ModuleNotFoundError", "ImportError", "No module named", "Cannot find module",
+        ("Can't locate", "nable to locate package", "no installation candidate", "ModuleNotFoundError", "ImportError", "No module named", "Cannot find module",
          "cannot load such file", "Nothing PROVIDES", "nmet build dep", "nmet dep", "unsatisfied", "are needed by",
          "is needed by",
          "Could not find a version", "No matching distribution", "no ebuilds to satisfy", "could not resolve",
@@ -56,7 +56,7 @@ PROGRAMS: Final = (
         r"|Could not find a version that satisfies|No matching distribution found|no ebuilds to satisfy"
         r"|could not resolve (?:all )?(?:files|dependencies)|unable to satisfy|ResolutionImpossible"
         r"|^lua\S*: .*module '\S+' not found|^can't find package \S+|^error: target not found: "
-        r"|Could not resolve dependencies|^error: Failed dependencies",
+        r"|Could not resolve dependencies|^error: Failed dependencies|Unable to locate package|has no installation candidate",
         "Install what is named first, or the version asked for.",
         ("Can't locate Test/More.pm in @INC (@INC contains: /usr/lib64/perl5) at x.pm line 309.",
          "ModuleNotFoundError: No module named 'Cython'",
@@ -80,7 +80,7 @@ PROGRAMS: Final = (
     ),
     Rule(
         "build-script-error", "shell", Rank.TOOL,
-        ("syntax error", "unbound variable", "parameter not set", "unexpected EOF", "ad substitution", "SyntaxError",
+        ("yntax error", "unbound variable", "parameter not set", "unexpected EOF", "ad substitution", "SyntaxError",
          "IndentationError", "TabError", "requires explicit package", "Parse error", "unexpected token"),
         r"^[^\s:]{1,200}: (?:(?:line )?\d+: )?(?:\S{1,100}: )?(?:[Ss]yntax error|unbound variable"
         r"|parameter not set|[Bb]ad substitution|unexpected EOF)|^(?:SyntaxError|IndentationError|TabError): "
@@ -103,7 +103,7 @@ PROGRAMS: Final = (
          "distutils.errors.DistutilsExecError: command failed", "thread 'main' panicked at build.rs:33:5:"),
     ),
     Rule(
-        "build-script-error", "archive", Rank.PROGRAM,
+        "build-script-error", "archive", Rank.TOOL - 3,
         ("tar: ", "gzip: ", "xz: ", "bzip2: ", "unzip:", "zstd: ", "lzip: ", "cpio: ", "End-of-central-directory",
          "not in gzip format", "bsdtar: "),
         r"^(?:\S*/)?(?:bsd)?(?:tar|gzip|xz|bzip2|unzip|zstd|lzip|cpio|unlzma|lzma): (?!(?:Removing|Ignoring"
@@ -128,7 +128,7 @@ PROGRAMS: Final = (
         r"^dpkg: error |^E: (?!Build)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
         r"|error) (?!code|errno|path|command|A complete|syscall)\S|^(?:git-lfs|git): fatal|^fatal: (?!error)\S",
         "", ("dpkg: error processing package x (--configure):",
-         "E: Package 'libfoo-dev' has no installation candidate",
+         "E: The package cache file is corrupted",
          "fatal: destination path 'x' already exists and is not an empty directory."),
     ),
     Rule(

@@ -118,7 +118,6 @@ RELAYED: Final = (
         r"|^(?:error|warning): build failed|Error is not recoverable|^(?:subprocess\.)?CalledProcessError: "
         r"|^error: command '.*' failed|subprocess-exited-with-error|failed to run custom build command"
         r"|Backend subprocess exited"
-        r"|configure: error: (?:/bin/(?:ba)?sh .*(?:config\.sub|configure).* failed|\./configure failed)"
         r"|too many errors|^error: test failed, to rerun|errors occurred!$|^SystemExit"
         r"|process didn't exit successfully|metadata-generation-failed|recipe for target '.*' failed"
         r"|^(?:ninja|samu): error: rebuilding|^(?:\S+: )?failed to remake ",
@@ -128,7 +127,8 @@ RELAYED: Final = (
           "fs/ext2/ext2.mk:48: recipe for target 'x' failed"),
     ),
     Rule(
-        "configure-error", "configure", Rank.RELAYED, ("configure: error: in ",), r"configure: error: in '[^']*':$", "",
-        ("configure: error: in '/build/gmp-6.3.0':",),
+        "configure-error", "configure", Rank.RELAYED, ("configure: error: in ", "configure: error: /bin/", "configure failed"),
+        r"configure: error: (?:in '[^']*':$|/bin/(?:ba)?sh .*(?:config\.sub|configure).* failed|\./configure failed)", "",
+        ("configure: error: in '/build/gmp-6.3.0':", "configure: error: /bin/bash build-aux/config.sub foo failed"),
     ),
 )  # fmt: skip

@@ -20,7 +20,7 @@ TESTS: Final = (
         r"|^\S{1,200} \.{2,} (?:Failed \d|Dubious)|^# {2,3}Failed test"
         r"|^ *\d+/\d+ Test +#\d+: \S+ \.*(?:\*\*\*(?!Not Run \(Disabled\)|Skipped)|.{0,20}\*\*\*Exception)"
         r"|^ *\d+/\d+ \S.* (?:FAIL|TIMEOUT|ERROR) +\d|^ {0,6}\d+ - \S+ \((?:Failed|Timeout|SEGFAULT|Not Run"
-        r"|Subprocess \w+|ILLEGAL|NUMERICAL)\)|^FAIL(?:ED)?\t\S+|^==== \S+ .*FAILED$|^\d+ (?:tests? )?(?:failed"
+        r"|Subprocess \w+|ILLEGAL|NUMERICAL)\)|^FAIL(?:ED)?\t\S+(?!.*\[(?:build|setup) failed\])|^==== \S+ .*FAILED$|^\d+ (?:tests? )?(?:failed"
         r"|FAILED)(?:,| out of)|^Failed \d+(?:/\d+)? tests? (?:programs|out of)|-> failed: "
         r"|^\[ERROR\] Tests run: \d+, Failures|^Tests run: .*(?:Failures: [1-9]|Errors: [1-9])|^✖ |^ {2}\d+\) \S"
         r"|^\S+ \(Wstat: [1-9]|^test cases?: .* [1-9]\d* failed|^rspec \S+:\d+|^TEST FAILED: ",

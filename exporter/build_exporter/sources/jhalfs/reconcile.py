@@ -12,8 +12,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
+from build_exporter.diagnostics.diagnosis import diagnose, first_error, was_stopped
 from build_exporter.plan.jhalfs_makefile import CUSTOM
-from build_exporter.sources.first_error import first_error, was_stopped
 from build_exporter.sources.jhalfs.dates import Evidence, Zones
 from build_exporter.sources.jhalfs.log import StepLog, read_last_lines
 from build_exporter.sources.jhalfs.report import Report, report_beside
@@ -255,7 +255,7 @@ class _TreeState:
         ending: Ending = "failed" if broken or closed is Closed.GONE else "interrupted"
         if was_stopped(lines[-LAST_LINES:]):
             ending = "interrupted"
-        return _attempt(files, start, end, ending, first_error(lines) if ending == "failed" else None)
+        return _attempt(files, start, end, ending, diagnose(lines).reason if ending == "failed" else None)
 
 
 def _times_kept(files: list[StepFiles]) -> bool:

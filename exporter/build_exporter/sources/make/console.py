@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
-from typing import Final
 
+from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.sources.make import patterns
 from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
@@ -44,7 +43,7 @@ class Console:
         self._directories = Directories()
         self._warned = WarningAttribution(listener)
         self._visits: Counter[Key] = Counter()
-        self._recent: deque[str] = deque(maxlen=KEPT_LINES)
+        self._reasons = Reasons()
         self._unplaced = UnplacedFailures()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
@@ -57,24 +56,26 @@ class Console:
         self._lines = 0
         self._is_revisiting = False
 
-    def feed(self, text: str) -> None:
-        """Take the next line, plain and without its time stamp."""
-        self._take(text)
+    def feed(self, text: str, raw: str = "") -> None:
+        """Take the next line, plain and without its time stamp; `raw` with it."""
+        if self._reasons.is_due():
+            self._break_part(self._tool, None)
+        self._take(text, raw)
         if "arning" in text or "ARNING" in text:
             is_whole = self._counted is not None or self.stage is Stage.CONFIGURE
             self._warned.feed(text, self.parts, None if is_whole else self._directories, self._tool)
 
-    def _take(self, text: str) -> None:
+    def _take(self, text: str, raw: str) -> None:
         if patterns.is_make_message(text):
-            self._take_message(text)
+            self._take_message(text, raw)
             return
-        self._recent.append(text[:KEPT_CHARACTERS])
+        self._reasons.keep(raw or text)
         if patterns.is_ninja_stopped(text):
             self.interrupted = True
             return
         fatal = patterns.fatal_stage(text)
         if fatal is not None:
-            self._take_fatal(fatal)
+            self._take_fatal(fatal, text)
             return
         if (turn := patterns.turn_of(text)) is not None:
             self._take_turn(turn)
@@ -97,15 +98,16 @@ class Console:
 
     def peek(self, text: str) -> None:
         """Take the progress, and no more, of a line that has not ended yet."""
-        count = patterns.counted(text)
-        if count is not None:
+        if (count := patterns.counted(text)) is not None:
             self._take_count(count, text)
 
     def settle(self) -> None:
-        """Attribute the failures that may belong to several directories: no more lines will come."""
+        """Judge the failures whose words have not ended, or whose directory is not known: nothing more will come."""
+        if self._reasons.is_due(now=True):
+            self._break_part(self._tool, None)
         for unplaced in self._unplaced.take_all():
             if not self._broken:
-                self._break(unplaced.place("", ()), unplaced.failure, unplaced.reason)
+                self._break(unplaced.place("", ()), unplaced.failure, unplaced.cause)
             self._end_left(unplaced)
 
     def status(self) -> Ending:
@@ -120,7 +122,7 @@ class Console:
         is_unconfigured = self.stage is Stage.CONFIGURE and not self._is_configured
         return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
 
-    def _take_message(self, text: str) -> None:
+    def _take_message(self, text: str, raw: str) -> None:
         crossing = patterns.crossing_of(text)
         if crossing is not None:
             level, path, enters = crossing
@@ -129,15 +131,16 @@ class Console:
             if enters:
                 self._enter(level, path)
             else:
+                self._reasons.keep(text)
                 self._leave(level, path)
             return
-        self._recent.append(text[:KEPT_CHARACTERS])
+        self._reasons.keep(raw or text)
         failure = patterns.failure_of(text)
         if failure is not None:
             self._take_failure(failure)
         elif (level_ignored := patterns.ignored_level(text)) is not None:
             self._place(level_ignored + 1, text)
-            if not self._is_below(level_ignored):
+            if not self._directories.is_below(level_ignored):
                 # what had failed below was not to count
                 self.has_failed = False
                 self._broken.clear()
@@ -176,10 +179,10 @@ class Console:
             self._begin_stage(Stage.BUILD, "make")
         self.interrupted = self.interrupted or failure.stopped
         self._place(failure.level + 1, failure.target)
-        if not self._is_below(failure.level):
+        if not self._directories.is_below(failure.level):
             self.has_failed = True
         if self.interrupted:  # what else make says is for want of what was stopped
-            if not self._is_below(failure.level):
+            if not self._directories.is_below(failure.level):
                 self._directories.opened.clear()
             return
         self._is_fresh = self._is_fresh or not self._directories.opened
@@ -188,19 +191,18 @@ class Console:
             self._break(there[0], failure)
         elif there:
             if failure.exit_code is not None:
-                self._unplaced.add(failure.level, UnplacedFailure(failure, reason_of(self._recent), there))
+                self._unplaced.add(
+                    failure.level,
+                    UnplacedFailure(failure, self._reasons.cause(failure, is_known=bool(self._broken)), there),
+                )
         elif not self._broken:
             self._break_part(self._part_at_work(failure), failure)
 
-    def _is_below(self, level: int) -> bool:
-        """Return whether a make of that level was called by another of this console."""
-        return self._directories.lowest is not None and level > self._directories.lowest
-
-    def _part_at_work(self, failure: Failure) -> str:
+    def _part_at_work(self, failure: Failure | None) -> str:
         """Return the part that a failure in no one directory is of: by the file that was to be made, or the last."""
-        if failure.target and self._counted is None:
+        if failure is not None and failure.target and self._counted is None:
             named = part_of_path("", failure.target, self._tool)
-            if named in self.parts:
+            if named in self.parts or (failure.is_needed and self.parts):
                 return named
         leaves = [each.name or self._tool for each in self._directories.leaves()]
         return next(reversed([*leaves, *self.parts]), self._tool)
@@ -209,7 +211,7 @@ class Console:
         """Say which of the directories at a level an earlier failure is of, now that its caller's target is known."""
         unplaced = self._unplaced.take(level)
         if unplaced is not None:
-            self._break(unplaced.place(target, self._broken), unplaced.failure, unplaced.reason)
+            self._break(unplaced.place(target, self._broken), unplaced.failure, unplaced.cause)
             if level not in self._unplaced:
                 self._end_left(unplaced)
 
@@ -219,19 +221,19 @@ class Console:
             if each.name in self.parts and not self._is_revisiting:
                 self._end(each.name, "succeeded", time=self.parts[each.name].last)
 
-    def _break(self, there: Open, failure: Failure, reason: str | None = None) -> None:
+    def _break(self, there: Open, failure: Failure, cause: Diagnosis | None = None) -> None:
         """Fail the part that a directory is of, unless the failure is only handed on from one below it."""
         name = self._tool if self._counted is not None else there.name or self._tool
         below = there.path.rstrip("/") + "/"
         is_handed_on = any(path == there.path or path.startswith(below) for path in self._broken)
         self._broken.append(there.path)
         if not is_handed_on:
-            self._break_part(name, failure, reason)
+            self._break_part(name, failure, cause)
         elif name in self.parts and self._counted is None:
             self._end(name, "interrupted")
             self._gone.add(name)
 
-    def _break_part(self, name: str, failure: Failure | None, reason: str | None = None) -> None:
+    def _break_part(self, name: str, failure: Failure | None, cause: Diagnosis | None = None) -> None:
         if name in self._gone:
             return
         self._broken.append("")
@@ -241,18 +243,19 @@ class Console:
         # make may continue with other targets: the part has failed for all that
         if len(self._gone) < MAX_STEPS:
             self._gone.add(name)
-        self._recent.clear()
+        self._reasons.forget()
 
-    def _take_fatal(self, stage: Stage) -> None:
+    def _take_fatal(self, stage: Stage, text: str) -> None:
         is_inside = bool(self._directories.opened)
         if is_inside or (self.stage is not None and stage is not self.stage and stage is Stage.CONFIGURE):
             # make will say so itself
-            self._take_work(self._recent[-1])
+            self._take_work(text)
             return
         if self.stage is None:
             self._begin_stage(stage, "configure" if stage is Stage.CONFIGURE else "ninja")
         self.has_failed = True
-        self._break_part(self._tool, None)
+        self._part(self._tool)
+        self._reasons.wait()
 
     def _take_turn(self, turn: Turn) -> None:
         if turn.only_outside and self._directories.opened:
@@ -280,7 +283,7 @@ class Console:
                 self._count(done, total)
                 self._take_test(self._tool, text)
             return
-        is_building = _BUILDING.search(text) is not None
+        is_building = patterns.BUILDING.search(text) is not None
         if self.stage in (None, Stage.CONFIGURE) or (self.stage is not Stage.BUILD and is_building and total > done):
             if self._directories.opened and self.stage is not None:
                 return
@@ -309,7 +312,7 @@ class Console:
             self._begin_stage(Stage.BUILD, "make")
         elif self._is_installing(text):
             self._begin_stage(Stage.INSTALL, "make")
-        if _NOISE.match(text):
+        if patterns.NOISE.match(text):
             return
         leaves = self._directories.leaves()
         is_below = any(each.name for each in leaves)
@@ -331,13 +334,10 @@ class Console:
             self._touch(self._tool, text)
 
     def _is_installing(self, text: str) -> bool:
-        """Return whether a line installs to somewhere outside of the build, while no work was done since the last."""
-        if self.stage not in (Stage.BUILD, Stage.TEST) or self._counted is not None:
-            return False
-        where = patterns.installed_to(text)
-        if where is None or not (self._is_fresh or not self._directories.opened):
-            return False
-        return not where.startswith(self._directories.top.rstrip("/") + "/") or not self._directories.top
+        """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
+        is_idle = self._counted is None and (self._is_fresh or not self._directories.opened)
+        where = patterns.installed_to(text) if self.stage in (Stage.BUILD, Stage.TEST) and is_idle else None
+        return self._directories.is_outside(where)
 
     def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
         if name in self._gone:
@@ -397,12 +397,7 @@ class Console:
         self.stage, self._tool = stage, tool
 
     def _end_idle(self) -> None:
-        done = [
-            name
-            for name, part in self.parts.items()
-            if part.line is not None and self._lines - part.line > IDLE_LINES and name != self._tool
-        ]
-        for name in done:
+        for name in idle(self.parts, self._lines, self._tool):
             self._end(name, "succeeded", time=self.parts[name].last)
 
     def _end_parts(self, status: Ending) -> None:
@@ -422,4 +417,4 @@ class Console:
         # one that is not there is part of a step that stands for many
         if part is not None:
             self._warned.end(name, part)
-            self._listener.ended(part, status, message, exit_code, self._listener.moment if time is None else time)
+            self._listener.ended(part, status, cause, exit_code, self._listener.moment if time is None else time)

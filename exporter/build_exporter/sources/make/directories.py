@@ -81,6 +81,14 @@ class Directories:
                 return self.opened.pop(index)
         return None
 
+    def is_below(self, level: int) -> bool:
+        """Tell whether a make of that level was called by another of this console."""
+        return self.lowest is not None and level > self.lowest
+
+    def is_outside(self, path: str | None) -> bool:
+        """Tell whether a path, where there is one, is not in the directory of the whole build."""
+        return path is not None and not (self.top and path.startswith(self.top.rstrip("/") + "/"))
+
     def leaves(self) -> list[Open]:
         """Return the open directories in which no other one is open: work is done in these."""
         found: list[Open] = []

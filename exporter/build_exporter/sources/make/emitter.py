@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.model import events as e
 from build_exporter.model.names import run_name
 from build_exporter.sources.distinct import DistinctTimes
@@ -73,8 +74,8 @@ class Emitter:
         else:
             self._waiting[key] = None
 
-    def ended(self, part: Part, status: Status, message: str | None, exit_code: int | None, time: float) -> None:
-        """Emit a step's end; one that was over before it was first seen has no start."""
+    def ended(self, part: Part, status: Status, cause: Diagnosis | None, exit_code: int | None, time: float) -> None:
+        """Tell that a step ended; one that was over before it was first seen has no start."""
         if part.key not in self._open:
             # its end was emitted when nothing seemed to follow
             self._dormant.pop(part.key, None)
@@ -96,7 +97,8 @@ class Emitter:
             phase=part.key[0],
             step=part.key[1],
             status=status,
-            message=message,
+            message=cause.reason if cause is not None else None,
+            error_class=cause.error_class if cause is not None else None,
             exit_code=exit_code,
         )
         self._emit(event, self._ends[part.key])

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from build_exporter.sources.first_error import MAX_MESSAGE, first_error
+from build_exporter.diagnostics.diagnosis import Diagnosis, diagnose, ended_in_error
 from build_exporter.sources.make.directories import Open
+from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES
 from build_exporter.sources.make.patterns import Failure
 
 MAX_UNPLACED: Final = 100
+
+WAIT_LINES: Final = 12
+"""A tool that gives up may go on to say why for so many lines."""
 
 
 @dataclass(slots=True)
 class UnplacedFailure:
     """A failure at a level where several makes ran: the caller's message or their end decides which.
 
-    `reason` is what failed, according to the lines before it.
+    `cause` is what failed, as far as the lines before it tell.
     """
 
     failure: Failure
-    reason: str | None
+    cause: Diagnosis | None
     candidates: list[Open]
     left: list[Open] = field(default_factory=list)
 
@@ -79,12 +84,37 @@ class UnplacedFailures:
         return found
 
 
-def reason_of(lines: Iterable[str]) -> str | None:
-    """Return the line that tells best what failed; with CMake the words come on the lines after."""
-    kept = list(lines)
-    found = first_error(kept)
-    if found is None or not (found.startswith("CMake Error") and found.endswith(":")):
-        return found
-    at = next((index for index, line in enumerate(kept) if line.strip() == found), len(kept))
-    words = next((line.strip() for line in kept[at + 1 : at + 4] if line.strip()), "")
-    return f"{found} {words}".rstrip()[:MAX_MESSAGE]
+class Reasons:
+    """The last lines of a console, in which the reason of a failure is looked for."""
+
+    def __init__(self) -> None:
+        self._recent: deque[str] = deque(maxlen=KEPT_LINES)
+        self._left = 0
+
+    def keep(self, text: str) -> None:
+        """Keep a line in mind."""
+        self._recent.append(text[:KEPT_CHARACTERS])
+
+    def forget(self) -> None:
+        """Forget all lines: what comes next fails for reasons of its own."""
+        self._recent.clear()
+
+    def wait(self) -> None:
+        """Begin to wait for the rest of what a tool says that has given up."""
+        self._left = self._left or WAIT_LINES
+
+    def is_due(self, *, now: bool = False) -> bool:
+        """Tell, at each line or when nothing more will come `now`, whether a tool that gave up has said all."""
+        if not self._left:
+            return False
+        self._left = 0 if now else self._left - 1
+        return not self._left
+
+    def cause(self, failure: Failure | None, *, is_known: bool) -> Diagnosis | None:
+        """Return what failed; None where the lines only hand on what `is_known` already."""
+        found = diagnose(self._recent, exit_code=failure.exit_code if failure is not None else None)
+        return None if is_known and found.is_handed_on else found
+
+    def last_cause(self) -> Diagnosis | None:
+        """Return what failed where the console ends in an error that make does not speak of."""
+        return ended_in_error(self._recent)

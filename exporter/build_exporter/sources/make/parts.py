@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from build_exporter.diagnostics.diagnosis import Diagnosis
+from build_exporter.sources.make.limits import IDLE_LINES
 from build_exporter.sources.step_logs.counters import Counters
 from build_exporter.sources.step_logs.growth import is_task
 from build_exporter.sources.step_logs.suites.reader import SuiteReader
@@ -26,7 +29,7 @@ class Listener(Protocol):
         """Take note that a step began."""
         ...
 
-    def ended(self, part: Part, status: Status, message: str | None, exit_code: int | None, time: float) -> None:
+    def ended(self, part: Part, status: Status, cause: Diagnosis | None, exit_code: int | None, time: float) -> None:
         """Take note that a step ended, at a time in Unix seconds."""
         ...
 
@@ -63,3 +66,9 @@ class Part:
         self.size += len(text) + 1
         if is_task(text):
             self.tasks += share
+
+
+def idle(parts: Mapping[str, Part], lines: int, tool: str) -> list[str]:
+    """Return the names of the parts that none of the last lines was of, where their make's leaving does not tell."""
+    silence = {name: lines - part.line for name, part in parts.items() if part.line is not None and name != tool}
+    return [name for name, count in silence.items() if count > IDLE_LINES]

@@ -6,6 +6,8 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from build_exporter.diagnostics.language import english
+
 
 class Stage(StrEnum):
     """The stages of a build, in their order; the phases of a run."""
@@ -44,12 +46,16 @@ class Crossing(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Make gave a target up: its level, the exit code of the command, what was to be made, whether it was stopped."""
+    """Make gave a target up: its level, the exit code of the command, what was to be made, whether it was stopped.
+
+    `is_needed`: the target is what needs the file that no rule makes.
+    """
 
     level: int
     exit_code: int | None
     stopped: bool
     target: str = ""
+    is_needed: bool = False
 
 
 _LEVEL: Final = r"^(?:\S*/)?g?make(?:\[(\d{1,3})\])?\s?: "
@@ -61,16 +67,20 @@ _GIVEN_UP: Final = re.compile(_LEVEL + r"\*\*\* (.*)")
 _NOT_REMADE: Final = re.compile(_LEVEL + r"Target [`'].*' not remade because of errors")
 _STATUS: Final = re.compile(r"\] \S+ (\d{1,3})(?: \(.*\))?$")
 _TARGET: Final = re.compile(r"^\[(?:[^\]:]{1,500}:\d+: )?([^\]]{1,500})\]")
+_DELETING: Final = re.compile(r"^Deleting (?:intermediate )?file")
+"""Make does so where a target failed as well as where somebody stopped it."""
+
+_NEEDED: Final = re.compile(r"^No rule to make target .*, needed by '([^']{1,500})'")
 _WAITING: Final = re.compile(r"^(?:Waiting for unfinished jobs|[^\[\]/:]{5,60}\.\.\.\.?$)")
-_STOPPED: Final = re.compile(
-    r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|Deleting (?:intermediate )?file|^wait: No child"
-)
+_STOPPED: Final = re.compile(r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|^wait: No child")
 """The last is said by a make that was stopped while a command of its ended by the same signal."""
 
 _IGNORED: Final = re.compile(_LEVEL + r"\[.*\] \S+ \d{1,3} \(\w+\)$")
 _OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
 """A message of make itself, no sign of work."""
 
+NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
+BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
 _COUNTED: Final = re.compile(r"^\[\s*(\d{1,7})/(\d{1,7})\] (\S*)")
 _PERCENT: Final = re.compile(r"^\[\s*(\d{1,3})%\] ")
 _WORKING: Final = re.compile(r"\] (?:Building|Compiling|Linking|Generating|Copying|CC|CXX|LD|Built target) ")
@@ -86,6 +96,9 @@ _INSTALLER: Final = re.compile(
     r"^\s*(?:/\S*sh )?(?:\S*/)?(?:install(?:-sh)?|mkinstalldirs|mkdir -p|libtool: install:)\s"
     r"(?:.*\s)?['\"]?(/[^\s'\"]*)['\"]?$"
 )
+_INSIDE: Final = re.compile(r"/(?:staging_dir|build_dir|tmp|stamp|stamps|work|sysroots?|\.?stage|build)(?:/|$)")
+"""Directories that are part of a build, wherever they are."""
+
 _COMMAND: Final = re.compile(
     r"^(?:\++ |\$ |(?:\S{1,100}[@:])\S{0,200}[#$] |Run )(?:\w+=\S* )*(?:sudo |time |nice (?:-n ?\d+ )?)*"
     r"(?:\S*/)?(g?make|ninja|samu|cmake|meson|ctest|configure)\b(.*)$"
@@ -121,6 +134,7 @@ _TURNS: Final[tuple[tuple[re.Pattern[str], Turn], ...]] = tuple(
         ),
         (r"^(?:\.\./)?[a-z]+/[\w/+-]+ ?\.{5,} ?(?:ok|FAILED|skipped)\b", Turn(Stage.TEST, "make")),
         (r"^ninja: Entering directory", Turn(Stage.BUILD, "ninja")),
+        (r"^>>> Emerging \(", Turn(Stage.BUILD, "emerge")),
         (r"^Making all in |^make\s+all-(?:recursive|am)$", Turn(Stage.BUILD, "make", only_outside=True)),
     )
 )
@@ -129,7 +143,7 @@ _TURNS: Final[tuple[tuple[re.Pattern[str], Turn], ...]] = tuple(
 _ANY_TURN: Final = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _TURNS))
 
 _FATAL: Final[tuple[tuple[re.Pattern[str], Stage], ...]] = (
-    (re.compile(r"^\S*configure: error: "), Stage.CONFIGURE),
+    (re.compile(r"^(?:checking .{1,200}\.\.\. ?)?\S*configure: error: "), Stage.CONFIGURE),
     (re.compile(r"^-- Configuring incomplete, errors occurred!|^CMake Error: "), Stage.CONFIGURE),
     (re.compile(r"^\S*meson\S*:\d+:\d+: ERROR: |^ERROR: .*[Mm]eson"), Stage.CONFIGURE),
     (re.compile(r"^(?:ninja|samu): build stopped: (?!interrupted)|^(?:ninja|samu): (?:error|fatal): "), Stage.BUILD),
@@ -184,16 +198,19 @@ def failure_of(text: str) -> Failure | None:
     if found is None:
         remade = _NOT_REMADE.match(text)
         return Failure(int(remade[1] or 0), None, stopped=False) if remade is not None else None
-    if _WAITING.match(found[2]):
+    words = english(found[2])
+    if _WAITING.match(found[2]) or _DELETING.match(words):
         return None
     status = _STATUS.search(found[2])
     target = _TARGET.search(found[2])
+    needed = _NEEDED.match(words)
     return Failure(
         int(found[1] or 0),
         # without one make itself could not continue, as where it has no rule
         int(status[1]) if status is not None else None,
-        _STOPPED.search(found[2]) is not None,
-        target[1] if target is not None else "",
+        _STOPPED.search(words) is not None,
+        target[1] if target is not None else needed[1] if needed is not None else "",
+        is_needed=needed is not None,
     )
 
 
@@ -244,7 +261,7 @@ def is_compiling(text: str) -> bool:
 def installed_to(text: str) -> str | None:
     """Return the absolute path that a command installs to, None for any other line."""
     found = _INSTALLER.match(text)
-    return found[1] if found is not None else None
+    return found[1] if found is not None and _INSIDE.search(found[1]) is None else None
 
 
 def is_make_message(text: str) -> bool:

@@ -163,7 +163,7 @@ class Make:
             emitter.moment = max(emitter.moment, reached)
         if emitter.is_over:
             emitter.resume()
-        self._console.feed(text)
+        self._console.feed(text, piece)
 
     def _refuse_other_kinds(self) -> None:
         """Refuse a record of a tool that another kind knows; what a failed command wrote may be shown in it."""
@@ -231,6 +231,8 @@ class Make:
     def _end(self, exit_code: int | None) -> None:
         if self._emitter is None or self._console is None:
             return
+        if exit_code != 0:
+            self._console.conclude()
         self._console.settle()
         status: Status = self._console.status()
         if exit_code is not None and status != "interrupted":

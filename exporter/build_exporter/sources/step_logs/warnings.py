@@ -31,7 +31,7 @@ _WARNING: Final = re.compile(
 
 _NO_WARNING: Final = re.compile(
     r"\s*echo |\+ "  # a command as it is shown
-    r"|warning: (?:`.*` \(.*\) generated |\d+ warnings? emitted)"  # cargo and rustc sum up
+    r"|warning: (?:`.*` \(.*\) generated |\d+ warnings? emitted|build failed, waiting)"  # cargo and rustc sum up
 )
 
 _FLAG: Final = re.compile(r"\[(-W[A-Za-z0-9+=-]{1,60})\]$")

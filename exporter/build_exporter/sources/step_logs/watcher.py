@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from build_exporter.diagnostics.diagnosis import class_of, diagnose
 from build_exporter.journal.append import Writer
+from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Event, StepProgress, encode_line
-from build_exporter.model.states import StepState
+from build_exporter.model.states import FailureClass, StepState
 from build_exporter.sources.files import open_regular, read_ends
-from build_exporter.sources.first_error import first_error
 from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.phases import EbuildPhase
@@ -107,8 +108,10 @@ class StepLogWatcher:
         self._history = history or StepHistory()
         self._runs = runs
         self._clock = clock
+        self._isolated = Isolation(log, "reading the logs of steps")
         self._watched: dict[Name, AttemptLogs] = {}
         self._over: set[Name] = set()
+        self._classified: set[Name] = set()
         self._polled = clock()
         self._stop = threading.Event()
         # a daemon: a log on a file system that hangs must not keep the exporter from ending
@@ -145,8 +148,12 @@ class StepLogWatcher:
         count = 0
         share = POLL_BYTES // max(1, sum(len(steps) for _, steps in attempts.values()))
         for run, steps in attempts.values():
-            emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
-            count += self._append(run, emitted)
+            with self._isolated.of(run.build):
+                emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
+                count += self._append(run, emitted)
+        for run in self._runs():
+            with self._isolated.of(run.build):
+                count += self._append(run, list(self._classify(run)))
         wanted = {name for _, steps in attempts.values() for name in steps}
         for name in self._watched.keys() - wanted:
             del self._watched[name]
@@ -181,7 +188,11 @@ class StepLogWatcher:
                 return
             is_over = is_over and not attempt_logs.behind
             yield from self._emit(attempt_logs, run, step, over=is_over)
-            if is_over and step.state is StepState.FAILED and not step.message:
+            if (
+                is_over
+                and step.state is StepState.FAILED
+                and (not step.message or step.error_class == FailureClass.OTHER)
+            ):
                 yield from self._explain(run, step, path)
         except OSError:
             # a log that is not there yet, or not any more, tells nothing
@@ -189,6 +200,18 @@ class StepLogWatcher:
         finally:
             if is_over:
                 self._over.add(name)
+
+    def _classify(self, run: Run) -> Iterator[StepProgress]:
+        """Emit the class of failed steps without a log, as their message or the end of their command tells."""
+        for step in list(run.failed.values()):
+            name = (run.build, run.run, step.key, step.attempts)
+            if step.log or step.error_class != FailureClass.OTHER or name in self._classified:
+                continue
+            self._classified.add(name)
+            kind = class_of(step.message, step.exit_code, step.signal)
+            if kind != FailureClass.OTHER:
+                now = round(self._clock(), 3)
+                yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, error_class=kind)
 
     def _backfill(self, run: Run, step: Step) -> Iterator[Event]:
         logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
@@ -216,12 +239,15 @@ class StepLogWatcher:
             yield from reader.emit(context)
 
     def _explain(self, run: Run, step: Step, path: Path) -> Iterator[StepProgress]:
-        """Tell the reason of a failed step whose writer knew none."""
+        """Emit reason and class of a failed step whose writer knew none."""
         ends = read_ends(path, 0, REASON_BYTES, follow_links=False)
-        reason = first_error(ends.tail.splitlines())
-        if reason:
-            now = round(self._clock(), 3)
-            yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, message=reason)
+        # where other steps write to the log as well, the writer's own words are all that is sure
+        lines = [step.message] if step.shares_log and step.message else ends.tail.splitlines()
+        found = diagnose(lines, exit_code=step.exit_code, signal=step.signal)
+        now = round(self._clock(), 3)
+        progress = StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, message=found.reason)
+        progress.error_class = found.error_class
+        yield progress
 
     def _may_read(self, run: Run, path: Path) -> bool:
         writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each second for each step

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from build_exporter.formatting import percent
+from build_exporter.model.states import BuildState
 from build_exporter.queries.build import Board, MilestoneRow
+from build_exporter.queries.context import Context
 from build_exporter.queries.steps import StepRow
+from build_exporter.tracker import Run
 
 LEAST_SPAN: Final = 60.0
 """Seconds that a time axis covers at least."""
@@ -93,18 +96,19 @@ def segments(board: Board) -> list[Segment]:
     return found
 
 
-def axis(board: Board) -> Axis | None:
-    """Return the time axis of a build's steps, None before its start."""
-    if board.start is None:
+def axis(context: Context, run: Run) -> Axis | None:
+    """Return the time axis of a run's steps, None before its start."""
+    if run.start is None:
         return None
-    over = board.end if board.end is not None else (board.last_event if board.state != "running" else None)
-    span = max(LEAST_SPAN, (over or board.now) - board.start)
+    over = run.end if run.end is not None else (run.last_event if run.state is not BuildState.RUNNING else None)
+    span = max(LEAST_SPAN, (over or context.now) - run.start)
     if over is None:
-        left = board.estimate.remaining_seconds.p50 if board.estimate is not None else 0.0
+        left = context.estimate(run, context.now)
         # some room to the right, in steps: not each event moves every bar
-        span = LEAST_SPAN * _GROWTH ** math.ceil(math.log(max(span + left, LEAST_SPAN) / LEAST_SPAN, _GROWTH))
-    bare = Axis(board.start, board.start + span, None, ())
-    now = bare.x(board.now) if over is None else None
+        span = max(span + (left.middle if left is not None else 0.0), LEAST_SPAN) / LEAST_SPAN
+        span = LEAST_SPAN * _GROWTH ** math.ceil(math.log(span, _GROWTH))
+    bare = Axis(run.start, run.start + span, None, ())
+    now = bare.x(context.now) if over is None else None
     return Axis(bare.begin, bare.end, now, tuple(Tick(bare.x(when), when) for when in _ticks(bare)))
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from build_exporter.formatting import duration
+from build_exporter.model.states import StepState
 from build_exporter.queries.context import Context
 from build_exporter.queries.schedule import schedule
 from build_exporter.queries.steps import StepFilter, StepRow, matches, row
@@ -48,8 +49,17 @@ class Rows:
             self._shape, self._known, self.epoch = shape, {}, secrets.token_hex(4)
         self.number += 1
         planned = schedule(context, run)
+        pace = int((run.seconds_per_planned or 0.0) * 50) if planned else 0
         for key, step in steps:
-            version = _version(context, run, step, along, planned.get(key))
+            if step.state is StepState.RUNNING:
+                # its bar moves with time
+                version: object = context.now
+            elif step.state is StepState.PENDING:
+                begin = planned.get(key)
+                version = (step.index, pace, along.x(begin[0]) // 0.5 if begin and along else None)
+            else:
+                figures = (step.end, step.seconds, step.warnings, len(step.tests))
+                version = (step.state, step.index, step.attempts, figures)
             known = self._known.get(key)
             if known is None or known[0] != version:
                 self._known[key] = (version, self.number)
@@ -69,18 +79,6 @@ class Rows:
         after = int(number) if number.isdecimal() and len(number) < 16 and not self.is_whole(cursor) else 0
         found = [step for key, step in list(run.steps.items()) if self._known.get(key, (None, 0))[1] > after]
         return sorted(found, key=lambda step: step.index)
-
-
-def _version(
-    context: Context, run: Run, step: Step, along: Axis | None, planned: tuple[float, float] | None
-) -> tuple[object, ...]:
-    """Return what a row shows of a step, as far as it can change."""
-    if step.key in run.running:
-        # its bar moves with time
-        return (context.now,)
-    place = along.x(planned[0]) // 0.5 if planned and along else None
-    pace = int(run.seconds_per_planned * 50) if run.seconds_per_planned and planned else None
-    return (step.state, step.index, step.attempts, step.end, step.warnings, len(step.tests), step.seconds, place, pace)
 
 
 def rendered(

@@ -84,6 +84,13 @@ def _reporting(service: Service) -> Handler:
     return _guarded(answer)
 
 
+def _tests(service: Service) -> Handler:
+    async def answer(request: Request) -> Response:
+        return JsonResponse(_desk(service).inbox.tests)
+
+    return answer
+
+
 def _desk(service: Service) -> AlertDesk:
     assert service.alerts is not None, "an exporter has its alerts before it serves"
     return service.alerts
@@ -126,6 +133,13 @@ ENDPOINTS: Final = (
         OfAlerts,
         AlertStats,
         lambda context, asked: alert_stats(context, asked.build),
+    ),
+    Endpoint(
+        "/api/v1/alerts/tests",
+        "Test alerts that came back from Alertmanager, with the receivers they came by.",
+        Nothing,
+        dict[str, list[str]],
+        handler=_tests,
     ),
     Endpoint(
         "/api/v1/alerts",

@@ -33,7 +33,7 @@ def newest(runs: Runs) -> Run:
 def test_parallel_emerge_is_shown(
     gentoo: Any, watch: Callable[..., Any], poll: Callable[..., None], runs_of: Callable[[], Runs]
 ) -> None:
-    """While emerge builds two packages at once, both run, the third is to come; the log of one tells how far it is."""
+    """While emerge builds two packages at once, both run, the third is to come; the log of one shows how far it is."""
     exporter = watch()
 
     def status(package: str) -> Any:
@@ -52,7 +52,7 @@ def test_parallel_emerge_is_shown(
     assert exporter.value("build_progress_ratio", build="portage") == 1
 
 
-def test_failure_is_told_while_others_are_built(
+def test_failure_is_reported_while_others_are_built(
     gentoo: Any, watch: Callable[..., Any], poll: Callable[..., None], imported: Callable[..., Runs]
 ) -> None:
     """A package that fails is told to have failed, with its reason, though emerge.log keeps silent till the end."""

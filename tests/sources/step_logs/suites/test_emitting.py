@@ -209,7 +209,7 @@ class TestKnownFailures:
         assert step.end() == {"glibc": Results(passed=5113, failed=1, expected_failed=18)}
 
     def test_a_known_failure_that_passes_is_no_error(self, tested: Tested) -> None:
-        """A machine on which all is well is not reported off for it."""
+        """A machine on which all is well is not blamed."""
         log = "PASS: test/cp.test\nPASS: test/ls.test\n"
         assert tested("820-acl").write(log).end() == {"make check": Results(passed=2)}
 

@@ -1,9 +1,10 @@
 // Keeps a page up to date: asks for it again when something happened and changes what differs.
-import { follow } from "./live.js";
-import { morph } from "./morph.js";
+import { fillName, keepAlerts } from "./alerts.js";
 import { localise, tick } from "./clock.js";
-import { filterRows, keepFilter, takeRows } from "./steps.js";
+import { follow } from "./live.js";
 import { watchLog } from "./log.js";
+import { morph } from "./morph.js";
+import { filterRows, keepFilter, takeRows } from "./steps.js";
 import { drawTicks, keepZoom } from "./zoom.js";
 
 /** Refreshes that may follow one another at once; then one comes each second. */
@@ -63,6 +64,7 @@ async function load() {
   tick();
   drawTicks();
   filterRows();
+  fillName();
   watchLog();
 }
 
@@ -87,6 +89,7 @@ localise(document.body);
 tick();
 keepFilter();
 keepZoom();
+keepAlerts(refresh);
 watchLog();
 const link = follow(document.body.dataset.build ?? "", refresh, "live" in document.body.dataset);
 if ("live" in document.body.dataset) {

@@ -1,0 +1,1 @@
+"""Exports: runs in the forms of other tools."""

@@ -1,0 +1,1 @@
+"""Reports of a run: one data form, and a renderer for each format."""

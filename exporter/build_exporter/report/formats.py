@@ -1,0 +1,87 @@
+"""The formats of a report, a row each; plug-ins add further ones (`build_exporter.report_formats`)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.report import plots
+from build_exporter.report.data import Report, ReportStep
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def as_json(report: Report) -> str:
+    """Return the report as JSON."""
+    return msgspec.json.format(msgspec.json.encode(report)).decode() + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """Return the steps as CSV; a text that a sheet would run as a formula gets a quote before it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(ReportStep.__struct_fields__)
+    for step in report.steps:
+        values = (getattr(step, name) for name in ReportStep.__struct_fields__)
+        writer.writerow(f"'{v}" if isinstance(v, str) and v.startswith(("=", "+", "-", "@")) else v for v in values)
+    return text.getvalue()
+
+
+def as_html(report: Report, template: Path | None = None) -> str:
+    """Return the report as one HTML file that needs no other; `template` takes the place of the shipped one."""
+    figures = {
+        name: Markup(plot(report))  # noqa: S704 - the plots escape what they take from the build
+        for name, plot in (("gantt", plots.gantt), ("slowest", plots.slowest), ("phases", plots.phases),
+                           ("memory", plots.memory))
+    }  # fmt: skip
+    return _render(template or TEMPLATES / "report.html", report, autoescape=True, plots=figures)
+
+
+def as_markdown(report: Report, template: Path | None = None) -> str:
+    """Return the report as Markdown; `template` takes the place of the shipped one."""
+    return _render(template or TEMPLATES / "report.md", report, autoescape=False)
+
+
+def _render(path: Path, report: Report, *, autoescape: bool, **more: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([path.parent, TEMPLATES]),
+        autoescape=autoescape,  # noqa: S701 - Markdown escapes by its own filter
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        duration=_duration, clock=lambda time: "" if time is None else clock_time(time), cell=_cell,
+        size=lambda count: "" if count is None else size(count),
+        percent=lambda ratio: "" if ratio is None else percent(ratio),
+    )  # fmt: skip
+    return environment.get_template(path.name).render(report=report, board=report.board, **more)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return ("-" if seconds < 0 else "") + duration(abs(seconds))
+
+
+def _cell(text: object) -> str:
+    """Return a text for a cell of a Markdown table: nothing in it is taken for markup."""
+    plain = "" if text is None else str(text)
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>|#" else sign for sign in plain.replace("\n", " "))
+
+
+FORMATS: Final[dict[str, Callable[[Report], str]]] = {
+    "html": as_html,
+    "md": as_markdown,
+    "json": as_json,
+    "csv": as_csv,
+}
+TEMPLATED: Final[dict[str, Callable[[Report, Path | None], str]]] = {"html": as_html, "md": as_markdown}

@@ -1,0 +1,6 @@
+"""What a running step is doing, in one word with its evidence, judged from the step's processes."""
+
+from build_exporter.verdicts.judge import Judgement, Observation, judge
+from build_exporter.verdicts.watcher import Verdicts
+
+__all__ = ["Judgement", "Observation", "Verdicts", "judge"]

@@ -1,0 +1,70 @@
+"""What holds a step's processes back: memory pressure, CPU quotas and heat, as the kernel accounts for them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+_FULL: Final = re.compile(r"^full avg10=([\d.]+)", re.MULTILINE)
+_HEAT: Final = "devices/system/cpu/cpu0/thermal_throttle/package_throttle_total_time_ms"
+
+
+class Limits:
+    """Reads the limits of one step's control group, else those of the machine."""
+
+    def __init__(self, pid: int, proc: str = "/proc", sys: str = "/sys") -> None:
+        """Find the control groups of a process, of both versions."""
+        self._proc, self._sys = Path(proc), Path(sys)
+        self._groups = self._find(pid)
+        self._periods: tuple[int, int] | None = None
+        self._heat: int | None = None
+
+    def memory_pressure(self) -> float | None:
+        """Return the share of the last ten seconds in which all processes waited for memory; None where not known."""
+        own = [group / "memory.pressure" for group in self._groups if group != self._sys / "fs/cgroup"]
+        for path in (*own, self._proc / "pressure/memory"):
+            found = _FULL.search(_text(path))
+            if found:
+                return float(found[1]) / 100.0
+        return None
+
+    def throttled(self, seconds: float) -> float:
+        """Return the share of the time since the last call, `seconds` ago, in which a quota or heat held it back."""
+        before, self._periods = self._periods, self._read_periods()
+        shares = [0.0]
+        if before is not None and self._periods is not None and self._periods[0] > before[0]:
+            shares.append((self._periods[1] - before[1]) / (self._periods[0] - before[0]))
+        hot, self._heat = self._heat, _number(self._sys / _HEAT)
+        if hot is not None and self._heat is not None and seconds > 0:
+            shares.append((self._heat - hot) / 1000.0 / seconds)
+        return min(1.0, max(shares))
+
+    def _find(self, pid: int) -> list[Path]:
+        base = self._sys / "fs/cgroup"
+        groups = []
+        for line in _text(self._proc / str(pid) / "cgroup").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers or "cpu" in controllers.split(","):
+                groups += [base / controllers / path.strip("/")] if controllers else [base / path.strip("/")]
+        return groups
+
+    def _read_periods(self) -> tuple[int, int] | None:
+        """Return the quota's periods so far and those in which the group was held back."""
+        for group in self._groups:
+            fields = dict(line.split() for line in _text(group / "cpu.stat").splitlines() if line.count(" ") == 1)
+            if int(fields.get("nr_periods", 0)):
+                return int(fields["nr_periods"]), int(fields.get("nr_throttled", 0))
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path).strip()
+    return int(text) if text.isdigit() else None

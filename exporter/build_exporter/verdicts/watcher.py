@@ -1,0 +1,203 @@
+"""Verdicts of all running steps, kept up to date from the samples of their process trees."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from build_exporter.model.states import StepState, Verdict
+from build_exporter.tracker import Key, Run, Step
+from build_exporter.verdicts.activity import ProcessView, activity, asked_for, is_driver
+from build_exporter.verdicts.blocked import Waits, waits_of
+from build_exporter.verdicts.judge import IDLE_CPU, Judgement, Observation, judge
+from build_exporter.verdicts.limits import Limits
+
+JUDGE_SECONDS: Final = 2.0
+WINDOW_SECONDS: Final = 8.0
+"""CPU time is averaged over so long: a compiler's runs are shorter than a sample."""
+
+ASK_SECONDS: Final = 4.0
+"""After so long without CPU time it is found out what the processes wait for."""
+
+MAX_STEPS: Final = 64
+"""Running steps that are judged at a time."""
+
+MAX_ARGUMENTS: Final = 32
+"""Command lines read for one step in one sample."""
+
+HIDDEN = Judgement(Verdict.UNKNOWN, ("no process of the step is seen",))
+
+Name = tuple[str, Key]
+
+
+class Amounts(Protocol):
+    """What a tree used so far."""
+
+    ticks: int
+    read_bytes: int
+    written_bytes: int
+
+
+class SampledProcess(ProcessView, Protocol):
+    """A process of a sample; `state` is the kernel's letter, `faults` pages read from storage."""
+
+    state: str
+    faults: int
+
+
+class SampledTree(Protocol):
+    """A root process and its descendants, by pid."""
+
+    @property
+    def root(self) -> SampledProcess:
+        """The root."""
+
+    @property
+    def members(self) -> Mapping[int, SampledProcess]:
+        """All of them."""
+
+    def used(self) -> Amounts:
+        """Return what they used so far."""
+
+
+@dataclass(slots=True)
+class _Sample:
+    time: float
+    ticks: int
+    io_bytes: int
+    faults: int
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One running step's samples of the last seconds."""
+
+    limits: Limits
+    quiet_since: float
+    judged: float = 0.0
+    samples: deque[_Sample] = field(default_factory=deque)
+    used: dict[int, int] = field(default_factory=dict)
+    asked: dict[int, Verdict | None] = field(default_factory=dict)
+    waits: Waits = field(default_factory=Waits)
+    longest_silence: float = 0.0
+
+
+class Verdicts:
+    """Judges running steps each `JUDGE_SECONDS`; `judgement` may be called from any thread."""
+
+    def __init__(
+        self,
+        runs: Callable[[], Iterable[Run]],
+        wall: Callable[[], float] = time.time,
+        boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        proc: str = "/proc",
+    ) -> None:
+        self._runs = runs
+        self._wall = wall
+        self._boottime = boottime
+        self._proc = proc
+        self._tick = 1 / os.sysconf("SC_CLK_TCK")
+        self._watched: dict[Name, _Watch] = {}
+        self._judgements: dict[Name, Judgement] = {}
+
+    def judgement(self, run: Run, step: Step) -> Judgement | None:
+        """Return what a running step is doing; None for one that does not run."""
+        if step.state is not StepState.RUNNING:
+            return None
+        return self._judgements.get((run.build, step.key), HIDDEN)
+
+    def observe(self, trees: Mapping[str, Mapping[int, SampledTree]]) -> None:
+        """Take a sample of each build's trees, by the pids of their roots, and judge the steps they belong to."""
+        now = self._boottime()
+        judgements: dict[Name, Judgement] = {}
+        for run in self._runs():
+            for step in list(run.running.values()):
+                tree = trees.get(run.build, {}).get(step.pid or 0)
+                if tree is not None and tree.members and len(judgements) < MAX_STEPS:
+                    name = (run.build, step.key)
+                    judgements[name] = self._observe(name, step, tree, now)
+        for gone in self._watched.keys() - judgements.keys():
+            del self._watched[gone]
+        self._judgements = judgements
+
+    def _observe(self, name: Name, step: Step, tree: SampledTree, now: float) -> Judgement:
+        watch = self._watched.get(name)
+        if watch is None:
+            watch = self._watched[name] = _Watch(Limits(tree.root.pid, self._proc), now)
+        self._add(watch, tree, now)
+        known = self._judgements.get(name)
+        if known is not None and now - watch.judged < JUDGE_SECONDS:
+            return known
+        judgement = judge(self._observation(watch, step, tree, now))
+        watch.judged = now
+        watch.used = {pid: process.ticks for pid, process in tree.members.items()}
+        return judgement
+
+    def _add(self, watch: _Watch, tree: SampledTree, now: float) -> None:
+        used = tree.used()
+        faults = sum(process.faults for process in tree.members.values())
+        sample = _Sample(now, used.ticks, used.read_bytes + used.written_bytes, faults)
+        if watch.samples:
+            last = watch.samples[-1]
+            spent = (sample.ticks - last.ticks) * self._tick
+            if spent > IDLE_CPU * (now - last.time) or sample.io_bytes > last.io_bytes:
+                watch.quiet_since = now
+        watch.samples.append(sample)
+        while len(watch.samples) > 2 and now - watch.samples[1].time >= WINDOW_SECONDS:
+            watch.samples.popleft()
+
+    def _observation(self, watch: _Watch, step: Step, tree: SampledTree, now: float) -> Observation:
+        first, last = watch.samples[0], watch.samples[-1]
+        seconds = last.time - first.time
+        quiet = now - watch.quiet_since
+        silence = self._log_silence(step)
+        if silence is not None and quiet < silence:
+            # it was silent and went on: that is how long it may be
+            watch.longest_silence = max(watch.longest_silence, silence)
+        watch.waits = waits_of(tree.members, tree.root.pid, self._proc) if quiet >= ASK_SECONDS else Waits()
+        kind, program = self._activity(watch, tree)
+        return Observation(
+            seconds=seconds,
+            cpu=(last.ticks - first.ticks) * self._tick / seconds if seconds else 0.0,
+            io_bytes=last.io_bytes - first.io_bytes,
+            processes=len(tree.members),
+            stopped=sum(process.state in "Tt" for process in tree.members.values()),
+            quiet_seconds=quiet,
+            log_silence=silence,
+            longest_silence=watch.longest_silence,
+            reading=watch.waits.reading,
+            waits=watch.waits.words,
+            is_closed=watch.waits.is_closed,
+            memory_pressure=watch.limits.memory_pressure(),
+            faults=max(0, last.faults - first.faults) / seconds if seconds else 0.0,
+            throttled=watch.limits.throttled(now - watch.judged),
+            activity=kind,
+            program=program,
+        )
+
+    def _activity(self, watch: _Watch, tree: SampledTree) -> tuple[Verdict | None, str]:
+        members = tree.members
+        watch.asked = {pid: kind for pid, kind in watch.asked.items() if pid in members}
+        new = [process for pid, process in members.items() if pid not in watch.asked and is_driver(process.name)]
+        for process in new[:MAX_ARGUMENTS]:
+            watch.asked[process.pid] = asked_for(process.name, _arguments(f"{self._proc}/{process.pid}/cmdline"))
+        used = {pid: process.ticks - watch.used.get(pid, 0) for pid, process in members.items() if pid in watch.used}
+        return activity(members, used, watch.asked)
+
+    def _log_silence(self, step: Step) -> float | None:
+        try:
+            return max(0.0, self._wall() - os.stat(step.log).st_mtime) if step.log else None  # noqa: PTH116
+        except (OSError, ValueError):
+            return None
+
+
+def _arguments(path: str) -> list[str]:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - each second for each driver
+            return file.read(4096).decode("utf-8", "replace").split("\0")[1:]
+    except OSError:
+        return []

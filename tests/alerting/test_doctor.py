@@ -1,0 +1,99 @@
+"""`doctor` and `alerts test` with real servers: a whole chain is green, each broken link is named with its remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def doctor(command: Callable[..., Any]) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Run `doctor` against servers and return its exit code and the checks by their link."""
+
+    def run(exporter: str, servers: Any, *flags: str) -> tuple[int, dict[str, Any]]:
+        addresses = ("--exporter.url", exporter, "--prometheus.url", servers.prometheus)
+        done = command("doctor", *addresses, "--alertmanager.url", servers.alertmanager, "--output", "json", *flags)
+        assert done.stderr == ""
+        return done.returncode, {check["link"]: check for check in json.loads(done.stdout)}
+
+    return run
+
+
+def test_a_whole_chain_is_green_and_the_test_alert_comes_back_to_the_exporter(
+    serve: Callable[..., Any], servers: Any, receiver: Any, doctor: Callable[..., Any], poll: Callable[..., None]
+) -> None:
+    """Every link is ok, and the test alert is seen where Alertmanager delivers and in the exporter's inbox."""
+    served = serve()
+    servers.also_report_to(served.url)
+    servers.start_alertmanager()
+    servers.start_prometheus(served.port)
+    poll(lambda: bool(servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
+    poll(lambda: bool(servers.query("build:rules:info")), 30, "the rules are evaluated")
+    code, checks = doctor(served.url, servers)
+    assert {check["link"] for check in checks.values() if check["state"] != "ok"} == set(), checks
+    assert code == 0
+    assert "webhook" in checks["test alert"]["seen"]
+    assert receiver.alerts("BuildAlertTest")
+    assert json.loads(served.get("/api/v1/alerts/tests")[2])
+    assert json.loads(served.get("/api/v1/alerts")[2])["alerts"] == []
+
+
+def test_servers_that_are_away_are_named_with_what_to_do(servers: Any, doctor: Callable[..., Any]) -> None:
+    """Nothing runs: three links are broken, each has a remedy, and nothing hangs."""
+    code, checks = doctor("http://127.0.0.1:9", servers)
+    assert code == 1
+    assert {link: check["state"] for link, check in checks.items()} == dict.fromkeys(
+        ("exporter", "Prometheus", "Alertmanager"), "failed"
+    )
+    assert all(check["remedy"] for check in checks.values())
+
+
+def test_foreign_servers_without_our_files(
+    serve: Callable[..., Any], servers: Any, doctor: Callable[..., Any], poll: Callable[..., None]
+) -> None:
+    """No rules, external labels, no Alertmanager in Prometheus, and receivers that reach nobody: each is a line."""
+    served = serve()
+    servers.config["receivers"] = [{"name": each["name"]} for each in servers.config["receivers"]]
+    servers.start_alertmanager()
+    servers.start_prometheus(served.port, foreign=True)
+    poll(lambda: bool(servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
+    code, checks = doctor(served.url, servers, "--no-test")
+    assert code == 1
+    states = {link: check["state"] for link, check in checks.items() if check["state"] != "ok"}
+    assert states == {
+        "rules": "failed",
+        "labels": "warning",
+        "Prometheus to Alertmanager": "failed",
+        "receivers": "failed",
+    }
+    assert "BuildFailed" in checks["rules"]["seen"]
+
+
+def test_a_receiver_that_cannot_be_reached_is_found_by_the_test_alert(
+    serve: Callable[..., Any], servers: Any, doctor: Callable[..., Any]
+) -> None:
+    """A mail server or webhook that refuses is named by its kind."""
+    served = serve()
+    for each in servers.config["receivers"]:
+        each["webhook_configs"] = [{"url": "http://127.0.0.1:9/hook"}]
+    servers.start_alertmanager()
+    _, checks = doctor(served.url, servers)
+    assert checks["test alert"]["state"] == "failed"
+    assert "webhook" in checks["test alert"]["seen"]
+
+
+def test_a_test_alert_from_the_command_line(
+    command: Callable[..., Any], servers: Any, receiver: Any, poll: Any
+) -> None:
+    """`alerts test` reaches the receivers of critical alerts."""
+    servers.start_alertmanager()
+    done = command("alerts", "test", "--alertmanager.url", servers.alertmanager)
+    assert done.returncode == 0, done.stderr
+    poll(lambda: receiver.alerts("BuildAlertTest"), 10, "the message")
+    assert {alert["to"] for alert in receiver.alerts("BuildAlertTest")} == {"page"}
+    done = command("alerts", "test", "--alertmanager.url", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "127.0.0.1:9" in done.stderr

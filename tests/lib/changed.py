@@ -1,0 +1,47 @@
+"""Print the test folders of what differs from a commit, with what is not committed: `changed.py main`.
+
+`make check-fast` runs them. Tests that start servers, builds or many shells are left to `make test`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SLOW = ("end_to_end", "examples", "bench", "hook", "wrapper", "bundle/delivery", "sources/conformance")
+ALWAYS = ("architecture", "docs")
+PLACES = {
+    "grafana": "bundle", "prometheus": "bundle", "alertmanager": "bundle", "examples/plugin": "sources/plugins",
+    "exporter/build_exporter/sources": "sources", "exporter/build_exporter": ".", "tests": ".",
+}  # fmt: skip
+"""Folders, and where their subfolders have their tests below `tests`."""
+
+
+def changed(base: str) -> set[str]:
+    """Return the paths that differ from the merge base of a commit and HEAD."""
+    changes = _git("diff", "--name-only", _git("merge-base", base, "HEAD").strip())
+    return {*changes.splitlines(), *_git("ls-files", "--others", "--exclude-standard").splitlines()}
+
+
+def folders(paths: set[str], tests: Path) -> list[str]:
+    """Return the test folders and files of paths, without the slow ones."""
+    found = set(ALWAYS)
+    for path in paths:
+        prefix = next((each for each in PLACES if path.startswith(f"{each}/")), None)
+        if prefix is not None:
+            rest = path.removeprefix(f"{prefix}/").split("/")
+            name = rest[0].partition(".")[0].removeprefix("test_")
+            place = PLACES[prefix]
+            own = {place} if "/" not in prefix and place != "." else {f"{place}/{name}", f"{place}/test_{name}.py"}
+            found.update(str(Path(each)) for each in own if (tests / each).exists())
+    return sorted(f"{tests.name}/{each}" for each in found if each != "lib" and not each.startswith(SLOW))
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    slow = (f"--ignore=tests/{each}" for each in SLOW)
+    print(*folders(changed(sys.argv[1]), Path(__file__).resolve().parents[1]), *slow, sep="\n")

@@ -1,0 +1,64 @@
+"""The verdict on an observation: what wins, and where each limit lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from build_exporter.model.states import Verdict
+from build_exporter.verdicts import Observation, judge
+
+BUSY: dict[str, Any] = {"seconds": 8.0, "cpu": 1.9, "processes": 5, "activity": Verdict.COMPILING, "program": "cc1plus"}
+QUIET: dict[str, Any] = {"seconds": 8.0, "cpu": 0.0, "processes": 3, "quiet_seconds": 20.0, "log_silence": 20.0}
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        ({}, "unknown"),
+        (BUSY, "compiling"),
+        (BUSY | {"activity": None}, "unknown"),
+        (BUSY | {"hidden": "/proc is hidden"}, "unknown"),
+        # all of the processes, not some, are stopped
+        (BUSY | {"stopped": 5}, "suspended"),
+        (BUSY | {"stopped": 4}, "compiling"),
+        # a reader of the terminal matters where nothing else goes on
+        (QUIET | {"reading": "sudo", "quiet_seconds": 5.0}, "waiting-for-input"),
+        (BUSY | {"reading": "make"}, "compiling"),
+        (BUSY | {"memory_pressure": 0.25}, "swapping"),
+        (BUSY | {"memory_pressure": 0.24}, "compiling"),
+        (BUSY | {"cpu": 0.3, "faults": 100.0}, "swapping"),
+        (BUSY | {"cpu": 0.3, "faults": 99.0}, "compiling"),
+        (BUSY | {"cpu": 1.9, "faults": 500.0}, "compiling"),
+        (BUSY | {"throttled": 0.5}, "throttled"),
+        (BUSY | {"throttled": 0.49}, "compiling"),
+        # stuck: none of the waits can end
+        (QUIET | {"is_closed": True, "waits": ("ld waits for a lock",)}, "stuck"),
+        (QUIET | {"is_closed": True, "quiet_seconds": 14.0}, "idle"),
+        (QUIET | {"is_closed": True, "log_silence": 14.0}, "idle"),
+        (QUIET | {"is_closed": True, "log_silence": None}, "stuck"),
+        (QUIET | {"waits": ("wget waits for data from a socket",), "quiet_seconds": 9e3, "log_silence": 9e3}, "idle"),
+        # where the waits can't be seen, silence beyond what the step has shown before
+        (QUIET | {"quiet_seconds": 901.0, "log_silence": 901.0}, "stuck"),
+        (QUIET | {"quiet_seconds": 900.0, "log_silence": 900.0}, "idle"),
+        (QUIET | {"quiet_seconds": 901.0, "log_silence": 901.0, "longest_silence": 400.0}, "idle"),
+        (QUIET | {"quiet_seconds": 1201.0, "log_silence": 1201.0, "longest_silence": 400.0}, "stuck"),
+        (QUIET | {"quiet_seconds": 5.0, "activity": Verdict.LINKING, "program": "ld"}, "linking"),
+        (QUIET | {"quiet_seconds": 5.0}, "idle"),
+        # slow is not stuck: little CPU time is CPU time
+        (QUIET | {"cpu": 0.02, "is_closed": True, "activity": Verdict.TESTING, "program": "expect"}, "testing"),
+    ],
+)
+def test_verdicts(seen: dict[str, Any], verdict: str) -> None:
+    """Each verdict holds from its limit on, not below it; a wait that may end by itself is never called stuck."""
+    judged = judge(Observation(**seen))
+    assert judged.verdict == verdict
+    assert judged.evidence
+    assert all(judged.evidence)
+
+
+def test_evidence_names_the_program_and_the_silence() -> None:
+    """The evidence is what a person needs to decide: which program, since when."""
+    judged = judge(Observation(**QUIET, is_closed=True, waits=("ld waits for a lock",)))
+    assert judged.evidence == ("no CPU time or I/O for 20 s, no line of its log for 20 s", "ld waits for a lock")
