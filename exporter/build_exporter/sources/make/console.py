@@ -9,7 +9,7 @@ from build_exporter.sources.make import patterns
 from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import UnplacedFailure, UnplacedFailures, reason_of
-from build_exporter.sources.make.limits import IDLE_LINES, KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS
+from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS
 from build_exporter.sources.make.parts import Key, Listener, Part
 from build_exporter.sources.make.parts import Status as Ending
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
