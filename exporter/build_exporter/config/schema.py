@@ -16,6 +16,7 @@ import msgspec
 from build_exporter.config.alerting import Alerting
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import check_target, compiled
+from build_exporter.model.events import EVENT_TYPES, Event
 from build_exporter.model.names import MAX_TIME
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
@@ -253,6 +254,11 @@ class Hooks(Section, frozen=True):
 ExtraLabel = Literal["phase", "step", "package", "status", "suite", "error_class", "milestone", "level"]
 
 
+def _fields(kind: type[Event]) -> list[str]:
+    """Return the fields of an event that can be a metric's value."""
+    return [name for name in kind.__struct_fields__ if name not in ("build", "phase", "step")]
+
+
 class ExtraMetric(Section, frozen=True):
     """A metric of your own, made from a field of events; its first label is `build`."""
 
@@ -269,6 +275,9 @@ class ExtraMetric(Section, frozen=True):
             yield "name", "has a wrong name: that of a counter ends in _total, that of a gauge does not"
         if self.type == "gauge" and self.field is None:
             yield "type", "is a gauge without 'field', and so without a value"
+        kind = next(each for each in EVENT_TYPES if each.__struct_config__.tag == self.event)
+        if self.field is not None and self.field not in kind.__struct_fields__:
+            yield "field", f"names {self.field!r}, which {self.event} has not; allowed: {', '.join(_fields(kind))}"
 
     @classmethod
     def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
@@ -291,7 +300,7 @@ class Metrics(Section, frozen=True):
     filesystems: Annotated[
         tuple[str, ...], about("Mount points to watch beside those builds write to.", "path", planned=True)
     ] = ()
-    extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.", planned=True)] = ()
+    extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.")] = ()
 
 
 class Retention(Section, frozen=True):
@@ -365,9 +374,9 @@ class Config(Section, frozen=True):
     alerting: Annotated[Alerting, about("Alertmanager, escalation and links.")] = Alerting()
     hooks: Annotated[Hooks, about("Where they are, on which events they run, and how long they may take.")] = Hooks()
     metrics: Annotated[Metrics, about("What is exported, and the bounds of it.")] = Metrics()
-    queries: Annotated[Mapping[str, str], about("PromQL queries of yours, by name.", "text", planned=True)] = (
-        msgspec.field(default_factory=_no_queries)
-    )
+    queries: Annotated[
+        Mapping[str, str], about("PromQL queries of yours, by name; `build-exporter saved NAME` asks them.", "text")
+    ] = msgspec.field(default_factory=_no_queries)
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
     tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
