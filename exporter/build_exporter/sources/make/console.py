@@ -8,17 +8,12 @@ from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.sources.make import patterns
 from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
-from build_exporter.sources.make.failures import UnplacedFailure, UnplacedFailures, reason_of
-from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS
-from build_exporter.sources.make.parts import Key, Listener, Part
-from build_exporter.sources.make.parts import Status as Ending
+from build_exporter.sources.make.failures import Reasons, UnplacedFailure, UnplacedFailures
+from build_exporter.sources.make.limits import KEPT_LINES, MAX_STEPS, OTHERS
+from build_exporter.sources.make.parts import Key, Listener, Part, Status, idle
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
-from build_exporter.sources.step_logs.counters import Status
+from build_exporter.sources.make.tallies import CountReader, SuiteFeed
 from build_exporter.sources.step_logs.suites.reader import SuiteReader
-
-_NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
-_COMPILING: Final = re.compile(r"\b(?:Building|Compiling|Linking|CC|CXX|LD)\b|\s-c\s|\s-o\s|%\]")
-_BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
 
 
 class Console:
@@ -47,10 +42,8 @@ class Console:
         self._unplaced = UnplacedFailures()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
-        self._failed: dict[str, Part] = {}
         self._counted: tuple[int, int] | None = None
-        self._status = Status()
-        self._was_compiling = False
+        self._counts, self._suites = CountReader(), SuiteFeed(listener)
         self._is_configured = False
         self._is_fresh = False
         self._lines = 0
@@ -73,8 +66,7 @@ class Console:
         if patterns.is_ninja_stopped(text):
             self.interrupted = True
             return
-        fatal = patterns.fatal_stage(text)
-        if fatal is not None:
+        if (fatal := patterns.fatal_stage(text)) is not None:
             self._take_fatal(fatal, text)
             return
         if (turn := patterns.turn_of(text)) is not None:
@@ -82,19 +74,11 @@ class Console:
             if turn.is_command:
                 return
         self._is_configured = self._is_configured or patterns.is_configured(text)
-        count = self._count_of(text)
-        if count is not None:
+        if (count := self._counts.read(text, learns=self.stage is not Stage.TEST)) is not None:
             self._take_count(count, text)
         else:
             self._take_work(text)
         self._directories.announce(text)
-
-    def _count_of(self, text: str) -> tuple[int, int, str] | None:
-        """Return done, total and unit that a line tells, be it in a form of the user's own (NINJA_STATUS)."""
-        count = patterns.counted(text)
-        if count is None and self.stage is not Stage.TEST and (status := self._status.read(text)) is not None:
-            count = (*status, "ninja")
-        return count
 
     def peek(self, text: str) -> None:
         """Take the progress, and no more, of a line that has not ended yet."""
@@ -110,15 +94,19 @@ class Console:
                 self._break(unplaced.place("", ()), unplaced.failure, unplaced.cause)
             self._end_left(unplaced)
 
-    def status(self) -> Ending:
+    def conclude(self) -> None:
+        """Take the end of the console for a failure where it ends in an error that make does not speak of."""
+        self.settle()
+        is_open = self.stage is not None and not (self.has_failed or self.interrupted)
+        if is_open and (cause := self._reasons.last_cause()) is not None:
+            self.has_failed = True
+            self._break_part(self._part_at_work(None), None, cause)
+
+    def status(self) -> Status:
         """Return how the build would have ended, were nothing more to come."""
-        if self.interrupted:
-            return "interrupted"
-        if self.has_failed:
-            return "failed"
-        is_short = self._counted is not None and self._counted[0] < self._counted[1] and self.stage is Stage.BUILD
-        # where what was made is as before ninja leaves out all that needs it, and ends at `[1/5]`
-        is_cut = is_short and self._was_compiling
+        if self.interrupted or self.has_failed:
+            return "interrupted" if self.interrupted else "failed"
+        is_cut = self.stage is Stage.BUILD and self._counts.is_cut(self._counted)
         is_unconfigured = self.stage is Stage.CONFIGURE and not self._is_configured
         return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
 
@@ -237,10 +225,14 @@ class Console:
         if name in self._gone:
             return
         self._broken.append("")
-        self._failed[name] = self._part(name)
-        message = reason or reason_of(self._recent)
-        self._end(name, "failed", message, failure.exit_code if failure is not None else None)
-        # make may continue with other targets: the part has failed for all that
+        self._suites.fail(name, self._part(name))
+        self._end(
+            name,
+            "failed",
+            cause or self._reasons.cause(failure, is_known=bool(self._broken)),
+            failure.exit_code if failure is not None else None,
+        )
+        # make may go on with other targets: the part has failed for all that
         if len(self._gone) < MAX_STEPS:
             self._gone.add(name)
         self._reasons.forget()
@@ -281,7 +273,7 @@ class Console:
         if unit == "tests":
             if self.stage is Stage.TEST:
                 self._count(done, total)
-                self._take_test(self._tool, text)
+                self._suites.feed(self.parts, self._tool, text)
             return
         is_building = patterns.BUILDING.search(text) is not None
         if self.stage in (None, Stage.CONFIGURE) or (self.stage is not Stage.BUILD and is_building and total > done):
@@ -291,7 +283,6 @@ class Console:
         elif self.stage is not Stage.BUILD:
             self._take_work(text)
             return
-        self._was_compiling = _COMPILING.search(text) is not None
         if self._counted is None and unit == "ninja" and self._tool not in self.parts:
             self._tool = unit
         self._count(done, total)
@@ -340,22 +331,13 @@ class Console:
         return self._directories.is_outside(where)
 
     def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
-        if name in self._gone:
-            self._take_test(name, text)
         if not name or name in self._gone:
+            self._suites.feed(self.parts, name, text)
             return
         part = self._part(name)
         part.line = line
         part.count(text, share)
-        self._take_test(name, text)
-
-    def _take_test(self, name: str, text: str) -> None:
-        """Give a line to the suites of a part, be it one that has failed: with `-k` make goes on to other suites."""
-        part = self.parts.get(name) or self._failed.get(name)
-        if part is not None and part.suites is not None:
-            part.suites.feed(text[:KEPT_CHARACTERS])
-            if name not in self.parts:
-                self._listener.tested(part)
+        self._suites.feed(self.parts, name, text)
 
     def _part(self, name: str) -> Part:
         if name not in self.parts:
@@ -385,10 +367,8 @@ class Console:
         if self.has_failed and (restart or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
             # done again after it had failed: further attempts, not further parts
             self._visits.clear()
-        self._broken.clear()
-        self._gone.clear()
-        self._failed.clear()
-        self._warned.clear()
+        for each in (self._broken, self._gone, self._warned, self._suites):
+            each.clear()
         self.has_failed = self.interrupted = self._is_configured = False
         self._is_fresh = self.stage is None
         self._counted = None
@@ -400,7 +380,7 @@ class Console:
         for name in idle(self.parts, self._lines, self._tool):
             self._end(name, "succeeded", time=self.parts[name].last)
 
-    def _end_parts(self, status: Ending) -> None:
+    def _end_parts(self, status: Status) -> None:
         for name, part in list(self.parts.items()):
             is_known = part.line is not None or name == self._tool
             self._end(name, status, time=part.last if is_known else None)
@@ -408,8 +388,8 @@ class Console:
     def _end(
         self,
         name: str,
-        status: Ending,
-        message: str | None = None,
+        status: Status,
+        cause: Diagnosis | None = None,
         exit_code: int | None = None,
         time: float | None = None,
     ) -> None:
