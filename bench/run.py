@@ -24,6 +24,7 @@ from bench.figure import Figure, table
 MEASUREMENTS = (
     "throughput",
     "latency",
+    "alerts",
     "scrape",
     "memory",
     "idle",
@@ -32,6 +33,8 @@ MEASUREMENTS = (
     "sources_jhalfs",
     "startup",
     "scale",
+    "ingest",
+    "stream",
     "slowdown",
 )
 """Modules with `figures(quick=…)`, in the order they run."""

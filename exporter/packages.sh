@@ -6,7 +6,7 @@ set -u
 
 run='prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager'
 test="$run promtool:prometheus amtool:prometheus-alertmanager prometheus-node-exporter:prometheus-node-exporter \
-mtail:mtail busybox:busybox-static dash:dash bash:bash shellcheck:shellcheck strace:strace gcc:gcc make:make \
+prometheus-pushgateway:prometheus-pushgateway mtail:mtail busybox:busybox-static dash:dash bash:bash shellcheck:shellcheck strace:strace gcc:gcc make:make \
 chromium:chromium curl:curl file:file openssl:openssl prove:perl cmake:cmake ninja:ninja-build meson:meson python3:python3-venv \
 dh:debhelper g++:g++ clang:clang gfortran:gfortran bison:bison \
 ccache:ccache distcc:distcc aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \

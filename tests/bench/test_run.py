@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-TOOLS = ("mtail", "prometheus", "prometheus-node-exporter", "gcc", "make", "bash")
+TOOLS = ("mtail", "prometheus", "prometheus-node-exporter", "prometheus-pushgateway", "gcc", "make", "bash")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 
 FIGURES = {
@@ -35,6 +35,8 @@ FIGURES = {
     "start_large",
     "scale_steps_memory",
     "scale_builds_memory",
+    "http_ingest",
+    "stream",
     "slow_down",
     "slow_down_cpu",
 }

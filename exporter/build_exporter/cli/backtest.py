@@ -104,6 +104,7 @@ def as_object(runs: Sequence[ScoredRun], marks: Sequence[float], *, steps: bool)
                 "marks": {f"{mark:g}": msgspec.to_builtins(run.marks[mark]) for mark in marks},
             }
             for run in runs
+            if run.marks
         ],
         "summary": {f"{mark:g}": msgspec.to_builtins(score(runs, mark)) for mark in marks},
     }
@@ -127,12 +128,13 @@ def _steps_summary(steps: Sequence[ScoredStep]) -> dict[str, Any]:
 
 def _table(runs: Sequence[ScoredRun], marks: Sequence[float], *, steps: bool) -> Iterator[str]:
     yield _row("RUN", [f"AT {mark:.0%}" for mark in marks])
-    for run in runs:
+    whole = [run for run in runs if run.marks]
+    for run in whole:
         cells = [_percent(run.marks[mark].error_ratio, inside=run.marks[mark].inside_band) for mark in marks]
         yield _row(plain_line(f"{run.build} {run.run}"), cells)
     scores = [score(runs, mark) for mark in marks]
     yield ""
-    yield _row(f"{len(runs)} runs: median error", [_percent(each.median_abs_error_ratio) for each in scores])
+    yield _row(f"{len(whole)} runs: median error", [_percent(each.median_abs_error_ratio) for each in scores])
     yield _row("90th percentile of it", [_percent(each.p90_abs_error_ratio) for each in scores])
     yield _row("too late (+) or too early (-)", [_percent(each.median_error_ratio, sign=True) for each in scores])
     yield _row("band", [_percent(each.band_coverage) for each in scores])

@@ -51,11 +51,13 @@ class Mark:
     predicted_seconds: float | None
     error_ratio: float | None
     inside_band: bool | None
+    low_seconds: float | None = None
+    high_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredStep:
-    """A step that succeeded, with what was expected of it when it began."""
+    """A step that succeeded, with what was expected of it when it began and how many earlier times of it there were."""
 
     build: str
     run: str
@@ -63,6 +65,7 @@ class ScoredStep:
     step: str
     seconds: float
     predicted_seconds: float | None
+    earlier_times: int
 
     @property
     def error_ratio(self) -> float | None:
@@ -118,7 +121,10 @@ def read_runs(journals: Iterable[str]) -> Iterator[RecordedRun]:
 
 
 def backtest(runs: Iterable[RecordedRun], settings: Settings = STANDARD) -> Iterator[ScoredRun]:
-    """Yield the score of each run that succeeded; with history `none` each is estimated as the first on its machine."""
+    """Yield the score of each run that succeeded; with history `none` each is estimated as the first on its machine.
+
+    Where steps are scored the other runs come too, with their steps that succeeded and without marks.
+    """
     tracker = Tracker()
     for recorded in runs:
         whole = Run(recorded.build, recorded.run)
@@ -131,17 +137,16 @@ def backtest(runs: Iterable[RecordedRun], settings: Settings = STANDARD) -> Iter
 
 
 def _score(recorded: RecordedRun, whole: Run, builds: dict[str, Build], settings: Settings) -> ScoredRun | None:
-    if whole.status is not BuildState.SUCCEEDED or whole.start is None:
-        return None
     clock = ActiveClock(whole)
-    if clock.seconds <= 0:
+    succeeded = whole.status is BuildState.SUCCEEDED and clock.seconds > 0
+    if not succeeded and not settings.steps:
         return None
     known = builds.get(recorded.build)
     count = len(known.history) if known is not None else 0
     earlier = known.earlier(recorded.run) if known is not None else None
     found = ScoredRun(recorded.build, recorded.run, clock.seconds, count, {})
     estimator = Estimator(builds, settings.tuning)
-    for mark in settings.marks:
+    for mark in settings.marks if succeeded else ():
         now = clock.at(mark * clock.seconds)
         run = Run(recorded.build, recorded.run, earlier=earlier)
         apply_all(run, (event for event in recorded.events if event.time <= now))
@@ -151,7 +156,9 @@ def _score(recorded: RecordedRun, whole: Run, builds: dict[str, Build], settings
             found.marks[mark] = Mark(left, None, None, None)
             continue
         error = (estimate.middle - left) / clock.seconds
-        found.marks[mark] = Mark(left, estimate.middle, error, estimate.low <= left <= estimate.high)
+        found.marks[mark] = Mark(
+            left, estimate.middle, error, estimate.low <= left <= estimate.high, estimate.low, estimate.high
+        )
     if settings.steps:
         found.steps.extend(_score_steps(recorded, whole, earlier, Estimator(builds, settings.tuning)))
     return found
@@ -170,7 +177,8 @@ def _score_steps(
         if step is None or step.start != event.time or step.state is not StepState.SUCCEEDED or step.seconds is None:
             continue
         expected = estimator.expected_seconds(run, run.steps[step.key], event.time)
-        yield ScoredStep(recorded.build, recorded.run, step.phase, step.step, step.seconds, expected)
+        times = estimator.earlier_times(run, run.steps[step.key], event.time)
+        yield ScoredStep(recorded.build, recorded.run, step.phase, step.step, step.seconds, expected, times)
 
 
 class ActiveClock:

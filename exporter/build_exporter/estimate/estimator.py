@@ -11,6 +11,7 @@ from build_exporter.estimate.outlook import Estimate, Outlook, outlook_of
 from build_exporter.estimate.tuning import DEFAULT, Tuning
 from build_exporter.model.states import BuildState
 from build_exporter.tracker import Build, Run, Step, expected_seconds
+from build_exporter.tracker.names import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,16 @@ class Estimator:
         """Return what a step should take in all; of one that is done, what was expected; None if unknown."""
         outlook = self.outlook(run, now)
         expected = outlook.expected.get(step.key) if outlook is not None else None
-        if expected is not None:
+        if expected is not None and not expected.guess:
             # finer than any clock that times a step
             return round(exp(expected.seconds), 6)
         return step.expected_at_start if step.attempts else expected_seconds(run, step)
+
+    def earlier_times(self, run: Run, step: Step, now: float) -> int:
+        """Return how many earlier times of a step there are."""
+        outlook = self.outlook(run, now)
+        name = name_of(step.phase, step.step, step.version)
+        return len(outlook.history.names.get(name, ())) if outlook is not None else 0
 
     def _past_state(self, run: Run) -> tuple[object, ...]:
         counts = tuple(len(build.history) for build in list(self._builds.values()))

@@ -21,6 +21,7 @@ UNKNOWN_SECONDS: Final = 10.0
 """Of a step that nothing is known of, before any such step was done: most of a plan write a file or two."""
 SPREAD_PRIOR: Final = 3.0
 """So many steps of this run count as much as the usual deviation."""
+TELLING_SECONDS: Final = 20.0
 OUTLIER: Final = 1.5
 """Logarithm: a time further than this from the middle of at least three is no time of this work."""
 ABSURD: Final = 3.0
@@ -39,13 +40,15 @@ class Candidate(NamedTuple):
 class Expected:
     """A step's time: its logarithm, the standard deviation of that, the times it comes from.
 
-    `usual` is the deviation that steps known as this one is have before this run has shown its own.
+    `usual` is the deviation that steps known as this one is have before this run has shown its own. A `guess` is what
+    the other unknown steps took.
     """
 
     seconds: float
     spread: float
     candidates: Sequence[Candidate] = ()
     usual: float = 0.0
+    guess: bool = False
 
 
 @dataclass(slots=True)
@@ -83,9 +86,11 @@ class Expectations:
         self.paces.settle()
         for step, expected in known:
             error = step.seconds - expected.seconds - self.paces.of(expected.seconds)
+            # short steps are timed too coarsely to say how sure long ones are
+            weight = min(1.0, exp(step.seconds) / TELLING_SECONDS)
             sums = self.scatter[expected.usual]
-            sums[0] += 1.0
-            sums[1] += min(error * error, 1.0)
+            sums[0] += weight
+            sums[1] += weight * min(error * error, 1.0)
 
     def _carry_over(self, ranks: int) -> None:
         """Take the pace of the last steps of the runs before: the next one begins at it."""
@@ -119,7 +124,8 @@ class Expectations:
             sbu = typical.sbu(self.facts.jobs_or_default, VARIANTS[best].tests, VARIANTS[best].abis)
             seconds = log(sbu * self.facts.sbu_seconds) + self.sources.variants[best].pace
             return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
-        return Expected(log(fmean(self.unknown) if self.unknown else UNKNOWN_SECONDS), tuning.spread_unknown)
+        seconds = fmean(self.unknown) if self.unknown else UNKNOWN_SECONDS
+        return Expected(log(seconds), tuning.spread_unknown, guess=True)
 
     def known(
         self, name: Name, planned_seconds: float | None, planned_sbu: float | None, beside: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -23,6 +23,8 @@ PERCENTILE_90: Final = 1.2816
 """How many standard deviations the 90th percentile of a normal distribution lies above its middle."""
 OVERDUE_SHARE: Final = 0.1
 """Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
+GUESS_SPREAD: Final = 0.8
+"""Standard deviation (logarithm) of the time of all steps together that nothing is known of."""
 GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that tell as much of the time between steps as earlier runs do."""
 _NORMAL: Final = NormalDist()
@@ -59,7 +61,9 @@ class Outlook:
 
     Attributes:
         expected: by key, what each open step should take; running ones too.
+        shares: seconds of the estimate that come from each source, by its `id`.
         pending_seconds: sum over those that have not begun.
+        guessed_ratio: share of the time to come that nothing is known of.
         gap_ratio: time between steps for each second of steps.
         basis: in words, what all this rests on.
     """
@@ -69,8 +73,10 @@ class Outlook:
     facts: Facts
     history: History
     tuning: Tuning
+    shares: dict[int, float] = field(default_factory=dict)
     pending_seconds: float = 0.0
     pending_variance: float = 0.0
+    guessed_ratio: float = 0.0
     gap_ratio: float = 0.0
     pace_spread: float = 0.0
     spread_up: float = 0.0
@@ -89,7 +95,8 @@ class Outlook:
             return Estimate(0.0, 0.0, 0.0, self.basis)
         own = sum((self.expected[key].spread * left) ** 2 for key, left in running)
         steps = sqrt(self.pending_variance + own) / whole
-        common = hypot(self.pace_spread, steps)
+        # what is guessed of unknown steps is wrong of all of them alike
+        common = hypot(self.pace_spread, steps, GUESS_SPREAD * self.guessed_ratio)
         band = PERCENTILE_90 * self.tuning.band
         return Estimate(
             seconds * exp(-band * hypot(common, self.spread_down)),
@@ -136,7 +143,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     outlook.parallel = parallel_of(
         run, history, opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
     )
-    outlook.basis = basis_of(outlook.sources, history, facts, len(done))
+    outlook.basis = basis_of(outlook, len(done))
     return outlook
 
 
@@ -168,6 +175,7 @@ def _expect(expectations: Expectations, step: Step, beside: int) -> Expected:
 def _sum_up(outlook: Outlook, run: Run) -> None:
     """Add up the steps that have not begun, and how far each source is from the blend over all open steps."""
     shares: dict[int, float] = defaultdict(float)
+    chances: dict[int, float] = defaultdict(float)
     apart: dict[int, float] = defaultdict(float)
     whole = 0.0
     for key, expected in outlook.expected.items():
@@ -176,28 +184,36 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
         if key not in run.running:
             outlook.pending_seconds += seconds
             outlook.pending_variance += (expected.spread * seconds) ** 2
-        weights = sum(c.weight for c in expected.candidates)
-        middle = expected.seconds
-        for candidate in expected.candidates if weights > 0 else ():
-            shares[id(candidate.source)] += candidate.weight / weights * seconds
-            apart[id(candidate.source)] += seconds * (candidate.seconds - middle)
+        weight = sum(c.weight for c in expected.candidates)
+        chance = sum(c.source.chance for c in expected.candidates)
+        for candidate in expected.candidates if chance > 0 and weight > 0 else ():
+            place = id(candidate.source)
+            shares[place] += candidate.weight / weight * seconds
+            chances[place] += candidate.source.chance / chance * seconds
+            apart[place] += seconds * (candidate.seconds - expected.seconds)
+    outlook.shares = shares
     if whole > 0:
-        for source, share in shares.items():
-            distance = apart[source] / whole
-            if distance > 0:
-                outlook.spread_up += share / whole * distance**2
-            else:
-                outlook.spread_down += share / whole * distance**2
-        outlook.spread_up, outlook.spread_down = sqrt(outlook.spread_up), sqrt(outlook.spread_down)
+        outlook.guessed_ratio = sum(exp(e.seconds) for e in outlook.expected.values() if e.guess) / whole
+        few = _few(len(outlook.history.runs))
+        squares = [(apart[place] / whole, share / whole) for place, share in chances.items()]
+        outlook.spread_up = few * sqrt(sum(share * d * d for d, share in squares if d > 0))
+        outlook.spread_down = few * sqrt(sum(share * d * d for d, share in squares if d < 0))
+
+
+def _few(runs: int) -> float:
+    """Return by how much the scatter of so few runs understates that of all: as Student's t does."""
+    return 1.0 + 1.4 / (runs - 1) if runs > 1 else 1.0
 
 
 def _pace_spread(outlook: Outlook) -> float:
+    """Return how unsure the pace of the rest of the run is, by what most of the estimate comes from."""
     tuning, sources = outlook.tuning, outlook.sources
-    best = max(sources.all, key=lambda source: source.weight)
-    if best in sources.runs or best is sources.plan_seconds:
-        factor = 1.0 if best.prior >= 1.0 else 2.0
+    best = max(sources.all, key=lambda source: outlook.shares.get(id(source), 0.0))
+    if any(best is source for source in sources.runs) or best is sources.plan_seconds:
+        own = sum(past.own for past in outlook.history.runs)
+        factor = 1.0 + 1.0 / own if best.prior >= 1.0 and own else 2.0
         return factor * tuning.pace_spread / sqrt(1.0 + best.compared / tuning.pace_evidence)
-    return tuning.scale_spread / sqrt(1.0 + 5.0 * best.compared / tuning.pace_evidence)
+    return tuning.scale_spread / sqrt(1.0 + tuning.scale_evidence * best.compared / tuning.pace_evidence)
 
 
 def _gap_ratio(run: Run, history: History) -> float:

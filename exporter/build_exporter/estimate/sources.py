@@ -51,6 +51,7 @@ class Source:
         distance: its mean error on the steps compared, once its pace is allowed for in part.
         compared: seconds of steps compared.
         weight: how much it counts.
+        chance: how far it may yet turn out to be the one that is right; falls more slowly than the weight.
     """
 
     prior: float
@@ -60,6 +61,7 @@ class Source:
     distance: float = 0.0
     compared: float = 0.0
     weight: float = 0.0
+    chance: float = 0.0
 
     def compare(self, seconds: float, expected: float) -> None:
         """Take a step that was done and what the source says of it."""
@@ -83,6 +85,7 @@ class Source:
             error = sum(w * min(abs(r - allowed), 1.0) for r, w in self.pairs)
             self.distance = error / (self.compared + tuning.evidence)
         self.weight = self.prior * exp(-self.distance / tuning.likeness)
+        self.chance = self.prior * exp(-self.distance / tuning.doubt)
 
 
 def weighted_median(pairs: Sequence[tuple[float, float]]) -> float:

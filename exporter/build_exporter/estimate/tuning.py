@@ -16,6 +16,7 @@ class Tuning:
     Attributes:
         decay: weight of each earlier time of a step against the one after it.
         likeness: mean error, as a logarithm, of a source on the steps done so far at which it weighs 1/e as much.
+        doubt: the same for how wide the band is: a source that was a little wrong may still be right in the end.
         evidence: seconds of done steps that count as much as the assumption that a source is right.
         own_pace, other_pace: seconds of done steps that count as much as the assumption that an earlier run of this
             build, or of another one, was as fast as this one is.
@@ -32,14 +33,16 @@ class Tuning:
             (logarithm) by what is known of it.
         pace_spread, scale_spread: the same of the pace of a run, before any step was done, against an earlier run and
             against figures in SBU.
-        pace_evidence: seconds of done steps after which the pace is known twice as well.
+        pace_evidence: seconds of done steps after which the pace is surer by the root of two.
+        scale_evidence: so many times as fast it becomes sure against figures in SBU, which say nothing of it at first.
         band: factor on the whole standard deviation that makes the band hold in eight of ten cases.
     """
 
     decay: float = 0.5
     likeness: float = 0.02
+    doubt: float = 0.06
     evidence: float = 300.0
-    own_pace: float = 2000.0
+    own_pace: float = 4000.0
     other_pace: float = 300.0
     scale_pace: float = 0.0
     other: float = 0.3
@@ -47,18 +50,19 @@ class Tuning:
     plan: float = 0.01
     plan_seconds: float = 0.2
     size_width: float = 0.8
-    size_prior: float = 4.0
-    half_life: float = 20.0
+    size_prior: float = 2.0
+    half_life: float = 10.0
     beside: float = 0.5
     carry: float = 0.5
-    spread_own: float = 0.06
-    spread_other: float = 0.12
-    spread_table: float = 0.25
+    spread_own: float = 0.035
+    spread_other: float = 0.08
+    spread_table: float = 0.15
     spread_plan: float = 0.5
     spread_unknown: float = 1.0
-    pace_spread: float = 0.05
-    scale_spread: float = 0.4
+    pace_spread: float = 0.018
+    scale_spread: float = 0.14
     pace_evidence: float = 600.0
+    scale_evidence: float = 5.0
     band: float = 1.0
 
 

@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 from math import exp
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from build_exporter.estimate.facts import Facts
-from build_exporter.estimate.history import History
-from build_exporter.estimate.sources import Source, Sources
+from build_exporter.estimate.sources import Source
 from build_exporter.estimate.table import VARIANTS
+
+if TYPE_CHECKING:
+    from build_exporter.estimate.outlook import Outlook
 
 NOTICEABLE: Final = 0.03
 """Pace (logarithm) that is worth a word."""
 OTHER_MACHINE: Final = 0.22
-RELEVANT: Final = 0.02
-"""A source with less of the weight than this is not named."""
+RELEVANT: Final = 0.05
+"""A source that gives less of the time than this share is not named."""
 
 
-def basis_of(sources: Sources, history: History, facts: Facts, done: int) -> str:
-    """Return what an estimate rests on: `3 earlier runs of this build (this run is 4 % slower)`."""
-    whole = sum(source.weight for source in sources.all) or 1.0
-    own = [s for s, past in zip(sources.runs, history.runs, strict=True) if past.own]
-    others = {
-        past.build: s
-        for s, past in zip(sources.runs, history.runs, strict=True)
-        if not past.own and s.weight > RELEVANT * whole
-    }
-    parts = []
-    if own:
-        parts.append(f"{_counted(len(own), 'earlier run')} of this build{_pace(max(own, key=lambda s: s.weight))}")
-    if others and (not own or sum(s.weight for s in others.values()) > sum(s.weight for s in own) / 2):
-        parts.append(f"runs of {', '.join(sorted(others)[:3])}{_pace(max(others.values(), key=lambda s: s.weight))}")
-    if sources.plan_seconds.pairs:
-        parts.append("the plan's seconds")
-    table = sum(s.weight for s in sources.variants)
-    if not own and not others:
-        if any(s.pairs for s in sources.variants):
-            best = max(range(len(VARIANTS)), key=lambda place: sources.variants[place].weight)
-            parts.append(f"typical step times at -j{facts.jobs_or_default} {VARIANTS[best].words}")
-        elif table:
-            parts.append("the plan")
-    parts.append(_counted(done, "finished step") + " of this run" if done else "no finished step yet")
+def basis_of(outlook: Outlook, done: int) -> str:
+    """Return what an estimate rests on: `3 earlier runs of this build (this one is 4 % slower), 12 finished steps`."""
+    parts = [*_runs(outlook), *_figures(outlook)]
+    parts.append(_counted(done, "finished step") if done else "no finished step yet")
     return ", ".join(parts)
+
+
+def _share(outlook: Outlook, *sources: Source) -> float:
+    return sum(outlook.shares.get(id(source), 0.0) for source in sources) / (sum(outlook.shares.values()) or 1.0)
+
+
+def _runs(outlook: Outlook) -> list[str]:
+    parts = []
+    pairs = list(zip(outlook.sources.runs, outlook.history.runs, strict=True))
+    own = [source for source, past in pairs if past.own]
+    if _share(outlook, *own) > RELEVANT:
+        best = max(own, key=lambda source: _share(outlook, source))
+        parts.append(f"{_counted(len(own), 'earlier run')} of this build{_pace(best)}")
+    builds = sorted({past.build for source, past in pairs if not past.own and _share(outlook, source) > RELEVANT / 3})
+    others = [source for source, past in pairs if not past.own]
+    if builds and _share(outlook, *others) > RELEVANT:
+        best = max(others, key=lambda source: _share(outlook, source))
+        parts.append(f"runs of {', '.join(builds[:3])}{_pace(best)}")
+    return parts
+
+
+def _figures(outlook: Outlook) -> list[str]:
+    parts, sources = [], outlook.sources
+    if _share(outlook, *sources.variants) > RELEVANT:
+        best = max(range(len(VARIANTS)), key=lambda place: _share(outlook, sources.variants[place]))
+        parts.append(f"typical times of steps at -j{outlook.facts.jobs_or_default} {VARIANTS[best].words}")
+    if _share(outlook, sources.plan_sbu, sources.plan_seconds) > RELEVANT:
+        parts.append("the plan's figures")
+    return parts
 
 
 def _pace(source: Source) -> str:
@@ -49,7 +59,7 @@ def _pace(source: Source) -> str:
         return ""
     factor = exp(source.pace)
     if abs(source.pace) > OTHER_MACHINE:
-        return f" (as on another machine: scaled by {factor:.2f})"
+        return f" (as of another machine, scaled by {factor:.2f})"
     return f" (this one is {abs(factor - 1) * 100:.0f} % {'slower' if factor > 1 else 'faster'})"
 
 

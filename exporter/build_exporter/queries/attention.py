@@ -11,7 +11,7 @@ from build_exporter.model.states import BuildState, Verdict
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
 from build_exporter.summary import bad_suites, missing_sources
-from build_exporter.tracker import Run, Step, expected_seconds
+from build_exporter.tracker import Run, Step
 
 Severity = Literal["critical", "warning", "info"]
 Kind = Literal[
@@ -43,7 +43,7 @@ def attention(context: Context, run: Run) -> list[Attention]:
 
 def is_overdue(context: Context, run: Run, step: Step) -> bool:
     """Tell whether a running step has taken so much longer than expected that the thresholds call it overdue."""
-    expected = step.expected_at_start or expected_seconds(run, step)
+    expected = context.expected(run, step, context.now)
     if not expected or step.start is None:
         return False
     limits = context.thresholds
@@ -81,7 +81,7 @@ def _running(context: Context, run: Run) -> Iterator[Attention]:
             words = f"{judged.verdict.value.replace('-', ' ')}: {', '.join(judged.evidence)}"
             yield _of("stuck", "critical", shown(words), step, step.start)
         elif is_overdue(context, run, step):
-            expected = step.expected_at_start or expected_seconds(run, step) or 1.0
+            expected = context.expected(run, step, context.now) or 1.0
             times = (context.now - (step.start or context.now)) / expected
             yield _of("overdue", "warning", f"takes {times:.1f} times as long as expected", step, step.start)
 

@@ -12,7 +12,8 @@ from build_exporter.failures import Card, card
 from build_exporter.journal.positions import START, Position
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
-from build_exporter.tracker import Build, Run, Step
+from build_exporter.queries.incidents import Incident
+from build_exporter.tracker import Build, Run, Step, expected_seconds
 from build_exporter.verdicts import Judgement
 
 
@@ -26,6 +27,10 @@ class BadRequestError(ValueError):
 
 def _no_verdict(run: Run, step: Step) -> Judgement | None:
     return None
+
+
+def _planned(run: Run, step: Step, now: float) -> float | None:
+    return step.expected_at_start or expected_seconds(run, step)
 
 
 def _nowhere(build: str) -> Position:
@@ -43,9 +48,11 @@ class Context:
         now: Unix seconds.
         verdict: returns what a running step is doing, with the evidence; None where nothing judges it.
         estimate: returns what is left of a run at a time.
+        expected: returns what a step should take in all, in seconds.
         card: returns the first-error card of a failed step; without more from the journal alone.
         thresholds: from when on a step counts as overdue and the like.
         escalation: seconds until an alert that nobody acknowledges goes to tier 2, 3 and so on.
+        host_incidents: what the machine does to running builds.
         journal: the journal's directory.
         position: returns how far a build's journal has been read.
     """
@@ -54,9 +61,11 @@ class Context:
     now: float
     verdict: Callable[[Run, Step], Judgement | None] = _no_verdict
     estimate: Callable[[Run, float], Estimate | None] = remaining
+    expected: Callable[[Run, Step, float], float | None] = _planned
     card: Callable[[Run, Step], Card] = field(default=card)
     thresholds: Thresholds = field(default_factory=Thresholds)
     escalation: Sequence[float] = ()
+    host_incidents: Sequence[Incident] = ()
     journal: str = ""
     position: Callable[[str], Position] = _nowhere
 

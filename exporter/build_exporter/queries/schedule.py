@@ -12,19 +12,18 @@ def schedule(context: Context, run: Run) -> dict[Key, tuple[float, float]]:
 
     It is empty unless the run goes on and has an estimate.
 
-    The time left is shared out by the steps' planned times, one after the other: of steps that run side by side each
+    The time left is shared out by what the steps should take, one after the other: of steps that run side by side each
     has a narrower share.
     """
     left = context.estimate(run, context.now) if run.state is BuildState.RUNNING else None
     pending = [step for step in list(run.steps.values()) if step.state is StepState.PENDING]
-    weight = sum(step.weight for step in pending)
-    if left is None or not weight:
+    if left is None or not pending:
         return {}
-    ahead = weight * (run.seconds_per_planned or 1.0) * (1.0 + run.gap_ratio) / run.concurrency
-    when = context.now + max(0.0, left.middle - ahead)
-    pace = min(ahead, left.middle) / weight
+    expected = [context.expected(run, step, context.now) or step.weight for step in pending]
+    ahead = min(left.middle, sum(expected) * (1.0 + run.gap_ratio) / run.concurrency)
+    when, pace = context.now + left.middle - ahead, ahead / sum(expected)
     found = {}
-    for step in pending:
-        found[step.key] = (when, when + step.weight * pace)
-        when += step.weight * pace
+    for step, seconds in zip(pending, expected, strict=True):
+        found[step.key] = (when, when + seconds * pace)
+        when += seconds * pace
     return found

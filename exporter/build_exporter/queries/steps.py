@@ -17,7 +17,7 @@ from build_exporter.queries.attention import is_overdue
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, NotFoundError, shown, shown_or_none
 from build_exporter.summary import tests_run
-from build_exporter.tracker import Key, Run, Step, expected_seconds, step_progress
+from build_exporter.tracker import Key, Run, Step, step_progress
 
 MAX_PAGE = 1000
 
@@ -113,7 +113,7 @@ def steps(context: Context, name: str, wanted: StepFilter) -> Steps:
 
 
 def matches(step: Step, wanted: StepFilter) -> bool:
-    """Tell whether a step is in the state, of the phase, and has the text in a name."""
+    """Return whether a step is in the state, of the phase, and has the text in a name."""
     if wanted.state is not None and step.state.label != wanted.state:
         return False
     if wanted.phase is not None and wanted.phase not in (step.phase, shown(step.phase)):
@@ -152,7 +152,7 @@ def row(context: Context, run: Run, step: Step) -> StepRow:
         start=step.start,
         end=step.end,
         seconds=elapsed,
-        expected_seconds=step.expected_at_start or expected_seconds(run, step),
+        expected_seconds=context.expected(run, step, context.now),
         progress_ratio=step_progress(run, step, context.now),
         overdue=running and is_overdue(context, run, step),
         verdict=judged.verdict.value if judged is not None else None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from build_exporter.analysis.fit import Fit
 from build_exporter.collectors.host.files import read_if_present
 from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner
 from build_exporter.formatting import size
+from build_exporter.queries.context import shown
 
 HIGH: Final = 0.9
 """Share in use from which a line is marked."""
@@ -29,16 +31,19 @@ class HostLine(NamedTuple):
     detail: str
 
 
-def host_lines(collectors: Iterable[CollectorRunner], path: str, needed: int, proc: str = "/proc") -> list[HostLine]:
+def host_lines(
+    collectors: Iterable[CollectorRunner], path: str, fit: Callable[[int], Fit | None], proc: str = "/proc"
+) -> list[HostLine]:
     """Return what there is to say of the machine.
 
-    `path` is where the build writes: the file system it is on is shown, with the bytes that a step to come needs.
+    `path` is where the build writes: the file system it is on is shown; `fit` returns whether so many bytes free
+    suffice for the steps to come, None where that is not asked.
     Collectors that are off or failed add nothing.
     """
     kept = list(collectors)
     known = dict(_samples(kept))
     waits = _pressure(proc) if any(each.name == "pressure" for each in kept) else ()
-    return [*_disk(known, path, needed), *_memory(known), *_load(known), *waits]
+    return [*_disk(known, path, fit), *_memory(known), *_load(known), *waits]
 
 
 def _samples(collectors: Iterable[CollectorRunner]) -> Iterator[tuple[str, list[tuple[str, float]]]]:
@@ -60,7 +65,7 @@ def _one(known: dict[str, list[tuple[str, float]]], name: str) -> float | None:
     return found[0][1] if found else None
 
 
-def _disk(known: dict[str, list[tuple[str, float]]], path: str, needed: int) -> Iterator[HostLine]:
+def _disk(known: dict[str, list[tuple[str, float]]], path: str, fit: Callable[[int], Fit | None]) -> Iterator[HostLine]:
     sizes = dict(known.get("build_host_filesystem_size_bytes", ()))
     free = dict(known.get("build_host_filesystem_available_bytes", ()))
     labels = max((each for each in sizes if _holds(each, path)), key=lambda each: len(_mount(each)), default=None)
@@ -68,10 +73,19 @@ def _disk(known: dict[str, list[tuple[str, float]]], path: str, needed: int) -> 
         return
     left, whole = free[labels], sizes[labels]
     share = 1.0 - left / whole
-    short = needed > left
-    detail = f"the largest step to come needs {size(needed)}" if needed else ""
-    kind = "critical" if short else "warning" if share >= HIGH else "info"
+    detail, is_short = _suffices(fit(int(left)))
+    kind = "critical" if is_short else "warning" if share >= HIGH else "info"
     yield HostLine(f"Disk {_mount(labels)}", f"{size(left)} left of {size(whole)}", share, kind, detail)
+
+
+def _suffices(found: Fit | None) -> tuple[str, bool]:
+    """Return in words whether the disk has room for the steps to come, and whether it has not."""
+    if found is None or not found.largest_bytes:
+        return "", False
+    if not found.shortages:
+        return f"enough for the steps to come, at most {size(found.largest_bytes)} each", False
+    first = found.shortages[0]
+    return f"{shown(first.step)} will lack {size(first.short_bytes)}", True
 
 
 def _mount(labels: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from build_exporter.analysis.fit import Fit, fit_disk
 from build_exporter.model.states import BuildState
 from build_exporter.queries.alerts import AlertRow, alert_stats, alerts
 from build_exporter.queries.attention import Attention
@@ -15,9 +16,9 @@ from build_exporter.queries.runs import runs
 from build_exporter.queries.schedule import schedule
 from build_exporter.queries.step import step
 from build_exporter.queries.steps import StepFilter, StepRow
-from build_exporter.tracker import Key, Run, Step
+from build_exporter.tracker import Key, Run
 from build_exporter.web.page.figures import axis, segments, time_line
-from build_exporter.web.page.host import host_lines
+from build_exporter.web.page.host import HostLine, host_lines
 from build_exporter.web.page.rows import Rows, rendered
 from build_exporter.web.service import Service
 
@@ -195,8 +196,13 @@ def _tail(context: Context, build: str, row: StepRow | None) -> str:
         return ""
 
 
-def _host(service: Service, context: Context, run: Run | None) -> list[Any]:
-    steps: list[Step] = list(run.steps.values()) if run is not None else []
-    needed = max((each.planned_disk_bytes or 0 for each in steps if not each.state.is_done), default=0)
+def _host(service: Service, context: Context, run: Run | None) -> list[HostLine]:
+    """Return the lines on the machine, with the disk that a run writes to."""
     log = next((each.log for each in list(run.running.values()) if each.log), None) if run is not None else None
-    return host_lines(service.scrape.collectors, log or service.monitor.follower.root, needed)
+
+    def fit(free: int) -> Fit | None:
+        if run is None:
+            return None
+        return fit_disk(run, list(context.builds[run.build].history.values()), free, context.now)
+
+    return host_lines(service.scrape.collectors, log or service.monitor.follower.root, fit)

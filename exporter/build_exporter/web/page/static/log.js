@@ -110,6 +110,7 @@ class Log {
       if (answer.ok) return told;
       this.say(String(told.error?.message ?? "The log can't be read"));
       this.over = answer.status === 404;
+      this.element.hidden = this.over && !this.element.firstChild;
     } catch {
       this.say("No answer; trying again");
     }
