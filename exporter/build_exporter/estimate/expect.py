@@ -154,8 +154,12 @@ class Expectations:
         if not candidates:
             return None
         seconds = _mean(candidates)
-        whole = sum(c.weight for c in candidates) or 1.0
-        variance = sum(c.weight * (c.seconds - seconds) ** 2 for c in candidates) / whole
+        variance, whole = 0.0, 0.0
+        # loops, here and below, because this is done of every step to come whenever one has ended
+        for weight, each, _ in candidates:
+            whole += weight
+            variance += weight * (each - seconds) ** 2
+        variance /= whole or 1.0
         count = min(len(candidates), 6)
         steps, squares = self.scatter[spread]
         usual = (SPREAD_PRIOR * spread**2 + squares) / (SPREAD_PRIOR + steps)
@@ -163,28 +167,35 @@ class Expectations:
 
     def _of_runs(self, times: Sequence[Taken], name: Name, beside: int) -> list[Candidate]:
         """Return the times of earlier runs, each later one weighing more, those with as many steps beside it more."""
-        candidates, weight, tuning = [], 1.0, self.tuning
-        here = log(1 + beside)
+        candidates: list[Candidate] = []
+        weight, decay, width = 1.0, self.tuning.decay, self.tuning.beside
+        sources, shifts = self.sources.runs, self.facts.shift
         for taken in times[:MAX_OWN]:
-            source, past = self.sources.runs[taken.run], self.history.runs[taken.run]
-            likeness = exp(-abs(log(1 + taken.beside) - here) / tuning.beside) if taken.beside != beside else 1.0
-            seconds = taken.seconds + source.pace + self.facts.shift(past, name)
-            candidates.append(Candidate(weight * likeness * source.weight, seconds, source))
-            weight *= tuning.decay
+            source = sources[taken.run]
+            seconds = taken.seconds + source.pace
+            if source.differs:
+                seconds += shifts(self.history.runs[taken.run], name)
+            alike = exp(-abs(log((1 + taken.beside) / (1 + beside))) / width) if taken.beside != beside else 1.0
+            candidates.append(Candidate(weight * alike * source.weight, seconds, source))
+            weight *= decay
         return candidates
 
 
 def _mean(candidates: Sequence[Candidate]) -> float:
-    whole = sum(c.weight for c in candidates)
-    if whole <= 0:
-        return fmean(c.seconds for c in candidates)
-    return sum(c.weight * c.seconds for c in candidates) / whole
+    whole, total = 0.0, 0.0
+    for weight, seconds, _ in candidates:
+        whole += weight
+        total += weight * seconds
+    return total / whole if whole > 0 else fmean(c.seconds for c in candidates)
 
 
 def _without_absurd(times: list[Candidate], typical: list[Candidate]) -> list[Candidate]:
     """Return the times of earlier runs without those that can't be a time of this step."""
     if len(times) > 2:
-        middle = median(time.seconds for time in times)
+        ordered = sorted([seconds for _, seconds, _ in times])
+        middle = ordered[len(ordered) // 2]
+        if ordered[-1] - middle < OUTLIER and middle - ordered[0] < OUTLIER:
+            return times
         return [time for time in times if abs(time.seconds - middle) < OUTLIER]
     if times and typical:
         middle = _mean(typical)

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from build_exporter.tracker import Build, PastStep, Run, RunSummary
 from build_exporter.tracker.names import Name, name_of, package_of
 
-MAX_OWN: Final = 8
+MAX_OWN: Final = 6
 """Earlier times of a step that count: with each weighing half of the one after it, more would not show."""
-MAX_OTHERS: Final = 4
+MAX_OTHERS: Final = 3
 MAX_OTHER_RUNS: Final = 3
 """Newest runs of another build that are looked at."""
 MAX_RUNS: Final = 400

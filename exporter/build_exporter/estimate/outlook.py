@@ -184,13 +184,18 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
         if key not in run.running:
             outlook.pending_seconds += seconds
             outlook.pending_variance += (expected.spread * seconds) ** 2
-        weight = sum(c.weight for c in expected.candidates)
-        chance = sum(c.source.chance for c in expected.candidates)
-        for candidate in expected.candidates if chance > 0 and weight > 0 else ():
-            place = id(candidate.source)
-            shares[place] += candidate.weight / weight * seconds
-            chances[place] += candidate.source.chance / chance * seconds
-            apart[place] += seconds * (candidate.seconds - expected.seconds)
+        weight, chance = 0.0, 0.0
+        for each, _, source in expected.candidates:
+            weight += each
+            chance += source.chance
+        if weight <= 0 or chance <= 0:
+            continue
+        by_weight, by_chance, middle = seconds / weight, seconds / chance, expected.seconds
+        for each, taken, source in expected.candidates:
+            place = id(source)
+            shares[place] += each * by_weight
+            chances[place] += source.chance * by_chance
+            apart[place] += seconds * (taken - middle)
     outlook.shares = shares
     if whole > 0:
         outlook.guessed_ratio = sum(exp(e.seconds) for e in outlook.expected.values() if e.guess) / whole

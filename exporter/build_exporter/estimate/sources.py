@@ -52,6 +52,7 @@ class Source:
         compared: seconds of steps compared.
         weight: how much it counts.
         chance: how far it may yet turn out to be the one that is right; falls more slowly than the weight.
+        differs: whether it is a run with other settings, whose times are converted.
     """
 
     prior: float
@@ -62,6 +63,7 @@ class Source:
     compared: float = 0.0
     weight: float = 0.0
     chance: float = 0.0
+    differs: bool = False
 
     def compare(self, seconds: float, expected: float) -> None:
         """Take a step that was done and what the source says of it."""
@@ -126,8 +128,9 @@ def sources_of(history: History, facts: Facts, done: Iterable[Done], tuning: Tun
     tables = [typical_seconds(facts.jobs_or_default, variant) for variant in VARIANTS]
     for step in done:
         for taken in history.names.get(step.name, ()):
-            shift = facts.shift(history.runs[taken.run], step.name)
-            found.runs[taken.run].compare(step.seconds, taken.seconds + shift)
+            source = found.runs[taken.run]
+            shift = facts.shift(history.runs[taken.run], step.name) if source.differs else 0.0
+            source.compare(step.seconds, taken.seconds + shift)
         if step.name in tables[0]:
             for source, table in zip(found.variants, tables, strict=True):
                 source.compare(step.seconds, log(table[step.name]) + sbu)
@@ -143,5 +146,5 @@ def sources_of(history: History, facts: Facts, done: Iterable[Done], tuning: Tun
 def _of_run(past: PastRun, facts: Facts, tuning: Tuning) -> Source:
     prior = 1.0 if past.own else tuning.other
     if facts.differ(past):
-        return Source(prior * tuning.other, tuning.other_pace)
+        return Source(prior * tuning.other, tuning.other_pace, differs=True)
     return Source(prior, tuning.own_pace if past.own else tuning.other_pace)
