@@ -22,7 +22,7 @@ KNOWLEDGE = {
     "formatting",
     "replay",
 }
-APPLICATION = {"hooks", "report", "export", "queries", "collectors", "alerting", "web"}
+APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -57,6 +57,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "hooks": BASE | STATE | {"monitor"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
+    "mcp": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
     "report": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
     "export": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},

@@ -14,6 +14,7 @@ from build_exporter.queries.commands import SUMMARIES
 COMMANDS: Final[dict[str, str]] = {
     "alerts": "List, acknowledge, escalate and test alerts.",
     "backtest": "Show how good estimates of recorded runs would have been.",
+    "completion": "Print the completion of commands and options for a shell.",
     "config": "Check a configuration file.",
     "explain": "Explain why a step failed.",
     "doctor": "Check each link between the exporter and a person's telephone.",
@@ -21,13 +22,17 @@ COMMANDS: Final[dict[str, str]] = {
     "import": "Take finished builds of other tools into the journal.",
     "export": "Export runs as OpenMetrics, JSON lines, CSV or traces.",
     "hook": "Print the path of the shell hook.",
+    "man": "Write man pages of all commands into a directory.",
+    "mcp": "Serve the builds to a language model.",
     "plan": "Show the steps of a build to come, their weights and totals.",
+    "plugins": "List the plug-ins that installed packages bring.",
     "replay": "Live a recorded journal again.",
     "report": "Write a report of a run as HTML, Markdown, JSON, CSV or in jhalfs' form.",
     "run": "Run a command as a step, or as a whole build.",
     "serve": "Follow the journal and serve metrics, page and API.",
     "status": "Show where the builds are.",
     "verify": "Verify the files a build is made from by their checksums.",
+    "watch": "Draw the builds in the terminal, kept up to date.",
     **SUMMARIES,
 }
 """A query is `build_exporter.queries.commands.<name>:QUERY`, another command `build_exporter.cli.<name>:<name>`.

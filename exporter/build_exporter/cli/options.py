@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from build_exporter.config.load import ConfigError, load
-from build_exporter.config.schema import Config
 from build_exporter.journal.layout import default_journal
-from build_exporter.sources.registry import option_forms
+
+if TYPE_CHECKING:
+    from build_exporter.config.schema import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +31,11 @@ def journal_option(command: F) -> F:
 
 def load_config(path: str | None) -> Config:
     """Return the configuration, the default one without a path; end with code 2 when it is wrong."""
+    # not for `emit`, which a build waits for
+    from build_exporter.config.load import ConfigError, load  # noqa: PLC0415
+    from build_exporter.config.schema import Config  # noqa: PLC0415
+    from build_exporter.sources.registry import option_forms  # noqa: PLC0415
+
     if path is None:
         return Config()
     try:

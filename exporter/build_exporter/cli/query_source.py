@@ -74,7 +74,7 @@ def _request(
     asked: Asked, tracker: Tracker, now: float, source: str, samples: Samples, **more: Any
 ) -> Request:  # fmt: skip
     context = Context(tracker.builds, now, thresholds=asked.config.thresholds)
-    filters = asked.filters | {"schedule": asked.config.schedule}
+    filters = asked.filters | {"schedule": asked.config.schedule, "queries": asked.config.queries}
     return Request(context, source, asked.build, asked.run, asked.window, filters, samples, **more)
 
 

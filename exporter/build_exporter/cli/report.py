@@ -20,7 +20,8 @@ from build_exporter.logging_setup import configure_logging
 from build_exporter.queries.context import BadRequestError, NotFoundError
 from build_exporter.queries.request import Request
 from build_exporter.report.data import report as report_of
-from build_exporter.report.formats import FORMATS, TEMPLATED
+from build_exporter.report.formats import FORMATS, TEMPLATED, by_plugin, plugin_formats
+from build_exporter.sources.isolation import PluginError
 
 ALL_FORMATS = (*FORMATS, "sbu")
 
@@ -31,7 +32,8 @@ ALL_FORMATS = (*FORMATS, "sbu")
 @click.option("--exporter", metavar="URL", help="Ask this running exporter; it has the newest run.")
 @click.option("--run", "run_name", metavar="RUN", help="This run; `previous` names the one before the newest.")
 @click.option("--compare", "compare_with", metavar="RUN", help="Compare with this run, or with `previous`.")
-@click.option("--format", "form", type=click.Choice(ALL_FORMATS), default="html", show_default=True)
+@click.option("--format", "form", metavar="NAME", default="html", show_default=True,
+              help=f"{', '.join(ALL_FORMATS)}, or one of a plug-in.")  # fmt: skip
 @click.option("--template", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="Your own jinja2 template, for html and md.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -49,6 +51,8 @@ def report(
     build-exporter report lfs-12.4 --compare previous --format md
     """
     configure_logging("warn", "logfmt")
+    if form not in ALL_FORMATS and form not in plugin_formats():
+        raise click.UsageError(f"there is no format {form!r}; formats: {', '.join((*ALL_FORMATS, *plugin_formats()))}")
     if template is not None and form not in TEMPLATED:
         raise click.UsageError(f"--template is for {' and '.join(TEMPLATED)}, not for {form}")
     asked = Asked(named_journal(journal), exporter, None, build, run_name, None, {}, Config())
@@ -59,7 +63,15 @@ def report(
         else:
             output.write_text(text, "utf-8")
             click.echo(f"{output}: {len(text.encode()):,} bytes", err=True)
-    except (UnreachableError, NotFoundError, BadRequestError, jinja2.TemplateError, ValueError, OSError) as error:
+    except (
+        UnreachableError,
+        NotFoundError,
+        BadRequestError,
+        PluginError,
+        jinja2.TemplateError,
+        ValueError,
+        OSError,
+    ) as error:
         click.echo(f"build-exporter: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None
 
@@ -73,6 +85,8 @@ def _text(request: Request, compare_with: str | None, form: str, template: Path 
         date = time.strftime("%a %b %e %H:%M:%S UTC %Y", time.gmtime(run.end or request.now))
         return sbu_report(run, date, settings, _output("lscpu"), _output("free"))
     found = report_of(request, compare_with)
+    if form not in FORMATS:
+        return by_plugin(plugin_formats()[form], found)
     return TEMPLATED[form](found, template) if form in TEMPLATED else FORMATS[form](found)
 
 

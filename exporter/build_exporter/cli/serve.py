@@ -23,6 +23,7 @@ from build_exporter.cli.source_arguments import expected_failures, watched_sourc
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
+from build_exporter.collectors.custom import CustomMetrics
 from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
 from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
@@ -126,7 +127,7 @@ def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...
     multiple=True,
     metavar="URL",
     callback=_urls,
-    help="Alertmanager to send alerts to, beside those of the configuration; repeatable.",
+    help="Additional Alertmanager to send alerts to; repeatable.",
 )
 @click.option(
     "--alerting.fast-path/--no-alerting.fast-path",
@@ -200,7 +201,7 @@ def _allow_many_files() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What flags say of alerting beside the configuration; None: nothing."""
+    """The flags on alerting; None: not given."""
 
     alertmanagers: tuple[str, ...] = ()
     fast_path: bool | None = None
@@ -243,6 +244,8 @@ class Exporter:
         self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._custom = CustomMetrics(config.metrics.extra)
+        self.monitor.listeners.append(self._custom.on_events)
         self._hooks = HookRunner(self.monitor, config.hooks)
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
@@ -253,17 +256,20 @@ class Exporter:
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
-        self._own.alert_posts = self._alerts.fast_path.posts
+        self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, desk.times, self.monitor.clock)
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
         direct = (*shown, self._thresholds, self._own, ProcessCollectors())
         return [
-            *(DirectRunner(collector) for collector in (*direct, alerts, HookCollector(self._hooks.counts))),
+            *(
+                DirectRunner(collector)
+                for collector in (*direct, alerts, HookCollector(self._hooks.counts), self._custom)
+            ),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
@@ -312,6 +318,7 @@ class Exporter:
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
         self._hooks.configure(self.config.hooks)
+        self._custom.configure(self.config.metrics.extra)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds

@@ -16,6 +16,7 @@ import msgspec
 from build_exporter.config.alerting import Alerting
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import check_target, compiled
+from build_exporter.model.events import EVENT_TYPES, Event
 from build_exporter.model.names import MAX_TIME
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
@@ -165,7 +166,7 @@ class Source(Section, frozen=True):
     kind: Annotated[str, about("Whose record it is; `auto` detects it from the path. Plug-ins add kinds.", "name")]
     path: Annotated[str, about("The record: a work tree, a directory or a log file, as the kind has it.", "path")]
     build: Annotated[str | None, about("The build's name; by default the source finds one.", "build")] = None
-    options: Annotated[Section | None, about("What the kind wants to know beside the path, see below.")] = None
+    options: Annotated[Section | None, about("Options of the kind, see below.")] = None
     book: Annotated[str | None, about("`options.book` of kind `jhalfs`; kind `auto` takes it too.", "path")] = None
     patterns: Annotated[LogPatterns | None, about("`options` of kind `log` by their older name.")] = None
 
@@ -232,7 +233,7 @@ class Probe(Section, frozen=True):
 EventName = Literal[
     "build_started", "plan", "step_started", "step_progress", "step_finished", "tests_reported", "milestone_reached",
     "build_finished", "toolchain", "note", "feedback", "alert", "acknowledged", "escalated",
-    "sources_verified",
+    "sources_verified", "events_lost",
 ]  # fmt: skip
 
 
@@ -253,6 +254,11 @@ class Hooks(Section, frozen=True):
 ExtraLabel = Literal["phase", "step", "package", "status", "suite", "error_class", "milestone", "level"]
 
 
+def _fields(kind: type[Event]) -> list[str]:
+    """Return the fields of an event that can be a metric's value."""
+    return [name for name in kind.__struct_fields__ if name not in ("build", "phase", "step")]
+
+
 class ExtraMetric(Section, frozen=True):
     """A metric of your own, made from a field of events; its first label is `build`."""
 
@@ -269,6 +275,9 @@ class ExtraMetric(Section, frozen=True):
             yield "name", "has a wrong name: that of a counter ends in _total, that of a gauge does not"
         if self.type == "gauge" and self.field is None:
             yield "type", "is a gauge without 'field', and so without a value"
+        kind = next(each for each in EVENT_TYPES if each.__struct_config__.tag == self.event)
+        if self.field is not None and self.field not in kind.__struct_fields__:
+            yield "field", f"names {self.field!r}, which {self.event} has not; allowed: {', '.join(_fields(kind))}"
 
     @classmethod
     def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
@@ -289,9 +298,9 @@ class Metrics(Section, frozen=True):
         int, about("Builds with series; beyond it the oldest lose theirs.", "count", within=(1, None))
     ] = 100
     filesystems: Annotated[
-        tuple[str, ...], about("Mount points to watch beside those builds write to.", "path", planned=True)
+        tuple[str, ...], about("Mount points to watch in addition to those that builds write to.", "path", planned=True)
     ] = ()
-    extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.", planned=True)] = ()
+    extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.")] = ()
 
 
 class Retention(Section, frozen=True):
@@ -333,7 +342,7 @@ def _no_failures() -> Mapping[str, int | tuple[str, ...]]:
 
 
 class Tests(Section, frozen=True):
-    """What is known of the test suites of packages, beside the lists that are shipped."""
+    """Known failures of test suites, in addition to the shipped list."""
 
     __test__ = False
 
@@ -357,7 +366,7 @@ class Tests(Section, frozen=True):
 class Config(Section, frozen=True):
     """The whole configuration; an empty file is one, and has every default."""
 
-    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.")] = ()
+    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, besides those of its plan.")] = ()
     schedule: Annotated[Schedule, about("A deadline or a planned duration, and the tolerance.")] = Schedule()
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()
@@ -365,9 +374,9 @@ class Config(Section, frozen=True):
     alerting: Annotated[Alerting, about("Alertmanager, escalation and links.")] = Alerting()
     hooks: Annotated[Hooks, about("Where they are, on which events they run, and how long they may take.")] = Hooks()
     metrics: Annotated[Metrics, about("What is exported, and the bounds of it.")] = Metrics()
-    queries: Annotated[Mapping[str, str], about("PromQL queries of yours, by name.", "text", planned=True)] = (
-        msgspec.field(default_factory=_no_queries)
-    )
+    queries: Annotated[
+        Mapping[str, str], about("PromQL queries of yours, by name; `build-exporter saved NAME` asks them.", "text")
+    ] = msgspec.field(default_factory=_no_queries)
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
     tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()

@@ -76,10 +76,10 @@ def kind_of(text: str) -> Kind:
 
 
 def is_command(text: str) -> bool:
-    """Tell whether a line is a command as make or a shell shows it, not the words of one."""
+    """Return whether a line is a command as make or a shell shows it, not the words of one."""
     return _COMMAND.match(text) is not None and _WORDS_AFTER.match(text) is None
 
 
 def is_usage(text: str) -> bool:
-    """Tell whether a line begins or is part of a usage text."""
+    """Return whether a line begins or is part of a usage text."""
     return _USAGE.match(text) is not None

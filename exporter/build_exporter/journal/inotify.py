@@ -22,6 +22,10 @@ class Watcher:
         self._paths: dict[int, str] = {}
         self._watches: dict[str, int] = {}
 
+    def __del__(self) -> None:
+        # an instance that nobody closed would stay until the process ends, and a user has few
+        self.close()
+
     def add(self, path: str) -> bool:
         """Watch a directory; False when it can't be watched (it is not there, or the limit of watches is reached)."""
         if self.descriptor < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from markupsafe import Markup
 from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.report import plots
 from build_exporter.report.data import Report, ReportStep
+from build_exporter.sources.isolation import PluginError
+from build_exporter.sources.plugins import origin, with_timeout
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -84,4 +87,24 @@ FORMATS: Final[dict[str, Callable[[Report], str]]] = {
     "json": as_json,
     "csv": as_csv,
 }
+GROUP: Final = "build_exporter.report_formats"
+
+
+def plugin_formats() -> dict[str, EntryPoint]:
+    """Return the formats of installed packages by name, none loaded; a built-in name stays built in."""
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in (*FORMATS, "sbu")}
+
+
+def by_plugin(point: EntryPoint, report: Report) -> str:
+    """Return a report in a plug-in's format: its function gets the JSON form as a mapping and returns text.
+
+    Raises:
+        PluginError: it can't be loaded, raises, takes too long, or returns no text.
+    """
+    text: object = with_timeout(lambda: point.load()(msgspec.to_builtins(report)))
+    if not isinstance(text, str):
+        raise PluginError(f"{point.name} of {origin(point)} returned no text")
+    return text
+
+
 TEMPLATED: Final[dict[str, Callable[[Report, Path | None], str]]] = {"html": as_html, "md": as_markdown}

@@ -54,10 +54,42 @@ class _Flow(FlowControl):
             self.resume_reading()
 
 
+class _Joining:
+    """A transport that sends the head of an answer with the beginning of its body: one system call for two."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.direct = transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.direct, name)
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep the head of a final answer until its body comes."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
+            self._head = data
+            return
+        self.direct.write(data)
+
+    def flush(self) -> None:
+        """Send what was kept."""
+        if self._head:
+            data, self._head = self._head, b""
+            self.direct.write(data)
+
+    def close(self) -> None:
+        """Close once everything is sent."""
+        self.flush()
+        self.direct.close()
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     flow: _Flow
+    transport: Any
 
     def __init__(self, *arguments: Any, door: Door, peer: str, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -75,6 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the headers of a request are due."""
         super().connection_made(transport)
+        self.transport = _Joining(transport)
         self.flow = _Flow(transport)
         self._due(HEADER_SECONDS)
 
@@ -148,6 +181,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._door.is_busy(self)
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over as it is."""
+        self.transport = self.transport.direct
+        super().handle_websocket_upgrade()
+
     def on_message_complete(self) -> None:
         """Note that the body is there."""
         self._due(None)
@@ -155,6 +193,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with what waited."""
+        self.transport.flush()
         super().on_response_complete()
         if self.cycle is None or self.cycle.response_complete:
             self._door.is_idle(self)
@@ -183,6 +222,7 @@ class HttpProtocol(HttpToolsProtocol):
             b"x-content-type-options: nosniff\r\n\r\n" % len(body)
         )
         self.transport.write(STATUS_LINE[status] + head + body)
+        self.transport.flush()
         if self.transport.can_write_eof():
             # the client sees the end at once; what it still sends is taken, or it would lose the answer
             self.transport.write_eof()

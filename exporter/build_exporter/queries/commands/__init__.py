@@ -23,6 +23,7 @@ SUMMARIES: Final[dict[str, str]] = {
     "resolution": "Show how long failures took to be put right.",
     "resources": "Show use of CPU, memory, disk and I/O.",
     "response-times": "Show how fast the exporter and the services answer.",
+    "saved": "List or ask the PromQL queries that the configuration saves.",
     "services": "Show whether the services a build needs answer.",
     "speed": "Show steps an hour, SBU and pace against the plan.",
     "tasks": "List steps with state, times and failures.",
