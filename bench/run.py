@@ -24,6 +24,7 @@ from bench.figure import Figure, table
 MEASUREMENTS = (
     "throughput",
     "latency",
+    "alerts",
     "scrape",
     "memory",
     "idle",

@@ -22,7 +22,7 @@ KNOWLEDGE = {
     "formatting",
     "replay",
 }
-APPLICATION = {"hooks", "report", "export", "queries", "collectors", "alerting", "web"}
+APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "alerting", "web"}
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
@@ -57,7 +57,12 @@ MAY_KNOW: dict[str, set[str]] = {
     "hooks": BASE | STATE | {"monitor"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
+<<<<<<< HEAD
     "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "report", "__init__"},
+=======
+    "mcp": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
+    "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
+>>>>>>> main
     "report": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
     "export": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},
     "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logging_setup", "shell", "__init__"},

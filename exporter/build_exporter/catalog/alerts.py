@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from build_exporter.catalog.metric import Metric, counter, gauge
+from build_exporter.catalog.metric import Metric, counter, gauge, histogram
 
 ALERTS: Final[tuple[Metric, ...]] = (
     gauge(
@@ -41,5 +41,26 @@ ALERTS: Final[tuple[Metric, ...]] = (
         "outcome",
         "Alerts the exporter sent to Alertmanager by itself: `sent`, `failed` and tried again, `refused` for good, "
         "`held_back` because there were too many at once.",
+    ),
+    counter(
+        "build_exporter_alerts_received_total",
+        "",
+        "outcome",
+        "Alerts that Alertmanager reported by webhook: `recorded`, `repeated`, of a build that is `unknown`, "
+        "`unwritable` where the journal takes none; and messages that were `rejected`.",
+    ),
+    histogram(
+        "build_alert_acknowledge_seconds",
+        "seconds",
+        "build",
+        (60, 300, 900, 1800, 3600, 14400, 43200),
+        "Time from an alert's start to its acknowledgement, over the alerts in the journal.",
+    ),
+    histogram(
+        "build_alert_resolve_seconds",
+        "seconds",
+        "build",
+        (60, 300, 900, 1800, 3600, 14400, 43200),
+        "Time from an alert's start to its end, over the alerts in the journal.",
     ),
 )

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "export": "Export runs as OpenMetrics, JSON lines, CSV or traces.",
     "hook": "Print the path of the shell hook.",
     "man": "Write man pages of all commands into a directory.",
+    "mcp": "Serve the builds to a language model.",
     "plan": "Show the steps of a build to come, their weights and totals.",
     "plugins": "List the plug-ins that installed packages bring.",
     "replay": "Live a recorded journal again.",
@@ -31,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "serve": "Follow the journal and serve metrics, page and API.",
     "status": "Show where the builds are.",
     "verify": "Verify the files a build is made from by their checksums.",
+    "watch": "Draw the builds in the terminal, kept up to date.",
     **SUMMARIES,
 }
 """A query is `build_exporter.queries.commands.<name>:QUERY`, another command `build_exporter.cli.<name>:<name>`.

@@ -256,13 +256,13 @@ class Exporter:
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
-        self._own.alert_posts = self._alerts.fast_path.posts
+        self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, desk.times, self.monitor.clock)
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
         direct = (*shown, self._thresholds, self._own, ProcessCollectors())
         return [

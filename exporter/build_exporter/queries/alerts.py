@@ -105,7 +105,7 @@ class AlertStats(msgspec.Struct, frozen=True, kw_only=True):
 def alerts(context: Context, build: str | None = None, *, history: bool = True) -> Alerts:
     """Return the alerts of one build or all; without `history` only those that fire."""
     chosen = [context.build(build)[0]] if build is not None else list(context.builds.values())
-    standing = incidents(chosen, context.escalation, context.now)
+    standing = incidents(chosen, context.escalation, context.now, context.host_incidents)
     rows = [row for each in chosen for row in _of_build(each, standing, context)]
     if not history:
         rows = [row for row in rows if row.state == "firing"]

@@ -59,7 +59,7 @@ class Service:
         """Return what queries work from, as of now; what is new in the journal has been read."""
         self.monitor.poll()
         follower = self.monitor.follower
-        escalation = self.alerts.config.escalation if self.alerts is not None else ()
+        desk = self.alerts
         return Context(
             self.monitor.tracker.builds,
             self.monitor.clock(),
@@ -68,7 +68,8 @@ class Service:
             verdict=self.verdict,
             card=self.card,
             thresholds=self.thresholds,
-            escalation=escalation,
+            escalation=desk.config.escalation if desk is not None else (),
+            host_incidents=desk.host.standing if desk is not None else (),
             journal=follower.root,
             position=follower.position,
         )

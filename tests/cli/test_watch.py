@@ -1,0 +1,163 @@
+"""`watch`: the board in a terminal of any size, from an exporter or from the journal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RunFiles = Callable[..., Any]
+COMMAND = [sys.executable, "-m", "build_exporter", "watch"]
+
+
+@pytest.fixture
+def builds(journal: Path, run_file: RunFiles) -> Path:
+    """A journal with a running build, one that failed, and one that succeeded."""
+    now = time.time()
+    plan = [{"phase": f"chapter-{n // 4 + 5}", "step": f"{n:03}-step", "expected_seconds": 60.0} for n in range(12)]
+    lfs = run_file("lfs", "20260103T000000Z", clock=now - 300)
+    lfs.add("build_started", after=0)
+    lfs.add("plan", after=0, steps=plan)
+    for row in plan[:4]:
+        lfs.step(row["phase"], row["step"], 60)
+    lfs.add("step_started", phase="chapter-6", step="004-step")
+    blfs = run_file("blfs", "20260102T000000Z", clock=now - 600)
+    blfs.add("build_started", after=0)
+    blfs.step(
+        "x",
+        "\x1b[31mhostile\x1b]0;t\x07" + "n" * 100,
+        10,
+        "failed",
+        message="x.c:1: error: boom",
+        error_class="compiler-error",
+    )
+    done = run_file("done", "20260101T000000Z", clock=now - 900)
+    done.add("build_started", after=0)
+    done.step("p", "one", 10)
+    done.add("build_finished", status="succeeded")
+    return journal
+
+
+def once(journal: Path, columns: int, *flags: str) -> str:
+    """Return one frame."""
+    environment = {**os.environ, "COLUMNS": str(columns), "LINES": "24", "NO_COLOR": "1"}
+    command = [*COMMAND, "--journal", str(journal), "--once", *flags]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_frame_fits_and_says_what_matters(builds: Path, columns: int) -> None:
+    """In 40 columns as in 200: state, progress, time left, the running step, the other builds; no line is wider."""
+    shown = once(builds, columns)
+    assert max(map(len, shown.splitlines())) <= columns
+    for words in ("lfs RUNNING", "4 of 12 steps", "ready", "004-step", "005-step", "blfs", "done"):
+        assert words in shown
+
+
+def test_a_failure_is_explained(builds: Path) -> None:
+    """The failed build shows class, reason and hint; hostile text moves no cursor."""
+    shown = once(builds, 80, "--build", "blfs")
+    assert "blfs FAILED" in shown
+    assert "compiler-error" in shown
+    assert "x.c:1: error: boom" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+def test_no_build_and_a_wrong_name(builds: Path, tmp_path: Path) -> None:
+    """An empty journal shows how to begin; a mistyped build is named with those there are, and ends with 2."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "build-exporter run --build" in once(empty, 80)
+    command = [*COMMAND, "--journal", str(builds), "--build", "lsf", "--once"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "lfs" in done.stderr
+
+
+class Terminal:
+    """`watch` in a terminal."""
+
+    def __init__(self, journal: Path, *flags: str) -> None:
+        self.master, slave = pty.openpty()
+        self.resize(24, 80)
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        environment.pop("COLUMNS", None)
+        command = [*COMMAND, "--journal", str(journal), "--interval", "0.2", *flags]
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
+        os.close(slave)
+        self.output = ""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Set the terminal's size."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self.master, keys.encode())
+
+    def wait_for(self, words: str, seconds: float = 30.0) -> None:
+        """Read until the screen has shown words after what was read before."""
+        begin, end = len(self.output), time.monotonic() + seconds
+        while words not in self.output[begin:]:
+            assert time.monotonic() < end, f"{words!r} is not in {self.output[-2000:]!r}"
+            if select.select([self.master], [], [], 0.2)[0]:
+                self.output += os.read(self.master, 65536).decode("utf-8", "replace")
+
+
+@pytest.fixture
+def terminal() -> Iterator[Callable[..., Terminal]]:
+    """Start `watch` in terminals."""
+    started: list[Terminal] = []
+
+    def start(*arguments: Any) -> Terminal:
+        started.append(Terminal(*arguments))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.wait(10)
+        os.close(each.master)
+
+
+def test_keys_choose_a_build_and_end(builds: Path, terminal: Callable[..., Terminal], run_file: RunFiles) -> None:
+    """The board follows the journal, n shows the next build, a resize changes the width, q ends it with 0."""
+    watching = terminal(builds)
+    watching.wait_for("4 of 12 steps")
+    run_file("lfs", "20260103T000000Z", clock=time.time()).add(
+        "step_finished", after=0, phase="chapter-6", step="004-step", status="succeeded"
+    )
+    watching.wait_for("5 of 12 steps")
+    watching.press("n")
+    watching.wait_for("FAILED")
+    watching.resize(50, 160)
+    watching.press("p")
+    watching.wait_for("RUNNING")
+    watching.press("q")
+    assert watching.process.wait(15) == 0
+
+
+def test_the_journal_stands_in_while_the_exporter_is_gone(
+    builds: Path, terminal: Callable[..., Terminal], serve: Callable[..., Any]
+) -> None:
+    """Asked from an exporter, the board goes on from the journal when that ends, and says where it comes from."""
+    exporter = serve()
+    watching = terminal(builds, "--exporter", exporter.url)
+    watching.wait_for("exporter http")
+    exporter.kill()
+    watching.wait_for(f"journal {builds}"[:40])
+    watching.press("q")
+    assert watching.process.wait(15) == 0
