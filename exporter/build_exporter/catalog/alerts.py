@@ -12,14 +12,14 @@ ALERTS: Final[tuple[Metric, ...]] = (
         "",
         "build kind failure",
         "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, "
-        "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` tells one incident from the next.",
+        "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` distinguishes incidents.",
     ),
     gauge(
         "build_failure_info",
         "",
         "build kind failure step class excerpt description hint progress "
         "page_url runbook_url dashboard_url acknowledge_url",
-        "What alerts say of an incident that stands, and where their links lead; always 1.",
+        "The text and links of alerts about an open incident; always 1.",
     ),
     gauge("build_failure_timestamp_seconds", "seconds", "build kind failure", "When an incident began, Unix time."),
     gauge(

@@ -127,7 +127,7 @@ def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...
     multiple=True,
     metavar="URL",
     callback=_urls,
-    help="Alertmanager to send alerts to, beside those of the configuration; repeatable.",
+    help="Additional Alertmanager to send alerts to; repeatable.",
 )
 @click.option(
     "--alerting.fast-path/--no-alerting.fast-path",
@@ -201,7 +201,7 @@ def _allow_many_files() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What flags say of alerting beside the configuration; None: nothing."""
+    """The flags on alerting; None: not given."""
 
     alertmanagers: tuple[str, ...] = ()
     fast_path: bool | None = None

@@ -29,7 +29,7 @@ MAX_SUITES = 10
 
 THROUGHPUT_WINDOW_SECONDS = 3600.0
 THROUGHPUT_MIN_SECONDS = 60.0
-"""Below this a rate an hour says nothing."""
+"""Below this a rate per hour is meaningless."""
 
 _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "running": "blue"}
 

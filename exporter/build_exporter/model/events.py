@@ -255,7 +255,7 @@ class EventsLost(Event, tag="events_lost"):
 class Alert(Event, tag="alert"):
     """What Alertmanager reported of one alert to one of its receivers.
 
-    `name` is the alert's name, `status` is `firing` or `resolved`; `labels` are the further labels that tell it from
+    `name` is the alert's name, `status` is `firing` or `resolved`; `labels` are further labels that distinguish it from
     others of the name, `fingerprint` is Alertmanager's own. `starts` and `ends` are its times, `message` its summary.
     """
 
@@ -292,7 +292,7 @@ class Escalated(Event, tag="escalated"):
 
 
 class BadSource(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_only=True):
-    """A file that is not as the plan says, and in a few words what it is."""
+    """A file that differs from the plan, with a short description."""
 
     file: Name
     state: Literal["mismatch", "truncated", "missing", "unreadable"]

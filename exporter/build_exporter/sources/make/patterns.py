@@ -126,6 +126,13 @@ _TURNS: Final[tuple[tuple[re.Pattern[str], Turn], ...]] = tuple(
         (r"^\s+=== .* tests ===$|^Test run by ", Turn(Stage.TEST, "make")),
         (r"^Test project /|^\[\d+/\d+\] Running (?:all )?tests|^\s*\d+/\d+ Test\s+#\d+: ", Turn(Stage.TEST, "ctest")),
         (r"^\s*1/\d+ \S.* (?:OK|FAIL|SKIP|TIMEOUT)\b", Turn(Stage.TEST, "meson")),
+        (r"^-- Testing: \d|^running \d+ tests?$|^test \S+ \.\.\. (?:ok|FAILED|ignored)$", Turn(Stage.TEST, "make")),
+        (r"^(?:ok  |FAIL|\?   )\t\S|^test \d{1,5}\.\.\.|^\*+ Start testing of \w", Turn(Stage.TEST, "make")),
+        (
+            r"^=+ test session starts =|^\[=+\] Running \d+ tests? from |^## .* test suite\. ##$",
+            Turn(Stage.TEST, "make"),
+        ),
+        (r"^(?:\.\./)?[a-z]+/[\w/+-]+ ?\.{5,} ?(?:ok|FAILED|skipped)\b", Turn(Stage.TEST, "make")),
         (r"^ninja: Entering directory", Turn(Stage.BUILD, "ninja")),
         (r"^>>> Emerging \(", Turn(Stage.BUILD, "emerge")),
         (r"^Making all in |^make\s+all-(?:recursive|am)$", Turn(Stage.BUILD, "make", only_outside=True)),
