@@ -20,6 +20,7 @@ from build_exporter.alerting.desk import AlertDesk
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.source_arguments import expected_failures, watched_sources
+from build_exporter.cli.status_file import StatusFile
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
@@ -78,6 +79,7 @@ JOURNAL_SIZE_SECONDS = 15.0
 LIVENESS_SECONDS = 2.0
 PLATFORM_SECONDS = 60.0
 ANALYSIS_SECONDS = 5.0
+STATUS_SECONDS = 2.0
 CCACHE_SECONDS = 15.0
 
 
@@ -357,6 +359,7 @@ class Exporter:
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(self._write_status(), name="status file"),
             asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
         ]
@@ -392,6 +395,12 @@ class Exporter:
             return make_server(app)
         file = self._web_file = WebConfigFile(web_config, self.service.counts)
         return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
+
+    async def _write_status(self) -> None:
+        file = StatusFile(self.monitor)
+        while True:
+            file.write(self.config.metrics.status_file)
+            await asyncio.sleep(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)

@@ -300,6 +300,12 @@ class Metrics(Section, frozen=True):
     filesystems: Annotated[
         tuple[str, ...], about("Mount points to watch in addition to those that builds write to.", "path", planned=True)
     ] = ()
+    status_file: Annotated[
+        str | None,
+        about(
+            "A file that always holds what `status --output json` says, for status bars; replaced as a whole.", "path"
+        ),
+    ] = None
     extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.")] = ()
 
 

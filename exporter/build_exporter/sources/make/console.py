@@ -9,9 +9,10 @@ from build_exporter.sources.make import patterns
 from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import Reasons, UnplacedFailure, UnplacedFailures
-from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS
+from build_exporter.sources.make.limits import KEPT_LINES, MAX_STEPS, OTHERS
 from build_exporter.sources.make.parts import Key, Listener, Part, Status, idle
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
+from build_exporter.sources.make.tallies import CountReader, SuiteFeed
 from build_exporter.sources.step_logs.suites.reader import SuiteReader
 
 
@@ -21,8 +22,7 @@ class Console:
     Attributes:
         stage: the current stage, None before the first line that implies one.
         parts: steps at work, by the part they are of.
-        has_failed: the stage has failed.
-        interrupted: somebody stopped the build.
+        has_failed, interrupted: the stage has failed, somebody stopped the build.
         steps: how many steps there were.
     """
 
@@ -42,6 +42,7 @@ class Console:
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
         self._counted: tuple[int, int] | None = None
+        self._counts, self._suites = CountReader(), SuiteFeed(listener)
         self._is_configured = False
         self._is_fresh = False
         self._lines = 0
@@ -49,8 +50,7 @@ class Console:
 
     def feed(self, text: str, raw: str = "") -> None:
         """Take the next line, plain and without its time stamp; `raw` with it."""
-        if self._reasons.is_due():
-            self._break_part(self._tool, None)
+        self.flush(now=False)
         self._take(text, raw)
         if "arning" in text or "ARNING" in text:
             is_whole = self._counted is not None or self.stage is Stage.CONFIGURE
@@ -64,8 +64,7 @@ class Console:
         if patterns.is_ninja_stopped(text):
             self.interrupted = True
             return
-        fatal = patterns.fatal_stage(text)
-        if fatal is not None:
+        if (fatal := patterns.fatal_stage(text)) is not None:
             self._take_fatal(fatal, text)
             return
         if (turn := patterns.turn_of(text)) is not None:
@@ -73,8 +72,7 @@ class Console:
             if turn.is_command:
                 return
         self._is_configured = self._is_configured or patterns.is_configured(text)
-        count = patterns.counted(text)
-        if count is not None:
+        if (count := self._counts.read(text, learns=self.stage is not Stage.TEST)) is not None:
             self._take_count(count, text)
         else:
             self._take_work(text)
@@ -85,10 +83,14 @@ class Console:
         if (count := patterns.counted(text)) is not None:
             self._take_count(count, text)
 
+    def flush(self, *, now: bool = True) -> None:
+        """Judge a tool that gave up, `now` or where it has said all."""
+        if self._reasons.is_due(now=now):
+            self._break_part(self._tool, None)
+
     def settle(self) -> None:
         """Judge the failures whose words have not ended, or whose directory is not known: nothing more will come."""
-        if self._reasons.is_due(now=True):
-            self._break_part(self._tool, None)
+        self.flush()
         for unplaced in self._unplaced.take_all():
             if not self._broken:
                 self._break(unplaced.place("", ()), unplaced.failure, unplaced.cause)
@@ -106,13 +108,12 @@ class Console:
         """Return how the build would have ended, were nothing more to come."""
         if self.interrupted or self.has_failed:
             return "interrupted" if self.interrupted else "failed"
-        is_cut = self._counted is not None and self._counted[0] < self._counted[1] and self.stage is Stage.BUILD
+        is_cut = self.stage is Stage.BUILD and self._counts.is_cut(self._counted)
         is_unconfigured = self.stage is Stage.CONFIGURE and not self._is_configured
         return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
 
     def _take_message(self, text: str, raw: str) -> None:
-        crossing = patterns.crossing_of(text)
-        if crossing is not None:
+        if (crossing := patterns.crossing_of(text)) is not None:
             level, path, enters = crossing
             if enters is None:
                 enters = not self._directories.is_open(level, path)
@@ -123,8 +124,7 @@ class Console:
                 self._leave(level, path)
             return
         self._reasons.keep(raw or text)
-        failure = patterns.failure_of(text)
-        if failure is not None:
+        if (failure := patterns.failure_of(text)) is not None:
             self._take_failure(failure)
         elif (level_ignored := patterns.ignored_level(text)) is not None:
             self._place(level_ignored + 1, text)
@@ -225,7 +225,7 @@ class Console:
         if name in self._gone:
             return
         self._broken.append("")
-        self._part(name)
+        self._suites.fail(name, self._part(name))
         self._end(
             name,
             "failed",
@@ -273,6 +273,7 @@ class Console:
         if unit == "tests":
             if self.stage is Stage.TEST:
                 self._count(done, total)
+                self._suites.feed(self.parts, self._tool, text)
             return
         is_building = patterns.BUILDING.search(text) is not None
         if self.stage in (None, Stage.CONFIGURE) or (self.stage is not Stage.BUILD and is_building and total > done):
@@ -331,12 +332,12 @@ class Console:
 
     def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
         if not name or name in self._gone:
+            self._suites.feed(self.parts, name, text)
             return
         part = self._part(name)
         part.line = line
         part.count(text, share)
-        if part.suites is not None:
-            part.suites.feed(text[:KEPT_CHARACTERS])
+        self._suites.feed(self.parts, name, text)
 
     def _part(self, name: str) -> Part:
         if name not in self.parts:
@@ -366,9 +367,8 @@ class Console:
         if self.has_failed and (restart or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
             # done again after it had failed: further attempts, not further parts
             self._visits.clear()
-        self._broken.clear()
-        self._gone.clear()
-        self._warned.clear()
+        for each in (self._broken, self._gone, self._warned, self._suites):
+            each.clear()
         self.has_failed = self.interrupted = self._is_configured = False
         self._is_fresh = self.stage is None
         self._counted = None
