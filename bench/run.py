@@ -31,6 +31,7 @@ MEASUREMENTS = (
     "host",
     "writers",
     "sources_jhalfs",
+    "step_logs",
     "startup",
     "scale",
     "ingest",

@@ -173,7 +173,7 @@ class TestsReported(Event, tag="tests_reported"):
     """Results of one test suite of a step; a later report of the same suite replaces the earlier.
 
     All zeros mean a suite that should have run and gave no result. `replaces` names a suite of the step that was
-    reported before this one's own name was known and no longer exists.
+    reported before this one's own name was known and no longer exists. `failing` names the first tests that failed.
     """
 
     __test__ = False
@@ -188,6 +188,7 @@ class TestsReported(Event, tag="tests_reported"):
     skipped: Count | None = None
     errors: Count | None = None
     replaces: Name | None = None
+    failing: Annotated[list[Name], Meta(max_length=10)] | None = None
 
 
 class MilestoneReached(Event, tag="milestone_reached"):

@@ -83,3 +83,23 @@ def test_pytest_itself(tmp_path: Path, console: Callable[[str], Run]) -> None:
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, "test_a.py"]
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert counts(console("$ make check\n" + ended.stdout)) == {"pytest": (1, 1, 0, 0)}
+
+
+def test_a_shuffled_make(console: Callable[[str], Run]) -> None:
+    """GNU make 4.4 with `--shuffle`: the exit code is known, and an ignored failure of a make below fails nothing."""
+    run = console("make: Entering directory '/x'\ngcc -c a.c\nmake: *** [Makefile:2: all] Error 7 shuffle=123\n")
+    assert (run.state.name, [step.exit_code for step in run.steps.values()]) == ("FAILED", [7])
+    ignored = console(
+        "make: Entering directory '/x'\nmake[1]: Entering directory '/x/a'\ngcc -c a.c\n"
+        "make[1]: *** [Makefile:2: all] Error 1 shuffle=123\nmake[1]: Leaving directory '/x/a'\n"
+        "make: [Makefile:2: a] Error 2 (ignored) shuffle=123\ngcc -c b.c\nmake: Leaving directory '/x'\n"
+    )
+    assert ignored.state.name == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("last", "state"), [("[1/5] Generating version.h", "SUCCEEDED"), ("[1/5] Building C object a.o", "INTERRUPTED")]
+)
+def test_an_incremental_ninja_that_ends_early(last: str, state: str, console: Callable[[str], Run]) -> None:
+    """Where a restat prunes the rest ninja itself ends at `[1/5]`: the build has succeeded; one cut has not."""
+    assert console(f"ninja: Entering directory `b'\n{last}\n").state.name == state

@@ -24,7 +24,7 @@ from build_exporter.sources.step_logs.suites.languages import Cargo, GoTest, Nod
 from build_exporter.sources.step_logs.suites.other_runners import Curl, E2fsprogs, PerlCore, QtTest, TclTest, UtilLinux
 from build_exporter.sources.step_logs.suites.perl import Prove, Tap
 from build_exporter.sources.step_logs.suites.python import PyTest, RegressionTest, UnitTest
-from build_exporter.sources.step_logs.suites.results import COUNTS, Ledger, Results, Suite
+from build_exporter.sources.step_logs.suites.results import COUNTS, MAX_NAME_CHARACTERS, Ledger, Results, Suite
 from build_exporter.sources.step_logs.suites.runner import Runner
 from build_exporter.tracker import Step
 
@@ -35,6 +35,9 @@ LATER_SECONDS: Final = 60.0
 """… and once it has been told of `MANY` times."""
 
 MANY: Final = 60
+
+FAILING: Final = 5
+"""Failed tests named in a report."""
 
 PROMPT: Final = 20
 """So often a further failure is told at once."""
@@ -141,8 +144,10 @@ class SuiteReader:
         self.ledger.changed = False
         reported = context.step.tests
         for name, results in self._results(context).items():
+            failing = self._failing(name) if results.bad else None
             before = next((old for old, new in self.ledger.renamed.items() if new == name and old in reported), None)
             report = _report(context, name, results, before)
+            report.failing = failing
             if before is None and _is_recorded(context.step, report):
                 continue
             pace = self._paces.setdefault(name, _Pace())
@@ -170,6 +175,12 @@ class SuiteReader:
         if is_ended:
             found.update((name, Results()) for name in sorted(self._missing(context, set(found), known)))
         return found
+
+    def _failing(self, name: str) -> list[str] | None:
+        """Return the names of the first tests of a suite that failed and are not known to fail."""
+        suite = self.ledger.suites.get(name)
+        names = [*suite.failing, *suite.broken] if suite is not None else []
+        return [each[:MAX_NAME_CHARACTERS] for each in names if not self._is_known(each)][:FAILING] or None
 
     def _is_known(self, name: str) -> bool:
         """Return whether a test is known to fail; each name is compared once, however often it is asked for."""
