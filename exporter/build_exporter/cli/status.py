@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,11 +15,12 @@ from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.journal.layout import SYSTEM_JOURNAL, builds
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import read_builds
-from build_exporter.summary import Suite, bad_suites, elapsed
+from build_exporter.summary import Suite, bad_suites, elapsed, state_text
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
@@ -41,12 +43,14 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "runnin
 def status(journal: str, build: str | None, output: str) -> None:
     """Show state, progress, time left, running and failed steps of each build's newest run.
 
-    Exits with 1 when a shown build has failed or was interrupted, or there is none.
+    Those with a failure come first, then the most recently active. Exits with 1 when a shown build has failed or was
+    interrupted, or a step of it failed and was never repeated, or there is none.
     """
     configure_logging("warn", "logfmt")
     tracker = read_builds(journal)
     estimator = Estimator(tracker.builds)
     runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
+    runs.sort(key=_urgency)
     now = time.time()
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator) for run in runs])))
@@ -54,8 +58,24 @@ def status(journal: str, build: str | None, output: str) -> None:
         click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal}")
     else:
         click.echo("\n\n".join("\n".join(_lines(run, now, estimator)) for run in runs))
-    bad = any(run.state in (BuildState.FAILED, BuildState.INTERRUPTED) for run in runs)
-    raise SystemExit(1 if bad or not runs else 0)
+    _mention_system_journal(journal)
+    raise SystemExit(1 if any(map(_is_bad, runs)) or not runs else 0)
+
+
+def _is_bad(run: Run) -> bool:
+    return run.state in (BuildState.FAILED, BuildState.INTERRUPTED) or bool(run.failed)
+
+
+def _urgency(run: Run) -> tuple[bool, float]:
+    """Return what sorts the worst first, and of each kind the newest."""
+    return (not _is_bad(run), -(run.last_event or 0.0))
+
+
+def _mention_system_journal(journal: str) -> None:
+    """Say that root has builds in a journal of its own, which a user's status does not show."""
+    if os.path.realpath(journal) != SYSTEM_JOURNAL and (names := builds(SYSTEM_JOURNAL)):
+        count = f"{len(names)} build{'s' if len(names) > 1 else ''}"
+        click.echo(f"{count} of the system: build-exporter status --journal {SYSTEM_JOURNAL}", err=True)
 
 
 def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
@@ -66,14 +86,15 @@ def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
         "build": run.build,
         "run": run.run,
         "state": run.state.value,
+        "state_text": state_text(run, now),
         "start": run.start,
-        "end": run.end,
+        "end": run.stopped,
         "progress_ratio": build_progress(run, now),
         "steps": {state.label: run.count(state) for state in StepState},
         "steps_finished": dict(run.finished),
         "success_ratio": success_ratio(run),
         "steps_per_hour": {
-            "since_start": None if run.start is None else throughput(run, run.start, run.end or now),
+            "since_start": None if run.start is None else throughput(run, run.start, run.stopped or now),
             "last_hour": hour,
         },
         "estimated_remaining_seconds": dict(estimate.by_percentile) if estimate else None,
@@ -150,9 +171,9 @@ def _step_object(run: Run, step: Step, now: float, estimator: Estimator) -> dict
 
 
 def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
-    state = run.state.value
     name = click.style(run.build, bold=True)
-    yield f"{name}  {click.style(state, fg=_COLOURS.get(state))}  run {run.run}"
+    colour = "yellow" if run.state is BuildState.SUCCEEDED and run.failed else _COLOURS.get(run.state.value)
+    yield f"{name}  {click.style(state_text(run, now), fg=colour)}  run {run.run}"
     ratio = build_progress(run, now)
     if ratio is not None:
         filled = int(ratio * 40)
@@ -169,9 +190,9 @@ def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
         yield f"  left       {duration(estimate.middle)} ({band}), done about {clock_time(now + estimate.middle)}"
         yield f"             by {plain_line(estimate.basis)}"
     hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
-    whole = throughput(run, run.start, run.end or now) if run.start is not None else None
+    whole = throughput(run, run.start, run.stopped or now) if run.start is not None else None
     if whole is not None:
-        last = f", {hour:.1f} in the last hour" if hour is not None and run.end is None else ""
+        last = f", {hour:.1f} in the last hour" if hour is not None and run.stopped is None else ""
         yield f"  speed      {whole:.1f} steps an hour{last}"
     if run.seconds_per_sbu is not None:
         yield f"  SBU        {duration(run.seconds_per_sbu)}"
@@ -187,9 +208,15 @@ def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     for step in run.failed.values():
         yield click.style(f"  failed     {_step_line(run, step, now, estimator)}: {step.error_class}", fg="red")
         yield from (f"             {line}" for line in excerpt(step.message).splitlines())
+    yield from _after_failure(run)
+
+
+def _after_failure(run: Run) -> Iterator[str]:
     blocked = run.blocked()
     if blocked:
         yield f"  blocked    {len(blocked)} steps wait for it"
+    if run.failed:
+        yield f"  next       build-exporter explain --build {run.build}"
 
 
 def _suite_lines(run: Run) -> Iterator[str]:
