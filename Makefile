@@ -10,7 +10,7 @@ SHELL := /bin/sh
 # simple commands below run without a shell between, which an interrupt would end with a message of make's
 export PYTHON VENV
 .DEFAULT_GOAL := help
-.PHONY: help up test check-fast lint types unit bundle bench docs format packages clean
+.PHONY: help up test check-fast lint types unit bundle bench confusion docs format packages clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +42,9 @@ unit: $(VENV)/.test ## Run the tests
 bench: $(VENV)/.test ## Measure against mtail and node_exporter; prints the table and keeps it as JSON
 	$(BIN)/python bench/run.py
 
+confusion: $(VENV)/.test ## Print which class each log of really failed builds is given
+	$(BIN)/python tests/diagnostics/corpus/confusion.py
+
 docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.catalog > docs/metrics.md
 	$(BIN)/python -m build_exporter.model.docs > docs/events.md
@@ -50,6 +53,7 @@ docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.web.docs > docs/api.md
 	$(BIN)/python grafana/src/generate.py
 	$(BIN)/python docs/rooms.py
+	$(BIN)/python tests/diagnostics/corpus/confusion.py --write
 
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff check --fix .

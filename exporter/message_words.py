@@ -23,6 +23,9 @@ LANGUAGES: Final = (
 )
 """The twenty languages most used by people who build software, and those with a catalog beside them."""
 
+DOMAINS: Final = ("gcc", "cpplib", "binutils", "bfd", "ld", "gas", "gold", "make", "bash", "coreutils", "libc")
+"""Catalogs that are read; others of a machine are no matter of builds."""
+
 PHRASES: Final = (
     "error", "fatal error", "warning", "note", "internal compiler error", "undefined reference to",
     "multiple definition of", "cannot find", "cannot open output file", "compilation terminated",
@@ -39,7 +42,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 _OUTSIDE: Final = re.compile(r"^[^\w(]+|[^\w)]+$")
 _LEAST: Final = 2
-_LONGEST: Final = 48
+_LONGEST: Final = 64
 
 
 def pieces(message: str) -> list[str]:
@@ -50,6 +53,8 @@ def pieces(message: str) -> list[str]:
 def translations(catalogs: Path, language: str) -> Iterator[tuple[str, str]]:
     """Yield each phrase with its words in a language, of each catalog that has it."""
     for path in sorted((catalogs / language / "LC_MESSAGES").glob("*.mo")):
+        if not path.stem.startswith(DOMAINS):
+            continue
         try:
             with path.open("rb") as file:
                 catalog = vars(gettext.GNUTranslations(file))["_catalog"]

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 _DAYS_WITH_NAMES: Final = 6
-"""So many days from now a day's name alone tells which it is."""
+"""Within this many days the weekday is unambiguous."""
 
 
 def duration(seconds: float) -> str:
@@ -35,7 +35,7 @@ def clock_time(when: float) -> str:
 
 
 def percent(ratio: float) -> str:
-    """Return a ratio in percent with one decimal, rounded down: 100 % is said only of what is done."""
+    """Return a ratio in percent with one decimal, rounded down: 100 % only if done."""
     return f"{int(ratio * 1000) / 10:.1f} %"
 
 

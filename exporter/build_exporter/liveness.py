@@ -28,7 +28,7 @@ GRACE_SECONDS = 5.0
 YOUNGER_SECONDS = 2.0
 """A process that began this long after its step is another one with the same pid."""
 
-MESSAGE = "its process is gone and never told how it ended"
+MESSAGE = "its process is gone and recorded no end"
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Watched:
 
 
 class Liveness:
-    """Looks after the processes of running steps."""
+    """Checks the processes of running steps."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor

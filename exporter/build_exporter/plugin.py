@@ -2,7 +2,7 @@
 
 Names listed in `__all__` stay and keep their meaning as long as `API_VERSION` does. New ones may come, events may get
 new optional fields, and `Settings` may gain fields. Whatever is imported from elsewhere in the package may change with
-any release. `docs/guide/plugins.md` says how to write a plug-in, `build_exporter.plugin_testing` tries one.
+any release. `docs/guide/plugins.md` says how to write a plug-in, `build_exporter.plugin_testing` tests one.
 """
 
 from build_exporter.catalog.metric import Metric, counter, gauge

@@ -52,7 +52,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a record amounts to.
+    """The final state of a record.
 
     Attributes:
         runs: its runs by name (`20260102T030405Z`), oldest first, each with its state in one word.
@@ -96,10 +96,10 @@ def check_source(
     options: Mapping[str, Any] | None = None,
     dated: bool = True,
 ) -> Result:
-    """Write a record piece by piece, follow it in every way, and return what it amounts to.
+    """Write a record piece by piece, follow it in every way, and return its final state.
 
     It is followed from the start by a source that polls after each piece, by one made again at random moments as after
-    a restart, and by sources attached to it at those moments. Each must come to what importing the record comes to,
+    a restart, and by sources attached to it at those moments. Each must reach the same state as importing the record,
     and none may emit an event twice. Emitted events are checked as the exporter checks them.
 
     Args:
@@ -168,7 +168,7 @@ class _Trial:
         return Attachment(source, str(self.journals / journal))
 
     def poll(self, attachment: Attachment, *, over: bool = False) -> None:
-        """Look once; before the record is there a source may say that it can't be read."""
+        """Poll once; before the record exists a source may raise SourceError."""
         try:
             attachment.poll(time.time() if self.now is None else self.now, over=over)
             self.has_end = True
@@ -182,7 +182,7 @@ class _Trial:
         return [read_run(run_path(root, BUILD, name), BUILD, name) for name in runs(root, BUILD)]
 
     def recorded(self, journal: str) -> dict[str, str]:
-        """Return what each run amounts to, a line a step."""
+        """Return the state of each run, one line per step."""
         return {run.run: "\n".join(self._lines(run)) for run in self.runs(journal)}
 
     def _lines(self, run: Run) -> list[str]:
@@ -200,7 +200,7 @@ class _Trial:
         assert found, f"{name}: it emitted nothing"
         for run, text in found.items():
             assert run in wanted, f"{name}: it has a run {run}, importing has {', '.join(wanted)}"
-            assert text == wanted[run], f"{name} amounts to\n{text}\nbut importing it to\n{wanted[run]}"
+            assert text == wanted[run], f"{name} results in\n{text}\nbut importing it in\n{wanted[run]}"
         assert max(found) == max(wanted), f"{name}: it lacks the newest run, {max(wanted)}"
         lines = [line for path in (self.journals / name).glob("*/*.jsonl") for line in path.read_text().splitlines()]
         twice = {line for line in lines if lines.count(line) > 1}

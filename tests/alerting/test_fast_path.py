@@ -181,3 +181,22 @@ def test_what_prometheus_never_sees_is_ended_by_the_exporter(
     fixed = time.monotonic()
     poll(lambda: receiver.alerts("BuildFailed", "resolved"), 30, "the end")
     assert receiver.alerts("BuildFailed", "resolved")[0]["at"] - fixed > 14
+
+
+def test_an_alertmanager_that_was_away_gets_the_alert_and_every_one_of_several_does(
+    serve: Callable[..., Any],
+    servers: Any,
+    receiver: Any,
+    live_run: Callable[..., Any],
+    fail: Callable[..., float],
+    poll: Callable[..., None],
+) -> None:
+    """While the failure stands it is sent again; a second server that is away does not hold up the first."""
+    away = "http://127.0.0.1:9"
+    served = serve("--alertmanager.url", servers.alertmanager, "--alertmanager.url", away)
+    fail(live_run())
+    poll(lambda: (served.value("build_exporter_alert_posts_total", outcome="failed") or 0) >= 2, 10, "tries")
+    servers.start_alertmanager()
+    poll(lambda: receiver.alerts("BuildFailed"), 30, "the message")
+    assert len(receiver.alerts("BuildFailed")) == 1
+    assert served.log.read_text().count("an alert could not be sent") == 2

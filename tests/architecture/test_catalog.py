@@ -60,7 +60,9 @@ def record_everything(run_file: Callable[..., Any]) -> None:
     done = run_file("done", clock=1.71e9)
     done.step("p", "s")
     done.add("build_finished", status="succeeded")
-    run_file("failed", clock=time.time() - 60).step("p", "s", seconds=1, status="failed")
+    failed = run_file("failed", clock=time.time() - 60)
+    failed.step("p", "s", seconds=1, status="failed")
+    failed.add("alert", name="BuildStalled", status="resolved", starts=failed.clock - 9, ends=failed.clock)
 
 
 @pytest.fixture

@@ -38,11 +38,6 @@ FOREIGN: Final = {
 """Families of others that rules and dashboards use, with those of their labels that are used."""
 
 COMING: Final = {
-    "build_fit_shortage_bytes": frozenset({"build", "resource"}),
-    "build_schedule_late_probability_ratio": frozenset({"build"}),
-    "build_schedule_deviation_seconds": frozenset({"build"}),
-    "build_step_regression_ratio": frozenset({"build", "phase", "step"}),
-    "build_step_verdict": frozenset({"build", "phase", "step", "verdict"}),
     "build_probe_success": frozenset({"probe", "kind"}),
     "build_probe_duration_seconds": frozenset({"probe", "kind"}),
 }

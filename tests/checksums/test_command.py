@@ -125,7 +125,7 @@ def test_wrong_use(command: Command, listed: Path, tmp_path: Path) -> None:
     """Without a directory, without a list, or with two plans nothing is done, and one line says what to do."""
     (tmp_path / "empty").mkdir()
     for arguments, said in (
-        ((), "say in which DIRECTORY"),
+        ((), "give the DIRECTORY"),
         ((str(tmp_path / "empty"),), "holds no list of checksums"),
         ((str(listed), "--build", "x", "--jhalfs", str(tmp_path)), "take one of"),
     ):

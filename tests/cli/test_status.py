@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from build_exporter.cli.status_file import StatusFile
+from build_exporter.monitor import Monitor
+
 Command = Callable[..., Any]
 RunFiles = Callable[..., Any]
 PLAN = [{"phase": "chapter-5", "step": f"50{n}", "expected_seconds": 100.0} for n in range(1, 5)]
@@ -216,3 +219,44 @@ def test_a_record_without_times_has_no_time_reported(run_file: RunFiles, status:
     run.add("step_finished", after=0, phase="p", step="s", status="succeeded")
     run.add("build_finished", after=0, status="succeeded")
     assert re.search(r"time +unknown time, recorded ", status().stdout)
+
+
+def test_the_worst_and_newest_come_first(run_file: RunFiles, status: Callable[..., Any]) -> None:
+    """A failed build stands before a running one, that before one that succeeded; each in one line with --short."""
+    done = run_file("done", clock=1.786e9)
+    done.step("p", "a")
+    done.add("build_finished", status="succeeded")
+    run_file("broken", clock=1.784e9).step("p", "b", status="failed")
+    run_file("busy", clock=1.785e9).add("step_started", phase="p", step="c")
+    shown = status("--short")
+    assert shown.returncode == 1
+    lines = [line.split("  ")[:2] for line in shown.stdout.splitlines()]
+    assert lines == [["broken", "failed"], ["busy", "running"], ["done", "succeeded"]]
+    assert "p/b" in shown.stdout
+    assert "ended " in shown.stdout.splitlines()[2]
+
+
+def test_it_says_what_to_do_next(run_file: RunFiles, status: Callable[..., Any]) -> None:
+    """A failed step is named with the command that explains it, safe to paste; an ended build says when it ended."""
+    run_file("lfs").step("p", "a b; rm", status="failed")
+    assert "next       build-exporter explain 'a b; rm' --build lfs" in status("--build", "lfs").stdout
+    done = run_file("done")
+    done.step("p", "a")
+    done.add("build_finished", status="succeeded")
+    text = status("--build", "done").stdout
+    assert "  ended      " in text
+    assert "build-exporter report done" in text
+
+
+def test_the_status_file_is_replaced_as_a_whole(run_file: RunFiles, journal: Path, tmp_path: Path) -> None:
+    """The configured file holds the builds as JSON; where it can't be written, the exporter goes on."""
+    run_file("lfs").step("p", "a", status="failed")
+    monitor = Monitor(str(journal))
+    monitor.poll()
+    file, path = StatusFile(monitor), tmp_path / "status.json"
+    assert file.write(str(path))
+    (found,) = json.loads(path.read_text())
+    assert (found["build"], found["state"]) == ("lfs", "failed")
+    assert list(tmp_path.glob("*.new")) == []
+    assert not file.write(str(tmp_path / "gone" / "status.json"))
+    assert not file.write(None)

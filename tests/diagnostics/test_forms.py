@@ -30,7 +30,7 @@ def forms() -> Iterator[Form]:
             yield Form(kind, reason, body.rstrip("\n").split("\n"))
 
 
-@pytest.mark.parametrize("form", forms(), ids=lambda form: form.reason[:50])
+@pytest.mark.parametrize("form", list(forms()), ids=lambda form: form.reason[:50])
 def test_the_reason_is_the_line_a_person_points_to(form: Form) -> None:
     """At two in the morning the one line and the one word are right."""
     found = diagnose(form.lines)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.fast_path import FastPath
+from build_exporter.alerting.host_watch import HostWatch
 from build_exporter.alerting.links import Links, link_key
 from build_exporter.alerting.silences import Silences, owner_of
 from build_exporter.alerting.webhook import Inbox
@@ -16,6 +17,7 @@ from build_exporter.monitor import Monitor
 from build_exporter.queries.alerts import AlertRow, alerts
 from build_exporter.queries.context import Context
 from build_exporter.queries.incidents import ALERTS, Incident, Kind, context_words, incidents
+from build_exporter.tracker import Build
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class AlertDesk:
         self.silences = Silences(self.acknowledged, owner_of(self.links.key), clock=monitor.clock)
         self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
         self.inbox = Inbox()
+        self.host = HostWatch(monitor, monitor.clock)
         self._standing: list[Incident] = []
         self._words: dict[tuple[str, Kind, str, str], dict[str, str]] = {}
         self.configure(config)
@@ -57,7 +60,8 @@ class AlertDesk:
 
     def incidents(self, now: float) -> list[Incident]:
         """Return the incidents that stand."""
-        self._standing = incidents(self._monitor.tracker.builds.values(), self.config.escalation, now)
+        builds, host = self._monitor.tracker.builds.values(), self.host.standing
+        self._standing = incidents(builds, self.config.escalation, now, host)
         return self._standing
 
     def details(self, incident: Incident) -> dict[str, str]:
@@ -83,12 +87,27 @@ class AlertDesk:
             **self.details(incident),
         }
 
+    def times(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Return by build the seconds until its alerts were acknowledged, and until they were resolved."""
+        builds = self._monitor.tracker.builds
+        context = Context(builds, self._monitor.clock(), escalation=self.config.escalation)
+        found: dict[str, tuple[list[float], list[float]]] = {}
+        for row in alerts(context).alerts if any(_has_alerts(build) for build in list(builds.values())) else ():
+            taken, solved = found.setdefault(row.build, ([], []))
+            if row.acknowledged is not None:
+                taken.append(max(0.0, row.acknowledged.at - row.since))
+            if row.until is not None:
+                solved.append(max(0.0, row.until - row.since))
+        return found
+
     def acknowledged(self) -> list[AlertRow]:
         """Return the alerts that fire and that a person has."""
         builds = self._monitor.tracker.builds
         if not any(build.current is not None and build.current.alerts.answers for build in list(builds.values())):
             return []
-        context = Context(builds, self._monitor.clock(), escalation=self.config.escalation)
+        context = Context(
+            builds, self._monitor.clock(), escalation=self.config.escalation, host_incidents=self.host.standing
+        )
         return [row for row in alerts(context, history=False).alerts if row.acknowledged is not None]
 
     def address(self) -> tuple[str, str]:
@@ -103,10 +122,12 @@ class AlertDesk:
 
     async def run(self) -> None:
         """Check again and again, because time alone escalates, and keep silences in line."""
+        self.host.start()
         keeping = asyncio.create_task(self.silences.run(), name="silences")
         try:
             await self._watch()
         finally:
+            self.host.stop()
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             await self.fast_path.stop()
@@ -119,3 +140,9 @@ class AlertDesk:
                 # a check that fails must not end all checks
                 log.exception("checking for incidents failed")
             await asyncio.sleep(CHECK_SECONDS)
+
+
+def _has_alerts(build: Build) -> bool:
+    logs = [summary.alerts for summary in list(build.history.values())]
+    logs += [build.current.alerts] if build.current is not None else []
+    return any(log.alerts or log.answers for log in logs)

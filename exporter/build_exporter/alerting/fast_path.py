@@ -50,7 +50,7 @@ class _Sent:
     over: bool = False
 
     def stands(self) -> bool:
-        """Tell whether it is still to be sent."""
+        """Return whether it is still to be sent."""
         return not self.over
 
 

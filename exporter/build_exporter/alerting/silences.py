@@ -154,7 +154,7 @@ class Silences:
         return kept | {"endsAt": _timestamp(self.clock())}
 
     async def _is_over(self, client: Client, matchers: Matchers, row: AlertRow) -> bool:
-        """Tell whether an alert without a number, acknowledged once, has ended since, or is another one by now."""
+        """Return whether an alert without a number, acknowledged once, has ended since, or is another one by now."""
         active = await self._active(client, matchers)
         now = self.clock()
         if active:

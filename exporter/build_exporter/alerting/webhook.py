@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections import Counter
 from collections.abc import Iterator
@@ -66,7 +67,8 @@ class Inbox:
     """Takes Alertmanager's messages.
 
     Attributes:
-        counts: alerts by what became of them: `recorded`, `repeated`, `unknown`; and `rejected` messages.
+        counts: alerts by what became of them: `recorded`, `repeated`, `unknown`, `unwritable`; and `rejected`
+            messages.
         heartbeat: when the dead man's switch came last, Unix seconds, 0 for never.
         tests: by their name the test alerts that came, with the receivers they came by.
     """
@@ -74,7 +76,7 @@ class Inbox:
     counts: Counter[str] = field(default_factory=Counter)
     heartbeat: float = 0.0
     tests: dict[str, list[str]] = field(default_factory=dict)
-    _complained: bool = False
+    _complained: set[str] = field(default_factory=set)
 
     def take(self, body: bytes, context: Context) -> Taken:
         """Record what a message reports that is not known yet.
@@ -95,9 +97,7 @@ class Inbox:
 
     def _rejected(self, reason: str) -> BadRequestError:
         self.counts["rejected"] += 1
-        if not self._complained:
-            self._complained = True
-            log.warning("a message to /api/v1/alerts was rejected, further ones are only counted: %s", reason[:300])
+        self._complain("a message to /api/v1/alerts was rejected, further ones are only counted: %s", reason[:300])
         return BadRequestError(reason[:300])
 
     def _take_one(self, alert: ReportedAlert, receiver: str, context: Context) -> str:
@@ -115,8 +115,20 @@ class Inbox:
         current = context.builds[build].current
         if current is not None and current.alerts.knows(event):
             return "repeated"
-        write(context, event)
+        try:
+            write(context, event)
+        except OSError as problem:
+            if problem.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
+            # a journal that is read-only for the exporter will not take it at the next try either
+            self._complain("what Alertmanager reports is not kept: the journal can't be written: %s", problem.strerror)
+            return "unwritable"
         return "recorded"
+
+    def _complain(self, text: str, *details: object) -> None:
+        if text not in self._complained:
+            self._complained.add(text)
+            log.warning(text, *details)
 
     def _take_test(self, test: str, receiver: str) -> None:
         self.tests.setdefault(test[:MAX_NAME_LENGTH], []).append(receiver[:MAX_NAME_LENGTH])

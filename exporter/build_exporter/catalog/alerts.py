@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from build_exporter.catalog.metric import Metric, counter, gauge
+from build_exporter.catalog.metric import Metric, counter, gauge, histogram
 
 ALERTS: Final[tuple[Metric, ...]] = (
     gauge(
@@ -12,14 +12,14 @@ ALERTS: Final[tuple[Metric, ...]] = (
         "",
         "build kind failure",
         "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, "
-        "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` tells one incident from the next.",
+        "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` distinguishes incidents.",
     ),
     gauge(
         "build_failure_info",
         "",
         "build kind failure step class excerpt description hint progress "
         "page_url runbook_url dashboard_url acknowledge_url",
-        "What alerts say of an incident that stands, and where their links lead; always 1.",
+        "The text and links of alerts about an open incident; always 1.",
     ),
     gauge("build_failure_timestamp_seconds", "seconds", "build kind failure", "When an incident began, Unix time."),
     gauge(
@@ -41,5 +41,26 @@ ALERTS: Final[tuple[Metric, ...]] = (
         "outcome",
         "Alerts the exporter sent to Alertmanager by itself: `sent`, `failed` and tried again, `refused` for good, "
         "`held_back` because there were too many at once.",
+    ),
+    counter(
+        "build_exporter_alerts_received_total",
+        "",
+        "outcome",
+        "Alerts that Alertmanager reported by webhook: `recorded`, `repeated`, of a build that is `unknown`, "
+        "`unwritable` where the journal takes none; and messages that were `rejected`.",
+    ),
+    histogram(
+        "build_alert_acknowledge_seconds",
+        "seconds",
+        "build",
+        (60, 300, 900, 1800, 3600, 14400, 43200),
+        "Time from an alert's start to its acknowledgement, over the alerts in the journal.",
+    ),
+    histogram(
+        "build_alert_resolve_seconds",
+        "seconds",
+        "build",
+        (60, 300, 900, 1800, 3600, 14400, 43200),
+        "Time from an alert's start to its end, over the alerts in the journal.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Families of what analysis says of builds: schedule, fit, regressions."""
+"""Families from the analysis of builds: schedule, fit, regressions."""
 
 from __future__ import annotations
 

@@ -47,6 +47,20 @@ BUILD: Final[tuple[Metric, ...]] = (
         "When the run is expected to end, Unix time: the 10th, 50th and 90th percentile of the estimate.",
     ),
     gauge(
+        "build_estimate_error_ratio",
+        "ratio",
+        "build progress",
+        "How far estimates of this build's last runs were off: median error over a run's whole time, of estimates made "
+        "when this share of it had passed. Only where an earlier run can be compared with runs before it.",
+    ),
+    gauge(
+        "build_estimate_band_coverage_ratio",
+        "ratio",
+        "build progress",
+        "Share of this build's last runs whose true end lay between the 10th and 90th percentile of the estimate made "
+        "when this share of their time had passed; 0.8 is right.",
+    ),
+    gauge(
         "build_waiting_for_input",
         "",
         "build",

@@ -22,7 +22,7 @@ never become a label, but for the excerpt of a failure, which is cut, cleaned an
 """
 
 _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
-    ("Builds", "Of the newest run of each line of builds, unless they say that they count over runs.", BUILD),
+    ("Builds", "Of the newest run of each build, unless stated otherwise.", BUILD),
     (
         "Steps",
         "Of the newest run. A step keeps its series until the next run; see `metrics.max_steps_per_build`.",
@@ -34,7 +34,7 @@ _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
         TOOLCHAIN,
     ),
     ("Incidents and alerts", "What needs a person at once; see [the guide](guide/alerts.md).", ALERTS),
-    ("Machine and processes", "Sampled beside the scrape; each group has its `--collector` switch.", HOST),
+    ("Machine and processes", "Sampled in the background; each group has its `--collector` switch.", HOST),
     ("The exporter itself", "Besides these, the families every Prometheus client exports about its process.", EXPORTER),
 )
 

@@ -31,7 +31,7 @@ QUIET_SECONDS: Final = 10.0
 """A file changed more recently than this is still being written."""
 
 FORGOTTEN_SECONDS: Final = 86400.0
-"""A build of which nothing was heard for so long is history, whatever its plan had left."""
+"""A build idle for this long is history, even with steps left in its plan."""
 
 MAX_FILES: Final = 5_000
 MAX_BAD: Final = 100
@@ -42,7 +42,7 @@ Key = tuple[str, SourceFile, int | None]
 
 
 class BackgroundVerifier:
-    """Looks every few seconds after the files that plans name, in the directory that the plan calls `tarballs`.
+    """Verifies the files that plans name every few seconds, in the plan's directory `tarballs`.
 
     Only a file that is new or has changed is read, by a child process that gives way to all others. Of a run that
     another user writes, only that user's files are checked: he must not learn what he may not read himself.

@@ -42,7 +42,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
         detail: in a few words what it is instead, empty where it is as planned.
         size: its bytes, None where there is no file.
         digests: found by algorithm, in hexadecimal; only of a file that was read.
-        signature: of the file that was judged.
+        signature: of the checked file.
     """
 
     state: SourceState

@@ -43,7 +43,7 @@ _UNESCAPED: Final = {"\\": "\\", "n": "\n", "r": "\r"}
 
 @dataclass(slots=True)
 class ChecksumFile:
-    """What lists say.
+    """The content of a checksum file.
 
     Attributes:
         files: by name, in the order in which they are named; a file named again has the digests of both.
@@ -55,7 +55,7 @@ class ChecksumFile:
 
 
 def read_checksum_file(path: Path, algorithm: str | None = None) -> ChecksumFile:
-    """Return what a list says.
+    """Read a checksum file.
 
     Args:
         path: the list.
@@ -75,7 +75,7 @@ def read_checksum_file(path: Path, algorithm: str | None = None) -> ChecksumFile
 
 
 def parse_checksum_file(data: bytes, name: str, algorithm: str | None = None) -> ChecksumFile:
-    """Return what the text of a list says; `name` is the list's, for the lines that can't be read.
+    """Parse a checksum file; `name` is used in problems.
 
     Raises:
         ValueError: it names more files than a list may.
@@ -130,7 +130,7 @@ def _plain(line: str, algorithm: str | None) -> SourceFile | None:
     if found is None:
         return None
     guessed = by_length(found[2])
-    # a program's digest of 128 digits is sha512 or blake2b, and only whoever made the list knows
+    # a program's digest of 128 digits is sha512 or blake2b, and only the list's author knows
     named = algorithm if algorithm is not None and digest_text(algorithm, found[2]) else guessed
     return _file(named, found[2], _name(found[3], found[1]))
 

@@ -50,7 +50,7 @@ def verify(
 
     Args:
         directory: the directory of the files.
-        files: what the plan or list says of them.
+        files: as the plan or list describes them.
         jobs: files read at a time; by default one a processor, at most four.
         on_read: called with the bytes of each piece read, from several threads.
     """

@@ -44,7 +44,7 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class RateLimiter:
-    """Keeps the reading below a rate, and ends it when whoever asked for it is gone."""
+    """Limits the read rate, and ends the process when its parent is gone."""
 
     def __init__(self, bytes_per_second: float, parent: int) -> None:
         self._rate = bytes_per_second

@@ -48,7 +48,7 @@ def check(file: str) -> None:
 
 
 def summary(loaded: Config) -> str:
-    """Return one line: what the configuration sets beside the defaults, and what of it has no effect yet."""
+    """Return one line: what the configuration sets, and which of it has no effect yet."""
     parts = [
         _part(key, getattr(loaded, key))
         for key in structs.asdict(loaded)

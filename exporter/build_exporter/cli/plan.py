@@ -11,11 +11,12 @@ import click
 import msgspec
 
 from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.plan_estimate import PlanEstimate, estimate_lines, estimate_object, estimate_plan
 from build_exporter.cli.plan_table import as_object, table
 from build_exporter.config.load import ConfigError
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import join_run
-from build_exporter.model.events import Plan, PlannedStep, SourceFile
+from build_exporter.model.events import Plan, PlannedStep, SourceFile, TestScope
 from build_exporter.model.names import is_build_name
 from build_exporter.plan.blfs import read_blfs
 from build_exporter.plan.book import Revision, merge_weights, read_book
@@ -68,6 +69,19 @@ def output_options(command: F) -> F:
             help="Where the steps' files are: with --emit, `serve` verifies them by the plan's checksums.",
         ),
         click.option("--emit", is_flag=True, help="Append the plan to the build's unfinished run, or to a new one."),
+        click.option(
+            "--estimate",
+            is_flag=True,
+            help="Estimate how long it takes here: by the journal's runs, the plan's figures, typical times of steps.",
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(1, 10_000), metavar="N", help="With --estimate: the -j. Default: all CPUs."
+        ),
+        click.option(
+            "--tests",
+            type=click.Choice(["none", "critical", "all"]),
+            help="With --estimate: whose test suites run; critical are those of the toolchain.",
+        ),
         click.option(
             "--output",
             type=click.Choice(["table", "json", "event"]),
@@ -162,9 +176,15 @@ def revision_of(makefile: JhalfsMakefile) -> Revision:
 
 
 def _output(
-    make: Callable[[], WeightedPlan], output: str, emit: bool, journal: str, build: str | None, tarballs: Path | None
+    make: Callable[[], WeightedPlan],
+    output: str,
+    emit: bool,
+    journal: str,
+    build: str | None,
+    tarballs: Path | None,
+    **estimating: Any,
 ) -> None:
-    """Print the plan and, where asked to, append it to the journal."""
+    """Print the plan and, where asked to, estimate it and append it to the journal."""
     if (emit or output == "event" or build is not None) and not is_build_name(build or ""):
         _stop("--build must name the build: 1 to 100 of A-Z a-z 0-9 . _ + -", USAGE_ERROR)
     try:
@@ -187,14 +207,22 @@ def _output(
         milestones = list(made.milestones) or None
         event = Plan(time=now, build=build, steps=steps, milestones=milestones, tarballs=directory)
         lines = list(lines_of(event))
+    found = _estimate(made, journal, build, **estimating)
     if output == "table":
-        click.echo("\n".join(table(made)))
+        click.echo("\n".join([*table(made), *(["", *estimate_lines(found)] if found is not None else [])]))
     elif output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(as_object(made))))
+        answer = as_object(made) | ({"estimate": estimate_object(found)} if found is not None else {})
+        click.echo(msgspec.json.format(msgspec.json.encode(answer)))
     else:
         click.echo(b"".join(lines), nl=False)
     if emit and build is not None:
         _append(journal, build, lines)
+
+
+def _estimate(
+    made: WeightedPlan, journal: str, build: str | None, estimate: bool, jobs: int | None, tests: TestScope | None
+) -> PlanEstimate | None:
+    return estimate_plan(made, journal, build, jobs, tests) if estimate else None
 
 
 def _append(journal: str, build: str, lines: list[bytes]) -> None:

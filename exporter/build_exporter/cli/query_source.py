@@ -12,6 +12,7 @@ import click
 
 from build_exporter.cli.query_http import PROBE_SECONDS, ExporterClient, PrometheusClient, UnreachableError
 from build_exporter.config.schema import Config
+from build_exporter.estimate import Estimator
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal, run_path, runs
@@ -73,7 +74,7 @@ def request_of(asked: Asked, *, metrics: bool) -> Request:
 def _request(
     asked: Asked, tracker: Tracker, now: float, source: str, samples: Samples, **more: Any
 ) -> Request:  # fmt: skip
-    context = Context(tracker.builds, now, thresholds=asked.config.thresholds)
+    context = Context(tracker.builds, now, estimate=Estimator(tracker.builds), thresholds=asked.config.thresholds)
     filters = asked.filters | {"schedule": asked.config.schedule, "queries": asked.config.queries}
     return Request(context, source, asked.build, asked.run, asked.window, filters, samples, **more)
 

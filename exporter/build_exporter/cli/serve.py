@@ -20,6 +20,7 @@ from build_exporter.alerting.desk import AlertDesk
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.cli.source_arguments import expected_failures, watched_sources
+from build_exporter.cli.status_file import StatusFile
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
@@ -78,6 +79,7 @@ JOURNAL_SIZE_SECONDS = 15.0
 LIVENESS_SECONDS = 2.0
 PLATFORM_SECONDS = 60.0
 ANALYSIS_SECONDS = 5.0
+STATUS_SECONDS = 2.0
 CCACHE_SECONDS = 15.0
 
 
@@ -127,7 +129,7 @@ def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...
     multiple=True,
     metavar="URL",
     callback=_urls,
-    help="Alertmanager to send alerts to, beside those of the configuration; repeatable.",
+    help="Additional Alertmanager to send alerts to; repeatable.",
 )
 @click.option(
     "--alerting.fast-path/--no-alerting.fast-path",
@@ -201,7 +203,7 @@ def _allow_many_files() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What flags say of alerting beside the configuration; None: nothing."""
+    """The flags on alerting; None: not given."""
 
     alertmanagers: tuple[str, ...] = ()
     fast_path: bool | None = None
@@ -256,13 +258,13 @@ class Exporter:
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
-        self._own.alert_posts = self._alerts.fast_path.posts
+        self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
         desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, self.monitor.clock)
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, desk.times, self.monitor.clock)
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
         direct = (*shown, self._thresholds, self._own, ProcessCollectors())
         return [
@@ -357,6 +359,7 @@ class Exporter:
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
             asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(self._write_status(), name="status file"),
             asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
         ]
@@ -392,6 +395,12 @@ class Exporter:
             return make_server(app)
         file = self._web_file = WebConfigFile(web_config, self.service.counts)
         return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
+
+    async def _write_status(self) -> None:
+        file = StatusFile(self.monitor)
+        while True:
+            file.write(self.config.metrics.status_file)
+            await asyncio.sleep(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -31,7 +33,11 @@ MAX_SUITES = 10
 
 THROUGHPUT_WINDOW_SECONDS = 3600.0
 THROUGHPUT_MIN_SECONDS = 60.0
-"""Below this a rate an hour says nothing."""
+"""Below this a rate per hour is meaningless."""
+
+WATCH_SECONDS = 2.0
+
+_BAD = (BuildState.FAILED, BuildState.INTERRUPTED)
 
 _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "running": "blue"}
 
@@ -40,35 +46,52 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "runnin
 @journal_option
 @click.option("--build", metavar="NAME", help="Only this build.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def status(journal: str, build: str | None, output: str) -> None:
-    """Show state, progress, time left, running and failed steps of each build's newest run.
+@click.option("--short", is_flag=True, help="One line a build.")
+@click.option("--watch", is_flag=True, help="Show it again every two seconds until Ctrl-C.")
+def status(journal: str, build: str | None, output: str, short: bool, watch: bool) -> None:
+    """Show state, progress, time left, running and failed steps of each build's newest run, the worst and newest first.
 
-    Those with a failure come first, then the most recently active. Exits with 1 when a shown build has failed or was
-    interrupted, or a step of it failed and was never repeated, or there is none.
+    Exits with 1 when a shown build has failed or was interrupted, or a step of it failed and was never repeated,
+    or there is none.
+
+    \b
+    build-exporter status
+    build-exporter status --short --watch
     """
     configure_logging("warn", "logfmt")
+    try:
+        while True:
+            good = _show(journal, build, output, short=short, again=watch)
+            if not watch:
+                raise SystemExit(0 if good else 1)
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        raise SystemExit(0) from None
+
+
+def _show(journal: str, build: str | None, output: str, *, short: bool, again: bool) -> bool:
+    """Write what is asked for; return whether there is a build and all are well."""
     tracker = read_builds(journal)
     estimator = Estimator(tracker.builds)
-    runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
-    runs.sort(key=_urgency)
+    found = (b.current for b in tracker.builds.values() if build in (None, b.name))
+    runs = sorted((run for run in found if run is not None), key=urgency)
     now = time.time()
+    if again and sys.stdout.isatty():
+        click.clear()
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator) for run in runs])))
     elif not runs:
         click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal}")
+    elif short:
+        click.echo("\n".join(short_line(run, now, estimator) for run in runs))
     else:
         click.echo("\n\n".join("\n".join(_lines(run, now, estimator)) for run in runs))
     _mention_system_journal(journal)
-    raise SystemExit(1 if any(map(_is_bad, runs)) or not runs else 0)
+    return bool(runs) and not any(map(_is_bad, runs))
 
 
 def _is_bad(run: Run) -> bool:
-    return run.state in (BuildState.FAILED, BuildState.INTERRUPTED) or bool(run.failed)
-
-
-def _urgency(run: Run) -> tuple[bool, float]:
-    """Return what sorts the worst first, and of each kind the newest."""
-    return (not _is_bad(run), -(run.last_event or 0.0))
+    return run.state in _BAD or bool(run.failed)
 
 
 def _mention_system_journal(journal: str) -> None:
@@ -76,6 +99,49 @@ def _mention_system_journal(journal: str) -> None:
     if os.path.realpath(journal) != SYSTEM_JOURNAL and (names := builds(SYSTEM_JOURNAL)):
         count = f"{len(names)} build{'s' if len(names) > 1 else ''}"
         click.echo(f"{count} of the system: build-exporter status --journal {SYSTEM_JOURNAL}", err=True)
+
+
+def urgency(run: Run) -> tuple[int, float]:
+    """Return what builds are sorted by: those that need a person first, then those that run, the newest first."""
+    rank = 0 if _is_bad(run) or run.waiting_for is not None else 1 if run.state is BuildState.RUNNING else 2
+    return rank, -(run.last_event or 0.0)
+
+
+def short_line(run: Run, now: float, estimator: Estimator) -> str:
+    """Return a run in one line: name, state, progress, what runs or failed, time left or when it ended."""
+    parts = [run.build, _styled_state(run, now)]
+    ratio = build_progress(run, now)
+    if ratio is not None and run.state is not BuildState.SUCCEEDED:
+        parts.append(percent(ratio))
+    named = list((run.failed or run.running).values())
+    if named:
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+        parts.append(plain_line(f"{named[0].phase}/{named[0].step}") + more)
+    left = estimator(run, now)
+    if left is not None:
+        parts.append(f"{duration(left.middle)} left")
+    elif run.stopped is not None:
+        parts.append(f"ended {clock_time(run.stopped)}")
+    return "  ".join(parts)
+
+
+def _styled_state(run: Run, now: float) -> str:
+    colour = "yellow" if run.state is BuildState.SUCCEEDED and run.failed else _COLOURS.get(run.state.value)
+    return click.style(state_text(run, now), fg=colour)
+
+
+def next_step(run: Run) -> str | None:
+    """Return what a person should do next about a run, None where nothing."""
+    if run.waiting_for is not None:
+        return "answer what it asks for"
+    if run.failed:
+        step = next(reversed(run.failed.values()))
+        return f"build-exporter explain {shlex.quote(plain_line(step.step))} --build {run.build}"
+    if run.state is BuildState.INTERRUPTED:
+        return "run the build again: it is taken up where it stopped"
+    if run.state is BuildState.SUCCEEDED:
+        return f"build-exporter report {run.build} --output {run.build}.html"
+    return None
 
 
 def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
@@ -172,8 +238,7 @@ def _step_object(run: Run, step: Step, now: float, estimator: Estimator) -> dict
 
 def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     name = click.style(run.build, bold=True)
-    colour = "yellow" if run.state is BuildState.SUCCEEDED and run.failed else _COLOURS.get(run.state.value)
-    yield f"{name}  {click.style(state_text(run, now), fg=colour)}  run {run.run}"
+    yield f"{name}  {_styled_state(run, now)}  run {run.run}"
     ratio = build_progress(run, now)
     if ratio is not None:
         filled = int(ratio * 40)
@@ -182,13 +247,7 @@ def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
         yield f"  {click.style('waiting', fg='yellow')}    {plain_line(run.waiting_for)}"
     counts = [f"{run.count(each)} {each.label}" for each in StepState if run.count(each)]
     yield f"  steps      {', '.join(counts) or 'none yet'}"
-    if run.start is not None:
-        yield f"  time       {elapsed(run, now)}"
-    estimate = estimator(run, now)
-    if estimate is not None:
-        band = f"{duration(estimate.low)} to {duration(estimate.high)}"
-        yield f"  left       {duration(estimate.middle)} ({band}), done about {clock_time(now + estimate.middle)}"
-        yield f"             by {plain_line(estimate.basis)}"
+    yield from _time_lines(run, now, estimator)
     hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
     whole = throughput(run, run.start, run.stopped or now) if run.start is not None else None
     if whole is not None:
@@ -203,20 +262,33 @@ def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
         yield f"  milestone  {plain_line(milestone)} at {clock_time(reached)}"
     yield from source_summary(run)
     yield from _suite_lines(run)
+    yield from _step_lines(run, now, estimator)
+    following = next_step(run)
+    if following is not None:
+        yield f"  next       {following}"
+
+
+def _time_lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
+    if run.start is not None:
+        yield f"  time       {elapsed(run, now)}"
+    if run.end is not None:
+        yield f"  ended      {clock_time(run.end)}, {duration(max(0.0, now - run.end))} ago"
+    estimate = estimator(run, now)
+    if estimate is not None:
+        band = f"{duration(estimate.low)} to {duration(estimate.high)}"
+        yield f"  left       {duration(estimate.middle)} ({band}), done about {clock_time(now + estimate.middle)}"
+        yield f"             by {plain_line(estimate.basis)}"
+
+
+def _step_lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     for step in run.running.values():
         yield f"  running    {_step_line(run, step, now, estimator)}"
     for step in run.failed.values():
         yield click.style(f"  failed     {_step_line(run, step, now, estimator)}: {step.error_class}", fg="red")
         yield from (f"             {line}" for line in excerpt(step.message).splitlines())
-    yield from _after_failure(run)
-
-
-def _after_failure(run: Run) -> Iterator[str]:
     blocked = run.blocked()
     if blocked:
         yield f"  blocked    {len(blocked)} steps wait for it"
-    if run.failed:
-        yield f"  next       build-exporter explain --build {run.build}"
 
 
 def _suite_lines(run: Run) -> Iterator[str]:

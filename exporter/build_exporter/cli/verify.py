@@ -46,7 +46,7 @@ _FILE = click.Path(exists=True, path_type=Path)
     type=click.Choice(list(LENGTHS)),
     help="Algorithm of checksum files that don't name it. Default: by the digests' length.",
 )
-@click.option("--ignore-missing", is_flag=True, help="Say nothing of files that are not there.")
+@click.option("--ignore-missing", is_flag=True, help="Ignore absent files.")
 @click.option("--all", "every", is_flag=True, help="Show verified files and those that nothing names, too.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Files read at a time. Default: processors, at most 4.")
 @click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
@@ -55,7 +55,7 @@ def verify(
 ) -> None:
     """Verify the files in DIRECTORY that a build will be made from, by a list of checksums or by the build's plan.
 
-    Without any, by the list that lies in DIRECTORY: md5sums, SHA256SUMS, urls.lst and their like. Exits with 1 when a
+    By default, use the list in DIRECTORY: md5sums, SHA256SUMS, urls.lst and their like. Exits with 1 when a
     file is missing, ends too early, can't be read or is another than planned.
 
     \b
@@ -110,7 +110,7 @@ def _manifest(directory: Path | None, **origin: Any) -> tuple[Manifest, Path]:
     manifest, beside = _planned(given[0], origin, rev, journal, directory) if given else (Manifest(), None)
     directory = directory or beside
     if directory is None:
-        _stop("say in which DIRECTORY the files are", USAGE_ERROR)
+        _stop("give the DIRECTORY of the files", USAGE_ERROR)
     lists = origin["checksums"] or ([] if given else checksum_files_beside(directory))
     if not lists and not given:
         _stop(f"{directory} holds no list of checksums; name one by --checksums, or a plan", USAGE_ERROR)

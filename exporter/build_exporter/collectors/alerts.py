@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -16,7 +17,8 @@ class IncidentCollector:
     """Shows the incidents that stand, and for ten minutes those that are over.
 
     `find` returns the incidents at a time, `details` further words and the links of one by name; `address` are the
-    addresses of the exporter's page and of the dashboards, empty where there are none.
+    addresses of the exporter's page and of the dashboards, empty where there are none; `times` returns by build the
+    seconds until its alerts were acknowledged and until they were resolved.
     """
 
     name = "alerts"
@@ -26,11 +28,13 @@ class IncidentCollector:
         find: Callable[[float], list[Incident]],
         details: Callable[[Incident], dict[str, str]],
         address: Callable[[], tuple[str, str]],
+        times: Callable[[], dict[str, tuple[list[float], list[float]]]],
         clock: Callable[[], float],
     ) -> None:
         self._find = find
         self._details = details
         self._address = address
+        self._times = times
         self._clock = clock
         self._seen: dict[tuple[str, Kind, str], float] = {}
 
@@ -52,4 +56,15 @@ class IncidentCollector:
                 del self._seen[key]
             elif seen < now:
                 value.add(0, *key)
-        return [*families, Family("build_exporter_link_info").add(1, *self._address())]
+        return [*families, *self._histograms(), Family("build_exporter_link_info").add(1, *self._address())]
+
+    def _histograms(self) -> Iterable[Family]:
+        taken, solved = Family("build_alert_acknowledge_seconds"), Family("build_alert_resolve_seconds")
+        for build, times in self._times().items():
+            for family, values in zip((taken, solved), times, strict=True):
+                bounds = family.metric.buckets
+                counts = [0] * (len(bounds) + 1)
+                for value in values:
+                    counts[bisect_left(bounds, value)] += 1
+                family.add_histogram(counts, sum(values), build)
+        return [taken, solved]

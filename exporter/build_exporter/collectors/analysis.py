@@ -1,4 +1,4 @@
-"""Families of what analysis says of builds: schedule, fit, regressions."""
+"""Families from the analysis of builds: schedule, fit, regressions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from build_exporter.analysis.differences import Difference, differences
 from build_exporter.analysis.fit import Fit, fit_disk, fit_memory
 from build_exporter.analysis.schedule import deadline_of, schedule
 from build_exporter.config.schema import Schedule
-from build_exporter.estimate import remaining
+from build_exporter.estimate import Estimator
 from build_exporter.exposition import Family
 from build_exporter.model.states import BuildState
 from build_exporter.monitor import Monitor
@@ -34,6 +34,7 @@ class AnalysisCollector:
         self.schedule = planned
         self.max_builds = max_builds
         self._monitor = monitor
+        self._estimator = Estimator(monitor.tracker.builds)
         self._slower: dict[str, tuple[object, list[Difference]]] = {}
 
     def collect(self) -> Iterable[Family]:
@@ -51,7 +52,7 @@ class AnalysisCollector:
         deadline = deadline_of(run, self.schedule.deadline, self.schedule.duration)
         if deadline is None:
             return
-        left = remaining(run, now)
+        left = self._estimator(run, now)
         band = (left.low, left.middle, left.high) if left is not None else None
         found = schedule(run, deadline, self.schedule.tolerance, band, now)
         families["build_deadline_timestamp_seconds"].add(deadline, run.build)

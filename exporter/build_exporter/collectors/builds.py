@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from build_exporter.estimate import Estimator
+from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.exposition import Family
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
@@ -34,6 +34,7 @@ class BuildCollector:
         self.max_builds = max_builds
         self._monitor = monitor
         self._estimator = Estimator(monitor.tracker.builds)
+        self._accuracy = Accuracy(monitor.tracker.builds)
 
     def collect(self) -> Iterable[Family]:
         """Return the families of these builds."""
@@ -43,7 +44,21 @@ class BuildCollector:
             if build.current is not None:
                 _show_run(families, build.current, now, self._estimator)
             _show_counts(families, build)
+            if build.history_complete:
+                self._show_accuracy(families, build.name)
         return families.values()
+
+    def _show_accuracy(self, families: _Families, build: str) -> None:
+        # one run a time: scoring all of them would keep a scrape waiting
+        self._accuracy.work(build)
+        for mark, score in self._accuracy.of(build).items():
+            values = {
+                "build_estimate_error_ratio": score.median_abs_error_ratio,
+                "build_estimate_band_coverage_ratio": score.band_coverage,
+            }
+            for name, value in values.items():
+                if value is not None:
+                    families[name].add(value, build, f"{mark:g}")
 
 
 def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -> None:

@@ -16,6 +16,7 @@ from build_exporter.journal.follow import journal_bytes
 from build_exporter.monitor import Monitor
 
 ALERT_POSTS = ("sent", "failed", "refused", "held_back")
+ALERTS_RECEIVED = ("recorded", "repeated", "unknown", "unwritable", "rejected")
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class ExporterCollector:
     ) -> None:
         self.config_is_good = True
         self.alert_posts: Counter[str] = Counter()
+        self.alerts_received: Counter[str] = Counter()
         self._monitor = monitor
         self._web = web
         self._sources_up = sources_up
@@ -76,10 +78,8 @@ class ExporterCollector:
         for (handler, code), count in sorted(web.requests.items()):
             requests.add(count, handler, code)
         yield requests
-        posts = Family("build_exporter_alert_posts_total")
-        for outcome in ALERT_POSTS:
-            posts.add(self.alert_posts[outcome], outcome)
-        yield posts
+        yield _by_outcome("build_exporter_alert_posts_total", self.alert_posts, ALERT_POSTS)
+        yield _by_outcome("build_exporter_alerts_received_total", self.alerts_received, ALERTS_RECEIVED)
         ingested = Family("build_exporter_ingested_events_total")
         for result in ("accepted", "rejected"):
             ingested.add(web.ingested[result], result)
@@ -87,6 +87,13 @@ class ExporterCollector:
         yield Family("build_exporter_stream_clients").add(web.stream_clients())
         yield Family("build_exporter_stream_clients_dropped_total").add(web.stream_dropped)
         yield Family("build_exporter_auth_failures_total").add(web.auth_failures)
+
+
+def _by_outcome(name: str, counts: Mapping[str, int], outcomes: Iterable[str]) -> Family:
+    family = Family(name)
+    for outcome in outcomes:
+        family.add(counts.get(outcome, 0), outcome)
+    return family
 
 
 class JournalSizeCollector:

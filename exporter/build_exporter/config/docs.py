@@ -25,7 +25,7 @@ that is wrong with a file, each with its line and what is allowed there, and exi
 0. When a running exporter reads the file again and it is wrong, the old configuration stays in force.
 
 The table decides what a text means, not YAML: `build: 12.10` stays `12.10`, and quotes make no difference. A key with
-nothing after it has its default; `none` (or `null`) means none where the table says so. Relative paths are taken from
+nothing after it has its default; `none` (or `null`) means none where the table allows it. Relative paths are taken from
 the directory of the file, `~` is the home directory. Aliases, anchors, tags and repeated keys are errors, as are files
 above {MAX_BYTES // 1024} KiB and lists above {MAX_ITEMS} items.
 

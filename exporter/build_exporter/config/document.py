@@ -32,7 +32,7 @@ class Mark(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """A text, a number, a word: whatever is neither list nor mapping."""
+    """A text, number or word: anything that is not a list or mapping."""
 
     mark: Mark
     text: str

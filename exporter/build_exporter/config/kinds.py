@@ -41,7 +41,7 @@ def fields_for(section: inspect.StructType, kinds: Kinds, kind: str | None) -> t
     Args:
         section: any section's type.
         kinds: the kinds there are.
-        kind: what the source says it is; None where it doesn't.
+        kind: the source's kind; None if not given.
     """
     if section.cls is not Source:
         return section.fields

@@ -166,7 +166,7 @@ class Source(Section, frozen=True):
     kind: Annotated[str, about("Whose record it is; `auto` detects it from the path. Plug-ins add kinds.", "name")]
     path: Annotated[str, about("The record: a work tree, a directory or a log file, as the kind has it.", "path")]
     build: Annotated[str | None, about("The build's name; by default the source finds one.", "build")] = None
-    options: Annotated[Section | None, about("What the kind wants to know beside the path, see below.")] = None
+    options: Annotated[Section | None, about("Options of the kind, see below.")] = None
     book: Annotated[str | None, about("`options.book` of kind `jhalfs`; kind `auto` takes it too.", "path")] = None
     patterns: Annotated[LogPatterns | None, about("`options` of kind `log` by their older name.")] = None
 
@@ -233,7 +233,7 @@ class Probe(Section, frozen=True):
 EventName = Literal[
     "build_started", "plan", "step_started", "step_progress", "step_finished", "tests_reported", "milestone_reached",
     "build_finished", "toolchain", "note", "feedback", "alert", "acknowledged", "escalated",
-    "sources_verified",
+    "sources_verified", "events_lost",
 ]  # fmt: skip
 
 
@@ -298,8 +298,14 @@ class Metrics(Section, frozen=True):
         int, about("Builds with series; beyond it the oldest lose theirs.", "count", within=(1, None))
     ] = 100
     filesystems: Annotated[
-        tuple[str, ...], about("Mount points to watch beside those builds write to.", "path", planned=True)
+        tuple[str, ...], about("Mount points to watch in addition to those that builds write to.", "path", planned=True)
     ] = ()
+    status_file: Annotated[
+        str | None,
+        about(
+            "A file that always holds what `status --output json` says, for status bars; replaced as a whole.", "path"
+        ),
+    ] = None
     extra: Annotated[tuple[ExtraMetric, ...], about("Metrics made from fields of events.")] = ()
 
 
@@ -342,7 +348,7 @@ def _no_failures() -> Mapping[str, int | tuple[str, ...]]:
 
 
 class Tests(Section, frozen=True):
-    """What is known of the test suites of packages, beside the lists that are shipped."""
+    """Known failures of test suites, in addition to the shipped list."""
 
     __test__ = False
 
@@ -366,7 +372,7 @@ class Tests(Section, frozen=True):
 class Config(Section, frozen=True):
     """The whole configuration; an empty file is one, and has every default."""
 
-    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, beside those of its plan.")] = ()
+    milestones: Annotated[tuple[Milestone, ...], about("Milestones of every build, besides those of its plan.")] = ()
     schedule: Annotated[Schedule, about("A deadline or a planned duration, and the tolerance.")] = Schedule()
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()

@@ -12,18 +12,18 @@ from build_exporter.config.values import Bounds, Form, allowed
 
 
 class About(msgspec.Struct, frozen=True):
-    """What the loader and the reference page know of a field beside its type and default."""
+    """Metadata of a field for the loader and the reference page."""
 
     description: str
     """One or two sentences for the reference page."""
     form: Form | None
-    """What the text means; None where the type says it alone."""
+    """What the text means; None if the type is enough."""
     within: Bounds
     """Least and greatest value in the unit it is stored in; None: no bound."""
     secret: bool
     """The value may hold a credential: no error repeats it."""
     planned: bool
-    """Nothing acts on the field yet, and the reference page and `config check` say so."""
+    """The field has no effect yet, which the reference page and `config check` report."""
 
 
 def about(
@@ -92,7 +92,7 @@ def alternatives(kind: inspect.Type) -> tuple[inspect.Type, ...]:
 
 
 def words(kind: inspect.Type, about: About | None, optional: bool) -> str:
-    """Return what may be written for a field, as an error says it."""
+    """Return what may be written for a field, for error texts."""
     match kind:
         case inspect.StructType(fields=()):
             return "nothing, as this kind has no options"
@@ -115,7 +115,7 @@ def fields_of(section: type[Section]) -> tuple[inspect.Field, ...]:
 
 
 def without_effect(section: Section, path: str = "") -> Iterator[str]:
-    """Yield the paths of what is set in a configuration, beside its default, and that nothing acts on yet."""
+    """Yield the paths of settings without effect yet."""
     for field in fields_of(type(section)):
         value = getattr(section, field.name)
         default = field.default_factory() if callable(field.default_factory) else field.default

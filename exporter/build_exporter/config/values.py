@@ -143,7 +143,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """Return the compiled regular expression.
 
     Raises:
-        ValueError: it is none; says why and at which character.
+        ValueError: it is invalid; names the reason and the character.
     """
     try:
         with warnings.catch_warnings():
@@ -161,7 +161,7 @@ def _regex(text: str) -> str:
 
 
 class Reading(NamedTuple):
-    """How a form is read, and what an error or the reference page says may be written."""
+    """How a form is read, and its description for errors and the reference page."""
 
     read: Callable[[str], Any]
     noun: str

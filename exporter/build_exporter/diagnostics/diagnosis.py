@@ -232,5 +232,5 @@ def class_of(message: str | None, exit_code: int | None, signal: int | None) -> 
 
 
 def was_stopped(lines: Sequence[str]) -> bool:
-    """Tell whether the lines say that somebody ended the build: Ctrl-C, or a signal to make or ninja."""
+    """Return whether the lines say that somebody ended the build: Ctrl-C, or a signal to make or ninja."""
     return any(each.rule is not None and each.rule.kind == "interrupted" for each in read(lines).evidence)

@@ -23,7 +23,7 @@ _PROGRAMS: Final = (
     r"|javac|gfortran|libtool|moc)(?:-[\d.]+)?"
     r"|install|cp|mv|rm|mkdir|ln|chmod|cd|echo|printf|sh|bash|dash|python\d?(?:\.\d+)?|perl|ruby|node|env|sed|awk"
     r"|grep|cat|touch|tar|find|xargs|cmake|meson|ninja|g?make|patch|curl|wget|git"
-    r"|if|for|while|case|then|else|fi|do|done|test|set|export|exec|\.|source|true|false|\(|\{|@"
+    r"|if|for|while|case|then|else|fi|do|done|test|set|export|exec|exit|\.|source|true|false|\(|\{|@"
 )
 _COMMAND: Final = re.compile(
     rf"^\s*(?:[A-Z_][A-Z0-9_]*=(?:\"[^\"]*\"|'[^']*'|\S*)\s+){{0,20}}(?:\(\s*)?(?:(?:\.{{0,2}}/)?[\w./+-]*/)?(?:{_PROGRAMS})\s+(?![:=])\S"
@@ -76,10 +76,10 @@ def kind_of(text: str) -> Kind:
 
 
 def is_command(text: str) -> bool:
-    """Tell whether a line is a command as make or a shell shows it, not the words of one."""
+    """Return whether a line is a command as make or a shell shows it, not the words of one."""
     return _COMMAND.match(text) is not None and _WORDS_AFTER.match(text) is None
 
 
 def is_usage(text: str) -> bool:
-    """Tell whether a line begins or is part of a usage text."""
+    """Return whether a line begins or is part of a usage text."""
     return _USAGE.match(text) is not None

@@ -99,5 +99,5 @@ def _meant(before: str, word: str, after: str) -> str | None:
 
 
 def _is_wide(word: str) -> bool:
-    """Tell whether a word is of a language that puts no blanks between words."""
+    """Return whether a word is of a language that puts no blanks between words."""
     return ord(word[0]) >= 0x2E80 or ord(word[-1]) >= 0x2E80

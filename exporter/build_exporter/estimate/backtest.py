@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -129,20 +129,21 @@ def backtest(runs: Iterable[RecordedRun], settings: Settings = STANDARD) -> Iter
     for recorded in runs:
         whole = Run(recorded.build, recorded.run)
         apply_all(whole, recorded.events)
-        scored = _score(recorded, whole, tracker.builds, settings)
+        scored = score_run(recorded, whole, tracker.builds, settings)
         if scored is not None:
             yield scored
         if settings.history == "earlier":
             tracker.remember(recorded.build, whole)
 
 
-def _score(recorded: RecordedRun, whole: Run, builds: dict[str, Build], settings: Settings) -> ScoredRun | None:
+def score_run(recorded: RecordedRun, whole: Run, builds: Mapping[str, Build], settings: Settings) -> ScoredRun | None:
+    """Return the score of a run, all of which `whole` has, by the runs of its build before it; None if it has none."""
     clock = ActiveClock(whole)
     succeeded = whole.status is BuildState.SUCCEEDED and clock.seconds > 0
     if not succeeded and not settings.steps:
         return None
     known = builds.get(recorded.build)
-    count = len(known.history) if known is not None else 0
+    count = sum(run < recorded.run for run in known.history) if known is not None else 0
     earlier = known.earlier(recorded.run) if known is not None else None
     found = ScoredRun(recorded.build, recorded.run, clock.seconds, count, {})
     estimator = Estimator(builds, settings.tuning)

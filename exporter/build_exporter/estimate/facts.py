@@ -59,7 +59,7 @@ class Facts:
         return log(typical.sbu(now, self.tests or past.tests or "none", 1) / was) if was > 0 else 0.0
 
     def differ(self, past: PastRun) -> bool:
-        """Tell whether an earlier run is known to have had other settings."""
+        """Return whether an earlier run is known to have had other settings."""
         return any(
             a is not None and b is not None and a != b for a, b in ((self.jobs, past.jobs), (self.tests, past.tests))
         )

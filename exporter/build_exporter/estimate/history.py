@@ -96,7 +96,7 @@ def newest_first(build: Build) -> list[RunSummary]:
 
 
 def _repeats(runs: Sequence[PastRun]) -> bool:
-    """Tell whether the newest runs consist of the same steps, for the greater part."""
+    """Return whether the newest runs consist of the same steps, for the greater part."""
     pairs = [(_names(first), _names(second)) for first, second in pairwise(runs[:4])]
     alike = [len(first & second) / (min(len(first), len(second)) or 1) for first, second in pairs]
     return not alike or max(alike) > 0.5

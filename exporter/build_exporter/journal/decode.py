@@ -74,7 +74,7 @@ def judge(line: bytes, horizon: float) -> tuple[Event | None, Reason | None, str
         reason = refusal(line, error)
         return None, reason, str(error) if reason is not None else ""
     if event.time > horizon:
-        return None, Reason.FUTURE, "time lies more than a day ahead"
+        return None, Reason.FUTURE, "time is more than a day ahead"
     if not is_build_name(event.build):
         return None, Reason.WRONG_FIELD, "build is 1 to 100 of A-Z a-z 0-9 . _ + -"
     return event, None, ""

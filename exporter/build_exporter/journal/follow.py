@@ -70,11 +70,11 @@ class _Directory:
 
 
 MAX_EMPTY = 16
-"""So many of the newest runs are looked at for one that holds anything."""
+"""Most of the newest runs that are searched for one with events."""
 
 
 class Follower:
-    """Reads a journal directory, which may appear later, and says what is new at each `poll`."""
+    """Reads a journal directory, which may appear later, and returns what is new at each `poll`."""
 
     def __init__(self, root: str, decoder: Decoder | None = None) -> None:
         self.root = root

@@ -53,7 +53,7 @@ class Ingest:
         self._open: dict[str, _Open] = {}
 
     def is_ready(self, piece: Piece) -> bool:
-        """Tell whether a piece goes to a run that is open already, so that appending it waits for nothing."""
+        """Return whether a piece goes to an open run, so that appending it does not block."""
         known = self._open.get(piece.build)
         return (
             known is not None

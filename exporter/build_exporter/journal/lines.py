@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from build_exporter.model.names import MAX_LINE_BYTES
 
 HEAD_BYTES = 256
-"""What a file is known again by after a rest, beside its number, which a new file may be given."""
+"""Identifies a file besides its inode, which a new file may reuse."""
 
 CHUNK_BYTES = 256 * 1024
 

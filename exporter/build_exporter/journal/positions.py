@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
 
 class CursorError(ValueError):
-    """A cursor is none, or leads to a place that is no longer there; the text says which."""
+    """A cursor is invalid, or its position no longer exists; the text says which."""
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -143,5 +143,5 @@ def _end_of_line(descriptor: int, position: int, size: int, otherwise: int) -> i
 
 
 def is_behind(positions: Mapping[str, Position], ends: Mapping[str, Position]) -> bool:
-    """Tell whether any build goes on beyond its position."""
+    """Return whether any build continues beyond its position."""
     return any(positions.get(build, START) < end for build, end in ends.items())

@@ -103,7 +103,7 @@ def _recover(path: str, root: str) -> bool:
 
 
 def _may_write(run_path: str, user: int) -> bool:
-    """Tell whether a user's events belong into a file: it is theirs, or they could make it."""
+    """Return whether a user may write events to a file: it is theirs, or they could create it."""
     if user == os.geteuid():
         return True
     try:

@@ -76,7 +76,7 @@ def _rows(kind: type[msgspec.Struct]) -> Iterator[str]:
 
 
 def _words(kind: inspect.Type) -> str:  # noqa: PLR0911 - a case a line
-    """Return what a value may be, as a person says it."""
+    """Return a description of a type's values."""
     match kind:
         case inspect.UnionType():
             return " or ".join(_words(each) for each in kind.types if not isinstance(each, inspect.NoneType))

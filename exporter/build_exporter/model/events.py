@@ -173,7 +173,7 @@ class TestsReported(Event, tag="tests_reported"):
     """Results of one test suite of a step; a later report of the same suite replaces the earlier.
 
     All zeros mean a suite that should have run and gave no result. `replaces` names a suite of the step that was
-    reported before this one's own name was known and no longer exists.
+    reported before this one's own name was known and no longer exists. `failing` names the first tests that failed.
     """
 
     __test__ = False
@@ -188,6 +188,7 @@ class TestsReported(Event, tag="tests_reported"):
     skipped: Count | None = None
     errors: Count | None = None
     replaces: Name | None = None
+    failing: Annotated[list[Name], Meta(max_length=10)] | None = None
 
 
 class MilestoneReached(Event, tag="milestone_reached"):
@@ -255,7 +256,7 @@ class EventsLost(Event, tag="events_lost"):
 class Alert(Event, tag="alert"):
     """What Alertmanager reported of one alert to one of its receivers.
 
-    `name` is the alert's name, `status` is `firing` or `resolved`; `labels` are the further labels that tell it from
+    `name` is the alert's name, `status` is `firing` or `resolved`; `labels` are further labels that distinguish it from
     others of the name, `fingerprint` is Alertmanager's own. `starts` and `ends` are its times, `message` its summary.
     """
 
@@ -292,7 +293,7 @@ class Escalated(Event, tag="escalated"):
 
 
 class BadSource(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_only=True):
-    """A file that is not as the plan says, and in a few words what it is."""
+    """A file that differs from the plan, with a short description."""
 
     file: Name
     state: Literal["mismatch", "truncated", "missing", "unreadable"]

@@ -3,7 +3,7 @@
     <!ENTITY wget-buildsize "38 MB (add 27 MB for tests)">
     <!ENTITY wget-time      "0.3 SBU (add 0.2 SBU for tests)">
 
-The order is the one asked for: which package needs which is for whoever builds them, and not read here.
+The order is the one asked for: dependencies are not read.
 """
 
 from __future__ import annotations

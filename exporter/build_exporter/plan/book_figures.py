@@ -6,7 +6,7 @@ A figure keeps the book's words, the range they span and the one number that sta
 - of a range the number after `typically`, else its middle,
 - of alternatives (`2.4 SBU on a spinning disk, 0.5 SBU on an SSD`) the smallest.
 
-What tests add is kept apart and never in that number, unless the figure says that it includes them.
+Test times are kept apart and not in that number, unless the figure includes them.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Figure:
         typical: the one number that stands for it.
         high: the most it may be.
         less_than: whether only an upper bound is given.
-        includes_tests: whether the test suite is in it; None where nothing is said.
+        includes_tests: whether the test suite is in it; None if not stated.
         with_tests: the whole with the test suite, None where that isn't given apart.
-        jobs: how many jobs it was measured with, None where nothing is said.
+        jobs: how many jobs it was measured with, None if not stated.
     """
 
     text: str
@@ -114,7 +114,7 @@ def _amount(words: str, start: int, unit: re.Pattern[str], units: dict[str, int]
 
 
 def _alternatives(words: str, end: int, unit: re.Pattern[str], units: dict[str, int]) -> list[float]:
-    """Return the amounts for other circumstances: those outside parentheses that nothing says to add."""
+    """Return the amounts for other circumstances: those outside parentheses that are not additions."""
     bare = _PARENTHESES.sub(lambda found: " " * len(found[0]), words)
     found = re.compile(rf",\s*{_NUMBER}\s*").finditer(bare, end)
     amounts = ((each, unit.match(bare, each.end())) for each in found)

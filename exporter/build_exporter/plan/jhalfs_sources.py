@@ -21,7 +21,7 @@ from build_exporter.plan.jhalfs_makefile import CUSTOM, JhalfsMakefile, JhalfsSt
 
 LISTS: Final = ("urls.lst", "MD5SUMS", "md5sums")
 MISSING_FILES: Final = "MISSING_FILES.DMP"
-"""What jhalfs could not download; the files themselves say the same, and whether that is still so."""
+"""What jhalfs could not download; the files themselves are more up to date."""
 
 SCRIPT_BYTES: Final = 256 * 1024
 """Read of a script; the longest of the LFS book's has some 20 KB."""
@@ -30,7 +30,7 @@ _PACKAGE: Final = re.compile(r"^PACKAGE=([\w.+~@%-]+)[ \t]*$", re.MULTILINE)
 
 
 def sources_directory(tree: Path) -> Path:
-    """Return where jhalfs keeps the files: beside its own directory."""
+    """Return where jhalfs keeps the files: next to its own directory."""
     return tree.parent / "sources"
 
 
@@ -45,7 +45,7 @@ def jhalfs_sources(
     Args:
         tree: jhalfs' own directory.
         makefile: the one in it.
-        directory: where the files and their lists are; by default beside the tree.
+        directory: where the files and their lists are; by default next to the tree.
         book: returns the files of its book; called if there is no list.
     """
     directory = directory or sources_directory(tree)

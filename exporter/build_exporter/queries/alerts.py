@@ -16,6 +16,8 @@ from build_exporter.tracker.alerts import AlertLog, AlertRecord, Answer
 FLAP_SECONDS: Final = 600.0
 """An alert that fires again within this after its end flaps."""
 
+_INCIDENTS: Final = frozenset(name for name, _ in ALERTS.values())
+
 LIMITS: Final = {
     "BuildStalled": "stalled_seconds",
     "BuildStepStuck": "step_stuck_seconds",
@@ -41,6 +43,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
         labels: further labels that tell it from others of the name.
         tier: the highest tier reached; `tiers` when each was reached, as far as that is known.
         next_tier_at: when it goes to the next tier unless acknowledged, null where it does not.
+        until: when it was over, null while it fires, and where that was not reported.
         notified: Alertmanager's receivers that were sent it, as far as Alertmanager reports to the exporter.
     """
 
@@ -105,7 +108,7 @@ class AlertStats(msgspec.Struct, frozen=True, kw_only=True):
 def alerts(context: Context, build: str | None = None, *, history: bool = True) -> Alerts:
     """Return the alerts of one build or all; without `history` only those that fire."""
     chosen = [context.build(build)[0]] if build is not None else list(context.builds.values())
-    standing = incidents(chosen, context.escalation, context.now)
+    standing = incidents(chosen, context.escalation, context.now, context.host_incidents)
     rows = [row for each in chosen for row in _of_build(each, standing, context)]
     if not history:
         rows = [row for row in rows if row.state == "firing"]
@@ -158,13 +161,15 @@ def _of_records(build: str, records: Sequence[AlertRecord], logs: Sequence[Alert
     answers = (log.acknowledged(first.name, first.failure, first.start) for log in logs)
     taken = next((answer for answer in answers if answer is not None), None)
     until = max(over) if len(over) == len(ends) else None
+    # an incident that does not stand is over, though its end was not reported: while silenced it is not
+    is_over = until is not None or (bool(first.failure) and first.name in _INCIDENTS)
     if taken is not None and not first.failure and until is not None and taken.time > until:
         taken = None
     tiers = {int(record.tier): record.start for record in records if record.tier.isdecimal()}
     return AlertRow(
         build=build,
         alert=shown(first.name),
-        state="firing" if until is None else "resolved",
+        state="resolved" if is_over else "firing",
         severity=shown(first.severity),
         failure=first.failure,
         labels=first.labels,

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from build_exporter.config.schema import Thresholds
-from build_exporter.estimate import Estimate, remaining
+from build_exporter.estimate import Accuracy, Estimate, remaining
 from build_exporter.failures import Card, card
 from build_exporter.journal.positions import START, Position
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
+from build_exporter.queries.incidents import Incident
 from build_exporter.tracker import Build, Run, Step, expected_seconds
 from build_exporter.verdicts import Judgement
 
@@ -48,9 +49,11 @@ class Context:
         verdict: returns what a running step is doing, with the evidence; None where nothing judges it.
         estimate: returns what is left of a run at a time.
         expected: returns what a step should take in all, in seconds.
+        accuracy: how good estimates of the builds' earlier runs were, as far as that was worked out.
         card: returns the first-error card of a failed step; without more from the journal alone.
         thresholds: from when on a step counts as overdue and the like.
         escalation: seconds until an alert that nobody acknowledges goes to tier 2, 3 and so on.
+        host_incidents: what the machine does to running builds.
         journal: the journal's directory.
         position: returns how far a build's journal has been read.
     """
@@ -60,9 +63,11 @@ class Context:
     verdict: Callable[[Run, Step], Judgement | None] = _no_verdict
     estimate: Callable[[Run, float], Estimate | None] = remaining
     expected: Callable[[Run, Step, float], float | None] = _planned
+    accuracy: Accuracy | None = None
     card: Callable[[Run, Step], Card] = field(default=card)
     thresholds: Thresholds = field(default_factory=Thresholds)
     escalation: Sequence[float] = ()
+    host_incidents: Sequence[Incident] = ()
     journal: str = ""
     position: Callable[[str], Position] = _nowhere
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import msgspec
+
+from build_exporter.estimate import Estimator
+from build_exporter.estimate.outlook import Outlook, StepOutlook
+from build_exporter.model.states import StepState
+from build_exporter.tracker import Run
+
+if TYPE_CHECKING:
+    from build_exporter.queries.context import Context
+
+MAX_STEPS: Final = 500
+LONGEST: Final = 10
 
 
 class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,3 +72,70 @@ class EstimateAnswer(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[ExpectedStep]
     longest: list[ExpectedStep]
     accuracy: Accuracy | None
+
+
+def estimate(context: Context, name: str) -> EstimateAnswer:
+    """Return the estimate of a build's newest run.
+
+    Raises:
+        NotFoundError: there is no such build.
+    """
+    _, run = context.build(name)
+    now = context.now
+    outlook = context.estimate.outlook(run, now) if isinstance(context.estimate, Estimator) else None
+    left = context.estimate(run, now)
+    steps = [_row(step, now) for step in outlook.steps(run, now)] if outlook is not None else []
+    return EstimateAnswer(
+        build=run.build,
+        run=run.run,
+        now=now,
+        remaining_seconds=Percentiles(p10=left.low, p50=left.middle, p90=left.high) if left is not None else None,
+        end=Percentiles(p10=now + left.low, p50=now + left.middle, p90=now + left.high) if left is not None else None,
+        basis=left.basis if left is not None else _reason(run),
+        slots=_slots(outlook),
+        steps=steps[:MAX_STEPS],
+        longest=sorted(steps, key=lambda step: -step.remaining_seconds)[:LONGEST],
+        accuracy=_accuracy(context, name),
+    )
+
+
+def _slots(outlook: Outlook | None) -> int:
+    return outlook.parallel.slots if outlook is not None and outlook.parallel is not None else 1
+
+
+def _reason(run: Run) -> str:
+    if run.status is not None:
+        return f"the run has ended: {run.status.value}"
+    return "nothing is known of how long its steps take" if run.has_plan else "the steps to come are not known"
+
+
+def _row(found: StepOutlook, now: float) -> ExpectedStep:
+    step = found.step
+    running = step.state is StepState.RUNNING and step.start is not None
+    return ExpectedStep(
+        phase=step.phase,
+        step=step.step,
+        state=step.state.label,
+        expected_seconds=found.expected_seconds,
+        elapsed_seconds=max(0.0, now - (step.start or now)) if running else None,
+        remaining_seconds=found.remaining_seconds,
+        critical=found.critical,
+    )
+
+
+def _accuracy(context: Context, name: str) -> Accuracy | None:
+    if context.accuracy is None:
+        return None
+    # a run each time it is asked: scoring all at once would keep the answer waiting
+    context.accuracy.work(name)
+    scores = context.accuracy.of(name)
+    if not scores:
+        return None
+    known = {f"{mark:g}": each for mark, each in scores.items()}
+    return Accuracy(
+        runs=max(each.runs for each in scores.values()),
+        median_abs_error_ratio={
+            mark: each.median_abs_error_ratio for mark, each in known.items() if each.median_abs_error_ratio is not None
+        },
+        band_coverage={mark: each.band_coverage for mark, each in known.items() if each.band_coverage is not None},
+    )

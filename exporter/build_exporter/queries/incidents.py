@@ -91,14 +91,19 @@ def failure_number(at: float) -> str:
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{milliseconds:03d}Z"
 
 
-def incidents(builds: Iterable[Build], escalation: Sequence[float], now: float) -> list[Incident]:
-    """Return the incidents of the builds' newest runs; `escalation` are seconds until tier 2, 3 and so on."""
+def incidents(
+    builds: Iterable[Build], escalation: Sequence[float], now: float, host: Sequence[Incident] = ()
+) -> list[Incident]:
+    """Return the incidents of the builds' newest runs, those of the machine among them.
+
+    `escalation` are seconds until tier 2, 3 and so on, `host` what the machine does to running builds.
+    """
     runs = (build.current for build in builds)
     return [
         _with_answers(found, run, escalation, now)
         for run in runs
         if run is not None and now - (run.last_event or 0.0) < FORGOTTEN_SECONDS
-        for found in _of_run(run, now)
+        for found in (*_of_run(run, now), *(each for each in host if each.build == run.build and run.running))
     ]
 
 

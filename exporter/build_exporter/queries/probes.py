@@ -34,6 +34,6 @@ def probes(request: Request, kinds: Collection[str] | None = None) -> Iterator[P
 
 
 def too_slow(request: Request, row: ProbeRow) -> bool:
-    """Tell whether a service does not answer, or answers slower than the threshold."""
+    """Return whether a service does not answer, or answers slower than the threshold."""
     limit = request.filter("threshold")
     return not row.up or (limit is not None and (row.seconds or 0.0) > limit)

@@ -49,7 +49,7 @@ class Window:
     until: float
 
     def holds(self, time: float | None) -> bool:
-        """Tell whether a time lies in the window."""
+        """Return whether a time lies in the window."""
         return time is not None and self.since <= time <= self.until
 
 
@@ -142,7 +142,7 @@ class Request:
         return sorted(self.context.builds[build].history.values(), key=lambda summary: summary.run)
 
     def in_window(self, time: float | None) -> bool:
-        """Tell whether something that happened at a time is asked for."""
+        """Return whether something that happened at a time is asked for."""
         return self.window is None or self.window.holds(time)
 
     def _earlier(self, newest: Run) -> Iterator[Run]:

@@ -113,7 +113,7 @@ def steps(context: Context, name: str, wanted: StepFilter) -> Steps:
 
 
 def matches(step: Step, wanted: StepFilter) -> bool:
-    """Tell whether a step is in the state, of the phase, and has the text in a name."""
+    """Return whether a step is in the state, of the phase, and has the text in a name."""
     if wanted.state is not None and step.state.label != wanted.state:
         return False
     if wanted.phase is not None and wanted.phase not in (step.phase, shown(step.phase)):

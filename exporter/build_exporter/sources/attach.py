@@ -38,7 +38,7 @@ class Attachment:
 
     It reads a run's file when the source first emits an event of that run: after a restart, or when attached to a
     build that was followed before, only the difference is appended. The logs of steps whose end it is first to record,
-    long after it came, are read once for what they say of tests and warnings.
+    long after it came, are read once for tests and warnings.
 
     Attributes:
         source: what is attached.
@@ -164,7 +164,7 @@ class Attachment:
 
 
 def read_run(path: str, build: str, name: str) -> Run:
-    """Return the state a run's file amounts to; an empty run where there is no file.
+    """Return the state of a run's file; an empty run without a file.
 
     Raises:
         OSError: the file is there and can't be read.

@@ -98,7 +98,7 @@ def _is_settled(step: Step, event: e.StepFinished) -> bool:
     """Return whether the attempt that ended then has ended already, and this is no better news of it.
 
     A record may be read again after what dated the end is gone: a step that failed at its log's last change failed
-    at the latest when the run said so.
+    at the latest at the time the run has.
     """
     if not step.starts or not step.ends or event.time < min(step.starts):
         return False

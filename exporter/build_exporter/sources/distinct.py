@@ -1,4 +1,4 @@
-"""Times of events of a record that holds none: those seen at one moment are told apart, as equal ones count once."""
+"""Times of events of a record that holds none: those seen at one moment are made distinct, as equal ones count once."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 POLL_BYTES: Final = 1024 * 1024
 """Most that one poll reads of a file; the rest comes with the next."""
@@ -53,7 +53,16 @@ class Lines:
     more: bool = False
 
 
-_NOTHING: Final = Lines([])
+class Block(NamedTuple):
+    """The same as bytes: `data` are whole lines with their ends."""
+
+    data: bytes
+    from_start: bool = False
+    skipped: int = 0
+    more: bool = False
+
+
+_NOTHING: Final = Block(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +123,38 @@ class LineCutter:
 
     def cut(self, data: bytes) -> list[str]:
         """Return the lines that `data` completes; a line too long is returned as soon as it is."""
+        return self.lines(self.block(data))
+
+    def lines(self, block: bytes) -> list[str]:
+        """Return the lines of a block of whole ones."""
+        return [self._line(piece) for piece in block[:-1].split(b"\n")] if block else []
+
+    def block(self, data: bytes) -> bytes:
+        """Return the bytes of the lines that `data` completes, each with its end; those too long may be longer."""
         if self._skipping:
             end = data.find(b"\n")
             if end < 0:
-                return []
+                return b""
             self._skipping = False
             data = data[end + 1 :]
-        pieces = (self._torn + data).split(b"\n")
-        self._torn = pieces.pop()
-        lines = [self._line(piece) for piece in pieces]
+        end = data.rfind(b"\n") + 1
+        if end:
+            block, self._torn = self._torn + data[:end], data[end:]
+        else:
+            block, self._torn = b"", self._torn + data
         if len(self._torn) > self._line_bytes:
-            lines.append(self._line(self._torn))
+            block += self._torn[: self._line_bytes + 1] + b"\n"
             self.skip_to_line_end()
-        return lines
+        return block
 
     def flush(self) -> list[str]:
         """Return what is torn as a line: nothing more will come."""
+        return self.lines(self.flush_block())
+
+    def flush_block(self) -> bytes:
+        """Return what is torn as the bytes of a line: nothing more will come."""
         torn, self._torn = self._torn, b""
-        return [self._line(torn)] if torn else []
+        return torn + b"\n" if torn else b""
 
     def _line(self, piece: bytes) -> str:
         if len(piece) > self._line_bytes:
@@ -192,11 +215,16 @@ class TailFile:
         return self._offset
 
     def read(self, *, over: bool = False) -> Lines:
-        """Return what is new; with `over` a last line without its end counts as one.
+        """Return what is new as text; with `over` a last line without its end counts as one.
 
         Raises:
             OSError: the file can't be opened or read, or is no regular file. A later call tries again.
         """
+        block = self.read_block(over=over)
+        return Lines(self._cutter.lines(block.data), block.from_start, block.skipped, block.more)
+
+    def read_block(self, *, over: bool = False) -> Block:
+        """Return what is new as bytes, a line too long not cut everywhere; else as `read`."""
         descriptor = self._open()
         try:
             found = os.fstat(descriptor)
@@ -209,13 +237,13 @@ class TailFile:
                 self._seen = seen
             if not result.more and self._hold and self._is_replaced(found):
                 # what the old file still held has been read: the next poll begins with the other
-                result = Lines([*result.lines, *self._cutter.flush()], result.from_start, result.skipped, more=True)
+                result = result._replace(data=result.data + self._cutter.flush_block(), more=True)
                 self.close()
         finally:
             if not self._hold and self._descriptor >= 0:
                 self.close()
-        if over and not result.more and (rest := self._cutter.flush()):
-            result = Lines([*result.lines, *rest], result.from_start, result.skipped)
+        if over and not result.more:
+            result = result._replace(data=result.data + self._cutter.flush_block())
         return result
 
     def close(self) -> None:
@@ -229,7 +257,7 @@ class TailFile:
             self._descriptor = open_regular(self.path, follow_links=self._follow_links)
         return self._descriptor
 
-    def _read(self, descriptor: int, found: os.stat_result) -> Lines:
+    def _read(self, descriptor: int, found: os.stat_result) -> Block:
         from_start = self._is_rewritten(descriptor, found)
         if from_start:
             self._offset = 0
@@ -240,7 +268,7 @@ class TailFile:
         self._remember_beginning(data, from_start=from_start)
         self._offset += len(data)
         self.bytes_read += len(data)
-        return Lines(self._cutter.cut(data), from_start, skipped, more=bool(data) and self._offset < found.st_size)
+        return Block(self._cutter.block(data), from_start, skipped, more=bool(data) and self._offset < found.st_size)
 
     def _is_rewritten(self, descriptor: int, found: os.stat_result) -> bool:
         if self._identity != (found.st_dev, found.st_ino) or found.st_size < self._offset:

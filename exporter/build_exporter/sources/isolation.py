@@ -24,7 +24,7 @@ _decoder: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(AnyEvent)
 
 
 class PluginError(SourceError):
-    """A plug-in can't be used, or did what a source must not; its text says what."""
+    """A plug-in can't be used, or violated the interface; its text says how."""
 
 
 class IsolatedSource:
@@ -52,7 +52,7 @@ class IsolatedSource:
         """Yield the plug-in's events, each as it will be decoded from the journal.
 
         Raises:
-            SourceError: the plug-in says that the record can't be read, or fails in any way.
+            SourceError: the plug-in can't read the record, or fails in any way.
         """
         try:
             if self._source is None:

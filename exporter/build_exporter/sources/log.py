@@ -58,7 +58,7 @@ Status = Literal["succeeded", "failed"]
 
 
 class _Moment(NamedTuple):
-    """The time of a line in Unix seconds, and whether the line says so itself."""
+    """The time of a line in Unix seconds, and whether the line has it."""
 
     time: float
     dated: bool

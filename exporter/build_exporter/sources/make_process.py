@@ -29,7 +29,7 @@ ABSENT_SECONDS: Final = 120.0
 """Silence after which a build that no make was ever seen at is taken for stopped."""
 
 IDLE_SECONDS: Final = 4 * 3600.0
-"""The same where the process table can't be seen; a step's tests may say nothing for hours."""
+"""The same where the process table can't be seen; a step's tests may be silent for hours."""
 
 BOOT_SLACK_SECONDS: Final = 60.0
 """The machine's clock may be set shortly after its start."""
@@ -54,7 +54,7 @@ class Closed(Enum):
     """Why nothing more will come of a build as it is."""
 
     OVER = "over"
-    """Whoever reads its record says so."""
+    """The reader of its record decides."""
     GONE = "gone"
     """No make works on it any more."""
     REBOOTED = "rebooted"
@@ -88,7 +88,7 @@ class MakeWatch:
         self._interval = FIRST_SCAN_SECONDS
 
     def poll(self, now: float) -> Presence:
-        """Return what the process table says; `now` (Unix seconds) paces the scans of all of it."""
+        """Return whether a make runs; `now` (Unix seconds) paces full scans."""
         if self._make is not None:
             if self._is_same(self._make):
                 return Presence.ALIVE
@@ -138,7 +138,7 @@ class MakeWatch:
         return make.pid if make is not None else None
 
     def forget(self) -> None:
-        """Look again soon: something has happened in the directory."""
+        """Scan again soon: something has happened in the directory."""
         if self._make is None:
             self._found = Presence.UNKNOWN
             self._next_scan, self._interval = 0.0, FIRST_SCAN_SECONDS
@@ -251,7 +251,7 @@ def boot_time(proc: Path = Path("/proc")) -> float | None:
 def last_activity(paths: Iterable[Path]) -> float | None:
     """Return when any of the files was last written, made, or otherwise touched, in Unix seconds; None without one.
 
-    Unlike the time of the last write that of the last touch can't be set: it tells of a copy as well.
+    Unlike the time of the last write that of the last touch can't be set: it reveals a copy as well.
     """
     newest: float | None = None
     for path in paths:

@@ -15,7 +15,7 @@ API_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a source is told: the record's path, the build's name where one is given, and the kind's own options.
+    """A source's settings: the record's path, the build's name if given, and the kind's options.
 
     The path is made absolute: what a source reports of it must mean the same to whoever reads the journal.
     """
@@ -34,7 +34,7 @@ class SourceEvent(NamedTuple):
 
     `nth` is for records that hold no times: the event is the nth start, or the nth end, of its step, counted from 1.
     It is known to a run that has seen so many, whatever time it bears. With 0 the event's time decides. Progress may
-    say of which attempt it is: that of one before the last is no news.
+    say of which attempt it is: progress of an earlier attempt is ignored.
     With `closes` it is recorded only for a known run without an end.
     """
 

@@ -76,7 +76,7 @@ BUILT_IN: Final[tuple[Kind, ...]] = (
     Kind(
         "log",
         f"{_HERE}.log:Log",
-        "any log with lines that say STARTED, COMPLETED, FAILED, or as patterns have it",
+        "any log with lines STARTED, COMPLETED, FAILED, or by patterns",
         is_common=True,
     ),
     Kind(

@@ -69,7 +69,7 @@ class _Tree:
         self._place = place
 
     def tools(self) -> Iterator[ToolVersion]:
-        """Yield every tool found; what a later row says of the same one counts for less."""
+        """Yield every tool found; earlier rows take precedence."""
         compilers = list(self.compilers())
         own = self._own_triplet(compilers)
         foreign = set()
@@ -148,7 +148,7 @@ class _Tree:
         yield from self._first("rust", role, None, [*(f"{base}/rustc" for base in _PROGRAMS), "opt/rustc/bin/rustc"])
 
     def _of_another_system(self, triplet: str) -> Iterator[ToolVersion]:
-        """Yield the C library and headers that a compiler for another system keeps beside it."""
+        """Yield the C library and headers that belong to a cross compiler."""
         for base in ("usr/", ""):
             yield from self._library("target", triplet, [f"{base}{triplet}/lib", f"{base}{triplet}/lib64"])
             headers = [f"{base}{triplet}/include/linux/version.h", f"{base}{triplet}/sys-include/linux/version.h"]

@@ -66,7 +66,7 @@ def _places(facts: ProcessFacts, around: BuildContext, wanted: frozenset[str]) -
 
 
 def _new_system(facts: ProcessFacts, around: BuildContext) -> Path | None:
-    """Return the top of the system that is being built beside the machine's own, None where there is none."""
+    """Return the root of the system being built, None without one."""
     if facts.root is not None and not facts.is_contained:
         return facts.root
     text = facts.variables.get("LFS", "")

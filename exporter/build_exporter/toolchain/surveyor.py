@@ -95,7 +95,7 @@ class _Watched:
 
 
 class Surveyor:
-    """Looks at the builds that run here, in a thread of its own.
+    """Surveys the builds on this machine, in a thread of its own.
 
     A build is surveyed if the process of one of its steps is alive on this machine, or if its source
     knows its directories.
@@ -135,7 +135,7 @@ class Surveyor:
         return {build: watched.helpers for (build, _), watched in list(self._watched.items())}
 
     def poll(self) -> int:
-        """Look at every build that runs here and append what is new of it; return how many events that was."""
+        """Survey every build on this machine and append what is new; return the number of events."""
         now = self._clock()
         runs = {(run.build, run.run): run for run in self._runs()}
         around = self._build_context()
@@ -168,7 +168,7 @@ class Surveyor:
         return self._emit(watched, run, self._amount(watched, facts, now), now)
 
     def _search(self, watched: _Watched, run: Run, survey: Survey, now: float) -> None:
-        """Look for tools where some may have come since the last time."""
+        """Search tools where some may be new."""
         ended = sum(run.finished.values())
         # between two steps there is no process to ask
         is_new = survey != watched.survey and (watched.survey is None or survey.places or not watched.survey.places)

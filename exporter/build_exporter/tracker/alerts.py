@@ -1,4 +1,4 @@
-"""What Alertmanager and people said of a run's alerts, folded from its events."""
+"""A run's alerts and people's answers, folded from its events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AlertRecord:
     """One alert from its firing to its end. Times are Unix seconds.
 
     Attributes:
-        name: its name; `labels` are the further labels that tell it from others.
+        name: its name; `labels` are further labels that distinguish it.
         end: when it was resolved, None while it fires.
         receivers: to whom Alertmanager sent it, with `resolved` those who were sent its end.
         notified: notifications of its firing.
@@ -51,13 +51,13 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class AlertLog:
-    """The alerts of a run by what tells them apart, and people's answers in their order."""
+    """The alerts of a run by their key, and people's answers in order."""
 
     alerts: dict[str, AlertRecord] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
 
     def knows(self, event: e.Alert) -> bool:
-        """Tell whether a report is one that was taken before."""
+        """Return whether a report was applied before."""
         record = self.alerts.get(_key(event))
         reached = () if record is None else record.resolved if event.status == "resolved" else record.receivers
         return (event.receiver or "") in reached
@@ -99,7 +99,7 @@ class AlertLog:
 
 
 def _key(event: e.Alert) -> str:
-    """Return what tells one firing of an alert from all others."""
+    """Return the key of one firing of an alert."""
     start = event.starts if event.starts is not None else event.time
     labels = sorted((event.labels or {}).items())
     return f"{event.fingerprint or repr((event.name, event.tier, event.failure, labels))}@{start:.3f}"

@@ -25,7 +25,7 @@ SIDE_BY_SIDE: Final = 1.15
 
 @dataclass(frozen=True, slots=True)
 class EarlierRuns:
-    """What earlier runs say of the next.
+    """What earlier runs predict for the next.
 
     Attributes:
         steps: the steps of the newest run that succeeded, in their order; empty where runs are of different steps.
@@ -41,7 +41,7 @@ class EarlierRuns:
 
 
 def earlier_runs(runs: Sequence[tuple[tuple[PastStep, ...], float]]) -> EarlierRuns | None:
-    """Return what runs that succeeded say of the next one, None without any.
+    """Return what succeeded runs predict for the next one, None without any.
 
     Args:
         runs: each with its steps and the mean number of them that ran at once, the newest first.

@@ -19,7 +19,7 @@ SBU_PRIOR_SECONDS = 100.0
 """Seconds an SBU counts for beside steps planned in seconds; of no effect where all steps are planned alike."""
 
 WAITING = "waiting-for-input: "
-"""How a note begins that says that the build waits for a person."""
+"""Prefix of a note that the build waits for a person."""
 
 Key = tuple[str, str]
 """A step's identity within a run: phase and step."""
@@ -94,7 +94,7 @@ class Step:
 
     @property
     def has_figures(self) -> bool:
-        """Whether the plan says how long the step takes."""
+        """Whether the plan has a duration for the step."""
         return self.usual_seconds is not None or self.expected_seconds is not None or self.sbu is not None
 
 
@@ -167,7 +167,7 @@ class Phase:
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One run of a build: what its events amount to so far."""
+    """The state of one run of a build."""
 
     build: str
     run: str
@@ -185,7 +185,7 @@ class Run:
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
     earlier: EarlierRuns | None = None
-    """What the build's earlier runs say of this one; set before its first event."""
+    """What the build's earlier runs predict; set before its first event."""
     adopted: bool = False
     """Whether the plan is that of the earlier runs."""
     strangers: int = 0
@@ -211,7 +211,7 @@ class Run:
     """Ends of the run by their status; more than one where it was taken up again."""
     ignored: Counter[str] = field(default_factory=Counter)
     revision: int = 0
-    """Counts whatever changes which steps there are, their states and what they took."""
+    """Counts changes of steps, their states and durations."""
     floor: float = 0.0
     pace: Pace = field(default_factory=Pace)
     unweighted_pace: Pace = field(default_factory=Pace)

@@ -58,7 +58,7 @@ _TEST_SCRIPTS: Final = ("pytest", "regrtest", "unittest", "t/TEST", "t/harness",
 
 
 def is_driver(name: str) -> bool:
-    """Tell whether a program's arguments say what is done below it."""
+    """Return whether a program's arguments say what is done below it."""
     return name in DRIVERS or name.startswith("python3.")
 
 

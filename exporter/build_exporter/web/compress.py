@@ -22,7 +22,7 @@ compress: Final = _choose()
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether an Accept-Encoding header allows gzip."""
+    """Return whether an Accept-Encoding header allows gzip."""
     allowed: dict[str, bool] = {}
     for part in accept_encoding.lower().split(","):
         coding, *parameters = (p.strip() for p in part.split(";"))

@@ -113,7 +113,7 @@ class _Seldom(logging.Filter):
         self._logged: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a record is to be written."""
+        """Return whether a record is to be written."""
         if record.levelno > logging.WARNING:
             return True
         now = time.monotonic()

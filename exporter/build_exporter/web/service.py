@@ -9,7 +9,7 @@ from build_exporter.alerting.desk import AlertDesk
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Config, Thresholds
-from build_exporter.estimate import Estimator
+from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
 from build_exporter.queries.context import Context
@@ -41,10 +41,12 @@ class Service:
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
     estimator: Estimator = field(init=False)
+    accuracy: Accuracy = field(init=False)
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
         self.estimator = Estimator(self.monitor.tracker.builds)
+        self.accuracy = Accuracy(self.monitor.tracker.builds)
         self.hub = Hub(self.monitor.follower.root, self.context, self.counts)
         self.monitor.after_poll.append(self.hub.notify)
 
@@ -59,16 +61,18 @@ class Service:
         """Return what queries work from, as of now; what is new in the journal has been read."""
         self.monitor.poll()
         follower = self.monitor.follower
-        escalation = self.alerts.config.escalation if self.alerts is not None else ()
+        desk = self.alerts
         return Context(
             self.monitor.tracker.builds,
             self.monitor.clock(),
             estimate=self.estimator,
             expected=self.estimator.expected_seconds,
+            accuracy=self.accuracy,
             verdict=self.verdict,
             card=self.card,
             thresholds=self.thresholds,
-            escalation=escalation,
+            escalation=desk.config.escalation if desk is not None else (),
+            host_incidents=desk.host.standing if desk is not None else (),
             journal=follower.root,
             position=follower.position,
         )

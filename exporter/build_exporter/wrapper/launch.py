@@ -52,7 +52,7 @@ class Launch:
     def become(self, descriptors: dict[int, int]) -> NoReturn:
         """In the child: wait for `go`, take `descriptors` in place of the standard ones, and become the command.
 
-        Where it can't be started, say so on standard error as a shell does and exit as one does.
+        If it can't be started, report it on standard error and exit, as a shell does.
         """
         try:
             os.close(self._hold)

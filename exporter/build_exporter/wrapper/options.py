@@ -44,7 +44,7 @@ class UsageError(Exception):
 
 
 class Options:
-    """What the command line says; `help` when it asks for help instead."""
+    """The parsed command line; `help` if it asks for help."""
 
     __slots__ = (
         "build",

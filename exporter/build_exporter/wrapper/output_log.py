@@ -81,7 +81,7 @@ class _Resizing(Supervisor):
 
 
 def open_log(path: str) -> int:
-    """Return a descriptor of the log, emptied, or -1 having said why there is none."""
+    """Return a descriptor of the truncated log, or -1 after reporting why there is none."""
     try:
         # appending: should two commands share a log, they do not write over each other
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
@@ -92,7 +92,7 @@ def open_log(path: str) -> int:
 
 
 def redirect() -> Redirection | None:
-    """Return pipes and pseudo-terminals in place of the command's output, None having said why there are none."""
+    """Return pipes and pseudo-terminals in place of the command's output, None after reporting why there are none."""
     try:
         return Redirection()
     except (OSError, termios.error) as error:

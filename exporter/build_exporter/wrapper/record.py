@@ -160,7 +160,7 @@ class Record:
             self._pending = b""
 
     def _keep(self, now: float) -> None:
-        """Keep what could not be written until the end, for whoever finds room in the journal later."""
+        """Keep what could not be written until the end."""
         if self._pending and self._run is not None:
             from build_exporter.journal.spool import keep  # noqa: PLC0415 - needed where the journal failed alone
 
@@ -177,7 +177,7 @@ def _remove_empty(path: str) -> None:
 
 
 def complain(what: str) -> None:
-    """Say on standard error, in one line, what the wrapper continues without."""
+    """Report on standard error, in one line, what the wrapper continues without."""
     line = f"build-exporter run: {what}; going on without it\n"
     try:  # noqa: SIM105 - contextlib would take a millisecond to load
         os.write(2, line.encode("utf-8", "surrogateescape"))

@@ -125,7 +125,7 @@ def _children_by_parent() -> dict[int, list[int]]:
 
 
 def proc_file(path: str) -> bytes:
-    """Return what a file of /proc says, empty if it can't be read."""
+    """Return the content of a file of /proc, empty if it can't be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

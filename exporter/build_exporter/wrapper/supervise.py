@@ -120,7 +120,7 @@ def outcome_of(status: int, figures: Iterable[float]) -> Outcome:
 
 
 def outlive(wait: Callable[[], Outcome], pid: int) -> Outcome:
-    """Return what `wait` does; should it fail, say so and wait for the process without it.
+    """Return the result of `wait`; if it fails, report it and wait for the process without it.
 
     A fault of the wrapper must not become one of the build.
     """

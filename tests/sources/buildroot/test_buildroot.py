@@ -66,7 +66,7 @@ def test_step_without_end_failed(output: Any, imported: Callable[..., Runs]) -> 
     (run,) = imported(output.output)
     step = run.steps["build", "busybox"]
     assert (str(run.state), step.state.label, run.end) == ("failed", "failed", last)
-    assert "does not tell which" in (step.message or "") or "not tell which" in (step.message or "")
+    assert "the log does not show which" in (step.message or "")
 
 
 def test_begun_again_soon_is_an_attempt_later_a_run(output: Any, imported: Callable[..., Runs]) -> None:

@@ -127,8 +127,8 @@ def test_a_right_source_passes(record: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reported"),
     [
-        (ByTheClock, "but importing it to"),
-        (Forgetful, "but importing it to"),
+        (ByTheClock, "but importing it in"),
+        (Forgetful, "but importing it in"),
         (Repeating, "emitted twice"),
         (ByRun, "it has a run"),
         (Silent, "importing the record emits no run"),

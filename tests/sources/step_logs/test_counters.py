@@ -98,3 +98,39 @@ def test_a_real_ctest_is_followed(tmp_path: Path) -> None:
     reported = subprocess.run(["ctest"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
     shares = [progress(*reported[: n + 1]) for n in range(len(reported))]
     assert sorted({share for share in shares if share is not None}) == pytest.approx([n / 12 for n in range(1, 13)])
+
+
+FORMS = (
+    *("[%f/%t] ", "[%f/%t %p] ", "%p %f/%t ", "[%es %f/%t] ", "[%u/%r/%f] ", "[%p] ", "ninja %f of %t (%o/s): "),
+    *("<%f/%t> ", "[%r processes, %f/%t @ %o/s : %es] ", "[%p %f/%t] ", "%p: ", "%f/%t "),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_any_status_of_ninja(form: str) -> None:
+    """Whatever NINJA_STATUS is, there is progress where it holds finished and total edges, or the percentage."""
+    lines = []
+    for done in range(1, 101):
+        values = {"%f": done, "%t": 400, "%u": 396 - done, "%r": 4, "%p": f"{done // 4:3d}%", "%e": f"{done / 10:.3f}"}
+        line = form
+        for key, value in {**values, "%o": "9.8"}.items():
+            line = line.replace(key, str(value))
+        lines.append(f"{line}Building CXX object src/x{done}.o")
+    assert progress(*lines) == pytest.approx(0.25)
+
+
+def test_other_counters_of_builds() -> None:
+    """Android's ninja, emerge with parallel jobs and BitBake on a terminal say how far they are."""
+    android = [
+        f"[ {n * 100 // 42890}% {n}/42890] //external/x:y clang++ a{n}.cpp" for n in (21443, 21444, 21445, 21446)
+    ]
+    assert progress(*android) == pytest.approx(0.5, abs=0.001)
+    assert progress(">>> Jobs: 3 of 12 complete, 1 running               Load avg: 2.4, 2.1, 1.9") == 0.25
+    assert progress("Currently  4 running tasks (600 of 2400)  25% |######            |") == 0.25
+
+
+def test_what_counts_something_else_is_no_progress() -> None:
+    """A download, a clone or a list of things that happen to be numbered does not move the bar."""
+    for line in ("Receiving objects: {n}% ({n}/100)", "{n}/100 MB", "remote: {n}/100", "step {n}/7", "{n}.1/2.3"):
+        assert progress(*(line.format(n=n) for n in range(1, 90))) is None, line
+    assert progress(*(f"release 1/{n}" for n in range(10, 40))) is None

@@ -160,7 +160,7 @@ COMPILERS: Final = (
     Rule(
         "compiler-error", "compiler", Rank.TOOL,
         ("rror", ".go:", "vet: "),
-        r"^(?!.*\bwarning: )(?:error\[E\d+\]: "
+        r"^(?!.*\bwarning: )(?:error\[E\d+\]: |(?:Fatal )?Error: .* \(\d\)"
         r"|(?:Error: |ERROR: )?(?:[A-Za-z]:)?[^\s:'\"][^:]{0,400}:\d+(?:[:.]\d+)?(?:-\d+(?:[:.]\d+)?)?:? (?:-+ )?(?:error: )?(?:(?:fata"
         r"l|syntax|parse|parser|lexical|type|semantic|compile|catastrophic|Fatal|internal) )?[Ee]rror\b(?!s\b|\.)"
         r"|[^\s:()]{1,300}\(\d+(?:, ?\d+)?\):? (?:[Ff]atal )?(?:error|Error|Fatal)\b"

@@ -19,9 +19,9 @@ MACHINE: Final = (
     Rule(
         "disk-full", "kernel", Rank.ROOT,
         ("No space left on device", "Disk quota exceeded", "ENOSPC", "disk space monitor", "free space", "disk is full",
-         "not enough disk space", "write error (disk full?)"),
+         "not enough disk space", "write error (disk full?)", "Wrote only "),
         r"^(?!.*/dev/full)(?!WARNING: ).*(?:No space left on device|Disk quota exceeded|\bENOSPC\b"
-        r"|disk space monitor action is|not enough (?:free |disk )+space|[Dd]isk is full|write error \(disk full\?\))",
+        r"|disk space monitor action is|not enough (?:free |disk )+space|[Dd]isk is full|write error \(disk full\?\)|^tar: .*: Wrote only \d+ of \d+ bytes)",
         _DISK,
         ("ranlib: libgame.a: No space left on device",
          "fatal error: error writing to /tmp/ccX.s: No space left on device",

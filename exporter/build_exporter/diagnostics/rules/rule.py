@@ -64,7 +64,7 @@ class Rule(NamedTuple):
     examples: tuple[str, ...]
 
     def matches(self, text: str) -> bool:
-        """Tell whether a line is evidence by this rule."""
+        """Return whether a line is evidence by this rule."""
         if self.words and not any(word in text for word in self.words):
             return False
         return _compiled(self.pattern).search(text[:MAX_MATCHED]) is not None

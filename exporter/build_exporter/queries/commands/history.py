@@ -87,7 +87,7 @@ def _of(base: Mapping[str, object], **more: object) -> HistoryRow:
 
 
 def matches(wanted: str, step: str) -> bool:
-    """Tell whether a step builds a package: it is named so, after its number and before a pass or a version."""
+    """Return whether a step builds a package: it is named so, after its number and before a pass or a version."""
     return wanted == step or wanted in (part := step.split("-")) or "-".join(part[1:]).startswith(wanted)
 
 

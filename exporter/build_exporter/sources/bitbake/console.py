@@ -7,12 +7,20 @@ from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal
 
+from build_exporter.diagnostics.diagnosis import diagnose
+from build_exporter.diagnostics.prefix import parted
+from build_exporter.diagnostics.terminal import shown
+from build_exporter.sources.bitbake.display import Display, Shown
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
 from build_exporter.sources.first_error import MAX_MESSAGE, first_error
 
 MAX_LINE: Final = 4000
 KEPT_LINES: Final = 2000
 """Lines of a failure's output in which its reason is looked for: a task's whole log may be put into the console."""
+
+MAX_EARLY: Final = 100
+PARSE: Final[Key] = ("parse", "parse")
+"""Phase and step of what BitBake does before its first task."""
 
 MAX_FAILURES: Final = 10_000
 
@@ -24,6 +32,8 @@ _LOGFILE: Final = re.compile(r"ERROR: Logfile of failure stored in: (\S+)")
 _SUMMARY: Final = re.compile(
     r"NOTE: Tasks Summary: Attempted \d+ tasks of which \d+ didn't need to be rerun and (all succeeded|\d+ failed)"
 )
+_TASK_FAILED: Final = re.compile(r"ERROR: Task \(.*:do_\w+\) failed with exit code")
+_ERRORS: Final = re.compile(r"Summary: There (?:was|were) \d+ ERROR messages?.* returning a non-zero exit code")
 _DISK: Final = re.compile(r"WARNING: (The free (?:space|inode) of \S+ .*)")
 _DISK_STOP: Final = re.compile(r'ERROR: .*disk space monitor action is "')
 _INTERRUPT: Final = re.compile(r"WARNING: Exiting due to interrupt|Keyboard Interrupt, closing down")
@@ -50,6 +60,7 @@ class Console:
         interrupted: whether somebody ended the build.
         summary: how it ended by its own account, None before.
         setscene_failed: tasks that could not be restored, and were or will be run instead.
+        early: errors before the first task: recipes that can't be parsed, dependencies that nothing provides.
     """
 
     keeps_signs: bool = False
@@ -64,20 +75,28 @@ class Console:
     interrupted: bool = False
     summary: Literal["succeeded", "failed"] | None = None
     setscene_failed: int = 0
+    early: list[str] = field(default_factory=list)
+    _display: Display = field(default_factory=Display)
+    _begun: set[Key] = field(default_factory=set)
+    _failing: Key | None = None
     _free: str = ""
+    _abort: str = ""
     _output: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     _reason: str = ""
 
     @property
     def outcome(self) -> Literal["succeeded", "failed", "interrupted"]:
         """How the build ended, were nothing more to come."""
-        if self.disk or self.messages or self.summary == "failed":
+        if self.disk or self.messages or self.early or self.summary == "failed":
             return "failed"
         return "interrupted" if self.interrupted or self.summary is None else "succeeded"
 
     def feed(self, raw: str) -> None:
-        """Take the next line."""
-        line = raw[:MAX_LINE]
+        """Take the next line, as a terminal shows it."""
+        for text in shown(raw):
+            self._take_line(parted(text).text[:MAX_LINE])
+
+    def _take_line(self, line: str) -> None:
         if self.summary is not None and _BEGINS.match(line) is not None:
             # the output of a further build in the same file
             fresh = Console(self.keeps_signs, signs=self.signs)
@@ -89,9 +108,29 @@ class Console:
             self._warning(line)
         elif line.startswith("ERROR: "):
             self._error(line)
+        elif line.startswith("Summary: "):
+            self._end_early(line)
+        elif (shown_now := self._display.feed(line)) is not None:
+            self.index, self.total = max(self.index, shown_now.number), max(self.total, shown_now.total)
+            self._take_display(shown_now)
         else:
             # what a failed task had written comes after its ERROR line
             self._output.append(line.removeprefix("| "))
+
+    def _take_display(self, shown_now: Shown) -> None:
+        for key in shown_now.ended:
+            self._take(key, "Succeeded")
+        for key in shown_now.begun:
+            self._take(key, "Started")
+
+    def _end_early(self, line: str) -> None:
+        """Take the errors for a step of their own where BitBake ends before its first task."""
+        if self.summary is not None or _ERRORS.match(line) is None:
+            return
+        self.summary = "failed"
+        if self.early and self.keeps_signs:
+            reason = diagnose(self.early).reason
+            self.signs += [("Started", PARSE, ""), ("Failed", PARSE, reason), ("summary", ("", ""), "failed")]
 
     def _note(self, line: str) -> None:
         if (task := _TASK.match(line)) is not None:
@@ -109,14 +148,21 @@ class Console:
                 self.signs.append(("setscene completed", ("", ""), ""))
         elif (summary := _SUMMARY.match(line)) is not None:
             self.summary = "succeeded" if summary[1] == "all succeeded" else "failed"
+            if not (self.interrupted or self.disk):
+                # it waits for the tasks at work
+                self._take_display(self._display.finish())
             if self.keeps_signs:
                 self.signs.append(("summary", ("", ""), self.outcome))
 
     def _take(self, key: Key, what: str) -> None:
+        self.early.clear()
+        if what == "Failed" and key not in self._begun and self.keeps_signs:
+            self.signs.append(("Started", key, ""))
+        self._begun.add(key)
         if key[0].endswith(SETSCENE):
             self.batches[-1].add(key)
         elif what == "Failed" and len(self.messages) < MAX_FAILURES:
-            self.messages[key] = (first_error(self._output) or self._reason)[:MAX_MESSAGE]
+            self.messages[key] = (first_error(self._output) or self._reason or self._abort)[:MAX_MESSAGE]
             self._output.clear()
             self._reason = ""
         if self.keeps_signs:
@@ -134,9 +180,16 @@ class Console:
     def _error(self, line: str) -> None:
         if _DISK_STOP.match(line):
             self.disk = self.disk or self._free or line.removeprefix("ERROR: ")
+            self._abort = f"{line.removeprefix('ERROR: ')} {self._free}".strip()
         elif _LOGFILE.match(line):
             pass
+        elif _TASK_FAILED.match(line):
+            if self._failing is not None and self._failing not in self.messages:
+                # on a terminal no other line says so
+                self._display.drop(self._failing)
+                self._take(self._failing, "Failed")
         elif (error := _ERROR.match(line)) is not None:
+            self._failing = (error[2], error[1])
             self._output.clear()
             if not self._reason or _GENERIC.search(self._reason):
                 self._reason = error[3].strip()
@@ -144,3 +197,5 @@ class Console:
                 self._output.append(error[3].strip())
         else:
             self._output.append(line)
+            if not self._begun and len(self.early) < MAX_EARLY:
+                self.early.append(line)

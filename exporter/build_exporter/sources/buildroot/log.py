@@ -1,7 +1,7 @@
 """Buildroot's build-time.log as events: a run for each stretch of work, a step for each package and what is done to it.
 
 Every make appends to the one log, so a run ends where nothing was done for a while. A step without an end failed, or
-was interrupted: the log doesn't say which.
+was interrupted: the log does not show which.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST_SECONDS: Final = 43200.0
 """A step open for longer than this, while nothing else was done, is not taken to continue beside a new one."""
 
 KEPT: Final = 15
-NOT_ENDED: Final = "it began and did not end: it failed or was interrupted, the log does not tell which"
+NOT_ENDED: Final = "it began and did not end: it failed or was interrupted; the log does not show which"
 
 Key = tuple[str, str]
 """What is done (`build`), and the package: phase and step."""
@@ -91,7 +91,7 @@ class WorkSession:
 
 
 def read_line(line: str) -> Entry | None:
-    """Return what a line tells; None where it is none of the log's, or is damaged."""
+    """Parse a line; None where it is not of the log, or is damaged."""
     found = _LINE.match(line)
     return Entry(round(float(found[1]), 3), found[2] == "start", (found[3], found[4])) if found is not None else None
 
@@ -130,7 +130,7 @@ class BuildTimeLog:
                 return
             session = self.current = self._begin(entry.time)
         if session.is_over:
-            # its end was told when nothing seemed to come any more
+            # its end was emitted when nothing seemed to follow
             session.is_over = False
             self._emit_begin(session, max(entry.time, session.last))
         if entry.starts:
@@ -145,7 +145,7 @@ class BuildTimeLog:
             self._tell_left_out(self.current)
 
     def end(self, *, is_cut: bool = False) -> None:
-        """Tell the end of the run that goes on, as of its last line; of a log that is cut it is no success."""
+        """Emit the end of the current run at its last line; a truncated log is no success."""
         session = self.current
         if session is None or session.is_over:
             return
@@ -192,7 +192,7 @@ class BuildTimeLog:
             self.out.append((session, note))
 
     def _start(self, session: WorkSession, entry: Entry) -> None:
-        # make was started again where it does anew what goes on, or what is done while nothing can go on beside it
+        # make was restarted if it repeats a running step, or a finished one while nothing can run in parallel
         is_restart = entry.key in session.done and not session.is_parallel
         for key in list(session.open) if is_restart else [entry.key] if entry.key in session.open else ():
             self._fail(session, key, session.end_of(session.open.pop(key)))

@@ -1,4 +1,4 @@
-"""What Buildroot has to do, from the output of `make show-info`; its log alone never says."""
+"""The plan of Buildroot, from the output of `make show-info`; its log has none."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Package:
     needs: tuple[str, ...]
 
     def stamped(self, build_directory: Path) -> set[str]:
-        """Return what the stamps in its build directory say is done."""
+        """Return the steps that are done by the stamps in its build directory."""
         directory = build_directory / (f"{self.full_name}-{self.version}" if self.version else self.full_name)
         try:
             names = set(os.listdir(directory))  # noqa: PTH208 - names are wanted, not a Path for each
@@ -95,7 +95,7 @@ class ShowInfo:
 
 
 def read_packages(data: bytes) -> list[Package]:
-    """Return the packages that the JSON of `make show-info` tells of; none where it is none."""
+    """Parse the JSON of `make show-info`; no packages if it is invalid."""
     try:
         document = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Buildroot: what its build-time.log, stamps and `make show-info` tell of a build."""
+"""Buildroot: builds from build-time.log, stamps and `make show-info`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def find_log(path: Path) -> Path:
 
 
 class Options(Section, frozen=True):
-    """What is known beside the log."""
+    """Options of the source."""
 
     show_info: Annotated[
         str | None, about("Output of `make show-info`; by default `show-info.json` in the output directory.", "path")

@@ -32,18 +32,18 @@ def name_after(book: str, settings: Mapping[str, str]) -> str:
 
 
 def target_of(settings: Mapping[str, str]) -> str | None:
-    """Return what is built as the settings tell: the init system, and the multilib variant where there is one."""
+    """Return the target by the settings: the init system and the multilib variant."""
     multilib = settings.get("MULTILIB", "")
     parts = [settings.get("INITSYS", ""), "" if multilib == "default" else multilib]
     return "-".join(part for part in parts if part) or None
 
 
 def jobs_of(settings: Mapping[str, str]) -> int | None:
-    """Return how many jobs a step's make is given, None where the settings don't tell."""
+    """Return how many jobs a step's make is given, None if the settings don't say."""
     text = settings.get("N_PARALLEL", "").strip()
     return int(text) if text.isdecimal() and 0 < len(text) < 6 else None
 
 
 def tests_of(settings: Mapping[str, str]) -> e.TestScope | None:
-    """Return which test suites are run, None where the settings don't tell."""
+    """Return which test suites are run, None if the settings don't say."""
     return TEST_SCOPES.get(settings.get("TEST", "").strip())

@@ -213,7 +213,7 @@ class _TreeState:
         return self._as_reported(_attempt(self._files[index], start, end, "succeeded"))
 
     def _as_reported(self, attempt: Attempt) -> Attempt:
-        """Return an attempt without a log with what jhalfs' report says of it."""
+        """Return an attempt without a log, completed from jhalfs' report."""
         reported = self._report.entry(attempt.phase, attempt.step) if self._report is not None else None
         if reported is None:
             return attempt
@@ -221,7 +221,7 @@ class _TreeState:
 
     @cached_property
     def _report(self) -> Report | None:
-        """The report that jhalfs made of this run at its end: it tells of steps whose logs are not there any more."""
+        """The report that jhalfs made of this run at its end: it has steps whose logs are gone."""
         timed = {
             (each.step.phase, each.step.target): each.log.seconds
             for each in self._files

@@ -87,7 +87,7 @@ class Report:
         return self.end - sum(entry.seconds for entry in self.entries)
 
     def entry(self, phase: str, target: str) -> Entry | None:
-        """Return what is told of a target of the Makefile, whose number the report does not tell."""
+        """Return the values of a target of the Makefile, whose number the report lacks."""
         name = target.partition("-")[2]
         return next(
             (each for each in self.entries if each.phase == phase and each.step.partition("-")[2] == name), None
@@ -216,7 +216,7 @@ def report_beside(tree: Path, timed: Mapping[tuple[str, str], int]) -> Report | 
 
     Args:
         tree: the directory.
-        timed: seconds of the steps whose logs tell them, by phase and target: most must be told alike.
+        timed: seconds of the steps from their logs, by phase and target: most must agree.
     """
     found: list[Report] = []
     for path in _reports(tree):

@@ -25,11 +25,11 @@ PROMPT_SECONDS: Final = 10.0
 
 
 class Options(Section, frozen=True):
-    """What is known beside the tree."""
+    """Options of the source."""
 
     book: Annotated[str | None, about("XML of the LFS book, for SBU; by default that in the tree.", "path")] = None
     tarballs: Annotated[
-        str | None, about("The directory of the packages; by default `sources` beside the tree.", "path")
+        str | None, about("The directory of the packages; by default `sources` next to the tree.", "path")
     ] = None
 
 

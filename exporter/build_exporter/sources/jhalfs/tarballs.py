@@ -1,4 +1,4 @@
-"""What a jhalfs tree's steps unpack: the files beside it, by the lists that jhalfs downloaded them by."""
+"""The files a jhalfs tree's steps unpack, by jhalfs' download lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Tarballs:
     """The steps' files, computed once per Makefile.
 
     Args:
-        directory: where they are; None: beside the tree, where there is such a directory.
+        directory: where they are; None: next to the tree, if there is such a directory.
         book: the book's XML, for a tree without a list of checksums; None: the one in the tree, where it is.
 
     Attributes:

@@ -133,7 +133,7 @@ class JhalfsTree:
         return changed
 
     def keep_open(self, targets: Iterable[str]) -> None:
-        """Look at these steps each time: they run, or may begin without a name coming or going."""
+        """Check these steps on every poll: they run, or may start without a new name."""
         self._open = set(targets)
 
     def step_logs(self, target: str) -> list[Path]:

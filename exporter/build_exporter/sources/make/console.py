@@ -9,9 +9,10 @@ from build_exporter.sources.make import patterns
 from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import Reasons, UnplacedFailure, UnplacedFailures
-from build_exporter.sources.make.limits import KEPT_CHARACTERS, KEPT_LINES, MAX_STEPS, OTHERS
+from build_exporter.sources.make.limits import KEPT_LINES, MAX_STEPS, OTHERS
 from build_exporter.sources.make.parts import Key, Listener, Part, Status, idle
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
+from build_exporter.sources.make.tallies import CountReader, SuiteFeed
 from build_exporter.sources.step_logs.suites.reader import SuiteReader
 
 
@@ -42,6 +43,7 @@ class Console:
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
         self._counted: tuple[int, int] | None = None
+        self._counts, self._suites = CountReader(), SuiteFeed(listener)
         self._is_configured = False
         self._is_fresh = False
         self._lines = 0
@@ -64,8 +66,7 @@ class Console:
         if patterns.is_ninja_stopped(text):
             self.interrupted = True
             return
-        fatal = patterns.fatal_stage(text)
-        if fatal is not None:
+        if (fatal := patterns.fatal_stage(text)) is not None:
             self._take_fatal(fatal, text)
             return
         if (turn := patterns.turn_of(text)) is not None:
@@ -73,8 +74,7 @@ class Console:
             if turn.is_command:
                 return
         self._is_configured = self._is_configured or patterns.is_configured(text)
-        count = patterns.counted(text)
-        if count is not None:
+        if (count := self._counts.read(text, learns=self.stage is not Stage.TEST)) is not None:
             self._take_count(count, text)
         else:
             self._take_work(text)
@@ -106,7 +106,7 @@ class Console:
         """Return how the build would have ended, were nothing more to come."""
         if self.interrupted or self.has_failed:
             return "interrupted" if self.interrupted else "failed"
-        is_cut = self._counted is not None and self._counted[0] < self._counted[1] and self.stage is Stage.BUILD
+        is_cut = self.stage is Stage.BUILD and self._counts.is_cut(self._counted)
         is_unconfigured = self.stage is Stage.CONFIGURE and not self._is_configured
         return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
 
@@ -225,7 +225,7 @@ class Console:
         if name in self._gone:
             return
         self._broken.append("")
-        self._part(name)
+        self._suites.fail(name, self._part(name))
         self._end(
             name,
             "failed",
@@ -273,6 +273,7 @@ class Console:
         if unit == "tests":
             if self.stage is Stage.TEST:
                 self._count(done, total)
+                self._suites.feed(self.parts, self._tool, text)
             return
         is_building = patterns.BUILDING.search(text) is not None
         if self.stage in (None, Stage.CONFIGURE) or (self.stage is not Stage.BUILD and is_building and total > done):
@@ -331,12 +332,12 @@ class Console:
 
     def _touch(self, name: str, text: str, line: int | None = None, share: float = 1.0) -> None:
         if not name or name in self._gone:
+            self._suites.feed(self.parts, name, text)
             return
         part = self._part(name)
         part.line = line
         part.count(text, share)
-        if part.suites is not None:
-            part.suites.feed(text[:KEPT_CHARACTERS])
+        self._suites.feed(self.parts, name, text)
 
     def _part(self, name: str) -> Part:
         if name not in self.parts:
@@ -366,9 +367,8 @@ class Console:
         if self.has_failed and (restart or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
             # done again after it had failed: further attempts, not further parts
             self._visits.clear()
-        self._broken.clear()
-        self._gone.clear()
-        self._warned.clear()
+        for each in (self._broken, self._gone, self._warned, self._suites):
+            each.clear()
         self.has_failed = self.interrupted = self._is_configured = False
         self._is_fresh = self.stage is None
         self._counted = None

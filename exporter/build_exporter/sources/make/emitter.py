@@ -54,6 +54,7 @@ class Emitter:
         self._waiting: dict[Key, None] = {}
         self._dormant: dict[Key, int] = {}
         self._warned: dict[Key, tuple[Part, int]] = {}
+        self._tested: dict[Key, Part] = {}
         self._seconds: dict[Key, float | None] = {}
         self._times = DistinctTimes()
         self._forecasts = 0
@@ -65,6 +66,7 @@ class Emitter:
             self._begin_round(self.start)
             self._plan_as_before(key)
         self._emit_late_warnings()
+        self._emit_late_tests(over=True)
         self._starts[key] += 1
         self._open[key] = self.moment if self.is_timed else None
         if self.is_timed:
@@ -103,6 +105,10 @@ class Emitter:
         self._emit_warnings(part, self._starts[part.key], over=True)
         self._emit_amount(part)
 
+    def tested(self, part: Part) -> None:
+        """Remember that a step that is over may have had further test results, to be emitted once this poll is over."""
+        self._tested[part.key] = part
+
     def warned(self, part: Part) -> None:
         """Remember a late warning of a finished step, to emit it at the end of this poll."""
         self._warned.setdefault(part.key, (part, self._starts[part.key]))
@@ -119,6 +125,7 @@ class Emitter:
             self._emit_start(key, self.start if is_first else self.moment)
         if not over:
             self._waiting.clear()
+            self._emit_late_tests(over=False)
         self._emit_late_warnings()
         for part in parts:
             if part.touched > self._dormant.get(part.key, part.touched):
@@ -141,6 +148,7 @@ class Emitter:
         if not self._rounds or self.is_over:
             return
         self._emit_late_warnings()
+        self._emit_late_tests(over=True)
         for part in parts:
             if part.key in self._open:
                 time = part.last if part.line is not None else self.moment
@@ -221,6 +229,12 @@ class Emitter:
         event.log_bytes, event.log_tasks = part.size, tasks
         apply(self._shadow, event)
         self.emitted.append(SourceEvent(self.start, event, self._starts[part.key]))
+
+    def _emit_late_tests(self, *, over: bool) -> None:
+        for part in self._tested.values():
+            self._emit_tests(part, over=over)
+        if over:
+            self._tested.clear()
 
     def _emit_late_warnings(self) -> None:
         for part, attempt in self._warned.values():

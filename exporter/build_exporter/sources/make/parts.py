@@ -33,6 +33,10 @@ class Listener(Protocol):
         """Take note that a step ended, at a time in Unix seconds."""
         ...
 
+    def tested(self, part: Part) -> None:
+        """Take note that a step that is over may have had further test results."""
+        ...
+
     def warned(self, part: Part) -> None:
         """Take note that a step that is over may have had a further warning."""
         ...

@@ -65,7 +65,10 @@ _CLOSING: Final = "['\"\u201d\u201c\u2019\u00bb\u00ab\u300d]"
 _QUOTED: Final = re.compile(_LEVEL + rf"(?!\*\*\*)[^/'\[]{{3,60}}{_OPENING}\s?(/[^'\"\n]{{0,4000}}?)\s?{_CLOSING}")
 _GIVEN_UP: Final = re.compile(_LEVEL + r"\*\*\* (.*)")
 _NOT_REMADE: Final = re.compile(_LEVEL + r"Target [`'].*' not remade because of errors")
-_STATUS: Final = re.compile(r"\] \S+ (\d{1,3})(?: \(.*\))?$")
+_SHUFFLED: Final = r"(?: shuffle=\S{1,40})?"
+"""What GNU make 4.4 adds to its messages with `--shuffle`."""
+
+_STATUS: Final = re.compile(rf"\] \S+ (\d{{1,3}}){_SHUFFLED}(?: \(.*\))?{_SHUFFLED}$")
 _TARGET: Final = re.compile(r"^\[(?:[^\]:]{1,500}:\d+: )?([^\]]{1,500})\]")
 _DELETING: Final = re.compile(r"^Deleting (?:intermediate )?file")
 """Make does so where a target failed as well as where somebody stopped it."""
@@ -75,7 +78,7 @@ _WAITING: Final = re.compile(r"^(?:Waiting for unfinished jobs|[^\[\]/:]{5,60}\.
 _STOPPED: Final = re.compile(r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|^wait: No child")
 """The last is said by a make that was stopped while a command of its ended by the same signal."""
 
-_IGNORED: Final = re.compile(_LEVEL + r"\[.*\] \S+ \d{1,3} \(\w+\)$")
+_IGNORED: Final = re.compile(_LEVEL + rf"\[.*\] \S+ \d{{1,3}}{_SHUFFLED} \(\w+\){_SHUFFLED}$")
 _OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
 """A message of make itself, no sign of work."""
 
@@ -126,6 +129,13 @@ _TURNS: Final[tuple[tuple[re.Pattern[str], Turn], ...]] = tuple(
         (r"^\s+=== .* tests ===$|^Test run by ", Turn(Stage.TEST, "make")),
         (r"^Test project /|^\[\d+/\d+\] Running (?:all )?tests|^\s*\d+/\d+ Test\s+#\d+: ", Turn(Stage.TEST, "ctest")),
         (r"^\s*1/\d+ \S.* (?:OK|FAIL|SKIP|TIMEOUT)\b", Turn(Stage.TEST, "meson")),
+        (r"^-- Testing: \d|^running \d+ tests?$|^test \S+ \.\.\. (?:ok|FAILED|ignored)$", Turn(Stage.TEST, "make")),
+        (r"^(?:ok  |FAIL|\?   )\t\S|^test \d{1,5}\.\.\.|^\*+ Start testing of \w", Turn(Stage.TEST, "make")),
+        (
+            r"^=+ test session starts =|^\[=+\] Running \d+ tests? from |^## .* test suite\. ##$",
+            Turn(Stage.TEST, "make"),
+        ),
+        (r"^(?:\.\./)?[a-z]+/[\w/+-]+ ?\.{5,} ?(?:ok|FAILED|skipped)\b", Turn(Stage.TEST, "make")),
         (r"^ninja: Entering directory", Turn(Stage.BUILD, "ninja")),
         (r"^>>> Emerging \(", Turn(Stage.BUILD, "emerge")),
         (r"^Making all in |^make\s+all-(?:recursive|am)$", Turn(Stage.BUILD, "make", only_outside=True)),

@@ -12,7 +12,7 @@ from build_exporter.sources.left_out import EARLIEST
 HEADER: Final = "# ninja log v"
 
 GAP_SECONDS: Final = 0.5
-"""Rows of one run tell its beginning alike within this, but where an output keeps an older time."""
+"""Rows of one run imply the same start within this, except unchanged outputs."""
 
 SLACK_SECONDS: Final = 1.0
 FIRST_OF_STARTS: Final = 6
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 def has_starts(header: str) -> bool:
-    """Return whether the log's third column tells when commands began, by the version in its first line."""
+    """Return whether the log's third column is the start of commands, by the version in its first line."""
     version = header.removeprefix(HEADER).strip()
     return version.isdecimal() and int(version) >= FIRST_OF_STARTS
 
@@ -127,7 +127,7 @@ def group_runs(rows: list[Row], *, has_starts: bool) -> list[NinjaRun]:
 
 
 def _nearest(moments: list[float], row: Row) -> int:
-    """Return which of the moments in a row's span is nearest to one of its ends: most rows tell one of them exactly."""
+    """Return which of the moments in a row's span is nearest to one of its ends: most rows have one of them exactly."""
     first = bisect_left(moments, row.earliest - GAP_SECONDS)
     last = max(first, bisect_right(moments, row.latest + GAP_SECONDS) - 1)
     return last if row.latest - moments[last] <= abs(moments[first] - row.earliest) else first

@@ -6,16 +6,20 @@ Each line is read once. A log that starts again makes all readers start again, w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from build_exporter.sources.files import TailFile
 from build_exporter.sources.jhalfs.step_tests import runs_tests, script_of, test_log
+from build_exporter.sources.step_logs.growth import TASK_WORDS
+from build_exporter.sources.step_logs.progress import LogProgress
 from build_exporter.sources.step_logs.reader import Reader
+from build_exporter.sources.step_logs.scan import LineScan, last_lines, plain, related
 from build_exporter.sources.step_logs.suites import SuiteReader
 
-MAX_LINE: Final = 500
-"""Characters of a line that are looked at: what is longer is a command, not a sign."""
+LAST_LINES: Final = 20
+"""Lines at a block's end in which a counter is looked for: the newest tells."""
 
 MAX_READ_BYTES: Final = 512 * 1024 * 1024
 """How much is read of one log."""
@@ -123,7 +127,7 @@ class AttemptLogs:
             if share is not None and file.position - began >= share:
                 self.behind = True
                 break
-            read = file.read(over=over)
+            read = file.read_block(over=over)
             if read.from_start and not is_new:
                 return False
             self._files[path] = file
@@ -131,10 +135,8 @@ class AttemptLogs:
             if self._skip and path == self.path:
                 self._skip, self._skipped = more, file.position
                 continue
-            for line in read.lines:
-                cut = line[:MAX_LINE]
-                for reader in readers:
-                    reader.feed(cut)
+            if read.data:
+                _feed(read.data, readers)
         return True
 
     def _read_step_script(self, may_read: MayRead) -> None:
@@ -146,3 +148,29 @@ class AttemptLogs:
             self.runs_tests = script is not None and may_read(script) and runs_tests(script)
         except OSError:
             return
+
+
+def _feed(block: bytes, readers: Sequence[Reader]) -> None:
+    """Give readers the lines of a block that they want, and progress its last lines and the number of its tasks."""
+    block = plain(block)
+    wanted = _wanted(tuple(dict.fromkeys(map(type, readers))))
+    progress = [reader for reader in readers if isinstance(reader, LogProgress)]
+    suites = [reader for reader in readers if isinstance(reader, SuiteReader)]
+    scan = LineScan(tuple(wanted), TASK_WORDS if progress else ())
+    for line, words in scan.lines(block, lambda: any(reader.is_busy for reader in suites)):
+        kinds = {kind for word in words for kind in wanted[word]}
+        for reader in readers:
+            if type(reader) in kinds or (reader.is_busy and not words):
+                reader.feed(line, words)
+    for each in progress:
+        each.feed_block(scan.counted, last_lines(block, LAST_LINES))
+
+
+@cache
+def _wanted(kinds: tuple[type[Reader], ...]) -> dict[bytes, frozenset[type[Reader]]]:
+    """Return which kinds of readers want a line in which a word was found."""
+    words: dict[type[Reader], tuple[bytes, ...]] = {kind: getattr(kind, "WORDS") for kind in kinds}  # noqa: B009
+    near = related(tuple(dict.fromkeys(word for each in words.values() for word in each)))
+    return {
+        word: frozenset(kind for kind in kinds if not set(each).isdisjoint(words[kind])) for word, each in near.items()
+    }

@@ -1,4 +1,7 @@
-"""Counters that build tools and test runners print: ninja's `[12/480]`, percents of cmake, `3/57 Test` of ctest."""
+"""Counters that build tools and test runners print: ninja's `[12/480]`, percents of cmake, `3/57 Test` of ctest.
+
+What stands before each line of ninja is up to its user (NINJA_STATUS): other forms are learnt from the lines.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,31 @@ from dataclasses import dataclass
 from typing import Final
 
 _COUNTED: Final = re.compile(r"\s*\[\s*(\d{1,7})/(\d{1,7})\]")
-_PERCENT: Final = re.compile(r"\s*\[\s*(\d{1,3})%\]\s")
+_WORK: Final = r"(?:Building|Compiling|Linking|Generating|Creating|Copying|CC|CXX|LD|AR|gcc|g\+\+|cc|clang)\b"
+_PERCENT: Final = re.compile(rf"\s*\[\s*(\d{{1,3}})%\]\s|\W{{0,4}}(\d{{1,3}})%\W{{1,4}}{_WORK}")
 _TESTED: Final = re.compile(
     r"\s*(\d{1,6})/(\d{1,6}) +(?:Test +#\d+: .|.* (?:OK|FAIL|SKIP|ERROR|TIMEOUT|EXPECTEDFAIL) +\d)"
 )
 _OF: Final = re.compile(r"[A-Z]{4,12}: .* \((\d{1,7}) of (\d{1,7})\)\s*$")
 _AT_END: Final = re.compile(r".*\s\[\s*(\d{1,3})%\]\s*$")
 
-COUNTER_BEGINS: Final = frozenset(" [0123456789")
+_JOBS: Final = re.compile(r".*\b(?:Jobs: |running tasks \()(\d{1,7}) of (\d{1,7})\b")
+"""Of emerge with parallel jobs, and BitBake on a terminal."""
+
+_STATUS: Final = re.compile(r"(\d{1,7})/(\d{1,7})/(\d{1,7})(?!\d|/)|(?<![\d/.])(\d{1,7}) ?(?:/|of) ?(\d{1,7})(?![\d/])")
+_NO_STATUS: Final = re.compile(r"\b(?:objects|deltas|remote|files|[KMG]i?B|bytes|Download|Fetch|Receiv)")
+"""What counts something else up: git, and programs that download."""
+
+_NUMBER: Final = re.compile(r"\s*\d+(?:\.\d+)?")
+STATUS_CHARACTERS: Final = 60
+"""How far into a line a status of ninja's may reach."""
+
+STATUS_LINES: Final = 3
+"""Lines with numbers that count up to one total, until their form is taken for a status."""
+
+MAX_FORMS: Final = 100
+
+COUNTER_BEGINS: Final = frozenset(" [(<|0123456789")
 """What a line of the first three begins with: most lines do not, and cost no more than this poll."""
 
 MIN_TOTAL: Final = 10
@@ -36,6 +56,33 @@ class _Round:
     done: float = 0.0
 
 
+class Status:
+    """Learns which numbers before each line count up to one total: `40% 12/480`, `[3 running, 12/480]`, `400/4/12`.
+
+    Three numbers are those of edges not begun, running and finished, whose sum is the total.
+    """
+
+    def __init__(self) -> None:
+        self._forms: dict[str, tuple[int, int, int]] = {}
+
+    def read(self, line: str) -> tuple[int, int] | None:
+        """Return done and total that a line begins with, None before its form is known to count."""
+        found = _STATUS.search(line, 0, STATUS_CHARACTERS)
+        if found is None or _NO_STATUS.search(line) is not None:
+            return None
+        if found[1] is not None:
+            done, total = int(found[3]), int(found[1]) + int(found[2]) + int(found[3])
+        else:
+            done, total = int(found[4]), int(found[5])
+        form = _NUMBER.sub("0", line[: found.end()])
+        known, before, lines = self._forms.get(form, (total, -1, 0))
+        is_counting = known == total and before < done <= total >= MIN_TOTAL
+        if form not in self._forms and len(self._forms) >= MAX_FORMS:
+            return None
+        self._forms[form] = (total, max(before, done) if is_counting else done, lines + 1 if is_counting else 0)
+        return (done, total) if is_counting and lines + 1 >= STATUS_LINES else None
+
+
 class Counters:
     """The share of a step that is done by the counters in its log: from 0 to 1, None before the first. Never falls.
 
@@ -46,10 +93,13 @@ class Counters:
     def __init__(self) -> None:
         self.share: float | None = None
         self._rounds: dict[str, _Round] = {}
+        self._status = Status()
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
         found = _read(line)
+        if found is None and (status := self._status.read(line)) is not None:
+            found = ("edges", status[0] / status[1])
         if found is None:
             return
         kind, done = found
@@ -68,8 +118,10 @@ def _read(line: str) -> tuple[str, float] | None:
         if (found := _COUNTED.match(line)) is not None:
             return _of("edges", found)
         if (found := _PERCENT.match(line)) is not None:
-            return "percent", min(100, int(found[1])) / 100
+            return "percent", min(100, int(found[1] or found[2])) / 100
         return _of("tests", found) if (found := _TESTED.match(line)) is not None else None
+    if " of " in line and (jobs := _JOBS.match(line)) is not None and 0 < int(jobs[2]) >= int(jobs[1]):
+        return "jobs", int(jobs[1]) / int(jobs[2])
     if line.endswith("%]") and (found := _AT_END.match(line)) is not None:
         return "tests in percent", min(100, int(found[1])) / 100
     return _of("tests of", found) if line.endswith(")") and (found := _OF.match(line)) is not None else None

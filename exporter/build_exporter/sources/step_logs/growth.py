@@ -39,6 +39,14 @@ _QUIET: Final = re.compile(r" {1,4}[A-Z][A-Z0-9_]{1,11}(?: \[M\])? +\S+$")
 _TASK: Final = re.compile(
     r"(?:PASS|FAIL|XFAIL|XPASS|SKIP|ERROR): |(?:not )?ok \d|\[\s*\d+(?:/\d+\]|%\])|\s*\d+/\d+ |\s*\d+: .* ok$"
 )
+TASK_WORDS: Final = (
+    b" -c ",
+    *(f"\n  {tag}".encode() for tag in ("CC", "CXX", "LD", "AR", "AS", "GEN", "HOST")),
+    *(f"\n[{first}".encode() for first in " 0123456789"),
+    *(b"\nPASS: ", b"\nFAIL: ", b"\nXFAIL: ", b"\nSKIP: ", b"\nok ", b"\nnot ok "),
+)
+"""What stands in most of these lines, to be counted without reading them; see `scan`."""
+
 TASK_BEGINS: Final = frozenset("PFXSEno[0123456789 ")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from build_exporter.model.events import Event, StepProgress
@@ -30,10 +30,13 @@ NAMES: Final = frozenset(phase for _, phase in _PHASES)
 class EbuildPhase:
     """Tells the phase as the message of the step that runs; where somebody else has told one, that stays."""
 
+    WORDS: Final = (b"\n>>> ",)
+    is_busy = False
+
     def __init__(self) -> None:
         self._phase = ""
 
-    def feed(self, line: str) -> None:
+    def feed(self, line: str, words: Sequence[bytes] | None = None) -> None:
         """Take one line into account."""
         if line.startswith(">>> "):
             self._phase = next((phase for pattern, phase in _PHASES if pattern.match(line)), self._phase)

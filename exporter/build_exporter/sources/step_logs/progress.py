@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from build_exporter.model.events import Event, StepProgress
 from build_exporter.model.states import StepState
-from build_exporter.sources.step_logs.counters import COUNTER_BEGINS, Counters
+from build_exporter.sources.step_logs.counters import Counters
 from build_exporter.sources.step_logs.fusion import (
     COUNTER_ERROR,
     LAST_TIME_ERROR,
@@ -18,7 +18,7 @@ from build_exporter.sources.step_logs.fusion import (
     by_time,
     fuse,
 )
-from build_exporter.sources.step_logs.growth import MIN_SECONDS, TASK_BEGINS, Growth, is_task
+from build_exporter.sources.step_logs.growth import MIN_SECONDS, Growth, is_task
 from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.tracker import expected_seconds
 
@@ -29,10 +29,6 @@ GAIN: Final = 0.01
 """Least gain of a step's ratio that is worth a line in the journal."""
 
 
-_BEGINS: Final = TASK_BEGINS | COUNTER_BEGINS
-_ENDS: Final = frozenset("])")
-
-
 GAIN_SECONDS: Final = 2.0
 SOON_GAIN: Final = 0.05
 """And least gain so soon after the last: a build of thousands of steps would tell a hundred times of each."""
@@ -41,20 +37,25 @@ SOON_GAIN: Final = 0.05
 class LogProgress:
     """The share of a step that is done; it never goes back. What its log amounted to is told when it is over."""
 
+    WORDS: Final[tuple[bytes, ...]] = ()
+    is_busy = False
+
     def __init__(self) -> None:
         self.counters = Counters()
         self.growth = Growth()
         self.tasks = 0
         self._emitted_at = 0.0
 
-    def feed(self, line: str) -> None:
+    def feed(self, line: str, words: Sequence[bytes] | None = None) -> None:
         """Take one line into account."""
-        # most lines are none of these, and cost no more than two looks
-        if line[:1] in _BEGINS or line[-1:] in _ENDS:
+        self.counters.feed(line)
+        self.tasks += is_task(line)
+
+    def feed_block(self, tasks: int, last_lines: Iterable[str]) -> None:
+        """Take a block into account: how many tasks it tells of, and its last lines, which say how far it is."""
+        self.tasks += tasks
+        for line in last_lines:
             self.counters.feed(line)
-            self.tasks += is_task(line)
-        elif " -c " in line:
-            self.tasks += 1
 
     def emit(self, context: StepContext) -> Iterator[Event]:
         """Yield the ratio of a step that runs, once it has grown enough; of one that succeeded, how its log grew."""

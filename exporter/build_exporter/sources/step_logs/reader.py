@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from build_exporter.model.events import Event
@@ -39,8 +39,18 @@ class StepContext(NamedTuple):
 class Reader(Protocol):
     """Reads the log of one attempt. After a restart a new one reads it again and skips what `step` holds already."""
 
-    def feed(self, line: str) -> None:
-        """Take one line, cut to `MAX_LINE` characters, into account."""
+    @property
+    def WORDS(self) -> tuple[bytes, ...]:  # noqa: N802 - a constant of each
+        """Texts one of which is in every line that is wanted; see `scan`."""
+        ...
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether every line is wanted for now."""
+        ...
+
+    def feed(self, line: str, words: Sequence[bytes] | None = None) -> None:
+        """Take one plain line, cut to `MAX_LINE` characters, into account, with what was found of `WORDS` in it."""
         ...
 
     def emit(self, context: StepContext) -> Iterator[Event]:

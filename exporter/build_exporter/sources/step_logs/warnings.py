@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from build_exporter.model.events import Event, StepProgress
@@ -67,12 +67,15 @@ class WarningReader:
         flags: how many of them named which option of the compiler.
     """
 
+    WORDS: Final = (b"arning", b"ARNING")
+    is_busy = False
+
     def __init__(self) -> None:
         self.count = 0
         self.flags: Counter[str] = Counter()
         self._emitted_at = 0.0
 
-    def feed(self, line: str) -> None:
+    def feed(self, line: str, words: Sequence[bytes] | None = None) -> None:
         """Take one line into account."""
         # most lines cost no more than this
         if "arning" not in line and "ARNING" not in line:

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import Builds, builds
+from build_exporter.queries.estimate import EstimateAnswer, estimate
 from build_exporter.queries.events import EventFilter, Events, events
 from build_exporter.queries.failures import Failures, failures
 from build_exporter.queries.log import LogPart, LogText, log
@@ -68,6 +69,13 @@ ENDPOINTS: Final = (
         OfStep,
         StepDetail,
         lambda c, p: step(c, p.build, p.phase, p.step),
+    ),
+    Endpoint(
+        f"{_BUILD}/estimate",
+        "When a build ends, what that rests on, and what its steps to come should take.",
+        OfBuild,
+        EstimateAnswer,
+        lambda c, p: estimate(c, p.build),
     ),
     Endpoint(
         f"{_BUILD}/failures",

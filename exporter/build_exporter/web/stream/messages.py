@@ -38,7 +38,7 @@ class Filter(NamedTuple):
     heartbeat: float
 
     def wants_build(self, name: str) -> bool:
-        """Tell whether a build is asked for."""
+        """Return whether a build is asked for."""
         return self.builds is None or name in self.builds
 
 

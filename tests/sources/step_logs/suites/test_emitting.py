@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from build_exporter.sources.step_logs.expected_failures import SHIPPED, ExpectedFailures
+from build_exporter.sources.step_logs.expected_failures import SHIPPED, ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.suites import Results
 from build_exporter.tracker import Step
 
@@ -279,3 +279,11 @@ def own() -> Callable[..., Any]:
         return lambda step, package=None: known.of(Step("chapter-8", step, 0, package=package))
 
     return make
+
+
+def test_a_report_names_the_first_tests_that_failed(tested: Any) -> None:
+    """A failure card can say which tests failed; those known to fail are not among them."""
+    known = ExpectedFailurePatterns(("old*",))
+    step = tested(known=known).write("PASS: a\nFAIL: b\nFAIL: old-one\n" + "".join(f"FAIL: c{n}\n" for n in range(9)))
+    step.end("failed")
+    assert step.reported[-1].failing == ["b", "c0", "c1", "c2", "c3"]

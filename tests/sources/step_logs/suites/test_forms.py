@@ -233,3 +233,179 @@ def test_the_forms_of_runners_are_read(name: str) -> None:
     """Passed, failed, expected, skipped and broken tests are told apart, as the runner tells them apart."""
     text, expected = WRITTEN[name]
     assert read(text) == expected
+
+
+NEWER = {
+    "lit": (
+        """
+[0/1] Running all regression tests
+-- Testing: 480 tests, 8 workers --
+Testing:  0.. 10.. 20..
+FAIL: LLVM :: Transforms/x.ll (231 of 480)
+******************** TEST 'LLVM :: Transforms/x.ll' FAILED ********************
+Exit Code: 1
+********************
+Failed Tests (1):
+  LLVM :: Transforms/x.ll
+
+
+Testing Time: 61.66s
+
+Total Discovered Tests: 480
+  Skipped          :      3 (0.62%)
+  Unsupported      :     17 (3.54%)
+  Passed           :    450 (93.75%)
+  Expectedly Failed:      9 (1.87%)
+  Failed           :      1 (0.20%)
+FAILED: CMakeFiles/check-all
+""",
+        {"lit": Results(450, 1, 9, skipped=20)},
+    ),
+    "lit of LLVM 10": (
+        (
+            "-- Testing: 9 tests, 2 threads --\nTesting Time: 1.5s\n  Expected Passes    : 6\n"
+            "  Expected Failures  : 1\n"
+            "  Unsupported Tests  : 1\n  Unexpected Failures: 1\n"
+        ),
+        {"lit": Results(6, 1, 1, skipped=1)},
+    ),
+    "libtest": (
+        (
+            "running 3 tests\ntest a ... ok\ntest b ... FAILED\ntest c ... ignored\n\nfailures:\n    b\n\n"
+            "test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.16s\n"
+            "running 1 test\ntest src/lib.rs - f (line 3) ... ok\n"
+            "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n"
+            "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n"
+        ),
+        {"cargo test": Results(2, 1, skipped=1)},
+    ),
+    "libtest, cut": ("running 3 tests\ntest a ... ok\n", {"cargo test": Results(1)}),
+    "nextest": (
+        "     Summary [   0.412s] 15 tests run: 12 passed, 2 failed, 1 timed out, 4 skipped\n",
+        {"nextest": Results(12, 3, skipped=4)},
+    ),
+    "go test": (
+        (
+            "ok  \tarchive/tar\t0.065s\nok  \tcmd/nm\t(cached)\n?   \tcmd/src\t[no test files]\n"
+            "--- FAIL: TestLookupHost (0.01s)\n    lookup_test.go:33: lookup failed\nFAIL\nFAIL\tnet\t12.3s\n"
+            "FAIL\tos/exec [build failed]\n"
+        ),
+        {"go test": Results(2, 2, skipped=1)},
+    ),
+    "curl": (
+        (
+            "test 0001...[HTTP GET]\n--pd---e--- OK (1    out of 3, remaining: 00:10, took 0.5s, duration: 00:01)\n"
+            "test 1554...OK (2 out of 3)\ntest 2004...FAILED\n"
+            'TESTINFO: 18 tests were skipped due to these restraints:\nTESTINFO: "no IPv6" 18 times (1046)\n'
+            "TESTDONE: 21 tests were considered during 2 seconds.\nTESTDONE: 2 tests out of 3 reported OK: 66%\n\n"
+            "TESTFAIL: These test cases failed: 2004 \n"
+        ),
+        {"curl": Results(2, 1, skipped=18)},
+    ),
+    "perl's own": (
+        (
+            "t/base/cond ....................................................... ok\n"
+            "t/io/fs ........................................................... FAILED--expected 54 tests, saw 12\n"
+            "t/op/magic ........................................................ skipped\n"
+            "Failed 1 test out of 1384, 99.93% okay.\n\tio/fs.t\n"
+            "u=3.89  s=1.47  cu=355.15  cs=45.79  scripts=1384  tests=187800\n"
+        ),
+        {"perl": Results(1382, 1, skipped=1)},
+    ),
+    "perl's own, good": (
+        (
+            "../lib/AnyDBM_File .................................................. ok\nAll tests successful.\n"
+            "u=3.89  s=1.47  cu=355.15  cs=45.79  scripts=1384  tests=187800\n"
+        ),
+        {"perl": Results(1384)},
+    ),
+    "QtTest": (
+        (
+            "********* Start testing of tst_QDir *********\nPASS   : tst_QDir::initTestCase()\n"
+            "FAIL!  : tst_QDir::mkdir() 'dir.mkdir(path)' returned FALSE. ()\n   Loc: [tst_qdir.cpp(312)]\n"
+            "Totals: 3 passed, 1 failed, 7 skipped, 0 blacklisted, 514ms\n"
+            "********* Finished testing of tst_QDir *********\n"
+            "********* Start testing of tst_QFile *********\n"
+            "Totals: 5 passed, 0 failed, 0 skipped, 0 blacklisted, 5ms\n"
+        ),
+        {"qttest": Results(8, 1, skipped=7)},
+    ),
+    "QtTest, broken off": (
+        "********* Start testing of tst_QDir *********\nPASS   : tst_QDir::a(x)\nSKIP   : tst_QDir::b()\n",
+        {"qttest": Results(1, skipped=1)},
+    ),
+    "pytest with subtests": (
+        (
+            "===== test session starts =====\ncollected 3 items\n\ntests/test_demo.py .,,,.,u.       [100%]\n\n"
+            "===== 2 failed, 3 passed, 1 skipped, 5 subtests passed in 0.03s =====\n"
+        ),
+        {"pytest": Results(3, 2, skipped=1)},
+    ),
+    "pytest, quiet, with subtests": (".,.  [100%]\n1 passed, 2 subtests passed in 0.01s\n", {"pytest": Results(1)}),
+    "ctest 4.4": (
+        (
+            "Test project /b\n    Start 1: a\n1/2 Test #1: a ....   Passed    0.01 sec\n"
+            "2/2 Test #2: b ....   Passed    0.01 sec\n\n"
+            "100% tests passed out of 2\n\nTotal Test time (real) =   0.02 sec\n"
+        ),
+        {"ctest": Results(2)},
+    ),
+    "ctest of what aborts": (
+        (
+            "Test project /b\n1/3 Test #1: a ....Subprocess aborted***Exception:   0.25 sec\n"
+            "2/3 Test #2: b ....Subprocess killed***Exception:   0.2 sec\n3/3 Test #3: c ....***Skipped   0.00 sec\n\n"
+            "33% tests passed, 2 tests failed out of 3\n"
+        ),
+        {"ctest": Results(0, 2, skipped=1)},
+    ),
+    "gtest, brief": (
+        (
+            "[  FAILED  ] A.b (0 ms)\n[==========] 12 tests from 3 test suites ran. (5 ms total)\n"
+            "[  PASSED  ] 9 tests.\n"
+            "[  SKIPPED ] 1 test.\n"
+        ),
+        {"gtest": Results(9, 2, skipped=1)},
+    ),
+    "node": (
+        (
+            "TAP version 13\nok 1 - a\nnot ok 2 - b\n1..2\n# tests 5\n# suites 0\n# pass 3\n# fail 1\n# cancelled 0\n"
+            "# skipped 1\n# todo 0\n# duration_ms 12.5\n"
+        ),
+        {"node": Results(3, 1, skipped=1)},
+    ),
+    "node, for people": (
+        (
+            "\u2139 tests 2\n\u2139 suites 0\n\u2139 pass 2\n\u2139 fail 0\n\u2139 cancelled 0\n"
+            "\u2139 skipped 0\n\u2139 todo 0\n"
+            "\u2139 duration_ms 12.5\n"
+        ),
+        {"node": Results(2)},
+    ),
+    "node's own": (
+        "=== release test-fs ===\n[00:10|%  50|+ 2000|-   1]: release test-x\n[02:10|% 100|+ 4033|-   2]: Done\n",
+        {"node": Results(4033, 2)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(NEWER))
+def test_the_forms_of_newer_runners_are_read(name: str) -> None:
+    """Whatever a package is tested with, its results are those that the runner itself prints at its end."""
+    text, expected = NEWER[name]
+    assert read(text) == expected
+
+
+def test_names_of_failing_tests() -> None:
+    """The tests that failed are known by name, so that a reason can say which and known failures apply."""
+    reader = SuiteReader()
+    for line in "".join(text for text, _ in NEWER.values()).splitlines():
+        reader.feed(line)
+    failing = {name: set(suite.failing) for name, suite in reader.ledger.suites.items()}
+    assert failing["lit"] == {"LLVM :: Transforms/x.ll"}
+    assert failing["cargo test"] == {"b"}
+    assert failing["go test"] == {"TestLookupHost"}
+    assert failing["curl"] == {"2004"}
+    assert failing["perl"] == {"t/io/fs"}
+    assert failing["qttest"] == {"tst_QDir::mkdir()"}
+    assert failing["ctest"] == {"a", "b"}
+    assert failing["node"] >= {"test-fs"}

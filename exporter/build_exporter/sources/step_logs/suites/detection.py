@@ -29,7 +29,14 @@ class SuiteDetector:
         begun: what was to run.
         is_broken: make gave up a target that runs tests.
         is_nothing: make said that there is nothing to test.
+        WORDS: see `Runner`.
     """
+
+    WORDS: Final = (
+        *(b"check-TESTS", b": *** ", b"Running all tests", b"No tests defined.", b"No tests were found!!!"),
+        *(b"done for 'check'", b"done for 'test", b"done for `check'", b"done for `test"),
+        *(b"] 0 tests from ", b"Running 0 tests from "),
+    )
 
     def __init__(self) -> None:
         self.begun: set[str] = set()

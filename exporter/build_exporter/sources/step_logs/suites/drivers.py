@@ -6,17 +6,29 @@ import re
 from typing import Final
 
 from build_exporter.sources.step_logs.suites.results import Ledger, Outcome, Results
-from build_exporter.sources.step_logs.suites.runner import DIGITS, Table, number
+from build_exporter.sources.step_logs.suites.runner import ROWS_END, Runner, Table, number
 
 _BROKEN_OFF: Final = re.compile(r"^(?:g?make(?:\[\d+\])?: \*\*\*|ninja: build stopped)")
 """After this the lines are not those of the runner any more, whether or not it came to its end."""
 
 
-class Meson:
+class Meson(Runner):
     """Reads `12/120 suite / name   OK   0.02s`, and the rows from `Ok:  118` on; what tests print is not looked at."""
 
-    STARTS: Final = " O" + DIGITS
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (
+        b" OK",
+        b" FAIL",
+        b" SKIP",
+        b" TIMEOUT",
+        b" EXPECTEDFAIL",
+        b" UNEXPECTEDPASS",
+        b" ERROR",
+        b" INTERRUPT",
+        b" RUNNING",
+        b"\nOk:",
+        b": *** ",
+        b"build stopped",
+    )
     NAME: Final = "meson"
     _CASE: Final = re.compile(
         r"^\s*(\d{1,6})/(\d{1,6}) (.+?)\s+"
@@ -53,7 +65,12 @@ class Meson:
     @property
     def is_busy(self) -> bool:
         """Whether it is amid something, so that any line may tell."""
-        return self._is_open or bool(self._table.suite)
+        return bool(self._table.suite)
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether what is written now is within its tests."""
+        return self._is_open
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -85,25 +102,25 @@ class Meson:
             self._is_open = False
 
 
-class CTest:
+class CTest(Runner):
     """Reads `3/57 Test  #3: name ....   Passed`, and `98% tests passed, 1 tests failed out of 57`."""
 
-    STARTS: Final = " T" + DIGITS
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (b"Test project /", b"tests passed", b" Test ", b"No tests were found", b": *** ", b"build stopped")
     NAME: Final = "ctest"
     _START: Final = "Test project /"
     _CASE: Final = re.compile(
-        r"^\s*\d{1,6}/\d{1,6} Test\s+#\d+: (.+?) \.*\s*(Passed|\*\*\*[A-Z][\w ]*(?:\(Disabled\)|: \w+)?)(?:\s|$)"
+        r"^\s*\d{1,6}/\d{1,6} Test\s+#\d+: (.+?) \.*\s*"
+        r"(?:Subprocess [a-z ]+)?(Passed|\*\*\*[A-Z][\w ]*(?:\(Disabled\)|: ?\w*)?)(?:\s|$)"
     )
-    _END: Final = re.compile(r"^\d+% tests passed, (\d+) tests? failed out of (\d+)\s*$")
+    _END: Final = re.compile(r"^\d+% tests passed,?(?: (\d+) tests? failed)? out of (\d+)\s*$")
 
     def __init__(self) -> None:
         self._is_open = False
         self._skipped = 0
 
     @property
-    def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+    def takes_all(self) -> bool:
+        """Whether what is written now is within its tests."""
         return self._is_open
 
     def feed(self, line: str, ledger: Ledger) -> bool:
@@ -112,7 +129,7 @@ class CTest:
             self._is_open, self._skipped = True, 0
             return True
         if "% tests passed" in line[:20] and (end := self._END.match(line)) is not None:
-            self._sum_up(number(end[1]), number(end[2]), ledger)
+            self._sum_up(number(end[1] or "0"), number(end[2]), ledger)
             return True
         case = self._CASE.match(line) if "Test " in line[:24] else None
         if case is not None:
@@ -139,15 +156,11 @@ class CTest:
         ledger.summary(self.NAME, Results(max(0, total - failed - skipped), failed, skipped=skipped))
         self._is_open, self._skipped = False, 0
 
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""
 
-
-class GoogleTest:
+class GoogleTest(Runner):
     """Reads `[       OK ] Suite.Name (0 ms)`; `[==========] 12 tests … ran.`, then PASSED, SKIPPED and FAILED lines."""
 
-    STARTS: Final = "["
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (b" OK ]", b"FAILED  ]", b"SKIPPED ]", b"PASSED  ]", b"\n[==")
     NAME: Final = "gtest"
     _START: Final = re.compile(r"^\[=+\] Running (\d+) tests? from \d+ test \w+\.")
     _CASE: Final = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([^\s,]+?)(?:, where .*)? \(\d+ ms\)\s*$")
@@ -157,19 +170,14 @@ class GoogleTest:
 
     def __init__(self) -> None:
         self._total: int | None = None
-        self._skipped = 0
-        self._passed: int | None = None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
-        return False
+        self._passed = self._skipped = 0
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
         if not line.startswith("["):
             return False
         if (start := self._START.match(line)) is not None:
+            self.finish(ledger)
             if number(start[1]):
                 ledger.suite(self.NAME).begin()
             return True
@@ -177,26 +185,96 @@ class GoogleTest:
             ledger.suite(self.NAME).case(self._WORDS[case[1]], case[2])
             return True
         if (ran := self._RAN.match(line)) is not None:
-            self._total, self._skipped, self._passed = number(ran[1]), 0, None
+            self.finish(ledger)
+            self._total, self._passed, self._skipped = number(ran[1]), 0, 0
             return True
         count = self._COUNT.match(line) if self._total is not None else None
         if count is None:
             return False
-        self._sum_up(count[1], number(count[2]), ledger)
+        if count[1] == "PASSED":
+            self._passed = number(count[2])
+        elif count[1] == "SKIPPED":
+            self._skipped = number(count[2])
+        if count[1] == "FAILED" or self._passed + self._skipped >= (self._total or 0):
+            self.finish(ledger)
         return True
 
-    def _sum_up(self, word: str, count: int, ledger: Ledger) -> None:
-        if word == "SKIPPED":
-            self._skipped = count
-            if self._passed is None or self._passed + count < (self._total or 0):
-                return
-        if word == "PASSED":
-            self._passed = count
-            if count < (self._total or 0):
-                return
-        failed = count if word == "FAILED" else 0
-        ledger.summary(self.NAME, Results(self._passed or 0, failed, skipped=self._skipped))
+    def finish(self, ledger: Ledger) -> None:
+        """Take the counts at a run's end; with `--gtest_brief=1` those that failed are not counted there."""
+        if self._total is not None:
+            failed = max(0, self._total - self._passed - self._skipped)
+            ledger.summary(self.NAME, Results(self._passed, failed, skipped=self._skipped))
         self._total = None
 
+
+class Lit(Runner):
+    """Reads LLVM's lit: `FAIL: Suite :: name (12 of 480)`, and the rows from `Testing Time:` on."""
+
+    WORDS = (b"\n-- Testing: ", b"\nTesting Time:", b" :: ", b"\nTotal Discovered Tests:")
+    NAME: Final = "lit"
+    _START: Final = re.compile(r"^-- Testing: (\d+)(?: of \d+)? tests")
+    _CASE: Final = re.compile(r"^([A-Z]+): (\S.*?) \(\d+ of \d+\)(?: \[.*)?\s*$")
+    _END: Final = re.compile(r"^(?:Testing Time: |Total Discovered Tests: )")
+    _ROW: Final = re.compile(r"^ +([A-Z][A-Za-z ]+?) *: +(\d+)(?: \(.*)?\s*$")
+    _ROWS: Final[dict[str, Outcome]] = {
+        **dict.fromkeys(("Passed", "Expected Passes", "Passed With Retry", "Passes With Retry"), "passed"),
+        **dict.fromkeys(("Failed", "Unexpected Failures", "Timed Out", "Individual Timeouts"), "failed"),
+        **dict.fromkeys(("Expectedly Failed", "Expected Failures"), "expected_failed"),
+        **dict.fromkeys(("Unexpectedly Passed", "Unexpected Passes", "Unexpected Successes"), "unexpected_passed"),
+        **dict.fromkeys(("Skipped", "Skipped Tests", "Unsupported", "Unsupported Tests"), "skipped"),
+        **dict.fromkeys(("Unresolved", "Unresolved Tests"), "errors"),
+    }
+    _CASES: Final[dict[str, Outcome]] = {
+        **dict.fromkeys(("PASS", "FLAKYPASS"), "passed"),
+        **dict.fromkeys(("FAIL", "TIMEOUT"), "failed"),
+        "XFAIL": "expected_failed",
+        "XPASS": "unexpected_passed",
+        **dict.fromkeys(("UNSUPPORTED", "SKIPPED"), "skipped"),
+        "UNRESOLVED": "errors",
+    }
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] | None = None
+        self._silent = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether rows are read."""
+        return self._counts is not None
+
+    def feed(self, line: str, ledger: Ledger) -> bool:
+        """Take one line."""
+        if self._counts is not None:
+            return self._row(line, self._counts, ledger)
+        if self._END.match(line) is not None:
+            self._counts, self._silent = {}, 0
+            return True
+        if self._START.match(line) is not None:
+            ledger.suite(self.NAME).begin()
+            return True
+        case = self._CASE.match(line)
+        outcome = self._CASES.get(case[1]) if case is not None else None
+        if case is None or outcome is None:
+            return False
+        ledger.suite(self.NAME).case(outcome, case[2], once=True)
+        return True
+
+    def _row(self, line: str, counts: dict[str, int], ledger: Ledger) -> bool:
+        row = self._ROW.match(line)
+        if row is not None:
+            name = self._ROWS.get(row[1])
+            if name is not None:
+                counts[name] = counts.get(name, 0) + number(row[2])
+            return True
+        if not line or self._END.match(line) is not None:
+            self._silent += 1
+            if self._silent <= ROWS_END:
+                return True
+        self.finish(ledger)
+        return False
+
     def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""
+        """Take the rows that the log ends with."""
+        if self._counts:
+            ledger.summary(self.NAME, Results(**self._counts))
+        self._counts = None

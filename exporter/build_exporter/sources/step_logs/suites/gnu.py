@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from build_exporter.sources.step_logs.suites.results import Ledger, Outcome, Results
-from build_exporter.sources.step_logs.suites.runner import DIGITS, Table, number
+from build_exporter.sources.step_logs.suites.runner import Runner, Table, number
 
 CHECK: Final = "make check"
 """The name of what `make check` runs as long as no summary has told one."""
@@ -25,18 +25,20 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
     "UNRESOLVED": "errors",
     "ERROR": "errors",
 }
+CASES: Final = tuple(f"\n{word}: ".encode() for word in _OUTCOMES)
+"""What stands at the beginning of a test's line."""
+
 _CASE: Final = re.compile(rf"^({'|'.join(_OUTCOMES)}): (\S.*)$")
 
 
-class DejaGnu:
+class DejaGnu(Runner):
     """Reads `=== gcc tests ===`, `FAIL: name`, and `=== gcc Summary ===` with its `# of expected passes  1234`.
 
     Several may run at once and write into one log: then the tests may be counted with another of them until its
     summary comes. `contrib/test_summary` and `grep Summ` print again what was there: that is left out.
     """
 
-    STARTS: Final = "PFXKUEc =\t"
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (*CASES, b" tests ===", b" Summary", b"\ncat <<'EOF' |")
     _START: Final = re.compile(r"^\s*=== ([\w+./ -]{1,60}?) tests ===\s*$")
     _DIGEST: Final = "cat <<'EOF' |"
     _DIGEST_END: Final = "EOF"
@@ -67,6 +69,11 @@ class DejaGnu:
     def is_busy(self) -> bool:
         """Whether it is amid something, so that any line may tell."""
         return self._is_digest or bool(self._table.suite)
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether what is written now is within its tests."""
+        return self._is_digest
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -105,11 +112,10 @@ class DejaGnu:
             self._begun = {name: left, **self._begun}
 
 
-class ShownLog:
+class ShownLog(Runner):
     """Takes automake's `test-suite.log` where it is shown in a log: its tests have been written before."""
 
-    STARTS: Final = " \t"
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (b"test-suite.log",)
     _START: Final = re.compile(r"^\s+\S.*: \S*test-suite\.log\s*$")
     _END: Final = re.compile(r"^(?:Testsuite summary|make(?:\[\d+\])?: )")
 
@@ -121,6 +127,11 @@ class ShownLog:
         """Whether it is amid something, so that any line may tell."""
         return self._is_shown
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether what is written now is within its tests."""
+        return self._is_shown
+
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
         if self._is_shown:
@@ -129,15 +140,11 @@ class ShownLog:
             self._is_shown = "test-suite.log" in line and self._START.match(line) is not None
         return self._is_shown
 
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""
 
-
-class Automake:
+class Automake(Runner):
     """Reads `PASS: name` and what sums it up: automake's summary, that of its older harness, or glibc's."""
 
-    STARTS: Final = "PFXSUEAT \t" + DIGITS
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (*CASES, b"Testsuite summary", b"Summary of ", b" passed", b" failed", b" behaved as ", b" did not behave ")
     _OLD: Final = re.compile(
         r"^(?:All (?P<all>\d{1,9}) tests (?:passed|behaved as expected)|(?P<one>1) test passed"
         r"|(?P<bad>\d{1,9}) of (?P<of>\d{1,9}) tests? (?:failed|did not behave as expected))"
@@ -232,11 +239,23 @@ class Automake:
         return True
 
 
-class Autotest:
+class Autotest(Runner):
     """Reads `  3: a test    FAILED (file.at:6)`, and `2 failed (1 expected failure).` or `9 tests were successful.`."""
 
-    STARTS: Final = "#AE " + DIGITS
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (
+        b"\n## ",
+        b" successful",
+        b" behaved as ",
+        b"\nERROR: ",
+        b" passed unexpectedly",
+        b" failed",
+        b" ok\n",
+        b" ok ",
+        b" FAILED (",
+        b"expected failure",
+        b" skipped",
+        b"UNEXPECTED PASS",
+    )
     _START: Final = re.compile(r"^## .{1,100} test suite\. ##\s*$")
     _CASE: Final = re.compile(
         r"^\s*\d+: (.+?)\s+(ok|FAILED \(|expected failure|skipped|UNEXPECTED PASS)(?:[ (].*|\S+\))?\s*$"
@@ -262,11 +281,6 @@ class Autotest:
         self._skipped = 0
         self._run: int | None = None
         self._unexpected = 0
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
-        return self._run is not None
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -308,6 +322,3 @@ class Autotest:
     def _end(self, results: Results, ledger: Ledger) -> None:
         ledger.summary(self._NAME, results + Results(skipped=self._skipped))
         self._is_open, self._skipped = False, 0
-
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""

@@ -6,17 +6,16 @@ import re
 from typing import Final
 
 from build_exporter.sources.step_logs.suites.results import Ledger, Results
-from build_exporter.sources.step_logs.suites.runner import number
+from build_exporter.sources.step_logs.suites.runner import Runner, number
 
 
-class Tap:
+class Tap(Runner):
     """Reads `1..12`, `ok 1 - name`, `not ok 2 # TODO later`, `Bail out!`; tests announced and not run are errors.
 
     A stream begins with its plan, its version, or test number 1: a bare `ok` in a log is no test.
     """
 
-    STARTS: Final = "1noTB"
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (b"\n1..", b"\nok", b"\nnot ok", b"\nTAP version ", b"\nBail out!", b"\nOK ", b"\nNOT OK")
     NAME: Final = "tap"
     _PLAN: Final = re.compile(r"^1\.\.(\d{1,9})\s*(?:#\s*(skip\b.*)?)?$", re.IGNORECASE)
     _CASE: Final = re.compile(
@@ -27,11 +26,6 @@ class Tap:
         self._is_open = False
         self._plan: int | None = None
         self._count = 0
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
-        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -98,18 +92,23 @@ class Tap:
         if not left:
             self._is_open = False
 
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""
 
-
-class Prove:
+class Prove(Runner):
     """Reads prove: `t/a.t .. Failed 1/3 subtests`, `t/a.t (Wstat: 0 Tests: 3 Failed: 1)`, `Files=120, Tests=3456, …`.
 
     While it runs a good file counts as one test: how many it has is told at the end.
     """
 
-    STARTS: Final = "F "
-    MARKS: Final[tuple[str, ...]] = ("(Wstat: ", ".t ..")
+    WORDS = (
+        b".t ..",
+        b"(Wstat: ",
+        b"\nFiles=",
+        b" subtests",
+        b"TODO passed:",
+        b"Non-zero ",
+        b"Parse errors:",
+        b"test programs",
+    )
     NAME: Final = "prove"
     _RUN: Final = re.compile(r"^(\S.*?\.t) \.\.+ ?(ok|skipped: .*|skipped|Dubious.*)?\s*$")
     _SUBTESTS: Final = re.compile(r"^(?:(\S.*?\.t) \.\.+ |\s*)Failed (\d{1,9})/(\d{1,9}) subtests\s*$")
@@ -125,11 +124,6 @@ class Prove:
         self._is_open = False
         self._by_file = self._in_all = self._errors = self._unexpected = 0
         self._good_file = ""
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
-        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -183,9 +177,6 @@ class Prove:
         )
         ledger.summary(self.NAME, results, of=Tap.NAME if self._is_open else None)
         self._forget()
-
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""
 
 
 def _span(text: str) -> int:

@@ -6,14 +6,13 @@ import re
 from typing import Final
 
 from build_exporter.sources.step_logs.suites.results import Ledger, Outcome, Results
-from build_exporter.sources.step_logs.suites.runner import DIGITS, number
+from build_exporter.sources.step_logs.suites.runner import Runner, number
 
 
-class UnitTest:
+class UnitTest(Runner):
     """Reads `FAIL: test_a (module.Class.test_a)` under its rule, `Ran 12 tests in 0.5s`, `FAILED (failures=1)`."""
 
-    STARTS: Final = "=R"
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (b"\n" + b"=" * 70, b"\nRan ", b"\nOK", b"\nFAILED", b"\nNO TESTS RAN")
     NAME: Final = "unittest"
     _RULE: Final = "=" * 70
     _BAD: Final = re.compile(r"^(FAIL|ERROR|UNEXPECTED SUCCESS): (\S.*)$")
@@ -35,7 +34,7 @@ class UnitTest:
     @property
     def is_busy(self) -> bool:
         """Whether it is amid something, so that any line may tell."""
-        return self._is_under_rule or self._ran is not None
+        return self._is_under_rule
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -61,22 +60,46 @@ class UnitTest:
         self._failing.clear()
         return True
 
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""
 
-
-class PyTest:
+class PyTest(Runner):
     """Reads `t.py::test_a PASSED [ 10%]`, `t.py ..F.s [ 40%]`, and `=== 1 failed, 12 passed in 1.23s ===`."""
 
-    STARTS: Final = "=" + DIGITS
-    MARKS: Final[tuple[str, ...]] = ("%]",)
+    WORDS = (
+        b"session starts",
+        b". [",
+        b"F [",
+        b"E [",
+        b"s [",
+        b"x [",
+        b"X [",
+        b"   [",
+        b"no tests ran in ",
+        b" passed",
+        b" failed",
+        b" skipped",
+        b" deselected",
+        b" xfailed",
+        b" xpassed",
+        b" error in ",
+        b" errors in ",
+        b" error, ",
+        b" errors, ",
+        b" PASSED",
+        b" FAILED",
+        b" ERROR",
+        b" SKIPPED",
+        b" XFAIL",
+        b" XPASS",
+        b"\nFAILED ",
+        b"\nERROR ",
+    )
     NAME: Final = "pytest"
     _START: Final = re.compile(r"^=+ test session starts ")
-    _END: Final = re.compile(r"^=*\s*((?:\d+ [a-z]+, )*\d+ [a-z]+) in [\d.:]+ ?s.*?=*\s*$")
+    _END: Final = re.compile(r"^=*\s*((?:\d+ [a-z]+(?: [a-z]+)?, )*\d+ [a-z]+(?: [a-z]+)?) in [\d.:]+ ?s.*?=*\s*$")
     _NOTHING: Final = re.compile(r"^=*\s*no tests ran in ")
     _CASE: Final = re.compile(r"^(\S+::\S.*?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b.*$")
     _SHARED: Final = re.compile(r"^\[gw\d+\] \[\s*\d+%\] (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+::\S.*)$")
-    _DOTS: Final = re.compile(r"^(?:\S+\.\w+ )?([.FEsxX]+)\s*\[\s*\d+%\]\s*$")
+    _DOTS: Final = re.compile(r"^(?:\S+\.\w+ )?([.FEsxXuy,-]+)\s*\[\s*\d+%\]\s*$")
     _BAD: Final = re.compile(r"^(FAILED|ERROR) (\S+?(?:::.*?)?)(?: - .*)?$")
     _WORDS: Final = {
         "passed": "passed",
@@ -105,11 +128,6 @@ class PyTest:
     def __init__(self) -> None:
         self._is_open = False
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
-        return self._is_open
-
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
         if " in " in line and self._end(line, ledger):
@@ -132,7 +150,9 @@ class PyTest:
         elif (dots := self._DOTS.match(line)) is not None:
             suite = ledger.suite(self.NAME)
             for letter in dots[1]:
-                suite.case(self._OUTCOMES[letter])
+                # the others are of subtests: those that fail count with the tests in the summary alone
+                if letter in self._OUTCOMES:
+                    suite.case(self._OUTCOMES[letter])
         elif (bad := self._BAD.match(line)) is not None:
             ledger.suite(self.NAME).name(self._OUTCOMES[bad[1]], bad[2])
         else:
@@ -156,18 +176,26 @@ class PyTest:
             self._is_open = False
         return bool(counts)
 
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""
 
-
-class RegressionTest:
+class RegressionTest(Runner):
     """Reads `python -m test`: its files are the tests, and what runs in them is not looked at.
 
     Between `== CPython 3.13.3 …` and `Result: …`: `[12/487] test_a failed`, `433 tests OK.`, `1 test failed:`, names.
     """
 
-    STARTS: Final = "=" + DIGITS
-    MARKS: Final[tuple[str, ...]] = ()
+    WORDS = (
+        b"\n== ",
+        b" load avg: ",
+        b"\nResult: ",
+        b"\nTests result: ",
+        b"] test",
+        b" test OK",
+        b" tests OK",
+        b" failed",
+        b" skipped",
+        b"\nmake: ",
+        b": *** ",
+    )
     NAME: Final = "regrtest"
     _START: Final = re.compile(r"^(?:== CPython \d|\d+:\d\d:\d\d load avg: [\d.]+ (?:Run |\[))")
     _STOP: Final = re.compile(r"^(?:Result: |Tests result: |make(?:\[\d+\])?: )")
@@ -185,12 +213,18 @@ class RegressionTest:
     def __init__(self) -> None:
         self._is_open = False
         self._is_end = False
+        self._has_heading = False
         self._listed: Outcome | None = None
         self._counts: dict[str, int] = {}
 
     @property
     def is_busy(self) -> bool:
         """Whether it is amid something, so that any line may tell."""
+        return self._is_open and (self._is_end or not self._has_heading)
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether what is written now is within its tests."""
         return self._is_open
 
     def feed(self, line: str, ledger: Ledger) -> bool:
@@ -199,7 +233,8 @@ class RegressionTest:
             if self._START.match(line) is None:
                 return False
             self._is_open, self._is_end, self._counts = True, False, {}
-            if line.startswith("=="):
+            self._has_heading = line.startswith("==")
+            if self._has_heading:
                 # what is run to learn a profile from has no heading, and no result
                 ledger.suite(self.NAME).begin()
         if line.startswith("== Tests result:"):
@@ -224,6 +259,3 @@ class RegressionTest:
         if row is not None:
             word = self._WORDS[row[2]]
             self._counts[word] = self._counts.get(word, 0) + number(row[1])
-
-    def finish(self, ledger: Ledger) -> None:
-        """Nothing waits for a further line."""

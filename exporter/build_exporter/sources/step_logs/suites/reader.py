@@ -7,21 +7,24 @@ gave no result at all is told with nothing but zeros, one that broke off with an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.expected_failures import NO_EXPECTED_FAILURES, ExpectedFailurePatterns
 from build_exporter.sources.step_logs.reader import StepContext
+from build_exporter.sources.step_logs.scan import related, shown_last, words_in
 from build_exporter.sources.step_logs.suites.detection import SuiteDetector
-from build_exporter.sources.step_logs.suites.drivers import CTest, GoogleTest, Meson
+from build_exporter.sources.step_logs.suites.drivers import CTest, GoogleTest, Lit, Meson
 from build_exporter.sources.step_logs.suites.gnu import CHECK, Automake, Autotest, DejaGnu, ShownLog
-from build_exporter.sources.step_logs.suites.other_runners import E2fsprogs, TclTest, UtilLinux
+from build_exporter.sources.step_logs.suites.languages import Cargo, GoTest, NodeTest, NodeTools
+from build_exporter.sources.step_logs.suites.other_runners import Curl, E2fsprogs, PerlCore, QtTest, TclTest, UtilLinux
 from build_exporter.sources.step_logs.suites.perl import Prove, Tap
 from build_exporter.sources.step_logs.suites.python import PyTest, RegressionTest, UnitTest
-from build_exporter.sources.step_logs.suites.results import COUNTS, Ledger, Results, Suite
+from build_exporter.sources.step_logs.suites.results import COUNTS, MAX_NAME_CHARACTERS, Ledger, Results, Suite
 from build_exporter.sources.step_logs.suites.runner import Runner
 from build_exporter.tracker import Step
 
@@ -33,10 +36,12 @@ LATER_SECONDS: Final = 60.0
 
 MANY: Final = 60
 
+FAILING: Final = 5
+"""Failed tests named in a report."""
+
 PROMPT: Final = 20
 """So often a further failure is told at once."""
 
-_ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\(B")
 _VERSION: Final = re.compile(r"[\s-]v?\d\S*$")
 
 
@@ -63,8 +68,18 @@ class _Pace:
         return True
 
 
+RUNNERS: Final[tuple[type[Runner], ...]] = (
+    *(ShownLog, RegressionTest, CTest, Meson, Lit, DejaGnu, UnitTest, PyTest, GoogleTest, QtTest, Automake, Autotest),
+    *(Prove, PerlCore, Tap, TclTest, UtilLinux, E2fsprogs, Cargo, GoTest, Curl, NodeTest, NodeTools),
+)
+"""In the order in which they read a line that several may want."""
+
+
 class SuiteReader:
     """Reads the lines of one attempt's logs."""
+
+    WORDS: Final = tuple(dict.fromkeys((*SuiteDetector.WORDS, *(word for each in RUNNERS for word in each.WORDS))))
+    """One of them is in every line that tells anything, unless it `is_busy`."""
 
     def __init__(self) -> None:
         self.ledger = Ledger()
@@ -73,66 +88,46 @@ class SuiteReader:
         self._lines = 0
         self._known = NO_EXPECTED_FAILURES
         self._verdicts: dict[str, bool] = {}
-        self._is_busy = False
-        self._runners: list[Runner] = [
-            ShownLog(),
-            RegressionTest(),
-            CTest(),
-            Meson(),
-            DejaGnu(),
-            UnitTest(),
-            PyTest(),
-            GoogleTest(),
-            Automake(),
-            Autotest(),
-            Prove(),
-            Tap(),
-            TclTest(),
-            UtilLinux(),
-            E2fsprogs(),
-        ]
-        self._by_start: dict[str, list[Runner]] = {}
-        for start in sorted({start for runner in self._runners for start in runner.STARTS}):
-            self._by_start[start] = [each for each in self._runners if start in each.STARTS]
-        self._marks = tuple(mark for runner in self._runners for mark in runner.MARKS)
+        self._runners = [make() for make in RUNNERS]
+        self._busy: list[Runner] = []
+        self._taking: Runner | None = None
 
     @property
     def results(self) -> dict[str, Results]:
         """What is known of each suite that has any result."""
         return {name: results for name, suite in self.ledger.suites.items() if (results := suite.results).total}
 
-    def feed(self, line: str) -> None:
-        """Take one line into account."""
-        if "\x1b" in line:
-            line = _ESCAPES.sub("", line)
-        if "\r" in line:
-            # a terminal shows what was written last
-            line = line.rstrip("\r").rpartition("\r")[2]
+    @property
+    def is_busy(self) -> bool:
+        """Whether a runner is amid something, so that any line may tell."""
+        return bool(self._busy)
+
+    def feed(self, line: str, words: Sequence[bytes] | None = None) -> None:
+        """Take one plain line into account, and the words of `WORDS` in it where they have been found already."""
         self._lines += 1
-        if not line:
+        if words is None:
+            line = shown_last(line)
+            words = words_in(line, self.WORDS)
+        if not words and not self._busy:
             return
         self._detector.feed(line)
-        if self._is_busy or self._is_marked(line):
-            runners = self._runners
-        elif line.startswith("checking "):
-            # a fourth of all lines
-            return
-        elif (found := self._by_start.get(line[0])) is not None:
-            runners = found
-        else:
-            return
+        runners = self._interested(words)
         for runner in runners:
             if runner.feed(line, self.ledger):
                 break
-        # only one that has looked at the line can have begun anything
-        self._is_busy = any(runner.is_busy for runner in runners)
+        # only one that was asked can have begun anything
+        self._busy = [runner for runner in runners if runner.is_busy]
+        self._taking = next((runner for runner in runners if runner.takes_all), None)
 
-    def _is_marked(self, line: str) -> bool:
-        # in a loop: each line comes here, and `any` would take longer than the looking
-        for mark in self._marks:  # noqa: SIM110
-            if mark in line:
-                return True
-        return False
+    def _interested(self, words: Sequence[bytes]) -> list[Runner]:
+        """Return the runners that a line with some words may tell anything, in the order in which they read it."""
+        wanted, first = _wanted(), self._taking
+        if len(words) == 1 and not self._busy and first is None:
+            return [self._runners[index] for index in wanted.get(words[0], ())]
+        indexes = {index for word in words for index in wanted.get(word, ())}
+        found = [each for index, each in enumerate(self._runners) if index in indexes or each in self._busy]
+        # the others read a line only where the first does not take it
+        return found if first is None else [first, *(each for each in found if each is not first)]
 
     def finish(self) -> None:
         """Take what there is as all."""
@@ -149,8 +144,10 @@ class SuiteReader:
         self.ledger.changed = False
         reported = context.step.tests
         for name, results in self._results(context).items():
+            failing = self._failing(name) if results.bad else None
             before = next((old for old, new in self.ledger.renamed.items() if new == name and old in reported), None)
             report = _report(context, name, results, before)
+            report.failing = failing
             if before is None and _is_recorded(context.step, report):
                 continue
             pace = self._paces.setdefault(name, _Pace())
@@ -179,6 +176,12 @@ class SuiteReader:
             found.update((name, Results()) for name in sorted(self._missing(context, set(found), known)))
         return found
 
+    def _failing(self, name: str) -> list[str] | None:
+        """Return the names of the first tests of a suite that failed and are not known to fail."""
+        suite = self.ledger.suites.get(name)
+        names = [*suite.failing, *suite.broken] if suite is not None else []
+        return [each[:MAX_NAME_CHARACTERS] for each in names if not self._is_known(each)][:FAILING] or None
+
     def _is_known(self, name: str) -> bool:
         """Return whether a test is known to fail; each name is compared once, however often it is asked for."""
         found = self._verdicts.get(name)
@@ -201,6 +204,15 @@ class SuiteReader:
             if any(step.tests for step in context.run.steps.values()):
                 return set(context.earlier_suites)
         return names
+
+
+@cache
+def _wanted() -> dict[bytes, list[int]]:
+    """Return which runners, by their place in `RUNNERS`, want a line in which a word was found."""
+    return {
+        word: [index for index, each in enumerate(RUNNERS) if not set(near).isdisjoint(each.WORDS)]
+        for word, near in related(SuiteReader.WORDS).items()
+    }
 
 
 def excused(suite: Suite, is_recorded: Callable[[str], bool], number: int) -> tuple[Results, int]:

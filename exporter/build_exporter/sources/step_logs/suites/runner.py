@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import ClassVar, Final
 
 from build_exporter.sources.step_logs.suites.results import Ledger, Results
 
@@ -12,34 +12,32 @@ ROWS_END: Final = 12
 """Lines without a row of a summary after which it is over."""
 
 
-DIGITS: Final = "0123456789"
+class Runner:
+    """Reads what one runner writes; several read the same lines, and none may take another's for its own.
 
+    Attributes:
+        WORDS: texts one of which is in every line that tells anything as long as the runner is not busy; one that
+            begins (ends) with a line's end stands at a line's beginning (end).
+    """
 
-class Runner(Protocol):
-    """Reads what one runner writes; several read the same lines, and none may take another's for its own."""
-
-    @property
-    def STARTS(self) -> str:  # noqa: N802 - a constant of each
-        """The characters that a line begins with which tells anything as long as the runner is not busy."""
-        ...
-
-    @property
-    def MARKS(self) -> tuple[str, ...]:  # noqa: N802
-        """Texts one of which is in any other such line."""
-        ...
+    WORDS: ClassVar[tuple[bytes, ...]] = ()
 
     @property
     def is_busy(self) -> bool:
         """Whether it is amid something, so that any line may tell."""
-        ...
+        return False
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether what is written now is within its tests: no other runner reads it."""
+        return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line; return whether it is this runner's alone, so that no other looks at it."""
-        ...
+        raise NotImplementedError
 
     def finish(self, ledger: Ledger) -> None:
         """Take what there is as all: no line will come any more."""
-        ...
 
 
 @dataclass(slots=True)

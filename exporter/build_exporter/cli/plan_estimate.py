@@ -1,0 +1,81 @@
+"""What a plan should take on this machine, before its first step: the total with its band, and the longest steps."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from build_exporter.estimate import Estimate, Estimator, StepOutlook
+from build_exporter.formatting import clock_time, duration
+from build_exporter.model.events import BuildStarted, Plan, TestScope
+from build_exporter.model.names import run_name
+from build_exporter.model.text import plain_line
+from build_exporter.monitor import read_builds
+from build_exporter.plan.weighted import WeightedPlan
+from build_exporter.tracker import Tracker
+
+LONGEST: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEstimate:
+    """An estimate of a whole plan; `steps` are all of its steps. Without one nothing is known of any of them."""
+
+    jobs: int
+    estimate: Estimate | None
+    steps: tuple[StepOutlook, ...]
+
+    @property
+    def longest(self) -> list[StepOutlook]:
+        """The steps that take longest, the longest first."""
+        return sorted(self.steps, key=lambda step: -step.expected_seconds)[:LONGEST]
+
+
+def estimate_plan(
+    plan: WeightedPlan, journal: str, build: str | None, jobs: int | None, tests: TestScope | None
+) -> PlanEstimate:
+    """Return what a plan should take: by the journal's runs, the plan's figures and typical times of steps."""
+    now = round(time.time(), 6)
+    tracker = read_builds(journal) if os.path.isdir(journal) else Tracker()  # noqa: PTH112 - a path as text
+    name = build or "plan"
+    used = jobs or os.cpu_count() or 1
+    steps = [step.planned for step in plan.steps]
+    run = tracker.feed(
+        name,
+        run_name(now),
+        [BuildStarted(time=now, build=name, jobs=used, tests=tests), Plan(time=now, build=name, steps=steps)],
+    )
+    estimator = Estimator(tracker.builds)
+    outlook = estimator.outlook(run, now)
+    return PlanEstimate(used, estimator(run, now), tuple(outlook.steps(run, now)) if outlook is not None else ())
+
+
+def estimate_object(found: PlanEstimate) -> dict[str, Any]:
+    """Return an estimate as plain data; seconds."""
+    estimate = found.estimate
+    return {
+        "jobs": found.jobs,
+        "seconds": dict(estimate.by_percentile) if estimate is not None else None,
+        "basis": estimate.basis if estimate is not None else "nothing is known of how long its steps take",
+        "longest": [
+            {"phase": each.step.phase, "step": each.step.step, "expected_seconds": round(each.expected_seconds, 3)}
+            for each in found.longest
+        ],
+    }
+
+
+def estimate_lines(found: PlanEstimate) -> Iterator[str]:
+    """Yield an estimate as a person reads it."""
+    estimate = found.estimate
+    if estimate is None:
+        yield "Estimate: none, nothing is known of how long its steps take."
+        return
+    band = f"{duration(estimate.low)} to {duration(estimate.high)}"
+    yield f"Estimate at -j{found.jobs}: {duration(estimate.middle)} (in 8 of 10 cases {band}),"
+    yield f"begun now done about {clock_time(time.time() + estimate.middle)}; by {plain_line(estimate.basis)}."
+    yield "The longest steps:"
+    for each in found.longest:
+        yield f"  {plain_line(f'{each.step.phase}/{each.step.step}'):<48} {duration(each.expected_seconds):>12}"

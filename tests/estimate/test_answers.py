@@ -1,0 +1,114 @@
+"""The estimate as the API answers it, the metric of how good estimates were, and the estimate of a plan."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from build_exporter.collectors.builds import BuildCollector
+from build_exporter.estimate import Accuracy, Estimator
+from build_exporter.model import events as e
+from build_exporter.monitor import Monitor
+from build_exporter.queries.context import Context
+from build_exporter.queries.estimate import estimate
+from build_exporter.tracker import Tracker
+
+STEPS = (("a", 100.0), ("b", 300.0), ("c", 200.0))
+
+
+def run_lines(start: float, count: int = 3) -> list[e.Event]:
+    """Return a run of so many steps; with less than all the next one runs."""
+    found: list[e.Event] = [e.BuildStarted(time=start, build="b", jobs=4)]
+    for number, (name, seconds) in enumerate(STEPS[: count + 1]):
+        found.append(e.StepStarted(time=start, build="b", phase="p", step=name))
+        if number == count:
+            return found
+        start += seconds
+        found.append(e.StepFinished(time=start, build="b", phase="p", step=name, status="succeeded"))
+    return [*found, e.BuildFinished(time=start, build="b", status="succeeded")]
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    """Three runs, and a fourth whose second step runs."""
+    tracker = Tracker()
+    for day in (1, 2, 3):
+        tracker.feed("b", f"2026010{day}T000000Z", run_lines(86_400.0 * day))
+    tracker.feed("b", "20260104T000000Z", run_lines(400_000.0, 1))
+    return tracker
+
+
+def test_the_answer_has_end_basis_and_steps(tracker: Tracker) -> None:
+    """Whoever asks learns when it ends, why, and what each step to come should take."""
+    context = Context(tracker.builds, 400_130.0, estimate=Estimator(tracker.builds), accuracy=Accuracy(tracker.builds))
+    for _ in range(3):
+        answer = estimate(context, "b")
+    assert answer.remaining_seconds is not None
+    assert answer.end is not None
+    assert answer.remaining_seconds.p50 == pytest.approx(470.0, rel=0.02)
+    assert answer.end.p50 == pytest.approx(400_130.0 + 470.0, abs=10.0)
+    assert answer.basis == "3 earlier runs of this build, 1 finished step"
+    assert [(step.step, step.state) for step in answer.steps] == [("b", "running"), ("c", "pending")]
+    assert answer.steps[0].elapsed_seconds == pytest.approx(30.0)
+    assert answer.longest[0].step == "b"
+    assert answer.accuracy is not None
+    assert answer.accuracy.runs == 2
+    assert answer.accuracy.median_abs_error_ratio["0.5"] < 0.02
+
+
+def test_without_an_estimate_the_answer_says_why(tracker: Tracker) -> None:
+    """A run that is over, and one whose steps to come nobody knows, say so."""
+    tracker.feed("other", "20260101T000000Z", [e.StepStarted(time=1.0, build="other", phase="p", step="x")])
+    context = Context(tracker.builds, 5.0, estimate=Estimator(tracker.builds))
+    assert estimate(context, "other").basis == "the steps to come are not known"
+    tracker.feed("other", "20260101T000000Z", [e.BuildFinished(time=2.0, build="other", status="failed")])
+    answer = estimate(context, "other")
+    assert (answer.remaining_seconds, answer.basis) == (None, "the run has ended: failed")
+
+
+def test_the_exporter_shows_how_good_its_estimates_were(tmp_path: Path) -> None:
+    """Error and coverage over the last runs are metrics, worked out a run a scrape."""
+    for day in (1, 2, 3):
+        path = tmp_path / "b" / f"2026010{day}T000000Z.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(map(e.encode_line, run_lines(1.78e9 + 86_400.0 * day))))
+    monitor = Monitor(str(tmp_path))
+    monitor.poll()
+    for _ in monitor.read_history():
+        pass
+    collector = BuildCollector(monitor, 10)
+    for _ in range(3):
+        families = {family.metric.name: family for family in collector.collect()}
+    assert {"build_estimate_error_ratio", "build_estimate_band_coverage_ratio"} <= families.keys()
+
+
+def test_a_plan_is_estimated_before_its_first_step(tmp_path: Path) -> None:
+    """Total with band, what it rests on and the longest steps, for people and programs."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "phases:\n  - phase: p\n    steps:\n      - {step: a, seconds: 60}\n      - {step: b, seconds: 15m}\n"
+    )
+    command = [sys.executable, "-m", "build_exporter", "plan", "yaml", str(plan), "--estimate", "--jobs", "4"]
+    command += ["--journal", str(tmp_path / "none")]
+    found = json.loads(subprocess.run([*command, "--output", "json"], capture_output=True, check=True).stdout)[
+        "estimate"
+    ]
+    assert found["seconds"]["50"] == pytest.approx(960.0, rel=0.01)
+    assert found["seconds"]["10"] < 960.0 < found["seconds"]["90"]
+    assert [step["step"] for step in found["longest"]] == ["b", "a"]
+    assert found["basis"] == "the plan's figures, no finished step yet"
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Estimate at -j4: 16 min 00 s" in shown
+
+
+def test_a_plan_that_nothing_is_known_of_has_no_estimate(tmp_path: Path) -> None:
+    """No number is made up."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("phases:\n  - phase: p\n    steps:\n      - {step: a}\n")
+    command = [sys.executable, "-m", "build_exporter", "plan", "yaml", str(plan), "--estimate"]
+    shown = subprocess.run([*command, "--journal", str(tmp_path)], capture_output=True, text=True, check=True).stdout
+    assert "Estimate: none" in shown

@@ -1,0 +1,192 @@
+"""Estimates by the earlier runs: golden numbers by hand, bad records, properties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from build_exporter.estimate import Estimate, Estimator
+from build_exporter.model import events as e
+from build_exporter.tracker import Run, Tracker, build_progress
+from build_exporter.tracker.names import name_of, package_of
+
+Steps = Sequence[tuple[str, float]]
+USUAL: Steps = (("a", 100.0), ("b", 300.0), ("c", 50.0), ("d", 150.0))
+
+
+def events(steps: Steps, start: float = 1000.0, *, end: bool = True, jobs: int = 4) -> list[e.Event]:
+    """Return the events of a run; the last step goes on where it has no end."""
+    found: list[e.Event] = [e.BuildStarted(time=start, build="b", jobs=jobs)]
+    now = start
+    for name, seconds in steps:
+        found.append(e.StepStarted(time=now, build="b", phase="p", step=name))
+        now += max(seconds, 0.0)
+        found.append(e.StepFinished(time=now, build="b", phase="p", step=name, status="succeeded", seconds=seconds))
+    if end:
+        found.append(e.BuildFinished(time=now, build="b", status="succeeded"))
+    return found
+
+
+def after(runs: Sequence[Steps], begun: Steps, running: str | None = None) -> tuple[Tracker, Run, float]:
+    """Return a tracker with earlier runs and one that has done some steps, and the time."""
+    tracker = Tracker()
+    for number, steps in enumerate(runs):
+        tracker.feed("b", f"202601{number + 1:02}T000000Z", events(steps))
+    lines = events(begun, 5000.0, end=False)
+    now = 5000.0 + sum(seconds for _, seconds in begun)
+    if running is not None:
+        lines.append(e.StepStarted(time=now, build="b", phase="p", step=running))
+    return tracker, tracker.feed("b", "20260201T000000Z", lines), now
+
+
+def left(runs: Sequence[Steps], begun: Steps, running: str | None = None, passed: float = 0.0) -> Estimate:
+    """Return the estimate, which there must be."""
+    tracker, run, now = after(runs, begun, running)
+    found = Estimator(tracker.builds)(run, now + passed)
+    assert found is not None
+    assert 0 <= found.low <= found.middle <= found.high < math.inf
+    return found
+
+
+def test_earlier_runs_are_the_plan() -> None:
+    """Three runs took 500 s after their first step: so will this one, and it says what that rests on."""
+    estimate = left([USUAL] * 3, USUAL[:1], "b")
+    assert estimate.middle == pytest.approx(500.0, rel=0.01)
+    assert estimate.basis == "3 earlier runs of this build, 1 finished step"
+    assert left([USUAL] * 3, USUAL[:1], "b", passed=60.0).middle == pytest.approx(440.0, rel=0.02)
+
+
+def test_progress_is_weighed_by_the_earlier_runs() -> None:
+    """The first of four steps is a sixth of the time."""
+    _, run, now = after([USUAL] * 2, USUAL[:1])
+    assert build_progress(run, now) == pytest.approx(100.0 / 600.0)
+
+
+def test_the_newest_run_counts_most() -> None:
+    """After a run that took twice as long the next is expected nearer to it than to the older ones."""
+    slow = [(name, 2 * seconds) for name, seconds in USUAL]
+    middle = left([USUAL, USUAL, slow], (), "a").middle
+    assert 600.0 * 1.4 < middle < 1200.0
+
+
+def test_a_slower_machine_is_scaled_and_says_so() -> None:
+    """Steps that all take twice the time are another machine's: what is left takes twice the time, too."""
+    steps = [(f"s{number}", 60.0) for number in range(20)]
+    slower = [(name, 2 * seconds) for name, seconds in steps[:10]]
+    estimate = left([steps] * 3, slower)
+    assert estimate.middle == pytest.approx(1200.0, rel=0.1)
+    assert "as of another machine, scaled by" in estimate.basis
+
+
+@pytest.mark.parametrize("absurd", [0.0, 7 * 86400.0, 30 * 86400.0, 1e9])
+def test_absurd_times_move_nothing(absurd: float) -> None:
+    """A clock that jumped in one of four runs leaves the estimate as it would be without that step's time."""
+    broken = [(name, absurd if name == "d" else seconds) for name, seconds in USUAL]
+    estimate = left([USUAL, USUAL, broken, USUAL], USUAL[:1], "b")
+    assert estimate.middle == pytest.approx(500.0, rel=0.02)
+
+
+def test_a_week_in_the_only_earlier_run_is_no_time_of_a_step() -> None:
+    """What can't be the time of a step counts for nothing even where no other time is known."""
+    broken = [(name, 7 * 86400.0 if name == "d" else seconds) for name, seconds in USUAL]
+    assert left([broken], USUAL[:1], "b").middle < 3600.0
+
+
+def test_steps_are_found_again_under_other_numbers() -> None:
+    """A step more in the middle shifts the numbers of those behind it, and changes nothing of what they take."""
+    before = [("501-binutils", 60.0), ("502-gcc", 600.0), ("503-glibc", 300.0)]
+    done = [("501-binutils", 60.0), ("502-new", 1.0)]
+    estimate = left([before] * 2, done, "503-gcc")
+    assert estimate.middle == pytest.approx(900.0, rel=0.05)
+
+
+def test_steps_left_out_this_time_are_not_waited_for() -> None:
+    """Where steps run one after the other, those far before the one that runs are not to come any more."""
+    steps = [(f"{500 + number}-s{number}", 100.0) for number in range(10)]
+    estimate = left([steps] * 2, steps[:1], "509-s9")
+    assert estimate.middle == pytest.approx(400.0, rel=0.05)
+
+
+def test_another_build_has_no_plan_of_this_one() -> None:
+    """Steps that no earlier run had end the plan: nothing is estimated of what is not known."""
+    strange = [(f"x{number}", 10.0) for number in range(9)]
+    tracker, run, now = after([USUAL] * 2, [*USUAL[:1], *strange])
+    assert not run.has_plan
+    assert Estimator(tracker.builds)(run, now) is None
+
+
+def test_more_jobs_take_less_time() -> None:
+    """Runs at -j1 are a guide for one at -j4 once what runs side by side is allowed for."""
+    tracker = Tracker()
+    tracker.feed("b", "20260101T000000Z", events(USUAL, jobs=1))
+    run = tracker.feed("b", "20260102T000000Z", [e.BuildStarted(time=5000.0, build="b", jobs=4)])
+    run = tracker.feed("b", "20260102T000000Z", [e.StepStarted(time=5000.0, build="b", phase="p", step="a")])
+    estimate = Estimator(tracker.builds)(run, 5000.0)
+    assert estimate is not None
+    # half serial, half shared by four: (0.5 + 0.5 / 4) / 1 of 600 s
+    assert estimate.middle == pytest.approx(375.0, rel=0.01)
+
+
+def test_an_estimate_is_kept_until_a_step_ends() -> None:
+    """Between two steps only the clock moves it: the same work is not done for every scrape."""
+    tracker, run, now = after([USUAL] * 2, USUAL[:1], "b")
+    estimator = Estimator(tracker.builds)
+    outlook = estimator.outlook(run, now)
+    assert estimator.outlook(run, now + 5.0) is outlook
+    tracker.feed("b", run.run, [e.StepFinished(time=now + 300.0, build="b", phase="p", step="b", status="succeeded")])
+    assert estimator.outlook(run, now + 300.0) is not outlook
+
+
+seconds = st.floats(0.0, 1e7, allow_nan=False)
+runs = st.lists(st.lists(seconds, min_size=4, max_size=4), max_size=5)
+
+
+@given(runs, st.lists(seconds, max_size=3), st.floats(0.0, 1e6))
+def test_bands_are_bands(earlier: list[list[float]], begun: list[float], passed: float) -> None:
+    """Whatever the records say, an estimate is finite and its percentiles are in their order."""
+    history = [list(zip("abcd", taken, strict=True)) for taken in earlier]
+    tracker, run, now = after(history, list(zip("abcd", begun, strict=False)), "abcd"[len(begun)])
+    found = Estimator(tracker.builds)(run, now + passed)
+    if found is not None:
+        assert 0 <= found.low <= found.middle <= found.high < math.inf
+
+
+@given(st.integers(0, 3), st.floats(1.0, 1e5))
+def test_a_step_that_takes_longer_leaves_no_less(done: int, passed: float) -> None:
+    """While a step runs and nothing else happens, the time left falls by no more than the time that passes."""
+    tracker, run, now = after([USUAL] * 3, USUAL[:done], "abcd"[done])
+    estimator = Estimator(tracker.builds)
+    first, later = estimator(run, now), estimator(run, now + passed)
+    assert first is not None
+    assert later is not None
+    assert later.middle >= first.middle - passed - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("step", "version", "name"),
+    [
+        ("502-gcc-pass1", "14.2.0", "gcc-pass1"),
+        ("1001-fstab", None, "fstab"),
+        ("875-01-libarchive", None, "libarchive"),
+        ("Cus-025-cmake", "3.28", "cmake"),
+        ("601-m4-build_2", None, "m4"),
+        ("sys-devel/llvm-12.0.0", "12.0.0", "sys-devel/llvm"),
+        ("acl-2.3.2-r0", "2.3.2", "acl"),
+        ("505-gcc-libstdc++", "14.2.0", "gcc-libstdc++"),
+        ("7zip", None, "7zip"),
+        ("Python", None, "python"),
+    ],
+)
+def test_names_without_numbers_and_versions(step: str, version: str | None, name: str) -> None:
+    """A step is known again by what it builds."""
+    assert name_of("p", step, version) == ("p", name)
+
+
+def test_a_package_is_the_name_without_its_pass() -> None:
+    """gcc's first pass and its last are of one package."""
+    assert package_of(("p", "gcc-pass1"), None) == "gcc"
+    assert package_of(("p", "gcc-pass1"), "GCC") == "gcc"

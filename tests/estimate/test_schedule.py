@@ -1,0 +1,88 @@
+"""List scheduling of steps that run side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from build_exporter.estimate import Estimator
+from build_exporter.estimate.schedule import release_needs, schedule
+from build_exporter.model import events as e
+from build_exporter.tracker import Run, Tracker, apply_all
+
+
+def test_two_slots_halve_what_is_independent() -> None:
+    """Four steps of 10 s on two slots take 20 s."""
+    assert schedule([10.0] * 4, [[]] * 4, [], 2).seconds == 20.0
+
+
+def test_a_chain_is_as_long_as_itself() -> None:
+    """Steps that need each other run one after the other on however many slots, and are the critical path."""
+    found = schedule([10.0, 20.0, 30.0, 1.0], [[], [0], [1], []], [], 8)
+    assert found.seconds == 60.0
+    assert found.critical == (0, 1, 2)
+
+
+def test_the_longest_chain_begins_first() -> None:
+    """On one free slot the step that most hangs on goes before a longer one that nothing needs."""
+    # 0 (5 s) is needed by 1 (50 s); 2 takes 20 s: 0, then 1 beside 2
+    assert schedule([5.0, 50.0, 20.0], [[], [0], []], [], 2).seconds == 55.0
+
+
+def test_running_steps_hold_their_slots() -> None:
+    """What runs goes on, and what comes after waits for a slot."""
+    assert schedule([7.0, 10.0], [[], []], [0], 1).seconds == 17.0
+
+
+def test_a_circle_ends() -> None:
+    """Steps that wait for each other don't hang the estimate."""
+    assert schedule([1.0, 2.0], [[1], [0]], [], 2).seconds == pytest.approx(3.0)
+    assert schedule([], [], [], 1).seconds == 0.0
+
+
+def test_an_earlier_run_shows_what_waits_for_what() -> None:
+    """A step that began as another ended seems to have waited for it."""
+    found = release_needs([0, 1, 2], {0: 0.0, 1: 0.0, 2: 10.0}, {0: 10.0, 1: 30.0, 2: 15.0})
+    assert found == {0: [], 1: [], 2: [0]}
+
+
+def parallel(start: float, until: float | None = None) -> list[e.Event]:
+    """Return a run on two slots: a (100 s) beside b (200 s), c (300 s) after a; up to a time."""
+    spans = {"a": (0.0, 100.0), "b": (0.0, 200.0), "c": (100.0, 400.0)}
+    found: list[e.Event] = [e.BuildStarted(time=start, build="b")]
+    for name, (begin, end) in spans.items():
+        found.append(e.StepStarted(time=start + begin, build="b", phase="p", step=name))
+        found.append(e.StepFinished(time=start + end, build="b", phase="p", step=name, status="succeeded"))
+    found.append(e.BuildFinished(time=start + 400.0, build="b", status="succeeded"))
+    found.sort(key=lambda event: event.time)
+    return [event for event in found if until is None or event.time <= start + until]
+
+
+def test_a_parallel_build_ends_when_its_longest_chain_does() -> None:
+    """After 50 s, 350 s are left of a build that took 400 s twice, though its steps have 550 s of work left."""
+    tracker = Tracker()
+    for day in (1, 2):
+        tracker.feed("b", f"2026010{day}T000000Z", parallel(1000.0))
+    run = tracker.feed("b", "20260103T000000Z", parallel(9000.0, until=50.0))
+    estimate = Estimator(tracker.builds)(run, 9050.0)
+    assert estimate is not None
+    assert estimate.middle == pytest.approx(350.0, rel=0.03)
+
+
+def test_needs_of_the_plan_are_kept() -> None:
+    """Without history the plan's needs make the schedule."""
+    run = Run("b", "20260101T000000Z")
+    steps = [
+        e.PlannedStep(phase="p", step="a", expected_seconds=100.0),
+        e.PlannedStep(phase="p", step="b", expected_seconds=100.0),
+        e.PlannedStep(phase="p", step="c", expected_seconds=100.0, after=["a"]),
+        e.PlannedStep(phase="p", step="d", expected_seconds=100.0, after=["p/c"]),
+    ]
+    begun = [e.StepStarted(time=0.0, build="b", phase="p", step=name) for name in "ab"]
+    apply_all(run, [e.BuildStarted(time=0.0, build="b"), e.Plan(time=0.0, build="b", steps=steps), *begun])
+    estimator = Estimator()
+    estimate, outlook = estimator(run, 0.0), estimator.outlook(run, 0.0)
+    assert estimate is not None
+    assert outlook is not None
+    assert outlook.parallel is not None
+    assert estimate.middle == pytest.approx(300.0, rel=0.01)
+    assert outlook.parallel.critical == {("p", "a"), ("p", "c"), ("p", "d")}

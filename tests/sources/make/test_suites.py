@@ -1,0 +1,105 @@
+"""Test suites in consoles of builds by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from build_exporter.tracker import Run
+
+DEJAGNU = """\
+make  check-DEJAGNU
+\t\t=== gas tests ===
+FAIL: gas/nop
+\t\t=== gas Summary ===
+
+# of expected passes\t\t265
+# of unexpected failures\t1
+make[4]: *** [Makefile:2241: check-DEJAGNU] Error 1
+\t\t=== ld tests ===
+FAIL: ld-elf/eh5
+\t\t=== ld Summary ===
+
+# of expected passes\t\t1441
+# of unexpected failures\t1
+# of unsupported tests\t\t4
+make[2]: *** [Makefile:6312: check-ld] Error 2
+"""
+
+
+def counts(run: Run) -> dict[str, tuple[int, ...]]:
+    """Return passed, failed, skipped and errors of each suite of a run."""
+    return {
+        name: (each.passed, each.failed, each.skipped or 0, each.errors or 0)
+        for step in run.steps.values()
+        for name, each in step.tests.items()
+    }
+
+
+def test_suites_after_the_first_failure_count(console: Callable[[str], Run]) -> None:
+    """With `make -k` the suites that run after make has given up a target have their results, too."""
+    assert counts(console(DEJAGNU)) == {"gas": (265, 1, 0, 0), "ld": (1441, 1, 4, 0)}
+
+
+def test_suites_behind_prefixes(console: Callable[[str], Run]) -> None:
+    """What a continuous integration or a container puts before each line takes no result away."""
+    for prefix in ("2025-09-14T03:12:31.8579732Z ", "#23 29.47 ", "[ALL  ]    "):
+        run = console("".join(f"{prefix}{line}\n" for line in DEJAGNU.splitlines()))
+        assert counts(run) == {"gas": (265, 1, 0, 0), "ld": (1441, 1, 4, 0)}, prefix
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\ntest result: bad. 1 passed; 1 failed; 0 ignored;\n",
+            "cargo test",
+        ),
+        ("ok  \tos\t1.2s\n--- FAIL: TestA (0.01s)\nFAIL\tnet\t12.3s\n", "go test"),
+        ("-- Testing: 2 tests, 1 workers --\nTesting Time: 1s\n  Passed: 1\n  Failed: 1\n", "lit"),
+        ("test 0001...OK (1 out of 2)\ntest 0002...FAILED\nTESTDONE: 1 tests out of 2 reported OK: 50%\n", "curl"),
+        ("***** Start testing of t *****\nTotals: 1 passed, 1 failed, 0 skipped, 0 blacklisted, 1ms\n", "qttest"),
+    ],
+)
+def test_a_console_of_tests_alone(text: str, expected: str, console: Callable[[str], Run]) -> None:
+    """A captured run of tests is a build's test stage, whatever the language."""
+    run = console(text)
+    assert counts(run) == {expected: (1, 1, 0, 0)}
+    assert {phase for phase, _ in run.steps} == {"test"}
+
+
+def test_pytest_itself(tmp_path: Path, console: Callable[[str], Run]) -> None:
+    """The console of the installed pytest, subtests among its tests, has the results that it prints."""
+    (tmp_path / "test_a.py").write_text(
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n"
+        "        for n in range(3):\n            with self.subTest(n=n):\n                pass\n"
+        "    def test_b(self):\n        self.fail('x')\n"
+    )
+    for options in ([], ["-v"], ["-q"]):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, "test_a.py"]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert counts(console("$ make check\n" + ended.stdout)) == {"pytest": (1, 1, 0, 0)}
+
+
+def test_a_shuffled_make(console: Callable[[str], Run]) -> None:
+    """GNU make 4.4 with `--shuffle`: the exit code is known, and an ignored failure of a make below fails nothing."""
+    run = console("make: Entering directory '/x'\ngcc -c a.c\nmake: *** [Makefile:2: all] Error 7 shuffle=123\n")
+    assert (run.state.name, [step.exit_code for step in run.steps.values()]) == ("FAILED", [7])
+    ignored = console(
+        "make: Entering directory '/x'\nmake[1]: Entering directory '/x/a'\ngcc -c a.c\n"
+        "make[1]: *** [Makefile:2: all] Error 1 shuffle=123\nmake[1]: Leaving directory '/x/a'\n"
+        "make: [Makefile:2: a] Error 2 (ignored) shuffle=123\ngcc -c b.c\nmake: Leaving directory '/x'\n"
+    )
+    assert ignored.state.name == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("last", "state"), [("[1/5] Generating version.h", "SUCCEEDED"), ("[1/5] Building C object a.o", "INTERRUPTED")]
+)
+def test_an_incremental_ninja_that_ends_early(last: str, state: str, console: Callable[[str], Run]) -> None:
+    """Where a restat prunes the rest ninja itself ends at `[1/5]`: the build has succeeded; one cut has not."""
+    assert console(f"ninja: Entering directory `b'\n{last}\n").state.name == state
