@@ -30,7 +30,7 @@ def test_a_success_with_a_failed_step_is_not_green(journal: Path, run_file: RunF
     code, shown = status(journal)
     assert code == 1
     assert "succeeded, 1 step failed" in shown
-    assert "build-exporter explain --build k" in shown
+    assert "build-exporter explain mkae --build k" in shown
     run.step("p", "mkae", 5)
     code, shown = status(journal)
     assert (code, "failed" in shown) == (0, False)
