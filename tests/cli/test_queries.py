@@ -16,7 +16,9 @@ from click.testing import CliRunner
 
 from build_exporter.cli import main
 from build_exporter.cli.query import FILTERS, window_of
+from build_exporter.cli.query_output import fitting
 from build_exporter.queries.commands import SUMMARIES, find
+from build_exporter.queries.commands.history import HistoryRow
 
 Command = Callable[..., Any]
 ONE = {"compare"}
@@ -164,6 +166,17 @@ def test_a_mistyped_command_is_guessed(command: Command) -> None:
     done = command("progres")
     assert done.returncode == 2
     assert "Did you mean progress" in done.stderr
+
+
+def test_a_narrow_terminal_shows_whole_words() -> None:
+    """Where not all columns fit, those at the end are left out; names stay readable, figures whole."""
+    given: dict[str, Any] = dict.fromkeys(HistoryRow.__struct_fields__)
+    row = HistoryRow(**given | {"build": "lfs", "step": "501-binutils-pass1", "seconds": 4000.0})
+    names = ["step", "seconds", "jobs", "start"]
+    assert fitting(names, [row], 200) == names
+    assert fitting(names, [row], 14 + 3 + 10) == ["step", "seconds"]
+    assert fitting(names, [row], 14 + 3 + 9) == ["step"]
+    assert fitting(names, [row], 3) == ["step"]
 
 
 def test_windows() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -15,6 +16,9 @@ from build_exporter.queries.request import Reply
 
 WIDE: Final = 200
 """Columns of a table that goes into a file or a pipe."""
+FOLDED: Final = 14
+GAP: Final = 3
+"""Columns that a text has at least, and between two columns."""
 _TIMES: Final = frozenset({"start", "end", "time", "reached", "failed", "resolved"})
 _COLOURS: Final = {
     "succeeded": "green", "reached": "green", "failed": "red", "interrupted": "red", "critical": "red", "late": "red",
@@ -58,19 +62,37 @@ def print_table(reply: Reply, row: type[msgspec.Struct], source: str) -> None:
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDE)
     for line in reply.lines:
         console.print(Text(line))
-    names = [name for name in row.__struct_fields__ if _is_shown(name, reply.rows)]
+    names = fitting([name for name in row.__struct_fields__ if _is_shown(name, reply.rows)], reply.rows, console.width)
     if names:
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        bold = "" if "NO_COLOR" in os.environ else "bold"
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style=bold)
         for name in names:
             right = all(not isinstance(getattr(each, name), str) for each in reply.rows)
             # texts fold, figures never break
-            table.add_column(header(name), justify="right" if right else "left", no_wrap=right, overflow="fold")
+            least = _least_width(name, reply.rows)
+            justify: Literal["right", "left"] = "right" if right else "left"
+            table.add_column(header(name), justify=justify, no_wrap=right, overflow="fold", min_width=least)
         for each in reply.rows:
             table.add_row(*(Text(*_styled(name, each)) for name in names))
         console.print(table)
     elif not reply.lines:
         console.print("nothing found")
     print(f"from {source}", file=sys.stderr)  # noqa: T201
+
+
+def fitting(names: list[str], rows: Sequence[msgspec.Struct], width: int) -> list[str]:
+    """Return the columns that a terminal has room for; those at the end, which matter least, are left out first."""
+    kept = list(names)
+    while len(kept) > 1 and sum(_least_width(name, rows) + GAP for name in kept) - GAP > width:
+        kept.pop()
+    return kept
+
+
+def _least_width(name: str, rows: Sequence[msgspec.Struct]) -> int:
+    """Return what a column needs at least: figures all of their width, texts enough to be read folded."""
+    values = [getattr(each, name) for each in rows]
+    longest = max([len(header(name)), *(len(cell(name, value)) for value in values)])
+    return min(longest, FOLDED) if any(isinstance(value, str) for value in values) else longest
 
 
 def _is_shown(name: str, rows: Sequence[msgspec.Struct]) -> bool:

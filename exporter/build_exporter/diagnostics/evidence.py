@@ -18,6 +18,9 @@ from build_exporter.diagnostics.terminal import shown
 MAX_LINES: Final = 50_000
 """Lines that are read, the last ones."""
 
+MAX_READ: Final = 1200
+"""Of those the lines that are read closely."""
+
 STALE_LINES: Final = 30
 """Commands and progress between words and the builder's stop that show that work went on after them."""
 
@@ -120,7 +123,7 @@ class Reading:
 def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
     """Return what lines hold of evidence; prefixes and terminal control may be in them."""
     reading = Reading(*plain_lines(raw))
-    indexes = picked(reading.lines) if not own else list(range(len(reading.lines)))
+    indexes = _bounded(picked(reading.lines) if not own else list(range(len(reading.lines))))
     usage = _usage_lines(reading.lines)
     excused = _excused(reading, indexes)
     reading.begin, reading.stop = _span(reading, indexes)
@@ -133,6 +136,11 @@ def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
             reading.evidence.append(found)
             beyond = found.last if found.last > index and _HEADER.match(reading.lines[index]) else beyond
     return reading
+
+
+def _bounded(indexes: list[int]) -> list[int]:
+    """Return the first and the last of very many lines: what failed is among the first, how it ended the last."""
+    return indexes if len(indexes) <= MAX_READ else indexes[: MAX_READ // 2] + indexes[-MAX_READ // 2 :]
 
 
 def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str]]:

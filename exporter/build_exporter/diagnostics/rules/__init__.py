@@ -6,6 +6,7 @@ speaks; their order here is the order of the table. Rows of a user's configurati
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from build_exporter.diagnostics.rules.compilers import COMPILERS
@@ -27,4 +28,9 @@ __all__ = ["RULES", "WORDS", "Rank", "Rule", "rule_of"]
 
 def rule_of(text: str, own: tuple[Rule, ...] = ()) -> Rule | None:
     """Return the first rule that a line matches, a user's `own` before those of the table; None where none does."""
-    return next((rule for rule in (*own, *RULES) if rule.matches(text)), None)
+    return next((rule for rule in own if rule.matches(text)), None) or _rule_of(text)
+
+
+@lru_cache(maxsize=1024)
+def _rule_of(text: str) -> Rule | None:
+    return next((rule for rule in RULES if rule.matches(text)), None)

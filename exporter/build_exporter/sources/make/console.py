@@ -22,8 +22,7 @@ class Console:
     Attributes:
         stage: the current stage, None before the first line that implies one.
         parts: steps at work, by the part they are of.
-        has_failed: the stage has failed.
-        interrupted: somebody stopped the build.
+        has_failed, interrupted: the stage has failed, somebody stopped the build.
         steps: how many steps there were.
     """
 
@@ -51,8 +50,7 @@ class Console:
 
     def feed(self, text: str, raw: str = "") -> None:
         """Take the next line, plain and without its time stamp; `raw` with it."""
-        if self._reasons.is_due():
-            self._break_part(self._tool, None)
+        self.flush(now=False)
         self._take(text, raw)
         if "arning" in text or "ARNING" in text:
             is_whole = self._counted is not None or self.stage is Stage.CONFIGURE
@@ -85,10 +83,14 @@ class Console:
         if (count := patterns.counted(text)) is not None:
             self._take_count(count, text)
 
+    def flush(self, *, now: bool = True) -> None:
+        """Judge a tool that gave up, `now` or where it has said all."""
+        if self._reasons.is_due(now=now):
+            self._break_part(self._tool, None)
+
     def settle(self) -> None:
         """Judge the failures whose words have not ended, or whose directory is not known: nothing more will come."""
-        if self._reasons.is_due(now=True):
-            self._break_part(self._tool, None)
+        self.flush()
         for unplaced in self._unplaced.take_all():
             if not self._broken:
                 self._break(unplaced.place("", ()), unplaced.failure, unplaced.cause)
@@ -111,8 +113,7 @@ class Console:
         return "interrupted" if self._directories.opened or is_cut or is_unconfigured else "succeeded"
 
     def _take_message(self, text: str, raw: str) -> None:
-        crossing = patterns.crossing_of(text)
-        if crossing is not None:
+        if (crossing := patterns.crossing_of(text)) is not None:
             level, path, enters = crossing
             if enters is None:
                 enters = not self._directories.is_open(level, path)
@@ -123,8 +124,7 @@ class Console:
                 self._leave(level, path)
             return
         self._reasons.keep(raw or text)
-        failure = patterns.failure_of(text)
-        if failure is not None:
+        if (failure := patterns.failure_of(text)) is not None:
             self._take_failure(failure)
         elif (level_ignored := patterns.ignored_level(text)) is not None:
             self._place(level_ignored + 1, text)

@@ -223,6 +223,8 @@ class Make:
         if came and self.tail.torn:
             for piece in shown(self.tail.torn.rpartition("\r")[2])[-1:]:
                 self._console.peek(stamped(piece, self._written).text)
+        if not came:
+            self._console.flush()
         self._emitter.settle(self._console.parts.values(), over=over)
         if not self._emitter.is_over and (over or self._writers.are_gone(now, self._written)):
             self._end(None)
