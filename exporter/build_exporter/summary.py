@@ -7,8 +7,12 @@ from typing import NamedTuple
 
 from build_exporter.formatting import clock_time, duration
 from build_exporter.model.events import TestsReported
+from build_exporter.model.states import BuildState
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.sources import steps_at_risk
+
+IDLE_SECONDS = 300.0
+"""A run without a running step has nobody at work after so long."""
 
 
 class Suite(NamedTuple):
@@ -25,7 +29,7 @@ class Suite(NamedTuple):
 
 
 def elapsed(run: Run, now: float) -> str:
-    """Return for how long a run has gone on and since when: `2 min 08 s since Sat 10:27`; empty before its start.
+    """Return how long a run has taken: `2 min 08 s since Sat 10:27`, `12 s, ended Sat 10:28`; empty before its start.
 
     A record without times, imported when it was over, only shows when it was last written to.
     """
@@ -33,7 +37,22 @@ def elapsed(run: Run, now: float) -> str:
         return ""
     if run.end == run.start and run.steps:
         return f"unknown time, recorded {clock_time(run.start)}"
-    return f"{duration((run.end or now) - run.start)} since {clock_time(run.start)}"
+    if run.stopped is not None:
+        return f"{duration(run.stopped - run.start)}, ended {clock_time(run.stopped)}"
+    return f"{duration(now - run.start)} since {clock_time(run.start)}"
+
+
+def state_text(run: Run, now: float) -> str:
+    """Return a run's state in words: `succeeded, 1 step failed` where a failed step was never repeated, `idle since …`.
+
+    A run that nobody has ended and in which nothing has happened for `IDLE_SECONDS` is idle.
+    """
+    if run.state is BuildState.SUCCEEDED and run.failed:
+        return f"succeeded, {len(run.failed)} step{'s' if len(run.failed) > 1 else ''} failed"
+    last = run.last_event or now
+    if run.state is BuildState.RUNNING and not run.running and now - last > IDLE_SECONDS:
+        return f"idle since {clock_time(last)}"
+    return run.state.value
 
 
 def tests_run(report: TestsReported) -> int:

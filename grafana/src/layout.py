@@ -97,7 +97,7 @@ def query_variable(variable: Variable) -> Json:
 
 
 def annotation(name: str, colour: str, expr: str, title: str, text: str = "") -> Json:
-    """Return an annotation at the moments an expression tells, in milliseconds."""
+    """Return an annotation at the times of an expression, in milliseconds."""
     return {
         "name": name,
         "datasource": style.DATASOURCE,
@@ -193,7 +193,7 @@ def queries(board: Json) -> list[tuple[str, str]]:
 
 
 def interpolate(expr: str, values: dict[str, str] | None = None) -> str:
-    """Return an expression as Grafana sends it: variables replaced, all builds and machines unless told otherwise."""
+    """Return an expression as Grafana sends it: variables replaced, all builds and machines by default."""
     known = {"__rate_interval": "20s", "__range": "12h", "__interval": "15s", "build": ".+", "instance": ".+"}
     known.update(values or {})
     for name in sorted(known, key=len, reverse=True):

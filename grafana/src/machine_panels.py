@@ -27,7 +27,7 @@ from style import (
     thresholds,
 )
 
-_NO_MACHINE: Final = "The exporter tells nothing of it"
+_NO_MACHINE: Final = "The exporter does not report it"
 _NOT_SCRAPED: Final = "The exporter has not been scraped"
 
 
@@ -102,7 +102,7 @@ def _disk_traffic() -> Json:
 def _waiting() -> Json:
     purpose = "Share of the time in which a task waited for a resource (pressure stall)."
     return graph(
-        About(34, "Waiting", purpose, RATIO, "This kernel does not tell"),
+        About(34, "Waiting", purpose, RATIO, "This kernel does not report it"),
         Query(f"max by (resource) ({rate('build_host_pressure_some_seconds_total')})", "{{resource}}"),
         min=0,
         max=1,

@@ -26,10 +26,10 @@ def quality(grid: Grid) -> None:
 
 
 def _tests() -> Json:
-    purpose = "Results of each suite. All zeros: it was to run and gave none. Failed are those not known to fail."
+    purpose = "Results of each suite. All zeros: it should have run and gave no result. Failed excludes known failures."
     suites = "max by (build, phase, step, suite)"
     return table(
-        About(56, "Test suites", purpose, COUNT, "No test suite has told anything"),
+        About(56, "Test suites", purpose, COUNT, "No test suite has reported results"),
         *(Query(f'{suites} (build_step_tests{{{BUILD},outcome="{outcome}"}})') for _, outcome, _ in _OUTCOMES),
         columns=(
             Column("Build", label="build", width=140),
@@ -46,7 +46,7 @@ def _tests() -> Json:
 
 
 def _warnings() -> Json:
-    purpose = "Warnings of the steps that ended, by the compiler's option for them, the most frequent."
+    purpose = "The most frequent warnings of finished steps, by compiler option."
     return table(
         About(57, "Compiler warnings", purpose, COUNT, "No compiler has warned"),
         Query(f"max by (build, flag) (build_warnings{{{BUILD}}})"),
@@ -60,7 +60,7 @@ def _warnings() -> Json:
 
 
 def _sources() -> Json:
-    purpose = "Files that the plan's steps are built from, by what their checksums say."
+    purpose = "Source files of the plan's steps, by checksum state."
     return table(
         About(58, "Sources", purpose, COUNT, "The plan names no files"),
         Query(f"max by (build, state) (build_source_files{{{BUILD}}}) > 0"),
@@ -74,7 +74,7 @@ def _sources() -> Json:
 
 
 def _bad_sources() -> Json:
-    purpose = "Steps that will fail because a file is missing or another than the plan names."
+    purpose = "Steps that will fail because a source file is missing or differs from the plan."
     return table(
         About(59, "Steps without their sources", purpose, COUNT, "Every file is as planned"),
         Query(f"max by (build, phase, step, file, state) (build_step_source_info{{{BUILD}}})"),

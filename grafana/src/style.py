@@ -1,6 +1,6 @@
-"""What all dashboards share: colours, words, data source, and panels as plain dicts in Grafana's classic JSON.
+"""Shared parts of all dashboards: colours, words, data source, and panels as plain dicts in Grafana's classic JSON.
 
-A colour means one thing everywhere: blue runs, green is good, orange wants a look, red wants a hand.
+A colour means one thing everywhere: blue runs, green is good, orange needs attention, red needs action.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _targets(queries: Sequence[Query], *, table: bool) -> list[Json]:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What every panel must say: its fixed number, title, what it shows, unit, and the text where there is nothing."""
+    """Required facts of a panel: fixed id, title, description, unit, and the text without data."""
 
     id: int
     title: str

@@ -15,9 +15,9 @@ def toolchain(grid: Grid) -> None:
 
 
 def _tools() -> Json:
-    purpose = "The tools of each build: of the machine that builds, those for another system, and that system's own."
+    purpose = "The tools of each build: of the build machine, cross tools, and those of the target system."
     return table(
-        About(50, "Toolchain", purpose, COUNT, "Nothing is known of any build's tools"),
+        About(50, "Toolchain", purpose, COUNT, "No build's tools are known"),
         Query(f"max by (build, role, target, tool, version) (build_toolchain_info{{{BUILD}}})"),
         columns=(
             Column("Build", label="build"),
@@ -31,7 +31,7 @@ def _tools() -> Json:
 
 def _machines() -> Json:
     return table(
-        About(51, "Machines", "The machines the exporters run on.", COUNT, "The exporter tells nothing of it"),
+        About(51, "Machines", "The machines the exporters run on.", COUNT, "The exporter does not report it"),
         Query(f"max by (instance, triplet, kernel, libc, distribution) (build_platform_info{{{MACHINE}}})"),
         columns=(
             Column("Machine", label="instance"),
@@ -47,7 +47,7 @@ def _ccache_hits() -> Json:
     hits = f"sum by (build) ({rate('build_ccache_hits_total', BUILD)})"
     misses = f"sum by (build) ({rate('build_ccache_misses_total', BUILD)})"
     return graph(
-        About(52, "ccache hits", "Share of the compilations that ccache knew.", RATIO, "No build uses ccache"),
+        About(52, "ccache hits", "Ratio of compilations answered by ccache.", RATIO, "No build uses ccache"),
         # without a compilation in the interval it is NaN, which is not >= 0
         Query(f"{hits} / ({hits} + {misses}) >= 0", "{{build}}"),
         min=0,
@@ -57,7 +57,7 @@ def _ccache_hits() -> Json:
 
 def _ccache_size() -> Json:
     return graph(
-        About(53, "ccache size", "Size of the builds' ccache, and what it may be.", BYTES, "No build uses ccache"),
+        About(53, "ccache size", "Size of the builds' ccache, and its limit.", BYTES, "No build uses ccache"),
         Query(f"max by (build) (build_ccache_size_bytes{{{BUILD}}})", "{{build}}"),
         Query(f"max by (build) (build_ccache_limit_bytes{{{BUILD}}})", "{{build}} at most"),
         min=0,
@@ -66,7 +66,7 @@ def _ccache_size() -> Json:
 
 def _distcc_jobs() -> Json:
     return graph(
-        About(54, "distcc jobs", "Jobs that distcc has at each host.", COUNT, "No build uses distcc"),
+        About(54, "distcc jobs", "distcc jobs on each host.", COUNT, "No build uses distcc"),
         Query(f"sum by (host) (build_distcc_jobs{{{BUILD}}})", "{{host}}"),
         stacked=True,
         min=0,

@@ -58,7 +58,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "mcp": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
-    "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "__init__"},
+    "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "report", "__init__"},
     "report": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
     "export": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},
     "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logging_setup", "shell", "__init__"},

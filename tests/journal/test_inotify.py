@@ -1,4 +1,4 @@
-"""Being reported changes: by the kernel, by looking where it does not tell, and both while the older runs are read."""
+"""Changes of the journal are noticed by inotify, by polling without it, and while older runs are read."""
 
 from __future__ import annotations
 

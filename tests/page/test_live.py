@@ -122,3 +122,16 @@ def test_a_new_build_appears_on_the_empty_page(serve: Serve, run_file: Callable[
     run_file("second", clock=time.time()).step("p", "s", status="failed", message="boom")
     shows(page, "second needs attention")
     assert page.title() == "(1) Builds"
+
+
+def test_an_alert_is_acknowledged(serve: Serve, run_file: Callable[..., Any], tab: Tabs) -> None:
+    """Whoever takes an alert gives name and intention on the page; it then says so, and no tier is due any more."""
+    run_file("lfs", clock=time.time() - 60).step("p", "s", status="failed", message="boom")
+    page = tab(serve()).go("/alerts")
+    shows(page, "unless acknowledged")
+    page.click("summary:has-text('Acknowledge')")
+    page.fill("input[name=by]", "Ada <b>")
+    page.fill("input[name=message]", "adding a disk")
+    page.click("button:has-text('I have it')")
+    shows(page, "by Ada <b>: adding a disk")
+    assert "unless acknowledged" not in page.inner_text("#main")

@@ -75,3 +75,17 @@ def test_requests_are_counted_by_endpoint(served: Any) -> None:
         for code in ("200", "404")
     }
     assert count == {"200": 2, "404": 2}
+
+
+def test_a_run_is_reported_as_a_document(served: Any) -> None:
+    """The newest run, or one by name, comes as JSON or as a page that may run and load nothing."""
+    status, report = ask(served, "/api/v1/builds/lfs/report")
+    assert (status, report["board"]["run"], len(report["steps"])) == (200, "20260102T030405Z", 3)
+    assert ask(served, "/api/v1/builds/lfs/report?run=20260101T000000Z")[1]["steps"][0]["seconds"] == 4.0
+    for form, kind in (("html", "text/html"), ("md", "text/markdown"), ("csv", "text/csv")):
+        status, headers, body = served.get(f"/api/v1/builds/lfs/report?format={form}")
+        assert (status, headers["content-type"].partition(";")[0]) == (200, kind)
+        assert headers["content-security-policy"].startswith("sandbox")
+        assert b"a/b" in body
+    assert ask(served, "/api/v1/builds/lfs/report?run=20250101T000000Z")[0] == 404
+    assert ask(served, "/api/v1/builds/lfs/report?format=pdf")[0] == 400

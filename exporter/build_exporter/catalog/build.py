@@ -13,7 +13,12 @@ BUILD: Final[tuple[Metric, ...]] = (
         "build_jobs", "", "build", "Parallel jobs (-j) as the run's processes have them, else as it was started with."
     ),
     gauge("build_start_timestamp_seconds", "seconds", "build", "Start of the newest run, Unix time."),
-    gauge("build_end_timestamp_seconds", "seconds", "build", "End of the newest run, Unix time; only once it ended."),
+    gauge(
+        "build_end_timestamp_seconds",
+        "seconds",
+        "build",
+        "End of the newest run, or of the failed step at which it stands still, Unix time.",
+    ),
     gauge("build_last_event_timestamp_seconds", "seconds", "build", "Time of the newest event of the run, Unix time."),
     gauge(
         "build_progress_ratio",

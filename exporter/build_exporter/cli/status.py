@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -16,11 +17,12 @@ from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.journal.layout import SYSTEM_JOURNAL, builds
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import read_builds
-from build_exporter.summary import Suite, bad_suites, elapsed
+from build_exporter.summary import Suite, bad_suites, elapsed, state_text
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
@@ -49,7 +51,8 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "runnin
 def status(journal: str, build: str | None, output: str, short: bool, watch: bool) -> None:
     """Show state, progress, time left, running and failed steps of each build's newest run, the worst and newest first.
 
-    Exits with 1 when a shown build has failed or was interrupted, or there is none.
+    Exits with 1 when a shown build has failed or was interrupted, or a step of it failed and was never repeated,
+    or there is none.
 
     \b
     build-exporter status
@@ -83,18 +86,30 @@ def _show(journal: str, build: str | None, output: str, *, short: bool, again: b
         click.echo("\n".join(short_line(run, now, estimator) for run in runs))
     else:
         click.echo("\n\n".join("\n".join(_lines(run, now, estimator)) for run in runs))
-    return bool(runs) and not any(run.state in _BAD for run in runs)
+    _mention_system_journal(journal)
+    return bool(runs) and not any(map(_is_bad, runs))
+
+
+def _is_bad(run: Run) -> bool:
+    return run.state in _BAD or bool(run.failed)
+
+
+def _mention_system_journal(journal: str) -> None:
+    """Say that root has builds in a journal of its own, which a user's status does not show."""
+    if os.path.realpath(journal) != SYSTEM_JOURNAL and (names := builds(SYSTEM_JOURNAL)):
+        count = f"{len(names)} build{'s' if len(names) > 1 else ''}"
+        click.echo(f"{count} of the system: build-exporter status --journal {SYSTEM_JOURNAL}", err=True)
 
 
 def urgency(run: Run) -> tuple[int, float]:
     """Return what builds are sorted by: those that need a person first, then those that run, the newest first."""
-    rank = 0 if run.state in _BAD or run.waiting_for is not None else 1 if run.state is BuildState.RUNNING else 2
+    rank = 0 if _is_bad(run) or run.waiting_for is not None else 1 if run.state is BuildState.RUNNING else 2
     return rank, -(run.last_event or 0.0)
 
 
 def short_line(run: Run, now: float, estimator: Estimator) -> str:
     """Return a run in one line: name, state, progress, what runs or failed, time left or when it ended."""
-    parts = [run.build, click.style(run.state.value, fg=_COLOURS.get(run.state.value))]
+    parts = [run.build, _styled_state(run, now)]
     ratio = build_progress(run, now)
     if ratio is not None and run.state is not BuildState.SUCCEEDED:
         parts.append(percent(ratio))
@@ -105,9 +120,14 @@ def short_line(run: Run, now: float, estimator: Estimator) -> str:
     left = estimator(run, now)
     if left is not None:
         parts.append(f"{duration(left.middle)} left")
-    elif run.end is not None:
-        parts.append(f"ended {clock_time(run.end)}")
+    elif run.stopped is not None:
+        parts.append(f"ended {clock_time(run.stopped)}")
     return "  ".join(parts)
+
+
+def _styled_state(run: Run, now: float) -> str:
+    colour = "yellow" if run.state is BuildState.SUCCEEDED and run.failed else _COLOURS.get(run.state.value)
+    return click.style(state_text(run, now), fg=colour)
 
 
 def next_step(run: Run) -> str | None:
@@ -132,14 +152,15 @@ def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
         "build": run.build,
         "run": run.run,
         "state": run.state.value,
+        "state_text": state_text(run, now),
         "start": run.start,
-        "end": run.end,
+        "end": run.stopped,
         "progress_ratio": build_progress(run, now),
         "steps": {state.label: run.count(state) for state in StepState},
         "steps_finished": dict(run.finished),
         "success_ratio": success_ratio(run),
         "steps_per_hour": {
-            "since_start": None if run.start is None else throughput(run, run.start, run.end or now),
+            "since_start": None if run.start is None else throughput(run, run.start, run.stopped or now),
             "last_hour": hour,
         },
         "estimated_remaining_seconds": dict(estimate.by_percentile) if estimate else None,
@@ -216,9 +237,8 @@ def _step_object(run: Run, step: Step, now: float, estimator: Estimator) -> dict
 
 
 def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
-    state = run.state.value
     name = click.style(run.build, bold=True)
-    yield f"{name}  {click.style(state, fg=_COLOURS.get(state))}  run {run.run}"
+    yield f"{name}  {_styled_state(run, now)}  run {run.run}"
     ratio = build_progress(run, now)
     if ratio is not None:
         filled = int(ratio * 40)
@@ -229,9 +249,9 @@ def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     yield f"  steps      {', '.join(counts) or 'none yet'}"
     yield from _time_lines(run, now, estimator)
     hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
-    whole = throughput(run, run.start, run.end or now) if run.start is not None else None
+    whole = throughput(run, run.start, run.stopped or now) if run.start is not None else None
     if whole is not None:
-        last = f", {hour:.1f} in the last hour" if hour is not None and run.end is None else ""
+        last = f", {hour:.1f} in the last hour" if hour is not None and run.stopped is None else ""
         yield f"  speed      {whole:.1f} steps an hour{last}"
     if run.seconds_per_sbu is not None:
         yield f"  SBU        {duration(run.seconds_per_sbu)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -83,7 +84,9 @@ class Operation:
                 self._end_step("succeeded")
                 self._running = (step, time.monotonic())
                 now = self._log.now()
-                self._log.append(StepStarted(time=now, build=self._log.build, phase=self._phase, step=step))
+                self._log.append(
+                    StepStarted(time=now, build=self._log.build, phase=self._phase, step=step, pid=os.getpid())
+                )
             if (message, ratio, done, total) != (None, None, None, None):
                 progress = StepProgress(
                     time=self._log.now(),

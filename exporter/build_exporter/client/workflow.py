@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -92,7 +93,9 @@ class Workflow:
         """
         phase, step = name_of(phase), name_of(step)
         build = self._log.build
-        self._log.append(StepStarted(time=self._log.now(), build=build, phase=phase, step=step, log=text_of(log)))
+        self._log.append(
+            StepStarted(time=self._log.now(), build=build, phase=phase, step=step, log=text_of(log), pid=os.getpid())
+        )
         began = time.monotonic()
 
         def progress(

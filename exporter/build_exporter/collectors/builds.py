@@ -70,7 +70,7 @@ def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -
     times = {
         "build_jobs": run.jobs_used,
         "build_start_timestamp_seconds": run.start,
-        "build_end_timestamp_seconds": run.end,
+        "build_end_timestamp_seconds": run.stopped,
         "build_last_event_timestamp_seconds": run.last_event,
         "build_progress_ratio": build_progress(run, now),
         "build_sbu_seconds": run.seconds_per_sbu,

@@ -9,6 +9,8 @@ import os
 
 SUFFIX = ".jsonl"
 JOURNAL_VARIABLE = "BUILD_EXPORTER_JOURNAL"
+SYSTEM_JOURNAL = "/var/lib/build-exporter/journal"
+"""Root's journal where the environment names none."""
 RUN_FILE_VARIABLE = "BUILD_EXPORTER_RUN_FILE"
 """Set by the hook and by the wrapper for their children: the run file that nested steps join."""
 
@@ -19,7 +21,7 @@ def default_journal() -> str:
     if named:
         return named
     if os.geteuid() == 0:
-        return "/var/lib/build-exporter/journal"
+        return SYSTEM_JOURNAL
     # "~" expands without HOME too, by the password database
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return f"{state}/build-exporter/journal"

@@ -235,7 +235,7 @@ def _milestones(run: Run) -> list[MilestoneRow]:
 
 
 def _rates(context: Context, run: Run, steps: list[Step]) -> Rates:
-    end = run.end or context.now
+    end = run.stopped or context.now
     since = run.start or end
     return Rates(
         steps_per_hour_since_start=_rate(steps, since, end),

@@ -71,4 +71,4 @@ def end_estimate(context: Context, run: Run) -> EndEstimate | None:
 
 def elapsed_seconds(context: Context, run: Run) -> float | None:
     """Return for how long a run has gone on, or went on; None before its start."""
-    return None if run.start is None else max(0.0, (run.end or context.now) - run.start)
+    return None if run.start is None else max(0.0, (run.stopped or context.now) - run.start)

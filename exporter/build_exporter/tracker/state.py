@@ -257,6 +257,13 @@ class Run:
         return BuildState.PENDING
 
     @property
+    def stopped(self) -> float | None:
+        """When the run ended, or came to a standstill by a failure that nobody has reported as its end; Unix time."""
+        if self.end is not None or self.status is not None or self.running or not self.failed:
+            return self.end
+        return max((step.end for step in self.failed.values() if step.end is not None), default=self.last_event)
+
+    @property
     def waiting_for(self) -> str | None:
         """What the build waits for a person to do, by the newest note with no event after it; else None."""
         if self.status is not None or self.running or not self.notes:

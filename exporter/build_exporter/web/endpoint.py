@@ -19,7 +19,7 @@ from build_exporter.web.errors import error
 from build_exporter.web.service import Service
 
 P = TypeVar("P", bound=msgspec.Struct)
-_readers: Final = ThreadPoolExecutor(4, "queries")
+readers: Final = ThreadPoolExecutor(4, "queries")
 """Apart from the loop's own threads: a file system that hangs holds up no more than these."""
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -81,7 +81,7 @@ class Endpoint:
             try:
                 asked = partial(ask, service.context(), parameters_of(request, self.parameters))
                 if self.reads_files:
-                    return JsonResponse(await asyncio.get_running_loop().run_in_executor(_readers, asked))
+                    return JsonResponse(await asyncio.get_running_loop().run_in_executor(readers, asked))
                 return JsonResponse(asked())
             except NotFoundError as problem:
                 return error(404, "not-found", str(problem))

@@ -1,0 +1,73 @@
+"""How `status` words the state of builds that are neither simply running nor simply done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RunFiles = Callable[..., Any]
+
+
+def status(journal: Path, *flags: str) -> tuple[int, str]:
+    """Return exit code and output of `status`."""
+    command = [sys.executable, "-m", "build_exporter", "status", "--journal", str(journal), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout
+
+
+def test_a_success_with_a_failed_step_is_not_green(journal: Path, run_file: RunFiles) -> None:
+    """A script that reports success though a step failed is not fine: the words and the exit code say so."""
+    run = run_file("k", clock=time.time() - 60)
+    run.add("build_started", after=0)
+    run.step("p", "mkae", 1, "failed", exit_code=127)
+    run.step("p", "make", 10)
+    run.add("build_finished", status="succeeded")
+    code, shown = status(journal)
+    assert code == 1
+    assert "succeeded, 1 step failed" in shown
+    assert "build-exporter explain mkae --build k" in shown
+    run.step("p", "mkae", 5)
+    code, shown = status(journal)
+    assert (code, "failed" in shown) == (0, False)
+
+
+def test_a_failed_build_stands_still(journal: Path, run_file: RunFiles, serve: Callable[..., Any]) -> None:
+    """Of a build that failed after 12 s, and was left, 12 s are shown for ever, and when it ended; also as a metric."""
+    run = run_file("k", clock=time.time() - 7200)
+    run.add("build_started", after=0)
+    run.step("p", "one", 11, "failed")
+    _, shown = status(journal)
+    assert "12 s, ended" in shown
+    _, plain = status(journal, "--output", "json")
+    assert json.loads(plain)[0]["end"] == run.clock
+    exporter = serve()
+    assert exporter.value("build_end_timestamp_seconds", build="k") == run.clock
+    run.add("step_started", phase="p", step="one", attempt=2)
+    _, plain = status(journal, "--output", "json")
+    assert json.loads(plain)[0]["end"] is None
+
+
+def test_a_build_nobody_works_on_is_idle(journal: Path, run_file: RunFiles) -> None:
+    """A run without an end in which nothing runs is running for five minutes, and then idle since its last event."""
+    for name, ago, word in (("fresh", 290, "running"), ("left", 310, "idle since")):
+        run = run_file(name, clock=time.time() - ago - 1)
+        run.add("build_started", after=0)
+        run.step("p", "one", 0)
+        assert word in status(journal, "--build", name)[1]
+
+
+def test_the_worst_and_the_newest_come_first(journal: Path, run_file: RunFiles) -> None:
+    """The build to look at is at the top."""
+    for name, ago, result in (("old", 900, "succeeded"), ("bad", 600, "failed"), ("new", 300, "succeeded")):
+        run = run_file(name, clock=time.time() - ago)
+        run.add("build_started", after=0)
+        run.step("p", "one", 1, result)
+        run.add("build_finished", status=result)
+    code, plain = status(journal, "--output", "json")
+    assert code == 1
+    assert [row["build"] for row in json.loads(plain)] == ["bad", "new", "old"]
