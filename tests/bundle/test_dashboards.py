@@ -181,7 +181,12 @@ def test_links_of_alerts_lead_to_dashboards_that_exist(boards: list[Json], alert
     """`dashboard_url` of every alert names a dashboard of this project and variables it has."""
     known = {board["uid"]: {f"var-{v['name']}" for v in board["templating"]["list"]} for board in boards}
     for rule in alerts:
-        found = re.fullmatch(r"http://localhost:3000/d/([\w-]+)(?:\?(.*))?", rule["annotations"]["dashboard_url"])
+        url = rule["annotations"]["dashboard_url"]
+        if "build_failure_info{" in url:
+            # the exporter gives the whole address, the same for every incident
+            assert url.count('label "dashboard_url"') == 1
+            continue
+        found = re.search(r"/d/([\w-]+)(?:\?(\S*?))?(?:\{\{ ?end|\s|$)", url)
         assert found, rule["alert"]
         assert found[1] in known, rule["alert"]
         used = {part.partition("=")[0] for part in (found[2] or "").split("&") if part}

@@ -187,6 +187,7 @@ def _examples() -> list[e.Event]:
         e.BuildFinished(**base, status="interrupted"),
         e.Note(**base, message="m", level="info"),
         e.Feedback(**base, rating=5),
+        e.EventsLost(**base, count=3),
         e.Alert(**base, name="BuildFailed", status="firing"),
         e.Acknowledged(**base, name="BuildFailed"),
         e.Escalated(**base, name="BuildFailed"),
