@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_many_events_come_from_standard_input(command: Command, journal: Path) -
     [
         (["--build", "lfs", "no_such_event"], EVENT_NAMES[0]),
         (["--build", "lfs", "step_started", "phase=p"], "missing required field `step`"),
-        (["--build", "lfs", "step_finished", "phase=p", "step=s", "status=great"], "$.status"),
+        (["--build", "lfs", "step_finished", "phase=p", "step=s", "status=great"], "status can't be"),
         (["--build", "lfs", "note", "message"], "FIELD=VALUE"),
         (["--build", "../etc", "note", "message=x"], "must name the build"),
         (["note", "message=x"], "must name the build"),
@@ -112,3 +113,26 @@ def test_inside_a_run_its_file_is_joined(command: Command, journal: Path) -> Non
 def command_line(*arguments: str) -> list[str]:
     """Return the command as a child process calls it."""
     return [sys.executable, "-m", "build_exporter", *arguments]
+
+
+def test_a_mistyped_build_is_not_begun(command: Callable[..., subprocess.CompletedProcess[str]], journal: Path) -> None:
+    """A note for a build that does not exist is refused with the nearest names; --new begins it all the same."""
+    command("emit", "--journal", str(journal), "--build", "lfs-12.4", "build_started")
+    done = command("emit", "--journal", str(journal), "--build", "lfs-12.5", "note", "message=x")
+    assert done.returncode == 2
+    assert "no build lfs-12.5" in done.stderr
+    assert "lfs-12.4" in done.stderr
+    assert not (journal / "lfs-12.5").exists()
+    assert (
+        command("emit", "--journal", str(journal), "--build", "lfs-12.5", "--new", "note", "message=x").returncode == 0
+    )
+
+
+def test_a_wrong_value_names_those_allowed(
+    command: Callable[..., subprocess.CompletedProcess[str]], journal: Path
+) -> None:
+    """`status=ok` is answered with the statuses there are, in plain words."""
+    done = command("emit", "--journal", str(journal), "--build", "k", "step_finished", "phase=p", "step=s", "status=ok")
+    assert done.returncode == 2
+    assert "status can't be 'ok'; allowed: failed, interrupted, skipped, succeeded" in done.stderr
+    assert "$" not in done.stderr

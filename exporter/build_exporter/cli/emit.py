@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -14,9 +15,23 @@ from msgspec import inspect
 from build_exporter.cli.options import USAGE_ERROR, journal_option
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import join_run
-from build_exporter.journal.layout import RUN_FILE_VARIABLE
-from build_exporter.model.events import EVENT_NAMES, EVENT_TYPES, AnyEvent, BuildStarted, Event, encode_line, event_name
+from build_exporter.journal.layout import RUN_FILE_VARIABLE, builds, newest_run
+from build_exporter.model.events import (
+    EVENT_NAMES,
+    EVENT_TYPES,
+    AnyEvent,
+    BuildStarted,
+    Event,
+    Plan,
+    StepFinished,
+    StepStarted,
+    encode_line,
+    event_name,
+)
 from build_exporter.model.names import is_build_name
+
+_BEGINNING = (BuildStarted, Plan, StepStarted, StepFinished)
+"""Events that may come first of a build."""
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
@@ -26,7 +41,7 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 @click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]...")
 @journal_option
 @click.option("--build", metavar="NAME", help="The line of builds. Default: the surrounding run's.")
-@click.option("--new", is_flag=True, help="Begin a new run even where the newest is unfinished.")
+@click.option("--new", is_flag=True, help="Begin a new run even where the newest is unfinished, or a new build.")
 def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, new: bool) -> None:
     """Append an event to a run: the surrounding one, else the build's newest unfinished one, else a new one.
 
@@ -53,6 +68,8 @@ def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, n
     if not lines:
         return
     starts = any(isinstance(given, BuildStarted) for given, _ in lines)
+    if event != "-" and not new and not around and not any(isinstance(given, _BEGINNING) for given, _ in lines):
+        _check_known(journal, name)
     try:
         joined = around if around and not build and not new else None
         path = joined or join_run(journal, name, time.time(), resume=starts, new=new)
@@ -62,6 +79,14 @@ def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, n
     except (OSError, ValueError) as error:
         click.echo(f"build-exporter: the journal can't be written: {error}", err=True)
         raise SystemExit(1) from None
+
+
+def _check_known(journal: str, name: str) -> None:
+    """End with a message where a build has no run that an event could belong to: its name is mistyped."""
+    if os.path.isdir(journal) and newest_run(journal, name) is None:  # noqa: PTH112
+        known = builds(journal)
+        nearest = get_close_matches(name, known, n=3) or known[:5]
+        _stop(f"no build {name} in {journal}; there are: {', '.join(nearest) or 'none'}; --new begins one")
 
 
 def _stop(message: str) -> Any:
@@ -114,7 +139,25 @@ def _line(number: int, given: dict[str, Any], build: str) -> tuple[Event, bytes]
     except msgspec.ValidationError as error:
         event_type = given.get("event")
         names = "" if event_type in EVENT_NAMES else f"; events: {', '.join(EVENT_NAMES)}"
-        _stop(f"line {number}, event {event_type!r}: {error}{names}")
+        _stop(f"line {number}, event {event_type!r}: {_explain(error, given)}{names}")
     # fields this version does not know stay in the line
     known = msgspec.json.decode(encode_line(event), type=dict[str, Any])
     return event, msgspec.json.encode({"time": whole["time"], "event": event_name(event), **whole, **known}) + b"\n"
+
+
+def _explain(error: msgspec.ValidationError, given: dict[str, Any]) -> str:
+    """Return what is wrong with a field in words: which, and where the allowed values are few, which those are."""
+    words, _, path = str(error).partition(" - at `$.")
+    field = path.rstrip("`")
+    if not field:
+        return words
+    allowed = _allowed(str(given.get("event")), field)
+    return f"{field} can't be {given.get(field)!r}; allowed: {allowed}" if allowed else f"{field}: {words}"
+
+
+def _allowed(event: str, field: str) -> str:
+    kind = next((kind for kind in EVENT_TYPES if kind.__struct_config__.tag == event), None)
+    info = inspect.type_info(kind) if kind is not None else None
+    fields = info.fields if isinstance(info, inspect.StructType) else ()
+    found = next((each.type for each in fields if each.encode_name == field), None)
+    return ", ".join(map(str, found.values)) if isinstance(found, inspect.LiteralType) else ""
