@@ -129,7 +129,7 @@ def test_a_journal_that_cannot_be_written_is_reported(command: Command, recorded
     (tmp_path / "file").touch()
     done = command("replay", str(recorded), "--journal", str(tmp_path / "file"), "--quiet")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"build-exporter: {tmp_path / 'file'}/lfs/")
+    assert done.stderr.startswith(f"build-exporter: {tmp_path / 'file'}/lfs")
     assert done.stderr.endswith("Not a directory\n")
     assert len(done.stderr.splitlines()) == 1
 

@@ -71,3 +71,23 @@ def test_the_worst_and_the_newest_come_first(journal: Path, run_file: RunFiles) 
     code, plain = status(journal, "--output", "json")
     assert code == 1
     assert [row["build"] for row in json.loads(plain)] == ["bad", "new", "old"]
+
+
+def test_a_journal_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """`serve --journal FILE` says which file is in the way and ends, instead of serving nothing for ever."""
+    path = tmp_path / "journal"
+    path.write_text("")
+    for named in (path, path / "below"):
+        command = [sys.executable, "-m", "build_exporter", "serve", "--journal", str(named)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert f"{path} is a file" in done.stderr
+
+
+def test_two_replays_of_one_second_are_two_runs(journal: Path) -> None:
+    """Replays started together do not write into one run."""
+    recorded = next((Path(__file__).parents[2] / "examples/recorded/mini-lfs").glob("*.jsonl"))
+    command = [sys.executable, "-m", "build_exporter", "replay", str(recorded), "--journal", str(journal)]
+    started = [subprocess.Popen([*command, "--speed", "1e6", "--quiet"]) for _ in range(3)]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
+    assert len(list((journal / "mini-lfs").glob("*.jsonl"))) == 3

@@ -43,3 +43,15 @@ def load_config(path: str | None) -> Config:
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(USAGE_ERROR) from None
+
+
+def check_journal(journal: str) -> None:
+    """Refuse a journal that can never be a directory: a file is in its place, or in that of a directory above it.
+
+    Raises:
+        click.UsageError: it names the file.
+    """
+    path = Path(journal).absolute()
+    there = next((each for each in (path, *path.parents) if each.exists()), None)
+    if there is not None and not there.is_dir():
+        raise click.UsageError(f"--journal {journal}: {there} is a file; a journal is a directory")

@@ -12,6 +12,7 @@ import click
 from build_exporter.cli.options import USAGE_ERROR, journal_option
 from build_exporter.formatting import duration
 from build_exporter.journal.append import Writer
+from build_exporter.journal.current import make_run
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildFinished, encode_line
 from build_exporter.model.names import is_build_name, run_name
@@ -26,6 +27,14 @@ def _end(number: int, frame: FrameType | None) -> None:
     # once is enough: the end itself must not be interrupted
     signal.signal(number, signal.SIG_IGN)
     raise _EndedError
+
+
+def _run_file(journal: str, build: str, begin: float, *, new: bool) -> str:
+    """Return the file of the run to write: one of its own where it happens now, the recorded one as history."""
+    if not new:
+        return run_path(journal, build, run_name(begin))
+    Path(journal, build).mkdir(parents=True, exist_ok=True)
+    return make_run(journal, build, begin)
 
 
 @click.command()
@@ -56,8 +65,12 @@ def replay(file: Path, journal: str, speed: float, build: str | None, keep_times
         click.echo(f"build-exporter: {name!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -", err=True)
         raise SystemExit(USAGE_ERROR)
     begin = recording.start if keep_times else time.time()
-    run = run_name(begin)
-    writer = Writer(run_path(journal, name, run))
+    try:
+        writer = Writer(_run_file(journal, name, begin, new=not keep_times))
+    except OSError as error:
+        click.echo(f"build-exporter: {error.filename or journal}: {error.strerror}", err=True)
+        raise SystemExit(1) from None
+    run = Path(writer.path).stem
     if not quiet:
         click.echo(f"{name}, run {run}: {duration(recording.seconds / speed)} at {speed:g} times the speed", err=True)
     if keep_times:

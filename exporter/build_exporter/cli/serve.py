@@ -18,7 +18,7 @@ import msgspec
 from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
 from build_exporter.checksums.background import BackgroundVerifier
-from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, check_journal, journal_option, load_config
 from build_exporter.cli.source_arguments import expected_failures, watched_sources
 from build_exporter.cli.status_file import StatusFile
 from build_exporter.collectors.alerts import IncidentCollector
@@ -174,6 +174,7 @@ def serve(
     configure_logging(log_level, log_format)
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
+    check_journal(journal)
     # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
     sys.stdout = sys.stderr
     for point in _REFUSED:
