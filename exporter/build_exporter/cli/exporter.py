@@ -1,0 +1,320 @@
+"""The running exporter: its parts, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from build_exporter import __version__
+from build_exporter.alerting.desk import AlertDesk
+from build_exporter.checksums.background import BackgroundVerifier
+from build_exporter.cli.source_arguments import expected_failures
+from build_exporter.cli.status_file import StatusFile
+from build_exporter.collectors.alerts import IncidentCollector
+from build_exporter.collectors.analysis import AnalysisCollector
+from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
+from build_exporter.collectors.custom import CustomMetrics
+from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.hooks import HookCollector
+from build_exporter.collectors.host.process_tree import ProcessTrees
+from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
+from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
+from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner, DirectRunner
+from build_exporter.collectors.scrape import Scrape
+from build_exporter.collectors.sources import SourceFilesCollector
+from build_exporter.collectors.steps import StepCollector
+from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
+from build_exporter.collectors.verdicts import VerdictCollector
+from build_exporter.config.alerting import Alerting, Alertmanager
+from build_exporter.config.load import ConfigError, load
+from build_exporter.config.schema import Config
+from build_exporter.failures.step_log import Cards
+from build_exporter.hooks.runner import HookRunner
+from build_exporter.journal.retention import Limits, prune
+from build_exporter.journal.spool import recover
+from build_exporter.liveness import Liveness, running_roots
+from build_exporter.milestones import MilestoneWatcher
+from build_exporter.monitor import Monitor
+from build_exporter.sources.registry import option_forms
+from build_exporter.sources.runner import SourceRunner
+from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
+from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
+from build_exporter.toolchain.surveyor import Surveyor
+from build_exporter.tracker import Step
+from build_exporter.verdicts import Verdicts
+from build_exporter.web.app import make_app
+from build_exporter.web.auth import AuthMiddleware
+from build_exporter.web.server import (
+    Server,
+    check_only_local,
+    format_address,
+    make_server,
+    open_sockets,
+    page_address,
+)
+from build_exporter.web.service import Service
+from build_exporter.web.webconfig import WebConfigFile
+
+log = logging.getLogger("build_exporter.serve")
+
+RETENTION_SECONDS = 600.0
+JOURNAL_SIZE_SECONDS = 15.0
+LIVENESS_SECONDS = 2.0
+PLATFORM_SECONDS = 60.0
+ANALYSIS_SECONDS = 5.0
+STATUS_SECONDS = 2.0
+CCACHE_SECONDS = 15.0
+
+
+PLUGIN_COLLECTORS, REFUSED_COLLECTORS = plugin_collectors({*BUILD_COLLECTORS, *(row.name for row in HOST_COLLECTORS)})
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files as far as the system lets anyone: each build followed and each client holds one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The flags on alerting; None: not given."""
+
+    alertmanagers: tuple[str, ...] = ()
+    fast_path: bool | None = None
+
+    def of(self, config: Alerting) -> Alerting:
+        """Return the configuration with the flags taken into account."""
+        known = {server.url for server in config.servers()}
+        more = tuple(Alertmanager(url=url) for url in dict.fromkeys(self.alertmanagers) if url not in known)
+        fast = config.fast_path if self.fast_path is None else self.fast_path
+        return msgspec.structs.replace(config, alertmanagers=(*config.alertmanagers, *more), fast_path=fast)
+
+
+class Exporter:
+    """The parts of a running exporter, put together."""
+
+    def __init__(
+        self,
+        journal: str,
+        config: Config,
+        config_path: str | None,
+        telemetry_path: str,
+        enabled: set[str],
+        sources: SourceRunner,
+        overrides: Overrides,
+    ) -> None:
+        self.monitor = Monitor(journal)
+        self.config = config
+        self._web_file: WebConfigFile | None = None
+        self._config_path = config_path
+        self._sources = sources
+        self._expected_failures = expected_failures(config)
+        history = StepHistory(self.monitor.last_log, self._known_failures, self.monitor.earlier_suites)
+        self._step_logs = StepLogWatcher(journal, self.monitor.newest_runs, self.monitor.clock, history)
+        self._surveyor = Surveyor(journal, self.monitor.newest_runs, self.monitor.clock, sources.build_context)
+        self._surveys = "toolchain" in enabled
+        self._verifier = BackgroundVerifier(journal, self.monitor.newest_runs, self.monitor.clock)
+        self._thresholds = ThresholdCollector(config.threshold_values())
+        self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
+        self._verdicts = Verdicts(self.monitor.newest_runs)
+        self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
+        self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
+        self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self._custom = CustomMetrics(config.metrics.extra)
+        self.monitor.listeners.append(self._custom.on_events)
+        self._hooks = HookRunner(self.monitor, config.hooks)
+        self._milestones = MilestoneWatcher(self.monitor, config.milestones)
+        self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
+        self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        self.service.verdict = self._verdicts.judgement
+        self.service.configure(config)
+        self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
+        self._overrides = overrides
+        self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
+        self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
+        self.service.alerts = self._alerts
+        self.service.scrape = Scrape(self._collectors(enabled))
+
+    def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
+        desk = self._alerts
+        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, desk.times, self.monitor.clock)
+        shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
+        direct = (*shown, self._thresholds, self._own, ProcessCollectors())
+        return [
+            *(
+                DirectRunner(collector)
+                for collector in (*direct, alerts, HookCollector(self._hooks.counts), self._custom)
+            ),
+            BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
+            BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
+            *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
+            *(collector for collector in self._of_builds() if collector.name in enabled),
+            *(BackgroundRunner(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
+            *(
+                BackgroundRunner(PluginCollector(point), INTERVAL_SECONDS)
+                for name, point in PLUGIN_COLLECTORS.items()
+                if name in enabled
+            ),
+        ]
+
+    def _of_builds(self) -> list[CollectorRunner]:
+        """Return the collectors that need to know the builds, each with the name it is switched by."""
+        helpers = self._surveyor.helpers
+        return [
+            BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe)),
+            DirectRunner(self._toolchains),
+            BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS),
+            BackgroundRunner(DistccCollector(helpers)),
+        ]
+
+    def _roots(self) -> dict[str, dict[int, float]]:
+        return running_roots(self.monitor)
+
+    def _known_failures(self, step: Step) -> ExpectedFailurePatterns:
+        return self._expected_failures.of(step)
+
+    def reload(self) -> str:
+        """Read both configurations again; return what is wrong with them, empty when they were accepted."""
+        wrong = (self._reload_config(), self._web_file.reload() if self._web_file is not None else "")
+        return "\n".join(filter(None, wrong))
+
+    def _reload_config(self) -> str:
+        if self._config_path is None:
+            return ""
+        try:
+            self.config = load(self._config_path, option_forms())
+        except ConfigError as error:
+            self._own.config_is_good = False
+            log.error("configuration not taken, the old one stays", extra={"problems": str(error)})
+            return str(error)
+        self._own.config_is_good = True
+        self._expected_failures = expected_failures(self.config)
+        self.service.configure(self.config)
+        self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
+        self._milestones.milestones = self.config.milestones
+        self._hooks.configure(self.config.hooks)
+        self._custom.configure(self.config.metrics.extra)
+        self._thresholds.thresholds = self.config.threshold_values()
+        self._alerts.configure(self._overrides.of(self.config.alerting))
+        self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
+        self._shown_verdicts.max_builds = self.config.metrics.max_builds
+        self._source_files.max_builds = self.config.metrics.max_builds
+        self._steps.limit(self.config.metrics.max_steps_per_build, self.config.metrics.max_builds)
+        log.info("configuration loaded", extra={"file": self._config_path})
+        return ""
+
+    async def serve(self, addresses: tuple[str, ...], web_config: str | None, *, allow_anonymous: bool) -> None:
+        """Serve until a signal ends it.
+
+        Raises:
+            AddressError: an address can't be listened on, or is open to others without asking for credentials.
+            ConfigError: the web configuration can't be used.
+            CertificateError: a certificate can't be used.
+        """
+        _allow_many_files()
+        server = self._server(web_config)
+        sockets = open_sockets(addresses)
+        access = self._web_file.current() if self._web_file is not None else None
+        if not (allow_anonymous or (access is not None and (access.asks or access.knows_clients))):
+            check_only_local(sockets)
+        self._alerts.listens(page_address(sockets[0], secure=server.is_secure))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, server)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self.monitor.start()
+        self.service.scrape.start()
+        self._sources.start()
+        self._step_logs.start()
+        self._verifier.start()
+        if self._surveys:
+            self._surveyor.start()
+        chores = [
+            asyncio.create_task(self._retain(), name="retention"),
+            asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(self._write_status(), name="status file"),
+            asyncio.create_task(self._recover_events(), name="spool"),
+            asyncio.create_task(self._alerts.run(), name="alerts"),
+        ]
+        log.info(
+            "build-exporter started",
+            extra={
+                "version": __version__,
+                "journal": self.monitor.follower.root,
+                "listen": " ".join(map(format_address, sockets)),
+            },
+        )
+        try:
+            await server.serve(sockets=sockets)
+        finally:
+            for chore in chores:
+                chore.cancel()
+            self._sources.stop()
+            self._step_logs.stop()
+            self._verifier.stop()
+            self._hooks.stop()
+            self._surveyor.stop()
+            self.service.scrape.stop()
+            await self.monitor.stop()
+            log.info("build-exporter ended")
+
+    def _end(self, server: Server) -> None:
+        self.service.hub.close()
+        server.end()
+
+    def _server(self, web_config: str | None) -> Server:
+        app = make_app(self.service)
+        if web_config is None:
+            return make_server(app)
+        file = self._web_file = WebConfigFile(web_config, self.service.counts)
+        return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
+
+    async def _write_status(self) -> None:
+        file = StatusFile(self.monitor)
+        while True:
+            file.write(self.config.metrics.status_file)
+            await asyncio.sleep(STATUS_SECONDS)
+
+    async def _check_steps(self) -> None:
+        liveness = Liveness(self.monitor)
+        while True:
+            try:
+                liveness.poll()
+                self._milestones.check()
+            except Exception:
+                # a check that fails must not end all checks
+                log.exception("checking running steps failed")
+            await asyncio.sleep(LIVENESS_SECONDS)
+
+    async def _recover_events(self) -> None:
+        """Write to the journal what writers kept while it was full."""
+        while True:
+            recovered = await asyncio.to_thread(recover, self.monitor.follower.root)
+            if recovered:
+                log.info("events kept while the journal was full are written", extra={"runs": recovered})
+            await asyncio.sleep(LIVENESS_SECONDS)
+
+    async def _retain(self) -> None:
+        while not self.monitor.history_complete:
+            # what a run counted must be known before it goes
+            await asyncio.sleep(1.0)
+        while True:
+            kept = self.config.retention
+            limits = Limits(kept.runs, kept.bytes, kept.age)
+            try:
+                removed = await asyncio.to_thread(
+                    prune, self.monitor.follower.root, limits, time.time(), self.monitor.tally
+                )
+            except OSError as error:
+                log.warning("cannot remove old runs", extra={"error": str(error)})
+            else:
+                for path in removed:
+                    log.info("old run removed", extra={"path": path})
+            await asyncio.sleep(RETENTION_SECONDS)
