@@ -74,7 +74,7 @@ def amtool(request: pytest.FixtureRequest) -> Run:
 def _runner(program: str, directory: Path) -> Run:
     def run(*arguments: str, cwd: Path = directory, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=100, **options
+            [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=280, **options
         )
 
     return run
