@@ -77,7 +77,7 @@ def test_started_completed_and_failed_are_known_without_configuration(
     binutils, gcc = run.steps["chapter-5", "binutils-pass1"], run.steps["chapter-5", "gcc-pass1"]
     assert (binutils.state, binutils.seconds) == (StepState.SUCCEEDED, 90.0)
     assert (gcc.state, gcc.attempts, gcc.seconds) == (StepState.SUCCEEDED, 2, 300.0)
-    assert run.failures == {("chapter-5", "other"): 1}
+    assert run.failures == {("chapter-5", "compiler-error"): 1}
     assert run.steps["build", "m4"].state is StepState.RUNNING
     failed = next(line for line in next((journal / "b").iterdir()).read_text().splitlines() if '"failed"' in line)
     assert "foo.c:1:2: error: no such thing" in failed

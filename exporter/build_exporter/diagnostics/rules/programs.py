@@ -70,13 +70,14 @@ PROGRAMS: Final = (
         ("No such file or directory", "annot stat", "an't open", "annot open", "FileNotFoundError", "annot find",
          "does not exist", "ENOENT", "no such file"),
         r"(?:^|: )(?:No such file or directory|no such file or directory)(?:$|[ ,;.(])|^\S+: (?:cannot stat"
-        r"|can't open|cannot open|cannot access|can't cd to) |^FileNotFoundError: |\bENOENT\b"
+        r"|can't open|cannot open|cannot access|can't cd to) |^(?:Exception: )?FileNotFoundError: |\bENOENT\b"
         r"|: [Ff]ile .{1,200} does not exist",
         _FILE,
         ("cp: cannot stat 'foo.conf': No such file or directory",
          "tar: x.tar.xz: Cannot open: No such file or directory",
          "python3: can't open file '/build/x.py': [Errno 2] No such file or directory",
-          "FileNotFoundError: [Errno 2] No such file or directory: 'x'"),
+          "FileNotFoundError: [Errno 2] No such file or directory: 'x'",
+          "Exception: FileNotFoundError: [Errno 2] No such file or directory: 'a' -> 'b'"),
     ),
     Rule(
         "build-script-error", "shell", Rank.TOOL,

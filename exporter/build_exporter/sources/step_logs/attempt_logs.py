@@ -156,6 +156,8 @@ def _feed(block: bytes, readers: Sequence[Reader]) -> None:
     wanted = _wanted(tuple(dict.fromkeys(map(type, readers))))
     progress = [reader for reader in readers if isinstance(reader, LogProgress)]
     suites = [reader for reader in readers if isinstance(reader, SuiteReader)]
+    for suite in suites:
+        suite.feed_block()
     scan = LineScan(tuple(wanted), TASK_WORDS if progress else ())
     for line, words in scan.lines(block, lambda: any(reader.is_busy for reader in suites)):
         kinds = {kind for word in words for kind in wanted[word]}

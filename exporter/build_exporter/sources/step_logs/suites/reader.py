@@ -85,7 +85,7 @@ class SuiteReader:
         self.ledger = Ledger()
         self._detector = SuiteDetector()
         self._paces: dict[str, _Pace] = {}
-        self._lines = 0
+        self._has_read = False
         self._known = NO_EXPECTED_FAILURES
         self._verdicts: dict[str, bool] = {}
         self._runners = [make() for make in RUNNERS]
@@ -102,9 +102,13 @@ class SuiteReader:
         """Whether a runner is amid something, so that any line may tell."""
         return bool(self._busy)
 
+    def feed_block(self) -> None:
+        """Take note that a log has lines, be there none with any of `WORDS` among them."""
+        self._has_read = True
+
     def feed(self, line: str, words: Sequence[bytes] | None = None) -> None:
         """Take one plain line into account, and the words of `WORDS` in it where they have been found already."""
-        self._lines += 1
+        self._has_read = True
         if words is None:
             line = shown_last(line)
             words = words_in(line, self.WORDS)
@@ -197,7 +201,7 @@ class SuiteReader:
         if known.is_uncounted and not self._detector.is_broken:
             return set()
         names = self.ledger.without_result | self.ledger.suites.keys() | self._detector.begun
-        if not names and has_succeeded and self._lines:
+        if not names and has_succeeded and self._has_read:
             # whether the step came as far as its tests isn't known of one that failed
             if context.runs_tests and not self._detector.is_nothing:
                 return {CHECK}
