@@ -275,6 +275,14 @@ def is_make_message(text: str) -> bool:
     return _OWN.match(text) is not None
 
 
+_PORTAGE: Final = re.compile(r" \* Package: {2,}\S+/\S+|>>> Unpacking source\.\.\.$")
+
+
+def is_log_of_portage(first: str) -> bool:
+    """Return whether a log's first line is that of a package's log as Portage keeps one: no build by hand."""
+    return _PORTAGE.match(first) is not None
+
+
 _QUIET_TAGS: Final = frozenset(
     ("AR", "AS", "CC", "CCLD", "CXX", "CXXLD", "GEN", "HOSTCC", "HOSTCXX", "HOSTLD", "LD", "LINK", "MODPOST", "OBJCOPY")
 )
