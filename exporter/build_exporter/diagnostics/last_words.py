@@ -25,6 +25,9 @@ _IDLE: Final = re.compile(
     r"|Exiting|Leaving|\*\*\* (?:Maybe|Please|Try)|Build|real\t|user\t|sys\t|real |Elapsed|elapsed|Total|Time)\b"
     r"|^[^\w]*$|^\w+: exit(?:ing)?$"
 )
+_CUT: Final = re.compile(r"^\[?\.\.\. ?.{0,60}\b(?:cut|omitted|truncated|skipped|removed)\b.{0,20}$")
+"""Where whoever passed a log on left lines out: what stands before it was not said last."""
+
 _STARTS: Final = frozenset({Kind.COMMAND, Kind.TRACE})
 
 
@@ -41,7 +44,7 @@ def last_words(reading: Reading) -> Evidence | None:
         end -= 1
     for index in range(end - 1, max(end - SEARCHED_LINES, reading.begin) - 1, -1):
         line = reading.lines[index]
-        if reading.kind(index) in _STARTS:
+        if reading.kind(index) in _STARTS or _CUT.match(line):
             break
         if not line.strip() or is_usage(line) or line.startswith("\t") or _IDLE.match(line.strip()):
             continue

@@ -120,7 +120,7 @@ def test_called_again_after_a_failure(project: Any, imported: Callable[..., Run]
     project.run(f"make > {project.log} 2>&1; echo 'int b;' > src/b.c; make >> {project.log} 2>&1")
     run = imported(project.log)
     assert run.state.name == "SUCCEEDED"
-    assert (run.steps["build", "src"].attempts, run.failures) == (2, {("build", "other"): 1})
+    assert (run.steps["build", "src"].attempts, run.failures) == (2, {("build", "compiler-error"): 1})
     assert outcome(run)["build/doc"] == "succeeded"
 
 

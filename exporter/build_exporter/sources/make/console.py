@@ -214,24 +214,23 @@ class Console:
         name = self._tool if self._counted is not None else there.name or self._tool
         below = there.path.rstrip("/") + "/"
         is_handed_on = any(path == there.path or path.startswith(below) for path in self._broken)
+        is_known = bool(self._broken)
         self._broken.append(there.path)
         if not is_handed_on:
-            self._break_part(name, failure, cause)
+            self._break_part(name, failure, cause, is_known=is_known)
         elif name in self.parts and self._counted is None:
             self._end(name, "interrupted")
             self._gone.add(name)
 
-    def _break_part(self, name: str, failure: Failure | None, cause: Diagnosis | None = None) -> None:
+    def _break_part(
+        self, name: str, failure: Failure | None, cause: Diagnosis | None = None, *, is_known: bool | None = None
+    ) -> None:
         if name in self._gone:
             return
+        cause = cause or self._reasons.cause(failure, is_known=bool(self._broken) if is_known is None else is_known)
         self._broken.append("")
         self._suites.fail(name, self._part(name))
-        self._end(
-            name,
-            "failed",
-            cause or self._reasons.cause(failure, is_known=bool(self._broken)),
-            failure.exit_code if failure is not None else None,
-        )
+        self._end(name, "failed", cause, failure.exit_code if failure is not None else None)
         # make may go on with other targets: the part has failed for all that
         if len(self._gone) < MAX_STEPS:
             self._gone.add(name)

@@ -102,6 +102,9 @@ _INSTALLER: Final = re.compile(
 _INSIDE: Final = re.compile(r"/(?:staging_dir|build_dir|tmp|stamp|stamps|work|sysroots?|\.?stage|build)(?:/|$)")
 """Directories that are part of a build, wherever they are."""
 
+_TEMPORARY: Final = re.compile(r"^/(?:var/)?tmp(?=/.)")
+"""The system's, where whoever makes a package may well install to."""
+
 _COMMAND: Final = re.compile(
     r"^(?:\++ |\$ |(?:\S{1,100}[@:])\S{0,200}[#$] |Run )(?:\w+=\S* )*(?:sudo |time |nice (?:-n ?\d+ )?)*"
     r"(?:\S*/)?(g?make|ninja|samu|cmake|meson|ctest|configure)\b(.*)$"
@@ -264,12 +267,20 @@ def is_compiling(text: str) -> bool:
 def installed_to(text: str) -> str | None:
     """Return the absolute path that a command installs to, None for any other line."""
     found = _INSTALLER.match(text)
-    return found[1] if found is not None and _INSIDE.search(found[1]) is None else None
+    return found[1] if found is not None and _INSIDE.search(_TEMPORARY.sub("", found[1])) is None else None
 
 
 def is_make_message(text: str) -> bool:
     """Return whether a line is make's own message, not the output of a command."""
     return _OWN.match(text) is not None
+
+
+_PORTAGE: Final = re.compile(r" \* Package: {2,}\S+/\S+|>>> Unpacking source\.\.\.$")
+
+
+def is_log_of_portage(first: str) -> bool:
+    """Return whether a log's first line is that of a package's log as Portage keeps one: no build by hand."""
+    return _PORTAGE.match(first) is not None
 
 
 _QUIET_TAGS: Final = frozenset(

@@ -78,7 +78,9 @@ class Make:
             head = read_ends(path, SAMPLE_BYTES, 0).head
         except OSError:
             return False
-        texts = (stamped(piece, 0.0).text for raw in head.splitlines() for piece in shown(raw))
+        texts = [stamped(piece, 0.0).text for raw in head.splitlines() for piece in shown(raw)]
+        if texts and patterns.is_log_of_portage(texts[0]):
+            return False
         return sum(patterns.weight_of(text) > 0 for text in texts) >= MIN_MATCHES
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
