@@ -15,6 +15,8 @@ from build_exporter.tracker import Run, apply_all
 
 BASE: dict[str, Any] = {"time": st.just(0.0), "build": st.just("b")}
 STEP: dict[str, Any] = {**BASE, "phase": st.sampled_from("xy"), "step": st.sampled_from("abcdef")}
+LETTERS = 'az0 "\\\n\r\t\0\x1b\x85é€\u2028\U0001f600'
+"""Those that need care: hypothesis takes seconds to list all there are, before its first example."""
 amounts = st.none() | st.floats(0, 1e6)
 counts = st.none() | st.integers(0, 10**9)
 planned_steps = st.builds(
@@ -36,7 +38,7 @@ some_event = st.one_of(
         written_bytes=counts,
         warnings=counts,
         error_class=st.none() | st.just("compiler-error"),
-        message=st.none() | st.text(max_size=20),
+        message=st.none() | st.text(LETTERS, max_size=20),
     ),
     st.builds(e.StepFinished, **STEP, status=st.sampled_from(("succeeded", "failed"))),
     st.builds(e.TestsReported, **STEP, suite=st.sampled_from("st"), passed=st.integers(0, 9), failed=st.integers(0, 9)),
@@ -70,6 +72,22 @@ def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], fl
         shown = lines(kept, time)
         assert kept.hidden == 0
         assert shown == lines(RunSeries(run, 100), time)
+
+
+def test_a_skipped_step_is_expected_to_take_what_a_new_start_would_show() -> None:
+    """A step that was skipped before the run's pace was known follows the pace, as it does after a restart."""
+    run = Run("b", "20260101T000000Z")
+    kept = RunSeries(run, 100)
+    plan = [e.PlannedStep(phase="p", step="a", sbu=1.0), e.PlannedStep(phase="p", step="s", sbu=2.0)]
+    for event in (
+        e.Plan(time=1.0, build="b", steps=plan),
+        e.StepFinished(time=2.0, build="b", phase="p", step="s", status="skipped"),
+        e.StepFinished(time=3.0, build="b", phase="p", step="a", status="succeeded", seconds=50.0),
+    ):
+        apply_all(run, [event])
+        shown = lines(kept, event.time)
+    assert shown == lines(RunSeries(run, 100), 3.0)
+    assert any(b'step="s"' in line for line in shown["build_step_expected_seconds"])
 
 
 @settings(max_examples=150)

@@ -199,7 +199,7 @@ def test_several_addresses_and_ipv6(serve: Serve) -> None:
 
 def test_every_address_by_a_port_alone(serve: Serve) -> None:
     """`:PORT` is every address of the machine, of both families where there are both."""
-    served = serve("--web.listen-address", ":0")
+    served = serve("--web.listen-address", ":0", "--web.allow-anonymous")
     reported = re.search(r"listen=.*?(?:0\.0\.0\.0|\[::\]):(\d+)", served.log.read_text())
     assert reported is not None
     for address in ("127.0.0.1", "127.0.0.3"):

@@ -104,9 +104,10 @@ def fits(run: Run, history: Sequence[RunSummary], journal: str, now: float) -> t
 def writes_to(run: Run, journal: str) -> Path:
     """Return a directory where a run writes: that of its sources, else of its newest log, else the journal.
 
-    The nearest parent that exists stands for one that does not.
+    The nearest parent that exists stands for one that does not, or that may not be looked at.
     """
     logs = [step.log for step in list(run.running.values()) if step.log]
     named = run.tarballs or (logs[-1] if logs else "") or journal
     place = Path(named)
-    return next((each for each in (place, *place.parents) if each.is_dir()), Path("/"))
+    # os.path: what may not be looked at is False there, and raises in pathlib
+    return next((each for each in (place, *place.parents) if os.path.isdir(each)), Path("/"))  # noqa: PTH112

@@ -54,7 +54,7 @@ class RunSeries:
         self.run = run
         self._estimator = estimator or Estimator()
         self._now = 0.0
-        self._outlook: Outlook | None = None
+        self._expected_by: tuple[Outlook | None, float | None] = (None, None)
         self.hidden = 0
         self._limit = limit
         self._lines: dict[str, dict[Key, bytes]] = {name: {} for name in FAMILIES}
@@ -124,13 +124,14 @@ class RunSeries:
         return self._estimator.expected_seconds(self.run, step, self._now)
 
     def _follow_outlook(self) -> None:
-        outlook = self._estimator.outlook(self.run, self._now)
-        if outlook is self._outlook:
+        outlook, pace = self._estimator.outlook(self.run, self._now), self.run.pace.ratio
+        if outlook is self._expected_by[0] and pace == self._expected_by[1]:
             return
-        self._outlook = outlook
+        self._expected_by = (outlook, pace)
         for key in self._shown:
             step = self.run.steps[key]
-            if not step.state.is_done:
+            # what was expected of a step is settled when it begins, which a skipped one never did
+            if not step.state.is_done or not step.attempts:
                 self._put(_EXPECTED, key, self._expected(step))
 
     def _put(self, name: str, key: Key, value: float | None) -> None:

@@ -81,6 +81,7 @@ def run_hook(path: Path, payload: bytes, environment: Mapping[str, str], timeout
         late = process.poll() is None
         code = process.wait()
         process.stdout.close()
+        process.stdin.close()
     result: Result = "timeout" if late or not in_time else "succeeded" if code == 0 else "failed"
     return Outcome(result, code, time.monotonic() - began, output.decode("utf-8", "replace"))
 
@@ -104,9 +105,6 @@ def _talk(into: IO[bytes], out: IO[bytes], payload: bytes, until: float) -> tupl
                     if not left:
                         selector.unregister(into)
                         into.close()
-        if not into.closed:
-            with contextlib.suppress(OSError):
-                into.close()
     return output, False
 
 
