@@ -87,7 +87,7 @@ def test_every_counter_means_what_ccache_means_by_it(files: Files, tmp_path: Pat
         assert line, reported
         return int(line[1])
 
-    assert found.direct_hits == shown("DirectRunner")
+    assert found.direct_hits == shown("Direct")
     assert found.preprocessed_hits == shown("Preprocessed")
     assert found.misses == shown("Misses")
     assert found.uncacheable == shown("Uncacheable calls")
