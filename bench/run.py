@@ -29,7 +29,7 @@ MEASUREMENTS = (
     "memory",
     "idle",
     "host",
-    "writers",
+    "event_writers",
     "sources_jhalfs",
     "step_logs",
     "startup",

@@ -23,6 +23,7 @@ LEFT_OUT = {
     "build_exporter_events_total": "counts since the exporter's start",
     "build_exporter_http_requests_total": "counts since the exporter's start",
     "build_exporter_journal_bytes": "is sampled now and then",
+    "build_exporter_link_info": "names the address of each",
     "build_exporter_series": "counts those of requests too",
     "build_host_": "is of the machine at the moment",
     "build_process_": "is of processes at the moment",
