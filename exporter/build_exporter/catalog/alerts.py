@@ -11,7 +11,7 @@ ALERTS: Final[tuple[Metric, ...]] = (
         "build_failure",
         "",
         "build kind failure",
-        "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, "
+        "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, `step-failed`, "
         "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` distinguishes incidents.",
     ),
     gauge(
