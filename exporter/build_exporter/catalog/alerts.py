@@ -11,8 +11,8 @@ ALERTS: Final[tuple[Metric, ...]] = (
         "build_failure",
         "",
         "build kind failure",
-        "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, `step-failed`, "
-        "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` distinguishes incidents.",
+        "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, "
+        "`step-failed`, `waiting-for-input`, `disk-full` or `out-of-memory`; `failure` distinguishes incidents.",
     ),
     gauge(
         "build_failure_info",
