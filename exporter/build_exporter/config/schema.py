@@ -69,7 +69,7 @@ class Schedule(Section, frozen=True):
 
 
 class Thresholds(Section, frozen=True):
-    """Where alerts begin. Each is exported as `build_threshold{name}`, where the Prometheus rules read it.
+    """Thresholds of alerts. Each is exported as `build_threshold{name}`, where the Prometheus rules read it.
 
     A change takes effect with the next reload of the exporter: Prometheus and its rules stay as they are.
     """
@@ -145,7 +145,7 @@ class Thresholds(Section, frozen=True):
 
 
 class LogPatterns(Section, frozen=True):
-    """How lines of a log are recognised; what is not given keeps the source's own pattern.
+    """Patterns for lines of a log; a pattern left out keeps the source's own.
 
     The named groups `step`, `phase`, `package` and `version` are taken from the line where the pattern has them.
     """
@@ -286,7 +286,7 @@ class ExtraMetric(Section, frozen=True):
 
 
 class Metrics(Section, frozen=True):
-    """What `/metrics` holds, and how much of it at most."""
+    """Contents of `/metrics` and their limits."""
 
     max_steps_per_build: Annotated[
         int,
@@ -310,7 +310,7 @@ class Metrics(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """How much of the past the journal keeps. A build's newest run stays; what removed ones counted stays counted."""
+    """Limits of the journal's past. A build's newest run stays; counts of removed runs are kept."""
 
     runs: Annotated[int | None, about("Runs kept of each build; `none`: all.", "count", within=(1, None))] = 50
     bytes: Annotated[int | None, about("Size of the whole journal; `none`: any.", "bytes", within=(MIB, None))] = GIB

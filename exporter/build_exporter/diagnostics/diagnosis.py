@@ -41,7 +41,7 @@ _LABEL: Final = re.compile(r"^(?:FAIL|ERROR|FAILED|TIMEOUT)!?\s*: |^test (?=\S+ 
 
 
 class Diagnosis(NamedTuple):
-    """What failed.
+    """A diagnosed failure.
 
     Attributes:
         reason: the line or lines that say best why, as one line of at most 300 characters.

@@ -1,4 +1,4 @@
-"""What the application serves: the parts of the exporter that answers are made from."""
+"""The parts of the exporter that the web application serves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from build_exporter.web.stream.hub import Hub
 
 @dataclass(slots=True)
 class Service:
-    """What the application serves.
+    """The parts of the exporter that the web application serves.
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
     the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.

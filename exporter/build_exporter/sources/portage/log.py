@@ -37,7 +37,7 @@ Status = Literal["succeeded", "failed", "interrupted"]
 
 
 class Ending(NamedTuple):
-    """How a package ended: Unix seconds, exit code, and its duration in seconds by the log's own clock where known."""
+    """End of a package: Unix seconds, exit code, and its duration in seconds by the log's own clock if known."""
 
     time: float
     status: Status

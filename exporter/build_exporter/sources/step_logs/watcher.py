@@ -31,13 +31,13 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
 REASON_BYTES: Final = 512 * 1024
-"""How much of the end of a failed step's log is searched for the reason."""
+"""Bytes of the end of a failed step's log that are searched for the reason."""
 
 MAX_WATCHED: Final = 64
 """Logs followed at a time."""
 
 POLL_BYTES: Final = 8 * 1024 * 1024
-"""How much of all logs together is read in one poll: a quarter of a core at most, whatever is written."""
+"""Bytes of all logs together read in one poll: at most a quarter of a core, whatever is written."""
 
 OVERLAP_SECONDS: Final = 30.0
 """A step that ended so long before the last poll may have become known only after it."""
@@ -64,7 +64,7 @@ def _shipped(step: Step) -> ExpectedFailurePatterns:
 
 @dataclass(frozen=True, slots=True)
 class StepHistory:
-    """What is known beside the logs, asked for when it is needed.
+    """Facts from outside the logs, looked up when needed.
 
     Attributes:
         last_log: how the log of a step of a build grew the last time it succeeded.
