@@ -246,7 +246,7 @@ def _seconds(path: Path) -> float:
 
 
 def _watch(programs: list[Program]) -> None:
-    """Tell when one ends, until interrupted."""
+    """Report when one ends, until interrupted."""
     while True:
         for program in programs:
             code = program.process.poll()

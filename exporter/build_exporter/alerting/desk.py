@@ -1,4 +1,4 @@
-"""The parts of alerting in a running exporter, put together, with what the configuration says of them."""
+"""The parts of alerting in a running exporter, put together as configured."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class FastPath:
             if identity not in self._known:
                 return
         now = self.clock()
-        # what is told of it is what is known now: the reason of a failure may have come with the next line
+        # the message holds what is known now: the reason of a failure may have come with the next line
         latest = next((found for found in self.find(now) if found.key == incident.key), incident)
         starts = incident.tiers[identity[3] - 1]
         labels = alert_labels(latest, identity[3], self.builder)

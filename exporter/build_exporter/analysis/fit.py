@@ -13,7 +13,7 @@ from build_exporter.model.states import StepState
 from build_exporter.tracker import Key, Run, RunSummary, Step, expected_seconds, step_progress
 
 RECENT: Final = 3
-"""So many of the newest earlier runs tell what a step needs."""
+"""So many of the newest earlier runs are searched for a step's need."""
 MAX_SHORTAGES: Final = 20
 
 Resource = Literal["disk", "memory"]
@@ -61,7 +61,7 @@ class Need:
 
 
 def disk_needs(history: Sequence[RunSummary]) -> dict[Key, Need]:
-    """Return what steps needed of the disk in the newest earlier run that tells, by `identity`."""
+    """Return the disk space of steps in the newest earlier run that recorded it, by `identity`."""
     found: dict[Key, Need] = {}
     for summary in sorted(history, key=lambda each: each.run)[-RECENT:]:
         usage = [(identity(key), used) for key, used in summary.usage.items()]

@@ -85,7 +85,7 @@ def times_of_summary(summary: RunSummary) -> dict[Key, Sample]:
 def _by_identity(samples: Iterable[Sample]) -> dict[Key, Sample]:
     found = list(samples)
     counts = Counter(identity(sample.key) for sample in found)
-    # two steps of one name in a phase are told apart by their places alone
+    # two steps of one name in a phase are distinguished by their places alone
     return {name if counts[name := identity(sample.key)] == 1 else sample.key: sample for sample in found}
 
 
@@ -131,7 +131,7 @@ def _baseline(samples: Sequence[Sample]) -> Baseline:
 
 
 def _deviation(logs: Sequence[float]) -> float:
-    """Return the standard deviation as the median absolute one tells it, which a few odd values do not move."""
+    """Return the standard deviation estimated from the median absolute one, which a few odd values do not move."""
     return 1.4826 * median(map(abs, logs)) if logs else 0.0
 
 

@@ -107,7 +107,7 @@ class Reading:
 
     @staticmethod
     def _is_passing(each: Evidence) -> bool:
-        """Tell whether builds go on after such words: another mirror is asked, a file is not needed."""
+        """Return whether builds go on after such words: another mirror is asked, a file is not needed."""
         return each.rank <= Rank.PROGRAM + 2 or (
             each.rule is not None and each.rule.kind in ("download-failed", "checksum-mismatch", "patch-failed")
         )
@@ -181,7 +181,7 @@ def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence |
 
 
 def _speaks(line: str) -> bool:
-    """Tell whether a line that looks like progress holds an error all the same."""
+    """Return whether a line that looks like progress holds an error all the same."""
     return line.startswith(("ERROR", " * ERROR")) or any(each in line for each in _LOUD)
 
 
@@ -195,7 +195,7 @@ def _usage_lines(lines: Sequence[str]) -> set[int]:
 
 
 def _excused(reading: Reading, indexes: Sequence[int]) -> set[int]:
-    """Return the lines whose failure make was told to ignore: those before its words on that, back to the command."""
+    """Return the lines whose failure make ignored: those before its words on that, back to the command."""
     found: set[int] = set()
     for index in indexes:
         if not _IGNORED.match(reading.english(index)):
@@ -231,7 +231,7 @@ def _span(reading: Reading, indexes: Sequence[int]) -> tuple[int, int]:
 
 
 def _keeps_going(lines: Sequence[str], index: int) -> bool:
-    """Tell whether a make that gave a target up goes on with others."""
+    """Return whether a make that gave a target up goes on with others."""
     return any(
         "not remade because" in line or "Waiting for unfinished" in line for line in lines[index + 1 : index + 3000]
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Kind(Enum):
-    """Sorts of lines that are told apart before anything is taken for evidence."""
+    """Kinds of lines that are distinguished before anything is taken for evidence."""
 
     WORDS = "words"
     COMMAND = "command"

@@ -32,7 +32,7 @@ _STARTS: Final = frozenset({Kind.COMMAND, Kind.TRACE})
 
 
 def last_words(reading: Reading) -> Evidence | None:
-    """Return the words before the builder's stop that tell most, None where the failed command printed nothing.
+    """Return the most informative words before the builder's stop, None where the failed command printed nothing.
 
     With words of trouble in it the last such line, else the last with a speaker, else the last.
     """

@@ -73,7 +73,7 @@ class History:
 
 
 def history_of(run: Run, builds: Mapping[str, Build]) -> History:
-    """Return the earlier runs that tell of a run: those of its build before it, and the newest of other builds."""
+    """Return the earlier runs to compare a run with: those of its build before it, and the newest of other builds."""
     history = History()
     own = builds.get(run.build)
     if own is not None:

@@ -26,7 +26,7 @@ OVERDUE_SHARE: Final = 0.1
 GUESS_SPREAD: Final = 0.8
 """Standard deviation (logarithm) of the time of all steps together that nothing is known of."""
 GAP_EVIDENCE: Final = 600.0
-"""Seconds of steps that tell as much of the time between steps as earlier runs do."""
+"""Seconds of steps that weigh as much as earlier runs for the time between steps."""
 _NORMAL: Final = NormalDist()
 
 
@@ -239,7 +239,7 @@ def left_of(step: Step, expected: Expected, now: float) -> float:
         return by_time
     by_plan = (1.0 - step.ratio) * exp(expected.seconds)
     by_itself = elapsed * (1.0 - step.ratio) / step.ratio
-    # the further it is, the more its own speed tells
+    # the further it is, the more its own speed counts
     return step.ratio * by_itself + (1.0 - step.ratio) * by_plan
 
 

@@ -24,7 +24,7 @@ class Tuning:
         other: weight of another build's run against one of this build.
         table, plan, plan_seconds: weights of the shipped table, of a plan in SBU and of one in seconds, against that
             of an earlier run.
-        size_width: steps whose times differ by this factor (logarithm) tell half as much of each other's pace.
+        size_width: steps whose times differ by this factor (logarithm) count half for each other's pace.
         size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
         half_life: so many steps ago a step's pace counts half.
         carry: how much the pace of the last steps of the run before counts, where runs consist of different steps.

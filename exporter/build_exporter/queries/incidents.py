@@ -81,7 +81,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, Kind, str]:
-        """What tells it from every other."""
+        """What distinguishes it from every other."""
         return (self.build, self.kind, self.failure)
 
 
@@ -175,7 +175,7 @@ def tier_times(
 
 
 def context_words(run: Run, found: Incident) -> dict[str, str]:
-    """Return what a message says of the build as it stood when an incident began: `progress`, and a `hint`."""
+    """Return the build's state for a message, as it was when an incident began: `progress`, and a `hint`."""
     first = min(run.failed.values(), key=lambda step: (step.end or 0.0, step.index), default=None)
     hint = card(run, first).hint if found.kind is Kind.FAILED and first is not None else None
     return {"hint": hint or "", "progress": _progress(run, found.since)}

@@ -1,6 +1,6 @@
 """What processes that use no CPU time wait for, as `/proc/PID/task/*/syscall` and `/proc/PID/fd` show it (proc(5)).
 
-Reading these takes the right to trace the process: the same user, or root. Where it is missing nothing is said.
+Reading these takes the right to trace the process: the same user, or root. Without it there is no verdict.
 """
 
 from __future__ import annotations

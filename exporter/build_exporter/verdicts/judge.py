@@ -79,7 +79,7 @@ class Judgement:
 
 
 def judge(seen: Observation) -> Judgement:
-    """Return what a step is doing; `unknown`, with the reason, where nothing tells."""
+    """Return what a step is doing; `unknown`, with the reason, when nothing shows it."""
     if seen.hidden or not seen.processes:
         return Judgement(Verdict.UNKNOWN, (seen.hidden or "no process of the step is seen",))
     if seen.stopped == seen.processes:

@@ -92,7 +92,7 @@ def _elements(values: list[msgspec.Raw]) -> list[bytes]:
 
 
 def read_batch(lines: list[bytes], horizon: float) -> Batch:
-    """Return what a batch amounts to; `horizon` is the latest time accepted, in Unix seconds."""
+    """Return the result of a batch; `horizon` is the latest time accepted, in Unix seconds."""
     quick = _read_at_once(lines, horizon)
     return quick if quick is not None else _read_one_by_one(lines, horizon)
 

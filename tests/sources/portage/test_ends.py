@@ -19,6 +19,8 @@ from build_exporter.sources.portage.processes import Hold, is_emerge, lock_of, s
 from build_exporter.sources.portage.usage import read_usage
 from build_exporter.tracker import Run
 
+pytestmark = pytest.mark.xdist_group("emerge")  # an emerge of one test is one that another could mean
+
 Runs = dict[str, Run]
 PACKAGE = "app-misc/a-1"
 DIED = """\

@@ -22,6 +22,8 @@ from build_exporter.sources.portage.plan import UNNAMED
 from build_exporter.sources.registry import kinds, recognise
 from build_exporter.tracker import Run, build_progress
 
+pytestmark = pytest.mark.xdist_group("emerge")  # an emerge of one test is one that another could mean
+
 Runs = dict[str, Run]
 
 

@@ -75,7 +75,7 @@ def _rows(run: Run, found: Fit) -> Iterator[ShortageRow]:
 
 
 def _line(run: Run, found: Fit) -> str:
-    known = f"{found.known_steps} of {found.steps} steps to come tell their need"
+    known = f"{found.known_steps} of {found.steps} steps to come have a known need"
     if not found.shortages:
         return f"{run.build}: {found.resource} suffices, {size(found.available_bytes)} free; {known}"
     first = found.shortages[0]

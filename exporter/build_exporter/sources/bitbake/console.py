@@ -1,4 +1,4 @@
-"""What BitBake's console log tells: totals, why a task failed, how the build ended. It holds no times."""
+"""BitBake's console log: totals, why a task failed, how the build ended. It holds no times."""
 
 from __future__ import annotations
 

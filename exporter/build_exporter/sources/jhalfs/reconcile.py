@@ -261,7 +261,7 @@ class _TreeState:
 def _times_kept(files: list[StepFiles]) -> bool:
     """Return whether the times of the files are those of the build, not of a copy made later.
 
-    A file of a step has its last change before the next step begins, and a log near the end that it tells itself.
+    A file of a step has its last change before the next step begins, and a log near the end that it records itself.
     """
     begun = sorted(((each.start, each) for each in files if each.start is not None), key=lambda each: each[0])
     late = [

@@ -92,7 +92,7 @@ class HostState:
         return self._figures.pop(merge.package, {})
 
     def failure(self, merge: Merge, until: float) -> Failure | None:
-        """Return what the package's log says of its failure up to a time, in Unix seconds; None where nothing."""
+        """Return the failure in the package's log up to a time (Unix seconds); None when there is none."""
         directory = self._directory(merge)
         if directory is None:
             return None

@@ -1,4 +1,4 @@
-"""Where an installation keeps what is read beside emerge.log: by its root, by its make.conf, or as it was told."""
+"""Paths of an installation besides emerge.log: from its root, its make.conf, or the configuration."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "cep
 """Kinds of file systems on which another machine, or a guest, may be at work."""
 
 PROGRAM_WORDS: Final = 8
-"""How far into a command line emerge is looked for: what comes later is what it is told to merge."""
+"""Words of a command line in which emerge is searched: later ones are its arguments."""
 
 _LOCK: Final = struct.Struct("@hhqqi")
 

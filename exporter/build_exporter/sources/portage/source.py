@@ -1,4 +1,4 @@
-"""Portage: builds of Gentoo packages, from emerge.log and what else the machine tells of them."""
+"""Portage: builds of Gentoo packages, from emerge.log, status files, locks and processes."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from build_exporter.sources.step_logs.scan import LineScan, last_lines, plain, r
 from build_exporter.sources.step_logs.suites import SuiteReader
 
 LAST_LINES: Final = 20
-"""Lines at a block's end in which a counter is looked for: the newest tells."""
+"""Lines at a block's end in which a counter is searched: the newest counts."""
 
 MAX_READ_BYTES: Final = 512 * 1024 * 1024
 """How much is read of one log."""

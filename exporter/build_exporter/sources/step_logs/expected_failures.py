@@ -74,7 +74,7 @@ class ExpectedFailures:
 
 
 def names_of(step: Step) -> list[str]:
-    """Return the names that a step's package may have in a list: as told, and as the step is called, in small letters.
+    """Return the names that a step's package may have in a list: as given, and as the step is called, in lower case.
 
     `sys-devel/gcc` is `gcc`, and so is the step `824-gcc` or `gcc-14.2.0`.
     """

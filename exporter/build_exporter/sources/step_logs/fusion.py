@@ -60,9 +60,9 @@ def by_log(last: LogShape, growth: Growth, elapsed: float, *, same_version: bool
     span = place(last, growth)
     share = span.likely
     if span.latest - span.earliest > WIDE_SPAN:
-        # so much time passed at about this size that the size does not tell how much of it has passed now
+        # so much time passed at about this size that the size does not show how much of it has passed now
         share = span.earliest
-        # the further it was, the more this attempt's own speed tells
+        # the further it was, the more this attempt's own speed counts
         whole = (1.0 - share) * last.seconds + growth.still_since
         silent = max(0.0, elapsed - growth.still_since)
         share = min(span.latest, share + silent / whole) if whole > 0 else share

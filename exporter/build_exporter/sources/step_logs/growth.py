@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from build_exporter.tracker import LogShape
 
 PARTS: Final = 20
-"""Parts of an attempt's time of which the curve tells what was written by their end."""
+"""Points of an attempt's time for which the curve holds the bytes written."""
 
 MAX_POINTS: Final = 512
 """Points kept of a log that grows; of more each second one is dropped, and those to come lie as far apart."""

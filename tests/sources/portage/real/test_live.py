@@ -17,6 +17,8 @@ from build_exporter.sources.portage.pending import PendingFile, read_pretended
 from build_exporter.sources.portage.status import StatusDirectory
 from build_exporter.tracker import Run
 
+pytestmark = pytest.mark.xdist_group("emerge")  # an emerge of one test is one that another could mean
+
 Runs = dict[str, Run]
 
 
