@@ -17,7 +17,15 @@ from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.docs import render
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_", "build_exporter_hook_runs")
+MACHINE = (
+    "build_host_",
+    "build_process_",
+    "build_ccache_",
+    "build_distcc_",
+    "build_probe_",
+    "build_exporter_hook_runs",
+    "build_exporter_part",
+)
 """Beginnings of families that depend on the machine and what runs on it; the collectors' own tests are about them."""
 
 
