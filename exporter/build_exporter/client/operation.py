@@ -17,7 +17,6 @@ from build_exporter.model.events import (
     Plan,
     PlannedStep,
     StepFinished,
-    StepProgress,
     StepStarted,
 )
 
@@ -88,17 +87,7 @@ class Operation:
                     StepStarted(time=now, build=self._log.build, phase=self._phase, step=step, pid=os.getpid())
                 )
             if (message, ratio, done, total) != (None, None, None, None):
-                progress = StepProgress(
-                    time=self._log.now(),
-                    build=self._log.build,
-                    phase=self._phase,
-                    step=step,
-                    ratio=None if ratio is None else min(1.0, max(0.0, ratio)),
-                    done=None if done is None else max(0.0, done),
-                    total=None if total is None else max(0.0, total),
-                    message=text_of(message),
-                )
-                self._log.append(progress)
+                self._log.append_progress(self._phase, step, ratio, done, total, message)
 
     def complete(self, result: str | None = None) -> None:
         """Finish the operation successfully; `result` is recorded as a note."""

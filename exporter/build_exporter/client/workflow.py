@@ -21,7 +21,6 @@ from build_exporter.model.events import (
     PlannedMilestone,
     PlannedStep,
     StepFinished,
-    StepProgress,
     StepStarted,
 )
 
@@ -105,17 +104,7 @@ class Workflow:
             total: float | None = None,
             message: str | None = None,
         ) -> None:
-            event = StepProgress(
-                time=self._log.now(),
-                build=build,
-                phase=phase,
-                step=step,
-                ratio=None if ratio is None else min(1.0, max(0.0, ratio)),
-                done=None if done is None else max(0.0, done),
-                total=None if total is None else max(0.0, total),
-                message=text_of(message),
-            )
-            self._log.append(event)
+            self._log.append_progress(phase, step, ratio, done, total, message)
 
         try:
             yield progress
