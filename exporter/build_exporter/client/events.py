@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Any
 
 from build_exporter.journal.append import LINE_LIMIT, Writer
 from build_exporter.journal.current import join_run
 from build_exporter.journal.layout import default_journal
 from build_exporter.journal.spool import keep
-from build_exporter.model.events import Event, EventsLost, StepProgress, encode_line
+from build_exporter.model.events import Event, EventsLost, encode_line
 from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,18 @@ def text_of(text: str | None) -> str | None:
 def readable(text: str) -> str:
     """Return a text that can be written as UTF-8: what can't becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
+
+
+def progress_fields(
+    ratio: float | None, done: float | None, total: float | None, message: str | None
+) -> dict[str, Any]:
+    """Return the fields of a progress event: a ratio within 0 and 1, counts of 0 or more."""
+    return {
+        "ratio": None if ratio is None else min(1.0, max(0.0, ratio)),
+        "done": None if done is None else max(0.0, done),
+        "total": None if total is None else max(0.0, total),
+        "message": text_of(message),
+    }
 
 
 class EventLog:
@@ -88,28 +101,6 @@ class EventLog:
             self._pending.clear()
             self._lost = 0
         return True
-
-    def append_progress(
-        self,
-        phase: str,
-        step: str,
-        ratio: float | None,
-        done: float | None,
-        total: float | None,
-        message: str | None,
-    ) -> None:
-        """Append the progress of a step; a ratio is kept within 0 and 1, counts at 0 or more."""
-        event = StepProgress(
-            time=self.now(),
-            build=self.build,
-            phase=phase,
-            step=step,
-            ratio=None if ratio is None else min(1.0, max(0.0, ratio)),
-            done=None if done is None else max(0.0, done),
-            total=None if total is None else max(0.0, total),
-            message=text_of(message),
-        )
-        self.append(event)
 
     def _report_lost(self, now: float) -> bytes:
         return encode_line(EventsLost(time=now, build=self.build, count=self._lost)) if self._lost else b""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Literal, Self
 
-from build_exporter.client.events import EventLog, name_of, text_of
+from build_exporter.client.events import EventLog, name_of, progress_fields, text_of
 from build_exporter.model.events import (
     BuildFinished,
     BuildStarted,
@@ -17,6 +17,7 @@ from build_exporter.model.events import (
     Plan,
     PlannedStep,
     StepFinished,
+    StepProgress,
     StepStarted,
 )
 
@@ -87,7 +88,10 @@ class Operation:
                     StepStarted(time=now, build=self._log.build, phase=self._phase, step=step, pid=os.getpid())
                 )
             if (message, ratio, done, total) != (None, None, None, None):
-                self._log.append_progress(self._phase, step, ratio, done, total, message)
+                fields = progress_fields(ratio, done, total, message)
+                self._log.append(
+                    StepProgress(time=self._log.now(), build=self._log.build, phase=self._phase, step=step, **fields)
+                )
 
     def complete(self, result: str | None = None) -> None:
         """Finish the operation successfully; `result` is recorded as a note."""

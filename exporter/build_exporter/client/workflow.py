@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from build_exporter.client.events import EventLog, name_of, text_of
+from build_exporter.client.events import EventLog, name_of, progress_fields, text_of
 from build_exporter.client.operation import Ending
 from build_exporter.model.events import (
     BuildFinished,
@@ -21,6 +21,7 @@ from build_exporter.model.events import (
     PlannedMilestone,
     PlannedStep,
     StepFinished,
+    StepProgress,
     StepStarted,
 )
 
@@ -104,7 +105,10 @@ class Workflow:
             total: float | None = None,
             message: str | None = None,
         ) -> None:
-            self._log.append_progress(phase, step, ratio, done, total, message)
+            fields = progress_fields(ratio, done, total, message)
+            self._log.append(
+                StepProgress(time=self._log.now(), build=self._log.build, phase=phase, step=step, **fields)
+            )
 
         try:
             yield progress
