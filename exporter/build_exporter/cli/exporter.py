@@ -14,6 +14,7 @@ import msgspec
 from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
 from build_exporter.checksums.background import BackgroundVerifier
+from build_exporter.cli.options import use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.cli.status_file import StatusFile
 from build_exporter.collectors.alerts import IncidentCollector
@@ -196,6 +197,7 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
+        use_failure_rules(self.config)
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
