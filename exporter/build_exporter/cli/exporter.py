@@ -18,6 +18,7 @@ from build_exporter.alerting.desk import AlertDesk
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.cli.status_file import StatusFile
+from build_exporter.clocks import ClockWatch
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
@@ -303,9 +304,10 @@ class Exporter:
             await asyncio.sleep(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
-        liveness = Liveness(self.monitor)
+        liveness, clocks = Liveness(self.monitor), ClockWatch(self.monitor)
         while True:
             try:
+                clocks.poll()
                 liveness.poll()
                 self._milestones.check()
             except Exception:
