@@ -43,7 +43,7 @@ class Clock:
 def test_a_disk_that_fills_is_reported_after_three_seconds_and_over_with_space(
     small_disk: Path, journal: Path, run_file: Callable[..., Any]
 ) -> None:
-    """The step's log tells where it writes; three seconds without space make the incident, space ends it."""
+    """The step's log shows where it writes; three seconds without space make the incident, space ends it."""
     run_file(clock=START).add("step_started", phase="p", step="s", log=str(small_disk / "s.log"))
     monitor, clock = Monitor(str(journal)), Clock()
     monitor.poll()

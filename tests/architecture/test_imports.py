@@ -10,6 +10,7 @@ from rooms import imported_rooms, modules, room_of
 BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {
+    "probes",
     "milestones",
     "analysis",
     "toolchain",
@@ -34,6 +35,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "failures": {"model", "diagnostics", "journal", "tracker", "sources"},
     "catalog": {"model"},
     "config": {"model"},
+    "probes": {"model", "config"},
     "exposition": {"model", "catalog"},
     "journal": {"model"},
     "wrapper": {"model", "diagnostics", "journal"},

@@ -19,7 +19,7 @@ PLAN = [
 
 
 class Story:
-    """Events of one build told one after the other; `run` is what they amount to."""
+    """Events of one build, one after the other; `run` is the result."""
 
     def __init__(self) -> None:
         self.run = Run("lfs", "20260101T000000Z")
@@ -72,7 +72,7 @@ def test_a_running_step_moves_with_its_time_and_then_with_what_it_tells(story: S
 
 
 def test_the_first_ratio_a_step_shows_takes_nothing_back(story: Story) -> None:
-    """A step counted by its time so far may then tell that it has done less: the bar waits, it does not go back."""
+    """A step counted by its time so far may then report less: the bar waits, it does not go back."""
     story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
     story.start("chapter-5", "502-gcc-pass1")
     story.time += 90
@@ -143,7 +143,7 @@ def test_a_run_taken_up_again_interrupts_what_was_running(story: Story) -> None:
 
 
 def test_a_build_that_ends_interrupts_steps_without_an_end(story: Story) -> None:
-    """No step runs on for ever because its writer was killed before it could tell."""
+    """No step runs on for ever because its writer was killed before it could record the end."""
     story.begin().start("chapter-5", "501-binutils-pass1").apply_event(e.BuildFinished, status="failed")
     assert story.run.steps["chapter-5", "501-binutils-pass1"].state is StepState.INTERRUPTED
     assert story.run.state is BuildState.FAILED

@@ -58,7 +58,7 @@ def steps(journal: Path, tmp_path: Path) -> Iterator[dict[str, subprocess.Popen[
 def test_each_is_named_within_half_a_minute(
     steps: dict[str, subprocess.Popen[bytes]], serve: Callable[..., Any], poll: Callable[..., None]
 ) -> None:
-    """A step left at a prompt, a deadlock, a sleeper, a stopped one and a compiler are told apart, with evidence."""
+    """A step left at a prompt, a deadlock, a sleeper, a stopped one and a compiler are distinguished, with evidence."""
     exporter = serve()
 
     def verdict(build: str) -> str:

@@ -1,4 +1,4 @@
-"""What the machine does to a running build: no space left where it writes, and processes killed for lack of memory."""
+"""Host conditions that stop a build: no space where it writes, and processes killed for lack of memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FULL_BYTES: Final = 64 * 1024
 HOLD_SECONDS: Final = 3.0
 """A step that ends at once for want of space is reported as failed, and not also as this."""
 KILL_SECONDS: Final = 600.0
-"""How long a kill is shown: what was killed has made its step fail by then, or is not missed."""
+"""Seconds for which a kill is shown: by then it has made its step fail, or did not matter."""
 MAX_PROCESSES: Final = 50
 VMSTAT: Final = Path("/proc/vmstat")
 

@@ -1,4 +1,4 @@
-"""Where the links of alerts lead, and the signed one that acknowledges without a password."""
+"""Links in alerts, and the signed one that acknowledges without a password."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from build_exporter.queries.incidents import Incident
 log = logging.getLogger(__name__)
 
 LINK_SECONDS: Final = 7 * 86400.0
-"""How long after an incident began its link acknowledges."""
+"""Seconds after an incident began for which its link acknowledges."""
 KEY_FILE: Final = ".alert-links.key"
 _SIGNATURE_BYTES: Final = 16
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True):
-    """What a signed link says: which incident of which build, and until when (Unix seconds) the link holds."""
+    """Contents of a signed link: build, incident, and the Unix seconds at which it expires."""
 
     build: str
     alert: str

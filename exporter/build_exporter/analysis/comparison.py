@@ -80,7 +80,7 @@ def compare(before: Run, after: Run, history: Sequence[RunSummary] = ()) -> Comp
 
 @dataclass(frozen=True, slots=True)
 class _Noise:
-    """What is known of noise: the pace of the run, and the differences that earlier runs show, if there are enough."""
+    """Noise: the pace of the run, and the differences between earlier runs, if there are enough."""
 
     pace: Pace
     known: Mapping[Key, Difference]

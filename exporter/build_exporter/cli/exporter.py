@@ -27,6 +27,7 @@ from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCol
 from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
+from build_exporter.collectors.probes import ProbeCollector
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner, DirectRunner
 from build_exporter.collectors.scrape import Scrape
@@ -45,6 +46,7 @@ from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
+from build_exporter.probes.prober import Prober
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
@@ -74,6 +76,7 @@ PLATFORM_SECONDS = 60.0
 ANALYSIS_SECONDS = 5.0
 STATUS_SECONDS = 2.0
 CCACHE_SECONDS = 15.0
+SCRAPED_SECONDS = 120.0
 
 
 PLUGIN_COLLECTORS, REFUSED_COLLECTORS = plugin_collectors({*BUILD_COLLECTORS, *(row.name for row in HOST_COLLECTORS)})
@@ -139,10 +142,13 @@ class Exporter:
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
         self.service.verdict = self._verdicts.judgement
         self.service.configure(config)
+        self._prober = Prober(self.monitor.clock)
+        self.service.probes = self._prober.states
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
         self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
+        self._own.parts_up = self._parts_up
         self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
@@ -154,7 +160,13 @@ class Exporter:
         return [
             *(
                 DirectRunner(collector)
-                for collector in (*direct, alerts, HookCollector(self._hooks.counts), self._custom)
+                for collector in (
+                    *direct,
+                    alerts,
+                    ProbeCollector(self._prober.states),
+                    HookCollector(self._hooks.counts),
+                    self._custom,
+                )
             ),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
@@ -181,6 +193,12 @@ class Exporter:
     def _roots(self) -> dict[str, dict[int, float]]:
         return running_roots(self.monitor)
 
+    def _parts_up(self) -> dict[str, bool]:
+        """Return whether the programs that the exporter works with can be reached; those it never met are left out."""
+        answers, scraped = self._alerts.reach.answers, self.service.scraped_at
+        found = {"alertmanager": all(answers.values())} if answers else {}
+        return found | ({"prometheus": self.monitor.clock() - scraped < SCRAPED_SECONDS} if scraped else {})
+
     def _known_failures(self, step: Step) -> ExpectedFailurePatterns:
         return self._expected_failures.of(step)
 
@@ -204,6 +222,7 @@ class Exporter:
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
         self._hooks.configure(self.config.hooks)
+        self._prober.configure(self.config.probes)
         self._custom.configure(self.config.metrics.extra)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
@@ -238,6 +257,7 @@ class Exporter:
         self._sources.start()
         self._step_logs.start()
         self._verifier.start()
+        self._prober.configure(self.config.probes)
         if self._surveys:
             self._surveyor.start()
         chores = [
@@ -263,6 +283,7 @@ class Exporter:
             self._sources.stop()
             self._step_logs.stop()
             self._verifier.stop()
+            self._prober.stop()
             self._hooks.stop()
             self._surveyor.stop()
             self.service.scrape.stop()

@@ -25,7 +25,7 @@ Given = Sequence[tuple[str, str]]
 """Options as a command line gives them: names and values."""
 
 _COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
-"""How files begin that a log rotation has compressed, and by what."""
+"""First bytes of compressed files, and the program that compressed them."""
 
 
 def expected_failures(config: Config) -> ExpectedFailures:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What the estimator weighs by. Logarithms are natural; a source is an earlier run, the table or the plan.
+    """Constants of the estimator. Logarithms are natural; a source is an earlier run, the table or the plan.
 
     Attributes:
         decay: weight of each earlier time of a step against the one after it.
@@ -24,7 +24,7 @@ class Tuning:
         other: weight of another build's run against one of this build.
         table, plan, plan_seconds: weights of the shipped table, of a plan in SBU and of one in seconds, against that
             of an earlier run.
-        size_width: steps whose times differ by this factor (logarithm) tell half as much of each other's pace.
+        size_width: steps whose times differ by this factor (logarithm) count half for each other's pace.
         size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
         half_life: so many steps ago a step's pace counts half.
         carry: how much the pace of the last steps of the run before counts, where runs consist of different steps.

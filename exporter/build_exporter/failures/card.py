@@ -1,6 +1,6 @@
 """The first-error card: all that is known of one failure, in at most 4,096 bytes of JSON.
 
-It is worked out from the run as the journal tells it and from the step's log alone; no exporter needs to run.
+It is computed from the run in the journal and the step's log alone; no exporter needs to run.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def card(run: Run, step: Step, lines: Iterable[str] = (), own: tuple[Rule, ...] 
     """Return the card of a failed step.
 
     Args:
-        run: the run as the journal tells it.
+        run: the run, from the journal.
         step: a step of it.
         lines: the last lines of the step's log, raw; none where there is no log, or it may not be read.
         own: a user's rules, tried before those of the table.

@@ -36,7 +36,7 @@ MAX_TOOLS: Final = 64
 
 
 class Event(msgspec.Struct, tag_field="event", gc=False, omit_defaults=True, kw_only=True):
-    """What every event carries: when, and of which line of builds."""
+    """Fields of every event: its time and its build."""
 
     time: Time
     build: BuildName
@@ -122,7 +122,7 @@ class StepStarted(Event, tag="step_started"):
 
 
 class StepProgress(Event, tag="step_progress"):
-    """How far a running step is; once it is over, what its log amounted to.
+    """Progress of a running step; after its end, the size of its log.
 
     `warning_flags` says how many of the warnings came by which option of the compiler, the most frequent first.
     An `estimated` ratio comes from the log and the clock, and gives way to one the builder reports. `log_tasks`
@@ -251,13 +251,13 @@ class Feedback(Event, tag="feedback"):
 
 
 class EventsLost(Event, tag="events_lost"):
-    """So many events of a writer before this one could not be written, for want of room or of permission."""
+    """Number of a writer's events before this one that could not be written, for lack of space or permission."""
 
     count: Count
 
 
 class Alert(Event, tag="alert"):
-    """What Alertmanager reported of one alert to one of its receivers.
+    """Alertmanager's report of one alert to one of its receivers.
 
     `name` is the alert's name, `status` is `firing` or `resolved`; `labels` are further labels that distinguish it from
     others of the name, `fingerprint` is Alertmanager's own. `starts` and `ends` are its times, `message` its summary.
@@ -304,7 +304,7 @@ class BadSource(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_on
 
 
 class SourcesVerified(Event, tag="sources_verified"):
-    """How many files of the plan's steps are in which state; it replaces the earlier one.
+    """Number of files of the plan's steps by state; replaces the earlier event.
 
     `unchecked`: present, and the plan has no digest; `pending`: still being written or not read yet. `bad` names the
     others in the order of the steps, the first 100 of them.

@@ -88,7 +88,7 @@ class Tool(Answer, frozen=True):
 
 
 class ToolchainView(Answer, frozen=True):
-    """What the build is made with; `summary` says it in one line."""
+    """The build's toolchain; `summary` is one line."""
 
     summary: str
     host: str | None

@@ -1,4 +1,4 @@
-"""Builds as far as their metrics tell: for another machine's builds, or a time that only Prometheus remembers."""
+"""Builds reconstructed from their metrics: for another machine's builds, or a time that only Prometheus remembers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from build_exporter.queries.request import Samples
 from build_exporter.tracker import Build, Key, Run, apply_all
 
 RUN: Final = "metrics"
-"""The run's name where `build_info` does not tell it."""
+"""The run's name when `build_info` has none."""
 _STATUS: Final[Mapping[StepState, Literal["succeeded", "failed", "skipped", "interrupted"]]] = {
     StepState.SUCCEEDED: "succeeded",
     StepState.FAILED: "failed",

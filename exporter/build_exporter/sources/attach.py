@@ -27,7 +27,7 @@ KEPT_RUNS = 4
 """Runs a source may go back to without their file being read again."""
 
 FIRST_READ_SECONDS: Final = 20.0
-"""How long the first poll at a record continues to read the logs of steps that ended before …"""
+"""Seconds for which the first poll of a record reads the logs of steps that ended before …"""
 
 READ_SECONDS: Final = 0.1
 """… and of each further poll: events of running steps must not wait for it."""

@@ -37,7 +37,7 @@ class Step:
     sbu: float | None = None
     expected_seconds: float | None = None
     usual_seconds: float | None = None
-    """What it took in the earlier runs of this build."""
+    """Its durations in earlier runs of this build."""
     planned_disk_bytes: int | None = None
     planned_memory_bytes: int | None = None
     after: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LogShape:
-    """How the log of an attempt that succeeded grew: what the next attempt's is measured by.
+    """Growth of the log of a successful attempt, with which the next attempt's is compared.
 
     Attributes:
         seconds: what the attempt took.
@@ -119,7 +119,7 @@ class LogShape:
 
 @dataclass(slots=True)
 class Pace:
-    """How steps that succeeded compare with their plan, summed over steps; seconds.
+    """Successful steps compared with their plan, summed over steps; seconds.
 
     `logs` and `squares` are sums, weighted by planned seconds, of the logarithm of taken over planned and its square.
     """
@@ -185,7 +185,7 @@ class Run:
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
     earlier: EarlierRuns | None = None
-    """What the build's earlier runs predict; set before its first event."""
+    """Predictions of the build's earlier runs; set before its first event."""
     adopted: bool = False
     """Whether the plan is that of the earlier runs."""
     strangers: int = 0
@@ -226,7 +226,7 @@ class Run:
     newest_log: tuple[str, Key] | None = None
     """The log named last, and by which step."""
     logs: dict[Key, LogShape] = field(default_factory=dict)
-    """Of the newest attempt of a succeeded step, if recorded."""
+    """From the newest attempt of a succeeded step, if recorded."""
     warning_flags: dict[Key, dict[str, int]] = field(default_factory=dict)
     """Warnings of steps by the compiler's option for them, if recorded."""
     flag_sums: Counter[str] = field(default_factory=Counter)
@@ -265,7 +265,7 @@ class Run:
 
     @property
     def waiting_for(self) -> str | None:
-        """What the build waits for a person to do, by the newest note with no event after it; else None."""
+        """What a person has to do, from the newest note if no event followed it; else None."""
         if self.status is not None or self.running or not self.notes:
             return None
         time, words = self.notes[-1]

@@ -23,7 +23,7 @@ SETTLE_SECONDS = 600.0
 
 
 class Usage(NamedTuple):
-    """What a step of an earlier run was and used: version of its package, CPU seconds, bytes of memory and disk.
+    """A step of an earlier run: version of its package, CPU seconds, bytes of memory and disk.
 
     `disk_bytes` is what the step needed, `disk_before_bytes` what was in use before it.
     """
@@ -37,7 +37,7 @@ class Usage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What is kept of a run that is over: result, Unix times, failures by (phase, class), seconds and usage by step.
+    """Summary of a run that is over: result, Unix times, failures by (phase, class), seconds and usage by step.
 
     `results` counts every end the run had: one that was taken up again had more than one, one that `is_open` has none
     yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones, `past` the same ones in the
@@ -128,7 +128,7 @@ class Build:
     removed: Tally = field(default_factory=Tally)
     history_complete: bool = False
     logs: dict[Key, tuple[str, LogShape]] = field(default_factory=dict)
-    """How logs grew in the earlier runs: of each step the newest that is known, with its run."""
+    """Growth of logs in earlier runs: the newest known per step, with its run."""
     suites: dict[Key, tuple[str, frozenset[str]]] = field(default_factory=dict)
     """The test suites that had results in the earlier runs: of each step those of its newest run that succeeded."""
 

@@ -1,4 +1,4 @@
-"""Whatever a plug-in does, it is that source which is down, and one line says of which package it is."""
+"""Whatever a plug-in does, only that source is down, and one line names its package."""
 
 from __future__ import annotations
 

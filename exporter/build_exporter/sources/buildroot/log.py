@@ -24,7 +24,7 @@ KEPT: Final = 15
 NOT_ENDED: Final = "it began and did not end: it failed or was interrupted; the log does not show which"
 
 Key = tuple[str, str]
-"""What is done (`build`), and the package: phase and step."""
+"""Action (`build`) and package: phase and step."""
 
 _LINE: Final = re.compile(r"(\d{1,10}(?:\.\d{1,9})?):(start|end) {0,2}:([a-z][a-z0-9-]{0,40}) *: (\S{1,200})\Z")
 

@@ -37,7 +37,7 @@ Status = Literal["succeeded", "failed", "interrupted"]
 
 
 class Ending(NamedTuple):
-    """How a package ended: Unix seconds, exit code, and its duration in seconds by the log's own clock where known."""
+    """End of a package: Unix seconds, exit code, and its duration in seconds by the log's own clock if known."""
 
     time: float
     status: Status
@@ -50,10 +50,10 @@ _BEGINNINGS: Final = frozenset({"Cleaning", "Compiling/Merging", "Compiling/Pack
 
 
 class HostFacts(Protocol):
-    """What the machine tells of packages beside the log."""
+    """What the machine shows of packages besides the log."""
 
     def kind_of(self, package: str) -> str:
-        """Return `merge` or `binary`; empty where nothing tells."""
+        """Return `merge` or `binary`; empty when unknown."""
         ...
 
     def start_fields(self, session: Session, merge: Merge) -> dict[str, Any]:
@@ -117,12 +117,12 @@ class EmergeLog:
         return self._left_out.words
 
     def end_all(self, is_dead: Callable[[Session], bool]) -> None:
-        """Tell the end of the emerges that are dead, as of their last line."""
+        """Emit the end of emerges that are dead, at the time of their last line."""
         for session in [session for session in self.sessions if is_dead(session)]:
             self._close(session, session.newest)
 
     def settle_kinds(self, *, anyway: bool = False) -> None:
-        """Tell the packages whose kind is known by now; all of them with `anyway`."""
+        """Emit the packages whose kind is known by now; all of them with `anyway`."""
         for session in self.sessions:
             for merge in session.open.values():
                 if not merge.kind and not merge.status:
@@ -130,7 +130,7 @@ class EmergeLog:
                     self._release(session, merge, kind)
 
     def settle_failures(self) -> None:
-        """Tell the packages that have failed while their emerge continues with others: its log says it at the end."""
+        """Emit packages that failed while their emerge goes on with others: its log names them only at the end."""
         for session in self.sessions:
             for merge in session.going_on:
                 failure = self._host.failed_meanwhile(session, merge)
@@ -273,7 +273,7 @@ class EmergeLog:
             self._close(session, session.newest if session.is_fresh else session.see(entry.time))
 
     def _close(self, session: Session, time: float) -> None:
-        """Let an emerge go, and tell its end where it has not told it."""
+        """Drop an emerge, and emit its end unless that was emitted."""
         self.sessions.remove(session)
         if session.is_fresh:
             return
@@ -387,7 +387,7 @@ class EmergeLog:
         self.out.append((session, event))
 
     def _emit_at(self, session: Session, event: Event) -> None:
-        """Tell what may have been earlier than what was told last of the same emerge: as if it had been seen then."""
+        """Emit an event no earlier than the last one of the same emerge."""
         place = len(self.out)
         while place and self.out[place - 1][0] is session and self.out[place - 1][1].time > event.time:
             place -= 1

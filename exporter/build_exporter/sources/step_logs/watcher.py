@@ -1,4 +1,4 @@
-"""Following the logs of running steps, whoever started them, and telling what they say of the steps' insides."""
+"""Follows the logs of running steps, whoever started them, and emits what happens inside them."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
 REASON_BYTES: Final = 512 * 1024
-"""How much of the end of a failed step's log is searched for the reason."""
+"""Bytes of the end of a failed step's log that are searched for the reason."""
 
 MAX_WATCHED: Final = 64
 """Logs followed at a time."""
 
 POLL_BYTES: Final = 8 * 1024 * 1024
-"""How much of all logs together is read in one poll: a quarter of a core at most, whatever is written."""
+"""Bytes of all logs together read in one poll: at most a quarter of a core, whatever is written."""
 
 OVERLAP_SECONDS: Final = 30.0
 """A step that ended so long before the last poll may have become known only after it."""
 
 LEFT_SECONDS: Final = 86400.0
-"""A build silent for so long has been left, though no one told its end."""
+"""A build silent for so long has been abandoned, though its end was not recorded."""
 
 Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
@@ -64,7 +64,7 @@ def _shipped(step: Step) -> ExpectedFailurePatterns:
 
 @dataclass(frozen=True, slots=True)
 class StepHistory:
-    """What is known beside the logs, asked for when it is needed.
+    """Facts from outside the logs, looked up when needed.
 
     Attributes:
         last_log: how the log of a step of a build grew the last time it succeeded.
@@ -83,7 +83,7 @@ def _is_unread(step: Step, before: float) -> bool:
 
 
 class StepLogWatcher:
-    """Reads the logs that running steps name, and tells progress and test results; of a failed step its reason.
+    """Reads the logs that running steps name; emits progress, test results and the reason of a failed step.
 
     A log is read only where it is a plain file of the user whose run it is, or where that is root: an event's writer
     must not get read to him what he may not read himself.
@@ -99,7 +99,7 @@ class StepLogWatcher:
         """Read logs for the journal.
 
         Args:
-            journal: where to tell.
+            journal: where events are appended.
             runs: the newest runs.
             clock: Unix seconds.
             history: what is known beside the logs.
@@ -142,7 +142,7 @@ class StepLogWatcher:
         return count
 
     def poll(self) -> int:
-        """Read what is new in the logs and append what it tells; return how many events that was."""
+        """Read what is new in the logs, append its events, and return how many."""
         since, self._polled = self._polled, self._clock()
         attempts = dict(self._attempts(since - OVERLAP_SECONDS))
         count = 0
@@ -195,14 +195,14 @@ class StepLogWatcher:
             ):
                 yield from self._explain(run, step, path)
         except OSError:
-            # a log that is not there yet, or not any more, tells nothing
+            # a log that is not there yet, or not any more, has nothing to read
             return
         finally:
             if is_over:
                 self._over.add(name)
 
     def _classify(self, run: Run) -> Iterator[StepProgress]:
-        """Emit the class of failed steps without a log, as their message or the end of their command tells."""
+        """Emit the class of failed steps without a log, from their message or their command's end."""
         for step in list(run.failed.values()):
             name = (run.build, run.run, step.key, step.attempts)
             if step.log or step.error_class != FailureClass.OTHER or name in self._classified:
@@ -267,7 +267,7 @@ class StepLogWatcher:
             for event in emitted:
                 writer.append(encode_line(event))
         except OSError as error:
-            log.debug("what a log tells can't be written", extra={"build": run.build, "error": str(error)})
+            log.debug("events of a log can't be written", extra={"build": run.build, "error": str(error)})
             return 0
         finally:
             writer.close()
