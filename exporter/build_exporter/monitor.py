@@ -209,8 +209,9 @@ class Monitor:
 
     def _note_ahead(self, batch: Batch, now: float) -> None:
         for event in batch.events:
-            is_end = isinstance(event, StepFinished | BuildFinished)
-            if is_end and event.time > now + AHEAD_SECONDS and len(self.ahead) < MOST_AHEAD:
+            if not isinstance(event, StepFinished | BuildFinished):
+                continue
+            if event.time > now + AHEAD_SECONDS and len(self.ahead) < MOST_AHEAD:
                 self.ahead.append(Ahead(batch.run, event, now))
 
     def newest_runs(self) -> list[Run]:
