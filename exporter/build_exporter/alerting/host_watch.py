@@ -19,7 +19,7 @@ from build_exporter.tracker import Run
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 PLACES_SECONDS: Final = 15.0
 FULL_BYTES: Final = 64 * 1024
 """File systems keep a few blocks that nothing can be written to."""
@@ -50,19 +50,19 @@ class HostWatch:
         threading.Thread(target=self._run, name="host-watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._ended.set()
 
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(POLL_SECONDS):
             try:
-                self.look()
+                self.poll()
             except Exception:
-                # a look that fails must not end all looks
-                log.exception("looking at the machine for running builds failed")
+                # one failed poll must not end all polling
+                log.exception("polling the host for running builds failed")
 
-    def look(self) -> None:
-        """Look once."""
+    def poll(self) -> None:
+        """Poll once."""
         now = self.clock()
         running = [run for run in self.monitor.newest_runs() if run.running and run.status is None]
         self.standing = [*self._full(running, now), *self._killed(running, now)]

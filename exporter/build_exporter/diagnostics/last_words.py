@@ -57,8 +57,8 @@ def last_words(reading: Reading) -> Evidence | None:
         return None
     troubled = [index for index in found if _TROUBLE.search(reading.english(index)[:1000])]
     speaking = [index for index in troubled if _SPEAKS.match(reading.lines[index])]
-    spoken = [index for index in found if _SPEAKS.match(reading.lines[index])]
-    chosen = next(filter(None, (speaking, troubled, spoken, found)))[0]
+    words = [index for index in found if _SPEAKS.match(reading.lines[index])]
+    chosen = next(filter(None, (speaking, troubled, words, found)))[0]
     return Evidence(chosen, chosen, reading.lines[chosen], Rank.LAST + (1 if troubled else 0), None)
 
 
