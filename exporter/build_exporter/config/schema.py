@@ -308,7 +308,12 @@ class Web(Section, frozen=True):
         int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
     ] = 1000
     max_requests_per_second: Annotated[
-        int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
+        int | None,
+        about(
+            "Requests a second from one address, as many at once; more are answered 429. `none`: any.",
+            "count",
+            within=(1, None),
+        ),
     ] = None
 
 

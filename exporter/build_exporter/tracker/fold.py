@@ -14,7 +14,7 @@ from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted import follow_earlier
-from build_exporter.tracker.aggregates import count_flags, enter, move, place
+from build_exporter.tracker.aggregates import count_flags, enter, move, place, recount
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
 from build_exporter.tracker.state import CLASS_SECONDS, LogShape, Run, Step
@@ -171,7 +171,7 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if step is None or step.end is None:
         run.ignored["step_progress"] += 1
         return
-    learned = _explain_failure(run, step, event)
+    learned = _explain_failure(run, step, event) | _shorten(run, step, event.seconds)
     if event.warnings is not None and not step.reported_warnings and event.warnings > (step.warnings or -1):
         step.warnings = event.warnings
         learned = True
@@ -191,6 +191,15 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
         run.ignored["step_progress"] += 1
         return
     run.changed[step.key] = step
+
+
+def _shorten(run: Run, step: Step, seconds: float | None) -> bool:
+    """Take how long a step took at most, where the clock that wrote its end was ahead."""
+    if seconds is None or step.start is None or step.seconds is None or seconds > step.seconds:
+        return False
+    step.seconds, step.end = seconds, step.start + seconds
+    recount(run)
+    return True
 
 
 def _explain_failure(run: Run, step: Step, event: e.StepProgress) -> bool:
