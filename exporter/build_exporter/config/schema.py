@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from build_exporter.config.alerting import Alerting
+from build_exporter.config.failures import Failures
 from build_exporter.config.probes import Probe
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import compiled
@@ -307,7 +308,12 @@ class Web(Section, frozen=True):
         int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
     ] = 1000
     max_requests_per_second: Annotated[
-        int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
+        int | None,
+        about(
+            "Requests a second from one address, as many at once; more are answered 429. `none`: any.",
+            "count",
+            within=(1, None),
+        ),
     ] = None
 
 
@@ -357,6 +363,7 @@ class Config(Section, frozen=True):
     ] = msgspec.field(default_factory=_no_queries)
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
     tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
+    failures: Annotated[Failures, about("Rules of yours on what failed.")] = Failures()
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
 
     def threshold_values(self) -> dict[str, float]:

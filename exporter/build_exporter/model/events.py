@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from build_exporter.model.names import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TIME
+from build_exporter.model.text import clean_name
 
 Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
 BuildName = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -128,7 +129,8 @@ class StepProgress(Event, tag="step_progress"):
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
     as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `log_bytes` says that
     the log of a step that is over was read to its end; it is 0 where the next attempt can't be measured by it.
-    `error_class` and `message` of a step that has failed say why, where its end did not.
+    `error_class` and `message` of a step that has failed say why, where its end did not. `seconds` is how long a step
+    that is over took at most, where the clock that wrote its end was ahead.
     """
 
     phase: Name
@@ -144,6 +146,7 @@ class StepProgress(Event, tag="step_progress"):
     log_bytes: Count | None = None
     log_tasks: Count | None = None
     log_curve: Curve | None = None
+    seconds: Amount | None = None
 
 
 class StepFinished(Event, tag="step_finished"):
@@ -339,12 +342,46 @@ AnyEvent = (
 EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__
 EVENT_NAMES: Final = tuple(str(t.__struct_config__.tag) for t in EVENT_TYPES)
 
+_NAMED: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
+    StepProgress: ("phase", "step"),
+    StepStarted: ("phase", "step", "package", "version"),
+    StepFinished: ("phase", "step"),
+    PlannedStep: ("phase", "step", "package", "version", "after"),
+    PlannedMilestone: ("name", "phase", "step"),
+    Plan: ("steps", "milestones"),
+    TestsReported: ("phase", "step", "suite", "replaces", "failing"),
+    MilestoneReached: ("milestone",),
+    BuildStarted: ("source", "target", "book"),
+    ToolVersion: ("tool", "version", "target"),
+    Toolchain: ("host", "target", "kernel", "libc", "tools"),
+    Alert: ("name", "severity", "tier", "receiver"),
+}
+"""Fields whose text becomes a label, a column or a heading."""
+
 _encoder = msgspec.json.Encoder()
 
 
 def event_name(event: Event) -> str:
     """Return the `event` field's value for an event."""
     return str(event.__struct_config__.tag)
+
+
+def clean_names(named: msgspec.Struct) -> None:
+    """Change names in an event to ones that labels, tables and pages can show; see `clean_name`."""
+    for field in _NAMED.get(type(named), ()):
+        value = getattr(named, field)
+        if type(value) is str:
+            if not value.isprintable():
+                setattr(named, field, clean_name(value))
+        elif value:
+            setattr(named, field, [_cleaned(each) for each in value])
+
+
+def _cleaned(each: str | msgspec.Struct) -> str | msgspec.Struct:
+    if isinstance(each, str):
+        return clean_name(each)
+    clean_names(each)
+    return each
 
 
 def encode_line(event: Event) -> bytes:

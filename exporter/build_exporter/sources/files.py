@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from build_exporter.sources.links import check_links
+
 POLL_BYTES: Final = 1024 * 1024
 """Most that one poll reads of a file; the rest comes with the next."""
 
@@ -89,13 +91,17 @@ def open_regular(path: Path, *, follow_links: bool = True) -> int:
             else writes should not be one: it could lead to what only this process may read.
 
     Raises:
-        OSError: it can't be opened or is no regular file.
+        OSError: it can't be opened, is no regular file, or another user's link leads where that user may not read.
     """
     descriptor = os.open(path, _FLAGS | (0 if follow_links else os.O_NOFOLLOW))
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "not a regular file", str(path))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        check_links(path, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 class LineCutter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -78,7 +79,7 @@ def summarise(run: Run) -> RunSummary:
         results,
         run.start,
         run.end,
-        Counter(run.failures),
+        run.failure_counts(),
         {step.key: step.seconds for step in done if step.seconds is not None},
         {step.key: _usage(step) for step in done},
         run.jobs_used,
@@ -179,9 +180,9 @@ class Build:
         """Return the test suites that had results when a step succeeded last, in a run before the newest."""
         return self.suites.get(key, ("", frozenset[str]()))[1]
 
-    def failures(self) -> Counter[Key]:
-        """Return how many attempts failed over all runs, by (phase, class)."""
-        total = Counter(self.current.failures) if self.current is not None else Counter()
+    def failures(self, now: float = math.inf) -> Counter[Key]:
+        """Return how many attempts failed over all runs until `now`, by (phase, class); see `Run.failure_counts`."""
+        total = self.current.failure_counts(now) if self.current is not None else Counter()
         for summary in self.history.values():
             total.update(summary.failures)
         for phase, classes in self.removed.failures.items():

@@ -37,6 +37,7 @@ class Service:
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_body_bytes: int = 10_000_000
+    max_requests_per_second: int | None = None
     counts: WebCounts = field(default_factory=WebCounts)
     card: Callable[[Run, Step], Card] = field(default=card)
     verdict: Callable[[Run, Step], Judgement | None] = field(default=lambda run, step: None)
@@ -58,6 +59,7 @@ class Service:
         self.hosts = config.web.hosts
         self.thresholds = config.thresholds
         self.max_body_bytes = config.web.max_body_bytes
+        self.max_requests_per_second = config.web.max_requests_per_second
         self.hub.most = config.web.max_stream_clients
 
     def context(self) -> Context:
