@@ -1,4 +1,4 @@
-"""What is known of how a run builds: jobs, tests, ABIs; and what that changes against another run."""
+"""Facts of how a run builds (jobs, tests, ABIs), and their effect compared with another run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MULTILIB_WORDS: Final = ("multilib", "m32", "ml", "all")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How a run builds, as far as it is known; `abis` is None until its steps, or an earlier run, show it."""
+    """How a run builds; None where unknown. `abis` is known from its steps, before them from an earlier run."""
 
     jobs: int | None
     tests: str | None

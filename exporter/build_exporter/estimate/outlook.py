@@ -1,4 +1,4 @@
-"""What is still to come of a run: each open step's time, how sure that is, and from that the end at any moment."""
+"""The remainder of a run: each open step's time with its uncertainty, and from these the end at any moment."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from build_exporter.tracker import Key, Run, Step
 from build_exporter.tracker.names import name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
-"""How many standard deviations the 90th percentile of a normal distribution lies above its middle."""
+"""Standard deviations between mean and 90th percentile of a normal distribution."""
 OVERDUE_SHARE: Final = 0.1
 """Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
 GUESS_SPREAD: Final = 0.8
 """Standard deviation (logarithm) of the time of all steps together that nothing is known of."""
 GAP_EVIDENCE: Final = 600.0
-"""Seconds of steps that tell as much of the time between steps as earlier runs do."""
+"""Seconds of steps that weigh as much as earlier runs for the time between steps."""
 _NORMAL: Final = NormalDist()
 
 
@@ -57,7 +57,7 @@ class StepOutlook:
 
 @dataclass(slots=True, eq=False)
 class Outlook:
-    """What is to come of a run, as known when its last step ended.
+    """The remainder of a run, as known when its last step ended.
 
     Attributes:
         expected: by key, what each open step should take; running ones too.
@@ -239,7 +239,7 @@ def left_of(step: Step, expected: Expected, now: float) -> float:
         return by_time
     by_plan = (1.0 - step.ratio) * exp(expected.seconds)
     by_itself = elapsed * (1.0 - step.ratio) / step.ratio
-    # the further it is, the more its own speed tells
+    # the further it is, the more its own speed counts
     return step.ratio * by_itself + (1.0 - step.ratio) * by_plan
 
 

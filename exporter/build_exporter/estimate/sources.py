@@ -1,4 +1,4 @@
-"""How far each source of expected times has been right on the steps done so far: its weight and the pace against it.
+"""Accuracy of each source of expected times on the steps done so far: its weight and the pace against it.
 
 A source is an earlier run, a variant of the shipped table, or the plan. All times here are logarithms of seconds.
 """
@@ -30,7 +30,7 @@ TELLING_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step done in this run, its time, what the plan says of it, and its place from the last that ended, 0."""
+    """A step done in this run, its time, its figure in the plan, and its place from the last that ended, 0."""
 
     name: Name
     package: str
@@ -68,7 +68,7 @@ class Source:
     differs: bool = False
 
     def compare(self, seconds: float, expected: float) -> None:
-        """Take a step that was done and what the source says of it."""
+        """Take a step that was done and the source's figure for it."""
         weight = exp((seconds + expected) / 2)
         if weight >= TELLING_SECONDS:
             self.pairs.append((seconds - expected, min(weight, MOST_OF_A_STEP)))

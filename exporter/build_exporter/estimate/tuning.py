@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What the estimator weighs by. Logarithms are natural; a source is an earlier run, the table or the plan.
+    """Constants of the estimator. Logarithms are natural; a source is an earlier run, the table or the plan.
 
     Attributes:
         decay: weight of each earlier time of a step against the one after it.
@@ -26,7 +26,7 @@ class Tuning:
             of an earlier run.
         package_prior: seconds of a package's steps that count as much as the assumption that a new version takes as
             long as the one before.
-        size_width: steps whose times differ by this factor (logarithm) tell half as much of each other's pace.
+        size_width: steps whose times differ by this factor (logarithm) count half for each other's pace.
         size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
         half_life: so many steps ago a step's pace counts half.
         carry: how much the pace of the last steps of the run before counts, where runs consist of different steps.
