@@ -1,4 +1,4 @@
-"""What the machine does to a running build: no space where it writes, no memory, a program that waits for an answer."""
+"""Host conditions that stop a build: no space where it writes, no memory, a program that waits for an answer."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from build_exporter.verdicts import Judgement
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 PLACES_SECONDS: Final = 15.0
 FULL_BYTES: Final = 64 * 1024
 """File systems keep a few blocks that nothing can be written to."""
 KILL_SECONDS: Final = 600.0
-"""How long a kill is shown: by then it has made its step fail, or the build does without what was killed."""
+"""Seconds for which a kill is shown: by then it has made its step fail, or did not matter."""
 ANSWER_SECONDS: Final = 10.0
 """A step that was not seen to wait for so long has got its answer."""
 MAX_PROCESSES: Final = 50
@@ -61,19 +61,19 @@ class HostWatch:
         threading.Thread(target=self._run, name="host-watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._ended.set()
 
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(POLL_SECONDS):
             try:
-                self.look()
+                self.poll()
             except Exception:
-                # a look that fails must not end all looks
-                log.exception("looking at the machine for running builds failed")
+                # one failed poll must not end all polling
+                log.exception("polling the host for running builds failed")
 
-    def look(self) -> None:
-        """Look once."""
+    def poll(self) -> None:
+        """Poll once."""
         if not self.monitor.ready:
             return
         now = self.clock()

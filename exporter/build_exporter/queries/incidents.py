@@ -1,4 +1,4 @@
-"""What needs a person at once: a build or a step failed, waits for input, or lacks disk space or memory.
+"""Incidents: a build or a step that failed, waits for input, or lacks disk space or memory, and needs a person at once.
 
 An incident has a number of its own, the time it began, so that a second failure of a build is another alert: servers
 that merge alerts by their labels would otherwise hide it. The number follows from the journal alone, so it is the same
@@ -37,7 +37,7 @@ MAX_STEP_FAILURES: Final = 20
 
 
 class Kind(StrEnum):
-    """What an incident is; the closed set of the label `kind`."""
+    """Kinds of incidents; the closed set of the label `kind`."""
 
     FAILED = "failed"
     STEP_FAILED = "step-failed"
@@ -98,12 +98,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tier(self) -> int:
-        """How far it has been escalated."""
+        """Tier to which it has been escalated."""
         return len(self.tiers)
 
     @property
     def key(self) -> tuple[str, Kind, str]:
-        """What tells it from every other."""
+        """Its identity."""
         return (self.build, self.kind, self.failure)
 
 
@@ -229,7 +229,7 @@ def tier_times(
 
 
 def context_words(run: Run, found: Incident) -> dict[str, str]:
-    """Return what a message says of the build as it stood when an incident began: `progress`, and a `hint`."""
+    """Return the build's state for a message, as it was when an incident began: `progress`, and a `hint`."""
     failed = sorted(run.failed.values(), key=lambda step: (step.end or 0.0, step.index))
     about = next((step for step in failed if f"{step.phase} / {step.step}" == found.step), None)
     hint = card(run, about).hint if about is not None else None
