@@ -99,7 +99,7 @@ def test_another_start_of_a_running_step_is_another_attempt() -> None:
 
 def test_a_new_attempt_begins_with_nothing_of_the_one_before() -> None:
     """Figures, words, warnings and tests are those of the newest attempt."""
-    figures = {"exit_code": 2, "signal": 9, "cpu_seconds": 1.0, "max_rss_bytes": 2, "read_bytes": 3}
+    figures: dict[str, Any] = {"exit_code": 2, "signal": 9, "cpu_seconds": 1.0, "max_rss_bytes": 2, "read_bytes": 3}
     figures |= {"written_bytes": 4, "disk_bytes": 5, "disk_before_bytes": 6, "warnings": 7}
     ended = end(3, status="failed", error_class="killed", message="x", **figures)
     tests = e.TestsReported(time=2, **B, phase="p", step="s", suite="t", passed=1, failed=0)
@@ -175,14 +175,15 @@ def test_an_end_reported_twice_counts_once() -> None:
 )
 def test_what_people_and_the_exporter_add_is_no_activity(kind: type[Any]) -> None:
     """A build is no more alive for a note, an alert, an answer to one, or what the exporter found out itself."""
-    fields = {e.Note: {"message": "x"}, e.Feedback: {"rating": 1}}.get(kind, {})
+    fields: dict[str, Any] = {"Note": {"message": "x"}, "Feedback": {"rating": 1}}.get(kind.__name__, {})
     assert run_of(start(1), kind(time=9, **B, **fields)).last_event == 1
     assert run_of(start(1), at(9, ratio=0.1), at(5, ratio=0.2)).last_event == 9
 
 
 def test_of_two_surveys_the_newer_counts() -> None:
     """Toolchain and sources are as seen last, however late the older report is read; of one time the later line."""
-    for kind, name, field in ((e.Toolchain, "toolchain", "jobs"), (e.SourcesVerified, "sources_verified", "verified")):
+    kinds: Any = ((e.Toolchain, "toolchain", "jobs"), (e.SourcesVerified, "sources_verified", "verified"))
+    for kind, name, field in kinds:
         found = [kind(time=time, **B, **{field: value}) for time, value in ((5, 1), (9, 2), (7, 3), (9, 4))]
         assert [getattr(getattr(run_of(*found[:n]), name), field) for n in (1, 2, 3, 4)] == [1, 2, 2, 4]
     assert run_of(built(1, jobs=4)).jobs_used == 4
@@ -310,7 +311,7 @@ def test_of_many_running_steps_the_first_count() -> None:
 def test_what_is_ahead_is_pending_work() -> None:
     """The sum and the root of the squares leave out what is done and what runs: 3 and 4 are 7 and 5."""
     run = run_of(plan({"a": 3, "b": 4, "c": 12, "d": 84}), start(1, "c"), start(2, "d"), end(3, "d"))
-    assert planned_ahead(run) == (pytest.approx(7.0), pytest.approx(5.0))
+    assert planned_ahead(run) == pytest.approx((7.0, 5.0))
 
 
 def test_weights_are_never_nothing() -> None:

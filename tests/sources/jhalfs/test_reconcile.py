@@ -118,8 +118,8 @@ def test_files_changed_after_the_next_step_began_are_copies(bench: Bench) -> Non
     for name, late in (("401-creatingdirs", 105), ("402-environment", 205)):
         bench.stamp(name, late)
     assert bench.rows()["402-environment"][2] == 205
-    for name, late in (("401-creatingdirs", 105.5), ("402-environment", 205.5)):
-        bench.stamp(name, late)
+    for place, name in enumerate(STEPS[:2]):
+        bench.stamp(name, 100 * place + 105.5)
     assert bench.rows()["402-environment"][2] == 160
 
 
@@ -129,7 +129,7 @@ def test_a_finished_tree_is_complete(bench: Bench) -> None:
     bench.whole(*names[:-1])
     found = bench.read()
     assert (found.complete, found.pending) == (False, names[-1])
-    assert (found.newest and found.newest.step.target, found.open) == (names[-2], {names[-2], names[-1]})
+    assert found.open == {names[-2], names[-1]}
     bench.whole(*names)
     found = bench.read()
     assert (found.complete, found.pending, found.run_start) == (True, None, bench.zero)
