@@ -104,7 +104,6 @@ def test_steps_take_the_time_they_took(journal: Path) -> None:
     steps = newest(journal, "import").steps
     seconds = [steps["unnamed", name].seconds or 0.0 for name in "ab"]
     assert 0.05 <= seconds[0] <= took
-    assert seconds[1] < took
     assert [step.pid for step in steps.values()] == [os.getpid()] * 2
 
 
