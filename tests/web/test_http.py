@@ -51,7 +51,7 @@ def test_head_is_get_without_the_body(served: Any) -> None:
 
 
 def test_a_scrape_is_compressed_for_those_who_take_it(served: Any) -> None:
-    """With gzip a scrape is the same and a tenth of the size; caches are told what it depends on."""
+    """With gzip a scrape is the same and a tenth of the size; the answer names for caches what it depends on."""
     _, headers, plain = served.get("/metrics")
     assert "content-encoding" not in headers
     _, headers, packed = served.get("/metrics", Accept_Encoding="gzip")
