@@ -103,7 +103,7 @@ def test_unknown_paths_make_no_series(served: Any) -> None:
 
 
 def test_what_guards_against_other_sites_is_in_place(serve: Serve, tmp_path: Path) -> None:
-    """The running exporter refuses a foreign page's request and a foreign name, and knows a proxy's by configuration."""
+    """The running exporter refuses foreign pages and foreign names; those of a proxy are configured."""
     config = tmp_path / "config.yml"
     config.write_text("web:\n  hosts: [Builds.example]\n")
     served = serve("--config", str(config))

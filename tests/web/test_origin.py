@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-
 METHODS = {"POST": 200, "PUT": 200, "PATCH": 405, "DELETE": 405, "MADE-UP": 405}
 
 
