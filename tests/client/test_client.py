@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,9 +126,7 @@ def test_each_operation_is_a_run_of_its_own(journal: Path) -> None:
     ("reported", "ratio"),
     [({"ratio": -1.0}, 0.0), ({"ratio": 7.0}, 0.999), ({"done": -3, "total": 4}, 0.0), ({}, None)],
 )
-def test_figures_out_of_range_are_brought_into_it(
-    journal: Path, reported: dict[str, float], ratio: float | None
-) -> None:
+def test_figures_out_of_range_are_brought_into_it(journal: Path, reported: dict[str, Any], ratio: float | None) -> None:
     """A ratio below nothing or above all loses no event."""
     operation = Operation("import", journal=str(journal))
     operation.start(["a"])

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from build_exporter.estimate import Estimate, remaining
+from build_exporter.estimate.abis import weighted_median
 from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
 from build_exporter.estimate.expect import Candidate, Expected, _without_absurd
 from build_exporter.estimate.outlook import PERCENTILE_90, _few, left_of
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.parallel import Parallel
 from build_exporter.estimate.schedule import schedule
-from build_exporter.estimate.sources import Source, weighted_median
+from build_exporter.estimate.sources import Source
 from build_exporter.estimate.tuning import DEFAULT
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState

@@ -175,7 +175,8 @@ def test_an_end_reported_twice_counts_once() -> None:
 )
 def test_what_people_and_the_exporter_add_is_no_activity(kind: type[Any]) -> None:
     """A build is no more alive for a note, an alert, an answer to one, or what the exporter found out itself."""
-    fields: dict[str, Any] = {"Note": {"message": "x"}, "Feedback": {"rating": 1}}.get(kind.__name__, {})
+    needed: dict[str, dict[str, Any]] = {"Note": {"message": "x"}, "Feedback": {"rating": 1}}
+    fields = needed.get(kind.__name__, {})
     assert run_of(start(1), kind(time=9, **B, **fields)).last_event == 1
     assert run_of(start(1), at(9, ratio=0.1), at(5, ratio=0.2)).last_event == 9
 
