@@ -19,7 +19,7 @@ LAYERS: Final = {
     "Write": ("journal", "wrapper", "client", "sources", "plan", "replay"),
     "Understand": ("tracker", "checksums", "toolchain", "estimate", "analysis", "failures", "verdicts", "summary"),
     "Show": ("probes", "queries", "collectors", "web", "alerting", "report", "mcp", "hooks"),
-    "Run": ("monitor", "liveness", "cli", "plugin", "plugin_testing"),
+    "Run": ("monitor", "liveness", "clocks", "cli", "plugin", "plugin_testing"),
 }
 """Boxes of the picture; a new room is drawn in `OTHERS` until it has a place."""
 OTHERS: Final = "Show"

@@ -169,7 +169,7 @@ class Labels:
 
 @pytest.fixture(scope="session")
 def labels(rules: list[dict[str, Any]]) -> Labels:
-    """Tell what labels expressions have, with the recording rules known."""
+    """Return the labels of expressions, with the recording rules known."""
     return Labels({rule["record"]: rule["expr"] for rule in rules if "record" in rule})
 
 

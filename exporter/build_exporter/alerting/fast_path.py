@@ -26,7 +26,7 @@ SETTLE_SECONDS: Final = 0.02
 FRESH_SECONDS: Final = 60.0
 """An incident that began earlier was read, not seen: a replay, an import, a restart."""
 HOLD_SECONDS: Final = 300.0
-"""How long an alert sent here holds by itself."""
+"""Seconds until an alert sent from here expires."""
 END_SECONDS: Final = 15.0
 """From the end of an incident to the end sent for it: longer than a scrape and an evaluation."""
 UNSEEN_SECONDS: Final = 30.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import resource
 import signal
 import time
@@ -14,8 +16,10 @@ import msgspec
 from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
 from build_exporter.checksums.background import BackgroundVerifier
+from build_exporter.cli.options import use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.cli.status_file import StatusFile
+from build_exporter.clocks import ClockWatch
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
@@ -37,6 +41,7 @@ from build_exporter.config.load import ConfigError, load
 from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
+from build_exporter.journal.in_time import in_time
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import recover
 from build_exporter.liveness import Liveness, running_roots
@@ -214,6 +219,7 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
+        use_failure_rules(self.config)
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
@@ -248,7 +254,7 @@ class Exporter:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, server)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        self.monitor.start()
+        self._start_monitor(loop)
         self.service.scrape.start()
         self._sources.start()
         self._step_logs.start()
@@ -286,6 +292,23 @@ class Exporter:
             await self.monitor.stop()
             log.info("build-exporter ended")
 
+    def _start_monitor(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Follow the journal, at once where its file system answers, else when it does."""
+
+        def look() -> None:
+            with contextlib.suppress(OSError):
+                os.listdir(self.monitor.follower.root)  # noqa: PTH208 - to see whether it returns
+
+        def begin_late() -> None:
+            with contextlib.suppress(RuntimeError):
+                # the loop may be closed by now
+                loop.call_soon_threadsafe(self.monitor.start)
+
+        if in_time(look, begin_late):
+            self.monitor.start()
+        else:
+            log.warning("the journal's file system does not answer", extra={"journal": self.monitor.follower.root})
+
     def _end(self, server: Server) -> None:
         self.service.hub.close()
         server.end()
@@ -304,9 +327,10 @@ class Exporter:
             await asyncio.sleep(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
-        liveness = Liveness(self.monitor)
+        liveness, clocks = Liveness(self.monitor), ClockWatch(self.monitor)
         while True:
             try:
+                clocks.poll()
                 liveness.poll()
                 self._milestones.check()
             except Exception:
@@ -316,6 +340,8 @@ class Exporter:
 
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
+        while not self.monitor.ready:
+            await asyncio.sleep(LIVENESS_SECONDS)
         while True:
             recovered = await asyncio.to_thread(recover, self.monitor.follower.root)
             if recovered:

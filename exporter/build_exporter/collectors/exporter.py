@@ -21,7 +21,7 @@ ALERTS_RECEIVED = ("recorded", "repeated", "unknown", "unwritable", "rejected")
 
 @dataclass(slots=True)
 class WebCounts:
-    """What the HTTP face has counted since the start; `stream_clients` returns how many there are now."""
+    """Counts of the HTTP server since the start; `stream_clients` returns the current number."""
 
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     ingested: Counter[str] = field(default_factory=Counter)

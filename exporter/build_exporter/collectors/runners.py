@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Collector(Protocol):
-    """What a collector is: a name, and families made when asked."""
+    """A collector: a name, and families made when asked."""
 
     name: str
 

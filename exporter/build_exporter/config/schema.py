@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from build_exporter.config.alerting import Alerting
+from build_exporter.config.failures import Failures
 from build_exporter.config.probes import Probe
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import compiled
@@ -70,7 +71,7 @@ class Schedule(Section, frozen=True):
 
 
 class Thresholds(Section, frozen=True):
-    """Where alerts begin. Each is exported as `build_threshold{name}`, where the Prometheus rules read it.
+    """Thresholds of alerts. Each is exported as `build_threshold{name}`, where the Prometheus rules read it.
 
     A change takes effect with the next reload of the exporter: Prometheus and its rules stay as they are.
     """
@@ -149,7 +150,7 @@ class Thresholds(Section, frozen=True):
 
 
 class LogPatterns(Section, frozen=True):
-    """How lines of a log are recognised; what is not given keeps the source's own pattern.
+    """Patterns for lines of a log; a pattern left out keeps the source's own.
 
     The named groups `step`, `phase`, `package` and `version` are taken from the line where the pattern has them.
     """
@@ -258,7 +259,7 @@ class ExtraMetric(Section, frozen=True):
 
 
 class Metrics(Section, frozen=True):
-    """What `/metrics` holds, and how much of it at most."""
+    """Contents of `/metrics` and their limits."""
 
     max_steps_per_build: Annotated[
         int,
@@ -282,7 +283,7 @@ class Metrics(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """How much of the past the journal keeps. A build's newest run stays; what removed ones counted stays counted."""
+    """Limits of the journal's past. A build's newest run stays; counts of removed runs are kept."""
 
     runs: Annotated[int | None, about("Runs kept of each build; `none`: all.", "count", within=(1, None))] = 50
     bytes: Annotated[int | None, about("Size of the whole journal; `none`: any.", "bytes", within=(MIB, None))] = GIB
@@ -307,7 +308,12 @@ class Web(Section, frozen=True):
         int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
     ] = 1000
     max_requests_per_second: Annotated[
-        int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
+        int | None,
+        about(
+            "Requests a second from one address, as many at once; more are answered 429. `none`: any.",
+            "count",
+            within=(1, None),
+        ),
     ] = None
 
 
@@ -357,6 +363,7 @@ class Config(Section, frozen=True):
     ] = msgspec.field(default_factory=_no_queries)
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
     tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
+    failures: Annotated[Failures, about("Rules of yours on what failed.")] = Failures()
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
 
     def threshold_values(self) -> dict[str, float]:

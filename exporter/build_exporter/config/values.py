@@ -22,7 +22,7 @@ Form = Literal[
     "seconds", "bytes", "bytes_per_second", "ratio", "celsius", "count", "number", "time",
     "name", "build", "metric", "path", "url", "regex", "text",
 ]  # fmt: skip
-"""What a field's text means: the units numbers are stored in, and the kinds of text."""
+"""Meaning of a field's text: the unit of a number, or the kind of text."""
 
 Bounds = tuple[float | None, float | None]
 """Least and greatest value, in the unit a number is stored in; None: no bound."""
@@ -161,7 +161,7 @@ def _regex(text: str) -> str:
 
 
 class Reading(NamedTuple):
-    """How a form is read, and its description for errors and the reference page."""
+    """Parser of a form, and its description for errors and the reference page."""
 
     read: Callable[[str], Any]
     noun: str

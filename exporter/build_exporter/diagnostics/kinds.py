@@ -1,4 +1,4 @@
-"""What sort of line it is: a command, a shell's trace, quoted source, usage text, progress, or words of a tool."""
+"""Kinds of lines: a command, a shell's trace, quoted source, usage text, progress, or words of a tool."""
 
 from __future__ import annotations
 

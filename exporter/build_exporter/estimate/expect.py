@@ -1,4 +1,4 @@
-"""What each step of a run should take, blended from every source that knows it."""
+"""Expected time of each step of a run, blended from all sources."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
 
 UNKNOWN_SECONDS: Final = 10.0
-"""Of a step that nothing is known of, before any such step was done: most of a plan write a file or two."""
+"""Seconds of an unknown step before any such step was done: most steps of a plan write a file or two."""
 SPREAD_PRIOR: Final = 3.0
-"""So many steps of this run count as much as the usual deviation."""
+"""Steps of this run that weigh as much as the usual deviation."""
 TELLING_SECONDS: Final = 20.0
 OUTLIER: Final = 1.5
 """Logarithm: a time further than this from the middle of at least three is no time of this work."""

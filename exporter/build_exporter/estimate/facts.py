@@ -1,4 +1,4 @@
-"""What is known of how a run builds: jobs, tests, ABIs; and what that changes against another run."""
+"""Facts of how a run builds (jobs, tests, ABIs), and their effect compared with another run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MULTILIB_WORDS: Final = ("multilib", "m32", "all")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How a run builds, as far as it is known."""
+    """How a run builds; None where unknown."""
 
     jobs: int | None
     tests: str | None

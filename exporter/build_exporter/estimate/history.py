@@ -18,7 +18,7 @@ MAX_OTHER_RUNS: Final = 3
 """Newest runs of another build that are looked at."""
 MAX_RUNS: Final = 400
 ZERO_SECONDS: Final = 0.3
-"""What a step took that is recorded as 0 s, by writers that count whole seconds."""
+"""Assumed seconds of a step recorded as 0 s, by writers that count whole seconds."""
 LEAST_SECONDS: Final = 0.01
 MAX_SECONDS: Final = 3 * 86400.0
 """No step takes longer; what is recorded as longer is a clock set forward, or a machine that slept."""
@@ -68,7 +68,7 @@ class History:
 
     @property
     def own_runs(self) -> int:
-        """How many runs of the same build there are."""
+        """Number of runs of the same build."""
         return sum(run.own for run in self.runs)
 
 

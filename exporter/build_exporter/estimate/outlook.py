@@ -1,4 +1,4 @@
-"""What is still to come of a run: each open step's time, how sure that is, and from that the end at any moment."""
+"""The remainder of a run: each open step's time with its uncertainty, and from these the end at any moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from build_exporter.tracker import Key, Run, Step
 from build_exporter.tracker.names import name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
-"""How many standard deviations the 90th percentile of a normal distribution lies above its middle."""
+"""Standard deviations between mean and 90th percentile of a normal distribution."""
 OVERDUE_SHARE: Final = 0.1
 """Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
 GUESS_SPREAD: Final = 0.8
@@ -57,7 +57,7 @@ class StepOutlook:
 
 @dataclass(slots=True, eq=False)
 class Outlook:
-    """What is to come of a run, as known when its last step ended.
+    """The remainder of a run, as known when its last step ended.
 
     Attributes:
         expected: by key, what each open step should take; running ones too.

@@ -1,4 +1,4 @@
-"""How far each source of expected times has been right on the steps done so far: its weight and the pace against it.
+"""Accuracy of each source of expected times on the steps done so far: its weight and the pace against it.
 
 A source is an earlier run, a variant of the shipped table, or the plan. All times here are logarithms of seconds.
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What the estimator weighs by. Logarithms are natural; a source is an earlier run, the table or the plan.
+    """Constants of the estimator. Logarithms are natural; a source is an earlier run, the table or the plan.
 
     Attributes:
         decay: weight of each earlier time of a step against the one after it.

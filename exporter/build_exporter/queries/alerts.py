@@ -66,7 +66,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-        """What distinguishes it from others, apart from when it was."""
+        """Its identity, apart from its time."""
         return self.build, self.alert, tuple(sorted(self.labels.items()))
 
 

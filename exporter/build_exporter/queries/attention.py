@@ -1,4 +1,4 @@
-"""What needs a person's look in a build, the most urgent first. A new kind is one function in `_KINDS`."""
+"""Conditions of a build that need attention, the most urgent first. A new kind is one function in `_KINDS`."""
 
 from __future__ import annotations
 

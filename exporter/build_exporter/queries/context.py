@@ -1,4 +1,4 @@
-"""What queries work from: the builds, one moment in time, and what other parts know of running steps."""
+"""Input of queries: the builds, one moment in time, and what other rooms know about running steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exporter's probes of services found, as rows that several queries show."""
+"""Results of the exporter's probes, as rows that several queries show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step is called apart from its number and version: by this a step is found again in another run.
+"""A step's name without number and version, which identifies it in another run.
 
 502-gcc-pass1 -> gcc-pass1, Cus-025-cmake -> cmake, 875-01-libarchive -> libarchive, 601-m4-build_2 -> m4,
 sys-devel/llvm-12.0.0 (version 12.0.0) -> sys-devel/llvm, acl-2.3.2-r0 (version 2.3.2) -> acl

@@ -42,7 +42,7 @@ class LineError(msgspec.Struct, frozen=True):
 
 
 class Ingested(msgspec.Struct, frozen=True):
-    """What became of a batch: `results` has a code for each event in its order.
+    """Result of a batch: `results` has a code for each event in its order.
 
     `accepted`: it is in the journal. `unknown-event`: so, but this version does not know the event and ignores it. Any
     other code is a reason of `build_exporter_lines_rejected_total`, and `errors` says more.

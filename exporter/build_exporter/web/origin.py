@@ -1,4 +1,4 @@
-"""What browsers send for pages of other sites, refused."""
+"""Refuses requests that browsers send for pages of other sites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the application serves: the parts of the exporter that answers are made from."""
+"""The parts of the exporter that the web application serves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from build_exporter.web.stream.hub import Hub
 
 @dataclass(slots=True)
 class Service:
-    """What the application serves.
+    """The parts of the exporter that the web application serves.
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
     the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.
@@ -37,6 +37,7 @@ class Service:
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_body_bytes: int = 10_000_000
+    max_requests_per_second: int | None = None
     counts: WebCounts = field(default_factory=WebCounts)
     card: Callable[[Run, Step], Card] = field(default=card)
     verdict: Callable[[Run, Step], Judgement | None] = field(default=lambda run, step: None)
@@ -58,6 +59,7 @@ class Service:
         self.hosts = config.web.hosts
         self.thresholds = config.thresholds
         self.max_body_bytes = config.web.max_body_bytes
+        self.max_requests_per_second = config.web.max_requests_per_second
         self.hub.most = config.web.max_stream_clients
 
     def context(self) -> Context:

@@ -28,7 +28,7 @@ class ShortageRow(Answer, frozen=True):
 
 
 class Fits(Answer, frozen=True):
-    """What the steps to come need against what there is, for each build and resource."""
+    """Needs of the steps to come compared with what is free, for each build and resource."""
 
     fits: list[Fit]
 

@@ -88,7 +88,7 @@ class BuildRun:
 
     @property
     def bytes_read(self) -> int:
-        """How much was read of the build's files."""
+        """Bytes read of the build's files."""
         return self.stats.bytes_read + (self._tail.bytes_read if self._tail is not None else 0)
 
     def poll(self, now: float, *, over: bool) -> Iterator[SourceEvent]:

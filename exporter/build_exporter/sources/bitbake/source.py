@@ -22,7 +22,7 @@ HISTORY_RUNS: Final = 10
 """Past builds that watching reports to an empty journal; `import` reports all."""
 
 LOG_SUFFIXES: Final = (".log", ".txt", ".out")
-"""What is not there yet is a console log where it is called so, else a directory."""
+"""Name of a console log that does not exist yet; any other missing path is a directory."""
 
 AHEAD_SECONDS: Final = 21600.0
 """BitBake opens its console log at most so long before its build: parsing may take an hour."""
@@ -93,7 +93,7 @@ class BitBake:
 
     @property
     def bytes_read(self) -> int:
-        """How much was read so far of builds still followed."""
+        """Bytes read so far of builds still followed."""
         return sum(run.bytes_read for run in self._runs.values())
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:

@@ -1,4 +1,4 @@
-"""What jhalfs' settings and the book's version call a build."""
+"""Names of builds from jhalfs' settings and the book's version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from build_exporter.model import events as e
 from build_exporter.model.names import build_name_from
 
 TEST_SCOPES: Final[Mapping[str, e.TestScope]] = {"0": "none", "1": "critical", "2": "all", "3": "all"}
-"""What jhalfs' setting TEST means; 3 was "all, and those of the temporary tools" in older versions."""
+"""Values of jhalfs' setting TEST; 3 was "all, and those of the temporary tools" in older versions."""
 
 _RELEASE: Final = re.compile(r"(r?)(\d+(?:\.\d+)*)(?:-rc\d+|-\d+)*((?:-[A-Za-z]\w*)*)$")
 

@@ -66,7 +66,7 @@ _QUOTED: Final = re.compile(_LEVEL + rf"(?!\*\*\*)[^/'\[]{{3,60}}{_OPENING}\s?(/
 _GIVEN_UP: Final = re.compile(_LEVEL + r"\*\*\* (.*)")
 _NOT_REMADE: Final = re.compile(_LEVEL + r"Target [`'].*' not remade because of errors")
 _SHUFFLED: Final = r"(?: shuffle=\S{1,40})?"
-"""What GNU make 4.4 adds to its messages with `--shuffle`."""
+"""Suffix that GNU make 4.4 adds to its messages with `--shuffle`."""
 
 _STATUS: Final = re.compile(rf"\] \S+ (\d{{1,3}}){_SHUFFLED}(?: \(.*\))?{_SHUFFLED}$")
 _TARGET: Final = re.compile(r"^\[(?:[^\]:]{1,500}:\d+: )?([^\]]{1,500})\]")

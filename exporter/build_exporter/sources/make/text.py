@@ -24,7 +24,7 @@ class Stamped(NamedTuple):
 
 
 class ScriptMark(NamedTuple):
-    """What script(1) writes first and last: whether it begins, when (Unix seconds), and the exit code at the end."""
+    """First or last line of script(1): whether it begins, Unix seconds, and the exit code at the end."""
 
     begins: bool
     time: float | None

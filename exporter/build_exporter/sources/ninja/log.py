@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     @property
     def edge(self) -> tuple[float, float, str]:
-        """What the outputs of one edge have in common."""
+        """Key shared by the outputs of one edge."""
         return (self.start, self.end, self.command)
 
     @property

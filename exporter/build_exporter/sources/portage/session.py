@@ -102,7 +102,7 @@ class Session:
 
     @property
     def left(self) -> int:
-        """How many packages have not begun yet."""
+        """Number of packages that have not begun."""
         return max(0, self.total - self.number)
 
     @property
@@ -123,7 +123,7 @@ class Session:
 
     @property
     def target(self) -> str | None:
-        """What it was asked to merge, as in its command line."""
+        """Its arguments, from its command line."""
         words = [word for word in self.command.split() if not word.startswith("-")]
         return " ".join(words)[:MAX_NAME_LENGTH] or None
 
@@ -140,7 +140,7 @@ class Session:
 
     @property
     def reported_jobs(self) -> int | None:
-        """How many packages it may build at once by its command line."""
+        """Packages it may build at once, from its command line."""
         found = _JOBS.search(self.command)
         return int(found[1]) if found else None
 

@@ -25,7 +25,7 @@ _ENDING: Final = re.compile(r"-v?\d[\w.+~-]*$")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFailurePatterns:
-    """What is known of a package's suites.
+    """Known facts of a package's suites.
 
     Attributes:
         patterns: of names of tests that are known to fail.

@@ -1,4 +1,4 @@
-"""How far a running step is, out of its log: counters, its size against the last attempt's, and the clock, in one."""
+"""Progress of a running step from its log: counters, size compared with the last attempt's, and elapsed time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader of step logs is: one a kind of meaning, each with its own file and a row in `READERS` of `watch`."""
+"""Base of the readers of step logs: one per kind of content, each with its own file and a row in `READERS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many warnings the compilers and their company print: as often as they are printed, as `grep -c` would count them.
+"""Warnings of compilers and related tools, counted as often as they are printed, as `grep -c` would.
 
 A header's warning that comes with each file that includes it counts each time: what stands in the log can be found
 there. Only messages in English, which builds from source set, are counted.

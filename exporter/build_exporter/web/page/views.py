@@ -1,4 +1,4 @@
-"""What each page shows: the values of its template, from the queries."""
+"""Values of each page's template, from the queries."""
 
 from __future__ import annotations
 

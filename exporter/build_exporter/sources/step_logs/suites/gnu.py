@@ -26,7 +26,7 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
     "ERROR": "errors",
 }
 CASES: Final = tuple(f"\n{word}: ".encode() for word in _OUTCOMES)
-"""What stands at the beginning of a test's line."""
+"""Beginnings of a test's line."""
 
 _CASE: Final = re.compile(rf"^({'|'.join(_OUTCOMES)}): (\S.*)$")
 

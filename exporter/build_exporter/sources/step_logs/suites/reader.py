@@ -40,7 +40,7 @@ FAILING: Final = 5
 """Failed tests named in a report."""
 
 PROMPT: Final = 20
-"""So often a further failure is reported at once."""
+"""Number of times a further failure is reported at once."""
 
 _VERSION: Final = re.compile(r"[\s-]v?\d\S*$")
 
@@ -94,7 +94,7 @@ class SuiteReader:
 
     @property
     def results(self) -> dict[str, Results]:
-        """What is known of each suite that has any result."""
+        """Results of each suite that has any."""
         return {name: results for name, suite in self.ledger.suites.items() if (results := suite.results).total}
 
     @property

@@ -1,4 +1,4 @@
-"""What has been seen of a step's test suites: counts while they run, replaced by each summary when it comes."""
+"""Results of a step's test suites: counts while they run, replaced by each summary when it comes."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Results:
 
     @property
     def total(self) -> int:
-        """How many tests that is."""
+        """Number of tests."""
         return sum(getattr(self, name) for name in COUNTS)
 
     @property
     def bad(self) -> int:
-        """How many of them need attention."""
+        """Number of tests that need attention."""
         return self.failed + self.errors
 
 

@@ -1,4 +1,4 @@
-"""What a reader of one runner's output is, and the form that most summaries have."""
+"""Base of the readers of test runners' output, and the form that most summaries have."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Table:
     heading: re.Pattern[str]
     row: re.Pattern[str]
     sign: str
-    """What every heading has in it, to be looked for first."""
+    """Text in every heading, searched first."""
     words: dict[str, str]
     """Word of a row to field of `Results`; other rows count as nothing."""
     name: str = ""
