@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from behaving import Listen, answering
 from ports import free_port
+
+from build_exporter.config.probes import ProbeKind
+from build_exporter.probes.state import Reason
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -65,3 +69,22 @@ alerting: {{alertmanager_url: "http://127.0.0.1:{closed}"}}
     config.write_text("")
     assert served.get("/-/reload", "POST")[0] == 200
     assert served.value("build_probe_success") is None
+
+
+def test_the_guides_example_is_right(
+    command: Callable[..., subprocess.CompletedProcess[str]], repository: Path, tmp_path: Path
+) -> None:
+    """What the guide shows can be copied: each kind once, and the configuration is taken."""
+    (block,) = re.findall(
+        r"^```yaml\n(.*?)^```$", (repository / "docs/guide/probes.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "config.yml").write_text(block)
+    done = command("config", "check", str(tmp_path / "config.yml"))
+    assert (done.returncode, done.stdout.splitlines()[1]) == (0, "7 probes")
+    assert set(re.findall(r"kind: (\w+)", block)) == set(get_args(ProbeKind))
+
+
+def test_every_reason_is_in_the_guide(repository: Path) -> None:
+    """Whoever reads a reason in a metric or an alert finds its meaning."""
+    text = (repository / "docs/guide/probes.md").read_text()
+    assert [reason for reason in Reason if f"`{reason}`" not in text] == []
