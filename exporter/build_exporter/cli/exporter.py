@@ -13,6 +13,7 @@ import msgspec
 
 from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
+from build_exporter.beat import beat
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.cli.status_file import StatusFile
@@ -37,7 +38,7 @@ from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.retention import Limits, prune
-from build_exporter.journal.spool import recover
+from build_exporter.journal.spool import has_kept, recover
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
@@ -153,10 +154,14 @@ class Exporter:
                 for collector in (*direct, alerts, HookCollector(self._hooks.counts), self._custom)
             ),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
-            BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
-            *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
+            BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS, thread="files"),
+            *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS, thread="files")] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
-            *(BackgroundRunner(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
+            *(
+                BackgroundRunner(row.make(), row.interval, thread=row.thread, rests=True)
+                for row in HOST_COLLECTORS
+                if row.name in enabled
+            ),
             *(
                 BackgroundRunner(PluginCollector(point), INTERVAL_SECONDS)
                 for name, point in PLUGIN_COLLECTORS.items()
@@ -170,8 +175,8 @@ class Exporter:
         return [
             BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe)),
             DirectRunner(self._toolchains),
-            BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS),
-            BackgroundRunner(DistccCollector(helpers)),
+            BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS, thread="caches"),
+            BackgroundRunner(DistccCollector(helpers), thread="caches", rests=True),
         ]
 
     def _roots(self) -> dict[str, dict[int, float]]:
@@ -280,7 +285,7 @@ class Exporter:
         file = StatusFile(self.monitor)
         while True:
             file.write(self.config.metrics.status_file)
-            await asyncio.sleep(STATUS_SECONDS)
+            await beat(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
         liveness = Liveness(self.monitor)
@@ -291,15 +296,15 @@ class Exporter:
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking running steps failed")
-            await asyncio.sleep(LIVENESS_SECONDS)
+            await beat(LIVENESS_SECONDS)
 
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
         while True:
-            recovered = await asyncio.to_thread(recover, self.monitor.follower.root)
-            if recovered:
+            # a thread only where there is something to do: each look would cost as much as a scrape
+            if has_kept() and (recovered := await asyncio.to_thread(recover, self.monitor.follower.root)):
                 log.info("events kept while the journal was full are written", extra={"runs": recovered})
-            await asyncio.sleep(LIVENESS_SECONDS)
+            await beat(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:
         while not self.monitor.history_complete:
