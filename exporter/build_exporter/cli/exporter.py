@@ -16,12 +16,11 @@ from build_exporter.alerting.desk import AlertDesk
 from build_exporter.beat import beat
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.source_arguments import expected_failures
-from build_exporter.cli.status_file import StatusFile
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.custom import CustomMetrics
-from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollector
 from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
@@ -33,7 +32,7 @@ from build_exporter.collectors.steps import StepCollector
 from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
 from build_exporter.collectors.verdicts import VerdictCollector
 from build_exporter.config.alerting import Alerting, Alertmanager
-from build_exporter.config.load import ConfigError, load
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
@@ -147,7 +146,7 @@ class Exporter:
         desk = self._alerts
         alerts = IncidentCollector(desk.incidents, desk.details, desk.address, desk.times, self.monitor.clock)
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
-        direct = (*shown, self._thresholds, self._own, ProcessCollectors())
+        direct = (*shown, self._thresholds, self._own, ProcessCollector())
         return [
             *(
                 DirectRunner(collector)
@@ -193,6 +192,8 @@ class Exporter:
     def _reload_config(self) -> str:
         if self._config_path is None:
             return ""
+        from build_exporter.config.load import load  # noqa: PLC0415 - only where there is a file
+
         try:
             self.config = load(self._config_path, option_forms())
         except ConfigError as error:
@@ -282,6 +283,10 @@ class Exporter:
         return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
 
     async def _write_status(self) -> None:
+        while self.config.metrics.status_file is None:
+            await beat(STATUS_SECONDS)
+        from build_exporter.cli.status_file import StatusFile  # noqa: PLC0415 - only for who wants it
+
         file = StatusFile(self.monitor)
         while True:
             file.write(self.config.metrics.status_file)
