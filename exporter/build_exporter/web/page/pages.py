@@ -14,7 +14,6 @@ from build_exporter.queries.context import BadRequestError, NotFoundError
 from build_exporter.queries.steps import StepFilter
 from build_exporter.web.page import answers, views
 from build_exporter.web.page.rows import Rows
-from build_exporter.web.page.runbook import runbook
 from build_exporter.web.service import Service
 
 MOST_KNOWN: Final = 64
@@ -98,6 +97,8 @@ class Pages:
 
     async def runbook(self, request: Request) -> Response:
         """Return the runbook."""
+        from build_exporter.web.page.runbook import runbook  # noqa: PLC0415 - Markdown's reader is for this page alone
+
         return self._page(request, "runbook.html", lambda: {"runbook": runbook(), "refresh": False}, here="/runbook")
 
     async def static(self, request: Request) -> Response:
