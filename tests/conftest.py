@@ -69,14 +69,17 @@ class Served:
         environment: dict[str, str] | None = None,
         trust: Path | None = None,
         prefix: tuple[str, ...] = (),
+        program: tuple[str, ...] = COMMAND,
+        ready: bool = True,
     ) -> None:
         self.journal, self.log = journal, log
         self.trust = ssl.create_default_context(cafile=str(trust)) if trust is not None else None
-        command = [*prefix, *COMMAND, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
+        command = [*prefix, *program, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
         with log.open("wb") as stream:
             self.process = subprocess.Popen(command, stderr=stream, env={**os.environ, **(environment or {})})
         wait_until(self._is_listening, 20, "the exporter listens")
-        wait_until(lambda: self.get("/-/ready")[0] == 200, what="the exporter is ready")
+        if ready:
+            wait_until(lambda: self.get("/-/ready")[0] == 200, what="the exporter is ready")
 
     def _is_listening(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()

@@ -71,7 +71,7 @@ def test_an_acknowledged_failure_is_silenced_until_it_is_over_and_the_next_one_r
 def test_two_people_acknowledge_at_once(
     stands: Any, servers: Any, command: Callable[..., Any], journal: Any, poll: Callable[..., None]
 ) -> None:
-    """There is one silence, the second person is told of the first, and both are in the journal."""
+    """There is one silence, the second person is shown the first, and both are in the journal."""
     acknowledge(command, journal, "ada")
     assert "ada acknowledged it before" in acknowledge(command, journal, "grace")
     poll(lambda: len(silences(servers)) == 1, 10, "the silence")

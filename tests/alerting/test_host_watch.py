@@ -43,27 +43,27 @@ class Clock:
 def test_a_disk_that_fills_is_reported_after_three_seconds_and_over_with_space(
     small_disk: Path, journal: Path, run_file: Callable[..., Any]
 ) -> None:
-    """The step's log tells where it writes; three seconds without space make the incident, space ends it."""
+    """The step's log shows where it writes; three seconds without space make the incident, space ends it."""
     run_file(clock=START).add("step_started", phase="p", step="s", log=str(small_disk / "s.log"))
     monitor, clock = Monitor(str(journal)), Clock()
     monitor.poll()
     watch = HostWatch(monitor, clock)
-    watch.look()
+    watch.poll()
     assert watch.standing == []
     with (small_disk / "big").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
         while True:
             file.write(b"x" * 4096)
-    watch.look()
+    watch.poll()
     clock.now += 2.9
-    watch.look()
+    watch.poll()
     assert watch.standing == []
     clock.now += 0.2
-    watch.look()
+    watch.poll()
     (found,) = watch.standing
     assert (found.kind, found.build, found.since) == (Kind.DISK_FULL, "lfs", START + 13)
     assert str(small_disk) in found.description
     (small_disk / "big").unlink()
-    watch.look()
+    watch.poll()
     assert watch.standing == []
 
 
@@ -76,23 +76,23 @@ def test_a_kill_for_lack_of_memory_is_reported_once_and_for_ten_minutes(
     monitor, clock, kills = Monitor(str(journal)), Clock(), [7]
     monitor.poll()
     watch = HostWatch(monitor, clock, lambda: kills[0])
-    watch.look()
+    watch.poll()
     assert watch.standing == []
     kills[0] = 8
-    watch.look()
+    watch.poll()
     (found,) = watch.standing
     assert (found.kind, found.since) == (Kind.OUT_OF_MEMORY, START + 10)
     kills[0], clock.now = 9, START + 609
-    watch.look()
+    watch.poll()
     assert [each.failure for each in watch.standing] == [found.failure]
     clock.now = START + 611
-    watch.look()
+    watch.poll()
     assert watch.standing == []
     kills[0] = 10
-    watch.look()
+    watch.poll()
     run.add("step_finished", phase="p", step="s", status="succeeded")
     monitor.poll()
-    watch.look()
+    watch.poll()
     assert watch.standing == []
 
 

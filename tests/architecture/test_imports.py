@@ -10,6 +10,7 @@ from rooms import imported_rooms, modules, room_of
 BASE = {"beat", "model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {
+    "probes",
     "milestones",
     "analysis",
     "toolchain",
@@ -18,6 +19,7 @@ KNOWLEDGE = {
     "failures",
     "monitor",
     "liveness",
+    "clocks",
     "verdicts",
     "formatting",
     "replay",
@@ -35,6 +37,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "failures": {"model", "diagnostics", "journal", "tracker", "sources"},
     "catalog": {"model"},
     "config": {"model"},
+    "probes": {"model", "config"},
     "exposition": {"model", "catalog"},
     "journal": {"model"},
     "wrapper": {"model", "diagnostics", "journal"},
@@ -54,7 +57,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "monitor": {"beat", "model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
-    "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
+    "clocks": {"model", "journal", "tracker", "monitor"},
+    "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "clocks", "replay"},
     "hooks": BASE | STATE | {"monitor"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},

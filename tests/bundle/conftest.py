@@ -37,12 +37,6 @@ FOREIGN: Final = {
 }
 """Families of others that rules and dashboards use, with those of their labels that are used."""
 
-COMING: Final = {
-    "build_probe_success": frozenset({"probe", "kind"}),
-    "build_probe_duration_seconds": frozenset({"probe", "kind"}),
-}
-"""Families that rules are ready for and that are not catalogued yet; the catalog counts as soon as it has them."""
-
 
 def found(name: str) -> list[str]:
     """Return the programs of a name: on PATH and in the directories of `BUNDLE_TOOLS`."""
@@ -143,8 +137,6 @@ class Labels:
         bucket = CATALOG.get(name.removesuffix("_bucket"))
         if bucket is not None and bucket.kind is Kind.HISTOGRAM:
             return frozenset({*bucket.labels, "le"}) | TARGET_LABELS
-        if name in COMING and name not in CATALOG:
-            return COMING[name] | TARGET_LABELS
         assert name in CATALOG, f"no such family: {name}"
         return frozenset(CATALOG[name].labels) | TARGET_LABELS
 
@@ -177,7 +169,7 @@ class Labels:
 
 @pytest.fixture(scope="session")
 def labels(rules: list[dict[str, Any]]) -> Labels:
-    """Tell what labels expressions have, with the recording rules known."""
+    """Return the labels of expressions, with the recording rules known."""
     return Labels({rule["record"]: rule["expr"] for rule in rules if "record" in rule})
 
 

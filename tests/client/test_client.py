@@ -30,7 +30,7 @@ def newest(journal: Path, build: str) -> Run:
 
 
 def test_an_operation_goes_through_its_steps(journal: Path) -> None:
-    """Each update ends the step before it, and completing ends the last: no one has to tell both."""
+    """Each update ends the step before it, and completing ends the last: nobody has to report both."""
     operation = Operation("import", journal=str(journal))
     operation.start(["download", "unpack", "load"])
     operation.update("download", "12 of 40 files", done=12, total=40)

@@ -27,7 +27,7 @@ class Good:
 
 
 class Moody:
-    """A collector that works or not, as told; `calls` counts how often it was asked."""
+    """A collector that works or not, as set; `calls` counts how often it was asked."""
 
     name = "moody"
 
@@ -91,7 +91,7 @@ def test_each_spell_of_failure_is_reported_once(moody: Moody, caplog: pytest.Log
 
 
 def test_series_are_counted(moody: Moody) -> None:
-    """The number of series told is that of the samples in the very scrape that shows it."""
+    """The number of series reported is that of the samples in the very scrape that shows it."""
     scrape = Scrape([DirectRunner(moody), DirectRunner(Good())])
     for mood in ("good", "raises"):
         moody.mood = mood

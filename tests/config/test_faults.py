@@ -1,4 +1,4 @@
-"""One wrong file an error, each with the exact line it is told by."""
+"""One wrong file an error, each with the exact line that reports it."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_neighbouring_records_do_not_overlap(loaded: Loaded) -> None:
 
 
 def test_configuration_cannot_change_and_compares_by_content(loaded: Loaded) -> None:
-    """A reload replaces one value by another, never parts of it, and can tell that nothing changed."""
+    """A reload replaces one value by another, never parts of it, and notices when nothing changed."""
     text = EXAMPLE.read_text()
     made: Any = loaded(text)
     assert made == loaded(text + "\n# a comment\n")

@@ -227,7 +227,7 @@ ANSWERS: dict[str, set[str]] = {
 
 
 def _emit(run: Any, kind: str) -> None:
-    """Tell a build that has come as far as `kind` says."""
+    """Emit a build that has come as far as `kind` says."""
     names = ("501-binutils-pass1", "502-gcc-pass1")
     steps: list[dict[str, Any]] = [{"phase": "chapter-5", "step": name, "sbu": 1.0} for name in names]
     steps[1]["sources"] = [{"file": "gcc.tar.xz"}]

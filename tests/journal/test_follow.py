@@ -38,7 +38,7 @@ def test_only_what_is_new_is_reported(run_file: RunFiles, follow: Callable[[], A
 
 
 def test_a_run_is_known_from_its_file(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """An empty run file is a run, restarted, before it has told anything."""
+    """An empty run file is a run, restarted, before it has emitted anything."""
     run_file("lfs").raw(b"")
     (batch,) = follow().poll()
     assert (batch.build, batch.events, batch.from_start) == ("lfs", [], True)

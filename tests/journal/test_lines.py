@@ -132,7 +132,7 @@ def test_a_file_cut_to_nothing_is_read_anew(path: Path) -> None:
 
 
 def test_a_file_cut_short_is_read_anew(path: Path) -> None:
-    """A file that lost its end is read from its beginning, told as such."""
+    """A file that lost its end is read from its beginning, and reported as such."""
     path.write_bytes(b"one\ntwo\n")
     file = LineFile(str(path))
     Read(file)

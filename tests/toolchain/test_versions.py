@@ -1,4 +1,4 @@
-"""Versions read from files are those that the programs themselves tell."""
+"""Versions read from files are those that the programs themselves print."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_of_large_files_only_the_version_is_kept(files: Files, tmp_path: Path) -
 
 
 def test_the_kernels_own_files_are_not_read(files: Files, tmp_path: Path) -> None:
-    """A link to a file by which the kernel shows something, and may tell it once only, is passed over."""
+    """A link to a file by which the kernel shows something, and may show it only once, is passed over."""
     (tmp_path / "ld").symlink_to("/proc/self/cmdline")
     assert (tmp_path / "ld").is_file()
     assert files.read(tmp_path / "ld") == b""

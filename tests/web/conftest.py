@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -113,3 +115,19 @@ def site(journal: Path) -> Site:
 def page(site: Site) -> Callable[..., Page]:
     """Ask for a page."""
     return site.page
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Callable[[str], Path]:
+    """Make a self-signed certificate for localhost with a common name; return the directory of cert.pem and key.pem."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+
+    def make(name: str) -> Path:
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+        files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+        alternative = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        subprocess.run([*command, *files, *alternative], check=True, capture_output=True)
+        return tmp_path
+
+    return make

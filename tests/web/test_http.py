@@ -47,7 +47,7 @@ def test_head_is_get_without_the_body(serve: Serve) -> None:
 
 
 def test_a_scrape_is_compressed_for_those_who_take_it(serve: Serve) -> None:
-    """With gzip a scrape is the same and a tenth of the size; caches are told what it depends on."""
+    """With gzip a scrape is the same and a tenth of the size; the answer names for caches what it depends on."""
     served = serve()
     _, headers, plain = served.get("/metrics")
     assert "content-encoding" not in headers
@@ -136,7 +136,7 @@ def test_pages_of_other_sites_change_nothing(serve: Serve, origin: str, status: 
     ],
 )
 def test_a_name_that_was_made_to_point_here_reads_nothing(serve: Serve, tmp_path: Path, host: str, status: int) -> None:
-    """A site whose name leads to loopback does not get the builds told; names of a proxy are configured."""
+    """A site whose name leads to loopback does not get the builds; names of a proxy are configured."""
     config = tmp_path / "config.yml"
     config.write_text("web:\n  hosts: [Builds.example]\n")
     served = serve("--config", str(config))

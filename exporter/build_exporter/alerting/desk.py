@@ -1,4 +1,4 @@
-"""The parts of alerting in a running exporter, put together, with what the configuration says of them."""
+"""The parts of alerting in a running exporter, put together as configured."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from build_exporter.alerting.client import Client
 from build_exporter.alerting.fast_path import FastPath
 from build_exporter.alerting.host_watch import HostWatch
 from build_exporter.alerting.links import Links, link_key
+from build_exporter.alerting.reach import Reach
 from build_exporter.alerting.silences import Silences, owner_of
 from build_exporter.alerting.webhook import Inbox
 from build_exporter.beat import beat
@@ -37,6 +38,7 @@ class AlertDesk:
         self.silences = Silences(self.acknowledged, owner_of(self.links.key), clock=monitor.clock)
         self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
         self.inbox = Inbox()
+        self.reach = Reach()
         self.host = HostWatch(monitor, monitor.clock)
         self._standing: list[Incident] = []
         self._words: dict[tuple[str, Kind, str, str], dict[str, str]] = {}
@@ -47,7 +49,7 @@ class AlertDesk:
         """Take a configuration."""
         self.config = config
         clients = [Client(server) for server in config.servers()]
-        self.fast_path.clients = self.silences.clients = clients
+        self.fast_path.clients = self.silences.clients = self.reach.clients = clients
         self.silences.builder = config.builder
         self.fast_path.enabled, self.fast_path.builder = config.fast_path, config.builder
         self.links.dashboards = config.dashboards_url or ""
@@ -124,13 +126,14 @@ class AlertDesk:
     async def run(self) -> None:
         """Check again and again, because time alone escalates, and keep silences in line."""
         self.host.start()
-        keeping = asyncio.create_task(self.silences.run(), name="silences")
+        chores = [asyncio.create_task(work.run()) for work in (self.silences, self.reach)]
         try:
             await self._watch()
         finally:
             self.host.stop()
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
             await self.fast_path.stop()
 
     async def _watch(self) -> None:

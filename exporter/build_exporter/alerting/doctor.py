@@ -58,7 +58,7 @@ def warning(link: str, seen: str, remedy: str) -> Check:
 
 @dataclass(slots=True)
 class Chain:
-    """What is checked. `test` says whether a test alert is sent; `clock` gives Unix seconds."""
+    """Settings of the checks. `test`: send a test alert; `clock`: returns Unix seconds."""
 
     exporter: Client
     prometheus: Client

@@ -1,4 +1,4 @@
-"""What the machine does to a running build: no space left where it writes, and processes killed for lack of memory."""
+"""Host conditions that stop a build: no space where it writes, and processes killed for lack of memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from build_exporter.tracker import Run
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 PLACES_SECONDS: Final = 15.0
 REST_RATIO: Final = 2000.0
 """Rest after asking where a build writes, as a multiple of the time it took: half a thousandth of a core at most."""
@@ -28,7 +28,7 @@ FULL_BYTES: Final = 64 * 1024
 HOLD_SECONDS: Final = 3.0
 """A step that ends at once for want of space is reported as failed, and not also as this."""
 KILL_SECONDS: Final = 600.0
-"""How long a kill is shown: what was killed has made its step fail by then, or is not missed."""
+"""Seconds for which a kill is shown: by then it has made its step fail, or did not matter."""
 MAX_PROCESSES: Final = 50
 VMSTAT: Final = Path("/proc/vmstat")
 
@@ -52,19 +52,19 @@ class HostWatch:
         threading.Thread(target=self._run, name="host-watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._ended.set()
 
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(POLL_SECONDS):
             try:
-                self.look()
+                self.poll()
             except Exception:
-                # a look that fails must not end all looks
-                log.exception("looking at the machine for running builds failed")
+                # one failed poll must not end all polling
+                log.exception("polling the host for running builds failed")
 
-    def look(self) -> None:
-        """Look once."""
+    def poll(self) -> None:
+        """Poll once."""
         now = self.clock()
         running = [run for run in self.monitor.newest_runs() if run.running and run.status is None]
         self.standing = [*self._full(running, now), *self._killed(running, now)]

@@ -24,11 +24,11 @@ from build_exporter.queries.alerts import AlertRow
 log = logging.getLogger(__name__)
 
 HOLD_SECONDS: Final = 7200.0
-"""How long a silence holds by itself: an outage of the exporter or of Alertmanager is mostly shorter."""
+"""Duration of a silence: outages of the exporter or of Alertmanager are mostly shorter."""
 RENEW_SECONDS: Final = 3600.0
 CHECK_SECONDS: Final = 10.0
 OVER_SECONDS: Final = 30.0
-"""How long the end of an alert is waited for before its silence is ended all the same."""
+"""Seconds to wait for the end of an alert before its silence is ended anyway."""
 ABSENT_SECONDS: Final = 180.0
 """An alert that only Prometheus knows is over when Alertmanager has not had it for so long: after a restart it has none
 until Prometheus sends them again."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import resource
 import signal
 import time
@@ -15,7 +17,9 @@ from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
 from build_exporter.beat import beat
 from build_exporter.checksums.background import BackgroundVerifier
+from build_exporter.cli.options import use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
+from build_exporter.clocks import ClockWatch
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
@@ -24,6 +28,7 @@ from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCol
 from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
+from build_exporter.collectors.probes import ProbeCollector
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner, DirectRunner
 from build_exporter.collectors.scrape import Scrape
@@ -36,11 +41,13 @@ from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
+from build_exporter.journal.in_time import in_time
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import has_kept, recover
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
+from build_exporter.probes.prober import Prober
 from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
@@ -70,6 +77,7 @@ PLATFORM_SECONDS = 60.0
 ANALYSIS_SECONDS = 5.0
 STATUS_SECONDS = 2.0
 CCACHE_SECONDS = 15.0
+SCRAPED_SECONDS = 120.0
 
 
 PLUGIN_COLLECTORS, REFUSED_COLLECTORS = plugin_collectors({*BUILD_COLLECTORS, *(row.name for row in HOST_COLLECTORS)})
@@ -135,10 +143,13 @@ class Exporter:
         self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
         self.service.verdict = self._verdicts.judgement
         self.service.configure(config)
+        self._prober = Prober(self.monitor.clock)
+        self.service.probes = self._prober.states
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
         self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
+        self._own.parts_up = self._parts_up
         self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
@@ -150,7 +161,13 @@ class Exporter:
         return [
             *(
                 DirectRunner(collector)
-                for collector in (*direct, alerts, HookCollector(self._hooks.counts), self._custom)
+                for collector in (
+                    *direct,
+                    alerts,
+                    ProbeCollector(self._prober.states),
+                    HookCollector(self._hooks.counts),
+                    self._custom,
+                )
             ),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS, thread="files"),
@@ -181,6 +198,12 @@ class Exporter:
     def _roots(self) -> dict[str, dict[int, float]]:
         return running_roots(self.monitor)
 
+    def _parts_up(self) -> dict[str, bool]:
+        """Return whether the programs that the exporter works with can be reached; those it never met are left out."""
+        answers, scraped = self._alerts.reach.answers, self.service.scraped_at
+        found = {"alertmanager": all(answers.values())} if answers else {}
+        return found | ({"prometheus": self.monitor.clock() - scraped < SCRAPED_SECONDS} if scraped else {})
+
     def _known_failures(self, step: Step) -> ExpectedFailurePatterns:
         return self._expected_failures.of(step)
 
@@ -202,10 +225,12 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
+        use_failure_rules(self.config)
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
         self._hooks.configure(self.config.hooks)
+        self._prober.configure(self.config.probes)
         self._custom.configure(self.config.metrics.extra)
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
@@ -235,11 +260,12 @@ class Exporter:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, server)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        self.monitor.start()
+        self._start_monitor(loop)
         self.service.scrape.start()
         self._sources.start()
         self._step_logs.start()
         self._verifier.start()
+        self._prober.configure(self.config.probes)
         if self._surveys:
             self._surveyor.start()
         chores = [
@@ -265,11 +291,29 @@ class Exporter:
             self._sources.stop()
             self._step_logs.stop()
             self._verifier.stop()
+            self._prober.stop()
             self._hooks.stop()
             self._surveyor.stop()
             self.service.scrape.stop()
             await self.monitor.stop()
             log.info("build-exporter ended")
+
+    def _start_monitor(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Follow the journal, at once where its file system answers, else when it does."""
+
+        def look() -> None:
+            with contextlib.suppress(OSError):
+                os.listdir(self.monitor.follower.root)  # noqa: PTH208 - to see whether it returns
+
+        def begin_late() -> None:
+            with contextlib.suppress(RuntimeError):
+                # the loop may be closed by now
+                loop.call_soon_threadsafe(self.monitor.start)
+
+        if in_time(look, begin_late):
+            self.monitor.start()
+        else:
+            log.warning("the journal's file system does not answer", extra={"journal": self.monitor.follower.root})
 
     def _end(self, server: Server) -> None:
         self.service.hub.close()
@@ -293,9 +337,10 @@ class Exporter:
             await beat(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
-        liveness = Liveness(self.monitor)
+        liveness, clocks = Liveness(self.monitor), ClockWatch(self.monitor)
         while True:
             try:
+                clocks.poll()
                 liveness.poll()
                 self._milestones.check()
             except Exception:
@@ -305,6 +350,8 @@ class Exporter:
 
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
+        while not self.monitor.ready:
+            await asyncio.sleep(LIVENESS_SECONDS)
         while True:
             # a thread only where there is something to do: each look would cost as much as a scrape
             if has_kept() and (recovered := await asyncio.to_thread(recover, self.monitor.follower.root)):

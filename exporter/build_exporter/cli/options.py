@@ -40,10 +40,19 @@ def load_config(path: str | None) -> Config:
     if path is None:
         return Config()
     try:
-        return load(Path(path), option_forms())
+        config = load(Path(path), option_forms())
+        use_failure_rules(config)
+        return config
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(USAGE_ERROR) from None
+
+
+def use_failure_rules(config: Config) -> None:
+    """Let the rules of a configuration decide on failures from now on, before those of the table."""
+    from build_exporter.diagnostics.rules import Rank, Rule, use  # noqa: PLC0415 - not for `emit`
+
+    use(tuple(Rule(r.error_class, "you", Rank.OWN, (), r.pattern, r.hint or "", ()) for r in config.failures.rules))
 
 
 def check_journal(journal: str) -> None:

@@ -1,4 +1,4 @@
-"""What a plan should take on this machine, before its first step: the total with its band, and the longest steps."""
+"""Estimate of a plan on this machine before its first step: the total with its band, and the longest steps."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ALERTS_RECEIVED = ("recorded", "repeated", "unknown", "unwritable", "rejected")
 
 @dataclass(slots=True)
 class WebCounts:
-    """What the HTTP face has counted since the start; `stream_clients` returns how many there are now."""
+    """Counts of the HTTP server since the start; `stream_clients` returns the current number."""
 
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     ingested: Counter[str] = field(default_factory=Counter)
@@ -46,6 +46,7 @@ class ExporterCollector:
         self.config_is_good = True
         self.alert_posts: Counter[str] = Counter()
         self.alerts_received: Counter[str] = Counter()
+        self.parts_up: Callable[[], Mapping[str, bool]] = dict
         self._monitor = monitor
         self._web = web
         self._sources_up = sources_up
@@ -68,6 +69,10 @@ class ExporterCollector:
         for name, up in self._sources_up().items():
             sources.add(int(up), name)
         yield sources
+        parts = Family("build_exporter_part_up")
+        for name, up in self.parts_up().items():
+            parts.add(int(up), name)
+        yield parts
         yield from self._web_families()
         yield Family("build_exporter_config_last_reload_successful").add(
             int(self.config_is_good and self._web.web_config_is_good)

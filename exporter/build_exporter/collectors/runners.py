@@ -18,7 +18,7 @@ REST_SECONDS: Final = 15.0
 
 
 class Collector(Protocol):
-    """What a collector is: a name, and families made when asked."""
+    """A collector: a name, and families made when asked."""
 
     name: str
 

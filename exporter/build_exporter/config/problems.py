@@ -15,9 +15,9 @@ class Problem(NamedTuple):
     """From 1; 0 where the file could not be read at all."""
     column: int
     path: str
-    """Where in the configuration, as in `milestones[0].progress`; empty for the whole."""
+    """Place in the configuration, as in `milestones[0].progress`; empty for the whole."""
     message: str
-    """What is wrong and, after `allowed:`, what would be right."""
+    """The error and, after `allowed:`, the allowed values."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -34,14 +34,14 @@ OUT_OF_MEMORY: Final = next(rule for rule in RULES if rule.kind == "out-of-memor
 
 _TESTS: Final = re.compile(r"^\S*make.*\*\*\* \[.*\b(?:check|tests?)(?:-\w+)?\] ")
 _WENT_ON: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: (?!\*\*\*)")
-"""A make that goes on after an error, or leaves its directory without a word on it, was told to."""
+"""A make that goes on after an error, or leaves its directory without a word on it, was meant to."""
 
 _REMARK: Final = re.compile(r"^\W*$|^ \*|^Summary")
 _LABEL: Final = re.compile(r"^(?:FAIL|ERROR|FAILED|TIMEOUT)!?\s*: |^test (?=\S+ \.\.\. )|^ *--- FAIL: ")
 
 
 class Diagnosis(NamedTuple):
-    """What failed.
+    """A diagnosed failure.
 
     Attributes:
         reason: the line or lines that say best why, as one line of at most 300 characters.
@@ -52,6 +52,7 @@ class Diagnosis(NamedTuple):
         hint: what people do about it; empty where nothing general can be said.
         evidence: what else was found, the strongest first, the reason not among it.
         is_handed_on: nothing but the builder's own words on it was found.
+        is_own: a rule of the user's configuration decided.
         line: index of the reason among the lines given (after prefixes and overwritten text were parted), -1 for none.
     """
 
@@ -63,21 +64,19 @@ class Diagnosis(NamedTuple):
     hint: str
     evidence: tuple[str, ...]
     is_handed_on: bool
+    is_own: bool
     line: int
 
 
-def diagnose(
-    raw: Iterable[str], *, exit_code: int | None = None, signal: int | None = None, own: tuple[Rule, ...] = ()
-) -> Diagnosis:
+def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | None = None) -> Diagnosis:
     """Return why a step failed.
 
     Args:
         raw: the lines it printed, of very many the last; prefixes and terminal control may be in them.
         exit_code: of its command, None where unknown.
         signal: number of the signal that ended it, None or 0 without.
-        own: a user's rules, tried before the table's.
     """
-    reading = read(raw, own)
+    reading = read(raw)
     best = _best(reading)
     found = last_words(reading) if best is None or best.rank <= Rank.RELAYED else None
     if found is not None and (best is None or best.rank <= Rank.MAKE or found.rank > Rank.LAST or _is_certain(found)):
@@ -130,6 +129,7 @@ def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagn
         hint,
         (*_starved(reading, best, kind), *dict.fromkeys(_short(each.text) for each in others[:8])),
         best.rank <= Rank.MAKE,
+        best.rank == Rank.OWN,
         best.first,
     )
 
@@ -166,7 +166,7 @@ def _of_kind(reading: Reading, kind: str) -> Evidence | None:
 
 
 def _by_stop(reading: Reading, exit_code: int | None) -> tuple[str, str]:
-    """Return class and hint as the builder's own words on the failed target tell, where nothing else is known."""
+    """Return class and hint from the builder's own words on the failed target, when nothing else is known."""
     stop = reading.english(reading.stop) if reading.stop < len(reading.lines) else ""
     if _TESTS.match(stop):
         return "test-failure", "The suite's own log (test-suite.log, Testing/Temporary) has the failed test."
@@ -179,7 +179,7 @@ def _by_stop(reading: Reading, exit_code: int | None) -> tuple[str, str]:
 def _ended(
     reading: Reading, best: Evidence | None, ending: Rule | None, exit_code: int | None, signal: int | None
 ) -> Diagnosis:
-    """Return a diagnosis by how the command ended, where its words tell less."""
+    """Return a diagnosis by how the command ended, when its words say less."""
     number = signal or (exit_code - 128 if exit_code is not None and 128 < exit_code < 193 else 0)
     if number:
         reason = f"ended by {signal_name(number)}"
@@ -197,12 +197,13 @@ def _ended(
         ending.hint if ending is not None else "",
         (_short(best.text),) if best is not None else (),
         best is None or best.rank <= Rank.MAKE,
+        False,
         len(reading.lines) - 1,
     )
 
 
 def _named(reading: Reading, best: Evidence) -> str:
-    """Return the words on the first failed test, with the names of the next where they are told alike."""
+    """Return the words on the first failed test, with the names of the next where they are reported alike."""
     label = _LABEL.match(best.text)
     if label is None:
         return best.text
@@ -221,13 +222,13 @@ def _short(text: str) -> str:
 
 
 def first_error(lines: Iterable[str]) -> str | None:
-    """Return the reason that lines tell, at most 300 characters; None where no line looks like an error."""
+    """Return the reason found in lines, at most 300 characters; None where no line looks like an error."""
     reading = read(lines)
     return _diagnosis(reading, best, None).reason if (best := _best(reading)) is not None else None
 
 
 def class_of(message: str | None, exit_code: int | None, signal: int | None) -> str:
-    """Return the failure class that a reason, or how the command ended, tells."""
+    """Return the failure class of a reason, or of how the command ended."""
     return diagnose(message.splitlines() if message else [], exit_code=exit_code, signal=signal).error_class
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from build_exporter.tracker.names import Name
 
 DEFAULT_JOBS: Final = 4
-"""Where nobody knows: the book's own."""
+"""Default when unknown: the book's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Alerts: those that fire, those that were, who has them, and what their history says of the thresholds."""
+"""Alerts: those that fire, those that were, who has them, and advice on thresholds from their history."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         alert: its name, which is its heading in the runbook.
         failure: the number of the incident it is about, empty for alerts that have none.
-        labels: further labels that tell it from others of the name.
+        labels: further labels that distinguish it from others of the name.
         tier: the highest tier reached; `tiers` when each was reached, as far as that is known.
         next_tier_at: when it goes to the next tier unless acknowledged, null where it does not.
         until: when it was over, null while it fires, and where that was not reported.
@@ -66,7 +66,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-        """What tells it from others, apart from when it was."""
+        """Its identity, apart from its time."""
         return self.build, self.alert, tuple(sorted(self.labels.items()))
 
 
@@ -78,7 +78,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NameStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What the alerts of one name amount to; times in seconds, null where there is no case.
+    """Statistics of the alerts of one name; times in seconds, null where there is no case.
 
     `flapped` counts those that fired within ten minutes after the end of the one before, `unattended` those that ended
     before anybody acknowledged them.

@@ -1,4 +1,4 @@
-"""What stands in a build's way and needs a person at once: it failed, or waits for input.
+"""Incidents: conditions that stop a build and need a person at once.
 
 An incident has a number of its own, the time it began, so that a second failure of a build is another alert: servers
 that merge alerts by their labels would otherwise hide it. The number follows from the journal alone, so it is the same
@@ -30,7 +30,7 @@ WAITING_SECONDS: Final = 20.0
 
 
 class Kind(StrEnum):
-    """What an incident is; the closed set of the label `kind`."""
+    """Kinds of incidents; the closed set of the label `kind`."""
 
     FAILED = "failed"
     WAITING_FOR_INPUT = "waiting-for-input"
@@ -76,12 +76,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tier(self) -> int:
-        """How far it has been escalated."""
+        """Tier to which it has been escalated."""
         return len(self.tiers)
 
     @property
     def key(self) -> tuple[str, Kind, str]:
-        """What tells it from every other."""
+        """Its identity."""
         return (self.build, self.kind, self.failure)
 
 
@@ -175,7 +175,7 @@ def tier_times(
 
 
 def context_words(run: Run, found: Incident) -> dict[str, str]:
-    """Return what a message says of the build as it stood when an incident began: `progress`, and a `hint`."""
+    """Return the build's state for a message, as it was when an incident began: `progress`, and a `hint`."""
     first = min(run.failed.values(), key=lambda step: (step.end or 0.0, step.index), default=None)
     hint = card(run, first).hint if found.kind is Kind.FAILED and first is not None else None
     return {"hint": hint or "", "progress": _progress(run, found.since)}

@@ -16,10 +16,10 @@ MAX_NAMES: Final = 4096
 """Most entries read of one directory."""
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-"""How far into one file is searched: an unstripped linker has some 20 MiB."""
+"""Bytes searched of one file: an unstripped linker has some 20 MiB."""
 
 MAX_POLL_BYTES: Final = 512 * 1024 * 1024
-"""How much is read in one poll over everything."""
+"""Bytes read in one poll over all files."""
 
 _MAX_LINKS: Final = 40
 _BLOCK_BYTES: Final = 256 * 1024

@@ -24,7 +24,7 @@ _READ: Final = frozenset(
 """Variables that are read; of the command line of a make the same, where they are set on it."""
 
 _TARGETS: Final = ("CROSS_COMPILE", "LFS_TGT", "CTARGET", "CHOST")
-"""What names the system that is built for, the most particular first."""
+"""Variables that name the target system, the most specific first."""
 
 MAX_PROCESSES: Final = 64
 """Processes of one build that are asked: its oldest, which began it, and its newest, which do the work."""

@@ -41,7 +41,7 @@ _SIGNS: Final[dict[str, re.Pattern[bytes]]] = {
     "make": re.compile(rb"GNU Make %s"),
     "musl": re.compile(rb"musl libc \("),
 }
-"""What else must be in a file whose version's text says little by itself."""
+"""Further text required in a file whose version text is ambiguous."""
 
 
 def version_in(files: Files, tool: str, path: Path) -> str | None:

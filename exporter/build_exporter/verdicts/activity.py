@@ -9,7 +9,7 @@ from build_exporter.model.states import Verdict
 
 
 class ProcessView(Protocol):
-    """What is needed to know of a process; `ticks` include those of children that were waited for."""
+    """Figures of a process; `ticks` include those of children that were waited for."""
 
     pid: int
     parent: int

@@ -35,7 +35,7 @@ Name = tuple[str, Key]
 
 
 class Amounts(Protocol):
-    """What a tree used so far."""
+    """Resources a tree used so far."""
 
     ticks: int
     read_bytes: int

@@ -158,7 +158,7 @@ class Server(uvicorn.Server):
         return HttpProtocol(config=self.config, server_state=self.server_state, app_state={}, door=self.door, peer=peer)
 
     async def main_loop(self) -> None:
-        """Look after the server once a second; uvicorn's ten times are a third of what an idle exporter does."""
+        """Check on the server once a second; uvicorn's ten times are a third of what an idle exporter does."""
         beats = 0
         while not await self.on_tick(0):
             beats += 1

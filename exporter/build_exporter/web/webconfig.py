@@ -36,7 +36,7 @@ class WeakerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a file amounts to: itself, the TLS context of new connections, and roles by the tokens' SHA-256."""
+    """A loaded file: itself, the TLS context of new connections, and roles by the tokens' SHA-256."""
 
     config: WebConfig
     tls: ssl.SSLContext | None
@@ -101,7 +101,7 @@ class WebConfigFile:
 
 
 def read(path: str) -> Access:
-    """Return what a web configuration file amounts to.
+    """Load a web configuration file.
 
     Raises:
         ConfigError: the file is wrong or can't be read.
@@ -117,7 +117,7 @@ def read(path: str) -> Access:
 
 
 def token_digest(token: bytes) -> bytes:
-    """Return what a token is known by: to look it up tells nothing of it by the time that takes."""
+    """Return the key of a token: the time of its lookup reveals nothing about it."""
     return hashlib.sha256(token).digest()
 
 

@@ -1,4 +1,4 @@
-"""Each way to be told, delivered by a real Alertmanager with the shipped example to a real server on loopback."""
+"""Each kind of message, delivered by a real Alertmanager with the shipped example to a real server on loopback."""
 
 from __future__ import annotations
 

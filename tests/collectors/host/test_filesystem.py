@@ -146,7 +146,7 @@ def test_the_number_of_file_systems_is_bounded() -> None:
 
 
 def test_the_kernel_and_the_collector_agree_on_odd_names(tmp_path: Path) -> None:
-    """A real mount point with spaces, newlines, a backslash and umlauts is found and its size told."""
+    """A real mount point with spaces, newlines, a backslash and umlauts is found and its size shown."""
     inside = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3"'
     program = (
         "from build_exporter.collectors.host.filesystem import Filesystem\n"

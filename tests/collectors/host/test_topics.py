@@ -120,7 +120,7 @@ def test_pressure_switched_off_at_boot_is_no_failure(samples_of: SamplesOf) -> N
 
 
 def test_thermal_zones_are_read_where_no_monitor_has_a_sensor(machine: Path, samples_of: SamplesOf) -> None:
-    """Boards without hardware monitors still tell their heat."""
+    """Boards without hardware monitors still show their temperature."""
     for number in range(3):
         for path in (machine / f"sys/class/hwmon/hwmon{number}").glob("temp*"):
             path.unlink()
@@ -166,7 +166,7 @@ def test_sensors_that_vanish_or_refuse_cost_only_themselves(machine: Path, sampl
 
 
 def test_frequency_falls_back_to_what_cpuinfo_tells(machine: Path, samples_of: SamplesOf) -> None:
-    """Virtual machines have no cpufreq and still tell the frequency."""
+    """Virtual machines have no cpufreq and still show the frequency."""
     for path in machine.glob("sys/devices/system/cpu/cpu*/cpufreq/*"):
         path.unlink()
     shown = samples_of(Frequency(str(machine / "proc"), str(machine / "sys")).collect())

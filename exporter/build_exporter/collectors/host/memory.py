@@ -24,7 +24,7 @@ _FAMILIES: Final = (
 
 
 class Memory:
-    """Where the memory is, and the least that was available of late."""
+    """Memory by use, and the least recently available."""
 
     name = "memory"
 

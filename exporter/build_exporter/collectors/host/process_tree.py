@@ -31,7 +31,7 @@ Roots = Callable[[], Mapping[str, Collection[int]]]
 """Returns the root processes of each build's running steps: pids, or a mapping of pids to step starts, Unix time."""
 
 LINGER_SECONDS: Final = 300.0
-"""How long a build is shown after its last step: its counters continue with the next step, and their end is scraped."""
+"""Seconds for which a build is shown after its last step, so that its final counters are scraped."""
 
 _REUSE_TOLERANCE_SECONDS: Final = 60.0
 """A process that started later than this after its step is another one with the same pid; clocks get set meanwhile."""

@@ -25,7 +25,7 @@ _ENDING: Final = re.compile(r"-v?\d[\w.+~-]*$")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFailurePatterns:
-    """What is known of a package's suites.
+    """Known facts of a package's suites.
 
     Attributes:
         patterns: of names of tests that are known to fail.
@@ -74,7 +74,7 @@ class ExpectedFailures:
 
 
 def names_of(step: Step) -> list[str]:
-    """Return the names that a step's package may have in a list: as told, and as the step is called, in small letters.
+    """Return the names that a step's package may have in a list: as given, and as the step is called, in lower case.
 
     `sys-devel/gcc` is `gcc`, and so is the step `824-gcc` or `gcc-14.2.0`.
     """
