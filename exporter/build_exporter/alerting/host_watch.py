@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
 PLACES_SECONDS: Final = 15.0
+REST_RATIO: Final = 2000.0
+"""Rest after asking where a build writes, as a multiple of the time it took: half a thousandth of a core at most."""
 FULL_BYTES: Final = 64 * 1024
 """File systems keep a few blocks that nothing can be written to."""
 KILL_SECONDS: Final = 600.0
@@ -81,24 +83,26 @@ class HostWatch:
         seen: dict[Sighting, str] = {}
         has_killed = self._has_killed()
         for run in running:
-            seen |= self._full(run, now) | self._waiting(run, now) | self._killed(run, now, again=has_killed)
+            seen |= self._full(run) | self._waiting(run, now) | self._killed(run, now, again=has_killed)
         self._sightings.keep(seen, now)
         self._asked = {sighting: at for sighting, at in self._asked.items() if sighting in seen}
         self.standing = self._sightings.incidents(now)
 
-    def _full(self, run: Run, now: float) -> dict[Sighting, str]:
-        full = [place for place in self._written(run, now) if _is_full(place)]
+    def _full(self, run: Run) -> dict[Sighting, str]:
+        full = [place for place in self._written(run) if _is_full(place)]
         return {
             Sighting(run.build, Kind.DISK_FULL, place): f"No space is left in {place}, where build {run.build} writes."
             for place in full
         }
 
-    def _written(self, run: Run, now: float) -> set[str]:
+    def _written(self, run: Run) -> set[str]:
         """Return where a run writes; the process table is asked now and then only."""
-        asked, places = self._places.get(run.build, (0.0, set()))
-        if now - asked > PLACES_SECONDS:
+        until, places = self._places.get(run.build, (0.0, set()))
+        began = time.monotonic()
+        if began >= until:
             places = _places(run)
-            self._places[run.build] = (now, places)
+            ended = time.monotonic()
+            self._places[run.build] = (ended + max(PLACES_SECONDS, (ended - began) * REST_RATIO), places)
         return places
 
     def _waiting(self, run: Run, now: float) -> dict[Sighting, str]:
