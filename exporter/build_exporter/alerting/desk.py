@@ -13,6 +13,7 @@ from build_exporter.alerting.links import Links, link_key
 from build_exporter.alerting.reach import Reach
 from build_exporter.alerting.silences import Silences, owner_of
 from build_exporter.alerting.webhook import Inbox
+from build_exporter.beat import beat
 from build_exporter.config.alerting import Alerting
 from build_exporter.monitor import Monitor
 from build_exporter.queries.alerts import AlertRow, alerts
@@ -142,7 +143,7 @@ class AlertDesk:
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking for incidents failed")
-            await asyncio.sleep(CHECK_SECONDS)
+            await beat(CHECK_SECONDS)
 
 
 def _has_alerts(build: Build) -> bool:

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
 PLACES_SECONDS: Final = 15.0
+REST_RATIO: Final = 2000.0
+"""Rest after asking where a build writes, as a multiple of the time it took: half a thousandth of a core at most."""
 FULL_BYTES: Final = 64 * 1024
 """File systems keep a few blocks that nothing can be written to."""
 HOLD_SECONDS: Final = 3.0
@@ -68,7 +70,7 @@ class HostWatch:
         self.standing = [*self._full(running, now), *self._killed(running, now)]
 
     def _full(self, running: list[Run], now: float) -> Iterator[Incident]:
-        full = {(run.build, place) for run in running for place in self._written(run, now) if _is_full(place)}
+        full = {(run.build, place) for run in running for place in self._written(run) if _is_full(place)}
         self._full_since = {key: self._full_since.get(key, now) for key in full}
         first: dict[str, tuple[float, str]] = {}
         for (build, place), since in self._full_since.items():
@@ -78,12 +80,14 @@ class HostWatch:
                 words = f"No space is left in {place}, where build {build} writes."
                 yield _incident(build, Kind.DISK_FULL, since, since + HOLD_SECONDS, words)
 
-    def _written(self, run: Run, now: float) -> set[str]:
+    def _written(self, run: Run) -> set[str]:
         """Return where a run writes; the process table is asked now and then only."""
-        asked, places = self._places.get(run.build, (0.0, set()))
-        if now - asked > PLACES_SECONDS:
+        until, places = self._places.get(run.build, (0.0, set()))
+        began = time.monotonic()
+        if began >= until:
             places = _places(run)
-            self._places[run.build] = (now, places)
+            ended = time.monotonic()
+            self._places[run.build] = (ended + max(PLACES_SECONDS, (ended - began) * REST_RATIO), places)
         return places
 
     def _killed(self, running: list[Run], now: float) -> Iterator[Incident]:

@@ -13,7 +13,7 @@ import msgspec
 from build_exporter.cli.options import USAGE_ERROR, journal_option
 from build_exporter.cli.plan_estimate import PlanEstimate, Wanted, estimate_lines, estimate_object, estimate_plan
 from build_exporter.cli.plan_table import as_object, table
-from build_exporter.config.load import ConfigError
+from build_exporter.config.problems import ConfigError
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import join_run
 from build_exporter.model.events import Plan, TestScope
