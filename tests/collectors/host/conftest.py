@@ -22,7 +22,6 @@ from build_exporter.collectors.host.cpu import Cpu
 from build_exporter.collectors.host.disk import Disk
 from build_exporter.collectors.host.filesystem import Filesystem
 from build_exporter.collectors.host.frequency import Frequency
-from build_exporter.collectors.host.load import Load
 from build_exporter.collectors.host.memory import Memory
 from build_exporter.collectors.host.network import Network
 from build_exporter.collectors.host.pressure import Pressure
@@ -98,7 +97,7 @@ def collected() -> Collected:
         stat = root / "proc/stat"
         # a tenth of a second on, half of it idle
         stat.write_text(stat.read_text().replace("cpu  1001 202 303 40404", "cpu  1021 202 303 40424"))
-        topics: list[Collector] = [cpu, Load(proc), Memory(proc), Swap(proc), Pressure(proc), Disk(sys), Network()]
+        topics: list[Collector] = [cpu, Memory(proc), Swap(proc), Pressure(proc), Disk(sys), Network()]
         topics += [Throttling(sys), Temperature(sys), Frequency(proc, sys), Filesystem(proc, statvfs)]
         for topic in topics:
             yield from topic.collect()
