@@ -105,7 +105,7 @@ def test_the_screen_is_filled_and_kept_within_through_a_resize(builds: Path, pol
         has_all = any("lfs RUNNING" in line for line in lines) and any(line.startswith("host ") for line in lines)
         return has_all and "q quit" in lines[-1] and len(lines) <= height and max(map(len, lines)) <= width
 
-    command = f"{sys.executable} -m build_exporter watch --interval 0.2 --journal {builds}"
+    command = f"env -u COLUMNS -u LINES {sys.executable} -m build_exporter watch --interval 0.2 --journal {builds}"
     try:
         tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", command)
         poll(lambda: is_drawn(80, 24), 60, "the small screen")
