@@ -34,10 +34,10 @@ def test_commands_and_ratings_are_counted(
 ) -> None:
     """`emit feedback` rates a run; each command is counted on its journal, and none where that is switched off."""
     run_file().step("p", "s")
+    served = serve()
     rated = command("emit", "--journal", str(journal), "--build", "lfs", "feedback", "rating=4", "message=fine")
     assert rated.returncode == 0, rated.stderr
     command("status", "--journal", str(journal), env={"BUILD_EXPORTER_COUNT_COMMANDS": "no", "PATH": "/usr/bin"})
-    served = serve()
     poll(lambda: served.value("build_exporter_command_uses_total", command="emit") == 1, 30, "the count")
     assert served.value("build_exporter_command_uses_total", command="serve") == 1
     assert served.value("build_exporter_command_uses_total", command="status") is None
@@ -45,9 +45,10 @@ def test_commands_and_ratings_are_counted(
 
 
 def test_counting_makes_nothing_and_follows_no_link(tmp_path: Path) -> None:
-    """A journal that is not there stays so, and a link laid in its place is not written through."""
+    """A journal that is not there stays so, one never served is left alone, and a link is not written through."""
     count_command(str(tmp_path / "none"), "status")
-    assert not (tmp_path / "none").exists()
+    count_command(str(tmp_path), "status")
+    assert list(tmp_path.iterdir()) == []
     target = tmp_path / "target"
     target.write_text("x")
     (tmp_path / ".commands").mkdir()
