@@ -12,15 +12,12 @@ from style import (
     CRITICAL,
     EVENTS,
     GOOD,
-    MOMENT,
     SECONDS,
     WARNING,
     About,
     Json,
     Query,
     bad_from,
-    bars,
-    fixed,
     graph,
     link,
     mapping,
@@ -49,7 +46,7 @@ def alerts() -> Json:
     grid.head(100, "History of alerts")
     grid.line(10, (14, _history()), (10, _noisiest()))
     grid.head(101, "Failures")
-    grid.line(8, (8, _classes()), (8, _recurring()), (8, _over_time()))
+    grid.line(8, (7, _classes()), (10, _recurring()), (7, _over_time()))
     grid.line(7, (24, _failed_now()))
     grid.head(102, "Delivery and security")
     grid.line(8, (8, _delivery()), (8, _refused()), (8, _rejected()))
@@ -143,9 +140,9 @@ def _active() -> Json:
             Column("Severity", label="severity", width=100, properties=_severity()),
             Column("Tier", label="tier", width=60),
             Column("For", query=1, unit=SECONDS, width=95, properties=_ONE),
-            Column("Build", label="build", width=160),
+            Column("Build", label="build", width=150),
             Column("Step", label="step"),
-            Column("Machine", label="instance", width=170),
+            Column("Machine", label="instance", width=150),
         ),
         sort="For",
         descending=False,
@@ -159,8 +156,8 @@ def _severity() -> tuple[Json, ...]:
 
 
 def _open_incidents() -> Json:
-    key = "on (build, kind, failure)"
-    info = f"max by (build, kind, failure, step, class, excerpt, runbook_url, acknowledge_url) (build_failure_info{{{OF_BUILDS}}})"
+    labels = "build, kind, failure, step, class, excerpt, runbook_url, acknowledge_url"
+    info = f"max by ({labels}) (build_failure_info{{{OF_BUILDS}}})"
     purpose = "What stands in a build's way, the tier it has reached, who has it, and the first words on why."
     acknowledge = link("Acknowledge", "${__data.fields.acknowledge_url:raw}", new_tab=True)
     runbook = link("Runbook", "${__data.fields.runbook_url:raw}", new_tab=True)
@@ -196,14 +193,20 @@ def _history() -> Json:
     longest = f'topk(12, sum by (alertname) (count_over_time(ALERTS{{{ALERT},alertstate="firing"}}[$__range] @ end())))'
     states = f"2 * {of('firing')} or {of('pending')}"
     return timeline(
-        About(10, "Alerts over time", "When each alert was pending and firing; the 12 that fired longest.", "short", "No alert has fired"),
+        About(
+            10,
+            "Alerts over time",
+            "When each alert was pending and firing; the 12 that fired longest.",
+            "short",
+            "No alert has fired",
+        ),
         Query(f"({states}) and on (alertname) {longest}", "{{alertname}}"),
         mappings=_STATES,
     )
 
 
 def _noisiest() -> Json:
-    fired = f'count_over_time((max by (alertname) (ALERTS{{{_FIRING}}}))[$__range:1m]) * 60'
+    fired = f"count_over_time((max by (alertname) (ALERTS{{{_FIRING}}}))[$__range:1m]) * 60"
     purpose = "How long each alert fired in the time shown. One that fires for hours unheeded needs another threshold."
     return table(
         About(11, "Noisiest", purpose, "short", "No alert has fired"),
@@ -218,12 +221,11 @@ def _noisiest() -> Json:
 
 
 def _classes() -> Json:
-    return bars(
+    return table(
         About(20, "By class", "Failed attempts at steps over all runs, by failure class.", COUNT, "Nothing has failed"),
-        Query(f"topk(12, sum by (class) (build_failures_total{{{OF_BUILDS}}}) > 0)", "{{class}}", instant=True),
-        max=None,
-        decimals=0,
-        color=fixed(CRITICAL),
+        Query(f"topk(12, sum by (class) (build_failures_total{{{OF_BUILDS}}}) > 0)"),
+        columns=(Column("Class", label="class"), Column("Failed", query=0, unit=COUNT, width=75, properties=WHOLE)),
+        sort="Failed",
     )
 
 
@@ -234,7 +236,7 @@ def _recurring() -> Json:
         Query(f"topk(12, {attempts} > 1)"),
         columns=(
             Column("Step", label="step"),
-            Column("Build", label="build", width=120),
+            Column("Build", label="build", width=130),
             Column("Attempts", query=0, unit=COUNT, width=85, properties=WHOLE),
         ),
         sort="Attempts",
@@ -271,7 +273,10 @@ def _failed_now() -> Json:
             Column("First words", label="excerpt", properties=WRAPPED),
         ),
         links=(
-            page_link("Log", "/api/v1/builds/${__data.fields.Build:percentencode}/log?step=${__data.fields.Step:percentencode}"),
+            page_link(
+                "Log",
+                "/api/v1/builds/${__data.fields.Build:percentencode}/log?step=${__data.fields.Step:percentencode}",
+            ),
             page_link("Live page of the build", "/builds/${__data.fields.Build:percentencode}"),
         ),
     )

@@ -44,8 +44,9 @@ def exporter() -> Json:
     grid.line(8, (10, _collectors()), (7, _scrape()), (7, _series()))
     grid.head(103, "Process and journal")
     grid.line(8, (8, _cpu()), (8, _memory()), (8, _journal()))
-    grid.line(8, (8, _hooks()), (8, _ingest()), (8, _descriptors()))
     engines(grid)
+    grid.head(105, "Hooks, posted events, open files", collapsed=True)
+    grid.line(8, (8, _hooks()), (8, _ingest()), (8, _descriptors()))
     frame = Frame(
         UID,
         "Build / Exporter and services",
@@ -99,7 +100,7 @@ def _lag_now() -> Json:
 
 def _rejected_now() -> Json:
     lost = " + ".join(
-        f"sum(increase(build_exporter_{family}_total{{{OF_MACHINE}}}[$__range]))"
+        f"ceil(sum(increase(build_exporter_{family}_total{{{OF_MACHINE}}}[$__range])))"
         for family in ("lines_rejected", "events_lost")
     )
     return stat(
@@ -115,7 +116,7 @@ def _version() -> Json:
     purpose = "Time since the exporter was started, and whether its configuration was taken."
     return stat(
         About(5, "Runs for", purpose, SECONDS, "Not scraped"),
-        Query(f"time() - max(process_start_time_seconds{{job=\"build-exporter\",{OF_MACHINE}}})", "Runs", instant=True),
+        Query(f'time() - max(process_start_time_seconds{{job="build-exporter",{OF_MACHINE}}})', "Runs", instant=True),
         decimals=1,
     )
 
@@ -159,8 +160,8 @@ def _requests() -> Json:
 def _errors() -> Json:
     refused = rate("build_exporter_http_requests_total", f'{OF_MACHINE},code=~"[45].."')
     return graph(
-        About(31, "Refused requests", "HTTP requests answered with 4xx or 5xx.", "reqps", "None was refused"),
-        Query(f"topk(12, sum by (handler, code) ({refused})) > 0", "{{code}} {{handler}}"),
+        About(31, "Refused requests", "HTTP requests answered with 4xx or 5xx.", "reqps", _NOT_SCRAPED),
+        Query(f"topk(12, sum by (handler, code) ({refused}))", "{{code}} {{handler}}"),
         min=0,
     )
 
@@ -259,7 +260,9 @@ def _ingest() -> Json:
 
 def _descriptors() -> Json:
     return graph(
-        About(55, "Open files", "File descriptors the exporter has open, and the most it may have.", COUNT, _NOT_SCRAPED),
+        About(
+            55, "Open files", "File descriptors the exporter has open, and the most it may have.", COUNT, _NOT_SCRAPED
+        ),
         Query(f"max(process_open_fds{{{_OWN}}})", "Open"),
         Query(f"max(process_max_fds{{{_OWN}}}) < 100000", "At most"),
         min=0,

@@ -25,6 +25,7 @@ from style import (
     graph,
     mapping,
     override,
+    some,
     stat,
     state_mapping,
     thresholds,
@@ -71,13 +72,10 @@ def _builds() -> Json:
     states = ("running", "failed", "succeeded", "interrupted")
     return stat(
         About(2, "Builds", "Newest runs of the builds by state.", COUNT, "No build is known"),
-        *(
-            Query(f'sum(build_state{{{_CHOSEN},state="{each}"}})', each.capitalize(), instant=True)
-            for each in states
-        ),
+        *(Query(f'sum(build_state{{{_CHOSEN},state="{each}"}})', each.capitalize(), instant=True) for each in states),
         named=True,
         decimals=0,
-        overrides=[override("byName", each.capitalize(), color=fixed(COLOURS[each])) for each in states],
+        overrides=[override("byName", each.capitalize(), thresholds=some(COLOURS[each])) for each in states],
     )
 
 
@@ -113,10 +111,18 @@ def _machines() -> Json:
     memory = f"build_host_memory_available_bytes{{{_CHOSEN}}} / build_host_memory_total_bytes{{{_CHOSEN}}}"
     busy = f'rate(build_host_cpu_seconds_total{{{_CHOSEN},mode!="idle"}}[$__rate_interval])'
     alerts = f'count by (instance) (ALERTS{{{_CHOSEN},alertstate="firing",{ALERT}}})'
-    worst = f'max by (instance) (3 * build_state{{{_CHOSEN},state="failed"}} or build_state{{{_CHOSEN},state="running"}})'
+    worst = (
+        f'max by (instance) (3 * build_state{{{_CHOSEN},state="failed"}} or build_state{{{_CHOSEN},state="running"}})'
+    )
     left = coloured_from((0, CRITICAL), (0.05, WARNING), (0.15, GOOD))
     return table(
-        About(10, "Builders", "A line a builder, the worst first: down, then failed, then by alerts.", "short", "No builder"),
+        About(
+            10,
+            "Builders",
+            "A line a builder, the worst first: down, then failed, then by alerts.",
+            "short",
+            "No builder",
+        ),
         Query(by(_UP)),
         Query(worst),
         Query(alerts),
@@ -138,7 +144,7 @@ def _machines() -> Json:
             Column("CPU", query=4, unit=RATIO, width=130, properties=BAR),
             Column("Memory left", query=5, unit=RATIO, width=110, properties=left),
             Column("Disk left", query=6, unit=RATIO, width=95, properties=left),
-            Column("Urgency", query=7, width=85, properties=WHOLE),
+            Column("Urgency", query=7, unit="none", width=85, properties=WHOLE),
         ),
         sort="Urgency",
         links=(
@@ -166,15 +172,21 @@ def _builds_table() -> Json:
         Query(f"time() - max by ({by}) (build_last_event_timestamp_seconds{{{_CHOSEN}}})"),
         columns=(
             Column("Build", label="build"),
-            Column("Machine", label="instance", width=190),
-            Column("State", query=0, width=110, properties=words(state_mapping(BUILD_STATES))),
-            Column("Progress", query=1, unit=RATIO, width=140, properties=BAR),
-            Column("Ends", query=2, unit=MOMENT, width=160),
-            Column("Behind", query=3, unit=SECONDS, width=95, properties=coloured_from((0, WARNING), (3600, CRITICAL), decimals=1)),
-            Column("Failed steps", query=4, unit=COUNT, width=110, properties=coloured_from((1, CRITICAL))),
-            Column("Last event", query=5, unit=SECONDS, width=105, properties=({"id": "decimals", "value": 0},)),
+            Column("Machine", label="instance", width=150),
+            Column("State", query=0, width=100, properties=words(state_mapping(BUILD_STATES))),
+            Column("Progress", query=1, unit=RATIO, width=120, properties=BAR),
+            Column("Ends", query=2, unit=MOMENT, width=155),
+            Column(
+                "Behind",
+                query=3,
+                unit=SECONDS,
+                width=80,
+                properties=coloured_from((0, WARNING), (3600, CRITICAL), decimals=1),
+            ),
+            Column("Failed", query=4, unit=COUNT, width=65, properties=coloured_from((1, CRITICAL))),
+            Column("Last event", query=5, unit=SECONDS, width=90, properties=({"id": "decimals", "value": 0},)),
         ),
-        sort="Failed steps",
+        sort="Failed",
         links=(
             board_link(
                 "This build",
@@ -189,11 +201,12 @@ def _builds_table() -> Json:
 
 def _progress() -> Json:
     purpose = "Share of each running build that is done; the 12 that are furthest."
+    done = f"max by (build, instance) (build_progress_ratio{{{_CHOSEN}}})"
     running = building(_CHOSEN, "build, instance")
     return graph(
         About(20, "Progress", purpose, RATIO, "Nothing runs"),
         Query(
-            f"topk(12, max by (build, instance) (build_progress_ratio{{{_CHOSEN}}}) and on (build, instance) {running})",
+            f"topk(12, {done} and on (build, instance) {running})",
             "{{build}} on {{instance}}",
         ),
         min=0,

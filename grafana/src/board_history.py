@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from dashboard import BUILD, MACHINES_IN_MENU, PAGE_OF_BUILD, Frame, board_link, build_annotations, dashboard, page_link
+from estimates import END_NAMES, end_band
 from layout import Grid
 from promql import OF_BUILD, expected_end, state
 from style import (
@@ -29,11 +31,12 @@ from style import (
     mapping,
     override,
     panel,
+    some,
     stat,
     state_mapping,
     thresholds,
 )
-from tables import WHOLE, Column, coloured_from, table, words
+from tables import Column, coloured_from, table, words
 
 UID: Final = "build-history"
 _ONE: Final = ({"id": "decimals", "value": 1},)
@@ -47,7 +50,7 @@ def history() -> Json:
     """Return the dashboard."""
     grid = Grid()
     grid.line(4, (9, _runs_by_result()), (5, _sbu()), (5, _slower()), (5, _failures()))
-    grid.line(9, (14, _runs()), (10, _by_phase()))
+    grid.line(9, (16, _runs()), (8, _by_phase()))
     grid.line(9, (14, _regressions()), (10, _sbu_over_time()))
     grid.head(100, "How good the estimates were")
     grid.line(8, (6, _error()), (6, _coverage()), (12, _end_over_time()))
@@ -56,8 +59,8 @@ def history() -> Json:
     frame = Frame(
         UID,
         "Build / History",
-        "Is this run slower than those before, where, and can its estimate be trusted? Choose a time that holds the runs "
-        "to be compared; Prometheus must have kept them, or take them in by `build-exporter export`.",
+        "Is this run slower than those before, where, and can its estimate be trusted? Choose a time that holds the "
+        "runs to be compared; Prometheus must have kept them, or take them in by `build-exporter export`.",
         (BUILD, MACHINES_IN_MENU),
         page=PAGE_OF_BUILD,
         since="now-30d",
@@ -82,7 +85,7 @@ def _runs_by_result() -> Json:
         ),
         named=True,
         decimals=0,
-        overrides=[override("byName", each.capitalize(), color=fixed(COLOURS[each])) for each in results],
+        overrides=[override("byName", each.capitalize(), thresholds=some(COLOURS[each])) for each in results],
     )
 
 
@@ -122,14 +125,19 @@ def _runs() -> Json:
         Query(_by_run(f"{_END} - {_BEGIN}")),
         Query(_by_run(state(OF_BUILD))),
         Query(_by_run(f"max by (build) (build_sbu_seconds{{{OF_BUILD}}})")),
-        Query(_by_run(f"sum by (build) (build_step_attempts{{{OF_BUILD}}}) - count by (build) (build_step_attempts{{{OF_BUILD}}})")),
+        Query(
+            _by_run(
+                f"sum by (build) (build_step_attempts{{{OF_BUILD}}})"
+                f" - count by (build) (build_step_attempts{{{OF_BUILD}}})"
+            )
+        ),
         columns=(
             Column("Run", label="run"),
-            Column("Began", query=0, unit=MOMENT, width=160),
-            Column("Took", query=1, unit=SECONDS, width=95, properties=_ONE),
-            Column("Result", query=2, width=110, properties=words(state_mapping(BUILD_STATES))),
-            Column("SBU", query=3, unit=SECONDS, width=80, properties=_ONE),
-            Column("Retries", query=4, unit=COUNT, width=80, properties=coloured_from((1, WARNING))),
+            Column("Began", query=0, unit=MOMENT, width=150),
+            Column("Took", query=1, unit=SECONDS, width=80, properties=_ONE),
+            Column("Result", query=2, width=95, properties=words(state_mapping(BUILD_STATES))),
+            Column("SBU", query=3, unit=SECONDS, width=70, properties=_ONE),
+            Column("Retries", query=4, unit=COUNT, width=70, properties=coloured_from((1, WARNING))),
         ),
         sort="Began",
         links=(page_link("Live page of the build", "/builds/${build:percentencode}"),),
@@ -150,7 +158,7 @@ def _by_phase() -> Json:
             "orientation": "vertical",
             "xField": "run\\phase",
             "xTickLabelRotation": 0,
-            "xTickLabelMaxLength": 9,
+            "xTickLabelMaxLength": 16,
             "xTickLabelSpacing": 100,
             "stacking": "normal",
             "showValue": "never",
@@ -186,7 +194,13 @@ def _regressions() -> Json:
             Column("Step", label="step"),
             Column("Phase", label="phase", width=140),
             Column("Took", query=1, unit=SECONDS, width=100, properties=_ONE),
-            Column("Times usual", query=0, unit="none", width=110, properties=coloured_from((1, WARNING), (2, CRITICAL), decimals=2)),
+            Column(
+                "Times usual",
+                query=0,
+                unit="none",
+                width=110,
+                properties=coloured_from((1, WARNING), (2, CRITICAL), decimals=2),
+            ),
         ),
         sort="Times usual",
         links=(
@@ -209,11 +223,17 @@ def _sbu_over_time() -> Json:
     )
 
 
+def _by_progress(metric: str) -> Iterator[Query]:
+    """Yield the value of estimates made at each share of a run."""
+    for share in (0.25, 0.5, 0.75):
+        yield Query(f'max({metric}{{{OF_BUILD},progress="{share}"}})', f"at {share:.0%}", instant=True)
+
+
 def _error() -> Json:
     purpose = "How far estimates of the last runs were off, by the share of the run that had passed; 10 % is good."
     return bars(
         About(20, "Estimate error", purpose, RATIO, "No two runs to compare"),
-        Query(f"max by (progress) (build_estimate_error_ratio{{{OF_BUILD}}})", "at {{progress}}", instant=True),
+        *_by_progress("build_estimate_error_ratio"),
         max=0.5,
         decimals=1,
         thresholds=bad_from(0.25, warn=0.1),
@@ -224,7 +244,7 @@ def _coverage() -> Json:
     purpose = "Share of the last runs whose end lay in the band given; 80 % is right, less is too sure of itself."
     return bars(
         About(21, "Band holds", purpose, RATIO, "No two runs to compare"),
-        Query(f"max by (progress) (build_estimate_band_coverage_ratio{{{OF_BUILD}}})", "at {{progress}}", instant=True),
+        *_by_progress("build_estimate_band_coverage_ratio"),
         decimals=0,
         thresholds=thresholds((None, CRITICAL), (0.5, WARNING), (0.7, GOOD)),
     )
@@ -234,9 +254,9 @@ def _end_over_time() -> Json:
     purpose = "When the end was expected, as estimated at each time, and when it came. Choose one run by zooming in."
     return graph(
         About(22, "Expected and true end", purpose, MOMENT, "No run with a plan in this time"),
-        *(Query(expected_end(percentile), f"{percentile} %") for percentile in ("10", "50", "90")),
+        *(Query(expected_end(percentile), name) for percentile, name in END_NAMES),
         Query(f"1000 * {_END}", "Ended"),
-        overrides=[limit("Ended", COLOURS["succeeded"])],
+        overrides=[*end_band(), limit("Ended", COLOURS["succeeded"])],
     )
 
 

@@ -14,8 +14,8 @@ from style import (
     COLOURS,
     COUNT,
     CRITICAL,
-    GOOD,
     EVENTS,
+    GOOD,
     HERTZ,
     RATE,
     RATIO,
@@ -39,6 +39,7 @@ UID: Final = "build-host"
 _NOT_REPORTED: Final = "The exporter does not report it"
 _KERNEL: Final = "This kernel does not report it"
 _WRITABLE: Final = f"unless on (mountpoint, device) build_host_filesystem_readonly{{{OF_MACHINE}}} == 1"
+_MODES: Final = {"user": "blue", "system": "purple", "nice": "light-blue", "iowait": WARNING, "steal": CRITICAL}
 _ONE: Final = ({"id": "decimals", "value": 1},)
 
 
@@ -128,7 +129,7 @@ def _out_of_memory() -> Json:
     purpose = "Processes the kernel killed for lack of memory within the time shown."
     return stat(
         About(6, "Out of memory", purpose, COUNT, "Not reported"),
-        Query(f"sum(increase(build_host_oom_kills_total{{{OF_MACHINE}}}[$__range]))", "Killed", instant=True),
+        Query(f"ceil(sum(increase(build_host_oom_kills_total{{{OF_MACHINE}}}[$__range])))", "Killed", instant=True),
         decimals=0,
         mappings=mapping({"0": ("None", GOOD)}),
         thresholds=bad_from(1),
@@ -143,6 +144,7 @@ def _cpu() -> Json:
         stacked=True,
         min=0,
         max=1,
+        overrides=[override("byName", mode, color=fixed(colour)) for mode, colour in _MODES.items()],
     )
 
 
@@ -184,11 +186,17 @@ def _file_systems() -> Json:
         Query(f"{of('build_host_filesystem_files_free')} / on (mountpoint) ({of('build_host_filesystem_files')} > 0)"),
         columns=(
             Column("Mounted on", label="mountpoint"),
-            Column("Left", query=2, unit=RATIO, width=70, properties=coloured_from((0, CRITICAL), (0.05, WARNING), (0.15, GOOD))),
-            Column("Free", query=0, unit=BYTES, width=100, properties=_ONE),
-            Column("Size", query=1, unit=BYTES, width=100, properties=_ONE),
-            Column("Full in", query=3, unit=SECONDS, width=100, properties=_ONE),
-            Column("Files left", query=4, unit=RATIO, width=95, properties=({"id": "decimals", "value": 0},)),
+            Column(
+                "Left",
+                query=2,
+                unit=RATIO,
+                width=60,
+                properties=coloured_from((0, CRITICAL), (0.05, WARNING), (0.15, GOOD)),
+            ),
+            Column("Free", query=0, unit=BYTES, width=85, properties=_ONE),
+            Column("Size", query=1, unit=BYTES, width=85, properties=_ONE),
+            Column("Full in", query=3, unit=SECONDS, width=80, properties=_ONE),
+            Column("Files left", query=4, unit=RATIO, width=75, properties=({"id": "decimals", "value": 0},)),
         ),
         sort="Left",
         descending=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboard import BUILD, MACHINES_IN_MENU, PAGE_OF_BUILD, Frame, board_link, build_annotations, dashboard, page_link
+from estimates import END_NAMES, end_band
 from layout import Grid
 from promql import ALERT, ELAPSED, OF_BUILD, RUNNING, SAME_STEP, STEP_BY, building, expected_end, remaining, state
 from style import (
@@ -108,10 +109,9 @@ def _ends() -> Json:
     purpose = (
         "When the run will end: the middle of the estimate, and the band it lies in with 80 % certainty. Needs a plan."
     )
-    names = (("10", "At the earliest"), ("50", "Likely"), ("90", "At the latest"))
     return stat(
-        About(4, "Ends", purpose, MOMENT, "No estimate: nothing runs, or there is no plan"),
-        *(Query(expected_end(percentile), name, instant=True) for percentile, name in names),
+        About(4, "Ends", purpose, MOMENT, "No estimate"),
+        *(Query(expected_end(percentile), name, instant=True) for percentile, name in END_NAMES),
         named=True,
     )
 
@@ -126,10 +126,10 @@ def _running_steps() -> Json:
         Query(f"{STEP_BY} (build_step_progress_ratio{{{OF_BUILD}}}) {SAME_STEP} {RUNNING}"),
         columns=(
             Column("Step", label="step"),
-            Column("Doing", label="verdict", width=120),
-            Column("Elapsed", query=0, unit=SECONDS, width=95),
-            Column("Expected", query=2, unit=SECONDS, width=95),
-            Column("Progress", query=3, unit=RATIO, width=120, properties=BAR),
+            Column("Doing", label="verdict", width=100),
+            Column("Elapsed", query=0, unit=SECONDS, width=90),
+            Column("Expected", query=2, unit=SECONDS, width=90),
+            Column("Progress", query=3, unit=RATIO, width=105, properties=BAR),
         ),
         sort="Elapsed",
         links=_STEP_LINKS,
@@ -156,7 +156,9 @@ def _alerts() -> Json:
 
     red = bad_from(1)
     return stat(
-        About(7, "Alerts firing", "Alerts that fire, of the build and of machines; also acknowledged ones.", COUNT, "0"),
+        About(
+            7, "Alerts firing", "Alerts that fire, of the build and of machines; also acknowledged ones.", COUNT, "0"
+        ),
         Query(firing("critical"), "Critical", instant=True),
         Query(firing("warning"), "Warning", instant=True),
         named=True,
@@ -188,7 +190,7 @@ def _fit() -> Json:
         About(9, "Will it fit", purpose, BYTES, "Not known"),
         *(
             Query(f'max(build_fit_shortage_bytes{{{OF_BUILD},resource="{resource}"}})', name, instant=True)
-            for resource, name in (("disk", "Disk lacks"), ("memory", "Memory lacks"))
+            for resource, name in (("disk", "Disk"), ("memory", "Memory"))
         ),
         named=True,
         decimals=1,
@@ -223,33 +225,25 @@ def _end_over_time() -> Json:
         "When the run was expected to end, as estimated at each time: the middle, and the band it lies in with 80 % "
         "certainty. Level lines mean a good estimate."
     )
-    blue = fixed(COLOURS["running"])
     return graph(
         About(12, "Expected end", purpose, MOMENT, "No run with a plan in this time"),
-        *(Query(expected_end(percentile), f"{percentile} %") for percentile in ("10", "50", "90")),
+        *(Query(expected_end(percentile), name) for percentile, name in END_NAMES),
         legend="",
-        overrides=(
-            override("byName", "50 %", color=blue, custom__lineWidth=2),
-            override(
-                "byName", "90 %", color=blue, custom__lineWidth=0, custom__fillBelowTo="10 %", custom__fillOpacity=15
-            ),
-            override("byName", "10 %", color=blue, custom__lineWidth=0),
-        ),
+        overrides=end_band(),
     )
 
 
 def _phases() -> Json:
-    states = ("succeeded", "running", "failed", "pending")
+    states = ("succeeded", "failed", "pending")
     return table(
         About(20, "Phases", "How far each phase is, and its steps by state.", COUNT, "No phase is known"),
         Query(f"max by (phase) (build_phase_progress_ratio{{{OF_BUILD}}})"),
         *(Query(f'max by (phase) (build_steps{{{OF_BUILD},state="{each}"}})') for each in states),
         columns=(
             Column("Phase", label="phase"),
-            Column("Progress", query=0, unit=RATIO, width=130, properties=BAR),
-            Column("Failed", query=3, unit=COUNT, width=75, properties=BAD_FROM_ONE),
-            Column("To come", query=4, unit=COUNT, width=85, properties=WHOLE),
-            Column("Running", query=2, unit=COUNT, width=85, properties=WHOLE),
+            Column("Progress", query=0, unit=RATIO, width=120, properties=BAR),
+            Column("Failed", query=2, unit=COUNT, width=70, properties=BAD_FROM_ONE),
+            Column("To come", query=3, unit=COUNT, width=80, properties=WHOLE),
             Column("Done", query=1, unit=COUNT, width=70, properties=WHOLE),
         ),
         links=(board_link("Its steps", "build-steps", "build=${build:percentencode}"),),
@@ -286,12 +280,12 @@ def _all_builds() -> Json:
         Query(f"time() - max by ({by}) (build_last_event_timestamp_seconds{{{every}}})"),
         columns=(
             Column("Build", label="build"),
-            Column("Machine", label="instance", width=190),
-            Column("State", query=0, width=110, properties=words(state_mapping(BUILD_STATES))),
-            Column("Progress", query=1, unit=RATIO, width=140, properties=BAR),
-            Column("Time left", query=2, unit=SECONDS, width=95, properties=({"id": "decimals", "value": 1},)),
-            Column("Ends", query=3, unit=MOMENT, width=160),
-            Column("Running steps", query=4, unit=COUNT, width=120, properties=WHOLE),
+            Column("Machine", label="instance", width=140),
+            Column("State", query=0, width=95, properties=words(state_mapping(BUILD_STATES))),
+            Column("Progress", query=1, unit=RATIO, width=120, properties=BAR),
+            Column("Time left", query=2, unit=SECONDS, width=90, properties=({"id": "decimals", "value": 1},)),
+            Column("Ends", query=3, unit=MOMENT, width=155),
+            Column("Running", query=4, unit=COUNT, width=80, properties=WHOLE),
             Column("Last event", query=5, unit=SECONDS, width=105, properties=(*_ago(),)),
         ),
         sort="Last event",

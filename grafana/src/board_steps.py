@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboard import BUILD, MACHINES_IN_MENU, STEP, PAGE_OF_BUILD, Frame, board_link, build_annotations, dashboard, page_link
+from dashboard import (
+    BUILD,
+    MACHINES_IN_MENU,
+    PAGE_OF_BUILD,
+    STEP,
+    Frame,
+    board_link,
+    build_annotations,
+    dashboard,
+    page_link,
+)
 from layout import Grid
+from promql import OF_BUILD, SAME_STEP, STEP_BY
 from row_one_step import one_step
-from promql import OF_BUILD, RUNNING, SAME_STEP, STEP_BY
 from row_quality import quality, toolchain
 from style import (
     BYTES,
@@ -26,12 +36,13 @@ from style import (
     histogram,
     override,
     panel,
+    some,
     stat,
     state_mapping,
     thresholds,
     timeline,
 )
-from tables import AGAINST_EXPECTED, STEP_RESULT, WHOLE, Column, coloured_from, table
+from tables import AGAINST_EXPECTED, STEP_RESULT, Column, coloured_from, table
 
 UID: Final = "build-steps"
 ROWS: Final = 12
@@ -60,8 +71,8 @@ def steps() -> Json:
     frame = Frame(
         UID,
         "Build / Steps",
-        "Which steps took how long, against what was expected; what they used, what their tests said. A click on a step "
-        "chooses it for the row of one step.",
+        "Which steps took how long, against what was expected; what they used, what their tests said. A click on a "
+        "step chooses it for the row of one step.",
         (BUILD, STEP, MACHINES_IN_MENU),
         page=PAGE_OF_BUILD,
         run=True,
@@ -73,11 +84,9 @@ def _counts() -> Json:
     states = ("succeeded", "running", "failed", "pending")
     return stat(
         About(1, "Steps", "Steps of the newest run by state.", COUNT, "No step is known"),
-        *(
-            Query(f'sum(build_steps{{{OF_BUILD},state="{each}"}})', each.capitalize(), instant=True) for each in states
-        ),
+        *(Query(f'sum(build_steps{{{OF_BUILD},state="{each}"}})', each.capitalize(), instant=True) for each in states),
         named=True,
-        overrides=[override("byName", each.capitalize(), color=fixed(COLOURS[each])) for each in states],
+        overrides=[override("byName", each.capitalize(), thresholds=some(COLOURS[each])) for each in states],
         decimals=0,
     )
 
@@ -146,13 +155,12 @@ def _table() -> Json:
         Query(of("build_step_attempts")),
         columns=(
             Column("Step", label="step"),
-            Column("Phase", label="phase", width=130),
             Column("Result", query=0, width=100, properties=STEP_RESULT),
             Column("Took", query=1, unit=SECONDS, width=95, properties=({"id": "decimals", "value": 1},)),
             Column("Expected", query=2, unit=SECONDS, width=95, properties=({"id": "decimals", "value": 1},)),
             Column("Of expected", query=3, unit=RATIO, width=110, properties=AGAINST_EXPECTED),
             Column("CPUs used", query=4, unit="none", width=100, properties=({"id": "decimals", "value": 1},)),
-            Column("Peak memory", query=5, unit=BYTES, width=115, properties=({"id": "decimals", "value": 0},)),
+            Column("Peak memory", query=5, unit=BYTES, width=115, properties=({"id": "decimals", "value": 1},)),
             Column("Attempts", query=6, unit=COUNT, width=90, properties=coloured_from((2, WARNING), (3, CRITICAL))),
         ),
         sort="Took",

@@ -65,9 +65,7 @@ INSTANCES: Final = Variable(
     many=True,
 )
 INSTANCE: Final = Variable("instance", "Machine", INSTANCES.query, INSTANCES.description)
-MACHINES_IN_MENU: Final = Variable(
-    "instance", "Machine", INSTANCES.query, INSTANCES.description, many=True, hide=_MENU
-)
+MACHINES_IN_MENU: Final = Variable("instance", "Machine", INSTANCES.query, INSTANCES.description, many=True, hide=_MENU)
 STEP: Final = Variable(
     "step",
     "Step",
@@ -76,12 +74,11 @@ STEP: Final = Variable(
     regex='/step="([^"]+)"/',
 )
 
-_ADDRESS: Final = "label_replace(vector(1), \"page_url\", \"http://localhost:10110\", \"\", \"\")"
+_ADDRESS: Final = 'label_replace(vector(1), "page_url", "http://localhost:10110", "", "")'
 
 
 PAGE_OF_BUILD: Final = (
-    'build_exporter_link_info{instance=~"$instance"} and on (instance)'
-    f" max by (instance) (build_state{{{OF_BUILD}}})"
+    f'build_exporter_link_info{{instance=~"$instance"}} and on (instance) max by (instance) (build_state{{{OF_BUILD}}})'
 )
 """The exporter that knows the one build chosen."""
 
@@ -91,7 +88,7 @@ def _page(exporters: str) -> Variable:
     return Variable("page", "", query, "Address of the exporter's page.", regex='/page_url="([^"]+)"/', hide=_HIDDEN)
 
 
-_RUN_BEGIN: Final = f"round(1000 * max by (build) (build_start_timestamp_seconds{{{OF_BUILD}}}) - 60000)"
+_RUN_BEGIN: Final = f"round(1000 * max by (build) (build_start_timestamp_seconds{{{OF_BUILD}}}))"
 _RUN_END: Final = (
     f'count_values("to", round(1000 * max by (build) (build_end_timestamp_seconds{{{OF_BUILD}}}) + 60000))'
     ' or on () label_replace(vector(1), "to", "now", "", "")'

@@ -40,7 +40,6 @@ def _cpus() -> Json:
         About(30, "CPUs used", purpose, "none", _NONE),
         _by_build(rate("build_process_cpu_seconds_total", _CHOSEN)),
         min=0,
-        decimals=1,
     )
 
 

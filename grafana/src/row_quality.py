@@ -21,7 +21,7 @@ _OUTCOMES: Final = (
 def quality(grid: Grid) -> None:
     """Add the row on tests and warnings."""
     grid.head(106, "Tests and warnings")
-    grid.line(9, (16, _tests()), (8, _warnings()))
+    grid.line(9, (17, _tests()), (7, _warnings()))
 
 
 def toolchain(grid: Grid) -> None:
@@ -41,9 +41,9 @@ def _tests() -> Json:
         *(Query(f'{suites} (build_step_tests{{{OF_BUILD},outcome="{outcome}"}})') for _, outcome, _ in _OUTCOMES),
         columns=(
             Column("Step", label="step"),
-            Column("Suite", label="suite", width=130),
+            Column("Suite", label="suite", width=100),
             *(
-                Column(title, query=number, unit=COUNT, width=120 if len(title) > 7 else 80, properties=properties)
+                Column(title, query=number, unit=COUNT, width=105 if len(title) > 7 else 75, properties=properties)
                 for number, (title, _, properties) in enumerate(_OUTCOMES)
             ),
         ),
@@ -68,7 +68,7 @@ def _sources() -> Json:
     return table(
         About(52, "Sources", "Source files of the plan's steps, by checksum state.", COUNT, "The plan names none"),
         Query(f"max by (state) (build_source_files{{{OF_BUILD}}}) > 0"),
-        columns=(Column("State", label="state"), Column("Files", query=0, unit=COUNT, width=80, properties=WHOLE)),
+        columns=(Column("State", label="state"), Column("Files", query=0, unit=COUNT, width=70, properties=WHOLE)),
         sort="Files",
     )
 
@@ -125,7 +125,7 @@ def _ccache_size() -> Json:
 
 def _distcc_jobs() -> Json:
     return graph(
-        About(57, "distcc jobs", "distcc jobs on each host.", COUNT, "The build does not use distcc"),
+        About(57, "distcc jobs", "Jobs of distcc on each host.", COUNT, "The build does not use distcc"),
         Query(f"topk(12, sum by (host) (build_distcc_jobs{{{OF_BUILD}}}))", "{{host}}"),
         stacked=True,
         min=0,

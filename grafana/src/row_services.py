@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from layout import Grid
 from promql import OF_MACHINE
-from style import COUNT, CRITICAL, EVENTS, GOOD, SECONDS, UP_OR_DOWN, WARNING, About, Json, Query
-from style import bad_from, graph, mapping, override, stat, thresholds
+from style import (
+    COUNT,
+    CRITICAL,
+    EVENTS,
+    GOOD,
+    SECONDS,
+    UP_OR_DOWN,
+    WARNING,
+    About,
+    Json,
+    Query,
+    bad_from,
+    graph,
+    mapping,
+    override,
+    stat,
+    thresholds,
+)
 from tables import Column, coloured_from, table, words
 
 _PROBE: str = "max by (probe, kind)"
@@ -25,21 +41,20 @@ def engines(grid: Grid) -> None:
 
 
 def _probes() -> Json:
-    since = f"time() - {_PROBE} (build_probe_changed_timestamp_seconds{{{OF_MACHINE}}})"
     expires = f"max by (probe) (build_probe_certificate_expiry_timestamp_seconds{{{OF_MACHINE}}}) - time()"
     return table(
-        About(20, "Probes", "Whether each service answers, and for how long it has been so.", "short", "No probe is set"),
+        About(
+            20, "Probes", "Whether each service answers, and when its certificate expires.", "short", "No probe is set"
+        ),
         Query(f"{_PROBE} (build_probe_success{{{OF_MACHINE}}})"),
         Query(f"{_PROBE} (build_probe_duration_seconds{{{OF_MACHINE}}})"),
-        Query(since),
         Query(expires),
         columns=(
             Column("Probe", label="probe"),
-            Column("Kind", label="kind", width=85),
-            Column("State", query=0, width=75, properties=words(UP_OR_DOWN)),
-            Column("Answers in", query=1, unit=SECONDS, width=100, properties=coloured_from((1, WARNING), decimals=1)),
-            Column("For", query=2, unit=SECONDS, width=85, properties=({"id": "decimals", "value": 0},)),
-            Column("Certificate", query=3, unit=SECONDS, width=105, properties=_days()),
+            Column("Kind", label="kind", width=60),
+            Column("State", query=0, width=65, properties=words(UP_OR_DOWN)),
+            Column("Answers in", query=1, unit=SECONDS, width=85, properties=coloured_from((1, WARNING), decimals=1)),
+            Column("Certificate", query=2, unit=SECONDS, width=90, properties=_days()),
         ),
         sort="State",
         descending=False,
@@ -93,7 +108,7 @@ def _engines_up() -> Json:
 
 
 def _rule_failures() -> Json:
-    failed = "sum(increase(prometheus_rule_evaluation_failures_total[$__range]))"
+    failed = "ceil(sum(increase(prometheus_rule_evaluation_failures_total[$__range])))"
     return stat(
         About(61, "Rules that failed", "Evaluations of rules that failed in the time shown.", COUNT, "Not scraped"),
         Query(failed, "Failed", instant=True),
@@ -104,9 +119,15 @@ def _rule_failures() -> Json:
 
 
 def _notifications() -> Json:
-    failed = "sum(increase(alertmanager_notifications_failed_total[$__range]))"
+    failed = "ceil(sum(increase(alertmanager_notifications_failed_total[$__range])))"
     return stat(
-        About(62, "Messages that failed", "Notifications that did not get through in the time shown.", COUNT, "Not scraped"),
+        About(
+            62,
+            "Messages that failed",
+            "Notifications that did not get through in the time shown.",
+            COUNT,
+            "Not scraped",
+        ),
         Query(failed, "Failed", instant=True),
         decimals=0,
         mappings=mapping({"0": ("None", GOOD)}),

@@ -40,7 +40,7 @@ SECONDS: Final = "s"
 BYTES: Final = "bytes"
 RATE: Final = "binBps"
 RATIO: Final = "percentunit"
-COUNT: Final = "short"
+COUNT: Final = "locale"
 CELSIUS: Final = "celsius"
 HERTZ: Final = "hertz"
 EVENTS: Final = "ops"
@@ -71,6 +71,11 @@ class About:
 def thresholds(*steps: tuple[float | None, str]) -> Json:
     """Return thresholds: each colour holds from its value on, the first from the start (None)."""
     return {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in steps]}
+
+
+def some(colour: str) -> Json:
+    """Return thresholds that are muted at 0 and of a colour from 1 on."""
+    return thresholds((None, MUTED), (1, colour))
 
 
 def bad_from(value: float, warn: float | None = None) -> Json:
@@ -206,6 +211,7 @@ def bars(about: About, *queries: Query, **defaults: object) -> Json:
             "minVizWidth": 8,
             "minVizHeight": 16,
             "maxVizHeight": 60,
+            "text": {"titleSize": 13, "valueSize": 16},
         },
     )
     made["fieldConfig"]["defaults"].update({"min": 0, "max": 1, **defaults})
@@ -254,6 +260,8 @@ def graph(
         "thresholdsStyle": {"mode": "off"},
         "axisPlacement": "auto",
         "axisBorderShow": False,
+        # what is 0 all the time is drawn at the bottom of an axis that is not of hundreds
+        "axisSoftMax": 1 if defaults.get("decimals") == 0 else 0.01,
     }
     config["overrides"] = list(overrides)
     return made
@@ -280,8 +288,8 @@ def timeline(about: About, *queries: Query, mappings: list[Json], names: int = 0
             "showValue": "auto",
             "alignValue": "left",
             "rowHeight": 0.85,
-            # a pager takes the room of two rows, and comes where there are more rows than this
-            "perPage": 100,
+            # no pager: it takes the room of two rows even where all fit on one page
+            "perPage": 0,
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },

@@ -7,11 +7,26 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from layout import COLUMNS
-from style import COLOURS, CRITICAL, GOOD, NEUTRAL, STEP_STATES, WARNING, About, Json, Query
-from style import fixed, panel, state_mapping, thresholds
+from style import (
+    COLOURS,
+    CRITICAL,
+    GOOD,
+    NEUTRAL,
+    STEP_STATES,
+    WARNING,
+    About,
+    Json,
+    Query,
+    fixed,
+    panel,
+    state_mapping,
+    thresholds,
+)
 
 SMALLEST_SCREEN: Final = 1280
 """Width in px at which no column may be cut."""
+_NAVIGATION: Final = 300
+"""Grafana's own menu, which is open from this width on."""
 _PAGE_PADDING: Final = 32
 _GAP: Final = 8
 _PANEL_PADDING: Final = 18
@@ -24,7 +39,8 @@ BAR: Final[tuple[Json, ...]] = (
     {"id": "custom.cellOptions", "value": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}},
     {"id": "min", "value": 0},
     {"id": "max", "value": 1},
-    {"id": "decimals", "value": 0},
+    # a phase whose last step is not done must not read 100 %
+    {"id": "decimals", "value": 1},
     {"id": "color", "value": fixed(COLOURS["running"])},
 )
 """A bar from 0 to 1."""
@@ -73,7 +89,7 @@ class Column:
 
 def room(width: int) -> int:
     """Return how many px the columns of a table have on the smallest screen, of its width in the grid's columns."""
-    column = (SMALLEST_SCREEN - _PAGE_PADDING - _GAP * (COLUMNS - 1)) / COLUMNS
+    column = (SMALLEST_SCREEN - _NAVIGATION - _PAGE_PADDING - _GAP * (COLUMNS - 1)) / COLUMNS
     return int(column * width + _GAP * (width - 1)) - _PANEL_PADDING - _SCROLLBAR
 
 

@@ -1,8 +1,8 @@
 """Three builders and two days of their builds, as a Prometheus that scraped them would have kept it.
 
-The builds are journals, followed by the real monitor and shown by the real collectors at each scrape; machine, alerts and
-Prometheus' own series are made beside them, every family of the catalog with values of a plausible size. So all four
-moments of a build (idle, running, failed, finished) are times of one database, and no test waits for a clock.
+The builds are journals, followed by the real monitor and shown by the real collectors at each scrape; machine, alerts
+and Prometheus' own series are made beside them, every family of the catalog with values of a plausible size. So all
+four moments of a build (idle, running, failed, finished) are times of one database, and no test waits for a clock.
 
     python tests/lib/dashboard_world.py DIRECTORY [INTERVAL]
 """
@@ -37,7 +37,7 @@ BEGIN: Final = 1_790_000_000.0
 MOMENTS: Final = {
     "idle": BEGIN - 40 * HOUR,
     "running": BEGIN + 1.0 * HOUR,
-    "failed": BEGIN + 1.6 * HOUR,
+    "failed": BEGIN + 1.45 * HOUR,
     "finished": BEGIN + 3.4 * HOUR,
 }
 """When to look: before any build, in a run, at its failure, after its end."""
@@ -149,11 +149,17 @@ def _step(now: float, phase: str, step: str, seconds: float) -> Iterator[tuple[f
     yield now, {"event": "step_started", **of}
     yield now + seconds / 2, {"event": "step_progress", **of, "ratio": 0.5}
     if "gcc" in step or "glibc" in step:
-        yield now + seconds - 2, {"event": "step_progress", **of, "warnings": 12, "warning_flags": {"-Wformat": 12}}
         tests = {"suite": step[4:], "passed": 4512, "failed": 2, "expected_failed": 31, "skipped": 40}
         yield now + seconds - 1, {"event": "tests_reported", **of, **tests}
-    used = {"cpu_seconds": seconds * 2.9, "max_rss_bytes": int(_GIB * 1.5), "written_bytes": int(_GIB), "disk_bytes": int(2 * _GIB)}
+    used = {
+        "cpu_seconds": seconds * 2.9,
+        "max_rss_bytes": int(_GIB * 1.5),
+        "written_bytes": int(_GIB),
+        "disk_bytes": int(2 * _GIB),
+    }
     yield now + seconds, {"event": "step_finished", **of, "status": "succeeded", "seconds": seconds, **used}
+    if "gcc" in step:
+        yield now + seconds, {"event": "step_progress", **of, "warnings": 12, "warning_flags": {"-Wformat": 12}}
 
 
 _VALUES: Final = {
@@ -171,7 +177,7 @@ _SIZES: Final = {
     "build_host_cpu_busy_peak_ratio": 0.97, "build_host_temperature_celsius": 71.0, "build_host_oom_kills_total": 0.0,
     "build_host_temperature_critical_celsius": 100.0, "build_host_load1": 4.4, "build_host_load15": 3.9,
     "build_host_cpu_frequency_hertz": 3.1e9, "build_process_processes": 9.0, "build_process_memory_bytes": 2.2 * _GIB,
-    "build_process_peak_memory_bytes": 3.1 * _GIB,
+    "build_process_peak_memory_bytes": 3.1 * _GIB, "build_host_network_receive_errors_total": 0.0,
 }  # fmt: skip
 
 
@@ -187,7 +193,10 @@ def machine(now: float, *, builds: bool) -> Iterator[tuple[str, str, float]]:
             fixed = _SIZES.get(name)
             if row.kind is Kind.COUNTER:
                 unit = 2e6 if row.unit == "bytes" else 0.01 if row.unit == "seconds" else 3.0
-                value = fixed if fixed is not None else since * _RATES.get(values[-1] if values else "", unit)
+                rate = (
+                    2.9 if name == "build_process_cpu_seconds_total" else _RATES.get(values[-1] if values else "", unit)
+                )
+                value = fixed if fixed is not None else since * rate
             else:
                 value = fixed if fixed is not None else 1.0
                 value = value * wave if "available" in name or "memory_bytes" in name else value
@@ -256,7 +265,14 @@ def alerts(now: float) -> Iterator[tuple[str, str, float]]:
     yield "ALERTS_FOR_STATE", always, BEGIN - 45 * HOUR
     for name, severity, begin, end, wait, more in (
         ("BuildFailed", "critical", failed, repaired, 0.0, f'build="{BUILD}",tier="1",step="{_FAILS}"'),
-        ("BuildHostDiskLow", "warning", BEGIN + 0.5 * HOUR, BEGIN + 2 * HOUR, 300.0, f'instance="{DESK}",tier="1",mountpoint="/"'),
+        (
+            "BuildHostDiskLow",
+            "warning",
+            BEGIN + 0.5 * HOUR,
+            BEGIN + 2 * HOUR,
+            300.0,
+            f'instance="{DESK}",tier="1",mountpoint="/"',
+        ),
         ("BuildFinished", "info", BEGIN + 3.1 * HOUR, BEGIN + 3.5 * HOUR, 0.0, f'build="{BUILD}"'),
     ):
         if begin <= now < end:
@@ -293,17 +309,18 @@ class World:
         self._samples: dict[tuple[str, str], list[tuple[float, float | str]]] = defaultdict(list)
         self._builders = [Builder(directory / name, instance, build) for instance, name, build in _WHO]
         desk, forge, attic = self._builders
-        desk.plan("20260920T000000Z", run_events(BEGIN - 26 * HOUR))
-        desk.plan("20260920T100000Z", run_events(BEGIN - 14 * HOUR))
+        for run, before in (("20260920T022000Z", 36), ("20260920T122000Z", 26), ("20260921T002000Z", 14)):
+            desk.plan(run, run_events(BEGIN - before * HOUR))
         desk.plan("20260921T143320Z", run_events(BEGIN, fails=True, slower=1.8))
         forge.plan("20260921T150000Z", run_events(BEGIN - 0.4 * HOUR))
         attic.plan("20260921T150000Z", run_events(BEGIN + 0.2 * HOUR))
 
     def fill(self, interval: float, rarely: float) -> World:
-        """Scrape all around each moment and through the run, and `rarely` in the days before."""
+        """Scrape all around each moment and through the run, and one builder `rarely` in the days before."""
         for now in _times(interval, rarely):
             for builder in self._builders:
-                self._scrape(builder, now)
+                if builder.instance == DESK or now > BEGIN - HOUR or now < MOMENTS["idle"]:
+                    self._scrape(builder, now)
             for find in (alerts, engines):
                 for name, labels, value in find(now):
                     self._samples[name, labels].append((now, value))
@@ -358,10 +375,10 @@ def _verdicts(now: float) -> Iterator[tuple[str, str, float]]:
 
 def _times(interval: float, rarely: float) -> list[float]:
     start, end = MOMENTS["idle"] - 600, MOMENTS["finished"]
-    long_ago = [start + rarely * each for each in range(int((BEGIN - 900 - start) / rarely))]
-    near = [moment - interval * each for moment in MOMENTS.values() for each in range(12)]
-    lately = [BEGIN - 900 + max(interval, 60) * each for each in range(int((end - BEGIN + 900) / max(interval, 60)))]
-    return sorted({*long_ago, *lately, *near})
+    long_ago = range(int(start // rarely + 1), int((BEGIN - 900) // rarely))
+    near = [moment - interval * each for moment in MOMENTS.values() for each in range(4)]
+    lately = [BEGIN - 900 + interval * each for each in range(int((end - BEGIN + 900) / interval))]
+    return sorted({*(rarely * each for each in long_ago), *lately, *near})
 
 
 def blocks(world: World, directory: Path, promtool: str = "promtool") -> Path:
@@ -369,7 +386,15 @@ def blocks(world: World, directory: Path, promtool: str = "promtool") -> Path:
     text = world.write(directory / "world.om")
     made = directory / "tsdb"
     # one block: each further one reads the whole text again
-    command = [promtool, "tsdb", "create-blocks-from", "--max-block-duration=2000h", "openmetrics", str(text), str(made)]
+    command = [
+        promtool,
+        "tsdb",
+        "create-blocks-from",
+        "--max-block-duration=2000h",
+        "openmetrics",
+        str(text),
+        str(made),
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=110)
     text.unlink()
     return made
