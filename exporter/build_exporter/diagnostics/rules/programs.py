@@ -115,7 +115,7 @@ PROGRAMS: Final = (
          "uncaught exception"),
         r"^(?:[A-Za-z_][\w.]{0,100}\.)?[A-Z]\w{1,60}(?:Error|Exception|Warning)(?:: |$)(?!.*\berror: )"
         r"|^[A-Z].{2,200} at \S{1,200}\.(?:p[lm]|PL|pm\.in|t) line \d+\.?"
-        r"|^.{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^thread '.*' panicked at|^Uncaught "
+        r"|^.{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^\s*thread '.*' panicked at|^Uncaught "
         r"|^Exception in thread|\.rb:\d+:in .*\(\w+(?:Error|Exception)\)",
         "The build's own script or generator failed at the place named: its input, its version or its interpreter's does not fit.",
         ("AttributeError: module 'x' has no attribute 'y'", "Undefined subroutine &main::x called at gen.pl line 3.",
