@@ -32,7 +32,8 @@ def journal_option(command: F) -> F:
 def load_config(path: str | None) -> Config:
     """Return the configuration, the default one without a path; end with code 2 when it is wrong."""
     # not for `emit`, which a build waits for
-    from build_exporter.config.load import ConfigError, load  # noqa: PLC0415
+    from build_exporter.config.load import load  # noqa: PLC0415
+    from build_exporter.config.problems import ConfigError  # noqa: PLC0415
     from build_exporter.config.schema import Config  # noqa: PLC0415
     from build_exporter.sources.registry import option_forms  # noqa: PLC0415
 

@@ -61,8 +61,8 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     # whatever still seemed to run belonged to a process that is gone
     _interrupt_running(run, event.time)
     if run.status is BuildState.SUCCEEDED:
-        # more work than the finished run had: its progress starts from what is done, not from 1
-        run.floor = 0.0
+        # there is more work than the finished run had
+        run.reopened = True
     run.status = None
     run.end = None
     run.start = event.time if run.start is None else min(run.start, event.time)

@@ -194,6 +194,8 @@ class Run:
     strangers: int = 0
     """Steps begun that an adopted plan has not."""
     plans: int = 0
+    reopened: bool = False
+    """Whether the run was taken up after a success and no plan has said since what there is to do."""
     steps: dict[Key, Step] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
     running: dict[Key, Step] = field(default_factory=dict)

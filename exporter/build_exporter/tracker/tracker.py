@@ -42,7 +42,8 @@ class RunSummary:
 
     `results` counts every end the run had: one that was taken up again had more than one, one that `is_open` has none
     yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones, `past` the same ones in the
-    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio` and `concurrency` are the run's.
+    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio`, `concurrency` and `target` are
+    the run's.
     """
 
     run: str
@@ -63,6 +64,7 @@ class RunSummary:
     source: str = ""
     gap_ratio: float = 0.0
     concurrency: float = 1.0
+    target: str = ""
 
 
 def summarise(run: Run) -> RunSummary:
@@ -92,6 +94,7 @@ def summarise(run: Run) -> RunSummary:
         run.source,
         run.gap_ratio,
         run.concurrency,
+        run.target,
     )
 
 
