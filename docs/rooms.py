@@ -18,8 +18,8 @@ LAYERS: Final = {
     "Shared types": ("model", "catalog", "config", "exposition", "formatting", "logging_setup", "diagnostics", "shell"),
     "Write": ("journal", "wrapper", "client", "sources", "plan", "replay"),
     "Understand": ("tracker", "checksums", "toolchain", "estimate", "analysis", "failures", "verdicts", "summary"),
-    "Show": ("queries", "collectors", "web", "alerting", "report", "mcp", "hooks"),
-    "Run": ("monitor", "liveness", "cli", "plugin", "plugin_testing"),
+    "Show": ("probes", "queries", "collectors", "web", "alerting", "report", "mcp", "hooks"),
+    "Run": ("monitor", "liveness", "clocks", "cli", "plugin", "plugin_testing"),
 }
 """Boxes of the picture; a new room is drawn in `OTHERS` until it has a place."""
 OTHERS: Final = "Show"

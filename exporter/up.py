@@ -27,7 +27,7 @@ EXAMPLE = "mini-lfs"
 """The name of the recorded build."""
 
 REPLAY_SECONDS = 300.0
-"""How long the recorded build takes when it is replayed."""
+"""Duration of the recorded build when it is replayed."""
 
 HEALTH = {
     "exporter": "http://127.0.0.1:10110/-/ready",
@@ -52,7 +52,7 @@ PROGRAMS = {
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager", "prometheus-alertmanager"),
 }
-"""What each line of the Procfile needs: one of these."""
+"""Programs of which each line of the Procfile needs one."""
 
 
 @dataclass(slots=True)
@@ -246,7 +246,7 @@ def _seconds(path: Path) -> float:
 
 
 def _watch(programs: list[Program]) -> None:
-    """Tell when one ends, until interrupted."""
+    """Report when one ends, until interrupted."""
     while True:
         for program in programs:
             code = program.process.poll()

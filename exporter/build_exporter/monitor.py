@@ -9,12 +9,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
+from build_exporter.beat import until_beat
 from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
-from build_exporter.model.events import Event, EventsLost
+from build_exporter.model.events import BuildFinished, Event, EventsLost, StepFinished
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
 from build_exporter.tracker.progress import raise_floors
 
@@ -81,6 +83,18 @@ def read_builds(journal: str) -> Tracker:
 AHEAD_SECONDS = 60.0
 """An event further ahead than this comes from a wrong clock; its build's last event is then the time it was read."""
 
+MOST_AHEAD = 1000
+"""Ends ahead of their time that are kept until they are corrected."""
+
+
+class Ahead(NamedTuple):
+    """An end with a time ahead of that at which it was read, in Unix seconds, and its run."""
+
+    run: str
+    event: StepFinished | BuildFinished
+    read: float
+
+
 STEP_BACK_SECONDS = 1.0
 """Least by which the clock is set back that matters to what is shown."""
 
@@ -97,6 +111,7 @@ class Monitor:
         events_lost: events that writers report as lost, of the newest runs.
         events: events read since the start, by type; `lag_counts` and `lag_sum` are of those read live.
         ready: whether the newest run of each build has been read.
+        ahead: ends read ahead of their time since somebody last took them.
         after_poll: called each time events have been read.
     """
 
@@ -111,6 +126,7 @@ class Monitor:
         self.lag_counts = [0] * (len(LAG_BOUNDS) + 1)
         self.lag_sum = 0.0
         self.ready = False
+        self.ahead: list[Ahead] = []
         self.after_poll: list[Callable[[], None]] = []
         self._inotify_unreliable = False
         self._unnotified = 0
@@ -177,6 +193,7 @@ class Monitor:
         now = self.clock()
         if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:
             run.last_event = now
+            self._note_ahead(batch, now)
         if is_new:
             # once: a run removed from now on stays counted as it was read
             self.tracker.builds[batch.build].removed = removed_runs(self.follower.root, batch.build)
@@ -190,6 +207,13 @@ class Monitor:
             lag = max(0.0, now - batch.events[-1].time)
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1
             self.lag_sum += lag
+
+    def _note_ahead(self, batch: Batch, now: float) -> None:
+        for event in batch.events:
+            if not isinstance(event, StepFinished | BuildFinished):
+                continue
+            if event.time > now + AHEAD_SECONDS and len(self.ahead) < MOST_AHEAD:
+                self.ahead.append(Ahead(batch.run, event, now))
 
     def newest_runs(self) -> list[Run]:
         """Return the newest run of each build; may be called from another thread."""
@@ -264,7 +288,7 @@ class Monitor:
                     if self._notified:
                         self._check_directories()
                 recheck = time.monotonic() + HISTORY_RECHECK_SECONDS
-            pause = WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS
+            pause = until_beat(WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS)
             # not `wait_for`: before Python 3.12 it loses a cancellation that comes with what it waits for
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):

@@ -32,12 +32,12 @@ __all__ = ["Piece", "Result", "check_source", "pieces_of"]
 BUILD: Final = "tried"
 
 MOMENTS: Final = 20
-"""How many times a source is attached late and restarted."""
+"""Number of late attachments and restarts of a source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a build appends to a file of its record at a moment.
+    """Data a build appends to a file of its record at a moment.
 
     Attributes:
         name: the file, relative to the record's top.

@@ -23,7 +23,7 @@ class Suite(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is wrong with it: `3 of 260 tests failed`, `no result`."""
+        """Its problem: `3 of 260 tests failed`, `no result`."""
         bad, total = self.report.failed + (self.report.errors or 0), tests_run(self.report)
         return f"{bad} of {total} tests failed" if total else "no result"
 

@@ -109,11 +109,14 @@ def _ends() -> Json:
     purpose = (
         "When the run will end: the middle of the estimate, and the band it lies in with 80 % certainty. Needs a plan."
     )
-    return stat(
+    made = stat(
         About(4, "Ends", purpose, MOMENT, "No estimate"),
         *(Query(expected_end(percentile), name, instant=True) for percentile, name in END_NAMES),
         named=True,
     )
+    # in the room of a phone Grafana would choose letters too small to read
+    made["options"]["text"] = {"titleSize": 13, "valueSize": 20}
+    return made
 
 
 def _running_steps() -> Json:

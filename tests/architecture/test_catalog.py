@@ -17,12 +17,20 @@ from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.docs import render
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-MACHINE = ("build_host_", "build_process_", "build_ccache_", "build_distcc_", "build_exporter_hook_runs")
+MACHINE = (
+    "build_host_",
+    "build_process_",
+    "build_ccache_",
+    "build_distcc_",
+    "build_probe_",
+    "build_exporter_hook_runs",
+    "build_exporter_part",
+)
 """Beginnings of families that depend on the machine and what runs on it; the collectors' own tests are about them."""
 
 
 def record_everything(run_file: Callable[..., Any]) -> None:
-    """Tell builds in which everything happens that can be shown."""
+    """Emit builds in which everything happens that can be shown."""
     over = run_file("lfs", run="20260101T000000Z", clock=1.70e9)
     over.step("chapter-5", "502-gcc-pass1", status="failed", message="boom")
     over.add("build_finished", status="failed")
@@ -117,7 +125,7 @@ def test_the_reference_page_is_what_the_catalog_says(repository: Path) -> None:
 def test_a_full_scrape_passes_promtools_lint(
     serve: Callable[..., Any], run_file: Callable[..., Any], poll: Callable[..., None]
 ) -> None:
-    """Prometheus' own tool finds nothing to say about names, help and types; both formats tell the same samples."""
+    """Prometheus' own tool finds nothing to say about names, help and types; both formats have the same samples."""
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed")
     record_everything(run_file)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from rooms import imported_rooms, modules, room_of
 
-BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
+BASE = {"beat", "model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {
+    "probes",
     "milestones",
     "analysis",
     "toolchain",
@@ -18,6 +19,7 @@ KNOWLEDGE = {
     "failures",
     "monitor",
     "liveness",
+    "clocks",
     "verdicts",
     "formatting",
     "replay",
@@ -26,6 +28,7 @@ APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "ale
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
+    "beat": set(),
     "model": set(),
     "formatting": set(),
     "logging_setup": set(),
@@ -34,6 +37,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "failures": {"model", "diagnostics", "journal", "tracker", "sources"},
     "catalog": {"model"},
     "config": {"model"},
+    "probes": {"model", "config"},
     "exposition": {"model", "catalog"},
     "journal": {"model"},
     "wrapper": {"model", "diagnostics", "journal"},
@@ -50,10 +54,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
     "verdicts": {"model", "journal", "tracker"},
-    "monitor": {"model", "catalog", "journal", "tracker"},
+    "monitor": {"beat", "model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
-    "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "replay"},
+    "clocks": {"model", "journal", "tracker", "monitor"},
+    "queries": BASE | STATE | KNOWLEDGE - {"monitor", "liveness", "clocks", "replay"},
     "hooks": BASE | STATE | {"monitor"},
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},

@@ -1,4 +1,4 @@
-"""The measurements work from end to end; how fast anything is, they tell and this does not judge."""
+"""The measurements work from end to end; their figures are not judged here."""
 
 from __future__ import annotations
 

@@ -39,13 +39,6 @@ FOREIGN: Final = {
 }
 """Families of others that rules and dashboards use, with those of their labels that are used."""
 
-COMING: Final = {
-    "build_probe_success": frozenset({"probe", "kind"}),
-    "build_probe_duration_seconds": frozenset({"probe", "kind"}),
-    "build_probe_certificate_expiry_timestamp_seconds": frozenset({"probe"}),
-}
-"""Families that rules are ready for and that are not catalogued yet; the catalog counts as soon as it has them."""
-
 
 def found(name: str) -> list[str]:
     """Return the programs of a name: on PATH and in the directories of `BUNDLE_TOOLS`."""
@@ -147,8 +140,6 @@ class Labels:
         histogram = CATALOG.get(family)
         if histogram is not None and histogram.kind is Kind.HISTOGRAM:
             return frozenset({*histogram.labels, *(("le",) if part == "bucket" else ())}) | TARGET_LABELS
-        if name in COMING and name not in CATALOG:
-            return COMING[name] | TARGET_LABELS
         assert name in CATALOG, f"no such family: {name}"
         return frozenset(CATALOG[name].labels) | TARGET_LABELS
 
@@ -186,7 +177,7 @@ class Labels:
 
 @pytest.fixture(scope="session")
 def labels(rules: list[dict[str, Any]]) -> Labels:
-    """Tell what labels expressions have, with the recording rules known."""
+    """Return the labels of expressions, with the recording rules known."""
     return Labels({rule["record"]: rule["expr"] for rule in rules if "record" in rule})
 
 

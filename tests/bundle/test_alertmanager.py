@@ -1,4 +1,4 @@
-"""Alertmanager's files: who is told what, and what the messages say, as its own tool sees them."""
+"""Alertmanager's files: routes and messages, as its own tool sees them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def message(**changes: Any) -> Json:
     """Return what Alertmanager hands to a template: one group with one alert of a failed build."""
     labels = {"alertname": "BuildFailed", "build": "lfs+12.4", "severity": "critical", "tier": "1"}
     annotations = {
-        "summary": "A build has failed and stands still.",
+        "summary": "A build has failed and stopped.",
         "description": "Build lfs+12.4 failed.",
         "failed_step": "chapter-8 / 813-gcc",
         "failure_class": "compiler-error",
@@ -122,7 +122,7 @@ def test_there_is_an_example_of_each_way(repository: Path) -> None:
     ],
 )
 def test_alerts_go_to_their_receivers(receiver: str, labels: str, amtool: Callable[..., Any]) -> None:
-    """Severity and tier decide who is told; nothing is dropped."""
+    """Severity and tier decide who is notified; nothing is dropped."""
     tried = amtool(
         "config", "routes", "test", "--config.file=alertmanager.yml", f"--verify.receivers={receiver}", *labels.split()
     )
@@ -145,7 +145,7 @@ def test_every_alert_of_the_rules_is_routed_as_its_severity_says(
 
 
 def test_only_good_news_keeps_quiet_at_night(repository: Path) -> None:
-    """Quiet hours mute the notices alone, cover the night, and end before a notice does, so that it is told then."""
+    """Quiet hours mute the notices alone, cover the night, and end before a notice does, so that it is sent then."""
     config = yaml.safe_load((repository / "alertmanager/alertmanager.yml").read_text())
     muted = [route["receiver"] for route in config["route"]["routes"] if "mute_time_intervals" in route]
     assert muted == ["notices"]
@@ -187,7 +187,7 @@ def test_the_subject_says_which_build_failed_and_where(render: Callable[..., str
         ({"count": 3}, "[CRITICAL x3] lfs+12.4: 813-gcc failed (compiler-error)"),
         (
             {"labels": {"builder": "forge"}, "annotations": {"failed_step": "", "failure_class": ""}},
-            "[CRITICAL] lfs+12.4 on forge: A build has failed and stands…",
+            "[CRITICAL] lfs+12.4 on forge: A build has failed and stoppe…",
         ),
         (
             {
@@ -206,7 +206,7 @@ def test_the_subject_says_which_build_failed_and_where(render: Callable[..., str
     ],
 )
 def test_subjects_of_other_messages(changes: Json, subject: str, render: Callable[..., str]) -> None:
-    """Resolved, grouped, good and machine-wide messages can be told apart by their subject."""
+    """Resolved, grouped, good and machine-wide messages differ in their subject."""
     assert render("build.subject", message(**changes)) == subject
 
 

@@ -28,7 +28,7 @@ def seconds(duration: str) -> float:
 
 
 def kind(rule: Json) -> tuple[str, str, str]:
-    """Return what tells the variants of an alert apart: name, severity, tier."""
+    """Return what distinguishes the variants of an alert: name, severity, tier."""
     return rule["alert"], rule["labels"]["severity"], rule["labels"].get("tier", "")
 
 
@@ -99,7 +99,7 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do(repository: Path, alerts:
 
 
 def test_good_news_is_information(alerts: list[Json]) -> None:
-    """What is told of success is of severity info, so that nobody's routes take it for trouble or drop it."""
+    """Messages of success have severity info, so that routes neither drop them nor take them for trouble."""
     good = {rule["alert"] for rule in alerts if rule["labels"].get("outcome") == "success"}
     assert good == {"BuildFinished", "BuildMilestoneReached"}
     assert {r["labels"]["severity"] for r in alerts if r["alert"] in good} == {"info"}

@@ -40,7 +40,7 @@ def tarballs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sources(tarballs: Path) -> Callable[..., list[dict[str, Any]]]:
-    """Return what a plan says of files, by their content as it is now."""
+    """Return a plan's entries for files, by their current content."""
 
     def said(*names: str, algorithm: str = "md5") -> list[dict[str, Any]]:
         found = []
@@ -54,7 +54,7 @@ def sources(tarballs: Path) -> Callable[..., list[dict[str, Any]]]:
 
 
 class Watched:
-    """A build whose plan names files, and the checks that look after them, a look at a time."""
+    """A build whose plan names files, and their checks, one poll at a time."""
 
     def __init__(self, journal: Path, tarballs: Path, steps: dict[str, list[dict[str, Any]]], **options: Any) -> None:
         self.path = journal / "lfs" / f"{RUN}.jsonl"
@@ -98,7 +98,7 @@ class Watched:
 
 @pytest.fixture
 def watch(journal: Path, tarballs: Path, request: pytest.FixtureRequest) -> Callable[..., Watched]:
-    """Begin to look after the files of a build's steps."""
+    """Begin to check the files of a build's steps."""
 
     def begin(steps: dict[str, list[dict[str, Any]]], directory: Path | None = None, **options: Any) -> Watched:
         watched = Watched(journal, directory or tarballs, steps, **options)

@@ -165,7 +165,7 @@ def test_what_is_needed_next_is_read_first(watch: Watch, sources: Sources, asked
 
 
 def test_what_has_been_unpacked_threatens_no_step(watch: Watch, sources: Sources, tarballs: Path) -> None:
-    """A file deleted after its step is done is counted as missing, and only steps to come are said to lack one."""
+    """A file deleted after its step is done is counted as missing, and only steps to come are reported to lack one."""
     watched = watch({"done": sources("gcc-1.tar.xz"), "next": sources("x.patch", "gone.patch")})
     watched.add("step_started", phase="chapter-8", step="done")
     watched.add("step_finished", phase="chapter-8", step="done", status="succeeded")

@@ -1,4 +1,4 @@
-"""Plans name the files that their steps are built from, as books, jhalfs, Buildroot and a person tell them."""
+"""Plans name the files that their steps are built from, from books, jhalfs, Buildroot and people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build_exporter.checksums.manifest import buildroot_manifest
-from build_exporter.config.load import ConfigError
+from build_exporter.config.problems import ConfigError
 from build_exporter.model.events import Plan, PlannedStep, SourceFile
 from build_exporter.model.names import MAX_LINE_BYTES
 from build_exporter.plan.blfs import read_blfs
@@ -58,7 +58,7 @@ def test_the_real_book_names_every_package(records: Path) -> None:
 
 
 def test_a_page_of_blfs_names_its_package_and_required_patches(tmp_path: Path) -> None:
-    """A BLFS page's own entities tell file, MD5 and size; of a required patch the book shows no checksum."""
+    """A BLFS page's own entities give file, MD5 and size; of a required patch the book shows no checksum."""
     (tmp_path / "general.ent").write_text('<!ENTITY patch-root "https://example.org/patches">')
     md5 = "0123456789abcdef" * 2
     (tmp_path / "fetch.xml").write_text(
@@ -221,7 +221,7 @@ def test_a_rule_that_unpacks_names_the_file(jhalfs_tree: Path) -> None:
 def test_a_watched_build_without_lists_takes_the_book_in_its_tree(
     jhalfs_tree: Path, tarballs: Path, book: Path, sources: Sources
 ) -> None:
-    """Where jhalfs was told to download nothing, the book that it keeps in its tree shows the checksums."""
+    """If jhalfs was set to download nothing, the book that it keeps in its tree shows the checksums."""
     (tarballs / "urls.lst").unlink()
     book.rename(jhalfs_tree / "book-source")
     files = Tarballs(None).of(jhalfs_tree, read(jhalfs_tree / "Makefile"))

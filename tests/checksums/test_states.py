@@ -1,4 +1,4 @@
-"""Every way in which a file can be other than planned is told by its name, and none makes the verifying hang."""
+"""Every way in which a file can be other than planned has a name, and none makes the verification hang."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_web_page_instead_of_the_file(tarballs: Path, sources: Sources) -> Non
 
 
 def test_what_is_no_file(tarballs: Path, sources: Sources) -> None:
-    """A missing file, a dangling link, a link to itself, a directory and a FIFO are told apart, at once."""
+    """A missing file, a dangling link, a link to itself, a directory and a FIFO are distinguished, without waiting."""
     said = sources("none", "dangling", "loop", "directory", "fifo", "x.patch/below")
     (tarballs / "dangling").symlink_to("nowhere")
     (tarballs / "loop").symlink_to("loop")

@@ -131,13 +131,13 @@ def test_a_file_without_any_build_is_no_success(
 
 
 def test_what_is_not_there_yet_needs_a_kind(command: Callable[..., Any], tmp_path: Path) -> None:
-    """`auto` reads a record to tell its kind, which needs one to be there: that is said."""
+    """`auto` reads a record to find its kind; a missing record is an error that says so."""
     done = command("serve", "--watch", f"auto={tmp_path / 'later.log'}", "--journal", str(tmp_path / "journal"))
     assert (done.returncode, "later.log is not there yet, so its kind must be named" in done.stderr) == (2, True)
 
 
 def test_a_journal_that_cannot_be_written_is_called_so(command: Callable[..., Any], tmp_path: Path) -> None:
-    """What is wrong with the journal is not said of the record."""
+    """A fault of the journal is not reported as one of the record."""
     log = tmp_path / "mine.log"
     log.write_text("STARTED gcc\nCOMPLETED gcc\n")
     done = command("import", "log", str(log), "--journal", str(log))

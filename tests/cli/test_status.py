@@ -38,7 +38,7 @@ def reported(status: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
 
 
 def begin(run_file: RunFiles, build: str = "lfs", ago: float = 1000.0) -> Any:
-    """Tell the beginning of a build of four planned steps."""
+    """Emit the beginning of a build of four planned steps."""
     run = run_file(build, clock=time.time() - ago)
     run.add("build_started", target="x86_64", jobs=2)
     run.add("plan", steps=[{**step, "after": [PLAN[n - 1]["step"]] if n else []} for n, step in enumerate(PLAN)])
@@ -46,7 +46,7 @@ def begin(run_file: RunFiles, build: str = "lfs", ago: float = 1000.0) -> Any:
 
 
 def test_without_a_build(status: Callable[..., Any], reported: Callable[..., Any], journal: Path) -> None:
-    """An empty journal, or one that is not there, is said to be so and is a no."""
+    """An empty journal, or one that is not there, is reported as such, with exit code 1."""
     done = status()
     assert (done.returncode, done.stdout) == (1, f"no build in {journal}\n")
     assert reported() == []
@@ -194,7 +194,7 @@ def test_an_unreadable_journal_is_reported(status: Callable[..., Any], run_file:
 def test_suites_that_failed_or_gave_nothing(
     run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any]
 ) -> None:
-    """Tests whose failure the builder swallowed are told by step and suite, the first ten; good suites are not."""
+    """Tests whose failure the builder swallowed are listed by step and suite, the first ten; good suites are not."""
     run = run_file("lfs")
     run.add("step_started", phase="p", step="sed")
     run.add("step_progress", phase="p", step="sed", warnings=2)

@@ -147,7 +147,7 @@ def test_counts_wait_for_the_history(run_file: RunFiles, journal: Any, samples: 
 
 
 def test_only_the_builds_active_last_have_series(run_file: RunFiles, show: Any, monitor: Monitor, samples: Any) -> None:
-    """Of many builds as many have series as configured, those that told something last, in all families."""
+    """Of many builds as many have series as configured, those with the newest events, in all families."""
     for number in range(20):
         file = run_file(f"b{number}", clock=1.78e9 + (number * 7 % 20))
         file.add("build_started")

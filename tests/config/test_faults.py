@@ -1,4 +1,4 @@
-"""One wrong file an error, each with the exact line it is told by."""
+"""One wrong file an error, each with the exact line that reports it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.config.load import MAX_BYTES, MAX_PROBLEMS, ConfigError, load
+from build_exporter.config.load import MAX_BYTES, MAX_PROBLEMS, load
+from build_exporter.config.problems import ConfigError
 
 Faults = Callable[[str | bytes], list[str]]
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, get_args
 import pytest
 from msgspec import inspect
 
-from build_exporter.config.load import ConfigError, load
+from build_exporter.config.load import load
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config, EventName, Milestone, Source, Thresholds
 from build_exporter.config.section import About, Section, about, field_type, fields_of, without_effect
 from build_exporter.config.values import READINGS, read, written
@@ -120,7 +121,7 @@ def test_neighbouring_records_do_not_overlap(loaded: Loaded) -> None:
 
 
 def test_configuration_cannot_change_and_compares_by_content(loaded: Loaded) -> None:
-    """A reload replaces one value by another, never parts of it, and can tell that nothing changed."""
+    """A reload replaces one value by another, never parts of it, and notices when nothing changed."""
     text = EXAMPLE.read_text()
     made: Any = loaded(text)
     assert made == loaded(text + "\n# a comment\n")

@@ -1,4 +1,4 @@
-"""kill -9 of the exporter or of a writer, at any point: nothing told is lost, nothing shown goes back."""
+"""kill -9 of the exporter or of a writer, at any point: nothing recorded is lost, nothing shown goes back."""
 
 from __future__ import annotations
 

@@ -412,7 +412,7 @@ def test_more_builds_than_files_are_allowed_at_first(serve: Serve, run_file: Run
 def test_a_journal_made_by_the_exporter_itself_is_watched(
     serve: Serve, tmp_path: Path, poll: Callable[..., None]
 ) -> None:
-    """What is written while the journal is being made does not make the kernel seem to tell nothing of it."""
+    """What is written while the journal is being made is noticed all the same."""
     record = tmp_path / "record.log"
     record.write_text("2026-11-21 06:12:56 STARTED p/s\n")
     served = serve("--watch", f"log={record}", journal=tmp_path / "not" / "there" / "yet")

@@ -81,7 +81,7 @@ def test_the_band_narrows_as_steps_keep_to_their_plan() -> None:
 
 
 def test_nothing_is_estimated_of_a_run_that_is_over_or_has_told_nothing(run: Run) -> None:
-    """No time left is shown where there is none to tell."""
+    """No time left is shown when none is known."""
     assert remaining(Run("b", "20260101T000000Z"), 0.0) is None
     apply_all(run, [e.BuildFinished(time=70.0, build="b", status="failed")])
     assert remaining(run, 80.0) is None

@@ -179,7 +179,7 @@ def test_a_command_killed_by_a_signal(hook: Any, signal: str, number: int, statu
 
 
 def test_steps_in_steps_and_child_scripts(hook: Any) -> None:
-    """Functions and scripts that a step runs tell steps of their own, into the same run."""
+    """Functions and scripts that a step runs record steps of their own in the same run."""
     hook.run(""". "$HOOK"; be_start b
         inner() { be_step p innermost true; }
         outer() { be_step p inner inner; sh -c '. "$HOOK"; be_step p child true'; }

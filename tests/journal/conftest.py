@@ -22,7 +22,7 @@ def note_line(message: str = "m", *, time: float = 1000.0, build: str = "lfs", *
 
 
 class Followed:
-    """A follower and everything it has told."""
+    """A follower and everything it has emitted."""
 
     def __init__(self, root: Path) -> None:
         self.follower = Follower(str(root), Decoder(lambda: NOW))

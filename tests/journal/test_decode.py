@@ -73,7 +73,7 @@ BAD: dict[str, tuple[Reason, bytes]] = {
     "future": (Reason.FUTURE, changed(b"1000", b"%d" % (NOW + FUTURE_TOLERANCE_SECONDS + 1))),
     "another build": (Reason.WRONG_BUILD, changed(b'"lfs"', b'"blfs"')),
 }
-"""What is wrong with a line, the reason told for it, and the line."""
+"""The fault of a line, the reason reported for it, and the line."""
 
 
 @pytest.fixture

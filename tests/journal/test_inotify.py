@@ -138,7 +138,7 @@ def live(journal: Path) -> Callable[[Callable[[Live], Coroutine[Any, Any, None]]
 
 @pytest.fixture
 def only_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the journal only when told."""
+    """Poll the journal only when asked."""
     for name in ("WATCHED_POLL_SECONDS", "UNWATCHED_POLL_SECONDS", "HISTORY_RECHECK_SECONDS"):
         monkeypatch.setattr(monitor_module, name, 3600.0)
 
@@ -350,7 +350,7 @@ def test_it_ends_though_an_event_comes_at_the_same_moment(journal: Path, turns: 
 
 
 def test_lag_is_reported_of_live_events_alone(journal: Path, live: Any) -> None:
-    """Events from before the start tell nothing of how fast reading is; each live batch is one observation."""
+    """Events from before the start do not count for the speed of reading; each live batch is one observation."""
     path = journal / "lfs" / "20260101T000000Z.jsonl"
     path.parent.mkdir()
 

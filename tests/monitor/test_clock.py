@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from build_exporter.clocks import ClockWatch
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, build_progress, phase_progress
 
@@ -118,3 +119,46 @@ def test_an_end_that_comes_late_is_the_only_one(monitor: Monitor, clock: Clock, 
     clock.now = START + 5000
     assert interrupted(monitor) == 0
     assert monitor.tracker.builds["lfs"].runs_by_result()["succeeded"] == 1
+
+
+def test_a_step_closed_by_a_clock_that_is_ahead_takes_no_hour(
+    monitor: Monitor, clock: Clock, journal: Path, run_file: RunFiles
+) -> None:
+    """A step that another writer ends an hour in the future took at most until that was read, after a restart too."""
+    run = run_file("lfs", clock=START)
+    run.add("build_started", after=0.0)
+    run.add("step_started", after=0.0, phase="p", step="a")
+    run.add("step_started", after=0.0, phase="p", step="right")
+    clock.now = START + 40.0
+    monitor.poll()
+    run.add("step_finished", after=39.0, phase="p", step="right", status="succeeded")
+    run.add("step_finished", after=3601.0, phase="p", step="a", status="succeeded")
+    run.add("build_finished", after=0.0, status="succeeded")
+    watch = ClockWatch(monitor)
+    monitor.poll()
+    assert watch.poll() == 2
+    for each in (monitor, Monitor(str(journal), clock)):
+        each.poll()
+        known = each.tracker.builds["lfs"].current
+        assert known is not None
+        assert [(step.seconds, step.end) for step in known.steps.values()] == [(40.0, START + 40), (39.0, START + 39)]
+        assert (known.end, known.results, known.pace.taken + known.unweighted_pace.taken) == (
+            START + 40,
+            {"succeeded": 1},
+            79.0,
+        )
+        assert ClockWatch(each).poll() == 0
+        each.follower.close()
+
+
+def test_a_step_that_a_clock_ahead_began_and_ended_keeps_its_time(
+    monitor: Monitor, clock: Clock, run_file: RunFiles
+) -> None:
+    """Where start and end are by one clock that is ahead, their difference is right and stays."""
+    run = run_file("lfs", clock=START + 3600)
+    run.step("p", "a", seconds=7.0)
+    monitor.poll()
+    assert ClockWatch(monitor).poll() == 0
+    known = monitor.tracker.builds["lfs"].current
+    assert known is not None
+    assert known.steps["p", "a"].seconds == 7.0

@@ -59,7 +59,7 @@ def test_what_is_missing_is_reported(book: Book) -> None:
 
 
 def test_milestones_of_a_system(book: Book) -> None:
-    """The points of an LFS build are told by phases and steps that it has."""
+    """The milestones of an LFS build follow from its phases and steps."""
     reported = {each.name: each.phase or each.step for each in read_book(book()).milestones}
     assert reported == {
         "cross toolchain": "chapter-5", "temporary tools": "chapter-6", "chroot entered": "702-directories",

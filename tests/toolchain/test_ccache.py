@@ -41,7 +41,7 @@ def compile_with_ccache(tmp_path: Path) -> Compile:
 
 
 def printed(cache: Path) -> dict[str, int]:
-    """Return what ccache itself says of a cache."""
+    """Return ccache's own statistics of a cache."""
     reported = subprocess.run(
         ["ccache", "--print-stats"], env={**os.environ, "CCACHE_DIR": str(cache)}, capture_output=True, check=True
     )

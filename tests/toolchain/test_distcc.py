@@ -120,7 +120,7 @@ def test_jobs_are_counted_by_host_and_phase(files: Files, tmp_path: Path) -> Non
 
 
 def test_what_is_no_job_is_passed_over() -> None:
-    """Torn files, other magic numbers and phases that there are not tell nothing; odd names of hosts are not shown."""
+    """Torn files, other magic numbers and unknown phases show nothing; odd names of hosts are not shown."""
     assert read_state(job(b"one", 5)[:100]) is None
     assert read_state(b"") is None
     assert read_state(job(b"one", 5, magic=1)) is None
@@ -156,7 +156,7 @@ def test_the_directory_is_where_distcc_keeps_it() -> None:
 def test_the_jobs_that_a_machine_does_for_others_are_counted(
     server: tuple[str, Path], tmp_path: Path, poll: Callable[..., None], values: Any
 ) -> None:
-    """What a real distccd says of itself is reported, and a machine without one shows nothing."""
+    """The statistics of a real distccd are reported, and a machine without one shows nothing."""
     address, gate = server
     gate.touch()
     port = stats_port(address)

@@ -23,7 +23,7 @@ def test_a_build_is_shown_with_its_tools_everywhere(
     command: Make,
     journal: Any,
 ) -> None:
-    """Two builds for two targets: /metrics, the page and `status` tell each one's compilers and -j."""
+    """Two builds for two targets: /metrics, the page and `status` show each one's compilers and -j."""
     lfs = linux_from_scratch()
     lfs.binutils_pass1()
     lfs.gcc_pass1()

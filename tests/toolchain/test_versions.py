@@ -1,4 +1,4 @@
-"""Versions read from files are those that the programs themselves tell."""
+"""Versions read from files are those that the programs themselves print."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -216,8 +217,20 @@ def test_nothing_that_is_put_in_the_way_holds_up_or_leads_astray(files: Files, t
     assert MAX_FILE_BYTES < 1 << 30
 
 
+def test_of_large_files_only_the_version_is_kept(files: Files, tmp_path: Path) -> None:
+    """A hundred compilers cost the exporter no more memory than their versions, however large they are."""
+    paths = [tmp_path / f"ld{number}" for number in range(20)]
+    for path in paths:
+        path.write_bytes(b"\x7fELF" + bytes(100_000) + LD + b"(GNU Binutils) 2.42\0" + bytes(100_000))
+    tracemalloc.start()
+    assert {version_in(files, "binutils", path) for path in paths} == {"2.42"}
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 200_000
+
+
 def test_the_kernels_own_files_are_not_read(files: Files, tmp_path: Path) -> None:
-    """A link to a file by which the kernel shows something, and may tell it once only, is passed over."""
+    """A link to a file by which the kernel shows something, and may show it only once, is passed over."""
     (tmp_path / "ld").symlink_to("/proc/self/cmdline")
     assert (tmp_path / "ld").is_file()
     assert files.read(tmp_path / "ld") == b""

@@ -58,7 +58,7 @@ def test_a_plan_in_many_lines_is_the_plan_in_one(
     plan: list[e.PlannedStep],
     cuts: list[int],
 ) -> None:
-    """However a plan is spread over lines, and whatever was planned and had happened before, it amounts to the same."""
+    """However a plan is spread over lines, and whatever was planned and had happened before, the result is the same."""
     reported: list[e.Event] = [e.Plan(time=1.0, steps=earlier, **BASE)] if earlier else []
     for number, ((phase, step), what) in enumerate(before):
         at: dict[str, Any] = {"time": 2.0 + number, "phase": phase, "step": step, **BASE}
@@ -124,8 +124,8 @@ def test_phases_are_bounded(run: Run) -> None:
         )
     assert len(run.phases) == MAX_PHASES + 1
     assert run.phases[""].states[StepState.FAILED] == MAX_PHASES
-    assert len(run.failures) == MAX_PHASES + 1
-    assert sum(run.failures.values()) == 2 * MAX_PHASES
+    assert len(run.failure_counts()) == MAX_PHASES + 1
+    assert run.failure_counts().total() == 2 * MAX_PHASES
     assert run.count(StepState.RUNNING) == 0
 
 
@@ -162,7 +162,7 @@ def test_a_milestone_planned_after_its_step_is_reached(run: Run) -> None:
 
 
 def test_a_start_read_after_its_end_gives_the_duration(run: Run) -> None:
-    """Two lines in the wrong order still tell how long the step took."""
+    """Two lines in the wrong order still give the step's duration."""
     apply_all(run, [e.StepFinished(time=60.0, phase="p", step="s", status="succeeded", **BASE)])
     run.changed.clear()
     apply_all(run, [e.StepStarted(time=20.0, phase="p", step="s", **BASE)])

@@ -19,7 +19,7 @@ PLAN = [
 
 
 class Story:
-    """Events of one build told one after the other; `run` is what they amount to."""
+    """Events of one build, one after the other; `run` is the result."""
 
     def __init__(self) -> None:
         self.run = Run("lfs", "20260101T000000Z")
@@ -72,7 +72,7 @@ def test_a_running_step_moves_with_its_time_and_then_with_what_it_tells(story: S
 
 
 def test_the_first_ratio_a_step_shows_takes_nothing_back(story: Story) -> None:
-    """A step counted by its time so far may then tell that it has done less: the bar waits, it does not go back."""
+    """A step counted by its time so far may then report less: the bar waits, it does not go back."""
     story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
     story.start("chapter-5", "502-gcc-pass1")
     story.time += 90
@@ -129,7 +129,22 @@ def test_progress_does_not_go_back_when_a_step_fails(story: Story) -> None:
 def test_an_unknown_failure_class_becomes_other(story: Story) -> None:
     """Labels keep to the closed set whatever a writer says."""
     story.start("p", "s").finish("p", "s", "failed", error_class="gremlins")
-    assert story.run.failures == {("p", "other"): 1}
+    assert story.run.failure_counts() == {("p", "other"): 1}
+
+
+@pytest.mark.parametrize("seconds", [5.0, 25.0, 35.0])
+def test_a_class_that_comes_late_takes_no_count_back(story: Story, seconds: float) -> None:
+    """Counters of failures never fall: a class that the log gives counts instead of `other`, or not at all."""
+    story.start("p", "s").finish("p", "s", "failed", exit_code=2)
+    at_once, before = story.run.failure_counts(story.time), story.run.failure_counts(story.time + seconds)
+    story.apply_event(e.StepProgress, seconds, phase="p", step="s", error_class="disk-full", message="no space")
+    after = story.run.failure_counts(story.time)
+    assert story.run.steps["p", "s"].error_class == "disk-full"
+    assert not at_once
+    assert before <= after == {("p", "other" if seconds > 30 else "disk-full"): 1}
+    story.start("p", "s").finish("p", "s", "failed")
+    assert after <= story.run.failure_counts(story.time + 60)
+    assert story.run.failure_counts().total() == 2
 
 
 def test_a_run_taken_up_again_interrupts_what_was_running(story: Story) -> None:
@@ -143,7 +158,7 @@ def test_a_run_taken_up_again_interrupts_what_was_running(story: Story) -> None:
 
 
 def test_a_build_that_ends_interrupts_steps_without_an_end(story: Story) -> None:
-    """No step runs on for ever because its writer was killed before it could tell."""
+    """No step runs on for ever because its writer was killed before it could record the end."""
     story.begin().start("chapter-5", "501-binutils-pass1").apply_event(e.BuildFinished, status="failed")
     assert story.run.steps["chapter-5", "501-binutils-pass1"].state is StepState.INTERRUPTED
     assert story.run.state is BuildState.FAILED

@@ -29,13 +29,13 @@ class SourceEvent:
         )
 
     def apply_event(self, kind: type[e.Event], after: float = 0.0, **fields: Any) -> SourceEvent:
-        """Tell an event some seconds after the one before."""
+        """Emit an event some seconds after the one before."""
         self.time += after
         apply_all(self.run, [kind(time=self.time, build="lfs", **fields)])
         return self
 
     def progress(self, after: float = 1.0, **fields: Any) -> Step:
-        """Tell progress and return the step."""
+        """Emit progress and return the step."""
         self.apply_event(e.StepProgress, after, phase="p", step="s", **fields)
         return self.step
 
@@ -89,7 +89,7 @@ def test_the_clock_alone_never_claims_the_end(reported: SourceEvent) -> None:
 
 
 def test_warnings_grow_while_the_step_runs_and_after(reported: SourceEvent) -> None:
-    """A count told late is taken, one that is behind is not."""
+    """A late count is taken, a lower one is not."""
     assert reported.progress(warnings=3).warnings == 3
     assert reported.progress(warnings=2).warnings == 3
     assert reported.finish().warnings == 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -64,20 +66,23 @@ class Site:
 
     def __init__(self, journal: Path) -> None:
         self.monitor = Monitor(str(journal), lambda: NOW)
-        self.app = make_app(Service(self.monitor, Scrape(()), lambda: ""))
+        self.service = Service(self.monitor, Scrape(()), lambda: "")
+        self.app = make_app(self.service)
 
-    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    def get(
+        self, path: str, *, method: str = "GET", server: str = "127.0.0.1", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of an answer."""
         raw, _, query = path.partition("?")
         fields = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
         scope: dict[str, Any] = {
             "type": "http",
-            "method": "GET",
+            "method": method,
             "path": unquote(raw),
             "raw_path": raw.encode(),
             "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
-            "server": ("127.0.0.1", 10110),
+            "server": (server, 10110),
             "root_path": "",
             "scheme": "http",
         }
@@ -113,3 +118,19 @@ def site(journal: Path) -> Site:
 def page(site: Site) -> Callable[..., Page]:
     """Ask for a page."""
     return site.page
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Callable[[str], Path]:
+    """Make a self-signed certificate for localhost with a common name; return the directory of cert.pem and key.pem."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+
+    def make(name: str) -> Path:
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+        files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+        alternative = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        subprocess.run([*command, *files, *alternative], check=True, capture_output=True)
+        return tmp_path
+
+    return make

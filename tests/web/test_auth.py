@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import ssl
 import subprocess
 import time
@@ -147,22 +146,6 @@ def test_it_does_not_listen_to_everybody_unasked(command: Callable[..., Any], tm
     for more in (["--web.allow-anonymous"], ["--web.config.file", str(_users(tmp_path / "web.yml", PASSWORD))]):
         with pytest.raises(subprocess.TimeoutExpired):
             command("serve", "--journal", str(tmp_path), "--web.listen-address", "0.0.0.0:0", *more, timeout=4)
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Callable[[str], Path]:
-    """Make a self-signed certificate for localhost with a common name; return the directory of cert.pem and key.pem."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-
-    def make(name: str) -> Path:
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
-        files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
-        alternative = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        subprocess.run([*command, *files, *alternative], check=True, capture_output=True)
-        return tmp_path
-
-    return make
 
 
 def test_tls_is_spoken_and_a_renewed_certificate_taken_up(

@@ -67,7 +67,7 @@ def test_a_batch_becomes_a_run(serve: Callable[..., Any], journal: Path, poll: C
 
 
 def test_each_line_has_its_answer(serve: Callable[..., Any], journal: Path) -> None:
-    """Good lines are accepted beside bad ones, and the answer says of each bad one which and why."""
+    """Good lines are accepted beside bad ones, and the answer names each bad one and its fault."""
     served = serve()
     lines = [
         json.dumps(event("note", message="one")).encode(),

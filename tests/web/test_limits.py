@@ -7,13 +7,17 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from build_exporter.web.rate import Allowance
 
 Serve = Callable[..., Any]
 GET = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -165,11 +169,85 @@ def test_slow_headers_have_their_time(serve: Serve) -> None:
     assert 5 < time.monotonic() - began < 19
 
 
-def test_a_body_may_come_slowly_but_not_for_ever() -> None:
-    """The time a body has is bounded, as is that of headers and of an answer that nobody takes."""
-    from build_exporter.web import accept, http  # noqa: PLC0415
+def test_one_address_asks_no_oftener_than_it_may(serve: Serve, tmp_path: Path) -> None:
+    """With `max_requests_per_second` further requests are answered 429, health is not, and a reload lifts the limit."""
+    config = tmp_path / "config.yml"
+    config.write_text("web: {max_requests_per_second: 1}\n")
+    served = serve("--config", str(config))
+    with connections(served.port, 1) as (client,):
+        ask_all = b"GET /-/reload HTTP/1.1\r\nHost: localhost\r\n\r\n" * 4
+        client.sendall(ask_all + GET * 3 + b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"405", b"429", b"429", b"429"] + [b"200"] * 4
+    assert answer.count(b"retry-after: 1\r\n") == 3
+    assert b'"code":"too-many-requests"' in answer
+    config.write_text("")
+    served.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 30
+    while [served.get("/metrics")[0] for _ in range(5)] != [200] * 5:
+        assert time.monotonic() < end
 
-    assert http.HEADER_SECONDS <= 15
-    assert http.BODY_SECONDS <= 60
-    assert http.STALL_SECONDS <= 60
-    assert accept.HANDSHAKE_SECONDS <= 15
+
+def test_what_an_address_may_ask_comes_back_with_time() -> None:
+    """A rate of two a second: two at once, then one each half second; another address has its own."""
+    now = 100.0
+    allowance = Allowance(lambda: now)
+    assert [allowance.wait("a", 2) for _ in range(3)] == [0.0, 0.0, 0.5]
+    assert allowance.wait("b", 2) == 0.0
+    now = 100.25
+    assert allowance.wait("a", 2) == 0.25
+    now = 100.5
+    assert [allowance.wait("a", 2) for _ in range(2)] == [0.0, 0.5]
+    now = 200.0
+    assert [allowance.wait("a", 2) for _ in range(3)] == [0.0, 0.0, 0.5]
+
+
+@pytest.fixture
+def hurried(serve: Serve) -> Callable[..., Any]:
+    """Start an exporter whose patience with clients is a fraction of a second."""
+    program = Path(__file__).with_name("hurried.py")
+    return lambda *flags, **options: serve(*flags, program=(sys.executable, str(program)), **options)
+
+
+def test_what_a_client_leaves_undone_ends(hurried: Serve, poll: Callable[..., None]) -> None:
+    """A body that does not come is answered 408; an answer that nobody takes and a silent connection are closed."""
+    served = hurried()
+    head = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n[{"
+    with connections(served.port, 1, head) as (body,), connections(served.port, 1) as (silent,):
+        assert body.recv(65536).startswith(b"HTTP/1.1 408 ")
+        assert silent.recv(65536) == b""
+    with contextlib.closing(socket.socket()) as greedy:
+        # a small window, so that what is not read fills the sender's buffers soon
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.settimeout(30)
+        greedy.connect(("127.0.0.1", served.port))
+        greedy.setblocking(False)
+        request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                greedy.send(request * 100)
+            except BlockingIOError:
+                time.sleep(0.01)
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("the answers that nobody reads keep the connection")
+    assert served.get("/-/healthy")[0] == 200
+
+
+def test_a_handshake_that_does_not_end_is_given_up(
+    hurried: Serve, certificate: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """A client that connects over TLS and says nothing is let go of, and others are served meanwhile."""
+    cert, key = certificate("slow") / "cert.pem", tmp_path / "key.pem"
+    web = tmp_path / "web.yml"
+    web.write_text(f"tls_server_config: {{cert_file: {cert}, key_file: {key}}}\n")
+    served = hurried("--web.config.file", str(web), trust=cert)
+    with connections(served.port, 1) as (silent,), connections(served.port, 1, b"\x16\x03\x01\x02\x00") as (half,):
+        assert served.get("/-/healthy")[0] == 200
+        for each in (silent, half):
+            with contextlib.suppress(ConnectionResetError):
+                assert each.recv(65536) == b""

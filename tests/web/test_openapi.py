@@ -69,7 +69,7 @@ def test_answers_keep_to_the_document(served: Any) -> None:
 
 
 def test_prometheus_finds_the_exporter(served: Any) -> None:
-    """http_sd tells the address that was asked and the path of the metrics."""
+    """http_sd returns the address that was asked and the path of the metrics."""
     status, headers, body = served.get("/api/v1/sd")
     assert (status, headers["content-type"]) == (200, "application/json")
     (target,) = json.loads(body)

@@ -150,7 +150,7 @@ def test_wrong_questions_are_answered_before_the_upgrade(serve: Serve) -> None:
 
 
 def test_a_cursor_into_a_run_written_anew_gives_the_snapshot(serve: Serve, run_file: Callable[..., Any]) -> None:
-    """Where what the cursor points to is gone, a client is told the state as at its first visit."""
+    """Where what the cursor points to is gone, a client gets the state as at its first visit."""
     run = run_file("lfs")
     for name in "abc":
         run.step("p", name)
@@ -209,7 +209,7 @@ def test_a_slow_client_is_closed_and_told_why(
 
 
 def test_more_clients_than_allowed_are_refused(serve: Serve, tmp_path: Any, poll: Callable[..., None]) -> None:
-    """Beyond `web.max_stream_clients` a client is told to come again; one that leaves makes room."""
+    """Beyond `web.max_stream_clients` a client is asked to come again; one that leaves makes room."""
     config = tmp_path / "config.yml"
     config.write_text("web:\n  max_stream_clients: 2\n")
     served = serve("--config", str(config))

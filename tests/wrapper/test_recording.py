@@ -1,4 +1,4 @@
-"""What the journal says of a wrapped command: times, CPU, memory and I/O of all its processes."""
+"""The journal of a wrapped command: times, CPU, memory and I/O of all its processes."""
 
 from __future__ import annotations
 

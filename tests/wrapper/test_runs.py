@@ -201,7 +201,7 @@ def test_lock_held_by_another(run: Run, journal: Path, events: Read) -> None:
 
 
 def test_state_at_the_end_of_a_long_run(tmp_path: Path) -> None:
-    """The end is found behind any number of notes, told in any spacing; a message that quotes an event is no event."""
+    """The end is found behind any number of notes, in any spacing; a message that quotes an event is no event."""
     path = tmp_path / "run.jsonl"
     quoted = json.dumps({"event": "build_finished", "status": "succeeded"})
     note = json.dumps({"time": 1.0, "event": "note", "build": "b", "message": quoted}) + "\n"

@@ -1,4 +1,4 @@
-"""Signals that reach the wrapper reach the command, once; death on either side is told to the other."""
+"""Signals that reach the wrapper reach the command, once; death on either side is reported to the other."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_terminal_is_one_inside(shell: Any, log: str) -> None:
 
 @LOGGED
 def test_new_size(shell: Any, log: str) -> None:
-    """A new size of the window is told to the command, which finds it."""
+    """The command learns of a new window size."""
     shell.type(f"$RUN $R {log}-- sh -c 'trap \"stty size; exit\" WINCH; echo ready; while :; do sleep 0.05; done'\n")
     shell.expect("ready\r\n")
     shell.resize(40, 132)

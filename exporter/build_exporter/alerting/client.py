@@ -31,7 +31,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered; `date` is its clock as the answer's header has it, empty without."""
+    """A server's answer; `date` is its clock from the header, empty without one."""
 
     status: int
     body: bytes

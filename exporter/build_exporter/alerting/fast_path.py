@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
-from build_exporter.queries.incidents import ALERTS, Incident, Kind
+from build_exporter.queries.incidents import Incident, Kind
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ SETTLE_SECONDS: Final = 0.02
 FRESH_SECONDS: Final = 60.0
 """An incident that began earlier was read, not seen: a replay, an import, a restart."""
 HOLD_SECONDS: Final = 300.0
-"""How long an alert sent here holds by itself."""
+"""Seconds until an alert sent from here expires."""
 END_SECONDS: Final = 15.0
 """From the end of an incident to the end sent for it: longer than a scrape and an evaluation."""
 UNSEEN_SECONDS: Final = 30.0
@@ -112,7 +112,7 @@ class FastPath:
             if identity not in self._known:
                 return
         now = self.clock()
-        # what is told of it is what is known now: the reason of a failure may have come with the next line
+        # the message holds what is known now: the reason of a failure may have come with the next line
         latest = next((found for found in self.find(now) if found.key == incident.key), incident)
         starts = incident.tiers[identity[3] - 1]
         labels = alert_labels(latest, identity[3], self.builder)
@@ -187,12 +187,12 @@ class FastPath:
 def alert_labels(incident: Incident, tier: int, builder: str | None) -> dict[str, str]:
     """Return the labels of an incident's alert: those of its rule, no more and no fewer."""
     labels = {
-        "alertname": ALERTS[incident.kind][0],
-        "severity": "critical",
-        "tier": str(tier),
+        "alertname": incident.alert,
+        "severity": incident.severity,
         "build": incident.build,
         "failure": incident.failure,
     }
+    labels |= {"tier": str(tier)} if incident.severity == "critical" else {}
     return labels | ({"builder": builder} if builder else {})
 
 

@@ -1,13 +1,15 @@
-"""Where the links of alerts lead, and the signed one that acknowledges without a password."""
+"""Links in alerts, and the signed one that acknowledges without a password."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import logging
 import os
 import secrets
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,18 +17,19 @@ from urllib.parse import quote
 
 import msgspec
 
+from build_exporter.journal.in_time import in_time
 from build_exporter.queries.incidents import Incident
 
 log = logging.getLogger(__name__)
 
 LINK_SECONDS: Final = 7 * 86400.0
-"""How long after an incident began its link acknowledges."""
+"""Seconds after an incident began for which its link acknowledges."""
 KEY_FILE: Final = ".alert-links.key"
 _SIGNATURE_BYTES: Final = 16
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True):
-    """What a signed link says: which incident of which build, and until when (Unix seconds) the link holds."""
+    """Contents of a signed link: build, incident, and the Unix seconds at which it expires."""
 
     build: str
     alert: str
@@ -90,19 +93,28 @@ def _text(data: bytes) -> str:
 
 
 def link_key(journal: str) -> bytes:
-    """Return the key that signs links: kept beside the journal for its owner alone, made where there is none."""
-    path = Path(journal) / KEY_FILE
+    """Return the key that signs links: kept beside the journal for its owner alone, made where there is none.
+
+    Where it can't be kept, or the file system does not answer, it is one for this process.
+    """
+    kept: list[bytes] = []
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
-    except FileExistsError:
-        pass
+        if not in_time(lambda: kept.append(_kept_key(Path(journal) / KEY_FILE))):
+            raise TimeoutError(f"{journal} does not answer")
     except OSError as error:
         log.warning("links to acknowledge hold until the exporter ends only", extra={"error": str(error)})
         return secrets.token_bytes(32)
-    try:
-        key = path.read_bytes()
-    except OSError:
-        key = b""
-    return key if len(key) == 32 else secrets.token_bytes(32)
+    return kept[0] if len(kept[0]) == 32 else secrets.token_bytes(32)
+
+
+def _kept_key(path: Path) -> bytes:
+    """Return the content of the key's file, made where there is none; empty where it is not this user's own file."""
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        is_own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+        return file.read(33) if is_own else b""

@@ -1,4 +1,4 @@
-"""What Alertmanager reports by webhook (version 4) as events of the journal: the history of alerts."""
+"""Turns Alertmanager's webhook messages (version 4) into events of the journal: the history of alerts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a message's alerts; `unknown` are of builds that are not known here."""
+    """Result of a message's alerts; `unknown` counts those of builds not known here."""
 
     recorded: int
     repeated: int

@@ -1,4 +1,4 @@
-"""What would make the next run shorter, ranked by the time it saves; a new kind is one function in `_KINDS`.
+"""Recommendations for a shorter next run, ranked by the time saved; a new kind is one function in `_KINDS`.
 
 Each recommendation rests on at least one measured number and shows its arithmetic. A saving is an upper bound where it
 says `at most`.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from build_exporter.analysis.bottlenecks import Gap
 
 MIN_SECONDS: Final = 30.0
-"""What saves less is not worth a change."""
+"""Least seconds saved that are worth a change."""
 IDLE_SHARE: Final = 0.5
 """A step that keeps less than this share of the jobs busy has room."""
 LEAST_PAUSE_SECONDS: Final = 60.0
@@ -52,7 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the kinds work from."""
+    """Input of the kinds."""
 
     run: Run
     timed: Sequence[Step]

@@ -1,4 +1,4 @@
-"""Where a run's time went, what held it up, and what would save most: each figure measured, each saving worked out."""
+"""Bottlenecks of a run: where its time went, what delayed it, and what would save most, each with its arithmetic."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run's time went into.
+    """Use of a run's time.
 
     `parallel_efficiency_ratio` is CPU time over the time of the steps it was measured for times the jobs;
     `serial_ratio` the share of that time in steps that kept about one core busy; both null where no CPU time is known.

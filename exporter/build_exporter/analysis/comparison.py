@@ -80,7 +80,7 @@ def compare(before: Run, after: Run, history: Sequence[RunSummary] = ()) -> Comp
 
 @dataclass(frozen=True, slots=True)
 class _Noise:
-    """What is known of noise: the pace of the run, and the differences that earlier runs show, if there are enough."""
+    """Noise: the pace of the run, and the differences between earlier runs, if there are enough."""
 
     pace: Pace
     known: Mapping[Key, Difference]
@@ -131,6 +131,6 @@ def _figures(run: Run) -> RunFigures:
         wall_seconds=end - run.start if end is not None and run.start is not None else None,
         step_seconds=sum(sample.seconds for sample in times.values()),
         steps_succeeded=len(times),
-        failed_attempts=run.failures.total(),
+        failed_attempts=run.failure_counts().total(),
         jobs=run.jobs_used,
     )

@@ -25,7 +25,7 @@ from build_exporter.tracker import Key, Run, RunSummary
 DEVIATIONS: Final = 3.0
 """A difference counts from so many standard deviations: about one false report in a thousand steps."""
 CACHE_DIFFERENCE: Final = 0.2
-"""So much less of ccache's hit ratio makes compilations slower by itself."""
+"""Drop of ccache's hit ratio that makes compilations slower by itself."""
 
 Cause = Literal["version", "cache-cold"]
 
@@ -67,7 +67,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Differences(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs in a run, the most seconds first; `pace_ratio` is how slow the run is as a whole (1: as usual)."""
+    """Differences of a run, the most seconds first; `pace_ratio` is the whole run's pace (1: as usual)."""
 
     run: str
     earlier_runs: int

@@ -13,7 +13,7 @@ from build_exporter.model.states import StepState
 from build_exporter.tracker import Key, Run, RunSummary, Step, expected_seconds, step_progress
 
 RECENT: Final = 3
-"""So many of the newest earlier runs tell what a step needs."""
+"""Newest earlier runs that are searched for a step's need."""
 MAX_SHORTAGES: Final = 20
 
 Resource = Literal["disk", "memory"]
@@ -53,7 +53,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a step needs while it runs, and what of it stays (negative: it frees space); bytes."""
+    """Space a step needs while it runs, and what it leaves behind (negative: it frees space); bytes."""
 
     peak: int
     stays: int
@@ -61,7 +61,7 @@ class Need:
 
 
 def disk_needs(history: Sequence[RunSummary]) -> dict[Key, Need]:
-    """Return what steps needed of the disk in the newest earlier run that tells, by `identity`."""
+    """Return the disk space of steps in the newest earlier run that recorded it, by `identity`."""
     found: dict[Key, Need] = {}
     for summary in sorted(history, key=lambda each: each.run)[-RECENT:]:
         usage = [(identity(key), used) for key, used in summary.usage.items()]
@@ -74,7 +74,7 @@ def disk_needs(history: Sequence[RunSummary]) -> dict[Key, Need]:
 
 
 class _Scale:
-    """How this run's needs compare with those known: of the same package if it was built before, else of all steps."""
+    """Ratio of this run's needs to those known: of the same package if it was built before, else of all steps."""
 
     def __init__(self, run: Run, known: Mapping[Key, Need]) -> None:
         self._sums: dict[str | None, list[int]] = {None: [0, 0]}

@@ -16,7 +16,7 @@ from build_exporter.tracker import Key, Run, RunSummary
 MAX_RUNS: Final = 10
 """Earlier runs that a baseline rests on: machines and packages change."""
 LEAST_ALIKE: Final = 3
-"""So many runs with the same version are a baseline of their own."""
+"""Runs with the same version that make a baseline of their own."""
 LEAST_SPREAD: Final = 0.03
 """Standard deviation of the logarithm of a duration that every step is granted, however even its few samples are."""
 PACE_LEAST_SECONDS: Final = 5.0
@@ -40,7 +40,7 @@ Times = Mapping[Key, Sample]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a step took in earlier runs, each scaled to the machine's usual pace.
+    """Durations of a step in earlier runs, each scaled to the machine's usual pace.
 
     `spread` is the standard deviation of the logarithm, `version` that of the samples, None where they differ or none
     is known.
@@ -54,7 +54,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a run compares as a whole: seconds taken for each second of the baseline, and the spread over its steps."""
+    """Pace of a whole run: seconds taken for each second of the baseline, and the spread over its steps."""
 
     ratio: float
     spread: float
@@ -85,7 +85,7 @@ def times_of_summary(summary: RunSummary) -> dict[Key, Sample]:
 def _by_identity(samples: Iterable[Sample]) -> dict[Key, Sample]:
     found = list(samples)
     counts = Counter(identity(sample.key) for sample in found)
-    # two steps of one name in a phase are told apart by their places alone
+    # two steps of one name in a phase are distinguished by their places alone
     return {name if counts[name := identity(sample.key)] == 1 else sample.key: sample for sample in found}
 
 
@@ -131,7 +131,7 @@ def _baseline(samples: Sequence[Sample]) -> Baseline:
 
 
 def _deviation(logs: Sequence[float]) -> float:
-    """Return the standard deviation as the median absolute one tells it, which a few odd values do not move."""
+    """Return the standard deviation estimated from the median absolute one, which a few odd values do not move."""
     return 1.4826 * median(map(abs, logs)) if logs else 0.0
 
 

@@ -28,7 +28,7 @@ def sbu_report(run: Run, date: str, settings: Mapping[str, str], cpu: str = "", 
         memory: output of `free`, empty where it is not known.
 
     Raises:
-        ValueError: no step tells how long an SBU is.
+        ValueError: no step gives the length of an SBU.
     """
     steps = [step for step in run.steps.values() if step.state is StepState.SUCCEEDED and step.seconds is not None]
     unit = _unit(steps)

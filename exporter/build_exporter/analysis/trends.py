@@ -1,4 +1,4 @@
-"""How the durations of steps, and the pace of whole runs, have moved over the last runs."""
+"""Trends of the durations of steps and of the pace of whole runs over the last runs."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from build_exporter.catalog.build import BUILD
 from build_exporter.catalog.exporter import EXPORTER
 from build_exporter.catalog.host import HOST
 from build_exporter.catalog.metric import Kind, Metric
+from build_exporter.catalog.probes import PROBES
 from build_exporter.catalog.sources import SOURCES
 from build_exporter.catalog.step import STEP
 from build_exporter.catalog.toolchain import TOOLCHAIN
@@ -17,7 +18,7 @@ from build_exporter.catalog.toolchain import TOOLCHAIN
 __all__ = ["CATALOG", "Kind", "Metric", "metric"]
 
 CATALOG: Final[dict[str, Metric]] = {
-    row.name: row for row in (*BUILD, *STEP, *ANALYSIS, *ALERTS, *SOURCES, *TOOLCHAIN, *HOST, *EXPORTER)
+    row.name: row for row in (*BUILD, *STEP, *ANALYSIS, *ALERTS, *SOURCES, *TOOLCHAIN, *HOST, *PROBES, *EXPORTER)
 }
 
 

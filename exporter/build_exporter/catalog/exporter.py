@@ -11,6 +11,13 @@ EXPORTER: Final[tuple[Metric, ...]] = (
     gauge("build_exporter_collector_success", "", "collector", "Whether the collector's newest run succeeded."),
     gauge("build_exporter_collector_duration_seconds", "seconds", "collector", "Time the collector's newest run took."),
     gauge("build_exporter_source_up", "", "source", "Whether a source can be read at the moment."),
+    gauge(
+        "build_exporter_part_up",
+        "",
+        "part",
+        "Whether what the exporter works with can be reached: `alertmanager` answers, all of them; `prometheus` has "
+        "scraped within the last two minutes. A part that is not configured, or never came, is absent.",
+    ),
     counter("build_exporter_events_total", "", "event", "Events read from the journal since the exporter started."),
     counter(
         "build_exporter_events_lost_total", "", "", "Events that writers report as lost: they could not be written."

@@ -58,7 +58,7 @@ def checksum_files_beside(directory: Path) -> list[Path]:
 
 
 def buildroot_manifest(tree: Path, downloads: Path) -> Manifest:
-    """Return what has been downloaded to `downloads/PACKAGE/`, with what the package's `.hash` in the tree says of it.
+    """Return what has been downloaded to `downloads/PACKAGE/`, with its checksums from the package's `.hash`.
 
     Which versions a configuration asks for isn't read: a package not downloaded yet is not missed.
 

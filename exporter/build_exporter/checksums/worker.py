@@ -36,7 +36,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What one process is to read, at how many bytes a second at most, and for which process."""
+    """Work of one process: files, most bytes a second, and the process it works for."""
 
     jobs: list[Job]
     bytes_per_second: float

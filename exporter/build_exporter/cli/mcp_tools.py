@@ -1,4 +1,4 @@
-"""What the tools for language models work from: a journal, or a running exporter's builds."""
+"""Sources of the tools for language models: a journal, or a running exporter's builds."""
 
 from __future__ import annotations
 

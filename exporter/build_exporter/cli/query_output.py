@@ -19,7 +19,7 @@ WIDE: Final = 200
 FOLDED: Final = 14
 GAP: Final = 3
 """Columns that a text has at least, and between two columns."""
-_TIMES: Final = frozenset({"start", "end", "time", "reached", "failed", "resolved"})
+_TIMES: Final = frozenset({"start", "end", "time", "reached", "failed", "resolved", "since"})
 _COLOURS: Final = {
     "succeeded": "green", "reached": "green", "failed": "red", "interrupted": "red", "critical": "red", "late": "red",
     "missed": "red", "running": "blue", "warning": "yellow", "increasing": "red", "decreasing": "green",

@@ -1,4 +1,4 @@
-"""Where a query's answer comes from: a running exporter, the journal, or Prometheus."""
+"""Sources of a query's answer: a running exporter, the journal, or Prometheus."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEFAULT_EXPORTER: Final = "http://127.0.0.1:10110"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the common options say."""
+    """Values of the common options."""
 
     journal: str | None
     exporter: str | None

@@ -12,10 +12,11 @@ import click
 
 from build_exporter.cli.exporter import PLUGIN_COLLECTORS, REFUSED_COLLECTORS, Exporter, Overrides
 from build_exporter.cli.options import USAGE_ERROR, check_journal, journal_option, load_config
-from build_exporter.cli.source_arguments import expected_failures, watched_sources
+from build_exporter.cli.source_arguments import Watched, WatchedSources, expected_failures
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
-from build_exporter.config.load import ConfigError
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import check_target, words_for
+from build_exporter.journal.in_time import SECONDS, in_time
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.plugins import origin
@@ -118,15 +119,21 @@ def serve(
     configure_logging(log_level, log_format)
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
-    check_journal(journal)
+    in_time(lambda: check_journal(journal))
     # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
     sys.stdout = sys.stderr
     for point in REFUSED_COLLECTORS:
         log.warning("collector not taken, its name is", extra={"collector": point.name, "package": origin(point)})
     config = load_config(config_path)
     known = expected_failures(config).of
-    found = watched_sources(config, watched, watch_options)
-    sources = SourceRunner(Attachment(source, journal, known) for source in found)
+    found = WatchedSources(config, watched, watch_options)
+
+    def attaching(row: Watched) -> Callable[[], Attachment]:
+        return lambda: Attachment(row.make(), journal, known)
+
+    sources = SourceRunner((row.label, attaching(row)) for row in found.rows)
+    if sources.prepare(SECONDS):
+        found.check_options()
     enabled = {name.removeprefix("collector_") for name, on in collectors.items() if on}
     overrides = Overrides(alertmanagers, fast_path)
     exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources, overrides)

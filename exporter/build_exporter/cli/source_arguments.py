@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -10,8 +11,11 @@ from typing import Any, Final
 import click
 import msgspec
 
-from build_exporter.config.load import ConfigError, read_options
+from build_exporter.config.kinds import AUTO
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
+from build_exporter.config.schema import Source as RecordConfig
+from build_exporter.model.names import build_name_from
 from build_exporter.sources.plugins import PluginKind
 from build_exporter.sources.protocol import Settings, Source
 from build_exporter.sources.registry import Kind, kinds, recognise
@@ -21,7 +25,7 @@ Given = Sequence[tuple[str, str]]
 """Options as a command line gives them: names and values."""
 
 _COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
-"""How files begin that a log rotation has compressed, and by what."""
+"""First bytes of compressed files, and the program that compressed them."""
 
 
 def expected_failures(config: Config) -> ExpectedFailures:
@@ -35,22 +39,34 @@ def find_kind(name: str, path: Path) -> Kind | PluginKind:
     Raises:
         click.UsageError: there is none, or the record is compressed and no plug-in's.
     """
-    known = kinds()
-    found = recognise(path) if name == "auto" else known.get(name)
+    found = recognise(path) if name == AUTO else known_kind(name)
     if isinstance(found, PluginKind):
         return found
-    if (found is not None or name == "auto") and (tool := _compressed_by(path)):
+    if tool := _compressed_by(path):
         raise click.UsageError(f"{path} is compressed by {tool}; records are read as their tool writes them: unpack it")
     if found is not None:
         return found
-    there_are = f"kinds: auto, {', '.join(sorted(known))}"
-    if name == "auto" and not path.exists():
-        raise click.UsageError(f"{path} is not there yet, so its kind must be named; {there_are}")
-    if name == "auto":
-        raise click.UsageError(f"{path} is no known kind of record; {there_are}")
+    if not path.exists():
+        raise click.UsageError(f"{path} is not there yet, so its kind must be named; {_names()}")
+    raise click.UsageError(f"{path} is no known kind of record; {_names()}")
+
+
+def known_kind(name: str) -> Kind | PluginKind:
+    """Return the kind of that name.
+
+    Raises:
+        click.UsageError: there is none.
+    """
+    known = kinds()
+    if name in known:
+        return known[name]
     nearest = get_close_matches(name[:100], known, n=1)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise click.UsageError(f"there is no kind {name!r}; {guess}{there_are}")
+    raise click.UsageError(f"there is no kind {name!r}; {guess}{_names()}")
+
+
+def _names() -> str:
+    return f"kinds: {AUTO}, {', '.join(sorted(kinds()))}"
 
 
 def _compressed_by(path: Path) -> str:
@@ -76,6 +92,8 @@ def checked_options(kind: Kind | PluginKind, given: Given) -> Mapping[str, Any]:
         return dict(given)
     if given and not form.__struct_fields__:
         raise click.UsageError(f"kind {kind.name} has no options")
+    from build_exporter.config.load import read_options  # noqa: PLC0415 - only where a source has options
+
     try:
         return msgspec.structs.asdict(read_options(form, given, f"kind {kind.name}"))
     except ConfigError as error:
@@ -94,30 +112,80 @@ def pair(text: str, flag: str) -> tuple[str, str]:
     return name, value
 
 
-def watched_sources(config: Config, watched: Sequence[str], options: Sequence[str]) -> Iterator[Source]:
-    """Yield the sources of the configuration and of the command line.
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A record to watch: a label for it, and what makes its source. Only that looks at the record, which may block."""
+
+    label: str
+    make: Callable[[], Source]
+
+
+class WatchedSources:
+    """The sources of the configuration and of the command line.
 
     Args:
         config: the configuration.
         watched: `KIND=PATH` each.
         options: `KIND.NAME=VALUE` each, for every record of the kind on the command line.
 
+    Attributes:
+        rows: a row for each.
+
     Raises:
-        click.UsageError: one of them can't be.
+        click.UsageError: one of them can't be, whatever its record is.
     """
-    for each in config.sources:
-        path = Path(each.path)
-        yield find_kind(each.kind, path).make(Settings(path, each.build, each.chosen()))
-    given = [pair(text, "--watch-option takes KIND.NAME=VALUE") for text in options]
-    used: set[str] = set()
-    for text in watched:
-        name, value = pair(text, f"--watch takes KIND=PATH with one of auto, {', '.join(sorted(kinds()))}")
+
+    def __init__(self, config: Config, watched: Sequence[str], options: Sequence[str]) -> None:
+        self._given = [pair(text, "--watch-option takes KIND.NAME=VALUE") for text in options]
+        self._used: set[str] = set()
+        self.rows = [self._configured(each) for each in config.sources]
+        self.rows += [self._named(text) for text in watched]
+
+    def check_options(self) -> None:
+        """Check that each option is of a kind that is watched; all the sources have been made.
+
+        Raises:
+            click.UsageError: one is not.
+        """
+        for key, _ in self._given:
+            if key.partition(".")[0] not in self._used:
+                raise click.UsageError(f"--watch-option {key}: no --watch is of kind {key.partition('.')[0]!r}")
+
+    def _configured(self, row: RecordConfig) -> Watched:
+        path = Path(row.path)
+        _load(row.kind)
+
+        def make() -> Source:
+            return find_kind(row.kind, path).make(Settings(path, row.build, row.chosen()))
+
+        return Watched(f"{row.kind}/{row.build or build_name_from(path.name)}", make)
+
+    def _named(self, text: str) -> Watched:
+        name, value = pair(text, f"--watch takes KIND=PATH with one of {AUTO}, {', '.join(sorted(kinds()))}")
         if not value:
             raise click.UsageError(f"--watch takes KIND=PATH, not {text!r}")
-        kind = find_kind(name, Path(value))
-        used.add(kind.name)
-        mine = [(key.partition(".")[2], chosen) for key, chosen in given if key.partition(".")[0] == kind.name]
-        yield kind.make(Settings(Path(value), options=checked_options(kind, mine)))
-    for key, _ in given:
-        if key.partition(".")[0] not in used:
-            raise click.UsageError(f"--watch-option {key}: no --watch is of kind {key.partition('.')[0]!r}")
+        path = Path(value)
+        if (known := _load(name)) is not None:
+            self._options(known)
+
+        def make() -> Source:
+            kind = find_kind(name, path)
+            return kind.make(Settings(path, options=self._options(kind)))
+
+        return Watched(f"{name}/{build_name_from(path.name)}", make)
+
+    def _options(self, kind: Kind | PluginKind) -> Mapping[str, Any]:
+        self._used.add(kind.name)
+        mine = [(key.partition(".")[2], value) for key, value in self._given if key.partition(".")[0] == kind.name]
+        return checked_options(kind, mine)
+
+
+def _load(name: str) -> Kind | PluginKind | None:
+    """Load the modules of a kind, for `auto` of every kind, and return the kind, None for `auto`."""
+    if name != AUTO:
+        kind = known_kind(name)
+        kind.options()
+        return kind
+    for each in kinds().values():
+        each.options()
+    return None

@@ -28,7 +28,7 @@ _STATE_WIDTH: Final = 11
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What came of it: each file with how it stands, and the names of the files that nothing names."""
+    """Result: each file with its state, and files that no list names."""
 
     directory: str
     manifest: Manifest
@@ -37,7 +37,7 @@ class VerifyResult:
 
     @property
     def counts(self) -> Counter[SourceState]:
-        """How many files are in each state."""
+        """Number of files by state."""
         return Counter(finding.state for _, finding in self.findings)
 
     @property

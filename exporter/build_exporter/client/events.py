@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Any
 
 from build_exporter.journal.append import LINE_LIMIT, Writer
 from build_exporter.journal.current import join_run
@@ -33,6 +34,18 @@ def text_of(text: str | None) -> str | None:
 def readable(text: str) -> str:
     """Return a text that can be written as UTF-8: what can't becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
+
+
+def progress_fields(
+    ratio: float | None, done: float | None, total: float | None, message: str | None
+) -> dict[str, Any]:
+    """Return the fields of a progress event: a ratio within 0 and 1, counts of 0 or more."""
+    return {
+        "ratio": None if ratio is None else min(1.0, max(0.0, ratio)),
+        "done": None if done is None else max(0.0, done),
+        "total": None if total is None else max(0.0, total),
+        "message": text_of(message),
+    }
 
 
 class EventLog:

@@ -10,7 +10,7 @@ from build_exporter.exposition import Family
 from build_exporter.queries.incidents import Incident, Kind
 
 OVER_SECONDS: Final = 600.0
-"""How long a 0 is shown once an incident is over: rules look back 5 minutes, and would hold a vanished series' 1."""
+"""Seconds for which 0 is shown after an incident: rules look back 5 minutes and would keep a vanished series' 1."""
 
 
 class IncidentCollector:

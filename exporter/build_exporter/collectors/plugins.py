@@ -23,7 +23,7 @@ INTERVAL_SECONDS: Final = 5.0
 
 MAX_FAMILIES: Final = 50
 MAX_SAMPLES: Final = 1000
-"""What one collector may show: each sample is a series."""
+"""Most samples of one collector: each is a series."""
 
 MAX_LABEL: Final = 256
 """Longest label value, in characters."""

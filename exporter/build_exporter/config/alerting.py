@@ -36,7 +36,7 @@ class Alertmanager(Section, frozen=True):
 
 
 class Alerting(Section, frozen=True):
-    """Where alerts go, when they go further, and where their links lead."""
+    """Receivers of alerts, times of escalation, and targets of links."""
 
     alertmanager_url: Annotated[
         str | None,

@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from build_exporter.config.alerting import Alerting
+from build_exporter.config.failures import Failures
+from build_exporter.config.probes import Probe
 from build_exporter.config.section import Section, about, repeated
-from build_exporter.config.values import check_target, compiled
+from build_exporter.config.values import compiled
 from build_exporter.model.events import EVENT_TYPES, Event
 from build_exporter.model.names import MAX_TIME
 
@@ -69,7 +71,7 @@ class Schedule(Section, frozen=True):
 
 
 class Thresholds(Section, frozen=True):
-    """Where alerts begin. Each is exported as `build_threshold{name}`, where the Prometheus rules read it.
+    """Thresholds of alerts. Each is exported as `build_threshold{name}`, where the Prometheus rules read it.
 
     A change takes effect with the next reload of the exporter: Prometheus and its rules stay as they are.
     """
@@ -133,6 +135,9 @@ class Thresholds(Section, frozen=True):
         about("A build is behind schedule when it is late with more than this probability.", "ratio", within=(0, 1)),
     ] = 0.8
     probe_seconds: Annotated[float, about("A probe answered slower than this.", "seconds", within=(0, None))] = 2.0
+    certificate_seconds: Annotated[
+        float, about("The certificate of a probed server ends within so long.", "seconds", within=(0, None))
+    ] = 14 * 86400.0
     event_lag_seconds: Annotated[
         float, about("Events reach the exporter later than this, 99th percentile.", "seconds", within=(0, None))
     ] = 10.0
@@ -145,7 +150,7 @@ class Thresholds(Section, frozen=True):
 
 
 class LogPatterns(Section, frozen=True):
-    """How lines of a log are recognised; what is not given keeps the source's own pattern.
+    """Patterns for lines of a log; a pattern left out keeps the source's own.
 
     The named groups `step`, `phase`, `package` and `version` are taken from the line where the pattern has them.
     """
@@ -196,38 +201,6 @@ class Source(Section, frozen=True):
                 if alike and (mine.startswith(theirs) or theirs.startswith(mine)):
                     yield index, "path", "reads what is already read by", other
                     break
-
-
-class Probe(Section, frozen=True):
-    """A service the build needs, tried again and again; the answers are `build_probe_*`."""
-
-    name: Annotated[str, about("What it is called in metrics.", "name")]
-    kind: Annotated[Literal["tcp", "http", "process", "command", "dns"], about("How it is tried.")]
-    target: Annotated[
-        str,
-        about(
-            "tcp: `host:port`; http: an address; process: a process name; dns: a host name; "
-            "command: a command line, run without a shell, whose exit code 0 is success.",
-            "text",
-            secret=True,
-        ),
-    ]
-    interval: Annotated[float, about("Time from try to try.", "seconds", within=(1, 86400))] = 30.0
-    timeout: Annotated[
-        float, about("Longest wait for an answer; not above `interval`.", "seconds", within=(0.01, 3600))
-    ] = 5.0
-
-    def faults(self) -> Iterator[tuple[str, str]]:
-        """Yield a fault where the target is not of the kind's form, or a try could outlast the next."""
-        if (needed := check_target(self.kind, self.target)) is not None:
-            yield "target", f"has a target that kind {self.kind} cannot try; allowed: {needed}"
-        if self.timeout > self.interval:
-            yield "timeout", "has a timeout longer than its interval"
-
-    @classmethod
-    def faults_among(cls, items: Sequence[tuple[int, Self]]) -> Iterator[tuple[int, str, str, int]]:
-        """Yield the names given twice."""
-        yield from repeated(items, "name")
 
 
 EventName = Literal[
@@ -286,7 +259,7 @@ class ExtraMetric(Section, frozen=True):
 
 
 class Metrics(Section, frozen=True):
-    """What `/metrics` holds, and how much of it at most."""
+    """Contents of `/metrics` and their limits."""
 
     max_steps_per_build: Annotated[
         int,
@@ -310,7 +283,7 @@ class Metrics(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """How much of the past the journal keeps. A build's newest run stays; what removed ones counted stays counted."""
+    """Limits of the journal's past. A build's newest run stays; counts of removed runs are kept."""
 
     runs: Annotated[int | None, about("Runs kept of each build; `none`: all.", "count", within=(1, None))] = 50
     bytes: Annotated[int | None, about("Size of the whole journal; `none`: any.", "bytes", within=(MIB, None))] = GIB
@@ -335,7 +308,12 @@ class Web(Section, frozen=True):
         int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
     ] = 1000
     max_requests_per_second: Annotated[
-        int | None, about("Requests a second from one address; `none`: any.", "count", within=(1, None), planned=True)
+        int | None,
+        about(
+            "Requests a second from one address, as many at once; more are answered 429. `none`: any.",
+            "count",
+            within=(1, None),
+        ),
     ] = None
 
 
@@ -376,7 +354,7 @@ class Config(Section, frozen=True):
     schedule: Annotated[Schedule, about("A deadline or a planned duration, and the tolerance.")] = Schedule()
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()
-    probes: Annotated[tuple[Probe, ...], about("Services to try.", planned=True)] = ()
+    probes: Annotated[tuple[Probe, ...], about("Services the builds need, see docs/guide/probes.md.")] = ()
     alerting: Annotated[Alerting, about("Alertmanager, escalation and links.")] = Alerting()
     hooks: Annotated[Hooks, about("Where they are, on which events they run, and how long they may take.")] = Hooks()
     metrics: Annotated[Metrics, about("What is exported, and the bounds of it.")] = Metrics()
@@ -385,6 +363,7 @@ class Config(Section, frozen=True):
     ] = msgspec.field(default_factory=_no_queries)
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
     tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
+    failures: Annotated[Failures, about("Rules of yours on what failed.")] = Failures()
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
 
     def threshold_values(self) -> dict[str, float]:

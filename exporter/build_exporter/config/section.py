@@ -17,7 +17,7 @@ class About(msgspec.Struct, frozen=True):
     description: str
     """One or two sentences for the reference page."""
     form: Form | None
-    """What the text means; None if the type is enough."""
+    """Meaning of the text; None if the type is enough."""
     within: Bounds
     """Least and greatest value in the unit it is stored in; None: no bound."""
     secret: bool

@@ -22,7 +22,7 @@ Form = Literal[
     "seconds", "bytes", "bytes_per_second", "ratio", "celsius", "count", "number", "time",
     "name", "build", "metric", "path", "url", "regex", "text",
 ]  # fmt: skip
-"""What a field's text means: the units numbers are stored in, and the kinds of text."""
+"""Meaning of a field's text: the unit of a number, or the kind of text."""
 
 Bounds = tuple[float | None, float | None]
 """Least and greatest value, in the unit a number is stored in; None: no bound."""
@@ -161,7 +161,7 @@ def _regex(text: str) -> str:
 
 
 class Reading(NamedTuple):
-    """How a form is read, and its description for errors and the reference page."""
+    """Parser of a form, and its description for errors and the reference page."""
 
     read: Callable[[str], Any]
     noun: str
@@ -271,18 +271,39 @@ def _written_bytes(size: int) -> str:
 
 def check_target(kind: str, target: str) -> str | None:
     """Return what a probe of this kind needs as its target where `target` is not that, else None."""
+    is_right, needed = _TARGETS[kind]
     try:
-        match kind:
-            case "tcp":
-                address = _ADDRESS.fullmatch(target)
-                return None if address and 0 < int(address[1]) < 65536 else "host:port"
-            case "http":
-                return None if _url(target) else words_for("url")
-            case "dns":
-                return None if _HOST.fullmatch(target) else "a host name"
-            case "command":
-                return None if shlex.split(target) else "a command line"
-            case _:
-                return None
+        return None if is_right(target) else needed
     except ValueError:
-        return {"http": words_for("url"), "command": "a command line with closed quotes"}[kind]
+        return needed
+
+
+def _is_address(target: str) -> bool:
+    address = _ADDRESS.fullmatch(target)
+    return address is not None and 0 < int(address[1]) < 65536
+
+
+def _is_database(target: str) -> bool:
+    parts = urlsplit(target)
+    if parts.query or parts.fragment or not target.isprintable():
+        return False
+    if parts.scheme == "sqlite":
+        return not parts.netloc and len(parts.path) > 1
+    if parts.scheme not in {"postgresql", "mysql"} or not parts.hostname or parts.port == 0:
+        return False
+    return parts.password is None and (":" in parts.hostname or _HOST.fullmatch(parts.hostname) is not None)
+
+
+_TARGETS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
+    "tcp": (_is_address, "host:port"),
+    "http": (_url, words_for("url")),
+    "dns": (_HOST.fullmatch, "a host name"),
+    "process": (str.strip, "a name"),
+    "command": (shlex.split, "a command line with closed quotes"),
+    "database": (
+        _is_database,
+        "postgresql://USER@HOST/NAME, mysql://USER@HOST/NAME or sqlite:///FILE, without a password",
+    ),
+    "disk": (lambda target: target.startswith("/"), "an absolute path"),
+}
+"""What makes a target right, by kind of probe, and that in words."""

@@ -29,7 +29,7 @@ class TlsServer(Section, frozen=True):
         Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"],
         about("Whether clients must show a certificate."),
     ] = "NoClientCert"
-    min_version: Annotated[Literal["TLS12", "TLS13"], about("Oldest version of TLS that is spoken.")] = "TLS12"
+    min_version: Annotated[Literal["TLS12", "TLS13"], about("Oldest version of TLS that is accepted.")] = "TLS12"
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield a fault where one file lacks the other."""
@@ -42,7 +42,7 @@ class TlsServer(Section, frozen=True):
 class HttpServer(Section, frozen=True):
     """Headers the server adds to every answer."""
 
-    http2: Annotated[bool, about("Taken for the form's sake: HTTP/1.1 is what is spoken.")] = False
+    http2: Annotated[bool, about("Accepted for compatibility; the server speaks HTTP/1.1 only.")] = False
     headers: Annotated[Mapping[str, str], about("Headers by name.", "text")] = msgspec.field(default_factory=_none)
 
 

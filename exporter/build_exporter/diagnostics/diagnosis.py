@@ -34,14 +34,14 @@ OUT_OF_MEMORY: Final = next(rule for rule in RULES if rule.kind == "out-of-memor
 
 _TESTS: Final = re.compile(r"^\S*make.*\*\*\* \[.*\b(?:check|tests?)(?:-\w+)?\] ")
 _WENT_ON: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: (?!\*\*\*)")
-"""A make that goes on after an error, or leaves its directory without a word on it, was told to."""
+"""A make that goes on after an error, or leaves its directory without a word on it, was meant to."""
 
 _REMARK: Final = re.compile(r"^\W*$|^ \*|^Summary")
 _LABEL: Final = re.compile(r"^(?:FAIL|ERROR|FAILED|TIMEOUT)!?\s*: |^test (?=\S+ \.\.\. )|^ *--- FAIL: ")
 
 
 class Diagnosis(NamedTuple):
-    """What failed.
+    """A diagnosed failure.
 
     Attributes:
         reason: the line or lines that say best why, as one line of at most 300 characters.
@@ -52,6 +52,7 @@ class Diagnosis(NamedTuple):
         hint: what people do about it; empty where nothing general can be said.
         evidence: what else was found, the strongest first, the reason not among it.
         is_handed_on: nothing but the builder's own words on it was found.
+        is_own: a rule of the user's configuration decided.
         line: index of the reason among the lines given (after prefixes and overwritten text were parted), -1 for none.
     """
 
@@ -63,21 +64,19 @@ class Diagnosis(NamedTuple):
     hint: str
     evidence: tuple[str, ...]
     is_handed_on: bool
+    is_own: bool
     line: int
 
 
-def diagnose(
-    raw: Iterable[str], *, exit_code: int | None = None, signal: int | None = None, own: tuple[Rule, ...] = ()
-) -> Diagnosis:
+def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | None = None) -> Diagnosis:
     """Return why a step failed.
 
     Args:
         raw: the lines it printed, of very many the last; prefixes and terminal control may be in them.
         exit_code: of its command, None where unknown.
         signal: number of the signal that ended it, None or 0 without.
-        own: a user's rules, tried before the table's.
     """
-    reading = read(raw, own)
+    reading = read(raw)
     best = _best(reading)
     found = last_words(reading) if best is None or best.rank <= Rank.RELAYED else None
     if found is not None and (best is None or best.rank <= Rank.MAKE or found.rank > Rank.LAST or _is_certain(found)):
@@ -86,7 +85,7 @@ def diagnose(
             found.last,
             found.text,
             found.rank,
-            found.rule or (best.rule if best is not None and best.rank is Rank.RELAYED else None),
+            found.rule or (best.rule if best is not None and best.rank == Rank.RELAYED else None),
         )
     if best is None or (best.rank < Rank.TOOL and (signal or (exit_code or 0) > 128)):
         ending = of_ending(exit_code, signal)
@@ -130,6 +129,7 @@ def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagn
         hint,
         (*_starved(reading, best, kind), *dict.fromkeys(_short(each.text) for each in others[:8])),
         best.rank <= Rank.MAKE,
+        best.rank == Rank.OWN,
         best.first,
     )
 
@@ -166,7 +166,7 @@ def _of_kind(reading: Reading, kind: str) -> Evidence | None:
 
 
 def _by_stop(reading: Reading, exit_code: int | None) -> tuple[str, str]:
-    """Return class and hint as the builder's own words on the failed target tell, where nothing else is known."""
+    """Return class and hint from the builder's own words on the failed target, when nothing else is known."""
     stop = reading.english(reading.stop) if reading.stop < len(reading.lines) else ""
     if _TESTS.match(stop):
         return "test-failure", "The suite's own log (test-suite.log, Testing/Temporary) has the failed test."
@@ -179,7 +179,7 @@ def _by_stop(reading: Reading, exit_code: int | None) -> tuple[str, str]:
 def _ended(
     reading: Reading, best: Evidence | None, ending: Rule | None, exit_code: int | None, signal: int | None
 ) -> Diagnosis:
-    """Return a diagnosis by how the command ended, where its words tell less."""
+    """Return a diagnosis by how the command ended, when its words say less."""
     number = signal or (exit_code - 128 if exit_code is not None and 128 < exit_code < 193 else 0)
     if number:
         reason = f"ended by {signal_name(number)}"
@@ -197,16 +197,17 @@ def _ended(
         ending.hint if ending is not None else "",
         (_short(best.text),) if best is not None else (),
         best is None or best.rank <= Rank.MAKE,
+        False,
         len(reading.lines) - 1,
     )
 
 
 def _named(reading: Reading, best: Evidence) -> str:
-    """Return the words on the first failed test, with the names of the next where they are told alike."""
+    """Return the words on the first failed test, with the names of the next where they are reported alike."""
     label = _LABEL.match(best.text)
     if label is None:
         return best.text
-    alike = [each.text for each in reading.evidence if each.rank is Rank.TEST and each.text.startswith(label[0])]
+    alike = [each.text for each in reading.evidence if each.rank == Rank.TEST and each.text.startswith(label[0])]
     names = [text[label.end() :].split(" ... ")[0].strip() for text in dict.fromkeys(alike)]
     if len(names) < 2:
         return best.text
@@ -215,19 +216,31 @@ def _named(reading: Reading, best: Evidence) -> str:
     return f"{best.text}, {shown}{more}"
 
 
+def with_failed_tests(found: Diagnosis, names: Sequence[str]) -> Diagnosis:
+    """Return a diagnosis that names the tests a suite reported as failed, where its own words name none of them."""
+    names = list(dict.fromkeys(names))
+    is_of_tests = found.error_class == "test-failure" or (found.error_class == "other" and found.is_handed_on)
+    if not names or not is_of_tests or any(name in found.reason for name in names):
+        return found
+    more = f" and {len(names) - MAX_NAMED_TESTS} more" if len(names) > MAX_NAMED_TESTS else ""
+    failed = f"failed tests: {', '.join(names[:MAX_NAMED_TESTS])}{more}"
+    reason = failed if found.is_handed_on else f"{found.reason} ({failed})"
+    return found._replace(reason=_short(reason), error_class="test-failure", is_handed_on=False)
+
+
 def _short(text: str) -> str:
     text = text.replace("\t", " ").strip()
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
 
 
 def first_error(lines: Iterable[str]) -> str | None:
-    """Return the reason that lines tell, at most 300 characters; None where no line looks like an error."""
+    """Return the reason found in lines, at most 300 characters; None where no line looks like an error."""
     reading = read(lines)
     return _diagnosis(reading, best, None).reason if (best := _best(reading)) is not None else None
 
 
 def class_of(message: str | None, exit_code: int | None, signal: int | None) -> str:
-    """Return the failure class that a reason, or how the command ended, tells."""
+    """Return the failure class of a reason, or of how the command ended."""
     return diagnose(message.splitlines() if message else [], exit_code=exit_code, signal=signal).error_class
 
 

@@ -12,14 +12,14 @@ from build_exporter.diagnostics.kinds import Kind, is_usage, kind_of
 from build_exporter.diagnostics.language import english
 from build_exporter.diagnostics.picking import picked
 from build_exporter.diagnostics.prefix import parted
-from build_exporter.diagnostics.rules import Rank, Rule, rule_of
+from build_exporter.diagnostics.rules import Rank, Rule, own_rule_of, own_rules, rule_of
 from build_exporter.diagnostics.terminal import shown
 
 MAX_LINES: Final = 50_000
 """Lines that are read, the last ones."""
 
 MAX_READ: Final = 1200
-"""Of those the lines that are read closely."""
+"""Most lines that are read closely."""
 
 STALE_LINES: Final = 30
 """Commands and progress between words and the builder's stop that show that work went on after them."""
@@ -28,12 +28,15 @@ STALE_COMMANDS: Final = 2
 """The same of a download: another mirror had the file."""
 
 LATE_PENALTY: Final = 25
-"""What lines after the first stop lose: they are of other jobs, or follow from it."""
+"""Rank subtracted from lines after the first stop: they belong to other jobs or follow from it."""
 
 _GIVEN_UP: Final = re.compile(
     r"^(?:\S*/)?(?:g|re|p|b|d)?make(?:\[\d{1,3}\])?\s?: \*\*\* (?!No rule to make|Waiting for|.*\.\.\.$|Deleting)"
 )
 _RESTART: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: Entering directory|^Making \S+ in |^g?make( |$)")
+_QUIET_LEVELS: Final = frozenset({"info", "extra", "debug", "trace", "note", "state", "cfg"})
+"""What a logger says at these levels is how far it is."""
+
 _NOT_REMADE: Final = re.compile(r"^(?:\S*/)?g?make: Target '.*' not remade because of errors")
 _TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
 _IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
@@ -42,7 +45,7 @@ _PLACED: Final = re.compile(r"^[^\s:]{1,300}\.\w{1,6}:\d{1,7}:(?:\d{1,7}:)? (?!w
 _LOUD: Final = ("configure: error: ", "Invalid configuration", "***", "Could NOT")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _NOTE: Final = re.compile(r"^\s*= note: (?=\S*(?:ld|mold|lld|link)\S*: )")
-"""So rustc hands on what the linker says."""
+"""Lines with which rustc forwards the linker's output."""
 
 _HEADER: Final = re.compile(r"^(?:\s*)Traceback \(most recent call last\):")
 
@@ -58,7 +61,7 @@ class Evidence(NamedTuple):
 
 
 class Reading:
-    """What was read.
+    """Lines read.
 
     Attributes:
         lines: the lines as shown, without prefixes; empty ones are kept.
@@ -67,9 +70,9 @@ class Reading:
         begin: index of the first line that counts: what make gave up before it was called again is over.
     """
 
-    def __init__(self, lines: list[str], stamps: list[str]) -> None:
+    def __init__(self, lines: list[str], stamps: list[str], levels: list[str]) -> None:
         self.lines = lines
-        self._stamps = stamps
+        self._stamps, self._levels = stamps, levels
         self.evidence: list[Evidence] = []
         self.stop = len(lines)
         self.begin = 0
@@ -78,7 +81,9 @@ class Reading:
     def kind(self, index: int) -> Kind:
         """Return what sort of line one is."""
         if index not in self._kinds:
-            self._kinds[index] = kind_of(self.lines[index])
+            kind = kind_of(self.lines[index])
+            is_quiet = kind is Kind.WORDS and self._levels[index] in _QUIET_LEVELS
+            self._kinds[index] = Kind.PROGRESS if is_quiet else kind
         return self._kinds[index]
 
     def english(self, index: int) -> str:
@@ -107,7 +112,7 @@ class Reading:
 
     @staticmethod
     def _is_passing(each: Evidence) -> bool:
-        """Tell whether builds go on after such words: another mirror is asked, a file is not needed."""
+        """Return whether builds go on after such words: another mirror is asked, a file is not needed."""
         return each.rank <= Rank.PROGRAM + 2 or (
             each.rule is not None and each.rule.kind in ("download-failed", "checksum-mismatch", "patch-failed")
         )
@@ -120,10 +125,10 @@ class Reading:
         return kinds.count(Kind.COMMAND) + kinds.count(Kind.PROGRESS) > STALE_LINES
 
 
-def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
+def read(raw: Iterable[str]) -> Reading:
     """Return what lines hold of evidence; prefixes and terminal control may be in them."""
     reading = Reading(*plain_lines(raw))
-    indexes = _bounded(picked(reading.lines) if not own else list(range(len(reading.lines))))
+    indexes = _bounded(_candidates(reading.lines))
     usage = _usage_lines(reading.lines)
     excused = _excused(reading, indexes)
     reading.begin, reading.stop = _span(reading, indexes)
@@ -131,11 +136,18 @@ def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
     for index in indexes:
         if index < reading.begin or index in excused or index in usage or index <= beyond:
             continue
-        found = _evidence(reading, index, own)
+        found = _evidence(reading, index)
         if found is not None:
             reading.evidence.append(found)
             beyond = found.last if found.last > index and _HEADER.match(reading.lines[index]) else beyond
     return reading
+
+
+def _candidates(lines: Sequence[str]) -> list[int]:
+    """Return the indexes of the lines that may be evidence, in order."""
+    if not own_rules():
+        return picked(lines)
+    return sorted({*picked(lines), *(index for index, line in enumerate(lines) if own_rule_of(line))})
 
 
 def _bounded(indexes: list[int]) -> list[int]:
@@ -143,17 +155,19 @@ def _bounded(indexes: list[int]) -> list[int]:
     return indexes if len(indexes) <= MAX_READ else indexes[: MAX_READ // 2] + indexes[-MAX_READ // 2 :]
 
 
-def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return lines as a terminal shows them without prefixes, and their time stamps.
+def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return lines as a terminal shows them without prefixes, their time stamps and their levels.
 
     Empty ones stay, as diagnostics end with them.
     """
     found = [parted(text) for line in raw for text in shown(line) or [""]][-MAX_LINES:]
-    return [each.text.rstrip() for each in found], [each.stamp for each in found]
+    return [each.text.rstrip() for each in found], [each.stamp for each in found], [each.level for each in found]
 
 
-def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence | None:
+def _evidence(reading: Reading, index: int) -> Evidence | None:
     line = reading.lines[index]
+    if (own := own_rule_of(line)) is not None:
+        return Evidence(index, index, line.strip(), own.rank, own)
     kind = reading.kind(index)
     if kind is Kind.SOURCE and _NOTE.match(line):
         kind = Kind.WORDS
@@ -163,12 +177,12 @@ def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence |
     text = _NOTE.sub("", text)
     foreign = english(text)
     if _GIVEN_UP.match(foreign) or _NINJA_FAILED.match(foreign):
-        rule = rule_of(foreign, own)
+        rule = rule_of(foreign)
         is_own = rule is not None and rule.rank >= Rank.PROGRAM
         return Evidence(
             index, last, text, rule.rank if is_own and rule is not None else Rank.MAKE, rule if is_own else None
         )
-    rule = rule_of(foreign, own)
+    rule = rule_of(foreign)
     if rule is None:
         placed = _PLACED.match(foreign) if not text.isascii() else None
         return Evidence(index, last, text, Rank.PLACED, None) if placed is not None else None
@@ -181,7 +195,7 @@ def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence |
 
 
 def _speaks(line: str) -> bool:
-    """Tell whether a line that looks like progress holds an error all the same."""
+    """Return whether a line that looks like progress holds an error all the same."""
     return line.startswith(("ERROR", " * ERROR")) or any(each in line for each in _LOUD)
 
 
@@ -195,7 +209,7 @@ def _usage_lines(lines: Sequence[str]) -> set[int]:
 
 
 def _excused(reading: Reading, indexes: Sequence[int]) -> set[int]:
-    """Return the lines whose failure make was told to ignore: those before its words on that, back to the command."""
+    """Return the lines whose failure make ignored: those before its words on that, back to the command."""
     found: set[int] = set()
     for index in indexes:
         if not _IGNORED.match(reading.english(index)):
@@ -231,7 +245,7 @@ def _span(reading: Reading, indexes: Sequence[int]) -> tuple[int, int]:
 
 
 def _keeps_going(lines: Sequence[str], index: int) -> bool:
-    """Tell whether a make that gave a target up goes on with others."""
+    """Return whether a make that gave a target up goes on with others."""
     return any(
         "not remade because" in line or "Waiting for unfinished" in line for line in lines[index + 1 : index + 3000]
     )

@@ -1,4 +1,4 @@
-"""What sort of line it is: a command, a shell's trace, quoted source, usage text, progress, or words of a tool."""
+"""Kinds of lines: a command, a shell's trace, quoted source, usage text, progress, or words of a tool."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Kind(Enum):
-    """Sorts of lines that are told apart before anything is taken for evidence."""
+    """Kinds of lines that are distinguished before anything is taken for evidence."""
 
     WORDS = "words"
     COMMAND = "command"

@@ -1,4 +1,4 @@
-"""Where no line is known as an error: the last sensible words before the builder stopped."""
+"""The last sensible words before the builder stopped, used when no line is known as an error."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _IDLE: Final = re.compile(
     r"|^[^\w]*$|^\w+: exit(?:ing)?$"
 )
 _CUT: Final = re.compile(r"^\[?\.\.\. ?.{0,60}\b(?:cut|omitted|truncated|skipped|removed)\b.{0,20}$")
-"""Where whoever passed a log on left lines out: what stands before it was not said last."""
+"""Marks of omitted lines in a forwarded log: text before them was not the last."""
 
 _STARTS: Final = frozenset({Kind.COMMAND, Kind.TRACE})
 
 
 def last_words(reading: Reading) -> Evidence | None:
-    """Return the words before the builder's stop that tell most, None where the failed command printed nothing.
+    """Return the most informative words before the builder's stop, None where the failed command printed nothing.
 
     With words of trouble in it the last such line, else the last with a speaker, else the last.
     """
     found: list[int] = []
     end = reading.stop
-    relayed = [each.first for each in reading.evidence if each.rank is Rank.RELAYED and each.first < end]
+    relayed = [each.first for each in reading.evidence if each.rank == Rank.RELAYED and each.first < end]
     end = min(relayed, default=end)
     while end < len(reading.lines) and end > 0 and not reading.lines[end - 1].strip():
         end -= 1
@@ -57,8 +57,8 @@ def last_words(reading: Reading) -> Evidence | None:
         return None
     troubled = [index for index in found if _TROUBLE.search(reading.english(index)[:1000])]
     speaking = [index for index in troubled if _SPEAKS.match(reading.lines[index])]
-    spoken = [index for index in found if _SPEAKS.match(reading.lines[index])]
-    chosen = next(filter(None, (speaking, troubled, spoken, found)))[0]
+    words = [index for index in found if _SPEAKS.match(reading.lines[index])]
+    chosen = next(filter(None, (speaking, troubled, words, found)))[0]
     return Evidence(chosen, chosen, reading.lines[chosen], Rank.LAST + (1 if troubled else 0), None)
 
 

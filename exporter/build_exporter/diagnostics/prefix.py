@@ -1,4 +1,4 @@
-"""What others put before the lines of a build: time stamps, levels, names of containers and jobs, docker's counters.
+"""Prefixes that other programs put before the lines of a build: times, levels, names of containers, docker's counters.
 
     2025-09-14T03:12:31.8579732Z make: *** [all] Error 2        #23 29.47 make: *** [all] Error 2
     [ERROR]    make[1]: *** [all] Error 1                       builder-1  | make: *** [all] Error 2

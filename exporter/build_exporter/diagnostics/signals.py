@@ -1,4 +1,4 @@
-"""What an exit code or a signal alone says of a failure."""
+"""The class of a failure from its exit code or signal alone."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ MAX_PIECES: Final = 100_000
 """Texts that one line showed one after the other: a progress written over in place for days stays bounded."""
 
 _BREAKS: Final = re.compile(r"\r|\x1b\[(?:\d{0,4}[ABDEFGd]|\d{0,4}(?:;\d{0,4})?[Hf]|[12]K|[0-3]?J)|\x1b[78DEM]")
-"""What moves the cursor to another place or empties a line: the text after it is a text of its own."""
+"""Sequences that move the cursor or clear a line: the text after them is separate."""
 
 _FORWARD: Final = re.compile(r"\x1b\[(\d{0,3})C")
 _STEERS: Final = re.compile(r"[\r\x08\x1b]")

@@ -1,4 +1,4 @@
-"""How good estimates of a build's earlier runs would have been, worked out a run at a time while an exporter runs."""
+"""Accuracy of estimates of a build's earlier runs, computed one run at a time while an exporter runs."""
 
 from __future__ import annotations
 

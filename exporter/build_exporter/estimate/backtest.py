@@ -1,4 +1,4 @@
-"""How good estimates would have been: recorded runs lived again, each estimate made with what was known at its time."""
+"""Backtest: replays recorded runs and scores each estimate, made with what was known at its time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RecordedRun:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is tried: at which shares of a run's time, with which history, each step too, with which constants."""
+    """Settings of a backtest: shares of a run's time, history, whether each step is scored, constants."""
 
     marks: Sequence[float] = MARKS
     history: HistoryMode = "earlier"

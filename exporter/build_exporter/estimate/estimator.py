@@ -25,7 +25,7 @@ class _Kept:
 
 
 class Estimator:
-    """Estimates runs with all that the builds' earlier runs tell. Call it as `estimator(run, now)`.
+    """Estimates runs from the builds' earlier runs. Call it as `estimator(run, now)`.
 
     It may be called from any thread: what it keeps is replaced as a whole.
 
@@ -79,8 +79,8 @@ class Estimator:
 
 
 def remaining(run: Run, now: float, builds: Mapping[str, Build] | None = None) -> Estimate | None:
-    """Return what is left of a run at `now` (Unix seconds), with what the builds' earlier runs tell.
+    """Return what is left of a run at `now` (Unix seconds), given the builds' earlier runs.
 
-    None where that can't be told: no plan, nothing known of any step of it, or the run is over.
+    None when unknown: no plan, nothing known of any step of it, or the run is over.
     """
     return Estimator(builds)(run, now)

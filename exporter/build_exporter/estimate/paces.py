@@ -1,4 +1,4 @@
-"""How fast a run is for short and for long steps: what configuring costs differs from machine to machine more than
+"""Pace of a run for short and for long steps: the cost of configuring differs between machines more than
 compiling does, and short steps are mostly the one, long steps mostly the other."""
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _tails(left: Sequence[float], needs: Sequence[Sequence[int]], followers: Seq
 def release_needs(order: Sequence[int], starts: Mapping[int, float], ends: Mapping[int, float]) -> dict[int, list[int]]:
     """Return what each step seems to have waited for in an earlier run: the step whose end came last before its start.
 
-    Where nothing tells what steps need, the order in which an earlier run could begin them is the best known.
+    Where nothing shows what steps need, the order in which an earlier run could begin them is the best known.
     """
     found: dict[int, list[int]] = {}
     by_end = sorted(order, key=lambda place: ends[place])

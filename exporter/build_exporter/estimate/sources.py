@@ -1,15 +1,16 @@
-"""How far each source of expected times has been right on the steps done so far: its weight and the pace against it.
+"""Accuracy of each source of expected times on the steps done so far: its weight and the pace against it.
 
 A source is an earlier run, a variant of the shipped table, or the plan. All times here are logarithms of seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import exp, log
 from typing import Final
 
+from build_exporter.estimate.abis import weighted_median
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
 from build_exporter.estimate.table import VARIANTS, typical_seconds
@@ -29,7 +30,7 @@ TELLING_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step done in this run, its time, what the plan says of it, and its place from the last that ended, 0."""
+    """A step done in this run, its time, its figure in the plan, and its place from the last that ended, 0."""
 
     name: Name
     package: str
@@ -38,6 +39,7 @@ class Done:
     planned_sbu: float | None
     rank: int
     beside: int
+    version: str | None = None
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class Source:
     differs: bool = False
 
     def compare(self, seconds: float, expected: float) -> None:
-        """Take a step that was done and what the source says of it."""
+        """Take a step that was done and the source's figure for it."""
         weight = exp((seconds + expected) / 2)
         if weight >= TELLING_SECONDS:
             self.pairs.append((seconds - expected, min(weight, MOST_OF_A_STEP)))
@@ -88,17 +90,6 @@ class Source:
             self.distance = error / (self.compared + tuning.evidence)
         self.weight = self.prior * exp(-self.distance / tuning.likeness)
         self.chance = self.prior * exp(-self.distance / tuning.doubt)
-
-
-def weighted_median(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return the value half of the weight lies below, of (value, weight) pairs."""
-    ordered = sorted(pairs)
-    half, passed = sum(weight for _, weight in ordered) / 2, 0.0
-    for value, weight in ordered:
-        passed += weight
-        if passed >= half:
-            return value
-    return ordered[-1][0]
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What an estimate rests on, in words."""
+"""The basis of an estimate, in words."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Export:
 
     @property
     def samples(self) -> int:
-        """How many samples there are."""
+        """Number of samples."""
         return sum(len(points) for points in self.series.values())
 
     def add(self, build: str, run: str, events: Sequence[Event], interval: float) -> None:

@@ -1,4 +1,4 @@
-"""Where the book has a step's page."""
+"""The book's page of a step."""
 
 from __future__ import annotations
 

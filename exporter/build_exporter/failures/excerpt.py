@@ -1,4 +1,4 @@
-"""What may be shown of a failure: a short excerpt without secrets or control characters."""
+"""Excerpt of a failure's log without secrets or control characters."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ MAX_KEPT: Final = 256
 """Cards that are kept."""
 
 TAIL_BYTES: Final = 1024 * 1024
-"""How much of the end of a log is read for a card."""
+"""Bytes of the end of a log that are read for a card."""
 
 
 def last_lines(journal: str, run: Run, step: Step) -> list[str]:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import IO, Final, Literal, NamedTuple
 
 OUTPUT_BYTES: Final = 4096
-"""What is kept of a hook's output: its end."""
+"""Bytes kept of the end of a hook's output."""
 
 Result = Literal["succeeded", "failed", "timeout"]
 
 
 class Outcome(NamedTuple):
-    """How a run of a hook ended, its exit code (negative: a signal), seconds, and the end of its output."""
+    """Result of a hook: how it ended, exit code (negative: a signal), seconds, and the end of its output."""
 
     result: Result
     code: int

@@ -154,8 +154,8 @@ class HookRunner:
             return
         self._count(program, done.result)
         level = logging.INFO if done.result == "succeeded" else logging.WARNING
-        told = {"hook": program.name, "event": payload["event"], "result": done.result, "exit_code": done.code}
-        log.log(level, "hook ended", extra=told | {"output": redact(plain(done.output)).strip()})
+        result = {"hook": program.name, "event": payload["event"], "result": done.result, "exit_code": done.code}
+        log.log(level, "hook ended", extra=result | {"output": redact(plain(done.output)).strip()})
 
     def _handle(self, point: EntryPoint, payload: dict[str, Any]) -> None:
         """Call a plug-in's handler with the event; whatever it does, only that call is lost."""

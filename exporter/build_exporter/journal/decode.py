@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from build_exporter.model.events import AnyEvent, Event
+from build_exporter.model.events import AnyEvent, Event, clean_names
 from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, MAX_LINE_BYTES, is_build_name
 
 
@@ -123,6 +123,10 @@ class Decoder:
             events = [decode(line) for line in data.split(b"\n") if line]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             events = list(self._one_by_one(data))
+        if b"\\" in data or b"\x7f" in data or not data.isascii():
+            # no other line can hold a control character
+            for event in events:
+                clean_names(event)
         horizon = self.horizon
         if events and (max([e.time for e in events]) > horizon or {e.build for e in events} != {build}):
             events = list(self._plausible(events, build, horizon))

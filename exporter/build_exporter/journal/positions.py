@@ -42,7 +42,7 @@ class CursorError(ValueError):
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a reader of one or several builds is: `time` (Unix seconds) when it was there, and each build's place.
+    """Position of a reader of one or several builds: `time` (Unix seconds) when it was there, and each build's place.
 
     Builds that are not in it were over and unchanged for a while then.
     """

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is kept: `runs` of each build, `size` bytes and `age` seconds in all; None keeps everything."""
+    """Limits of the journal: `runs` per build, `size` bytes and `age` seconds in all; None keeps everything."""
 
     runs: int | None = None
     size: int | None = None

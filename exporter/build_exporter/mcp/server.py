@@ -34,7 +34,7 @@ Lifespan = Callable[["Changes"], AbstractAsyncContextManager[None]]
 
 
 class Changes:
-    """Tells subscribed clients what to read again."""
+    """Notifies subscribed clients of what to read again."""
 
     def __init__(self) -> None:
         self.bus = InMemorySubscriptionBus()

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from build_exporter.model.names import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TIME
+from build_exporter.model.text import clean_name
 
 Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
 BuildName = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -35,7 +36,7 @@ MAX_TOOLS: Final = 64
 
 
 class Event(msgspec.Struct, tag_field="event", gc=False, omit_defaults=True, kw_only=True):
-    """What every event carries: when, and of which line of builds."""
+    """Fields of every event: its time and its build."""
 
     time: Time
     build: BuildName
@@ -121,14 +122,15 @@ class StepStarted(Event, tag="step_started"):
 
 
 class StepProgress(Event, tag="step_progress"):
-    """How far a running step is; once it is over, what its log amounted to.
+    """Progress of a running step; after its end, the size of its log.
 
     `warning_flags` says how many of the warnings came by which option of the compiler, the most frequent first.
     An `estimated` ratio comes from the log and the clock, and gives way to one the builder reports. `log_tasks`
     are the lines of a log that each stand for a compiler's run or a test, `log_curve` the share of it (a task counting
     as much as 1000 bytes) that was written by the end of each equal part of the attempt's time. `log_bytes` says that
     the log of a step that is over was read to its end; it is 0 where the next attempt can't be measured by it.
-    `error_class` and `message` of a step that has failed say why, where its end did not.
+    `error_class` and `message` of a step that has failed say why, where its end did not. `seconds` is how long a step
+    that is over took at most, where the clock that wrote its end was ahead.
     """
 
     phase: Name
@@ -144,6 +146,7 @@ class StepProgress(Event, tag="step_progress"):
     log_bytes: Count | None = None
     log_tasks: Count | None = None
     log_curve: Curve | None = None
+    seconds: Amount | None = None
 
 
 class StepFinished(Event, tag="step_finished"):
@@ -248,13 +251,13 @@ class Feedback(Event, tag="feedback"):
 
 
 class EventsLost(Event, tag="events_lost"):
-    """So many events of a writer before this one could not be written, for want of room or of permission."""
+    """Number of a writer's events before this one that could not be written, for lack of space or permission."""
 
     count: Count
 
 
 class Alert(Event, tag="alert"):
-    """What Alertmanager reported of one alert to one of its receivers.
+    """Alertmanager's report of one alert to one of its receivers.
 
     `name` is the alert's name, `status` is `firing` or `resolved`; `labels` are further labels that distinguish it from
     others of the name, `fingerprint` is Alertmanager's own. `starts` and `ends` are its times, `message` its summary.
@@ -301,7 +304,7 @@ class BadSource(msgspec.Struct, gc=False, frozen=True, omit_defaults=True, kw_on
 
 
 class SourcesVerified(Event, tag="sources_verified"):
-    """How many files of the plan's steps are in which state; it replaces the earlier one.
+    """Number of files of the plan's steps by state; replaces the earlier event.
 
     `unchecked`: present, and the plan has no digest; `pending`: still being written or not read yet. `bad` names the
     others in the order of the steps, the first 100 of them.
@@ -339,12 +342,46 @@ AnyEvent = (
 EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__
 EVENT_NAMES: Final = tuple(str(t.__struct_config__.tag) for t in EVENT_TYPES)
 
+_NAMED: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
+    StepProgress: ("phase", "step"),
+    StepStarted: ("phase", "step", "package", "version"),
+    StepFinished: ("phase", "step"),
+    PlannedStep: ("phase", "step", "package", "version", "after"),
+    PlannedMilestone: ("name", "phase", "step"),
+    Plan: ("steps", "milestones"),
+    TestsReported: ("phase", "step", "suite", "replaces", "failing"),
+    MilestoneReached: ("milestone",),
+    BuildStarted: ("source", "target", "book"),
+    ToolVersion: ("tool", "version", "target"),
+    Toolchain: ("host", "target", "kernel", "libc", "tools"),
+    Alert: ("name", "severity", "tier", "receiver"),
+}
+"""Fields whose text becomes a label, a column or a heading."""
+
 _encoder = msgspec.json.Encoder()
 
 
 def event_name(event: Event) -> str:
     """Return the `event` field's value for an event."""
     return str(event.__struct_config__.tag)
+
+
+def clean_names(named: msgspec.Struct) -> None:
+    """Change names in an event to ones that labels, tables and pages can show; see `clean_name`."""
+    for field in _NAMED.get(type(named), ()):
+        value = getattr(named, field)
+        if type(value) is str:
+            if not value.isprintable():
+                setattr(named, field, clean_name(value))
+        elif value:
+            setattr(named, field, [_cleaned(each) for each in value])
+
+
+def _cleaned(each: str | msgspec.Struct) -> str | msgspec.Struct:
+    if isinstance(each, str):
+        return clean_name(each)
+    clean_names(each)
+    return each
 
 
 def encode_line(event: Event) -> bytes:

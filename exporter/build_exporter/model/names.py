@@ -18,7 +18,7 @@ MAX_TIME = 253402300799.0
 """Last second of the year 9999: beyond it a time is damage, not a date."""
 
 FUTURE_TOLERANCE_SECONDS = 86400.0
-"""How far ahead of this machine's clock an event may be: a time zone mistaken for UTC is at most 14 hours."""
+"""Most seconds an event may be ahead of this machine's clock: a time zone mistaken for UTC is at most 14 hours."""
 
 MAX_PATH_LENGTH = 4095
 """Longest path that Linux takes, in bytes."""

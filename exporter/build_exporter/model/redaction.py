@@ -18,7 +18,7 @@ _KEY: Final = (
     r"|(?:api|access|private|signing|encryption|client|deploy|license|account|storage|shared|master)[_-]?key(?:[_-]?id)?"
     r"|(?:client|app|shared)[_-]?secret)"
 )
-"""What the name of a secret ends in."""
+"""Endings of the names of secrets."""
 
 _NAME: Final = rf"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]{{0,60}}?)(?i:{_KEY})"
 _LINE_START: Final = r"(?m:^)[ \t]{0,40}(?:-[ \t]|export[ \t]|set[ \t]|\+[ \t]){0,2}"

@@ -69,7 +69,7 @@ class FailureClass(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a running step is doing, in one word."""
+    """Activity of a running step, in one word."""
 
     UNPACKING = "unpacking"
     CONFIGURING = "configuring"
@@ -87,7 +87,7 @@ class Verdict(StrEnum):
 
 
 class SourceState(StrEnum):
-    """How a file that steps are built from stands against the plan."""
+    """State of a source file compared with the plan."""
 
     VERIFIED = "verified"
     """Its content is the planned one, by every digest of the plan."""

@@ -20,3 +20,11 @@ def plain(text: str) -> str:
 def plain_line(text: str) -> str:
     """Return text as one line without terminal escapes and control characters."""
     return _LINE_ENDS.sub(" ", plain(text))
+
+
+def clean_name(text: str) -> str:
+    """Return a name as labels, tables and pages can show it: one line without escapes and control characters.
+
+    One that consists of nothing else is the replacement character.
+    """
+    return text if text.isprintable() else plain_line(text).replace("\t", " ") or "\N{REPLACEMENT CHARACTER}"

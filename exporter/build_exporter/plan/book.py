@@ -36,7 +36,7 @@ Revision = Literal["systemd", "sysv"]
 
 FIRST_CHAPTER: Final = 4
 LAST_CHAPTER: Final = 10
-"""What comes before is preparation by hand, what follows is no work on the system."""
+"""Chapters with steps: earlier ones are preparation by hand, later ones no work on the system."""
 
 _PASS: Final = re.compile(r"-pass\d$")
 _TARGET_NUMBER: Final = re.compile(r"^\d{3,4}-(?:\d\d-)?(?=\D)")

@@ -21,7 +21,7 @@ from build_exporter.plan.jhalfs_makefile import CUSTOM, JhalfsMakefile, JhalfsSt
 
 LISTS: Final = ("urls.lst", "MD5SUMS", "md5sums")
 MISSING_FILES: Final = "MISSING_FILES.DMP"
-"""What jhalfs could not download; the files themselves are more up to date."""
+"""Files jhalfs could not download; the files themselves are more up to date."""
 
 SCRIPT_BYTES: Final = 256 * 1024
 """Read of a script; the longest of the LFS book's has some 20 KB."""

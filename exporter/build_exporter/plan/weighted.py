@@ -37,7 +37,7 @@ class WeightedPlan:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What steps come to.
+    """Totals of steps.
 
     Attributes:
         steps: how many they are.

@@ -1,4 +1,4 @@
-"""Alerts: those that fire, those that were, who has them, and what their history says of the thresholds."""
+"""Alerts: those that fire, those that were, who has them, and advice on thresholds from their history."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from build_exporter.tracker.alerts import AlertLog, AlertRecord, Answer
 FLAP_SECONDS: Final = 600.0
 """An alert that fires again within this after its end flaps."""
 
-_INCIDENTS: Final = frozenset(name for name, _ in ALERTS.values())
+_INCIDENTS: Final = frozenset(form.name for form in ALERTS.values())
 
 LIMITS: Final = {
     "BuildStalled": "stalled_seconds",
@@ -40,7 +40,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         alert: its name, which is its heading in the runbook.
         failure: the number of the incident it is about, empty for alerts that have none.
-        labels: further labels that tell it from others of the name.
+        labels: further labels that distinguish it from others of the name.
         tier: the highest tier reached; `tiers` when each was reached, as far as that is known.
         next_tier_at: when it goes to the next tier unless acknowledged, null where it does not.
         until: when it was over, null while it fires, and where that was not reported.
@@ -65,8 +65,13 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     notified: list[str]
 
     @property
+    def has_tiers(self) -> bool:
+        """Whether it can be sent on to a further tier: critical incidents can."""
+        return bool(self.failure) and self.severity == "critical"
+
+    @property
     def identity(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-        """What tells it from others, apart from when it was."""
+        """Its identity, apart from its time."""
         return self.build, self.alert, tuple(sorted(self.labels.items()))
 
 
@@ -78,7 +83,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NameStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What the alerts of one name amount to; times in seconds, null where there is no case.
+    """Statistics of the alerts of one name; times in seconds, null where there is no case.
 
     `flapped` counts those that fired within ten minutes after the end of the one before, `unattended` those that ended
     before anybody acknowledged them.
@@ -133,17 +138,18 @@ def _of_build(build: Build, standing: Sequence[Incident], context: Context) -> I
 
 
 def _of_incident(found: Incident, records: Sequence[AlertRecord], escalation: Sequence[float]) -> AlertRow:
-    limit = escalation[found.tier - 1 : found.tier] if found.acknowledged is None else ()
+    goes_on = found.acknowledged is None and found.severity == "critical"
+    limit = escalation[found.tier - 1 : found.tier] if goes_on else ()
     return AlertRow(
         build=found.build,
         alert=found.alert,
         state="firing",
-        severity="critical",
+        severity=found.severity,
         failure=found.failure,
         labels={},
         since=found.since,
         until=None,
-        summary=ALERTS[found.kind][1],
+        summary=ALERTS[found.kind].summary,
         description=found.description,
         step=found.step,
         tier=found.tier,

@@ -1,4 +1,4 @@
-"""What needs a person's look in a build, the most urgent first. A new kind is one function in `_KINDS`."""
+"""Conditions of a build that need attention, the most urgent first. A new kind is one function in `_KINDS`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def attention(context: Context, run: Run) -> list[Attention]:
 
 
 def is_overdue(context: Context, run: Run, step: Step) -> bool:
-    """Tell whether a running step has taken so much longer than expected that the thresholds call it overdue."""
+    """Return whether a running step has taken so much longer than expected that the thresholds call it overdue."""
     expected = context.expected(run, step, context.now)
     if not expected or step.start is None:
         return False

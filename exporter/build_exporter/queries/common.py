@@ -23,7 +23,7 @@ class StepName(Answer, frozen=True):
 
 
 class StepCounts(Answer, frozen=True):
-    """How many steps are in each state."""
+    """Number of steps by state."""
 
     total: int
     pending: int

@@ -1,4 +1,4 @@
-"""What queries work from: the builds, one moment in time, and what other parts know of running steps."""
+"""Input of queries: the builds, one moment in time, and what other rooms know about running steps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from build_exporter.failures import Card, card
 from build_exporter.journal.positions import START, Position
 from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
+from build_exporter.probes.state import ProbeState
 from build_exporter.queries.incidents import Incident
 from build_exporter.tracker import Build, Run, Step, expected_seconds
 from build_exporter.verdicts import Judgement
@@ -53,6 +54,7 @@ class Context:
         card: returns the first-error card of a failed step; without more from the journal alone.
         thresholds: from when on a step counts as overdue and the like.
         escalation: seconds until an alert that nobody acknowledges goes to tier 2, 3 and so on.
+        probes: what the probes of services have found.
         host_incidents: what the machine does to running builds.
         journal: the journal's directory.
         position: returns how far a build's journal has been read.
@@ -68,6 +70,7 @@ class Context:
     thresholds: Thresholds = field(default_factory=Thresholds)
     escalation: Sequence[float] = ()
     host_incidents: Sequence[Incident] = ()
+    probes: Sequence[ProbeState] = ()
     journal: str = ""
     position: Callable[[str], Position] = _nowhere
 

@@ -43,7 +43,7 @@ class ExpectedStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """How good estimates of this build's earlier runs were, each made with what was known at that share of its time.
+    """Accuracy of estimates of this build's earlier runs, each made with what was known at that share of its time.
 
     `median_abs_error_ratio` is the median error over the run's whole time, `band_coverage` the share of true values
     that lay inside the band; both by share of the run's time (`"0.25"`). `runs` counts the runs they come from.

@@ -1,4 +1,4 @@
-"""Builds as far as their metrics tell: for another machine's builds, or a time that only Prometheus remembers."""
+"""Builds reconstructed from their metrics: for another machine's builds, or a time that only Prometheus remembers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from build_exporter.queries.request import Samples
 from build_exporter.tracker import Build, Key, Run, apply_all
 
 RUN: Final = "metrics"
-"""The run's name where `build_info` does not tell it."""
+"""The run's name when `build_info` has none."""
 _STATUS: Final[Mapping[StepState, Literal["succeeded", "failed", "skipped", "interrupted"]]] = {
     StepState.SUCCEEDED: "succeeded",
     StepState.FAILED: "failed",
@@ -103,10 +103,10 @@ def _steps(of: _OfBuild, states: Mapping[Key, float], begun: float, now: float) 
         )
         status = _STATUS.get(StepState(int(states[key])))
         if status is not None:
-            told = classes.get(key, {})
+            failure = classes.get(key, {})
             yield e.StepFinished(
                 time=min(start + seconds.get(key, 0.0), now), build=of.build, phase=phase, step=step, status=status,
-                seconds=seconds.get(key), error_class=told.get("class"), message=told.get("excerpt"),
+                seconds=seconds.get(key), error_class=failure.get("class"), message=failure.get("excerpt"),
                 cpu_seconds=figures["cpu_seconds"].get(key), max_rss_bytes=_count(figures["peak_memory_bytes"], key),
                 read_bytes=_count(figures["read_bytes"], key), written_bytes=_count(figures["written_bytes"], key),
                 disk_bytes=_count(figures["disk_bytes"], key),

@@ -1,4 +1,4 @@
-"""What a query command is asked: which builds and runs, which window of time, which filters, from what to answer."""
+"""Request of a query command: builds and runs, window of time, filters, and source."""
 
 from __future__ import annotations
 

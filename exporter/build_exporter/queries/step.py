@@ -15,7 +15,7 @@ MAX_EARLIER = 50
 
 
 class EarlierRun(Answer, frozen=True):
-    """How long the step took in an earlier run where it succeeded."""
+    """Duration of the step in an earlier run where it succeeded."""
 
     run: str
     start: float | None

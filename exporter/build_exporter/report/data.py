@@ -1,4 +1,4 @@
-"""What a report says, in the form that every format is made from."""
+"""Contents of a report, shared by all formats."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
 from build_exporter.journal.lines import LineFile
-from build_exporter.model.events import BuildStarted, Event, Plan, StepFinished, StepStarted, encode_line
+from build_exporter.model.events import BuildStarted, Event, Plan, StepFinished, StepStarted, clean_names, encode_line
 from build_exporter.model.names import MAX_LINE_BYTES, run_name
 from build_exporter.model.states import BuildState
 from build_exporter.sources.dedup import is_recorded, is_recorded_by_count
@@ -27,7 +27,7 @@ KEPT_RUNS = 4
 """Runs a source may go back to without their file being read again."""
 
 FIRST_READ_SECONDS: Final = 20.0
-"""How long the first poll at a record continues to read the logs of steps that ended before …"""
+"""Seconds for which the first poll of a record reads the logs of steps that ended before …"""
 
 READ_SECONDS: Final = 0.1
 """… and of each further poll: events of running steps must not wait for it."""
@@ -134,6 +134,8 @@ class Attachment:
 
     def _take(self, emitted: SourceEvent) -> bool:
         self.taken += 1
+        # as they are read again: what is known is found by its names
+        clean_names(emitted.event)
         run, writer = self._run(run_name(emitted.run_start))
         if emitted.closes and (run.start is None or run.status is not None):
             return False

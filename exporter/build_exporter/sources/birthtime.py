@@ -12,7 +12,7 @@ _AT_SYMLINK_NOFOLLOW: Final = 0x100
 _STATX_BTIME: Final = 0x800
 _BUFFER_BYTES: Final = 256
 _BIRTH_OFFSET: Final = 0x50
-"""Of `stx_btime` in `struct statx`, see statx(2): seconds in 8 bytes, nanoseconds in 4."""
+"""Offset of `stx_btime` in `struct statx` (statx(2)): seconds in 8 bytes, nanoseconds in 4."""
 
 
 def birth_time(path: Path) -> float | None:

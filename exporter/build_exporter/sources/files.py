@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from build_exporter.sources.links import check_links
+
 POLL_BYTES: Final = 1024 * 1024
 """Most that one poll reads of a file; the rest comes with the next."""
 
@@ -28,7 +30,7 @@ GRAIN_NS: Final = 50_000_000
 """A directory changed this recently may change again within the same tick of its time stamp."""
 
 FUTURE_SECONDS: Final = 86400.0
-"""How far clocks of one record may be apart."""
+"""Most seconds between the clocks of one record."""
 
 _BEGINNING_BYTES: Final = 256
 """Bytes of a file's beginning that are remembered, to distinguish a rewritten file from a grown one."""
@@ -38,7 +40,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What one poll at a file gave.
+    """Result of one poll of a file.
 
     Attributes:
         lines: whole lines without their ends.
@@ -67,7 +69,7 @@ _NOTHING: Final = Block(b"")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of a file is read, in bytes.
+    """Limits on reading a file, in bytes.
 
     Attributes:
         poll_bytes: most that one poll reads.
@@ -89,13 +91,17 @@ def open_regular(path: Path, *, follow_links: bool = True) -> int:
             else writes should not be one: it could lead to what only this process may read.
 
     Raises:
-        OSError: it can't be opened or is no regular file.
+        OSError: it can't be opened, is no regular file, or another user's link leads where that user may not read.
     """
     descriptor = os.open(path, _FLAGS | (0 if follow_links else os.O_NOFOLLOW))
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "not a regular file", str(path))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        check_links(path, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 class LineCutter:
@@ -331,7 +337,7 @@ def read_ends(path: Path, head_bytes: int, tail_bytes: int, *, follow_links: boo
 
 
 class Directory:
-    """What is in a directory, listed again only when its own time stamp says that names came or went.
+    """Names in a directory, listed again only when its time stamp changes.
 
     Attributes:
         path: the directory.

@@ -1,4 +1,4 @@
-"""How long a record has been idle, robust against clock changes and suspended machines."""
+"""Idle time of a record, robust against clock changes and suspended machines."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class LeftOut:
 
     @property
     def words(self) -> str:
-        """What has not been reported yet; empty where nothing was left out."""
+        """Text not reported yet; empty if nothing was left out."""
         return "; ".join(self._waiting)
 
     def notes(self, build: str, time: float) -> Iterator[Note]:

@@ -30,7 +30,7 @@ from build_exporter.sources.idle import IdleTimer
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
 _BEFORE: Final = r"^(?:(?:(?=\S*[^A-Za-z\s])\S+|[A-Z]+)\s+)*?(?:\S*[\]:])??"
-"""What may stand before the word: dates, levels, names of loggers; words of a sentence may not."""
+"""Text allowed before the word: dates, levels, names of loggers, but no words of a sentence."""
 
 _WORD: Final = _BEFORE + r"(?:\[\s*)?(?:{words})\b(?:\s*\])?[:\s]\s*(?:step\s+)?(?P<step>\S.*?)\s*$"
 DEFAULT_PATTERNS: Final = {
@@ -38,7 +38,7 @@ DEFAULT_PATTERNS: Final = {
     "completed": _WORD.format(words="COMPLETED|COMPLETE|SUCCEEDED|FINISHED|DONE"),
     "failed": _WORD.format(words="FAILED|FAILURE"),
 }
-"""What is recognised without configuration: the word in capitals, then the step's name to the end of the line."""
+"""Default patterns: the word in capitals, then the step's name to the end of the line."""
 
 DEFAULT_PHASE: Final = "build"
 

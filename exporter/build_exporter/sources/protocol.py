@@ -45,7 +45,7 @@ class SourceEvent(NamedTuple):
 
 
 class BuildContext(NamedTuple):
-    """Where a build runs, if its record shows it: returned by a source's optional method `build_context`.
+    """Machine and directories of a build, from its record: returned by a source's optional method `build_context`.
 
     That method is called from another thread than `poll`, takes nothing, and does no reading of its own.
 

@@ -33,18 +33,31 @@ RELOG_SECONDS = 60.0
 
 
 class RunningSource:
-    """One attached source, polled until stopped.
+    """One source, attached and polled in a thread of its own until stopped.
 
     Args:
-        attachment: the source and where it writes.
+        attach: makes the source and where it writes; it may look at the record, which may block.
+        label: its name until it is attached.
         clock: the time in Unix seconds.
-        patience: seconds after which a poll without an event is taken to hang.
+        timeout: seconds after which a poll without an event is taken to hang.
+
+    Attributes:
+        refusal: what `attach` raised.
     """
 
     def __init__(
-        self, attachment: Attachment, clock: Callable[[], float] = time.time, timeout: float = TIMEOUT_SECONDS
+        self,
+        attach: Callable[[], Attachment],
+        label: str = "",
+        clock: Callable[[], float] = time.time,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
-        self._attachment = attachment
+        self.refusal: Exception | None = None
+        self._attach = attach
+        self._attachment: Attachment | None = None
+        self._is_prepared = threading.Event()
+        self._may_poll = threading.Event()
+        self._label = label
         self._clock = clock
         self._timeout = timeout
         self._can_read = True
@@ -60,27 +73,40 @@ class RunningSource:
     @property
     def name(self) -> str:
         """Kind and build, as shown by `build_exporter_source_up`; a source may learn its build from the record."""
-        return f"{self._attachment.source.kind}/{self._attachment.source.build}"
+        attachment = self._attachment
+        return self._label if attachment is None else f"{attachment.source.kind}/{attachment.source.build}"
 
     def build_context(self) -> tuple[str, BuildContext] | None:
         """Return the build and where it runs, None if the source does not know."""
-        build_context = getattr(self._attachment.source, "build_context", None)
-        return None if build_context is None else (self._attachment.source.build, build_context())
+        source = self._attachment.source if self._attachment is not None else None
+        build_context = getattr(source, "build_context", None)
+        return None if source is None or build_context is None else (source.build, build_context())
 
     @property
     def up(self) -> bool:
         """Whether the newest poll could read the record, and none hangs."""
         return self._can_read and not self._hangs
 
-    def start(self) -> None:
-        """Start polling."""
+    def prepare(self) -> None:
+        """Start attaching."""
+        self._is_polling = True
         self._thread.start()
+
+    def is_prepared(self, seconds: float) -> bool:
+        """Wait at most so long for the source to be attached or refused; return whether it is."""
+        return self._is_prepared.wait(seconds)
+
+    def start(self) -> None:
+        """Start polling, once attached."""
+        if self._thread.ident is None:
+            self.prepare()
+        self._may_poll.set()
 
     def watch(self) -> None:
         """Check whether a poll hangs; log it once."""
         mark, since = self._moved
         now = time.monotonic()
-        newest = (self._polls, self._attachment.taken)
+        newest = (self._polls, self._attachment.taken if self._attachment is not None else 0)
         if not self._is_polling or newest != mark:
             self._moved = (newest, now)
             if self._hangs:
@@ -88,7 +114,7 @@ class RunningSource:
                 log.info("source is back", extra={"source_name": self.name})
         elif now - since > self._timeout and not self._hangs:
             self._hangs = True
-            whose = getattr(self._attachment.source, "origin", "built in")
+            whose = getattr(self._attachment and self._attachment.source, "origin", "built in")
             log.warning(
                 "source hangs", extra={"source_name": self.name, "origin": whose, "seconds": round(now - since)}
             )
@@ -96,15 +122,30 @@ class RunningSource:
     def stop(self) -> None:
         """Ask the thread to stop; a hung poll is abandoned."""
         self._stop.set()
+        self._may_poll.set()
 
     def _run(self) -> None:
+        try:
+            attachment = self._attachment = self._attach()
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
+            self.refusal = error
+        self._is_prepared.set()
+        self._may_poll.wait()
+        if self.refusal is not None:
+            self._is_polling = False
+            self._fail(str(self.refusal))
+            return
+        self._poll(attachment)
+        attachment.close()
+
+    def _poll(self, attachment: Attachment) -> None:
         rest_ratio = 0.0
         while not self._stop.is_set():
             began, used = time.perf_counter(), time.thread_time()
             self._polls += 1
             self._is_polling = True
             try:
-                self._attachment.poll(self._clock())
+                attachment.poll(self._clock())
             except (SourceError, OSError) as error:
                 self._fail(str(error))
             except Exception as error:  # noqa: BLE001 - whatever a source runs into is its own affair
@@ -119,7 +160,6 @@ class RunningSource:
             self._stop.wait(max(POLL_SECONDS, min(LONGEST_REST_SECONDS, max(took, used * rest_ratio))))
             # the first poll that succeeds reads a whole past; what it costs says nothing of those to come
             rest_ratio = REST_RATIO if self._can_read else 0.0
-        self._attachment.close()
 
     def _fail(self, message: str, *, unexpected: bool = False) -> None:
         self._can_read = False
@@ -134,11 +174,30 @@ class RunningSource:
 
 
 class SourceRunner:
-    """The sources an exporter watches."""
+    """The sources an exporter watches.
 
-    def __init__(self, attachments: Iterable[Attachment]) -> None:
-        self.sources = [RunningSource(attachment) for attachment in attachments]
+    Args:
+        sources: a label for each, and what attaches it.
+    """
+
+    def __init__(self, sources: Iterable[tuple[str, Callable[[], Attachment]]]) -> None:
+        self.sources = [RunningSource(attach, label) for label, attach in sources]
         self._stop = threading.Event()
+
+    def prepare(self, seconds: float) -> bool:
+        """Attach them all; return whether all are attached within so long. The others are when their records answer.
+
+        Raises:
+            Exception: what one of them was refused with.
+        """
+        until = time.monotonic() + seconds
+        for source in self.sources:
+            source.prepare()
+        prepared = [source.is_prepared(max(0.0, until - time.monotonic())) for source in self.sources]
+        for source in self.sources:
+            if source.refusal is not None:
+                raise source.refusal
+        return all(prepared)
 
     def start(self) -> None:
         """Start them all."""

@@ -52,7 +52,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class _Run:
-    """What was emitted of the run."""
+    """Events emitted for the run."""
 
     build: str
     start: float

@@ -23,7 +23,7 @@ MAX_HOSTS: Final = 64
 _MAX_JOBS: Final = 1024
 _MAGIC: Final = 0x44494800
 _LAYOUTS: Final = (struct.Struct("=QQQ128s128siI"), struct.Struct("=III128s128siI"))
-"""Of machines with long integers of 64 and of 32 bits; a pointer that follows says nothing."""
+"""Formats for machines with long integers of 64 and of 32 bits."""
 
 _NAME: Final = re.compile(r"binstate_(\d{1,10})\Z")
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")

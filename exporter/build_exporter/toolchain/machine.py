@@ -18,7 +18,7 @@ _SYSTEM: Final = Path("/")
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a machine is: triplet, kind of processor, release of the kernel, C library with version, distribution.
+    """A machine: triplet, kind of processor, release of the kernel, C library with version, distribution.
 
     What can't be found out is empty; `tools` are those of its own.
     """

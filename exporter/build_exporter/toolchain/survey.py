@@ -22,7 +22,7 @@ SYSTEM: Final = Path("/")
 
 
 class Survey:
-    """What there is to be surveyed for one build at one moment; two that are equal would find the same.
+    """Input of a survey for one build at one moment; equal inputs find the same.
 
     Attributes:
         system: the root directory of the machine, or of the container, that builds.

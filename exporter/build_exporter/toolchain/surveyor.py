@@ -55,7 +55,7 @@ YOUNGER_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """Where the caches of a build are.
+    """Directories of a build's caches.
 
     Attributes:
         owner: the id of the user whose files may be read there, None for any.
@@ -70,7 +70,7 @@ class Helpers:
 
 @dataclass(slots=True)
 class _Watched:
-    """What is known of one run.
+    """Known facts of one run.
 
     Attributes:
         recorded: the event recorded last.

@@ -25,7 +25,7 @@ SIDE_BY_SIDE: Final = 1.15
 
 @dataclass(frozen=True, slots=True)
 class EarlierRuns:
-    """What earlier runs predict for the next.
+    """Predictions of earlier runs for the next.
 
     Attributes:
         steps: the steps of the newest run that succeeded, in their order; empty where runs are of different steps.

@@ -1,4 +1,4 @@
-"""What is kept of a run's steps for the runs after it: what each took, in the order in which they began."""
+"""Durations of a run's steps, in the order of their start, kept for later runs."""
 
 from __future__ import annotations
 

@@ -8,9 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
-from build_exporter.model.states import BuildState, StepState
+from build_exporter.model.states import BuildState, FailureClass, StepState
 from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.earlier import EarlierRuns
+
+CLASS_SECONDS = 30.0
+"""The class of a failure that becomes known so long after its end still counts as what failed."""
 
 UNKNOWN_WEIGHT = 10.0
 """Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
@@ -37,7 +40,7 @@ class Step:
     sbu: float | None = None
     expected_seconds: float | None = None
     usual_seconds: float | None = None
-    """What it took in the earlier runs of this build."""
+    """Its durations in earlier runs of this build."""
     planned_disk_bytes: int | None = None
     planned_memory_bytes: int | None = None
     after: tuple[str, ...] = ()
@@ -100,7 +103,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LogShape:
-    """How the log of an attempt that succeeded grew: what the next attempt's is measured by.
+    """Growth of the log of a successful attempt, with which the next attempt's is compared.
 
     Attributes:
         seconds: what the attempt took.
@@ -119,7 +122,7 @@ class LogShape:
 
 @dataclass(slots=True)
 class Pace:
-    """How steps that succeeded compare with their plan, summed over steps; seconds.
+    """Successful steps compared with their plan, summed over steps; seconds.
 
     `logs` and `squares` are sums, weighted by planned seconds, of the logarithm of taken over planned and its square.
     """
@@ -185,12 +188,14 @@ class Run:
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
     earlier: EarlierRuns | None = None
-    """What the build's earlier runs predict; set before its first event."""
+    """Predictions of the build's earlier runs; set before its first event."""
     adopted: bool = False
     """Whether the plan is that of the earlier runs."""
     strangers: int = 0
     """Steps begun that an adopted plan has not."""
     plans: int = 0
+    reopened: bool = False
+    """Whether the run was taken up after a success and no plan has said since what there is to do."""
     steps: dict[Key, Step] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
     running: dict[Key, Step] = field(default_factory=dict)
@@ -206,6 +211,8 @@ class Run:
     notes: list[tuple[float, str]] = field(default_factory=list)
     alerts: AlertLog = field(default_factory=AlertLog)
     failures: Counter[Key] = field(default_factory=Counter)
+    unclassed: dict[Key, float] = field(default_factory=dict)
+    """Steps that failed with no class known yet, and when: they are counted once it is, or as `other` in the end."""
     finished: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)
     """Ends of the run by their status; more than one where it was taken up again."""
@@ -226,7 +233,7 @@ class Run:
     newest_log: tuple[str, Key] | None = None
     """The log named last, and by which step."""
     logs: dict[Key, LogShape] = field(default_factory=dict)
-    """Of the newest attempt of a succeeded step, if recorded."""
+    """From the newest attempt of a succeeded step, if recorded."""
     warning_flags: dict[Key, dict[str, int]] = field(default_factory=dict)
     """Warnings of steps by the compiler's option for them, if recorded."""
     flag_sums: Counter[str] = field(default_factory=Counter)
@@ -265,7 +272,7 @@ class Run:
 
     @property
     def waiting_for(self) -> str | None:
-        """What the build waits for a person to do, by the newest note with no event after it; else None."""
+        """What a person has to do, from the newest note if no event followed it; else None."""
         if self.status is not None or self.running or not self.notes:
             return None
         time, words = self.notes[-1]
@@ -293,6 +300,15 @@ class Run:
     def concurrency(self) -> float:
         """Steps running at once on average while any ran; 1 for a sequential build."""
         return max(1.0, self.work_seconds / self.busy_seconds) if self.busy_seconds else 1.0
+
+    def failure_counts(self, now: float = math.inf) -> Counter[Key]:
+        """Return how many attempts failed until `now`, by (phase, class).
+
+        A failure without a class is counted half a minute later: a class that its log tells comes before, and a count
+        never goes back.
+        """
+        late = (key for key, end in self.unclassed.items() if end + CLASS_SECONDS < now)
+        return self.failures + Counter((self.steps[key].phase, FailureClass.OTHER.value) for key in late)
 
     def count(self, state: StepState) -> int:
         """Return how many steps are in a state."""

@@ -1,4 +1,4 @@
-"""What a running step is doing, in one word with its evidence, judged from the step's processes."""
+"""Verdicts on running steps: one word with its evidence, judged from the step's processes."""
 
 from build_exporter.verdicts.judge import Judgement, Observation, judge
 from build_exporter.verdicts.watcher import Verdicts

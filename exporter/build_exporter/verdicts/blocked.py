@@ -1,6 +1,6 @@
-"""What processes that use no CPU time wait for, as `/proc/PID/task/*/syscall` and `/proc/PID/fd` show it (proc(5)).
+"""Reasons why processes without CPU time wait, as `/proc/PID/task/*/syscall` and `/proc/PID/fd` show it (proc(5)).
 
-Reading these takes the right to trace the process: the same user, or root. Where it is missing nothing is said.
+Reading these takes the right to trace the process: the same user, or root. Without it there is no verdict.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _CLOSED: Final = frozenset({"lock", "file lock", "semaphore", "open", "wait"})
 
 
 class Waits(NamedTuple):
-    """What the processes without children wait for.
+    """Reasons why the processes without children wait.
 
     Attributes:
         reading: the program that reads from a terminal, empty without one.

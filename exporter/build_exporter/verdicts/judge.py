@@ -11,11 +11,11 @@ IDLE_CPU: Final = 0.02
 """Share of one CPU below which a step does nothing that counts."""
 
 QUIET_SECONDS: Final = 15.0
-"""So long without CPU time, storage I/O and log says that a step waits."""
+"""Seconds without CPU time, storage I/O and log after which a step waits."""
 
 SILENCE_FACTOR: Final = 3.0
 LEAST_SILENCE_SECONDS: Final = 900.0
-"""Where it is not known what the processes wait for: so long, and so many times its own longest silence, is stuck."""
+"""Seconds, and multiple of its longest silence, after which a step is stuck when the reason to wait is unknown."""
 
 SWAP_PRESSURE: Final = 0.25
 """Share of time in which all processes waited for memory at once."""
@@ -29,7 +29,7 @@ THROTTLED_SHARE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen of a running step over the last seconds.
+    """Observations of a running step over the last seconds.
 
     Attributes:
         seconds: how long it was looked at.
@@ -79,11 +79,11 @@ class Judgement:
 
 
 def judge(seen: Observation) -> Judgement:
-    """Return what a step is doing; `unknown`, with the reason, where nothing tells."""
+    """Return what a step is doing; `unknown`, with the reason, when nothing shows it."""
     if seen.hidden or not seen.processes:
         return Judgement(Verdict.UNKNOWN, (seen.hidden or "no process of the step is seen",))
     if seen.stopped == seen.processes:
-        return Judgement(Verdict.SUSPENDED, (f"all {seen.processes} processes are stopped",))
+        return Judgement(Verdict.SUSPENDED, (_all_stopped(seen.processes),))
     for rule in (_asking, _swapping, _throttled, _waiting):
         found = rule(seen)
         if found is not None:
@@ -93,6 +93,10 @@ def judge(seen: Observation) -> Judgement:
     if _is_quiet(seen):
         return Judgement(Verdict.IDLE, (_quiet(seen),))
     return Judgement(Verdict.UNKNOWN, (f"{seen.cpu:.1f} CPUs in use by programs of no known kind",))
+
+
+def _all_stopped(count: int) -> str:
+    return f"all {count} processes are stopped" if count > 1 else "its only process is stopped"
 
 
 def _is_quiet(seen: Observation) -> bool:

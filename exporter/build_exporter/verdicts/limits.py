@@ -1,4 +1,4 @@
-"""What holds a step's processes back: memory pressure, CPU quotas and heat, as the kernel accounts for them."""
+"""Limits on a step's processes: memory pressure, CPU quotas and heat, from the kernel's accounting."""
 
 from __future__ import annotations
 

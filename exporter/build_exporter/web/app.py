@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from build_exporter.web.errors import error
 from build_exporter.web.origin import HostCheck, SameOrigin
+from build_exporter.web.rate import RateLimit
 from build_exporter.web.routes import TOPICS
 from build_exporter.web.service import Service
 
@@ -26,7 +27,8 @@ def make_app(service: Service) -> ASGIApp:
     routes = [route for topic in TOPICS for route in topic.routes(service)]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error, Exception: _on_error})
     names = {route.endpoint: route.path for route in reversed(routes)}
-    return _Counted(HostCheck(SameOrigin(app), lambda: service.hosts), service.counts.requests, names)
+    guarded = RateLimit(HostCheck(SameOrigin(app), lambda: service.hosts), lambda: service.max_requests_per_second)
+    return _Counted(guarded, service.counts.requests, names)
 
 
 async def _on_http_error(request: Request, problem: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Who may ask what: users and tokens of the web configuration file, and the roles of tokens."""
+"""Authentication and authorization: users and tokens of the web configuration file, and the roles of tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WRITERS: Final[dict[str, frozenset[Role]]] = {
     "/api/v1/events": frozenset({"ingest"}),
     "/api/v1/alerts": frozenset({"ingest", "operate"}),
 }
-"""Who may post where; everywhere else it takes an operator."""
+"""Role needed to post to a path; all other paths need `operate`."""
 
 
 def roles_for(scope: Scope) -> frozenset[Role]:

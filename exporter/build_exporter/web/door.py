@@ -1,4 +1,4 @@
-"""How many connections there may be, and which idle one makes room for a new one."""
+"""Limits connections, and picks the idle one that makes room for a new one."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self.abandon: Callable[[], object] | None = None
-        """What ends the connection before it is made: while a TLS handshake goes on."""
+        """Callable that ends the connection during a TLS handshake."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the headers of a request are due."""

@@ -42,7 +42,7 @@ class LineError(msgspec.Struct, frozen=True):
 
 
 class Ingested(msgspec.Struct, frozen=True):
-    """What became of a batch: `results` has a code for each event in its order.
+    """Result of a batch: `results` has a code for each event in its order.
 
     `accepted`: it is in the journal. `unknown-event`: so, but this version does not know the event and ignores it. Any
     other code is a reason of `build_exporter_lines_rejected_total`, and `errors` says more.
@@ -92,7 +92,7 @@ def _elements(values: list[msgspec.Raw]) -> list[bytes]:
 
 
 def read_batch(lines: list[bytes], horizon: float) -> Batch:
-    """Return what a batch amounts to; `horizon` is the latest time accepted, in Unix seconds."""
+    """Return the result of a batch; `horizon` is the latest time accepted, in Unix seconds."""
     quick = _read_at_once(lines, horizon)
     return quick if quick is not None else _read_one_by_one(lines, horizon)
 

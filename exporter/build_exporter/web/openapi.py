@@ -15,7 +15,7 @@ _REFERENCE: Final = "#/components/schemas/{name}"
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """What went wrong: `code` for programs, `message` for people."""
+    """An error: `code` for programs, `message` for people."""
 
     code: str
     message: str

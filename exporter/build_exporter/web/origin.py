@@ -1,4 +1,4 @@
-"""What browsers send for pages of other sites, refused."""
+"""Refuses requests that browsers send for pages of other sites."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from build_exporter.web.errors import error, refuse
 
 OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
-"""A service manager's questions, answered to whoever asks: they tell nothing of any build."""
+"""Health checks of a service manager, answered without credentials: they reveal nothing about a build."""
 
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from build_exporter.beat import until_beat
 from build_exporter.web.accept import BACKLOG, Acceptor
 from build_exporter.web.door import Door
 from build_exporter.web.http import HttpProtocol
@@ -157,14 +158,14 @@ class Server(uvicorn.Server):
         return HttpProtocol(config=self.config, server_state=self.server_state, app_state={}, door=self.door, peer=peer)
 
     async def main_loop(self) -> None:
-        """Look after the server once a second; uvicorn's ten times are a third of what an idle exporter does."""
+        """Check on the server once a second; uvicorn's ten times are a third of what an idle exporter does."""
         beats = 0
         while not await self.on_tick(0):
             beats += 1
             if beats % MEASURE_BEATS == 0:
                 self.door.measure()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(until_beat(1.0)):
                     await self._ended.wait()
 
     def end(self) -> None:

@@ -1,8 +1,8 @@
-"""What the application serves: the parts of the exporter that answers are made from."""
+"""The parts of the exporter that the web application serves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from build_exporter.alerting.desk import AlertDesk
@@ -12,6 +12,7 @@ from build_exporter.config.schema import Config, Thresholds
 from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
+from build_exporter.probes.state import ProbeState
 from build_exporter.queries.context import Context
 from build_exporter.tracker import Run, Step
 from build_exporter.verdicts import Judgement
@@ -20,12 +21,13 @@ from build_exporter.web.stream.hub import Hub
 
 @dataclass(slots=True)
 class Service:
-    """What the application serves.
+    """The parts of the exporter that the web application serves.
 
     `reload` reads the configuration again and returns what is wrong with it, empty when it was accepted. `hosts` are
     the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.
     `scraped_at` is when Prometheus last took the metrics, in Unix seconds, 0 for never. `alerts` sends and acknowledges
     them. `card` makes the first-error card of a failed step, `verdict` judges a running one.
+    `probes` returns what the probes of services have found.
     """
 
     monitor: Monitor
@@ -35,9 +37,11 @@ class Service:
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_body_bytes: int = 10_000_000
+    max_requests_per_second: int | None = None
     counts: WebCounts = field(default_factory=WebCounts)
     card: Callable[[Run, Step], Card] = field(default=card)
     verdict: Callable[[Run, Step], Judgement | None] = field(default=lambda run, step: None)
+    probes: Callable[[], Sequence[ProbeState]] = tuple
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
     estimator: Estimator = field(init=False)
@@ -55,6 +59,7 @@ class Service:
         self.hosts = config.web.hosts
         self.thresholds = config.thresholds
         self.max_body_bytes = config.web.max_body_bytes
+        self.max_requests_per_second = config.web.max_requests_per_second
         self.hub.most = config.web.max_stream_clients
 
     def context(self) -> Context:
@@ -73,6 +78,7 @@ class Service:
             thresholds=self.thresholds,
             escalation=desk.config.escalation if desk is not None else (),
             host_incidents=desk.host.standing if desk is not None else (),
+            probes=self.probes(),
             journal=follower.root,
             position=follower.position,
         )

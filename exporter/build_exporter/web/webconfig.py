@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.collectors.exporter import WebCounts
-from build_exporter.config.load import ConfigError, load_as
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.web import Role, TlsServer, WebConfig
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class WeakerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a file amounts to: itself, the TLS context of new connections, and roles by the tokens' SHA-256."""
+    """A loaded file: itself, the TLS context of new connections, and roles by the tokens' SHA-256."""
 
     config: WebConfig
     tls: ssl.SSLContext | None
@@ -101,13 +101,15 @@ class WebConfigFile:
 
 
 def read(path: str) -> Access:
-    """Return what a web configuration file amounts to.
+    """Load a web configuration file.
 
     Raises:
         ConfigError: the file is wrong or can't be read.
         CertificateError: so is a certificate.
         TokenError: so is the file of a token.
     """
+    from build_exporter.config.load import load_as  # noqa: PLC0415 - only where there is a file
+
     config = load_as(WebConfig, path)
     tls = config.tls_server_config
     context = _context(tls) if tls is not None and config.has_tls else None
@@ -115,7 +117,7 @@ def read(path: str) -> Access:
 
 
 def token_digest(token: bytes) -> bytes:
-    """Return what a token is known by: to look it up tells nothing of it by the time that takes."""
+    """Return the key of a token: the time of its lookup reveals nothing about it."""
     return hashlib.sha256(token).digest()
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Redirection:
-    """What the command gets in place of its standard descriptors, and where the streams go from there.
+    """Descriptors the command gets in place of its standard ones, and where their streams go.
 
     A terminal is replaced by a pseudo-terminal, anything else by a pipe. With input and output on a terminal the
     command gets a session of its own on that; with output alone it keeps the real terminal for signals and prompts.

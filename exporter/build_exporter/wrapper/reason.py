@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from build_exporter.wrapper.record import Outcome
 
 TAIL_BYTES = 1024 * 1024
-"""How much of the end of the log is read."""
+"""Bytes read from the end of the log."""
 
 
 def oom_kills() -> int:

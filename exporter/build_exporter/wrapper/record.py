@@ -19,7 +19,7 @@ _INTERRUPTING = (1, 2, 15)
 
 
 class Outcome:
-    """How the command ended and what it and all its waited-for descendants used.
+    """Result of the command and resources used by it and all its waited-for descendants.
 
     `exit_code` follows shells, 128 + n after a signal n; times in seconds, sizes in bytes, -1 where not known.
     """

@@ -27,7 +27,7 @@ _WATCHED = frozenset(int(number) for number in signal.valid_signals()) - _FAULTS
 
 
 class Dispositions:
-    """How signals were set for the bare command, to be put back in the child before it becomes the command."""
+    """Signal dispositions of the bare command, restored in the child before exec."""
 
     __slots__ = ("_child_ignored", "_mask", "_reset")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from build_exporter.wrapper.resources import MemoryPeak
 
 _GROUP_LAG_SECONDS = 0.05
-"""How much later than the child the wrapper may get a signal that was sent to both."""
+"""Seconds by which the wrapper may get a signal later than the child, if it was sent to both."""
 
 _BLOCK_BYTES = 512
 """Unit of getrusage's block counts."""

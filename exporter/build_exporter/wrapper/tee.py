@@ -17,15 +17,15 @@ CHUNK_BYTES = 64 * 1024
 _CATCH_UP_SECONDS = 0.5
 
 _UNFINISHED_LINE_SECONDS = 0.1
-"""How long the log waits for the rest of a line, lest another stream's lines come between."""
+"""Seconds to wait for the rest of a line, so that no other stream's lines come between."""
 
 _LONGEST_LINE_BYTES = 1024 * 1024
 
 _LEFT_OVER_BYTES = 2 * 1024 * 1024
-"""How much is still taken from a stream after the command has ended: more than a pipe can hold is someone else's."""
+"""Bytes still read after the command has ended: what exceeds a pipe's capacity is someone else's."""
 
 _TERMINAL_POLL_SECONDS = 0.5
-"""How soon a terminal is taken when the wrapper's job comes to the foreground: shells do not notify a running job."""
+"""Seconds between checks whether the wrapper's job is in the foreground: shells do not notify a running job."""
 
 
 class Stream:

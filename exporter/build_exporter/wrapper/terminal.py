@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Attributes = list[Any]
 
 _INPUT, _OUTPUT, _LOCAL, _CHARACTERS = 0, 1, 3, 6
-"""Where `tcgetattr` keeps the flags."""
+"""Indices of the flags in the result of `tcgetattr`."""
 
 _SIGNAL_CHARACTERS = (termios.VINTR, termios.VQUIT, termios.VSUSP)
 _TIOCSIG = 0x40045436

@@ -1,4 +1,4 @@
-"""Who is told when, with a real Alertmanager: tiers, acknowledgement, inhibition, quiet hours."""
+"""Who is notified when, by a real Alertmanager: tiers, acknowledgement, inhibition, quiet hours."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_shipped_configuration_keeps_alerts_and_fails_no_delivery(
 def test_who_does_not_acknowledge_is_followed_by_the_second_tier(
     alertmanager: Callable[..., Any], notified: tuple[Json, Any]
 ) -> None:
-    """The first tier is told, then the second, which speaks for the first; both hear that it is over."""
+    """The first tier is notified, then the second in its place; both are notified of the end."""
     config, server = notified
     running = alertmanager(config)
     running.post("BuildFailed", **FIRST)
@@ -68,7 +68,7 @@ def test_an_acknowledged_build_wakes_nobody(alertmanager: Callable[..., Any], no
 
 
 def test_a_failed_build_speaks_for_its_steps(alertmanager: Callable[..., Any], notified: tuple[Json, Any]) -> None:
-    """What follows from a failure is not told beside it; of another build it is."""
+    """Consequences of a failure are not sent beside it; alerts of another build are."""
     config, server = notified
     running = alertmanager(config)
     running.post("BuildFailed", **FIRST)
@@ -86,7 +86,7 @@ def test_a_failed_build_speaks_for_its_steps(alertmanager: Callable[..., Any], n
 def test_a_critical_alert_speaks_for_the_warning_of_the_same(
     alertmanager: Callable[..., Any], notified: tuple[Json, Any]
 ) -> None:
-    """A file system that is critically full is told once; another one's warning is told too."""
+    """A file system that is critically full is reported once; another one's warning is reported too."""
     config, server = notified
     running = alertmanager(config)
     full = {"instance": "a", "mountpoint": "/mnt/lfs", "tier": "1"}
@@ -102,7 +102,7 @@ def test_a_critical_alert_speaks_for_the_warning_of_the_same(
 def test_notices_of_the_night_are_told_in_the_morning(
     alertmanager: Callable[..., Any], notified: tuple[Json, Any]
 ) -> None:
-    """In quiet hours trouble is told and good news is not; once they end the good news is."""
+    """In quiet hours failures are sent and notices are not; the notices follow afterwards."""
     config, server = notified
     (notices,) = [route for route in config["route"]["routes"] if route["receiver"] == "notices"]
     notices["mute_time_intervals"] = ["quiet-hours"]

@@ -17,7 +17,7 @@ from build_exporter.tracker.progress import build_progress
 
 
 def test_a_task_runs_then_ends_with_what_it_used(build: Any, follow: Callable[..., Any]) -> None:
-    """A task is running as soon as its file is there; its end tells CPU time of compilers, memory and I/O."""
+    """A task is running as soon as its file is there; its end brings CPU time of compilers, memory and I/O."""
     build.start("zlib-1.3.1-r0", "do_compile")
     follower = follow()
     follower.poll()
@@ -138,7 +138,7 @@ def test_a_killed_build_ends_interrupted(build: Any, follow: Callable[..., Any])
 
 
 def test_a_later_build_ends_an_earlier_one(build: Any, make_build: Any, follow: Callable[..., Any]) -> None:
-    """Each build is a run of its own; one that never told its end is over when the next begins."""
+    """Each build is a run of its own; one without an end is over when the next begins."""
     follower = follow()
     build.start("a-1.0-r0", "do_compile")
     follower.poll()
@@ -235,5 +235,5 @@ def test_every_way_to_name_a_record(build: Any, tmp_path: Path) -> None:
     ],
 )
 def test_recipes_are_split(recipe: str, package: str, version: str | None) -> None:
-    """Package and version are told apart however the recipe's name is made."""
+    """Package and version are separated however the recipe's name is made."""
     assert split_recipe(recipe) == (package, version)

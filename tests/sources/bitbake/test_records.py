@@ -28,7 +28,7 @@ def record(records: Path) -> Path:
 
 @pytest.mark.parametrize("stamp", BUILDS)
 def test_a_real_build_is_imported(record: Path, follow: Callable[..., Any], stamp: str) -> None:
-    """Importing a build directory tells each build's tasks, failures, end and state as its files have them."""
+    """Importing a build directory emits each build's tasks, failures, end and state as its files have them."""
     _, state, steps, succeeded, failed, seconds = BUILDS[stamp]
     follower = follow(record)
     assert follower.poll(over=True) > 0
@@ -44,7 +44,7 @@ def test_a_real_build_is_imported(record: Path, follow: Callable[..., Any], stam
 
 
 def test_a_real_console_log_is_imported(records: Path, follow: Callable[..., Any]) -> None:
-    """A console log alone tells every task that was run, that all succeeded, and no duration it does not know."""
+    """A console log alone gives every task that was run, that all succeeded, and no duration it does not know."""
     follower = follow(records / "bitbake/console-dunfell-9030-tasks.log")
     follower.poll(over=True)
     (run,) = follower.runs()

@@ -1,4 +1,4 @@
-"""Real records beside those made up, written as their builds did; what a journal they were followed into amounts to."""
+"""Real records beside those made up, written as their builds did; the state of a journal they were followed into."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Place:
         return [line for path in sorted((self.top / journal).glob("build/*")) for line in path.read_text().splitlines()]
 
     def state(self, journal: str) -> dict[str, str]:
-        """Return all that a journal's runs amount to, but for how progress looked on the way; by run."""
+        """Return the state of a journal's runs by run, without intermediate progress."""
         return {run.run: "\n".join(_reported(run, self.record)) for run in self.runs(journal)}
 
 
@@ -224,7 +224,7 @@ def recorded_console(records: Path) -> Record:
 
 
 def recorded_ninja(records: Path) -> Record:
-    """LLVM's largest run: the rows that tell its beginning, in the order of their ends."""
+    """LLVM's largest run: the rows that show its beginning, in the order of their ends."""
     lines = (records / "ninja/NekoSekaiMoe+llvm-build.out.ninja_log").read_text().splitlines(keepends=True)
     rows = [(row, line) for line in lines if (row := read_row(line)) and 1755758681 <= row.latest <= 1755758699]
     rows.sort(key=lambda each: each[0].end)
@@ -254,7 +254,7 @@ def record(request: pytest.FixtureRequest) -> Record:
 
 @pytest.fixture
 def ended_records(records: Path) -> list[Record]:
-    """The real records that tell their end."""
+    """The real records that have an end."""
     return [make(records) for name, make in REAL.items() if name != "cut-real"]
 
 

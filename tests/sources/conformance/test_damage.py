@@ -102,7 +102,7 @@ def test_cut_anywhere(name: str, made_records: dict[str, Record], put: Callable[
 
 
 def test_a_copy_without_times(record: Record, put: Callable[..., Place]) -> None:
-    """Whenever it was copied, be it while it was built, no step is told to have taken until the copying."""
+    """Whenever it was copied, be it while it was built, no step lasts until the copying."""
     if not record.keeps_times or record.kind == "blfs":
         pytest.skip("the times of its files tell nothing, or all that there is")
     place = put(record)

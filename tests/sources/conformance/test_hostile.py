@@ -132,7 +132,7 @@ def put_all(records: dict[str, Record], top: Path, new_place: Callable[..., Plac
 
 
 def logged_sources(log: Path) -> Counter[str]:
-    """Return how often the log says of a source that it can't be read."""
+    """Return how often the log reports that a source can't be read."""
     return Counter(re.findall(r'cannot be read.*?source_name="?([^"\s]+)', log.read_text()))
 
 

@@ -28,7 +28,7 @@ PAST_RUNS = {"ninja": 1, "portage": 50, "buildroot": 50, "bitbake": 10}
 
 
 def summary(runs: list[Run], record: Record) -> str:
-    """Return in one line what a journal's runs amount to."""
+    """Return the state of a journal's runs in one line."""
     steps = [step for run in runs for step in run.steps.values()]
     states = Counter(step.state.label for step in steps)
     reported = [f"runs={len(runs)}", f"state={runs[-1].state}" if runs else "state=-"]

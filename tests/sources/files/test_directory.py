@@ -27,7 +27,7 @@ def test_new_names_are_reported_once(tmp_path: Path) -> None:
 
 
 def test_names_that_came_within_a_tick_are_not_missed(tmp_path: Path) -> None:
-    """A name that came after a poll, within the same tick of the directory's time stamp, is told by the next."""
+    """A name that came after a poll, within the same tick of the directory's time stamp, is found by the next."""
     directory = Directory(tmp_path)
     (tmp_path / "a").touch()
     stamp = tmp_path.stat().st_mtime_ns

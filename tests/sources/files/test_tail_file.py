@@ -191,7 +191,7 @@ def test_vanished_and_back(path: Path, append: Append) -> None:
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to(path)])
 def test_what_is_no_file_is_an_error_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A FIFO, a directory, a symbolic link to itself: told as an error, never waited for."""
+    """A FIFO, a directory, a symbolic link to itself: an error, without waiting."""
     path = tmp_path / "odd"
     make(path)
     with pytest.raises(OSError):

@@ -104,7 +104,7 @@ class Tree:
         self.put("Makefile", makefile_text(self.plan, **options), self.clock - 60)  # type: ignore[arg-type]
 
     def put(self, name: str, text: str, changed: float | None = None) -> Path:
-        """Write a file and set its time, which is the clock's unless told."""
+        """Write a file and set its time, by default the clock's."""
         path = self.path / name
         path.write_text(text)
         moment = self.clock if changed is None else changed
@@ -167,7 +167,7 @@ def describe_step(step: Step) -> str:
 
 
 def describe(run: Run) -> str:
-    """Return what a run amounts to: for comparing two, and for golden files. Times are seconds since its start."""
+    """Return the state of a run, for comparing two and for golden files. Times are seconds since its start."""
     start = run.start or 0.0
     until = "-" if run.end is None else f"{run.end - start:.3f}"
     return "\n".join((
@@ -303,7 +303,7 @@ def follow(tmp_path: Path, tree: Tree) -> Callable[..., Run]:
 
 @pytest.fixture
 def journalled(tmp_path: Path) -> Callable[[], Run]:
-    """Return the run that `follow` has told so far."""
+    """Return the run that `follow` has emitted so far."""
     return lambda: state_of(tmp_path / "journal")
 
 

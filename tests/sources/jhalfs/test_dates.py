@@ -83,7 +83,7 @@ CHINA, CHICAGO = unix(2024, 3, 30, 9, 19, 10), unix(2024, 3, 30, 23, 19, 10)
     ],
 )
 def test_what_an_ambiguous_zone_means(evidence: Evidence, wanted: float) -> None:
-    """CST is eight hours before UTC or six behind it: the setting, the log's end and the step before tell which."""
+    """CST is eight hours before UTC or six behind it: the setting, the log's end and the step before decide."""
     assert CST is not None
     assert Zones().unix(CST, evidence, inside=True) == wanted
 

@@ -44,7 +44,7 @@ def test_message_is_short() -> None:
 
 
 def test_real_failures(records: Path) -> None:
-    """Real failed steps tell their error: meson's, make's, the XML parser's; a step that went well shows none."""
+    """Real failed steps show their error: meson's, make's, the XML parser's; a step that went well shows none."""
     failed = records / "jhalfs/failed"
     found = {path.name.split(".")[0]: first_error(path.read_text().splitlines()) for path in failed.glob("*.log")}
     assert found["869-jinja2-3"] is None
@@ -57,7 +57,7 @@ def test_real_failures(records: Path) -> None:
 
 
 def test_stopped_by_hand() -> None:
-    """Ctrl-C, as make and ninja write it, is told from a failure."""
+    """Ctrl-C, as make and ninja write it, is no failure."""
     assert was_stopped(["make[1]: *** [Makefile:2: a.o] Interrupt", "make: *** [all] Error 2"])
     assert was_stopped(["ninja: build stopped: interrupted by user."])
     assert not was_stopped(["make: *** [Makefile:2: a.o] Error 1", "Interrupt handling: ok"])

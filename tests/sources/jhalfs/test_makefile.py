@@ -99,7 +99,7 @@ def test_variables_of_a_part_are_no_steps() -> None:
 
 
 def test_custom_steps_only_where_they_are_built() -> None:
-    """Steps of the user's own count only where the Makefile is told to build them; their package is their tarball."""
+    """Steps of the user's own count only if the Makefile builds them; their package is their tarball."""
     rules = "Cus-overwrite-grep:\n\t@$(call unpack2,grep-3.11.tar.xz)\n"
     parts = {"BOOT": "1001-fstab", "CUSTOM_TOOLS": "Cus-overwrite-grep mine"}
     found = parse(text(parts, rules, "ADD_CUSTOM_TOOLS = y"))

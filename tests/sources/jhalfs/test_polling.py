@@ -95,7 +95,7 @@ def test_step_runs_from_its_date_to_its_stamp(tree: Tree, follow: Follow) -> Non
 
 
 def test_steps_without_an_end_of_their_own(tree: Tree, follow: Follow) -> None:
-    """Steps of chapter 4 and the user's own tell no duration; it is from their date to their stamp."""
+    """Steps of chapter 4 and the user's own have no duration of their own; it is from their date to their stamp."""
     tree.begin("401-creatingdirs", after=1)
     began = int(tree.clock)
     tree.stamp("401-creatingdirs", after=3.5)
@@ -126,7 +126,7 @@ def test_retry_is_another_attempt_of_the_same_step(tree: Tree, follow: Follow) -
 
 
 def test_failure_and_retry_across_restarts(tree: Tree, follow: Follow) -> None:
-    """A failure told by an exporter, the retry seen by the next: two attempts, one failure."""
+    """A failure recorded by one exporter, the retry by the next: two attempts, one failure."""
     tree.begin("401-creatingdirs")
     tree.step("401-creatingdirs")
     tree.begin("402-environment")
@@ -261,7 +261,7 @@ def test_dates_in_other_languages(tree: Tree, follow: Follow, language: str) -> 
 
 
 def test_copy_of_a_tree_shows_the_same(tree: Tree, tmp_path: Path, imported: Callable[[Path], Run]) -> None:
-    """A tree copied without its times gives every duration that its logs tell, and none from the time of copying."""
+    """A tree copied without its times gives every duration in its logs, and none from the time of copying."""
     tree.all_steps()
     original = imported(tree.path)
     shutil.copytree(tree.path, tmp_path / "copy", copy_function=shutil.copyfile)

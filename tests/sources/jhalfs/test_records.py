@@ -39,7 +39,7 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 def summary(run: Run) -> str:
-    """Return what a run amounts to, phase by phase."""
+    """Return the state of a run, phase by phase."""
     start, end = run.start or 0.0, run.end or 0.0
     lines = [f"{run.run} {run.state} book={run.book} jobs={run.jobs} seconds={end - start:g}"]
     lines += [f"milestone {name}: {time - start:g}" for name, time in run.milestones.items()]
@@ -125,7 +125,7 @@ def test_followed_attached_late_and_restarted_alike(
 def test_followed_where_times_are_of_now(
     stamps: bool, records: Path, replay: Callable[..., Replay], shown: Callable[[Run], str]
 ) -> None:
-    """An old build's logs, written again without their times, give the durations that they tell, followed or not."""
+    """An old build's logs, written again without their times, give the durations in them, followed or not."""
     again = replay(records / "jhalfs/alfs-sysroot/20240222.systemd", stamps=stamps, times=False)
     found = {how: shown(run) for how, run in again.follow().items()}
     wanted = shown(again.imported(again.tree)).splitlines()
@@ -158,7 +158,7 @@ def test_real_failures(records: Path, tree: Tree, imported: Callable[[Path], Run
 
 
 def test_build_that_died_before_its_first_step(records: Path, tmp_path: Path) -> None:
-    """A real build whose downloads failed has a Makefile and no step begun: told as that."""
+    """A real build whose downloads failed has a Makefile and no step begun, and is reported so."""
     failed = records / "jhalfs/failed"
     (tmp_path / "logs").mkdir()
     shutil.copyfile(failed / "Makefile.3ef44ba.failed-before-start", tmp_path / "Makefile")

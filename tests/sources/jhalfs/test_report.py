@@ -159,7 +159,7 @@ def test_what_is_no_report_is_reported(tmp_path: Path, command: Any, text: str, 
 
 
 def test_hostile_files_cost_nothing(tmp_path: Path, command: Any) -> None:
-    """A report of 2 GB, a FIFO, a link to itself: told, and no one waits for them."""
+    """A report of 2 GB, a FIFO, a link to itself: an error, without waiting."""
     with (tmp_path / "huge.report").open("wb") as file:
         file.truncate(2 << 30)
     os.mkfifo(tmp_path / "fifo.report")

@@ -137,7 +137,7 @@ def test_a_script_that_runs_tests_must_have_results(tree: Tree, watched: Watched
 
 
 def test_a_build_without_tests_misses_none(tree: Tree, watched: Watched) -> None:
-    """With tests switched off in jhalfs the test logs are there all the same, and tell nothing."""
+    """With tests switched off in jhalfs the test logs exist and are ignored."""
     script(tree, LIBRARY, SCRIPT_WITHOUT)
     tree.begin(LIBRARY)
     write_test_log(tree, LIBRARY)

@@ -49,7 +49,7 @@ make[1]: Leaving directory '/p/src'
 def test_however_followed_it_is_the_same(
     project: Any, tmp_path: Path, followed_alike: Callable[[Path], None], kind: str
 ) -> None:
-    """A console read piece by piece, by exporters started again or attached late, amounts to what the import tells."""
+    """A console read piece by piece, by exporters started again or attached late, gives the result of the import."""
     if kind == "failing":
         data = FAILING.encode()
     elif kind == "recursive":
@@ -64,7 +64,7 @@ def test_however_followed_it_is_the_same(
 
 
 def test_steps_are_timed_as_they_are_watched(project: Any, follow: Callable[..., Any], poll: Any) -> None:
-    """A directory that takes two seconds is told to have taken about two; the end is told soon after make's."""
+    """A directory that takes two seconds took about two; its end is recorded soon after make's."""
     follower = follow(project.recursive().log)
     with pytest.raises(Exception, match="No such file"):
         follower.poll()

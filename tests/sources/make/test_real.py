@@ -86,7 +86,7 @@ def test_without_directories(project: Any, imported: Callable[..., Run]) -> None
 
 
 def test_ignored_errors_are_no_failure(project: Any, imported: Callable[..., Run]) -> None:
-    """What make was told to continue after has not failed."""
+    """What make ignores has not failed."""
     project.recursive().source("src/b.c", BROKEN)
     assert project.run("make -i") == 0
     run = imported(project.log)
@@ -150,7 +150,7 @@ def test_cmake(project: Any, imported: Callable[..., Run], generator: str, tool:
 
 
 def test_meson(project: Any, imported: Callable[..., Run]) -> None:
-    """A build by Meson has a step a stage; what it can't configure is told in its words."""
+    """A build by Meson has a step a stage; a configuration error has its words."""
     needs("meson", "ninja")
     command = "meson setup b --prefix=/inst && ninja -C b && meson test -C b && meson install -C b"
     assert project.meson().run(command) == 0

@@ -1,4 +1,4 @@
-"""Other people's consoles: what they amount to, however they are followed; and whose record `auto` takes a file for."""
+"""Other people's consoles: their results, however they are followed; and whose record `auto` takes a file for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_real_console_is_imported(records: Path, imported: Callable[..., Run],
 
 @pytest.mark.parametrize("name", CONSOLES)
 def test_a_real_console_is_followed(records: Path, followed_alike: Callable[[Path], None], name: str) -> None:
-    """Growing piece by piece, with exporters started again and attached late, it amounts to what the import tells."""
+    """Growing piece by piece, with exporters started again and attached late, the result is that of the import."""
     followed_alike(records / CONSOLES[name])
 
 

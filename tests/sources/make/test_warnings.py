@@ -122,7 +122,7 @@ def test_what_is_done_again_counts_anew(follow: Callable[..., Any], tmp_path: Pa
 
 
 def test_they_are_told_while_a_step_runs(follow: Callable[..., Any], tmp_path: Path) -> None:
-    """A step that still runs shows how many there were so far, told now and then and not once each."""
+    """A step that still runs shows how many there were so far, with few events."""
     log = tmp_path / "x.log"
     log.touch()
     follower = follow(log)

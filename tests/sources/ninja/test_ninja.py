@@ -1,4 +1,4 @@
-"""Ninja's log: runs told apart, progress while the real ninja builds, damage survived."""
+"""Ninja's log: runs separated, progress while the real ninja builds, damage survived."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def row(start: float, end: float, output: str, began: float = BEGAN, command: st
 
 
 def outcome(follower: Any) -> list[tuple[object, ...]]:
-    """Return what a journal's runs amount to."""
+    """Return the state of a journal's runs."""
     return [(run.run, run.state.name, run.end, run.steps[KEY].seconds, run.notes) for run in follower.runs()]
 
 
@@ -80,7 +80,7 @@ def test_real_ninja_followed(project: Any, follow: Any, poll: Any) -> None:
 
 
 def test_a_second_run_is_a_run_of_its_own(project: Any, follow: Any, next_second: Any) -> None:
-    """Building again what has changed is another run; importing, watching and watching again tell the same of it."""
+    """Building again what has changed is another run; importing, watching and watching again give the same."""
     made = project(6)
     assert made.build() == 0
     follower = follow(made.top)

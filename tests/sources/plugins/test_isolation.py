@@ -1,4 +1,4 @@
-"""Whatever a plug-in does, it is that source which is down, and one line says of which package it is."""
+"""Whatever a plug-in does, only that source is down, and one line names its package."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_look_that_hangs_shows_and_so_does_its_end(
     monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
     source = Hanging()
     walled = IsolatedSource("hanging", "by slow-plugin 1.5", lambda: source, Settings(journal))
-    running = runner.RunningSource(Attachment(walled, str(journal)), timeout=0.2)
+    running = runner.RunningSource(lambda: Attachment(walled, str(journal)), timeout=0.2)
     running.start()
     try:
         poll(lambda: source.polls == 2, what="the second look")
@@ -232,7 +232,8 @@ def test_trouble_in_new_words_each_time_does_not_fill_the_log(
         polls += 1
         raise ValueError(f"try {polls}")
 
-    running = runner.RunningSource(Attachment(IsolatedSource("x", "by x", make, Settings(journal)), str(journal)))
+    attachment = Attachment(IsolatedSource("x", "by x", make, Settings(journal)), str(journal))
+    running = runner.RunningSource(lambda: attachment)
     running.start()
     poll(lambda: polls > 5, what="some looks")
     running.stop()

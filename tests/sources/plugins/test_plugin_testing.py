@@ -28,7 +28,7 @@ class Lines:
         self.file = TailFile(settings.path)
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Tell what is new."""
+        """Emit what is new."""
         try:
             lines = self.file.read(over=over).lines
         except OSError as error:
@@ -38,7 +38,7 @@ class Lines:
             yield from self.step(float(time), name, status)
 
     def step(self, time: float, name: str, status: str) -> Iterator[SourceEvent]:
-        """Tell a step."""
+        """Emit a step."""
         yield SourceEvent(1.78e9, events.BuildStarted(time=1.78e9, build=self.build))
         yield SourceEvent(
             1.78e9,
@@ -50,7 +50,7 @@ class ByTheClock(Lines):
     """Takes the time at which it looks for that of the record."""
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Tell what is new, as of now."""
+        """Emit what is new, at the current time."""
         for reported in super().poll(now, over=over):
             reported.event.time = now
             yield reported
@@ -65,15 +65,15 @@ class Forgetful(Lines):
         self.late = settings.path.stat().st_size > 200 if settings.path.exists() else False
 
     def step(self, time: float, name: str, status: str) -> Iterator[SourceEvent]:
-        """Tell a step by a number that only one who was there from the start has right."""
+        """Emit a step by a number that only one who was there from the start has right."""
         yield from super().step(time, f"{name}-{self.late}", status)
 
 
 class Repeating(Lines):
-    """Tells a feedback with every line, which nothing holds back."""
+    """Emits a feedback with every line, which nothing holds back."""
 
     def step(self, time: float, name: str, status: str) -> Iterator[SourceEvent]:
-        """Tell a step and the same feedback twice."""
+        """Emit a step and the same feedback twice."""
         yield from super().step(time, name, status)
         for _ in range(2):
             yield SourceEvent(1.78e9, events.Feedback(time=time, build=self.build, rating=5))
@@ -89,16 +89,16 @@ class ByRun(Lines):
         self.run = float(next(self.made))
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Tell what is new of a run of its own."""
+        """Emit what is new of a run of its own."""
         for reported in super().poll(now, over=over):
             yield reported._replace(run_start=self.run)
 
 
 class Silent(Lines):
-    """Tells nothing."""
+    """Emits nothing."""
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Tell nothing."""
+        """Emit nothing."""
         yield from ()
 
 
@@ -115,7 +115,7 @@ def record(tmp_path: Path) -> Path:
 
 
 def test_a_right_source_passes(record: Path, tmp_path: Path) -> None:
-    """Its result is what the record amounts to: runs, steps, and nothing lost where the pieces were cut."""
+    """Its result is the state of the record: runs, steps, and nothing lost where the pieces were cut."""
     pieces = pieces_of(record)
     assert b"".join(piece.data for piece in pieces) == TEXT.encode()
     assert len(pieces) == 40

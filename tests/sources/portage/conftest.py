@@ -33,7 +33,7 @@ def states(journal: Path) -> dict[str, Run]:
 
 
 def summary(journal: Path) -> dict[str, State]:
-    """Return what a journal's runs amount to, comparable between journals."""
+    """Return the state of a journal's runs, comparable between journals."""
     return {
         name: {
             "state": str(run.state),
@@ -49,7 +49,7 @@ def summary(journal: Path) -> dict[str, State]:
 
 
 class EmergeLog:
-    """A log that grows, each line of it a second after the one before unless told otherwise."""
+    """A log that grows, each line of it a second after the one before unless set otherwise."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.clock = path, 1.7e9
@@ -170,5 +170,5 @@ def attached(tmp_path: Path) -> Callable[..., Attachment]:
 
 @pytest.fixture
 def runs_of(tmp_path: Path) -> Callable[[], dict[str, Run]]:
-    """Return the runs told by `attached`, by name."""
+    """Return the runs emitted by `attached`, by name."""
     return lambda: states(tmp_path / "journal")

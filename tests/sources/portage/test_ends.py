@@ -19,6 +19,8 @@ from build_exporter.sources.portage.processes import Hold, is_emerge, lock_of, s
 from build_exporter.sources.portage.usage import read_usage
 from build_exporter.tracker import Run
 
+pytestmark = pytest.mark.xdist_group("emerge")  # an emerge of one test is one that another could mean
+
 Runs = dict[str, Run]
 PACKAGE = "app-misc/a-1"
 DIED = """\
@@ -227,7 +229,7 @@ def test_command_lines_of_emerge(command: str, is_one: bool) -> None:
 
 
 def test_lines_of_newer_versions() -> None:
-    """Building a binary package, downloading one, and what a build has used are told by lines of their own."""
+    """Building a binary package, downloading one, and what a build has used have lines of their own."""
     said = {
         "=== (1 of 2) Compiling/Packaging (app-misc/a-1::/r/a-1.ebuild)": (LineType.STAGE, "Compiling/Packaging"),
         "--- (1 of 2) Fetching Binary (app-misc/a-1::/p/a-1.gpkg.tar)": (LineType.STAGE, "Fetching Binary"),

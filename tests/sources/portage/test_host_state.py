@@ -22,6 +22,8 @@ from build_exporter.sources.portage.plan import UNNAMED
 from build_exporter.sources.registry import kinds, recognise
 from build_exporter.tracker import Run, build_progress
 
+pytestmark = pytest.mark.xdist_group("emerge")  # an emerge of one test is one that another could mean
+
 Runs = dict[str, Run]
 
 
@@ -95,7 +97,7 @@ def test_package_dropped_by_keep_going_is_not_waited_for(
 def test_binary_known_beforehand_is_reported_at_once(
     log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
-    """A package whose kind no line has told yet starts when the resume list shows it, and waits otherwise."""
+    """A package whose kind no line has shown yet starts when the resume list shows it, and waits otherwise."""
     log.emerge()
     log.add(">>> emerge (1 of 1) app-misc/a-1 to /")
     follower = attached(log.path)

@@ -1,4 +1,4 @@
-"""The phases of an ebuild, told from build.log."""
+"""The phases of an ebuild, from build.log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def step() -> Step:
 
 
 def reported(reader: EbuildPhase, step: Step) -> list[str | None]:
-    """Look once and return the messages told, taken into the step as the tracker would."""
+    """Poll once and return the messages emitted, taken into the step as the tracker would."""
     found = list(
         reader.emit(StepContext(1.0, Run("portage", "20260102T030405Z"), step, 0, step.state is not StepState.RUNNING))
     )
@@ -49,7 +49,7 @@ def test_each_phase_is_told_once(step: Step) -> None:
 
 
 def test_restarted_tells_only_what_is_new(step: Step) -> None:
-    """A reader that starts again reads the log again and tells nothing that is known."""
+    """A reader that starts again reads the log again and repeats nothing."""
     step.message = "compile"
     reader = EbuildPhase()
     for phase in ("unpack", "configure", "compile"):
@@ -60,7 +60,7 @@ def test_restarted_tells_only_what_is_new(step: Step) -> None:
 
 
 def test_other_words_stay(step: Step) -> None:
-    """What the builder itself says of a step is not written over, nor what is said of one that has failed."""
+    """A builder's own message of a step is kept, and so is that of a failed step."""
     reader = EbuildPhase()
     reader.feed(LINES["compile"])
     step.message = "half way"

@@ -1,4 +1,4 @@
-"""How far a running step is, told from its log while it grows."""
+"""Progress of a running step, from its log while it grows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAST = LogShape(100.0, 1000, 0, array("f", [(n + 1) / 20 for n in range(20)]), N
 
 
 class Followed:
-    """A step started at 0 s, and a reader of its log; what is told goes into the step as the tracker would have it."""
+    """A step started at 0 s, and a reader of its log; what is emitted goes into the step as the tracker does it."""
 
     def __init__(self, last: LogShape | None = None, expected: float | None = None) -> None:
         self.run = Run("lfs", "20260102T030405Z")
@@ -139,7 +139,7 @@ def test_a_log_seen_only_at_its_end_leaves_its_size_alone() -> None:
 def test_the_bar_moves_one_way_and_is_never_full(
     polls: list[tuple[float, int, str]], remembered: bool, expected: float | None
 ) -> None:
-    """Whatever clock, log and past say, the end is told by the step alone."""
+    """Whatever clock, log and past say, only the step itself ends."""
     followed = Followed(last=LAST if remembered else None, expected=expected)
     time, size = 0.0, 0
     for later, more, line in polls:

@@ -130,7 +130,7 @@ def test_another_version_is_measured_with_less_trust(
 def test_a_log_that_all_steps_share_is_no_steps_own(
     journal: Path, tmp_path: Path, run_file: Callable[..., Any]
 ) -> None:
-    """Where a builder writes one log for all steps, none is told what others were warned of, or what they wrote."""
+    """Where a builder writes one log for all steps, none gets the warnings or the size of another."""
     log = tmp_path / "all.log"
     log.write_text("a.c:1: warning: x [-Wx]\n" * 3 + "[90/100] a.o\n")
     watching = Watching(journal)

@@ -164,7 +164,7 @@ class Followed:
         self.reader = WarningReader()
 
     def poll(self, time: float, warnings: int, *, over: bool = False) -> int | None:
-        """Read so many more warnings and return the count told, taken into the step as the tracker does."""
+        """Read so many more warnings and return the count emitted, taken into the step as the tracker does."""
         for _ in range(warnings):
             self.reader.feed("a.c:1:2: warning: x [-Wx]")
         reported = None
@@ -187,7 +187,7 @@ def test_a_count_is_told_now_and_then() -> None:
 
 
 def test_the_last_count_is_whole() -> None:
-    """What came since the last count told is told at the end, and only then."""
+    """What came since the last count is emitted at the end, and only then."""
     followed = Followed()
     assert followed.poll(100.0, 10) == 10
     assert followed.poll(101.0, 3) is None
@@ -223,7 +223,7 @@ def test_no_warnings_are_told_of_a_step_that_took_a_while() -> None:
 
 
 def test_a_builder_that_counts_itself_is_believed() -> None:
-    """A count told with the step's end is left alone."""
+    """A count emitted with the step's end is left alone."""
     followed = Followed()
     followed.step.warnings, followed.step.reported_warnings = 3, True
     assert followed.poll(100.0, 10, over=True) is None
@@ -260,7 +260,7 @@ def test_real_logs_are_counted_as_grep_counts_them(whole: Path) -> None:
 
 
 def test_an_imported_tree_has_its_warnings(whole: Path, journal: Path, command: Callable[..., Any]) -> None:
-    """History that was never watched tells what its compilers warned of, each step's as its log has it, once."""
+    """History that was never watched has its compilers' warnings, each step's as its log has it, once."""
     for _ in range(2):
         done = command("import", "jhalfs", str(whole), "--build", "lfs", "--journal", str(journal))
         assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from build_exporter.diagnostics.rules import Rank, Rule, use
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.sources.step_logs.watcher import StepLogWatcher
@@ -40,7 +41,7 @@ class Watched:
             file.write(text)
 
     def poll(self) -> Step:
-        """Read the log, and return the step as the journal then tells it."""
+        """Read the log, and return the step from the journal."""
         self.inside.poll()
         self.monitor.poll()
         return self.runs()[0].steps["p", "s"]
@@ -55,7 +56,7 @@ def watched(journal: Path, tmp_path: Path, run_file: Callable[..., Any]) -> Watc
 
 
 def test_a_running_step_moves_by_its_log(watched: Watched) -> None:
-    """A long step's bar moves though its builder tells nothing."""
+    """A long step's bar moves though its builder reports nothing."""
     watched.write("[120/480] Building a.o\n")
     assert watched.poll().ratio == 0.25
     watched.write("[121/480] Building b.o\n")
@@ -67,7 +68,7 @@ def test_a_running_step_moves_by_its_log(watched: Watched) -> None:
 
 
 def test_test_results_come_though_the_builder_swallows_them(watched: Watched) -> None:
-    """A suite's failures are told even where the step then succeeds, and also when it ends at once after them."""
+    """A suite's failures are reported even if the step then succeeds, and also when it ends at once after them."""
     watched.poll()
     watched.write("Testsuite summary for m4\n# PASS:  250\n# FAIL:  3\n")
     watched.run.add("step_finished", after=60, phase="p", step="s", status="succeeded")
@@ -139,6 +140,20 @@ def test_words_of_the_builder_itself_are_kept(watched: Watched) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+def test_a_rule_of_the_users_own_corrects_what_was_recorded(watched: Watched) -> None:
+    """`run` and hooks know no configuration: the exporter beside them applies the user's rules to what they report."""
+    watched.write("licence server busy\nx.c:1:2: error: no\n")
+    known = {"status": "failed", "message": "x.c:1:2: error: no", "error_class": "compiler-error"}
+    watched.run.add("step_finished", after=60, phase="p", step="s", **known)
+    watched.monitor.poll()
+    use((Rule("timeout", "you", Rank.OWN, (), "^licence server busy$", "", ()),))
+    try:
+        step = watched.poll()
+    finally:
+        use(())
+    assert (step.error_class, step.message) == ("timeout", "licence server busy")
+
+
 def test_a_log_of_another_user_is_not_read(watched: Watched) -> None:
     """Whoever writes events does not get a privileged exporter to read him files that are not his."""
     os.chown(watched.run.path, 65534, 65534)
@@ -149,7 +164,7 @@ def test_a_log_of_another_user_is_not_read(watched: Watched) -> None:
 
 
 def test_a_log_that_is_a_link_or_no_file_is_left_alone(watched: Watched, tmp_path: Path) -> None:
-    """Links and FIFOs in place of a log cost nothing and tell nothing."""
+    """Links and FIFOs in place of a log cost nothing and are not read."""
     other = tmp_path / "other.log"
     other.write_text("[120/480] Building a.o\n")
     watched.log.unlink()
@@ -163,7 +178,7 @@ def test_a_log_that_is_a_link_or_no_file_is_left_alone(watched: Watched, tmp_pat
 def test_it_works_in_a_running_exporter(
     serve: Callable[..., Any], run_file: Callable[..., Any], poll: Callable[..., None], tmp_path: Path
 ) -> None:
-    """`serve` shows progress and tests of steps that only the shell hook tells of."""
+    """`serve` shows progress and tests of steps that only the shell hook records."""
     log = tmp_path / "s.log"
     log.write_text("[120/480] Building a.o\n=== 1 failed, 12 passed in 1.23s ===\n")
     served = serve()

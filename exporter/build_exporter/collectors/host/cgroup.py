@@ -22,7 +22,7 @@ _COUNTERS: Final = (
 
 @dataclass(slots=True)
 class Account:
-    """What a build's control groups used since they were first seen; a counter that none of them has is missing."""
+    """Resources of a build's control groups since they were first seen; counters that none of them has are absent."""
 
     totals: dict[str, int] = field(default_factory=dict)
     last: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What this machine compiles for others, from its own `distccd --stats`."""
+"""Compilations for other machines, from this machine's `distccd --stats`."""
 
 from __future__ import annotations
 

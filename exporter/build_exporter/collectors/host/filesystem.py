@@ -13,7 +13,7 @@ from build_exporter.collectors.host.mounts import Mount, is_directory, parse_mou
 from build_exporter.exposition import Family
 
 TIMEOUT_SECONDS: Final = 2.0
-"""How long the file systems have, all together, to answer."""
+"""Seconds for all file systems together to answer."""
 
 _PREFIX: Final = "build_host_filesystem_"
 _FAMILIES: Final = ("size_bytes", "available_bytes", "free_bytes", "files", "files_free", "readonly", "error")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 WINDOW_SECONDS: Final = 60.0
-"""How long a peak is shown: as long as the longest scrape interval in use, so that none falls between two scrapes."""
+"""Seconds for which a peak is shown: the longest usual scrape interval, so that none falls between two scrapes."""
 
 
 class MonotonicCounter:

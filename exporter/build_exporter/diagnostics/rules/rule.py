@@ -12,7 +12,7 @@ MAX_MATCHED: Final = 1000
 
 
 class Rank(IntEnum):
-    """How much a line tells of the cause; of several lines the one of the highest rank is the reason.
+    """How much a line reveals about the cause; of several lines the one of the highest rank is the reason.
 
     Of lines of one rank the first counts, but of `PROGRAM` and `PLAIN` the last before the build stopped: tools that go
     on regardless say such things all the time.
@@ -39,7 +39,9 @@ class Rank(IntEnum):
     TEST = 82
     """A test failed."""
     ROOT = 90
-    """Memory, disk, a crash: whatever else is said follows from it."""
+    """Memory, disk, a crash: whatever else is printed follows from it."""
+    OWN = 200
+    """A rule of the user's configuration: who knows his build better than the table decides himself."""
 
 
 class Rule(NamedTuple):

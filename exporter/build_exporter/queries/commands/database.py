@@ -5,7 +5,7 @@ from __future__ import annotations
 from build_exporter.queries.probes import ProbeRow, probes, too_slow
 from build_exporter.queries.request import Query, Reply, Request
 
-KINDS = ("database", "sql")
+KINDS = ("database",)
 
 
 def database(request: Request) -> Reply:

@@ -28,7 +28,7 @@ class ShortageRow(Answer, frozen=True):
 
 
 class Fits(Answer, frozen=True):
-    """What the steps to come need against what there is, for each build and resource."""
+    """Needs of the steps to come compared with what is free, for each build and resource."""
 
     fits: list[Fit]
 
@@ -75,7 +75,7 @@ def _rows(run: Run, found: Fit) -> Iterator[ShortageRow]:
 
 
 def _line(run: Run, found: Fit) -> str:
-    known = f"{found.known_steps} of {found.steps} steps to come tell their need"
+    known = f"{found.known_steps} of {found.steps} steps to come have a known need"
     if not found.shortages:
         return f"{run.build}: {found.resource} suffices, {size(found.available_bytes)} free; {known}"
     first = found.shortages[0]

@@ -37,6 +37,7 @@ def _exporter(request: Request) -> Iterator[HealthRow]:
     for part, metric, label in (
         ("collector", "build_exporter_collector_success", "collector"),
         ("source", "build_exporter_source_up", "source"),
+        ("connection", "build_exporter_part_up", "part"),
     ):
         for sample in request.samples.values(metric):
             yield HealthRow(part=part, name=shown(sample.labels.get(label, "")), ok=sample.value == 1.0, detail=None)
@@ -48,7 +49,7 @@ def _exporter(request: Request) -> Iterator[HealthRow]:
 
 def _probes(request: Request) -> Iterator[HealthRow]:
     for row in probes(request):
-        yield HealthRow(part=row.kind, name=row.service, ok=row.up, detail=None)
+        yield HealthRow(part=row.kind, name=row.service, ok=row.up, detail=row.reason)
 
 
 def _builds(request: Request) -> Iterator[HealthRow]:

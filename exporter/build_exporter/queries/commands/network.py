@@ -10,7 +10,7 @@ from build_exporter.queries.context import shown
 from build_exporter.queries.probes import probes, too_slow
 from build_exporter.queries.request import Query, Reply, Request
 
-PROBE_KINDS = ("tcp", "http", "dns", "latency")
+PROBE_KINDS = ("tcp", "http", "dns")
 COUNTERS: Final = (
     ("received", "build_host_network_receive_bytes_total", "bytes"),
     ("sent", "build_host_network_transmit_bytes_total", "bytes"),

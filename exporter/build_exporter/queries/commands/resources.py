@@ -44,7 +44,7 @@ METRICS: Final = (
     _Metric("memory", "processes", "build_process_peak_memory_bytes", "bytes", "build"),
     _Metric("cpu", "processes", "build_process_processes", "processes", "build"),
 )
-"""What is shown of the metrics; a further one is a row."""
+"""Metrics that are shown; a further one is a row."""
 
 
 def resources(request: Request) -> Reply:

@@ -11,7 +11,7 @@ from build_exporter.queries.request import Query, Reply, Request
 
 
 class ResponseRow(Answer, frozen=True):
-    """Who answers what, and how long that takes."""
+    """Response times of the exporter and of probed services."""
 
     of: str
     name: str

@@ -1,4 +1,4 @@
-"""What BitBake's console log tells: totals, why a task failed, how the build ended. It holds no times."""
+"""BitBake's console log: totals, why a task failed, how the build ended. It holds no times."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Console:
 
     @property
     def outcome(self) -> Literal["succeeded", "failed", "interrupted"]:
-        """How the build ended, were nothing more to come."""
+        """Result of the build, if nothing more comes."""
         if self.disk or self.messages or self.early or self.summary == "failed":
             return "failed"
         return "interrupted" if self.interrupted or self.summary is None else "succeeded"

@@ -21,7 +21,7 @@ _AT_WORK: Final = re.compile(r"\d{1,4}: (\S{1,256}) (do_\w{1,120})(?: - |: | |$)
 
 
 class Shown(NamedTuple):
-    """What the display tells anew: the task's number of how many, 0 where not, and tasks that began and ended."""
+    """What is new on the display: the task's number of how many, 0 where not, and tasks that began and ended."""
 
     number: int
     total: int

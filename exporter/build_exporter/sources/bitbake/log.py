@@ -177,7 +177,7 @@ class ConsoleRun:
 
 
 def _start_of(path: Path, written: float) -> float:
-    """Return when a log's build began: as its name tells, else as its file was made."""
+    """Return when a log's build began: from its name, else from its file's creation."""
     if _STAMP.match(name := path.resolve().name):
         try:
             return float(calendar.timegm(time.strptime(name[:14], "%Y%m%d%H%M%S")))

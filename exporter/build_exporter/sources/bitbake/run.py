@@ -1,4 +1,4 @@
-"""One BitBake build told as events: from its buildstats, with the console log where there is one."""
+"""One BitBake build as events: from its buildstats, and its console log if there is one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from build_exporter.tracker.state import UNKNOWN_WEIGHT
 
 TASKS: Final = "tasks"
 NOT_BEGUN: Final = "tasks-not-begun-yet"
-"""Phase and step that stand for what is to come: BitBake tells how many tasks, not which."""
+"""Phase and step that stand for what is to come: BitBake gives the number of tasks, not their names."""
 
 SETSCENE_PHASE: Final = "setscene"
 
@@ -25,7 +25,7 @@ SETTLE_SECONDS: Final = 2.0
 """Tasks begun at once have their files within this."""
 
 LAG_SECONDS: Final = 5.0
-"""The console log may tell what the buildstats tell so much later."""
+"""The console log may report what the buildstats hold so much later."""
 
 HEARTBEAT_SECONDS: Final = 300.0
 """A BitBake at work writes its heartbeat every ten seconds or so; one silent for this long is gone."""
@@ -67,7 +67,7 @@ class BuildRun:
     Attributes:
         start: Unix seconds it is named by.
         stats: its buildstats.
-        is_over: its end was told.
+        is_over: its end was emitted.
     """
 
     def __init__(self, build: str, start: float, stats: BuildStats, log: Path | None, target: str | None) -> None:
@@ -88,7 +88,7 @@ class BuildRun:
 
     @property
     def bytes_read(self) -> int:
-        """How much was read of the build's files."""
+        """Bytes read of the build's files."""
         return self.stats.bytes_read + (self._tail.bytes_read if self._tail is not None else 0)
 
     def poll(self, now: float, *, over: bool) -> Iterator[SourceEvent]:
@@ -105,7 +105,7 @@ class BuildRun:
             started = e.BuildStarted(time=self.start, build=self._build, source="bitbake", target=self._target)
             yield SourceEvent(self.start, started)
         if self.is_over and changed:
-            # its end was told because it had been silent
+            # its end was emitted because it had been silent
             self.is_over = False
         yield from self._emit_setscene(now, over=over)
         for event in sorted(self._emit_tasks(changed, now, over=over), key=lambda event: event.time):
@@ -124,7 +124,7 @@ class BuildRun:
             try:
                 found = self._tail.read(over=over)
             except OSError:
-                # buildstats tell without it what matters most
+                # buildstats alone hold what matters most
                 return
             if found.from_start:
                 self._console = Console()

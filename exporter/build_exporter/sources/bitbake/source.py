@@ -1,4 +1,4 @@
-"""BitBake (Yocto, OpenEmbedded): what buildstats and the console log tell of builds."""
+"""BitBake (Yocto, OpenEmbedded): builds from buildstats and the console log."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ HISTORY_RUNS: Final = 10
 """Past builds that watching reports to an empty journal; `import` reports all."""
 
 LOG_SUFFIXES: Final = (".log", ".txt", ".out")
-"""What is not there yet is a console log where it is called so, else a directory."""
+"""Name of a console log that does not exist yet; any other missing path is a directory."""
 
 AHEAD_SECONDS: Final = 21600.0
-"""BitBake opens its console log at most so long before the build it tells of: parsing may take an hour."""
+"""BitBake opens its console log at most so long before its build: parsing may take an hour."""
 
 _STAMP: Final = re.compile(r"(\d{14})(?:\.log)?\Z")
 _CONSOLE: Final = re.compile(
@@ -36,7 +36,7 @@ _CONSOLE: Final = re.compile(
 
 
 def stamp_time(name: str) -> float | None:
-    """Return the Unix seconds that a name of 14 digits, UTC, tells; None for any other."""
+    """Return the Unix seconds of a name of 14 digits, UTC; None for any other."""
     found = _STAMP.match(name)
     try:
         return float(calendar.timegm(time.strptime(found[1], "%Y%m%d%H%M%S"))) if found else None
@@ -93,14 +93,14 @@ class BitBake:
 
     @property
     def bytes_read(self) -> int:
-        """How much was read so far of builds still followed."""
+        """Bytes read so far of builds still followed."""
         return sum(run.bytes_read for run in self._runs.values())
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
         """Return what is new; see `Source`.
 
         Raises:
-            SourceError: neither buildstats nor a log can be read, or not all of them; the rest has been told then.
+            SourceError: neither buildstats nor a log can be read, or not all of them; the rest has been emitted then.
         """
         if self._log is not None:
             yield from self._log.poll(now, over=over)
@@ -109,7 +109,7 @@ class BitBake:
             self._find_builds()
         except OSError as error:
             if self._runs or self._closed or not isinstance(error, FileNotFoundError):
-                # what went before is known by its buildstats; the console log would tell it as something else
+                # what went before is known by its buildstats; the console log would report it as something else
                 raise SourceError(f"{self._stamps.path}: {error.strerror or error}") from error
             yield from self._read_logs(error, now, over=over)
             return
@@ -167,7 +167,7 @@ class BitBake:
         return sorted(found)
 
     def _read_logs(self, error: OSError, now: float, *, over: bool) -> Iterator[SourceEvent]:
-        """Yield what console logs tell where a build keeps no buildstats."""
+        """Yield the events of console logs for builds without buildstats."""
         logs = self._console_logs()
         if not logs:
             raise SourceError(f"{self._stamps.path}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""What BitBake's buildstats tell: a directory for each build, a file for each task that was run."""
+"""BitBake's buildstats: a directory for each build, a file for each task that was run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BEAT: Final = re.compile(r"\n\n(\d{9,10})\n")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task as its file tells it: Unix seconds, `end` and `status` None while it runs, what it used."""
+    """One task from its file: Unix seconds, `end` and `status` None while it runs, what it used."""
 
     key: Key
     start: float
@@ -47,7 +47,7 @@ class Task:
 
 
 def read_task(key: Key, text: str, latest: float = math.inf) -> Task | None:
-    """Return what a task's file tells; None where it tells no start, or one after `latest`, in Unix seconds."""
+    """Return a task from its file; None without a start, or with one after `latest` (Unix seconds)."""
     fields = {found[1]: found[2] for found in _FIELD.finditer(text)}
     start = _number(fields.get("Started"))
     if start is None or not EARLIEST <= start <= latest:
@@ -87,7 +87,7 @@ class BuildStats:
 
     Attributes:
         path: the directory.
-        started: when the build began in Unix seconds, None before it is told.
+        started: when the build began in Unix seconds, None while unknown.
         ended: when BitBake said it was over, None before.
         failed: the tasks it says failed.
         tasks: the tasks known, newest state.
@@ -122,7 +122,7 @@ class BuildStats:
         return self._read_tasks(latest)
 
     def newest(self) -> float:
-        """Return the time of the newest sign of life that the files tell, in Unix seconds."""
+        """Return the time of the newest sign of life in the files, in Unix seconds."""
         times = [task.start if task.end is None else task.end for task in self.tasks.values()]
         newest = max(times, default=self.started or 0.0)
         if self.ended is None:

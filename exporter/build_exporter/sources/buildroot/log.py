@@ -24,7 +24,7 @@ KEPT: Final = 15
 NOT_ENDED: Final = "it began and did not end: it failed or was interrupted; the log does not show which"
 
 Key = tuple[str, str]
-"""What is done (`build`), and the package: phase and step."""
+"""Action (`build`) and package: phase and step."""
 
 _LINE: Final = re.compile(r"(\d{1,10}(?:\.\d{1,9})?):(start|end) {0,2}:([a-z][a-z0-9-]{0,40}) *: (\S{1,200})\Z")
 
@@ -142,7 +142,7 @@ class BuildTimeLog:
         """Report once that the log has lines of a time that no build can have."""
         self._left_out.add(time)
         if self.current is not None:
-            self._tell_left_out(self.current)
+            self._emit_left_out(self.current)
 
     def end(self, *, is_cut: bool = False) -> None:
         """Emit the end of the current run at its last line; a truncated log is no success."""
@@ -180,14 +180,14 @@ class BuildTimeLog:
         self._starts.add(start)
         session = WorkSession(float(start) if start > time else time, time, time, self._ends)
         self._emit_begin(session, session.start)
-        self._tell_left_out(session)
+        self._emit_left_out(session)
         return session
 
     def _emit_begin(self, session: WorkSession, time: float) -> None:
         started = BuildStarted(time=time, build=self._build, source="buildroot", target=self._target)
         self.out.append((session, started))
 
-    def _tell_left_out(self, session: WorkSession) -> None:
+    def _emit_left_out(self, session: WorkSession) -> None:
         for note in self._left_out.notes(self._build, session.last):
             self.out.append((session, note))
 

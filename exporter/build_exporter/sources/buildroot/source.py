@@ -24,7 +24,7 @@ LOG_NAME: Final = "build-time.log"
 SHOW_INFO_NAME: Final = "show-info.json"
 
 LAST_BYTES: Final = 64 * 1024 * 1024
-"""Of a larger log only the end is read; a whole build makes some 100 KB."""
+"""Bytes read of a log, from its end; a whole build makes some 100 KB."""
 
 HISTORY_RUNS: Final = 50
 """Past runs that watching reports to an empty journal, as many as are kept; `import` reports all."""

@@ -41,7 +41,7 @@ _MONTHS: Final = {
     )
     for name in names.split()
 }
-"""How months begin in English, French, German, Spanish, Italian, Portuguese and Dutch."""
+"""First letters of months in English, French, German, Spanish, Italian, Portuguese and Dutch."""
 
 _SLACK_SECONDS: Final = 5.0
 """A date has whole seconds, the times of files have fractions, and clocks are set now and then."""
@@ -103,7 +103,7 @@ def _month(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What else is known of when a date was printed; Unix seconds.
+    """Bounds on when a date was printed; Unix seconds.
 
     Attributes:
         after: it was not before this.
@@ -119,7 +119,7 @@ class Evidence:
 
 
 class Zones:
-    """What the abbreviations in one record mean; once found out, the meaning stays."""
+    """Meaning of the zone abbreviations in one record; once found, it stays."""
 
     def __init__(self) -> None:
         self._offsets: dict[tuple[str, bool], float] = {}

@@ -26,7 +26,7 @@ from build_exporter.sources.jhalfs.dates import LocalDate, parse_date
 HEAD_BYTES: Final = 1024
 TAIL_BYTES: Final = 1024
 ERROR_BYTES: Final = 256 * 1024
-"""How much of a failed log's end is searched for the reason."""
+"""Bytes of a failed log's end that are searched for the reason."""
 
 _DISK: Final = re.compile(r"^KB: (\d{1,18})(?:\s|$)", re.MULTILINE)
 _SECONDS: Final = re.compile(r"^Totalseconds: (\d{1,9})[ \t]*\n", re.MULTILINE)

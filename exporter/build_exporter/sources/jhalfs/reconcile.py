@@ -34,7 +34,7 @@ NEAR_SECONDS: Final = 600.0
 """A log changed this close to its stated end still has its own mtime, not that of a copy."""
 
 LONGEST_SECONDS: Final = 86400.0
-"""Where no log has an end yet: a log changed later than this after its beginning is a copy."""
+"""Seconds after its beginning beyond which a changed log is a copy, when no log has an end yet."""
 
 _SLACK_SECONDS: Final = 5.0
 """Dates have whole seconds, and two steps may begin within one."""
@@ -47,7 +47,7 @@ UNMARKED: Final = "the log is complete, but the step was not marked as done"
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What the tree shows.
+    """State of the tree.
 
     Attributes:
         run_start: when the first step began, in Unix seconds; None before.
@@ -261,7 +261,7 @@ class _TreeState:
 def _times_kept(files: list[StepFiles]) -> bool:
     """Return whether the times of the files are those of the build, not of a copy made later.
 
-    A file of a step has its last change before the next step begins, and a log near the end that it tells itself.
+    A file of a step has its last change before the next step begins, and a log near the end that it records itself.
     """
     begun = sorted(((each.start, each) for each in files if each.start is not None), key=lambda each: each[0])
     late = [

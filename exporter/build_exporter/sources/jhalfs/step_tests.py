@@ -1,4 +1,4 @@
-"""Where jhalfs keeps what a step's tests print, and whether the step runs any."""
+"""Logs of a step's tests, and whether the step runs any."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ Stamp = tuple[int, int, int]
 
 @dataclass(slots=True, eq=False)
 class StepFiles:
-    """What is on disk of one step.
+    """Files of one step.
 
     Attributes:
         step: as planned.

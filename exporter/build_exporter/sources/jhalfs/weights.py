@@ -14,7 +14,7 @@ from build_exporter.plan.jhalfs_makefile import JhalfsStep
 log = logging.getLogger(__name__)
 
 BOOK_IN_TREE: Final = "book-source"
-"""Where jhalfs keeps the book it builds by, in its own directory."""
+"""Directory of the book inside jhalfs' own."""
 
 REVISIONS: Final[tuple[Revision, ...]] = ("systemd", "sysv")
 

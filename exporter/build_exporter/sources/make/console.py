@@ -324,7 +324,7 @@ class Console:
             self._touch(self._tool, text)
 
     def _is_installing(self, text: str) -> bool:
-        """Tell whether a line installs to somewhere outside of the build, while no work was done since the last."""
+        """Return whether a line installs to somewhere outside of the build, while no work was done since the last."""
         is_idle = self._counted is None and (self._is_fresh or not self._directories.opened)
         where = patterns.installed_to(text) if self.stage in (Stage.BUILD, Stage.TEST) and is_idle else None
         return self._directories.is_outside(where)

@@ -82,11 +82,11 @@ class Directories:
         return None
 
     def is_below(self, level: int) -> bool:
-        """Tell whether a make of that level was called by another of this console."""
+        """Return whether a make of that level was called by another of this console."""
         return self.lowest is not None and level > self.lowest
 
     def is_outside(self, path: str | None) -> bool:
-        """Tell whether a path, where there is one, is not in the directory of the whole build."""
+        """Return whether a path, where there is one, is not in the directory of the whole build."""
         return path is not None and not (self.top and path.startswith(self.top.rstrip("/") + "/"))
 
     def leaves(self) -> list[Open]:

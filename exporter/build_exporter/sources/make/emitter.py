@@ -75,7 +75,7 @@ class Emitter:
             self._waiting[key] = None
 
     def ended(self, part: Part, status: Status, cause: Diagnosis | None, exit_code: int | None, time: float) -> None:
-        """Tell that a step ended; one that was over before it was first seen has no start."""
+        """Emit the end of a step; one that was over before it was first seen has no start."""
         if part.key not in self._open:
             # its end was emitted when nothing seemed to follow
             self._dormant.pop(part.key, None)

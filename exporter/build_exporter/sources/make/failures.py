@@ -23,7 +23,7 @@ WAIT_LINES: Final = 12
 class UnplacedFailure:
     """A failure at a level where several makes ran: the caller's message or their end decides which.
 
-    `cause` is what failed, as far as the lines before it tell.
+    `cause` is what failed, as far as the lines before it show.
     """
 
     failure: Failure
@@ -61,7 +61,7 @@ class UnplacedFailures:
             waiting.append(unplaced)
 
     def leave(self, level: int, left: Open) -> bool:
-        """Note a directory left; tell whether any that waits may be of it."""
+        """Note a directory left; return whether any that waits may belong to it."""
         suspected = [each for each in self._waiting.get(level, ()) if any(one is left for one in each.candidates)]
         for each in suspected:
             each.left.append(left)
@@ -104,7 +104,7 @@ class Reasons:
         self._left = self._left or WAIT_LINES
 
     def is_due(self, *, now: bool = False) -> bool:
-        """Tell, at each line or when nothing more will come `now`, whether a tool that gave up has said all."""
+        """Return whether a tool that gave up has printed all, at each line or when nothing more comes `now`."""
         if not self._left:
             return False
         self._left = 0 if now else self._left - 1

@@ -10,7 +10,7 @@ KEPT_LINES: Final = 1000
 KEPT_CHARACTERS: Final = 500
 
 IDLE_LINES: Final = 300
-"""A directory that none of so many lines was of is taken to be done, where its make's leaving does not tell."""
+"""A directory without a line among so many is taken to be done, when its make prints no leaving."""
 
 MAX_STEPS: Final = 400
 """Steps of a run; parts beyond that are one step of their stage, `others`."""

@@ -18,7 +18,7 @@ Status = Literal["succeeded", "failed", "interrupted"]
 
 
 class Listener(Protocol):
-    """Is told what happens, as it is read."""
+    """Receives what happens, as it is read."""
 
     @property
     def moment(self) -> float:
@@ -44,7 +44,7 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class Part:
-    """A step at work: its phase and name, the time of its last line, how many there were, and what they told.
+    """A step at work: its phase and name, the time of its last line, how many there were, and what they said.
 
     `line` is the number of the last line that was its own, None where its end is known otherwise. `size` are
     the characters of its lines, `tasks` how many stand for a compiler's run or a test: of a line that may be of several
@@ -69,6 +69,6 @@ class Part:
 
 
 def idle(parts: Mapping[str, Part], lines: int, tool: str) -> list[str]:
-    """Return the names of the parts that none of the last lines was of, where their make's leaving does not tell."""
+    """Return the names of parts without one of the last lines, when their make prints no leaving."""
     silence = {name: lines - part.line for name, part in parts.items() if part.line is not None and name != tool}
     return [name for name, count in silence.items() if count > IDLE_LINES]

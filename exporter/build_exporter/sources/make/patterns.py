@@ -22,7 +22,7 @@ ORDER: Final = tuple(Stage)
 
 
 class Turn(NamedTuple):
-    """A line that tells a stage and the tool at work in it.
+    """A line that shows a stage and the tool at work in it.
 
     Attributes:
         stage: the stage.
@@ -66,7 +66,7 @@ _QUOTED: Final = re.compile(_LEVEL + rf"(?!\*\*\*)[^/'\[]{{3,60}}{_OPENING}\s?(/
 _GIVEN_UP: Final = re.compile(_LEVEL + r"\*\*\* (.*)")
 _NOT_REMADE: Final = re.compile(_LEVEL + r"Target [`'].*' not remade because of errors")
 _SHUFFLED: Final = r"(?: shuffle=\S{1,40})?"
-"""What GNU make 4.4 adds to its messages with `--shuffle`."""
+"""Suffix that GNU make 4.4 adds to its messages with `--shuffle`."""
 
 _STATUS: Final = re.compile(rf"\] \S+ (\d{{1,3}}){_SHUFFLED}(?: \(.*\))?{_SHUFFLED}$")
 _TARGET: Final = re.compile(r"^\[(?:[^\]:]{1,500}:\d+: )?([^\]]{1,500})\]")
@@ -76,7 +76,7 @@ _DELETING: Final = re.compile(r"^Deleting (?:intermediate )?file")
 _NEEDED: Final = re.compile(r"^No rule to make target .*, needed by '([^']{1,500})'")
 _WAITING: Final = re.compile(r"^(?:Waiting for unfinished jobs|[^\[\]/:]{5,60}\.\.\.\.?$)")
 _STOPPED: Final = re.compile(r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|^wait: No child")
-"""The last is said by a make that was stopped while a command of its ended by the same signal."""
+"""A make prints the last when it was stopped while one of its commands ended by the same signal."""
 
 _IGNORED: Final = re.compile(_LEVEL + rf"\[.*\] \S+ \d{{1,3}}{_SHUFFLED} \(\w+\){_SHUFFLED}$")
 _OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
@@ -144,7 +144,7 @@ _TURNS: Final[tuple[tuple[re.Pattern[str], Turn], ...]] = tuple(
         (r"^Making all in |^make\s+all-(?:recursive|am)$", Turn(Stage.BUILD, "make", only_outside=True)),
     )
 )
-"""Lines that tell a stage, the most telling first."""
+"""Lines that show a stage, the most specific first."""
 
 _ANY_TURN: Final = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _TURNS))
 
@@ -168,7 +168,7 @@ _TARGETS: Final = (
 
 
 def turn_of(text: str) -> Turn | None:
-    """Return the stage a line tells, None where it tells none."""
+    """Return the stage a line shows, None when it shows none."""
     command = _COMMAND.match(text)
     if command is not None:
         return _commanded(command[1], command[2])
@@ -221,7 +221,7 @@ def failure_of(text: str) -> Failure | None:
 
 
 def ignored_level(text: str) -> int | None:
-    """Return the level at which make continued after an error because it was told to ignore it, else None."""
+    """Return the level at which make ignored an error and continued, else None."""
     found = _IGNORED.match(text)
     return int(found[1] or 0) if found is not None else None
 

@@ -111,7 +111,7 @@ class Make:
         yield from self._settle(now, over=over, came=self.tail.position != before)
 
     def _restart(self) -> Iterator[SourceEvent]:
-        """End the run that was told, as its log is another now."""
+        """End the current run, as its log is another now."""
         if self._emitter is not None:
             self._end(None)
             yield from self._taken()
@@ -175,7 +175,7 @@ class Make:
             raise SourceError(f"{self._path}: no build of kind {KIND}: it looks like a record of kind {found.name}")
 
     def _take_mark(self, mark: ScriptMark) -> None:
-        """Take what script(1) says of its own beginning or end."""
+        """Take script(1)'s own line of beginning or end."""
         if mark.begins:
             if self._emitter is not None:
                 self._end(None)

@@ -1,4 +1,4 @@
-"""What a console counts: how far ninja or CMake is, and the results of tests."""
+"""Counts in a console: progress of ninja or CMake, and the results of tests."""
 
 from __future__ import annotations
 

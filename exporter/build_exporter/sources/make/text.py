@@ -24,7 +24,7 @@ class Stamped(NamedTuple):
 
 
 class ScriptMark(NamedTuple):
-    """What script(1) writes first and last: whether it begins, when (Unix seconds), and the exit code at the end."""
+    """First or last line of script(1): whether it begins, Unix seconds, and the exit code at the end."""
 
     begins: bool
     time: float | None
@@ -36,7 +36,7 @@ def stamped(line: str, newest: float) -> Stamped:
 
     Read are ISO dates, Unix seconds, and the short form of `ts` and of the system's journal, `Nov 21 06:12:56`, which
     is local time of the year before `newest`, the Unix seconds of the log's last change. Stamps of time elapsed are
-    taken away and tell nothing.
+    taken away and ignored.
     """
     text, stamp, _ = parted(line)
     if not stamp:
@@ -48,7 +48,7 @@ def stamped(line: str, newest: float) -> Stamped:
 
 
 def script_mark(line: str) -> ScriptMark | None:
-    """Return what a line of script(1)'s own tells, None for any other."""
+    """Return the content of a line of script(1)'s own, None for any other."""
     found = _SCRIPT.match(line)
     if found is None:
         return None

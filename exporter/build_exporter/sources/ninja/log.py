@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     @property
     def edge(self) -> tuple[float, float, str]:
-        """What the outputs of one edge have in common."""
+        """Key shared by the outputs of one edge."""
         return (self.start, self.end, self.command)
 
     @property
@@ -104,9 +104,9 @@ class NinjaRun:
 def group_runs(rows: list[Row], *, has_starts: bool) -> list[NinjaRun]:
     """Return the runs that the rows of a whole log are of, oldest first.
 
-    Ninja writes the log again from time to time, in no order at all, so that it is not the lines' order that tells
+    Ninja writes the log again from time to time, in no order at all, so that it is not the lines' order that shows
     runs apart but the span in which each row's run must have begun: those of one run have a moment in common, whether
-    the log tells when commands began or when outputs were made. An output that a command left as it was has an older
+    the log holds when commands began or when outputs were made. An output that a command left as it was has an older
     time; where that falls into another run, it counts there.
     """
     dated = sorted((row.latest, index) for index, row in enumerate(rows) if row.time >= EARLIEST)

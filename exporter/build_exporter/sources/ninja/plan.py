@@ -1,4 +1,4 @@
-"""What a build.ninja would run: the edges its default targets need. It is read, and never run."""
+"""Edges that the default targets of a build.ninja need. The file is read, never run."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ PHASE: Final = "ninja"
 STEP: Final = "ninja"
 
 LAST_BYTES: Final = 64 * 1024 * 1024
-"""Of a larger log only the end is read; LLVM's has 1 MB."""
+"""Bytes read of a log, from its end; LLVM's has 1 MB."""
 
 GONE_SECONDS: Final = 5.0
 """A run is over when no one has had the log open for this long, after somebody had."""

@@ -1,4 +1,4 @@
-"""What a package's build.log says of its failure."""
+"""The failure of a package, from its build.log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ERROR_LENGTH: Final = 200
 
 EARLIER_SECONDS: Final = 1.0
 LATER_SECONDS: Final = 2.0
-"""emerge.log has whole seconds, and what is said of a failure last is written after it."""
+"""emerge.log has whole seconds, and the last lines about a failure are written after it."""
 
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
 _DIED: Final = re.compile(r"^ \* ERROR: (\S+ failed(?: \([^)\n]*\))?):?\n(?: \*   (.*))?", re.MULTILINE)
@@ -41,7 +41,7 @@ def find_build_log(directory: Path, logs: Path | None) -> Path:
     if logs is None:
         return path
     try:
-        target = Path(os.readlink(path))  # noqa: PTH115 - tells what is no link by an error, as wanted
+        target = Path(os.readlink(path))  # noqa: PTH115 - raises for what is no link, as wanted
     except OSError:
         return path
     if target.is_absolute() and ".." not in target.parts:
@@ -51,7 +51,7 @@ def find_build_log(directory: Path, logs: Path | None) -> Path:
 
 
 def read_failure(path: Path, since: float, until: float) -> Failure | None:
-    """Return what a build log says of a failure; None where it says nothing, or is another attempt's.
+    """Return the failure in a build log; None when it has none, or belongs to another attempt.
 
     Args:
         path: the log.
@@ -74,7 +74,7 @@ def read_failure(path: Path, since: float, until: float) -> Failure | None:
 
 
 def failure_message(log: str) -> str:
-    """Return what a failed build's log says of it: the first error, and the phase that failed; empty where nothing."""
+    """Return the first error in a failed build's log, and the phase that failed; empty when not found."""
     text = _plain(log)
     died = _DIED.search(text)
     error = first_error(text[: died.start() if died else len(text)].splitlines())

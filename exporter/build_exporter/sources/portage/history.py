@@ -1,4 +1,4 @@
-"""How long packages took before: what the next merge of each is expected to take."""
+"""Durations of earlier merges, from which the next merge of a package is estimated."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ BEFORE_SECONDS: Final = 15.0
 AFTER_SECONDS: Final = 2.0
 NEW_SECONDS: Final = 60.0
 GONE_SECONDS: Final = 5.0
-"""What a process wrote last is read within this after it is gone."""
+"""Seconds after a process's end within which its last output is read."""
 
 IDLE_SECONDS: Final = 60.0
 """Without a line for so long, and with no emerge among the processes, one is dead."""
@@ -44,7 +44,7 @@ SCAN_SECONDS: Final = 10.0
 
 
 class HostState:
-    """What is around the log."""
+    """The host beside the log."""
 
     def __init__(self, paths: PortagePaths) -> None:
         self.mtimedb = PendingFile(paths.mtimedb)
@@ -92,7 +92,7 @@ class HostState:
         return self._figures.pop(merge.package, {})
 
     def failure(self, merge: Merge, until: float) -> Failure | None:
-        """Return what the package's log says of its failure up to a time, in Unix seconds; None where nothing."""
+        """Return the failure in the package's log up to a time (Unix seconds); None when there is none."""
         directory = self._directory(merge)
         if directory is None:
             return None

@@ -12,7 +12,7 @@ MAX_PACKAGE_LENGTH: Final = 200
 
 
 class LineType(Enum):
-    """What a line tells of its emerge, or of one package."""
+    """What a line reports about its emerge or one package."""
 
     STARTED = auto()
     COMMAND = auto()
@@ -31,7 +31,7 @@ class Entry:
 
     Attributes:
         time: Unix seconds.
-        line_type: what it tells.
+        line_type: what it reports.
         number: which package of the emerge it is; `total` of how many.
         package: category/name-version.
         text: root of a merge, name of a stage, what a build has used, arguments of a command.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple
 
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
 from build_exporter.sources.left_out import LeftOut
-from build_exporter.sources.portage.build_log import Failure
 from build_exporter.sources.portage.history import BINARY, MERGE, History
+from build_exporter.sources.portage.host_facts import HostFacts
 from build_exporter.sources.portage.lines import Entry, LineType, split_package
 from build_exporter.sources.portage.session import (
     Merge,
@@ -37,7 +37,7 @@ Status = Literal["succeeded", "failed", "interrupted"]
 
 
 class Ending(NamedTuple):
-    """How a package ended: Unix seconds, exit code, and its duration in seconds by the log's own clock where known."""
+    """End of a package: Unix seconds, exit code, and its duration in seconds by the log's own clock if known."""
 
     time: float
     status: Status
@@ -47,34 +47,6 @@ class Ending(NamedTuple):
 
 _OF_BINARIES: Final = frozenset({"Fetching Binary", "Merging Binary"})
 _BEGINNINGS: Final = frozenset({"Cleaning", "Compiling/Merging", "Compiling/Packaging"}) | _OF_BINARIES
-
-
-class HostFacts(Protocol):
-    """What the machine tells of packages beside the log."""
-
-    def kind_of(self, package: str) -> str:
-        """Return `merge` or `binary`; empty where nothing tells."""
-        ...
-
-    def start_fields(self, session: Session, merge: Merge) -> dict[str, Any]:
-        """Return fields for a package's start."""
-        ...
-
-    def end_fields(self, merge: Merge) -> dict[str, Any]:
-        """Return fields for a package's end."""
-        ...
-
-    def failure(self, merge: Merge, until: float) -> Failure | None:
-        """Return what is known of a package's failure, which was not after `until`; None where nothing."""
-        ...
-
-    def has_released(self, merge: Merge) -> bool:
-        """Return whether the emerge itself had done with a package."""
-        ...
-
-    def failed_meanwhile(self, session: Session, merge: Merge) -> Failure | None:
-        """Return why a package is known to have failed, though no line says so; None where it may continue."""
-        ...
 
 
 class EmergeLog:
@@ -109,7 +81,7 @@ class EmergeLog:
         self._left_out.add(time)
         if self.out or self._ended:
             session = self.out[-1][0] if self.out else self._ended[-1]
-            self._tell_left_out(session)
+            self._emit_left_out(session)
 
     @property
     def left_out(self) -> str:
@@ -117,12 +89,12 @@ class EmergeLog:
         return self._left_out.words
 
     def end_all(self, is_dead: Callable[[Session], bool]) -> None:
-        """Tell the end of the emerges that are dead, as of their last line."""
+        """Emit the end of emerges that are dead, at the time of their last line."""
         for session in [session for session in self.sessions if is_dead(session)]:
             self._close(session, session.newest)
 
     def settle_kinds(self, *, anyway: bool = False) -> None:
-        """Tell the packages whose kind is known by now; all of them with `anyway`."""
+        """Emit the packages whose kind is known by now; all of them with `anyway`."""
         for session in self.sessions:
             for merge in session.open.values():
                 if not merge.kind and not merge.status:
@@ -130,7 +102,7 @@ class EmergeLog:
                     self._release(session, merge, kind)
 
     def settle_failures(self) -> None:
-        """Tell the packages that have failed while their emerge continues with others: its log says it at the end."""
+        """Emit packages that failed while their emerge goes on with others: its log names them only at the end."""
         for session in self.sessions:
             for merge in session.going_on:
                 failure = self._host.failed_meanwhile(session, merge)
@@ -202,7 +174,7 @@ class EmergeLog:
                 time=session.start, build=self._build, source="portage", target=session.target, jobs=session.jobs
             ),
         )
-        self._tell_left_out(session)
+        self._emit_left_out(session)
 
     def _end_other_attempts(self, session: Session, entry: Entry) -> None:
         """End what can't continue any more: a package has one build directory, so only one emerge can build it."""
@@ -273,7 +245,7 @@ class EmergeLog:
             self._close(session, session.newest if session.is_fresh else session.see(entry.time))
 
     def _close(self, session: Session, time: float) -> None:
-        """Let an emerge go, and tell its end where it has not told it."""
+        """Drop an emerge, and emit its end unless that was emitted."""
         self.sessions.remove(session)
         if session.is_fresh:
             return
@@ -379,7 +351,7 @@ class EmergeLog:
             ),
         )
 
-    def _tell_left_out(self, session: Session) -> None:
+    def _emit_left_out(self, session: Session) -> None:
         for note in self._left_out.notes(self._build, session.newest):
             self._emit(session, note)
 
@@ -387,7 +359,7 @@ class EmergeLog:
         self.out.append((session, event))
 
     def _emit_at(self, session: Session, event: Event) -> None:
-        """Tell what may have been earlier than what was told last of the same emerge: as if it had been seen then."""
+        """Emit an event no earlier than the last one of the same emerge."""
         place = len(self.out)
         while place and self.out[place - 1][0] is session and self.out[place - 1][1].time > event.time:
             place -= 1

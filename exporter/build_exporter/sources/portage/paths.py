@@ -1,4 +1,4 @@
-"""Where an installation keeps what is read beside emerge.log: by its root, by its make.conf, or as it was told."""
+"""Paths of an installation besides emerge.log: from its root, its make.conf, or the configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SETTING: Final = re.compile(
 
 
 class Options(Section, frozen=True):
-    """Where files are that are elsewhere than in Gentoo's root above the log."""
+    """Paths that differ from those in Gentoo's root above the log."""
 
     mtimedb: Annotated[str | None, about("Portage's resume list, `/var/cache/edb/mtimedb`.", "path")] = None
     pretend: Annotated[str | None, about("Output of `emerge -p`: the plan of an emerge yet to begin.", "path")] = None
@@ -34,7 +34,7 @@ class Options(Section, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PortagePaths:
-    """Where an installation keeps what is read; None where it is not known.
+    """Paths of an installation; None where unknown.
 
     Attributes:
         log: emerge.log.

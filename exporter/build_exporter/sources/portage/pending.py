@@ -1,4 +1,4 @@
-"""What an emerge is still to merge: Portage's resume list (mtimedb), or the output of `emerge -p` in a file."""
+"""Packages an emerge is still to merge: Portage's resume list (mtimedb), or the output of `emerge -p` in a file."""
 
 from __future__ import annotations
 

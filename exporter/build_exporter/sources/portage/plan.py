@@ -1,6 +1,6 @@
 """The plan of an emerge: what it has begun, what it is still to merge, and how long that took before.
 
-Where nothing tells the names of what is to come (no mtimedb, no `emerge -p`), the count in the log does: what is left
+Where nothing names what is to come (no mtimedb, no `emerge -p`), the count in the log does: what is left
 stands as one step.
 """
 
@@ -22,7 +22,7 @@ UNNAMED: Final = "packages-not-named-yet"
 
 
 class Planner:
-    """Tells plans: once as a whole, then what is added, and a whole one where something is left out."""
+    """Emits plans: the whole once, then additions, and the whole again when something is left out."""
 
     def __init__(self, build: str, history: History, machine: HostState) -> None:
         self._build = build
@@ -30,7 +30,7 @@ class Planner:
         self._host = machine
 
     def emit(self, session: Session, time: float, *, ended: bool) -> Plan | None:
-        """Return what is to be told of an emerge's plan as of `time`; None where nothing is new."""
+        """Return the event for an emerge's plan at `time`; None when nothing is new."""
         self._remember_pending(session, ended=ended)
         steps = self._steps(session, ended=ended)
         if not steps:

@@ -20,19 +20,19 @@ from build_exporter.sources.files import open_regular
 MAX_LOCKS_BYTES: Final = 1024 * 1024
 
 FIRST_NAMESPACE: Final = "pid:[4026531836]"
-"""Whoever is in it sees the processes of all others; its number is fixed in the kernel."""
+"""Processes in it see all others; its number is fixed in the kernel."""
 
 REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "afs", "lustre", "glusterfs"})
 """Kinds of file systems on which another machine, or a guest, may be at work."""
 
 PROGRAM_WORDS: Final = 8
-"""How far into a command line emerge is looked for: what comes later is what it is told to merge."""
+"""Words of a command line in which emerge is searched: later ones are its arguments."""
 
 _LOCK: Final = struct.Struct("@hhqqi")
 
 
 class Hold(Enum):
-    """What is known of a package's lock."""
+    """State of a package's lock."""
 
     HELD = auto()
     LEFT = auto()

@@ -29,7 +29,7 @@ class Merge:
     Attributes:
         started: Unix seconds of its first line; `moment` the time that was reported for it.
         next_start: Unix seconds at which the emerge began another package beside it, or after it; None before.
-        kind: `merge` or `binary`, empty while nothing has told which.
+        kind: `merge` or `binary`, empty while unknown.
         status: how it ended, empty while it continues.
         is_locked: whether the emerge has said something that it says only once it has locked the build directory.
         used: what its build has used, as fields of its end.
@@ -53,7 +53,7 @@ class Merge:
 
     @property
     def phase(self) -> str:
-        """The phase it is told in."""
+        """The phase in which it is reported."""
         return self.kind or MERGE
 
 
@@ -70,7 +70,7 @@ class Session:
         mark: how much of the history was there before it.
         exited: Unix seconds of its `*** exiting`, with `status`.
         pid: its process where that is known, 0 where it was looked for in vain; begun at `process_began`.
-        planned: phase and step of what was told to be its plan; `pending` what it has not begun of its list.
+        planned: phase and step of the plan that was emitted; `pending` what it has not begun of its list.
     """
 
     began: float
@@ -95,19 +95,19 @@ class Session:
     is_parallel: bool = False
 
     def see(self, time: float) -> float:
-        """Take note of a line and return the time of what it tells: later than all before, were the clock set back."""
+        """Record a line and return the time of its event: after all before it, even if the clock was set back."""
         self.last = time
         self.newest = time if time >= self.newest else round(self.newest + 0.001, 3)
         return self.newest
 
     @property
     def left(self) -> int:
-        """How many packages have not begun yet."""
+        """Number of packages that have not begun."""
         return max(0, self.total - self.number)
 
     @property
     def going_on(self) -> list[Merge]:
-        """The packages whose end has not been told."""
+        """The packages whose end has not been emitted."""
         return [merge for merge in self.merges.values() if not merge.status]
 
     @property
@@ -123,7 +123,7 @@ class Session:
 
     @property
     def target(self) -> str | None:
-        """What it was asked to merge, as in its command line."""
+        """Its arguments, from its command line."""
         words = [word for word in self.command.split() if not word.startswith("-")]
         return " ".join(words)[:MAX_NAME_LENGTH] or None
 
@@ -140,7 +140,7 @@ class Session:
 
     @property
     def reported_jobs(self) -> int | None:
-        """How many packages it may build at once by its command line."""
+        """Packages it may build at once, from its command line."""
         found = _JOBS.search(self.command)
         return int(found[1]) if found else None
 

@@ -1,4 +1,4 @@
-"""Portage: builds of Gentoo packages, from emerge.log and what else the machine tells of them."""
+"""Portage: builds of Gentoo packages, from emerge.log, status files, locks and processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from build_exporter.sources.portage.session import Session
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 
 LAST_BYTES: Final = 64 * 1024 * 1024
-"""Of a larger log only the end is read; twenty years of building make some 20 MB."""
+"""Bytes read of a log, from its end; twenty years of building make some 20 MB."""
 
 HISTORY_RUNS: Final = 50
 """Past emerges that watching reports to an empty journal, as many as are kept; `import` reports all."""

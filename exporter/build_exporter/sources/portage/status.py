@@ -1,4 +1,4 @@
-"""What a running emerge publishes of itself (Portage 3.0.82, FEATURES="observability"; "cgroup" adds resources).
+"""Status that a running emerge publishes (Portage 3.0.82, FEATURES="observability"; "cgroup" adds resources).
 
 Files `emerge-<pid>.json`, replaced at each change and every two seconds, and sockets `emerge-<pid>.sock` that send
 the newest snapshot to whoever connects. A file outlives an emerge that was killed.
@@ -25,13 +25,13 @@ _NAME: Final = re.compile(r"emerge-(\d{1,10})\.(json|sock)\Z")
 
 
 class Jobs(msgspec.Struct):
-    """How many packages an emerge builds at once at most."""
+    """Most packages an emerge builds at once."""
 
     max: int | float | bool | None = None
 
 
 class Resources(msgspec.Struct):
-    """What a package's processes have used so far: microseconds, bytes."""
+    """Resources a package's processes have used so far: microseconds, bytes."""
 
     cpu_usec: float | None = None
     mem_peak: float | None = None

@@ -1,4 +1,4 @@
-"""What a package's build has used, as emerge.log tells it once the build is over (FEATURES="cgroup")."""
+"""Resources a package's build used, from emerge.log after the build (FEATURES="cgroup")."""
 
 from __future__ import annotations
 

@@ -19,16 +19,16 @@ from build_exporter.sources.step_logs.scan import LineScan, last_lines, plain, r
 from build_exporter.sources.step_logs.suites import SuiteReader
 
 LAST_LINES: Final = 20
-"""Lines at a block's end in which a counter is looked for: the newest tells."""
+"""Lines at a block's end in which a counter is searched: the newest counts."""
 
 MAX_READ_BYTES: Final = 512 * 1024 * 1024
-"""How much is read of one log."""
+"""Bytes read of one log."""
 
 STALE_SECONDS: Final = 2.0
 """A log beside that was not written to since so long before the attempt began is of an earlier one."""
 
 ROUNDS: Final = 3
-"""So often logs may start again within one poll; then the next takes it up."""
+"""Most restarts of a log handled within one poll; the next poll continues."""
 
 MayRead = Callable[[Path], bool]
 """Return whether a file may be read for the attempt's run; raises OSError where there is none."""

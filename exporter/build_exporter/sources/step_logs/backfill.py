@@ -1,4 +1,4 @@
-"""Reading the logs of steps that ended before anybody looked: each once, when a record first tells of its end."""
+"""Reads the logs of steps that ended before the exporter saw them: each once, when its end is first recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKFILL_SECONDS: Final = OVERLAP_SECONDS / 2
 
 
 def backfill(run: Run, step: Step, known: Callable[[Step], ExpectedFailurePatterns] | None = None) -> Iterator[Event]:
-    """Yield what the logs of an ended step tell, as of its end; nothing where it has no log of its own.
+    """Yield the events in the logs of an ended step, at the time of its end; none without a log of its own.
 
     Args:
         run: the run.

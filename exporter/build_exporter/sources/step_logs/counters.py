@@ -19,15 +19,15 @@ _OF: Final = re.compile(r"[A-Z]{4,12}: .* \((\d{1,7}) of (\d{1,7})\)\s*$")
 _AT_END: Final = re.compile(r".*\s\[\s*(\d{1,3})%\]\s*$")
 
 _JOBS: Final = re.compile(r".*\b(?:Jobs: |running tasks \()(\d{1,7}) of (\d{1,7})\b")
-"""Of emerge with parallel jobs, and BitBake on a terminal."""
+"""Counters of emerge with parallel jobs, and of BitBake on a terminal."""
 
 _STATUS: Final = re.compile(r"(\d{1,7})/(\d{1,7})/(\d{1,7})(?!\d|/)|(?<![\d/.])(\d{1,7}) ?(?:/|of) ?(\d{1,7})(?![\d/])")
 _NO_STATUS: Final = re.compile(r"\b(?:objects|deltas|remote|files|[KMG]i?B|bytes|Download|Fetch|Receiv)")
-"""What counts something else up: git, and programs that download."""
+"""Lines that count something else: git, and programs that download."""
 
 _NUMBER: Final = re.compile(r"\s*\d+(?:\.\d+)?")
 STATUS_CHARACTERS: Final = 60
-"""How far into a line a status of ninja's may reach."""
+"""Characters of a line that a ninja status may take."""
 
 STATUS_LINES: Final = 3
 """Lines with numbers that count up to one total, until their form is taken for a status."""
@@ -35,13 +35,13 @@ STATUS_LINES: Final = 3
 MAX_FORMS: Final = 100
 
 COUNTER_BEGINS: Final = frozenset(" [(<|0123456789")
-"""What a line of the first three begins with: most lines do not, and cost no more than this poll."""
+"""First characters of the first three kinds of lines: a cheap test that most lines fail."""
 
 MIN_TOTAL: Final = 10
 """A counter to less than this is one of the small runs of ninja before and after the real one."""
 
 NEXT_ROUND_SHARE: Final = 0.5
-"""Where counting starts over, so much of what is left of the step is taken to be the new round."""
+"""Share of the step's remainder given to a new round when counting starts over."""
 
 NEW_ROUND_DROP: Final = 0.5
 """A counter that falls by more has begun again: parallel jobs that print out of order make it fall by less."""

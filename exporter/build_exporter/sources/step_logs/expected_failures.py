@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -25,7 +25,7 @@ _ENDING: Final = re.compile(r"-v?\d[\w.+~-]*$")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFailurePatterns:
-    """What is known of a package's suites.
+    """Known facts of a package's suites.
 
     Attributes:
         patterns: of names of tests that are known to fail.
@@ -74,7 +74,7 @@ class ExpectedFailures:
 
 
 def names_of(step: Step) -> list[str]:
-    """Return the names that a step's package may have in a list: as told, and as the step is called, in small letters.
+    """Return the names that a step's package may have in a list: as given, and as the step is called, in lower case.
 
     `sys-devel/gcc` is `gcc`, and so is the step `824-gcc` or `gcc-14.2.0`.
     """
@@ -89,7 +89,7 @@ def names_of(step: Step) -> list[str]:
 
 @cache
 def _shipped() -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
-    text = files("build_exporter.sources.step_logs").joinpath(SHIPPED).read_text("utf-8")
+    text = Path(__file__).with_name(SHIPPED).read_text("utf-8")
     content: dict[str, Any] = yaml.safe_load(text)
     patterns = {
         package.lower(): tuple(row["test"] for row in rows) for package, rows in content["expected_failures"].items()

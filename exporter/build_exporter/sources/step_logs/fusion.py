@@ -16,22 +16,22 @@ from build_exporter.sources.step_logs.growth import Growth, place
 from build_exporter.tracker import LogShape, approach
 
 CURVE_ERROR: Final = 0.03
-"""Of the log's size against the curve of the last attempt's, as a share of the step's time."""
+"""Deviation of the log's size from the curve of the last attempt, as a share of the step's time."""
 
 SIZE_ERROR: Final = 0.1
-"""Of the log's size against the last attempt's where how that grew is not known."""
+"""Deviation of the log's size from the last attempt's, when its growth is unknown."""
 
 COUNTER_ERROR: Final = 0.1
-"""Of a counter: it knows nothing of what comes before and after it."""
+"""Deviation of a counter: it ignores what comes before and after it."""
 
 LAST_TIME_ERROR: Final = 0.3
-"""Of the time that has passed against what the last attempt took, as a share of itself."""
+"""Deviation of elapsed time from the last attempt's duration, as a share of itself."""
 
 PLANNED_TIME_ERROR: Final = 0.5
-"""Of the time that has passed against what is planned, as a share of itself."""
+"""Deviation of elapsed time from the plan, as a share of itself."""
 
 WIDE_SPAN: Final = 0.15
-"""Where a size may stand for more than this share of the time, the log was silent there."""
+"""Share of the time beyond which a size is ambiguous: the log was silent there."""
 
 MIN_TIME_ERROR: Final = 0.02
 
@@ -60,9 +60,9 @@ def by_log(last: LogShape, growth: Growth, elapsed: float, *, same_version: bool
     span = place(last, growth)
     share = span.likely
     if span.latest - span.earliest > WIDE_SPAN:
-        # so much time passed at about this size that the size does not tell how much of it has passed now
+        # so much time passed at about this size that the size does not show how much of it has passed now
         share = span.earliest
-        # the further it was, the more this attempt's own speed tells
+        # the further it was, the more this attempt's own speed counts
         whole = (1.0 - share) * last.seconds + growth.still_since
         silent = max(0.0, elapsed - growth.still_since)
         share = min(span.latest, share + silent / whole) if whole > 0 else share

@@ -1,4 +1,4 @@
-"""How a step's log grows: watched while it does, and compared with how it grew the last time the step succeeded.
+"""Growth of a step's log, compared with the last time the step succeeded.
 
 A log does not grow evenly. Configure writes much in little time, a compiler run by quiet make rules a word in much: a
 line that stands for a task, an object compiled or a test, counts as much as a thousand bytes. And what is remembered
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from build_exporter.tracker import LogShape
 
 PARTS: Final = 20
-"""Parts of an attempt's time of which the curve tells what was written by their end."""
+"""Points of an attempt's time for which the curve holds the bytes written."""
 
 MAX_POINTS: Final = 512
 """Points kept of a log that grows; of more each second one is dropped, and those to come lie as far apart."""
@@ -45,7 +45,7 @@ TASK_WORDS: Final = (
     *(f"\n[{first}".encode() for first in " 0123456789"),
     *(b"\nPASS: ", b"\nFAIL: ", b"\nXFAIL: ", b"\nSKIP: ", b"\nok ", b"\nnot ok "),
 )
-"""What stands in most of these lines, to be counted without reading them; see `scan`."""
+"""Text in most of these lines, for counting without reading them; see `scan`."""
 
 TASK_BEGINS: Final = frozenset("PFXSEno[0123456789 ")
 
@@ -66,7 +66,7 @@ def is_task(line: str) -> bool:
 
 
 class Growth:
-    """What was seen of a log that grows.
+    """Observations of a growing log.
 
     Attributes:
         size: bytes at the last poll.

@@ -28,7 +28,7 @@ NAMES: Final = frozenset(phase for _, phase in _PHASES)
 
 
 class EbuildPhase:
-    """Tells the phase as the message of the step that runs; where somebody else has told one, that stays."""
+    """Emits the phase as message of the running step; a message from elsewhere stays."""
 
     WORDS: Final = (b"\n>>> ",)
     is_busy = False
@@ -42,7 +42,7 @@ class EbuildPhase:
             self._phase = next((phase for pattern, phase in _PHASES if pattern.match(line)), self._phase)
 
     def emit(self, context: StepContext) -> Iterator[Event]:
-        """Yield the phase where it is another than the one told."""
+        """Yield the phase when it differs from the one emitted."""
         step = context.step
         is_free = step.message is None or step.message in NAMES
         if not self._phase or self._phase == step.message or not is_free or step.state is not StepState.RUNNING:

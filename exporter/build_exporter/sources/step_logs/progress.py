@@ -1,4 +1,4 @@
-"""How far a running step is, out of its log: counters, its size against the last attempt's, and the clock, in one."""
+"""Progress of a running step from its log: counters, size compared with the last attempt's, and elapsed time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from build_exporter.sources.step_logs.reader import StepContext
 from build_exporter.tracker import expected_seconds
 
 CEILING: Final = 0.995
-"""Most that is told: the step itself says when it is done."""
+"""Highest ratio emitted: the step itself says when it is done."""
 
 GAIN: Final = 0.01
 """Least gain of a step's ratio that is worth a line in the journal."""
@@ -31,11 +31,11 @@ GAIN: Final = 0.01
 
 GAIN_SECONDS: Final = 2.0
 SOON_GAIN: Final = 0.05
-"""And least gain so soon after the last: a build of thousands of steps would tell a hundred times of each."""
+"""And least gain so soon after the last: a build of thousands of steps would emit a hundred events for each."""
 
 
 class LogProgress:
-    """The share of a step that is done; it never goes back. What its log amounted to is told when it is over."""
+    """The share of a step that is done; it never goes back. Its log's final size is emitted when it is over."""
 
     WORDS: Final[tuple[bytes, ...]] = ()
     is_busy = False
@@ -52,7 +52,7 @@ class LogProgress:
         self.tasks += is_task(line)
 
     def feed_block(self, tasks: int, last_lines: Iterable[str]) -> None:
-        """Take a block into account: how many tasks it tells of, and its last lines, which say how far it is."""
+        """Take a block into account: the tasks it mentions, and its last lines, which show how far it is."""
         self.tasks += tasks
         for line in last_lines:
             self.counters.feed(line)

@@ -1,4 +1,4 @@
-"""What a reader of step logs is: one a kind of meaning, each with its own file and a row in `READERS` of `watch`."""
+"""Base of the readers of step logs: one per kind of content, each with its own file and a row in `READERS`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class StepContext(NamedTuple):
     """One look at the log of one attempt.
 
     Attributes:
-        time: Unix seconds, for the events told.
-        run: the run, as the journal tells it so far.
-        step: the step, as the journal tells it so far.
+        time: Unix seconds, for the events emitted.
+        run: the run so far, from the journal.
+        step: the step so far, from the journal.
         read_bytes: how much of the log has been read.
         over: the attempt has ended and its log been read to the end.
         last: how the log of the last attempt that succeeded grew, in this run or an earlier one, where it is known.
@@ -54,5 +54,5 @@ class Reader(Protocol):
         ...
 
     def emit(self, context: StepContext) -> Iterator[Event]:
-        """Yield what the lines since the last poll tell beyond what is known of the step."""
+        """Yield what the lines since the last poll add to what is known of the step."""
         ...

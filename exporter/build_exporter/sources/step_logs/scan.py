@@ -102,7 +102,7 @@ class LineScan:
     def __init__(self, words: Sequence[bytes], counted: Sequence[bytes] = ()) -> None:
         """Look for `words`, and count those in `counted`, whose lines alone are not wanted."""
         wanted = frozenset(words)
-        # those whose lines are not wanted come first, so that their hits are told by the index
+        # those whose lines are not wanted come first, so that the index identifies their hits
         self._words = (*(word for word in dict.fromkeys(counted) if word not in wanted), *dict.fromkeys(words))
         self._unwanted = len(self._words) - len(wanted)
         self._counted = frozenset(self._words.index(word) for word in counted if word in wanted)

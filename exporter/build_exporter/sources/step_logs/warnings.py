@@ -1,7 +1,7 @@
-"""How many warnings the compilers and their company print: as often as they are printed, as `grep -c` would count them.
+"""Warnings of compilers and related tools, counted as often as they are printed, as `grep -c` would.
 
 A header's warning that comes with each file that includes it counts each time: what stands in the log can be found
-there. Told are the messages in English, which builds from source set.
+there. Only messages in English, which builds from source set, are counted.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from build_exporter.sources.step_logs.growth import MIN_SECONDS
 from build_exporter.sources.step_logs.reader import StepContext
 
 EMIT_SECONDS: Final = 10.0
-"""Least time between two counts told while the step runs."""
+"""Least time between two counts emitted while the step runs."""
 
 EMIT_GROWTH: Final = 1.1
-"""And so much more than was told it must be: a log with ten thousand costs some hundred lines."""
+"""And so much more than the last count it must be: a log with ten thousand costs some hundred lines."""
 
 _WARNING: Final = re.compile(
     r"(?:[^\"'`|]{1,400}?: )?[Ww]arning: "  # gcc, clang, ld, as, gfortran, rustc, make, bison, autoconf
@@ -40,7 +40,7 @@ MAX_FLAGS: Final = 200
 """Options counted of one step: more than any compiler's build prints."""
 
 FLAGS_EMITTED: Final = 10
-"""The most frequent of them, which are told."""
+"""The most frequent of them, which are emitted."""
 
 _COLOUR: Final = re.compile(r"\x1b(?:\[[0-9;]*[mK]|\]8;[^\x07\x1b]*(?:\x07|\x1b\\))")
 """Colours, and links as gcc puts about the names of options."""
@@ -60,7 +60,7 @@ def _plain(line: str) -> str:
 
 
 class WarningReader:
-    """Counts the warnings in one step's log, and tells how many now and then and when the step is over.
+    """Counts the warnings in one step's log; emits the count now and then, and when the step is over.
 
     Attributes:
         count: warnings so far.

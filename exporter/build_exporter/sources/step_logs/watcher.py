@@ -1,4 +1,4 @@
-"""Following the logs of running steps, whoever started them, and telling what they say of the steps' insides."""
+"""Follows the logs of running steps, whoever started them, and emits what happens inside them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from build_exporter.diagnostics.diagnosis import class_of, diagnose
+from build_exporter.diagnostics.diagnosis import diagnose, with_failed_tests
+from build_exporter.diagnostics.rules import own_rules
 from build_exporter.journal.append import Writer
 from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
@@ -31,19 +32,19 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
 REASON_BYTES: Final = 512 * 1024
-"""How much of the end of a failed step's log is searched for the reason."""
+"""Bytes of the end of a failed step's log that are searched for the reason."""
 
 MAX_WATCHED: Final = 64
 """Logs followed at a time."""
 
 POLL_BYTES: Final = 8 * 1024 * 1024
-"""How much of all logs together is read in one poll: a quarter of a core at most, whatever is written."""
+"""Bytes of all logs together read in one poll: at most a quarter of a core, whatever is written."""
 
 OVERLAP_SECONDS: Final = 30.0
 """A step that ended so long before the last poll may have become known only after it."""
 
 LEFT_SECONDS: Final = 86400.0
-"""A build silent for so long has been left, though no one told its end."""
+"""A build silent for so long has been abandoned, though its end was not recorded."""
 
 Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
@@ -64,7 +65,7 @@ def _shipped(step: Step) -> ExpectedFailurePatterns:
 
 @dataclass(frozen=True, slots=True)
 class StepHistory:
-    """What is known beside the logs, asked for when it is needed.
+    """Facts from outside the logs, looked up when needed.
 
     Attributes:
         last_log: how the log of a step of a build grew the last time it succeeded.
@@ -83,7 +84,7 @@ def _is_unread(step: Step, before: float) -> bool:
 
 
 class StepLogWatcher:
-    """Reads the logs that running steps name, and tells progress and test results; of a failed step its reason.
+    """Reads the logs that running steps name; emits progress, test results and the reason of a failed step.
 
     A log is read only where it is a plain file of the user whose run it is, or where that is root: an event's writer
     must not get read to him what he may not read himself.
@@ -99,7 +100,7 @@ class StepLogWatcher:
         """Read logs for the journal.
 
         Args:
-            journal: where to tell.
+            journal: where events are appended.
             runs: the newest runs.
             clock: Unix seconds.
             history: what is known beside the logs.
@@ -142,7 +143,7 @@ class StepLogWatcher:
         return count
 
     def poll(self) -> int:
-        """Read what is new in the logs and append what it tells; return how many events that was."""
+        """Read what is new in the logs, append its events, and return how many."""
         since, self._polled = self._polled, self._clock()
         attempts = dict(self._attempts(since - OVERLAP_SECONDS))
         count = 0
@@ -188,30 +189,23 @@ class StepLogWatcher:
                 return
             is_over = is_over and not attempt_logs.behind
             yield from self._emit(attempt_logs, run, step, over=is_over)
-            if (
-                is_over
-                and step.state is StepState.FAILED
-                and (not step.message or step.error_class == FailureClass.OTHER)
-            ):
+            if is_over and step.state is StepState.FAILED:
                 yield from self._explain(run, step, path)
         except OSError:
-            # a log that is not there yet, or not any more, tells nothing
+            # a log that is not there yet, or not any more, has nothing to read
             return
         finally:
             if is_over:
                 self._over.add(name)
 
     def _classify(self, run: Run) -> Iterator[StepProgress]:
-        """Emit the class of failed steps without a log, as their message or the end of their command tells."""
+        """Emit the class of failed steps without a log, from their message or their command's end."""
         for step in list(run.failed.values()):
             name = (run.build, run.run, step.key, step.attempts)
-            if step.log or step.error_class != FailureClass.OTHER or name in self._classified:
+            if step.log or name in self._classified:
                 continue
             self._classified.add(name)
-            kind = class_of(step.message, step.exit_code, step.signal)
-            if kind != FailureClass.OTHER:
-                now = round(self._clock(), 3)
-                yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, error_class=kind)
+            yield from self._classified_by(run, step, (step.message or "").splitlines())
 
     def _backfill(self, run: Run, step: Step) -> Iterator[Event]:
         logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
@@ -239,15 +233,25 @@ class StepLogWatcher:
             yield from reader.emit(context)
 
     def _explain(self, run: Run, step: Step, path: Path) -> Iterator[StepProgress]:
-        """Emit reason and class of a failed step whose writer knew none."""
+        """Emit reason and class of a failed step whose writer knew none, or that a user's own rule knows better."""
+        if step.message and step.error_class != FailureClass.OTHER and not own_rules():
+            return
         ends = read_ends(path, 0, REASON_BYTES, follow_links=False)
         # where other steps write to the log as well, the writer's own words are all that is sure
         lines = [step.message] if step.shares_log and step.message else ends.tail.splitlines()
-        found = diagnose(lines, exit_code=step.exit_code, signal=step.signal)
-        now = round(self._clock(), 3)
-        progress = StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, message=found.reason)
-        progress.error_class = found.error_class
-        yield progress
+        yield from self._classified_by(run, step, lines)
+
+    def _classified_by(self, run: Run, step: Step, lines: list[str]) -> Iterator[StepProgress]:
+        """Emit what lines say of a failure that nobody knew, or that a user's own rule knows better."""
+        names = [name for report in step.tests.values() for name in report.failing or ()]
+        found = with_failed_tests(diagnose(lines, exit_code=step.exit_code, signal=step.signal), names)
+        is_better = step.error_class == FailureClass.OTHER != found.error_class or (bool(lines) and not step.message)
+        if is_better or (found.is_own and found.error_class != step.error_class):
+            progress = StepProgress(
+                time=round(self._clock(), 3), build=run.build, phase=step.phase, step=step.step, message=found.reason
+            )
+            progress.error_class = found.error_class
+            yield progress
 
     def _may_read(self, run: Run, path: Path) -> bool:
         writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each second for each step
@@ -267,7 +271,7 @@ class StepLogWatcher:
             for event in emitted:
                 writer.append(encode_line(event))
         except OSError as error:
-            log.debug("what a log tells can't be written", extra={"build": run.build, "error": str(error)})
+            log.debug("events of a log can't be written", extra={"build": run.build, "error": str(error)})
             return 0
         finally:
             writer.close()

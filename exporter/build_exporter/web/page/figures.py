@@ -1,4 +1,4 @@
-"""What the page draws, as percentages of a width: segments of progress, bars of steps in time, marks on a time line."""
+"""Figures of the page, as percentages of a width: segments of progress, bars of steps in time, marks on a time line."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Rows:
 
     @property
     def cursor(self) -> str:
-        """What to ask with for what comes after this update."""
+        """Cursor to ask for what comes after this update."""
         return f"{self.epoch}.{self.number}"
 
     def is_whole(self, cursor: str) -> bool:

@@ -1,4 +1,4 @@
-"""What each page shows: the values of its template, from the queries."""
+"""Values of each page's template, from the queries."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import BuildRow, builds
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
 from build_exporter.queries.log import LogPart, log
+from build_exporter.queries.probe_list import probe_list
 from build_exporter.queries.runs import runs
 from build_exporter.queries.schedule import schedule
 from build_exporter.queries.step import step
@@ -53,6 +54,7 @@ def overview(service: Service, context: Context) -> dict[str, Any]:
         "urgent": sum(1 for each in found if each.state == "failed" or each.waiting_for),
         "journal": service.monitor.follower.root,
         "host": _host(service, context, None),
+        "services": probe_list(context).probes,
         "mood": _mood([each.state for each in found]),
         "now": context.now,
     }
@@ -97,6 +99,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
         "log_step": log_step,
         "log_tail": _tail(context, name, log_step) if wanted is not None else "",
         "host": _host(service, context, run) if run.state is BuildState.RUNNING else [],
+        "services": probe_list(context).probes if run.state is BuildState.RUNNING else [],
         "mood": known.state,
         "build_name": known.build,
     }

@@ -92,7 +92,7 @@ class Hub:
 
     @property
     def clients(self) -> int:
-        """How many clients there are, those that still catch up included."""
+        """Number of clients, including those still catching up."""
         return len(self._clients) + self._waiting
 
     @property

@@ -1,4 +1,4 @@
-"""What a stream sends: messages as JSON, each with the cursor that resumes after it."""
+"""Messages of a stream as JSON, each with the cursor that resumes after it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class StreamParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client wants: builds and events by their names with commas between them, from a cursor on."""
+    """A client's request: names of builds and events separated by commas, and a cursor."""
 
     build: Annotated[str, Meta(max_length=8192)] = ""
     event: Annotated[str, Meta(max_length=1024)] = ""
@@ -31,7 +31,7 @@ class StreamParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Filter(NamedTuple):
-    """What a client gets: builds and kinds of events (None: every one), and a heartbeat every so many seconds."""
+    """A client's filter: builds and kinds of events (None: all), and seconds between heartbeats."""
 
     builds: frozenset[str] | None
     events: frozenset[str] | None

@@ -17,6 +17,8 @@ from build_exporter.sources.portage.pending import PendingFile, read_pretended
 from build_exporter.sources.portage.status import StatusDirectory
 from build_exporter.tracker import Run
 
+pytestmark = pytest.mark.xdist_group("emerge")  # an emerge of one test is one that another could mean
+
 Runs = dict[str, Run]
 
 
@@ -55,7 +57,7 @@ def test_parallel_emerge_is_shown(
 def test_failure_is_reported_while_others_are_built(
     gentoo: Any, watch: Callable[..., Any], poll: Callable[..., None], imported: Callable[..., Runs]
 ) -> None:
-    """A package that fails is told to have failed, with its reason, though emerge.log keeps silent till the end."""
+    """A failed package is reported with its reason, though emerge.log is silent until the end."""
     exporter = watch()
     process = gentoo.emerge("--jobs=2", "--keep-going", "broken", "gated", "user")
     broken = {"build": "portage", "step": "app-test/broken-1"}

@@ -16,7 +16,7 @@ from build_exporter.tracker import Run, Step, apply
 
 
 class TestedStep:
-    """A running step of a build, and what the journal is told of its tests. `clock` is Unix seconds.
+    """A running step of a build, and the journal's events of its tests. `clock` is Unix seconds.
 
     Attributes:
         reported: every report so far.
@@ -38,12 +38,12 @@ class TestedStep:
 
     @property
     def step(self) -> Step:
-        """The step as the journal tells it."""
+        """The step, from the journal."""
         return self.run.steps[self.key]
 
     @property
     def tests(self) -> dict[str, Results]:
-        """What the journal has told of each suite by now."""
+        """The journal's newest event of each suite."""
         return {
             suite: Results(*(getattr(report, name) or 0 for name in COUNTS))
             for suite, report in self.step.tests.items()
@@ -56,7 +56,7 @@ class TestedStep:
         return self
 
     def poll(self, after: float = 1.0, *, over: bool = False, **fields: Any) -> dict[str, Results]:
-        """Let the log be looked at, so many seconds later; return what the journal has told by then."""
+        """Poll the log so many seconds later; return the journal's events by then."""
         self.clock += after
         poll = StepContext(self.clock, self.run, self.step, 1, over, known_failures=self.known, **fields)
         for event in list(self.reader.emit(poll)):

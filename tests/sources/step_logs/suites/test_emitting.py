@@ -1,4 +1,4 @@
-"""When results of suites are told: while they run, once, and where there are none."""
+"""When results of suites are emitted: while they run, once, and when there are none."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_failure_is_seen_while_the_suite_runs(tested: Tested) -> None:
 
 
 def test_a_long_suite_costs_few_lines(tested: Tested) -> None:
-    """Four hours of tests, one a second and each tenth failing, are told in some hundred lines, the first at once."""
+    """Four hours of tests, one a second and each tenth failing, take some hundred lines, the first at once."""
     step = tested()
     step.write("TAP version 13\n")
     for number in range(1, 4 * 3600 + 1):
@@ -110,7 +110,7 @@ BEGUN = {
     "gtest": ("[==========] 0 tests from 0 test suites ran. (0 ms total)\n[  PASSED  ] 0 tests.\n", "gtest"),
     "dejagnu": ("\t\t=== gas tests ===\nRunning target unix\n\t\t=== gas Summary ===\n\nmake end\n", "gas"),
 }
-"""Logs in which a suite was to run and gave nothing, and what it is told as."""
+"""Logs in which a suite was to run and gave nothing, and what is reported."""
 
 
 @pytest.mark.parametrize("name", sorted(BEGUN))
@@ -137,14 +137,14 @@ def test_an_interrupted_step_tells_nothing_of_missing_tests(tested: Tested) -> N
 
 
 def test_a_script_with_tests_must_have_results(tested: Tested) -> None:
-    """Where jhalfs' script runs tests and none are found that is told, but not of a step that failed before them."""
+    """A step whose jhalfs script runs tests and has no result is reported, but not one that failed before them."""
     assert tested().write("gcc -c a.c\n").end(runs_tests=True) == {"make check": Results()}
     assert tested().write("gcc -c a.c\n").end("failed", runs_tests=True) == {}
     assert tested().write("PASS: a\n").end(runs_tests=True) == {"make check": Results(passed=1)}
 
 
 def test_suites_of_the_last_run_are_missed(tested: Tested) -> None:
-    """A suite that had results the last time and has none now is told, unless nothing of this run was tested."""
+    """A suite that had results the last time and has none now is reported, unless nothing of this run was tested."""
     earlier = frozenset({"GNU m4 1.4.18"})
     assert tested().write("gcc -c a.c\n").end(earlier_suites=earlier) == {}, "no tests in this whole run"
     assert tested().other_step_has_tests().write("x\n").end(earlier_suites=earlier) == {"GNU m4 1.4.18": Results()}

@@ -8,7 +8,7 @@ from build_exporter.sources.step_logs.suites import Results, SuiteReader
 
 
 def read(text: str) -> dict[str, Results]:
-    """Return what a log tells."""
+    """Return the results in a log."""
     reader = SuiteReader()
     for line in text.split("\n"):
         reader.feed(line)
@@ -225,12 +225,12 @@ PASS: a
     "errors that are no tests": ("ERROR: Could not find a version\nUNRESOLVED: external\n", {}),
     "none": ("checking for tests... yes\nmake check\n12 of the tests\n=== 1 in 2 ===\n", {}),
 }
-"""Logs of the forms the runners print, written for this test, and what they tell."""
+"""Logs in the forms the runners print, written for this test, with their results."""
 
 
 @pytest.mark.parametrize("name", sorted(WRITTEN))
 def test_the_forms_of_runners_are_read(name: str) -> None:
-    """Passed, failed, expected, skipped and broken tests are told apart, as the runner tells them apart."""
+    """Passed, failed, expected, skipped and broken tests are distinguished, as the runner does."""
     text, expected = WRITTEN[name]
     assert read(text) == expected
 

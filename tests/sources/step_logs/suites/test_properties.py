@@ -1,4 +1,4 @@
-"""Whatever a log holds, and however it comes: counts stay counts, and what is told is the same."""
+"""Whatever a log holds, and however it comes: counts stay counts, and the result is the same."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ HOSTILE: Final = (
 
 
 def read(text: str) -> dict[str, Results]:
-    """Return what a whole log tells."""
+    """Return the results in a whole log."""
     reader = SuiteReader()
     for line in text.split("\n"):
         reader.feed(line)
@@ -125,7 +125,7 @@ def test_the_order_of_suites_changes_nothing(order: list[str]) -> None:
 @given(st.lists(st.integers(0, 70), max_size=12), st.permutations(sorted(SUITES)))
 @settings(deadline=None)
 def test_looks_in_between_change_nothing(tested: Callable[..., Any], cuts: list[int], order: list[str]) -> None:
-    """However often the log is looked at, and wherever it ends then, at the end the same is told."""
+    """However often the log is polled, and wherever it ends then, the final result is the same."""
     lines = "".join(SUITES[name] + "\n" for name in order).split("\n")
     step = tested("900-thing")
     for index, line in enumerate(lines):
@@ -138,7 +138,7 @@ def test_looks_in_between_change_nothing(tested: Callable[..., Any], cuts: list[
 @given(st.lists(st.sampled_from(PIECES[:-3]), max_size=40), st.integers(0, 40))
 @settings(deadline=None)
 def test_a_restart_ends_with_the_same(tested: Callable[..., Any], lines: list[str], at: int) -> None:
-    """An exporter that is restarted amid any log tells in the end what one tells that was never stopped."""
+    """An exporter restarted in the middle of any log ends with the result of one that was never stopped."""
     log = "\n".join(lines)
     one, other = tested("900-thing"), tested("900-thing")
     reported = one.write(log).end()

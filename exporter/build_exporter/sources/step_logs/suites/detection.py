@@ -1,4 +1,4 @@
-"""What tells that a suite was to run, where no result follows it."""
+"""Signs that a suite was to run, for suites that leave no result."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Meson(Runner):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+        """Whether it is inside a block, so that any line may matter."""
         return bool(self._table.suite)
 
     @property

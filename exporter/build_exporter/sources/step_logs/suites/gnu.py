@@ -10,7 +10,7 @@ from build_exporter.sources.step_logs.suites.results import Ledger, Outcome, Res
 from build_exporter.sources.step_logs.suites.runner import Runner, Table, number
 
 CHECK: Final = "make check"
-"""The name of what `make check` runs as long as no summary has told one."""
+"""The name of what `make check` runs until a summary names it."""
 
 _OUTCOMES: Final[dict[str, Outcome]] = {
     "PASS": "passed",
@@ -26,7 +26,7 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
     "ERROR": "errors",
 }
 CASES: Final = tuple(f"\n{word}: ".encode() for word in _OUTCOMES)
-"""What stands at the beginning of a test's line."""
+"""Beginnings of a test's line."""
 
 _CASE: Final = re.compile(rf"^({'|'.join(_OUTCOMES)}): (\S.*)$")
 
@@ -67,7 +67,7 @@ class DejaGnu(Runner):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+        """Whether it is inside a block, so that any line may matter."""
         return self._is_digest or bool(self._table.suite)
 
     @property
@@ -104,7 +104,7 @@ class DejaGnu(Runner):
             return
         name, results = found
         if name in ledger.suites and ledger.suites[name].was_open and name not in self._begun:
-            # told again: each run has its beginning and one summary
+            # reported again: each run has its beginning and one summary
             return
         ledger.summary(name, results)
         left = self._begun.pop(name, 0) - 1
@@ -124,7 +124,7 @@ class ShownLog(Runner):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+        """Whether it is inside a block, so that any line may matter."""
         return self._is_shown
 
     @property
@@ -180,7 +180,7 @@ class Automake(Runner):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+        """Whether it is inside a block, so that any line may matter."""
         return bool(self._automake.suite or self._glibc.suite)
 
     def feed(self, line: str, ledger: Ledger) -> bool:

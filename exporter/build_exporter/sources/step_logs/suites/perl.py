@@ -47,7 +47,7 @@ class Tap(Runner):
         return False
 
     def _begin(self, ledger: Ledger) -> None:
-        """Begin a stream; what an earlier one had announced and not told did not run."""
+        """Begin a stream; tests that an earlier one announced and did not report did not run."""
         suite = ledger.suites.get(self.NAME)
         for _ in range(suite.open if suite is not None and self._is_open else 0):
             ledger.suite(self.NAME).case("errors")
@@ -96,7 +96,7 @@ class Tap(Runner):
 class Prove(Runner):
     """Reads prove: `t/a.t .. Failed 1/3 subtests`, `t/a.t (Wstat: 0 Tests: 3 Failed: 1)`, `Files=120, Tests=3456, …`.
 
-    While it runs a good file counts as one test: how many it has is told at the end.
+    While it runs a good file counts as one test: how many it has is printed at the end.
     """
 
     WORDS = (

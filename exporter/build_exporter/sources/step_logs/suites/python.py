@@ -33,7 +33,7 @@ class UnitTest(Runner):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+        """Whether it is inside a block, so that any line may matter."""
         return self._is_under_rule
 
     def feed(self, line: str, ledger: Ledger) -> bool:
@@ -219,7 +219,7 @@ class RegressionTest(Runner):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+        """Whether it is inside a block, so that any line may matter."""
         return self._is_open and (self._is_end or not self._has_heading)
 
     @property

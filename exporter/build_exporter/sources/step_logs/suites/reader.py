@@ -1,7 +1,7 @@
 """Results of the test suites that a step runs, read where the builder itself swallows the exit code.
 
-They are told while a suite runs, and put right by its summary. What is known to fail counts as expected; a suite that
-gave no result at all is told with nothing but zeros, one that broke off with an error.
+Counts are emitted while a suite runs and corrected by its summary. Known failures count as expected; a suite
+without any result is emitted with zeros only, one that broke off with an error.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INTERVAL_SECONDS: Final = 10.0
 """Between reports of one suite while it runs …"""
 
 LATER_SECONDS: Final = 60.0
-"""… and once it has been told of `MANY` times."""
+"""… and once it has been reported `MANY` times."""
 
 MANY: Final = 60
 
@@ -40,14 +40,14 @@ FAILING: Final = 5
 """Failed tests named in a report."""
 
 PROMPT: Final = 20
-"""So often a further failure is told at once."""
+"""Number of times a further failure is reported at once."""
 
 _VERSION: Final = re.compile(r"[\s-]v?\d\S*$")
 
 
 @dataclass(slots=True)
 class _Pace:
-    """When a suite was told of last, how often, and with how many failures."""
+    """When a suite was reported last, how often, and with how many failures."""
 
     time: float = 0.0
     count: int = 0
@@ -79,7 +79,7 @@ class SuiteReader:
     """Reads the lines of one attempt's logs."""
 
     WORDS: Final = tuple(dict.fromkeys((*SuiteDetector.WORDS, *(word for each in RUNNERS for word in each.WORDS))))
-    """One of them is in every line that tells anything, unless it `is_busy`."""
+    """One of them is in every line that matters, unless it `is_busy`."""
 
     def __init__(self) -> None:
         self.ledger = Ledger()
@@ -94,12 +94,12 @@ class SuiteReader:
 
     @property
     def results(self) -> dict[str, Results]:
-        """What is known of each suite that has any result."""
+        """Results of each suite that has any."""
         return {name: results for name, suite in self.ledger.suites.items() if (results := suite.results).total}
 
     @property
     def is_busy(self) -> bool:
-        """Whether a runner is amid something, so that any line may tell."""
+        """Whether a runner is inside a block, so that any line may matter."""
         return bool(self._busy)
 
     def feed_block(self) -> None:
@@ -124,7 +124,7 @@ class SuiteReader:
         self._taking = next((runner for runner in runners if runner.takes_all), None)
 
     def _interested(self, words: Sequence[bytes]) -> list[Runner]:
-        """Return the runners that a line with some words may tell anything, in the order in which they read it."""
+        """Return the runners for which a line with some words may matter, in the order in which they read it."""
         wanted, first = _wanted(), self._taking
         if len(words) == 1 and not self._busy and first is None:
             return [self._runners[index] for index in wanted.get(words[0], ())]
@@ -161,7 +161,7 @@ class SuiteReader:
                 self.ledger.changed = True
 
     def _results(self, context: StepContext) -> dict[str, Results]:
-        """Return what is to be told of each suite, those without a result only once the step is over."""
+        """Return the counts to emit for each suite; those without a result only after the step."""
         known = context.known_failures
         if known != self._known:
             self._known = known

@@ -1,4 +1,4 @@
-"""What has been seen of a step's test suites: counts while they run, replaced by each summary when it comes."""
+"""Results of a step's test suites: counts while they run, replaced by each summary when it comes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_NAMES: Final = 5000
 """Names of failing tests remembered of a suite; what fails beyond them counts, and is in no list."""
 
 MAX_SUITES: Final = 100
-"""Suites told of a step; the fold keeps no more."""
+"""Suites reported for a step; the fold keeps no more."""
 
 MAX_NAME_CHARACTERS: Final = 100
 
@@ -34,12 +34,12 @@ class Results:
 
     @property
     def total(self) -> int:
-        """How many tests that is."""
+        """Number of tests."""
         return sum(getattr(self, name) for name in COUNTS)
 
     @property
     def bad(self) -> int:
-        """How many of them need attention."""
+        """Number of tests that need attention."""
         return self.failed + self.errors
 
 
@@ -52,9 +52,9 @@ class Suite:
 
     Attributes:
         reported: sums of the summaries so far.
-        seen: tests as they were written; what a summary says of them takes their place.
+        seen: tests as they were written; a summary replaces them.
         failing: names of failed tests and how often each was written; `broken` those of tests with errors.
-        was_open: whether any run of it told that it began.
+        was_open: whether any of its runs reported its beginning.
         open: runs that have begun and whose summary has not come, or tests that were announced and have not come.
     """
 
@@ -68,7 +68,7 @@ class Suite:
 
     @property
     def results(self) -> Results:
-        """Counts as far as they are known: more than the summaries tell while tests of a later run are written."""
+        """Counts as far as they are known: more than the summaries say while tests of a later run are written."""
         return Results(*(max(getattr(self.reported, name), self.seen[name]) for name in COUNTS))
 
     def begin(self) -> None:
@@ -93,7 +93,7 @@ class Suite:
         self.name(outcome, name, once=once)
 
     def name(self, outcome: Outcome, name: str, times: int = 1, *, once: bool = True) -> None:
-        """Remember the name of a test that failed; with `once` its being written again tells nothing more."""
+        """Remember the name of a test that failed; with `once` a repetition is not counted."""
         names = self.failing if outcome == "failed" else self.broken if outcome == "errors" else None
         if names is None or not name or (name not in names and len(names) >= MAX_NAMES):
             return

@@ -1,4 +1,4 @@
-"""What a reader of one runner's output is, and the form that most summaries have."""
+"""Base of the readers of test runners' output, and the form that most summaries have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Runner:
     """Reads what one runner writes; several read the same lines, and none may take another's for its own.
 
     Attributes:
-        WORDS: texts one of which is in every line that tells anything as long as the runner is not busy; one that
+        WORDS: texts, one of which is in every line that matters while the runner is not busy; one that
             begins (ends) with a line's end stands at a line's beginning (end).
     """
 
@@ -24,7 +24,7 @@ class Runner:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it is amid something, so that any line may tell."""
+        """Whether it is inside a block, so that any line may matter."""
         return False
 
     @property
@@ -47,7 +47,7 @@ class Table:
     heading: re.Pattern[str]
     row: re.Pattern[str]
     sign: str
-    """What every heading has in it, to be looked for first."""
+    """Text in every heading, searched first."""
     words: dict[str, str]
     """Word of a row to field of `Results`; other rows count as nothing."""
     name: str = ""

@@ -1,0 +1,38 @@
+"""Names from outside are shown nowhere with what moves a terminal's cursor or turns the direction of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+EVIL = "\x1b[2J\x1b]0;title\x07gc\0c\u202e\u2066\x85\x7f\n12"
+"""As a label: `gcc 12`."""
+FORBIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def test_names_lose_their_controls_on_every_way_out(
+    serve: Callable[..., Any], run_file: Callable[..., Any], command: Callable[..., Any]
+) -> None:
+    """ESC, NUL and bidirectional controls in names of phases, steps, suites, tools and milestones reach nobody."""
+    run = run_file("lfs")
+    run.add("build_started", source=EVIL, target=EVIL)
+    run.add(
+        "plan", steps=[{"phase": EVIL, "step": EVIL, "package": EVIL}, {"phase": "p", "step": "s", "after": [EVIL]}]
+    )
+    run.add("step_started", phase=EVIL, step=EVIL, version=EVIL)
+    run.add("tests_reported", phase=EVIL, step=EVIL, suite=EVIL, passed=1, failed=2, failing=[EVIL])
+    run.add("toolchain", host=EVIL, tools=[{"tool": EVIL, "version": EVIL, "role": "host"}])
+    run.add("milestone_reached", milestone=EVIL)
+    run.add("step_finished", phase="gcc 12", step=EVIL, status="failed", exit_code=1, message=EVIL)
+    served = serve()
+    assert served.value("build_step_status", phase="gcc 12", step="gcc 12") == 3
+    assert served.value("build_step_tests", suite="gcc 12", outcome="failed") == 2
+    metrics = served.get("/metrics")[2].decode()
+    assert 'tool="gcc 12"' in metrics
+    pages = ("/", "/builds/lfs", "/alerts", "/api/v1/builds/lfs", "/api/v1/builds/lfs/steps", "/api/v1/alerts")
+    shown = {path: served.get(path)[2].decode() for path in pages} | {"/metrics": metrics}
+    for words in (("status",), ("status", "--output", "json"), ("explain", "--build", "lfs"), ("tasks", "lfs")):
+        shown[" ".join(words)] = command(*words, "--journal", str(served.journal)).stdout
+    assert {name: found.group() for name, text in shown.items() if (found := FORBIDDEN.search(text))} == {}
+    assert all("gcc 12" in shown[name] for name in ("/builds/lfs", "/metrics", "status", "/api/v1/builds/lfs/steps"))

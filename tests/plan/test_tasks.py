@@ -1,0 +1,53 @@
+"""The pages by task work as they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGES = sorted(path.name for path in (Path(__file__).parents[2] / "docs/tasks").glob("*.md"))
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The new system's root, which LFS names."""
+    monkeypatch.setenv("LFS", str(tmp_path / "lfs"))
+    return tmp_path / "lfs"
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_and_link_of_a_task_works(
+    page: str,
+    repository: Path,
+    tmp_path: Path,
+    run_examples: Callable[..., Any],
+    book: Callable[..., Path],
+) -> None:
+    """A reader can type a page's shell blocks one after another, and its links lead to pages and headings."""
+    path = repository / "docs/tasks" / page
+    text = path.read_text()
+    for target, _, heading in re.findall(r"\]\((?!https?://)([^)#]*)(#([^)]+))?\)", text):
+        linked = (path.parent / target).resolve() if target else path
+        assert linked.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+            assert heading in [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles], heading
+    blocks = len(re.findall(r"^```sh$", text, re.MULTILINE))
+    if not blocks:
+        return
+    (tmp_path / "lfs-git").symlink_to(book(), target_is_directory=True)
+    for name in ("binutils", "gcc", "libxml2", "wget"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Makefile").write_text("all:\n\t@echo made\n")
+    run_examples(f"docs/tasks/{page}", blocks)
+
+
+def test_the_index_has_every_task(repository: Path) -> None:
+    """A reader finds each task on the index page."""
+    index = (repository / "docs/tasks/README.md").read_text()
+    assert set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == set(PAGES) - {"README.md"}
