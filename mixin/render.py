@@ -16,7 +16,7 @@ _HEAD: Final = "# Made by `make docs` from prometheus/rules; change it there.\n"
 class _Plain(yaml.SafeDumper):
     """Writes every text where it is used: readers of these files need not know YAML's references."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

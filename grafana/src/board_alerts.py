@@ -40,7 +40,7 @@ _ONE: Final = ({"id": "decimals", "value": 1},)
 def alerts() -> Json:
     """Return the dashboard."""
     grid = Grid()
-    grid.line(4, (6, _firing()), (4, _incidents()), (4, _unacknowledged()), (5, _to_acknowledge()), (5, _to_resolve()))
+    grid.line(4, (5, _firing()), (4, _incidents()), (5, _unacknowledged()), (5, _to_acknowledge()), (5, _to_resolve()))
     grid.line(7, (24, _active()))
     grid.line(7, (24, _open_incidents()))
     grid.head(100, "History of alerts")
@@ -89,7 +89,7 @@ def _firing() -> Json:
 
 def _incidents() -> Json:
     return stat(
-        About(2, "Open incidents", "Failures, waiting for input, full disks, memory run out.", COUNT, "None"),
+        About(2, "Open", "Failures, waiting for input, full disks, memory run out.", COUNT, "None"),
         Query(f"count(build_failure{{{OF_BUILDS}}} > 0) or vector(0)", "Open", instant=True),
         coloured=True,
         mappings=mapping({"0": ("None", GOOD)}),
@@ -100,7 +100,7 @@ def _incidents() -> Json:
 
 def _unacknowledged() -> Json:
     return stat(
-        About(3, "Nobody has it", "Open incidents that nobody has acknowledged.", COUNT, "None"),
+        About(3, "Not taken", "Open incidents that nobody has acknowledged.", COUNT, "None"),
         Query(f"count(build_alert_acknowledged{{{OF_BUILDS}}} == 0) or vector(0)", "Open", instant=True),
         coloured=True,
         mappings=mapping({"0": ("None", GOOD)}),
@@ -112,7 +112,7 @@ def _unacknowledged() -> Json:
 def _to_acknowledge() -> Json:
     purpose = "Mean time from an alert's start to its acknowledgement, all alerts in the journal (MTTA)."
     return stat(
-        About(4, "Until acknowledged", purpose, SECONDS, "None yet"),
+        About(4, "Taken in", purpose, SECONDS, "None yet"),
         Query(mean_seconds("build_alert_acknowledge_seconds", OF_BUILDS), "MTTA", instant=True),
         decimals=1,
     )
@@ -121,7 +121,7 @@ def _to_acknowledge() -> Json:
 def _to_resolve() -> Json:
     purpose = "Mean time from an alert's start to its end, all alerts in the journal (MTTR)."
     return stat(
-        About(5, "Until resolved", purpose, SECONDS, "None yet"),
+        About(5, "Solved in", purpose, SECONDS, "None yet"),
         Query(mean_seconds("build_alert_resolve_seconds", OF_BUILDS), "MTTR", instant=True),
         decimals=1,
     )

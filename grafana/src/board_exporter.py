@@ -35,7 +35,7 @@ _NOT_SCRAPED: Final = "The exporter has not been scraped"
 def exporter() -> Json:
     """Return the dashboard."""
     grid = Grid()
-    grid.line(4, (4, _up()), (5, _failing()), (5, _lag_now()), (5, _rejected_now()), (5, _version()))
+    grid.line(4, (5, _up()), (5, _failing()), (5, _lag_now()), (5, _rejected_now()), (4, _version()))
     grid.line(8, (8, _events()), (8, _lag()), (8, _rejected()))
     services(grid)
     grid.head(101, "Web and stream")
@@ -79,7 +79,7 @@ def _failing() -> Json:
         for family in ("collector_success", "source_up")
     )
     return stat(
-        About(2, "Failing parts", "Collectors that failed and sources that can't be read.", COUNT, "None"),
+        About(2, "Failing", "Collectors that failed and sources that can't be read.", COUNT, "None"),
         Query(failing, "Failing", instant=True),
         coloured=True,
         mappings=mapping({"0": ("None", GOOD)}),
@@ -104,7 +104,7 @@ def _rejected_now() -> Json:
         for family in ("lines_rejected", "events_lost")
     )
     return stat(
-        About(4, "Lost or rejected", "Events that were lost or not taken in the time shown.", COUNT, "Not scraped"),
+        About(4, "Lost", "Events that were lost or not taken in the time shown.", COUNT, "Not scraped"),
         Query(lost, "Lost", instant=True),
         decimals=0,
         mappings=mapping({"0": ("None", GOOD)}),
@@ -115,7 +115,7 @@ def _rejected_now() -> Json:
 def _version() -> Json:
     purpose = "Time since the exporter was started, and whether its configuration was taken."
     return stat(
-        About(5, "Runs for", purpose, SECONDS, "Not scraped"),
+        About(5, "Uptime", purpose, SECONDS, "Not scraped"),
         Query(f'time() - max(process_start_time_seconds{{job="build-exporter",{OF_MACHINE}}})', "Runs", instant=True),
         decimals=1,
     )

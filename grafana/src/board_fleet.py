@@ -84,7 +84,7 @@ def _alerts() -> Json:
         return f'count(ALERTS{{alertstate="firing",severity="{severity}",{ALERT}}}) or vector(0)'
 
     return stat(
-        About(3, "Alerts firing", "Alerts of all builders that fire.", COUNT, "0"),
+        About(3, "Alerts", "Alerts of all builders that fire.", COUNT, "0"),
         Query(firing("critical"), "Critical", instant=True),
         Query(firing("warning"), "Warning", instant=True),
         named=True,
@@ -97,7 +97,7 @@ def _alerts() -> Json:
 def _next_end() -> Json:
     purpose = "When the first builder will be free: the earliest likely end of a running build."
     return stat(
-        About(4, "Next one free", purpose, MOMENT, "Nothing runs"),
+        About(4, "Next free", purpose, MOMENT, "Nothing runs"),
         Query(f"min({expected_end('50', _CHOSEN, 'build, instance')})", "Free", instant=True),
     )
 

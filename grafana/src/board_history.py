@@ -110,7 +110,7 @@ def _slower() -> Json:
 
 def _failures() -> Json:
     return stat(
-        About(4, "Failed attempts", "Failed attempts at steps over all runs.", COUNT, "None"),
+        About(4, "Failures", "Failed attempts at steps over all runs.", COUNT, "None"),
         Query(f"sum(build_failures_total{{{OF_BUILD}}})", "Failed", instant=True),
         decimals=0,
         links=[board_link("Alerts and failures", "build-alerts", "build=${build:percentencode}")],

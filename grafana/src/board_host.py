@@ -78,7 +78,7 @@ def _one(metric: str) -> str:
 
 def _busy() -> Json:
     return stat(
-        About(1, "CPU at most", "Busiest second within the last minute, all CPUs.", RATIO, "Not reported"),
+        About(1, "CPU max", "Busiest second within the last minute, all CPUs.", RATIO, "Not reported"),
         Query(_one("build_host_cpu_busy_peak_ratio"), "Busy", instant=True),
         decimals=0,
     )
@@ -87,7 +87,7 @@ def _busy() -> Json:
 def _memory_left() -> Json:
     purpose = "Least available memory of the last minute, as a share of all."
     return stat(
-        About(2, "Memory left", purpose, RATIO, "Not reported"),
+        About(2, "Memory", purpose, RATIO, "Not reported"),
         Query(f"{_one('build_host_memory_available_lowest_bytes')} / {_one('build_host_memory_total_bytes')}", "Left"),
         decimals=0,
         thresholds=thresholds((None, CRITICAL), (0.05, WARNING), (0.15, GOOD)),
@@ -98,7 +98,7 @@ def _disk_left() -> Json:
     purpose = "Space left on the file system that has least of its own, those for reading only left out."
     free = f"build_host_filesystem_available_bytes{{{OF_MACHINE}}} / build_host_filesystem_size_bytes{{{OF_MACHINE}}}"
     return stat(
-        About(3, "Disk left", purpose, RATIO, "Not reported"),
+        About(3, "Disk", purpose, RATIO, "Not reported"),
         Query(f"min(({free}) {_WRITABLE})", "Left", instant=True),
         decimals=0,
         thresholds=thresholds((None, CRITICAL), (0.05, WARNING), (0.15, GOOD)),
@@ -128,7 +128,7 @@ def _hottest() -> Json:
 def _out_of_memory() -> Json:
     purpose = "Processes the kernel killed for lack of memory within the time shown."
     return stat(
-        About(6, "Out of memory", purpose, COUNT, "Not reported"),
+        About(6, "Killed", purpose, COUNT, "Not reported"),
         Query(f"ceil(sum(increase(build_host_oom_kills_total{{{OF_MACHINE}}}[$__range])))", "Killed", instant=True),
         decimals=0,
         mappings=mapping({"0": ("None", GOOD)}),
@@ -151,7 +151,9 @@ def _cpu() -> Json:
 def _memory() -> Json:
     total, free = _one("build_host_memory_total_bytes"), _one("build_host_memory_available_bytes")
     return graph(
-        About(11, "Memory", "Memory in use, memory of the builds' processes, and all there is.", BYTES, _NOT_REPORTED),
+        About(
+            11, "Memory use", "Memory in use, memory of the builds' processes, and all there is.", BYTES, _NOT_REPORTED
+        ),
         Query(f"{total} - {free}", "Used"),
         Query(f"sum(build_process_memory_bytes{{{OF_MACHINE}}})", "Builds"),
         Query(total, "All"),

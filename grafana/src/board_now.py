@@ -69,7 +69,7 @@ def now() -> Json:
 
 
 def _first_screen(grid: Grid) -> None:
-    grid.line(4, (4, _state()), (6, _progress()), (4, _time_left()), (10, _ends()))
+    grid.line(4, (4, _state()), (6, _progress()), (5, _time_left()), (9, _ends()))
     grid.line(5, (14, _running_steps()), (5, _failed_steps()), (5, _alerts()))
     grid.line(5, (14, _wrong()), (5, _fit()), (5, _schedule()))
 
@@ -159,9 +159,7 @@ def _alerts() -> Json:
 
     red = bad_from(1)
     return stat(
-        About(
-            7, "Alerts firing", "Alerts that fire, of the build and of machines; also acknowledged ones.", COUNT, "0"
-        ),
+        About(7, "Alerts", "Alerts that fire, of the build and of machines; also acknowledged ones.", COUNT, "0"),
         Query(firing("critical"), "Critical", instant=True),
         Query(firing("warning"), "Warning", instant=True),
         named=True,
@@ -205,7 +203,7 @@ def _fit() -> Json:
 def _schedule() -> Json:
     purpose = "How much later than its deadline the run ends or is expected to end; negative: earlier."
     return stat(
-        About(10, "Behind schedule", purpose, SECONDS, "No deadline"),
+        About(10, "Late by", purpose, SECONDS, "No deadline"),
         Query(f"max(build_schedule_deviation_seconds{{{OF_BUILD}}})", "Later", instant=True),
         decimals=1,
         thresholds=thresholds((None, GOOD), (0, WARNING), (3600, CRITICAL)),

@@ -97,7 +97,7 @@ def _efficiency() -> Json:
         "Low: serial configure scripts, or waiting for disk."
     )
     return stat(
-        About(2, "Parallel efficiency", purpose, RATIO, "No CPU times"),
+        About(2, "Efficiency", purpose, RATIO, "No CPU times"),
         Query(f"{_CPU} / ({_WALL} > 0) / {_JOBS}", "Busy", instant=True),
         decimals=0,
     )
@@ -116,7 +116,7 @@ def _slower() -> Json:
 def _between() -> Json:
     purpose = "Time between steps, as for unpacking; pauses of more than a minute are left out."
     return stat(
-        About(4, "Between steps", purpose, SECONDS, "No step has ended"),
+        About(4, "Gaps", purpose, SECONDS, "No step has ended"),
         Query(f"max(build_gap_seconds{{{OF_BUILD}}})", "Between", instant=True),
         decimals=1,
     )

@@ -66,7 +66,7 @@ def _time() -> Json:
 
 def _tried() -> Json:
     return stat(
-        About(32, "Attempts and warnings", "Attempts in this run, and compiler warnings.", COUNT, "Not started yet"),
+        About(32, "Attempts, warnings", "Attempts in this run, and compiler warnings.", COUNT, "Not started yet"),
         Query(_of("build_step_attempts"), "Attempts", instant=True),
         Query(_of("build_step_warnings"), "Warnings", instant=True),
         named=True,

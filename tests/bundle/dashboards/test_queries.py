@@ -16,34 +16,34 @@ _VALUES: Final = {"__rate_interval": "4m", "__interval": "10m", "step": "502-gcc
 _RANGES: Final = {"build-history": 44 * 3600.0}
 
 ALWAYS: Final = {
-    "build-now": {"Failed steps", "Alerts firing"},
+    "build-now": {"Failed steps", "Alerts"},
     "build-host": {
-        *("CPU at most", "Memory left", "Disk left", "Stalled", "Hottest", "Out of memory", "CPU", "Memory"),
+        *("CPU max", "Memory", "Disk", "Stalled", "Hottest", "Killed", "CPU", "Memory use"),
         *("Pressure", "File systems", "Space free", "Disk traffic", "Disk busy", "Disk latency", "Load"),
         *("Network traffic", "Network errors", "Swap", "Major page faults", "Temperature", "Clock frequency"),
     },
-    "build-alerts": {"Firing", "Open incidents", "Nobody has it", "Alerts sent", "Refused requests", "Rejected lines"},
+    "build-alerts": {"Firing", "Open", "Not taken", "Alerts sent", "Refused requests", "Rejected lines"},
     "build-exporter": {
-        *("Exporter", "Failing parts", "Lost or rejected", "Runs for", "Probes", "Probe times", "Feedback", "Requests"),
+        *("Exporter", "Failing", "Lost", "Uptime", "Probes", "Probe times", "Remarks", "Requests"),
         *("Stream clients", "Collectors", "Scrape", "Series", "CPU", "Memory", "Journal", "Reached"),
         *("Rules that failed", "Messages that failed", "Alertmanagers known", "Not delivered"),
     },
-    "build-fleet": {"Builders", "Alerts firing", "CPU", "Disk left"},
+    "build-fleet": {"Builders", "Alerts", "CPU", "Disk left"},
 }
 """Panels that show numbers whatever the builds do."""
 
 BUILDING: Final = {
-    "build-now": {"State", "Progress", "Phases", "All builds", "Progress over time", "Milestones", "Behind schedule"},
+    "build-now": {"State", "Progress", "Phases", "All builds", "Progress over time", "Milestones", "Late by"},
     "build-steps": {
-        *("Steps", "Parallel efficiency", "Slower steps", "Timeline", "All steps", "Result", "Time", "Memory and disk"),
-        *("Attempts and warnings", "Took over runs", "Step durations", "Took and expected", "Test suites", "Toolchain"),
-        *("Compiler warnings", "Sources", "Between steps"),
+        *("Steps", "Efficiency", "Slower steps", "Timeline", "All steps", "Result", "Time", "Memory and disk"),
+        *("Attempts, warnings", "Took over runs", "Step durations", "Took and expected", "Test suites", "Toolchain"),
+        *("Compiler warnings", "Sources", "Gaps"),
     },
     "build-history": {
         *("Runs", "One SBU", "Slower steps", "Time by phase", "SBU over time", "Estimate error", "Band holds"),
         *("Expected and true end", "Probably late"),
     },
-    "build-alerts": {"Until acknowledged", "Until resolved", "Noisiest"},
+    "build-alerts": {"Taken in", "Solved in", "Noisiest"},
     "build-exporter": {"Event lag"},
     "build-fleet": {"Builds", "Builds of all builders"},
 }
@@ -52,7 +52,7 @@ BUILDING: Final = {
 UNFINISHED: Final = {
     "build-now": {"Time left", "Ends", "Expected end", "Will it fit"},
     "build-history": {"Needed"},
-    "build-fleet": {"Next one free", "Progress"},
+    "build-fleet": {"Next free", "Progress"},
 }
 AT: Final[dict[str, tuple[dict[str, set[str]], ...]]] = {
     "idle": (ALWAYS,),

@@ -1,16 +1,18 @@
-"""Every dashboard against the types Grafana publishes for its own JSON, and the folder for people with their own stack."""
+"""Every dashboard against the types Grafana publishes for its JSON, and the folder for a stack of one's own."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 Json = dict[str, Any]
 
@@ -33,19 +35,10 @@ def lost(given: object, kept: object, path: str = "") -> Iterator[str]:
 @pytest.fixture(scope="module")
 def as_grafana() -> Callable[[Json], Json]:
     """Read a dashboard into Grafana's own types, panels by their kinds, and write it again."""
-    with warnings.catch_warnings():
-        # it recommends the form of dashboards that Grafana before 13 does not read
-        warnings.simplefilter("ignore")
-        from grafana_foundation_sdk.cog import plugins
-        from grafana_foundation_sdk.cog.encoder import JSONEncoder
-        from grafana_foundation_sdk.models.dashboard import Dashboard
-
-        plugins.register_default_plugins()
+    plugins.register_default_plugins()
 
     def convert(board: Json) -> Json:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found: Json = json.loads(JSONEncoder().encode(Dashboard.from_json(json.loads(json.dumps(board)))))
+        found: Json = json.loads(JSONEncoder().encode(Dashboard.from_json(json.loads(json.dumps(board)))))
         return found
 
     return convert
