@@ -24,6 +24,7 @@ from bench.harness import Process, free_port, wait_until, workplace
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.registry import HOST_COLLECTORS
 from build_exporter.collectors.runners import BackgroundRunner, Collector
+from build_exporter.collectors.scrape import Scrape
 from build_exporter.exposition import TEXT, render
 
 PROCESSES = 200
@@ -115,18 +116,17 @@ def _tree(rounds: int) -> Iterator[Figure]:
 def _all_in(seconds: float) -> Figure:
     with _shell(FOREST, PROCESSES) as root:
         trees = ProcessTrees(lambda: {"bench": [root]})
-        sampled = [BackgroundRunner(row.make(), row.interval) for row in HOST_COLLECTORS] + [
-            BackgroundRunner(trees, 1.0)
-        ]
-        for each in sampled:
-            each.start()
-        wait_until(lambda: all(each.wait_first(0) for each in sampled), what="first samples")
+        tree = BackgroundRunner(trees, 1.0)
+        scrape = Scrape(
+            [*(BackgroundRunner(row.make(), row.interval, thread=row.thread) for row in HOST_COLLECTORS), tree]
+        )
+        scrape.start()
+        wait_until(lambda: all(each.success for each in scrape.collectors), what="first samples")
         cpu, wall = time.process_time(), time.monotonic()
         time.sleep(seconds)
         share = (time.process_time() - cpu) / (time.monotonic() - wall)
-        failed = [each.name for each in sampled if not each.success]
-        for each in sampled:
-            each.stop()
+        failed = [each.name for each in scrape.collectors if not each.success]
+        scrape.stop()
     if failed:
         raise RuntimeError(f"these did not succeed: {failed}")
     return Figure(

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from build_exporter.beat import until_beat
 from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
@@ -287,7 +288,7 @@ class Monitor:
                     if self._notified:
                         self._check_directories()
                 recheck = time.monotonic() + HISTORY_RECHECK_SECONDS
-            pause = WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS
+            pause = until_beat(WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS)
             # not `wait_for`: before Python 3.12 it loses a cancellation that comes with what it waits for
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):

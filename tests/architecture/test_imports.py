@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rooms import imported_rooms, modules, room_of
 
-BASE = {"model", "diagnostics", "catalog", "exposition", "config", "journal"}
+BASE = {"beat", "model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {
     "probes",
@@ -28,6 +28,7 @@ APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "ale
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
+    "beat": set(),
     "model": set(),
     "formatting": set(),
     "logging_setup": set(),
@@ -53,7 +54,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "analysis": {"model", "tracker"},
     "estimate": {"model", "journal", "tracker"},
     "verdicts": {"model", "journal", "tracker"},
-    "monitor": {"model", "catalog", "journal", "tracker"},
+    "monitor": {"beat", "model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
     "clocks": {"model", "journal", "tracker", "monitor"},

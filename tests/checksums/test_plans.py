@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build_exporter.checksums.manifest import buildroot_manifest
-from build_exporter.config.load import ConfigError
+from build_exporter.config.problems import ConfigError
 from build_exporter.model.events import Plan, PlannedStep, SourceFile
 from build_exporter.model.names import MAX_LINE_BYTES
 from build_exporter.plan.blfs import read_blfs

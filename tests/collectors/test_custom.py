@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from build_exporter.collectors.custom import MAX_SERIES, CustomMetrics
-from build_exporter.config.load import ConfigError, load
+from build_exporter.config.load import load
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import ExtraMetric
 from build_exporter.monitor import Monitor
 

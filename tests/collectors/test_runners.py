@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from build_exporter.collectors.runners import BackgroundRunner, DirectRunner
+from build_exporter.collectors import runners
+from build_exporter.collectors.runners import BackgroundRunner, DirectRunner, SamplingThread
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.exposition import TEXT, Family
 
@@ -101,10 +103,11 @@ def test_series_are_counted(moody: Moody) -> None:
 def sampled(moody: Moody) -> Iterator[BackgroundRunner]:
     """The collector, sampled each hundredth of a second and given up on after a fifth."""
     guarded = BackgroundRunner(moody, interval=0.01, timeout=0.2)
-    guarded.start()
+    thread = SamplingThread("test", [guarded])
+    thread.start()
     assert guarded.wait_first(10)
     yield guarded
-    guarded.stop()
+    thread.stop()
 
 
 def test_one_that_hangs_is_given_up_and_taken_back(
@@ -142,13 +145,31 @@ def test_one_that_raises_in_its_thread_continues(
 def test_scrapes_do_not_ask_the_system(moody: Moody) -> None:
     """A sampled collector is asked once an interval, however often it is scraped."""
     guarded = BackgroundRunner(moody, interval=3600)
-    guarded.start()
-    assert guarded.wait_first(10)
     scrape = Scrape([guarded])
+    scrape.start()
+    assert guarded.wait_first(10)
     for _ in range(100):
         assert shown(scrape)[SUCCESS, "moody"] == 1
     assert moody.calls == 1
-    guarded.stop()
+    scrape.stop()
+
+
+def test_samples_nobody_asks_for_are_seldom(
+    moody: Moody, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that nobody looks at is sampled seldom and shown as it was then; who looks has new samples at once."""
+    monkeypatch.setattr(runners, "REST_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(runners, "REST_SECONDS", 3600.0)
+    resting, other = BackgroundRunner(moody, interval=0.01, thread="one", rests=True), Moody()
+    scrape = Scrape([resting, BackgroundRunner(other, interval=0.01, thread="one")])
+    scrape.start()
+    poll(lambda: resting.due > time.monotonic() + 1000, 30)
+    calls, others = moody.calls, other.calls
+    poll(lambda: other.calls > others + 3, 30)
+    assert moody.calls == calls
+    assert ("build_host_load1", "") in shown(scrape)
+    poll(lambda: bool(shown(scrape)) and moody.calls > calls + 3, 30)
+    scrape.stop()
 
 
 @pytest.mark.timeout(20)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.config.load import ConfigError, load
+from build_exporter.config.load import load
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.sources.registry import BUILT_IN
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.config.load import MAX_BYTES, MAX_PROBLEMS, ConfigError, load
+from build_exporter.config.load import MAX_BYTES, MAX_PROBLEMS, load
+from build_exporter.config.problems import ConfigError
 
 Faults = Callable[[str | bytes], list[str]]
 

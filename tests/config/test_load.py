@@ -9,7 +9,8 @@ from typing import Annotated, Any, get_args
 import pytest
 from msgspec import inspect
 
-from build_exporter.config.load import ConfigError, load
+from build_exporter.config.load import load
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config, EventName, Milestone, Source, Thresholds
 from build_exporter.config.section import About, Section, about, field_type, fields_of, without_effect
 from build_exporter.config.values import READINGS, read, written

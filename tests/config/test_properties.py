@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from build_exporter.config.load import ConfigError, parse_config
+from build_exporter.config.load import parse_config
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.config.section import field_type
 from build_exporter.config.values import Form, read, written

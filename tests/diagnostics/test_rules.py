@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from build_exporter.diagnostics.rules import RULES, Rank, Rule, rule_of
+from build_exporter.diagnostics.diagnosis import diagnose
+from build_exporter.diagnostics.rules import RULES, Rank, Rule, rule_of, use
 from build_exporter.model.states import FAILURE_CLASSES
 
 ROWS = [pytest.param(rule, example, id=f"{rule.kind}: {example[:40]}") for rule in RULES for example in rule.examples]
@@ -32,10 +33,17 @@ def test_every_class_but_other_has_a_row() -> None:
 
 
 def test_a_rule_of_ones_own_comes_before_the_table() -> None:
-    """Who knows his build better than the table decides himself."""
-    own = Rule("timeout", "me", Rank.ROOT, (), r"^simulator hung", "Restart the licence server.", ())
-    assert rule_of("simulator hung: error 3", (own,)) is own
-    assert rule_of("simulator ran: error: 3", (own,)) is not own
+    """Who knows his build better than the table decides himself, whatever else the build printed, even in a command."""
+    own = Rule("timeout", "you", Rank.OWN, (), r"simulator hung", "Restart the licence server.", ())
+    lines = ["x.c:1:2: error: no", "+ echo simulator hung: error 3", "make: *** [all] Error 1"]
+    use((own,))
+    try:
+        found = diagnose([f"#7 1.5 {line}" for line in lines])
+    finally:
+        use(())
+    assert (found.error_class, found.reason, found.is_own) == ("timeout", "+ echo simulator hung: error 3", True)
+    assert found.hint == "Restart the licence server."
+    assert diagnose(lines).error_class == "compiler-error"
 
 
 HOSTILE = [

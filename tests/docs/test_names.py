@@ -88,8 +88,7 @@ def test_what_pages_name_is_there(repository: Path, what: str) -> None:
                 base = re.sub(r"_(?:bucket|sum|count)$", "", name[1])
                 found += [name[1]] if not {name[1], base} & (known | _NO_METRICS) else []
             elif what == "keys" and re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+", code):
-                if code.partition(".")[0] in {key for key in keys if "." not in key} and code not in keys:
-                    found.append(code)
+                found += [code] if code.partition(".")[0] in keys and code not in keys else []
         if found:
             wrong[str(page.relative_to(repository))] = found
     assert wrong == {}

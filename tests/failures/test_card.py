@@ -10,12 +10,14 @@ import msgspec
 from click.testing import CliRunner
 
 from build_exporter.cli import main
+from build_exporter.diagnostics.rules import use
 from build_exporter.failures import MAX_CARD_BYTES, card
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildStarted, Event, StepFinished, StepStarted, encode_line
 from build_exporter.tracker import Run, apply_all
 
+RUN = "20260101T000000Z"
 LOG = """\
 gcc -O2 -c list.c -o list.o
 gcc -O2 -c tree.c -o tree.o
@@ -154,3 +156,50 @@ def test_a_log_of_somebody_else_is_not_shown(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["explain", "--journal", str(tmp_path / "journal"), "--output", "json"])
     assert told.exit_code == 0
     assert "root:x" not in told.output
+
+
+RULES = """\
+failures:
+  rules:
+    - pattern: '^licence server .* busy$'
+      error_class: timeout
+      hint: Wait for a licence.
+"""
+
+
+def test_a_rule_of_the_configuration_decides(tmp_path: Path) -> None:
+    """Who configured a rule for his own tools is told by it, whatever the journal and the compiler say."""
+    config, log, path = tmp_path / "config.yml", tmp_path / "gcc.log", Path(run_path(str(tmp_path / "j"), "lfs", RUN))
+    config.write_text(RULES)
+    log.write_text(f"licence server a.example busy\n{LOG}")
+    writer = Writer(str(path))
+    for event in events(log, message="tree.c:41:9: error: no member", error_class="compiler-error"):
+        writer.append(encode_line(event))
+    writer.close()
+    words = ["explain", "--journal", str(tmp_path / "j"), "--output", "json"]
+    plain = json.loads(CliRunner().invoke(main, words).stdout)
+    try:
+        own = json.loads(CliRunner().invoke(main, [*words, "--config", str(config)]).stdout)
+    finally:
+        use(())
+    assert plain["class"] == "compiler-error"
+    assert (own["class"], own["reason"], own["hint"]) == (
+        "timeout",
+        "licence server a.example busy",
+        "Wait for a licence.",
+    )
+
+
+def test_explain_prefers_a_step_with_a_cause(tmp_path: Path) -> None:
+    """Of steps that failed one after the other, the one that only followed is not the one explained."""
+    writer = Writer(run_path(str(tmp_path), "lfs", RUN))
+    follower: dict[str, Any] = {"build": "lfs", "phase": "chapter-8", "step": "tools/gcc"}
+    for event in [
+        *events(message="tree.c:41:9: error: no member", error_class="compiler-error"),
+        StepStarted(**follower, time=41.0),
+        StepFinished(**follower, time=42.0, status="failed", exit_code=2),
+    ]:
+        writer.append(encode_line(event))
+    writer.close()
+    found = CliRunner().invoke(main, ["explain", "--journal", str(tmp_path), "--output", "json"])
+    assert json.loads(found.stdout)["step"] == "810-gcc"

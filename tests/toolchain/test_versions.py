@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,18 @@ def test_nothing_that_is_put_in_the_way_holds_up_or_leads_astray(files: Files, t
     assert time.monotonic() - began < 20
     assert files.find(tmp_path / "usr/lib/libc.so.6", re.compile(rb"x")) is None
     assert MAX_FILE_BYTES < 1 << 30
+
+
+def test_of_large_files_only_the_version_is_kept(files: Files, tmp_path: Path) -> None:
+    """A hundred compilers cost the exporter no more memory than their versions, however large they are."""
+    paths = [tmp_path / f"ld{number}" for number in range(20)]
+    for path in paths:
+        path.write_bytes(b"\x7fELF" + bytes(100_000) + LD + b"(GNU Binutils) 2.42\0" + bytes(100_000))
+    tracemalloc.start()
+    assert {version_in(files, "binutils", path) for path in paths} == {"2.42"}
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 200_000
 
 
 def test_the_kernels_own_files_are_not_read(files: Files, tmp_path: Path) -> None:

@@ -124,8 +124,8 @@ def test_phases_are_bounded(run: Run) -> None:
         )
     assert len(run.phases) == MAX_PHASES + 1
     assert run.phases[""].states[StepState.FAILED] == MAX_PHASES
-    assert len(run.failures) == MAX_PHASES + 1
-    assert sum(run.failures.values()) == 2 * MAX_PHASES
+    assert len(run.failure_counts()) == MAX_PHASES + 1
+    assert run.failure_counts().total() == 2 * MAX_PHASES
     assert run.count(StepState.RUNNING) == 0
 
 

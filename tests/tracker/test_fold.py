@@ -129,7 +129,22 @@ def test_progress_does_not_go_back_when_a_step_fails(story: Story) -> None:
 def test_an_unknown_failure_class_becomes_other(story: Story) -> None:
     """Labels keep to the closed set whatever a writer says."""
     story.start("p", "s").finish("p", "s", "failed", error_class="gremlins")
-    assert story.run.failures == {("p", "other"): 1}
+    assert story.run.failure_counts() == {("p", "other"): 1}
+
+
+@pytest.mark.parametrize("seconds", [5.0, 25.0, 35.0])
+def test_a_class_that_comes_late_takes_no_count_back(story: Story, seconds: float) -> None:
+    """Counters of failures never fall: a class that the log gives counts instead of `other`, or not at all."""
+    story.start("p", "s").finish("p", "s", "failed", exit_code=2)
+    at_once, before = story.run.failure_counts(story.time), story.run.failure_counts(story.time + seconds)
+    story.apply_event(e.StepProgress, seconds, phase="p", step="s", error_class="disk-full", message="no space")
+    after = story.run.failure_counts(story.time)
+    assert story.run.steps["p", "s"].error_class == "disk-full"
+    assert not at_once
+    assert before <= after == {("p", "other" if seconds > 30 else "disk-full"): 1}
+    story.start("p", "s").finish("p", "s", "failed")
+    assert after <= story.run.failure_counts(story.time + 60)
+    assert story.run.failure_counts().total() == 2
 
 
 def test_a_run_taken_up_again_interrupts_what_was_running(story: Story) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+COMMAND = (sys.executable, "-m", "build_exporter")
 DEADLOCK = "import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()"
 PIPES = "import os; a, b = os.pipe(); os.fork() or os._exit(os.read(a, 1) and 0); os.wait()"
 COMPILE = "while :; do gcc -O2 -c x.c; done"
@@ -56,7 +58,7 @@ def steps(journal: Path, tmp_path: Path) -> Iterator[dict[str, subprocess.Popen[
 
 @pytest.mark.timeout(180)
 def test_each_is_named_within_half_a_minute(
-    steps: dict[str, subprocess.Popen[bytes]], serve: Callable[..., Any], poll: Callable[..., None]
+    steps: dict[str, subprocess.Popen[bytes]], serve: Callable[..., Any], poll: Callable[..., None], journal: Path
 ) -> None:
     """A step left at a prompt, a deadlock, a sleeper, a stopped one and a compiler are distinguished, with evidence."""
     exporter = serve()
@@ -70,3 +72,9 @@ def test_each_is_named_within_half_a_minute(
     poll(lambda: verdict("stuck-pipe") == "stuck", 60, "two ends of one pipe")
     assert verdict("compiling") == "compiling"
     assert verdict("idle") == "idle", "a sleeper wakes by itself"
+    words = ["status", "--journal", str(journal), "--build", "suspended", "--exporter", exporter.url]
+    shown = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False).stdout
+    assert "p/s, " in shown
+    assert ", suspended\n             its only process is stopped" in shown
+    found = json.loads(subprocess.run([*COMMAND, *words, "--output", "json"], capture_output=True, check=False).stdout)
+    assert found[0]["running"][0]["verdict"] == "suspended"

@@ -131,6 +131,6 @@ def _figures(run: Run) -> RunFigures:
         wall_seconds=end - run.start if end is not None and run.start is not None else None,
         step_seconds=sum(sample.seconds for sample in times.values()),
         steps_succeeded=len(times),
-        failed_attempts=run.failures.total(),
+        failed_attempts=run.failure_counts().total(),
         jobs=run.jobs_used,
     )

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from tempfile import TemporaryFile
 from typing import IO, Final
 
 import msgspec
@@ -64,6 +63,8 @@ class WorkerProcess:
             if room < 0:
                 break
             batch.append(job)
+        from tempfile import TemporaryFile  # noqa: PLC0415 - with the first check
+
         results = TemporaryFile()  # noqa: SIM115 - read until the child has ended
         try:
             with TemporaryFile() as asked:

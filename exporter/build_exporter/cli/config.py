@@ -7,7 +7,8 @@ import sys
 import click
 from msgspec import structs
 
-from build_exporter.config.load import ConfigError, load
+from build_exporter.config.load import load
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.config.section import without_effect
 from build_exporter.config.values import escaped

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.failures import Card, card
 from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, duration
 from build_exporter.journal.follow import Follower
 from build_exporter.logging_setup import configure_logging
+from build_exporter.model.states import FailureClass
 from build_exporter.tracker import Run, Step, Tracker
 
 
@@ -22,17 +23,19 @@ from build_exporter.tracker import Run, Step, Tracker
 @journal_option
 @click.option("--build", metavar="NAME", help="Of this build; without it the one that failed last.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def explain(step: str | None, journal: str, build: str | None, output: str) -> None:
+@click.option("--config", "config_path", metavar="FILE", help="Configuration file, for its failure rules.")
+def explain(step: str | None, journal: str, build: str | None, output: str, config_path: str | None) -> None:
     """Explain why a step failed: the reason, the lines around it, and what to do.
 
-    STEP is the name of a failed step, or phase/step; without it the one that failed last. The log is read again, so
-    the answer needs no running exporter. Exits with 1 when nothing has failed.
+    STEP is the name of a failed step, or phase/step; without it the one that failed last of those whose cause is
+    known. The log is read again, so the answer needs no running exporter. Exits with 1 when nothing has failed.
 
     \b
     Example:
       build-exporter explain 810-gcc --build lfs-12.4
     """
     configure_logging("warn", "logfmt")
+    load_config(config_path)
     tracker = Tracker()
     for batch in Follower(journal).poll():
         tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
@@ -53,9 +56,13 @@ def explain(step: str | None, journal: str, build: str | None, output: str) -> N
 
 
 def _failed(runs: list[Run], name: str | None) -> tuple[Run, Step] | None:
-    """Return the step of that name that failed, or the one that failed last."""
+    """Return the step of that name that failed, or the one that failed last: those that only follow come after."""
     failed = [(run, step) for run in runs for step in run.failed.values() if name is None or _is_named(step, name)]
-    return max(failed, key=lambda pair: pair[1].end or 0.0, default=None)
+    return max(failed, key=lambda pair: (_has_cause(pair[1]), pair[1].end or 0.0), default=None)
+
+
+def _has_cause(step: Step) -> bool:
+    return step.error_class != FailureClass.OTHER or bool(step.message)
 
 
 def _is_named(step: Step, name: str) -> bool:

@@ -15,15 +15,16 @@ import msgspec
 
 from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
+from build_exporter.beat import beat
 from build_exporter.checksums.background import BackgroundVerifier
+from build_exporter.cli.options import use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
-from build_exporter.cli.status_file import StatusFile
 from build_exporter.clocks import ClockWatch
 from build_exporter.collectors.alerts import IncidentCollector
 from build_exporter.collectors.analysis import AnalysisCollector
 from build_exporter.collectors.builds import BuildCollector, ThresholdCollector
 from build_exporter.collectors.custom import CustomMetrics
-from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollectors
+from build_exporter.collectors.exporter import ExporterCollector, JournalSizeCollector, ProcessCollector
 from build_exporter.collectors.hooks import HookCollector
 from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
@@ -36,13 +37,13 @@ from build_exporter.collectors.steps import StepCollector
 from build_exporter.collectors.toolchain import CcacheCollector, DistccCollector, PlatformCollector, ToolchainCollector
 from build_exporter.collectors.verdicts import VerdictCollector
 from build_exporter.config.alerting import Alerting, Alertmanager
-from build_exporter.config.load import ConfigError, load
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.in_time import in_time
 from build_exporter.journal.retention import Limits, prune
-from build_exporter.journal.spool import recover
+from build_exporter.journal.spool import has_kept, recover
 from build_exporter.liveness import Liveness, running_roots
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
@@ -146,7 +147,8 @@ class Exporter:
         self.service.probes = self._prober.states
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
-        self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
+        alerting = overrides.of(config.alerting)
+        self._alerts = AlertDesk(self.monitor, alerting, lambda: self.service.scraped_at, self._verdicts.judgement)
         self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self._own.parts_up = self._parts_up
         self.service.alerts = self._alerts
@@ -156,7 +158,7 @@ class Exporter:
         desk = self._alerts
         alerts = IncidentCollector(desk.incidents, desk.details, desk.address, desk.times, self.monitor.clock)
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
-        direct = (*shown, self._thresholds, self._own, ProcessCollectors())
+        direct = (*shown, self._thresholds, self._own, ProcessCollector())
         return [
             *(
                 DirectRunner(collector)
@@ -169,10 +171,14 @@ class Exporter:
                 )
             ),
             BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
-            BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS),
-            *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS)] if self._surveys else []),
+            BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS, thread="files"),
+            *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS, thread="files")] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
-            *(BackgroundRunner(row.make(), row.interval) for row in HOST_COLLECTORS if row.name in enabled),
+            *(
+                BackgroundRunner(row.make(), row.interval, thread=row.thread, rests=True)
+                for row in HOST_COLLECTORS
+                if row.name in enabled
+            ),
             *(
                 BackgroundRunner(PluginCollector(point), INTERVAL_SECONDS)
                 for name, point in PLUGIN_COLLECTORS.items()
@@ -186,8 +192,8 @@ class Exporter:
         return [
             BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe)),
             DirectRunner(self._toolchains),
-            BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS),
-            BackgroundRunner(DistccCollector(helpers)),
+            BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS, thread="caches"),
+            BackgroundRunner(DistccCollector(helpers), thread="caches", rests=True),
         ]
 
     def _roots(self) -> dict[str, dict[int, float]]:
@@ -210,6 +216,8 @@ class Exporter:
     def _reload_config(self) -> str:
         if self._config_path is None:
             return ""
+        from build_exporter.config.load import load  # noqa: PLC0415 - only where there is a file
+
         try:
             self.config = load(self._config_path, option_forms())
         except ConfigError as error:
@@ -218,6 +226,7 @@ class Exporter:
             return str(error)
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
+        use_failure_rules(self.config)
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
@@ -319,10 +328,14 @@ class Exporter:
         return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
 
     async def _write_status(self) -> None:
+        while self.config.metrics.status_file is None:
+            await beat(STATUS_SECONDS)
+        from build_exporter.cli.status_file import StatusFile  # noqa: PLC0415 - only for who wants it
+
         file = StatusFile(self.monitor)
         while True:
             file.write(self.config.metrics.status_file)
-            await asyncio.sleep(STATUS_SECONDS)
+            await beat(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
         liveness, clocks = Liveness(self.monitor), ClockWatch(self.monitor)
@@ -334,17 +347,17 @@ class Exporter:
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking running steps failed")
-            await asyncio.sleep(LIVENESS_SECONDS)
+            await beat(LIVENESS_SECONDS)
 
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
         while not self.monitor.ready:
             await asyncio.sleep(LIVENESS_SECONDS)
         while True:
-            recovered = await asyncio.to_thread(recover, self.monitor.follower.root)
-            if recovered:
+            # a thread only where there is something to do: each look would cost as much as a scrape
+            if has_kept() and (recovered := await asyncio.to_thread(recover, self.monitor.follower.root)):
                 log.info("events kept while the journal was full are written", extra={"runs": recovered})
-            await asyncio.sleep(LIVENESS_SECONDS)
+            await beat(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:
         while not self.monitor.history_complete:

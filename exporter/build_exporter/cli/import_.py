@@ -37,7 +37,7 @@ from build_exporter.sources.protocol import Settings, SourceError
     help="An option of the kind (docs/configuration.md); repeatable.",
 )
 @click.option(
-    "--config", "config_path", metavar="FILE", help="Configuration file, for its tests known to fail. Default: none."
+    "--config", "config_path", metavar="FILE", help="Configuration file, for its tests known to fail and failure rules."
 )
 def import_(
     kind: str,
@@ -59,12 +59,13 @@ def import_(
     configure_logging("warn", "logfmt")
     if build is not None and not is_build_name(build):
         raise click.UsageError(f"{build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -")
+    config = load_config(config_path)
     found = find_kind(kind, path)
     given = [pair(text, "--option takes NAME=VALUE") for text in options]
     if book is not None:
         given.append(("book", str(book)))
     source = found.make(Settings(path, build, checked_options(found, given)))
-    attachment = Attachment(source, journal, expected_failures(load_config(config_path)).of)
+    attachment = Attachment(source, journal, expected_failures(config).of)
     try:
         # what a plug-in prints must not get into what this command prints
         with contextlib.redirect_stdout(sys.stderr):

@@ -32,17 +32,27 @@ def journal_option(command: F) -> F:
 def load_config(path: str | None) -> Config:
     """Return the configuration, the default one without a path; end with code 2 when it is wrong."""
     # not for `emit`, which a build waits for
-    from build_exporter.config.load import ConfigError, load  # noqa: PLC0415
+    from build_exporter.config.load import load  # noqa: PLC0415
+    from build_exporter.config.problems import ConfigError  # noqa: PLC0415
     from build_exporter.config.schema import Config  # noqa: PLC0415
     from build_exporter.sources.registry import option_forms  # noqa: PLC0415
 
     if path is None:
         return Config()
     try:
-        return load(Path(path), option_forms())
+        config = load(Path(path), option_forms())
+        use_failure_rules(config)
+        return config
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(USAGE_ERROR) from None
+
+
+def use_failure_rules(config: Config) -> None:
+    """Let the rules of a configuration decide on failures from now on, before those of the table."""
+    from build_exporter.diagnostics.rules import Rank, Rule, use  # noqa: PLC0415 - not for `emit`
+
+    use(tuple(Rule(r.error_class, "you", Rank.OWN, (), r.pattern, r.hint or "", ()) for r in config.failures.rules))
 
 
 def check_journal(journal: str) -> None:

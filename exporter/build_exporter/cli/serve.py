@@ -14,7 +14,7 @@ from build_exporter.cli.exporter import PLUGIN_COLLECTORS, REFUSED_COLLECTORS, E
 from build_exporter.cli.options import USAGE_ERROR, check_journal, journal_option, load_config
 from build_exporter.cli.source_arguments import Watched, WatchedSources, expected_failures
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
-from build_exporter.config.load import ConfigError
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import check_target, words_for
 from build_exporter.journal.in_time import SECONDS, in_time
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging

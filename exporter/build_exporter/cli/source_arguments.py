@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from build_exporter.config.kinds import AUTO
-from build_exporter.config.load import ConfigError, read_options
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.config.schema import Source as RecordConfig
 from build_exporter.model.names import build_name_from
@@ -92,6 +92,8 @@ def checked_options(kind: Kind | PluginKind, given: Given) -> Mapping[str, Any]:
         return dict(given)
     if given and not form.__struct_fields__:
         raise click.UsageError(f"kind {kind.name} has no options")
+    from build_exporter.config.load import read_options  # noqa: PLC0415 - only where a source has options
+
     try:
         return msgspec.structs.asdict(read_options(form, given, f"kind {kind.name}"))
     except ConfigError as error:

@@ -13,7 +13,9 @@ import click
 import msgspec
 
 from build_exporter.cli.options import journal_option
+from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.status_sources import source_summary, sources_as_object
+from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, duration, percent, size
@@ -49,8 +51,15 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "runnin
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--short", is_flag=True, help="One line a build.")
 @click.option("--watch", is_flag=True, help="Show it again every two seconds until Ctrl-C.")
-def status(journal: str, build: str | None, output: str, short: bool, watch: bool) -> None:
+@click.option(
+    "--exporter",
+    metavar="URL",
+    help="The running exporter that says what steps are doing. Default: the one of this machine, if any.",
+)
+def status(journal: str, build: str | None, output: str, short: bool, watch: bool, exporter: str | None) -> None:
     """Show state, progress, time left, running and failed steps of each build's newest run, the worst and newest first.
+
+    What the running steps are doing is known where an exporter runs.
 
     Exits with 1 when a shown build has failed or was interrupted, or a step of it failed and was never repeated,
     or there is none.
@@ -62,15 +71,17 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
     configure_logging("warn", "logfmt")
     try:
         while True:
-            good = _show(journal, build, output, short=short, again=watch)
+            good = _show(journal, build, output, exporter, short=short, again=watch)
             if not watch:
                 raise SystemExit(0 if good else 1)
             time.sleep(WATCH_SECONDS)
+    except UnreachableError as error:
+        raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit(0) from None
 
 
-def _show(journal: str, build: str | None, output: str, *, short: bool, again: bool) -> bool:
+def _show(journal: str, build: str | None, output: str, exporter: str | None, *, short: bool, again: bool) -> bool:
     """Write what is asked for; return whether there is a build and all are well."""
     tracker = read_builds(journal)
     here = pid_namespace()
@@ -80,16 +91,17 @@ def _show(journal: str, build: str | None, output: str, *, short: bool, again: b
         mark_writer(run, here)
     runs = sorted((run for run in found if run is not None), key=urgency)
     now = time.time()
+    doing = nobody if short else ask_exporter(exporter, runs)
     if again and sys.stdout.isatty():
         click.clear()
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator) for run in runs])))
+        click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator, doing) for run in runs])))
     elif not runs:
         click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal}")
     elif short:
         click.echo("\n".join(short_line(run, now, estimator) for run in runs))
     else:
-        click.echo("\n\n".join("\n".join(_lines(run, now, estimator)) for run in runs))
+        click.echo("\n\n".join("\n".join(_lines(run, now, estimator, doing)) for run in runs))
     _mention_system_journal(journal)
     return bool(runs) and not any(map(_is_bad, runs))
 
@@ -148,7 +160,7 @@ def next_step(run: Run) -> str | None:
     return None
 
 
-def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
+def as_object(run: Run, now: float, estimator: Estimator, doing: Verdicts = nobody) -> dict[str, Any]:
     """Return what is shown of a run as plain data; times Unix seconds, durations seconds, shares as ratios."""
     estimate = estimator(run, now)
     hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
@@ -176,7 +188,7 @@ def as_object(run: Run, now: float, estimator: Estimator) -> dict[str, Any]:
         "sources": sources_as_object(run),
         "warnings": sum(step.warnings or 0 for step in run.steps.values()),
         "bad_suites": [_suite_object(suite) for suite in bad_suites(run)],
-        "running": [_step_object(run, step, now, estimator) for step in run.running.values()],
+        "running": [_running_object(run, step, now, estimator, doing) for step in run.running.values()],
         "failed": [_step_object(run, step, now, estimator) for step in run.failed.values()],
         "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
     }
@@ -223,6 +235,15 @@ def throughput(run: Run, begin: float, end: float) -> float | None:
     return done * 3600.0 / (end - begin)
 
 
+def _running_object(run: Run, step: Step, now: float, estimator: Estimator, doing: Verdicts) -> dict[str, Any]:
+    judged = doing(run, step)
+    return {
+        **_step_object(run, step, now, estimator),
+        "verdict": judged.verdict if judged is not None else None,
+        "verdict_evidence": judged.evidence if judged is not None else (),
+    }
+
+
 def _step_object(run: Run, step: Step, now: float, estimator: Estimator) -> dict[str, Any]:
     return {
         "phase": step.phase,
@@ -240,7 +261,7 @@ def _step_object(run: Run, step: Step, now: float, estimator: Estimator) -> dict
     }
 
 
-def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
+def _lines(run: Run, now: float, estimator: Estimator, doing: Verdicts) -> Iterator[str]:
     name = click.style(run.build, bold=True)
     yield f"{name}  {_styled_state(run, now)}  run {run.run}"
     ratio = build_progress(run, now)
@@ -266,7 +287,7 @@ def _lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
         yield f"  milestone  {plain_line(milestone)} at {clock_time(reached)}"
     yield from source_summary(run)
     yield from _suite_lines(run)
-    yield from _step_lines(run, now, estimator)
+    yield from _step_lines(run, now, estimator, doing)
     following = next_step(run)
     if following is not None:
         yield f"  next       {following}"
@@ -284,9 +305,12 @@ def _time_lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
         yield f"             by {plain_line(estimate.basis)}"
 
 
-def _step_lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
+def _step_lines(run: Run, now: float, estimator: Estimator, doing: Verdicts) -> Iterator[str]:
     for step in run.running.values():
-        yield f"  running    {_step_line(run, step, now, estimator)}"
+        judged = doing(run, step)
+        word = f", {judged.verdict}" if judged is not None else ""
+        yield f"  running    {_step_line(run, step, now, estimator)}{word}"
+        yield from (f"             {text}" for text in (judged.evidence if judged is not None else ()))
     for step in run.failed.values():
         yield click.style(f"  failed     {_step_line(run, step, now, estimator)}: {step.error_class}", fg="red")
         yield from (f"             {line}" for line in excerpt(step.message).splitlines())

@@ -14,7 +14,7 @@ from build_exporter.checksums.verify import bytes_to_read, lower_priority, unlis
 from build_exporter.checksums.verify import verify as verify_files
 from build_exporter.cli.options import USAGE_ERROR, journal_option
 from build_exporter.cli.verify_output import Progress, VerifyResult, as_csv, as_json, table
-from build_exporter.config.load import ConfigError
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import escaped
 from build_exporter.journal.follow import Follower
 from build_exporter.model.states import SourceState

@@ -42,6 +42,18 @@ def process() -> dict[str, Any]:
     return {"pid": os.getpid(), "pid_namespace": pid_namespace()}
 
 
+def progress_fields(
+    ratio: float | None, done: float | None, total: float | None, message: str | None
+) -> dict[str, Any]:
+    """Return the fields of a progress event: a ratio within 0 and 1, counts of 0 or more."""
+    return {
+        "ratio": None if ratio is None else min(1.0, max(0.0, ratio)),
+        "done": None if done is None else max(0.0, done),
+        "total": None if total is None else max(0.0, total),
+        "message": text_of(message),
+    }
+
+
 class EventLog:
     """Appends events to a run of `build`: a new one, or the newest where that has not succeeded and `new` is false.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Literal, Self
 
-from build_exporter.client.events import EventLog, name_of, process, text_of
+from build_exporter.client.events import EventLog, name_of, process, progress_fields, text_of
 from build_exporter.model.events import (
     BuildFinished,
     BuildStarted,
@@ -87,17 +87,10 @@ class Operation:
                     StepStarted(time=now, build=self._log.build, phase=self._phase, step=step, **process())
                 )
             if (message, ratio, done, total) != (None, None, None, None):
-                progress = StepProgress(
-                    time=self._log.now(),
-                    build=self._log.build,
-                    phase=self._phase,
-                    step=step,
-                    ratio=None if ratio is None else min(1.0, max(0.0, ratio)),
-                    done=None if done is None else max(0.0, done),
-                    total=None if total is None else max(0.0, total),
-                    message=text_of(message),
+                fields = progress_fields(ratio, done, total, message)
+                self._log.append(
+                    StepProgress(time=self._log.now(), build=self._log.build, phase=self._phase, step=step, **fields)
                 )
-                self._log.append(progress)
 
     def complete(self, result: str | None = None) -> None:
         """Finish the operation successfully; `result` is recorded as a note."""

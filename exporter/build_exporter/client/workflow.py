@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from build_exporter.client.events import EventLog, name_of, process, text_of
+from build_exporter.client.events import EventLog, name_of, process, progress_fields, text_of
 from build_exporter.client.operation import Ending
 from build_exporter.model.events import (
     BuildFinished,
@@ -106,17 +106,10 @@ class Workflow:
             total: float | None = None,
             message: str | None = None,
         ) -> None:
-            event = StepProgress(
-                time=self._log.now(),
-                build=build,
-                phase=phase,
-                step=step,
-                ratio=None if ratio is None else min(1.0, max(0.0, ratio)),
-                done=None if done is None else max(0.0, done),
-                total=None if total is None else max(0.0, total),
-                message=text_of(message),
+            fields = progress_fields(ratio, done, total, message)
+            self._log.append(
+                StepProgress(time=self._log.now(), build=self._log.build, phase=phase, step=step, **fields)
             )
-            self._log.append(event)
 
         try:
             yield progress

@@ -43,7 +43,7 @@ class BuildCollector:
         for build in self._monitor.tracker.recent(self.max_builds):
             if build.current is not None:
                 _show_run(families, build.current, now, self._estimator)
-            _show_counts(families, build)
+            _show_counts(families, build, now)
             if build.history_complete:
                 self._show_accuracy(families, build.name)
         return families.values()
@@ -114,14 +114,14 @@ def _most_frequent(run: Run) -> Iterator[tuple[str, int]]:
         yield OTHER_FLAG, rest
 
 
-def _show_counts(families: _Families, build: Build) -> None:
+def _show_counts(families: _Families, build: Build, now: float) -> None:
     if not build.history_complete:
         # a count without the older runs would be lower than one shown before a restart
         return
     results = build.runs_by_result()
     for result in RESULTS:
         families["build_runs_total"].add(results[result], build.name, result)
-    for (phase, failure), count in build.failures().items():
+    for (phase, failure), count in build.failures(now).items():
         families["build_failures_total"].add(count, build.name, phase, failure)
 
 

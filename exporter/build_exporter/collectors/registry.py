@@ -11,13 +11,18 @@ from build_exporter.collectors.runners import Collector
 
 @dataclass(frozen=True, slots=True)
 class HostCollector:
-    """A collector that needs nothing but the machine: made from `module:Class`, sampled every `interval` seconds."""
+    """A collector that needs nothing but the machine: made from `module:Class`, sampled every `interval` seconds.
+
+    `thread` names the thread it shares with others: what may wait for a device, a network or a program is apart from
+    what only reads the kernel's memory.
+    """
 
     name: str
     target: str
     help: str
     enabled: bool = True
     interval: float = 1.0
+    thread: str = "machine"
 
     def make(self) -> Collector:
         """Return a new collector; its module is loaded only now."""
@@ -35,14 +40,24 @@ HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
     HostCollector("pressure", f"{_HOST}.pressure:Pressure", "Time lost waiting for CPU, memory and I/O."),
     HostCollector("disk", f"{_HOST}.disk:Disk", "Disk reads, writes and busy time."),
     HostCollector("network", f"{_HOST}.network:Network", "Network traffic, errors and drops."),
-    HostCollector("throttling", f"{_HOST}.throttling:Throttling", "CPUs slowed down by heat.", interval=5.0),
-    HostCollector("temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=5.0),
-    HostCollector("frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=5.0),
-    HostCollector("filesystem", f"{_HOST}.filesystem:Filesystem", "Space on file systems.", interval=15.0),
-    HostCollector("distccd", f"{_HOST}.distccd:Distccd", "Jobs this machine's distccd does (--stats).", False, 15.0),
+    HostCollector(
+        "throttling", f"{_HOST}.throttling:Throttling", "CPUs slowed down by heat.", interval=5.0, thread="sensors"
+    ),
+    HostCollector(
+        "temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=5.0, thread="sensors"
+    ),
+    HostCollector(
+        "frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=5.0, thread="sensors"
+    ),
+    HostCollector(
+        "filesystem", f"{_HOST}.filesystem:Filesystem", "Space on file systems.", interval=15.0, thread="filesystem"
+    ),
+    HostCollector(
+        "distccd", f"{_HOST}.distccd:Distccd", "Jobs this machine's distccd does (--stats).", False, 15.0, "distccd"
+    ),
     HostCollector("system", f"{_HOST}.system:System", "Boot time, suspended time, uname.", interval=15.0),
 )
-"""Rows: name, class, help, whether on by default, seconds between samples."""
+"""Rows: name, class, help, whether on by default, seconds between samples, thread."""
 
 BUILD_COLLECTORS: Final[dict[str, str]] = {
     "process_tree": "CPU, memory and I/O of the running steps' processes.",

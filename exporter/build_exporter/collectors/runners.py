@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
 
 from build_exporter.exposition import Family
 
 log = logging.getLogger(__name__)
+
+REST_AFTER_SECONDS: Final = 20.0
+REST_SECONDS: Final = 15.0
+"""Interval of the samples that nobody has asked for in `REST_AFTER_SECONDS`."""
 
 
 class Collector(Protocol):
@@ -68,33 +72,35 @@ class DirectRunner:
 
 
 class BackgroundRunner:
-    """Runs a collector that asks the system, in a thread of its own every `interval` seconds.
+    """Keeps the newest sample of a collector that asks the system, taken every `interval` seconds.
 
-    A scrape takes the newest sample and never waits. A collector that hangs for `patience` seconds counts as failed
-    and its old sample is no longer shown.
+    A scrape takes the newest sample and never waits. A collector that hangs for `timeout` seconds counts as failed
+    and its old sample is no longer shown. Those with the same `thread` are sampled by one thread, one after another.
+    One that `rests` is sampled every `REST_SECONDS` while nobody asks for it.
     """
 
-    def __init__(self, collector: Collector, interval: float = 1.0, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        interval: float = 1.0,
+        timeout: float = 10.0,
+        *,
+        thread: str = "",
+        rests: bool = False,
+    ) -> None:
         self.name = collector.name
         self.seconds = 0.0
+        self.thread = thread or collector.name
+        self.due = 0.0
+        self.wake = threading.Event()
         self._direct = DirectRunner(collector)
         self._interval = interval
         self._timeout = timeout
+        self._rests = rests
         self._sample: list[Family] = []
-        self._taken = time.monotonic()
-        self._stop = threading.Event()
+        self._asked = time.monotonic()
+        self._fresh_until = self._asked + interval + timeout
         self._first = threading.Event()
-        # a daemon: one that hangs in the kernel must not keep the exporter from ending
-        self._thread = threading.Thread(target=self._run, name=f"collector-{self.name}", daemon=True)
-
-    def start(self) -> None:
-        """Start sampling."""
-        self._taken = time.monotonic()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End sampling soon; does not wait for a collector that hangs."""
-        self._stop.set()
 
     def wait_first(self, seconds: float) -> bool:
         """Wait until there is a first sample; False when there was none within `seconds`."""
@@ -107,15 +113,59 @@ class BackgroundRunner:
 
     def families(self) -> list[Family]:
         """Return the newest sample, empty when it failed or is too old."""
+        now = time.monotonic()
+        if self._rests and now - self._asked > REST_AFTER_SECONDS:
+            self.due = 0.0
+            self.wake.set()
+        self._asked = now
         return self._sample if self._is_fresh() else []
 
+    def sample(self) -> None:
+        """Take a sample and set when the next one is due."""
+        self._sample = self._direct.families()
+        self.seconds = self._direct.seconds
+        now = time.monotonic()
+        unasked = self._rests and now - self._asked > REST_AFTER_SECONDS
+        pause = max(self._interval, REST_SECONDS) if unasked else self._interval
+        # in step with the others of its thread, so that it wakes up once for all
+        self.due = max(self.due + pause, now)
+        self._fresh_until = self.due + self._timeout
+        self._first.set()
+
     def _is_fresh(self) -> bool:
-        return time.monotonic() - self._taken < self._interval + self._timeout
+        return time.monotonic() < self._fresh_until
+
+
+class SamplingThread:
+    """A thread that takes the samples of some collectors as they become due."""
+
+    def __init__(self, name: str, runners: Sequence[BackgroundRunner]) -> None:
+        self._runners = runners
+        self._wake = threading.Event()
+        self._ended = False
+        for runner in runners:
+            runner.wake = self._wake
+        # a daemon: one that hangs in the kernel must not keep the exporter from ending
+        self._thread = threading.Thread(target=self._run, name=f"collector-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Start sampling."""
+        now = time.monotonic()
+        for runner in self._runners:
+            runner.due = now
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End sampling soon; does not wait for a collector that hangs."""
+        self._ended = True
+        self._wake.set()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self._sample = self._direct.families()
-            self.seconds = self._direct.seconds
-            self._taken = time.monotonic()
-            self._first.set()
-            self._stop.wait(self._interval)
+        while not self._ended:
+            now = time.monotonic()
+            for runner in self._runners:
+                if runner.due <= now:
+                    runner.due = runner.due or now
+                    runner.sample()
+            self._wake.wait(max(0.0, min(runner.due for runner in self._runners) - time.monotonic()))
+            self._wake.clear()

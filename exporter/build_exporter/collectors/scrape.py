@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
-from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner
+from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner, SamplingThread
 from build_exporter.exposition import Family, Format, render
 
 
@@ -13,20 +14,24 @@ class Scrape:
 
     def __init__(self, collectors: Sequence[CollectorRunner]) -> None:
         self.collectors = tuple(collectors)
+        self._threads: list[SamplingThread] = []
 
     def start(self) -> None:
-        """Start the collectors that sample in threads of their own, and give them a moment for a first sample."""
-        sampled = [c for c in self.collectors if isinstance(c, BackgroundRunner)]
-        for collector in sampled:
-            collector.start()
-        for collector in sampled:
+        """Start the threads that take samples, and give them a moment for the first ones."""
+        sampled: dict[str, list[BackgroundRunner]] = {}
+        for collector in self.collectors:
+            if isinstance(collector, BackgroundRunner):
+                sampled.setdefault(collector.thread, []).append(collector)
+        self._threads = [SamplingThread(name, runners) for name, runners in sampled.items()]
+        for thread in self._threads:
+            thread.start()
+        for collector in itertools.chain.from_iterable(sampled.values()):
             collector.wait_first(0.5)
 
     def stop(self) -> None:
         """End the sampling threads."""
-        for collector in self.collectors:
-            if isinstance(collector, BackgroundRunner):
-                collector.stop()
+        for thread in self._threads:
+            thread.stop()
 
     def body(self, form: Format) -> bytes:
         """Return the scrape's body."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from msgspec import inspect
 
@@ -25,6 +25,7 @@ from build_exporter.config.document import (
     parse,
 )
 from build_exporter.config.kinds import Kinds, fields_for
+from build_exporter.config.problems import ConfigError, Problem
 from build_exporter.config.schema import Config
 from build_exporter.config.section import About, Section, alternatives, field_type, words
 from build_exporter.config.values import SHOWN_LENGTH, escaped, read, shown
@@ -41,31 +42,6 @@ MAX_ITEMS: Final = 500
 
 MAX_PROBLEMS: Final = 50
 """Most problems reported at a time."""
-
-
-class Problem(NamedTuple):
-    """One thing wrong with a configuration file."""
-
-    file: str
-    line: int
-    """From 1; 0 where the file could not be read at all."""
-    column: int
-    path: str
-    """Place in the configuration, as in `milestones[0].progress`; empty for the whole."""
-    message: str
-    """The error and, after `allowed:`, the allowed values."""
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return escaped(f"{place}: {self.message}")
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; its text is one line a problem."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
-        super().__init__("\n".join(map(str, self.problems)))
 
 
 def load(path: str | os.PathLike[str], kinds: Kinds) -> Config:

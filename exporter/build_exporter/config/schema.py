@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from build_exporter.config.alerting import Alerting
+from build_exporter.config.failures import Failures
 from build_exporter.config.probes import Probe
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import compiled
@@ -362,6 +363,7 @@ class Config(Section, frozen=True):
     ] = msgspec.field(default_factory=_no_queries)
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
     tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
+    failures: Annotated[Failures, about("Rules of yours on what failed.")] = Failures()
     web: Annotated[Web, about("What the HTTP server accepts.")] = Web()
 
     def threshold_values(self) -> dict[str, float]:

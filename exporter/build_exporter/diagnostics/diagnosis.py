@@ -52,6 +52,7 @@ class Diagnosis(NamedTuple):
         hint: what people do about it; empty where nothing general can be said.
         evidence: what else was found, the strongest first, the reason not among it.
         is_handed_on: nothing but the builder's own words on it was found.
+        is_own: a rule of the user's configuration decided.
         line: index of the reason among the lines given (after prefixes and overwritten text were parted), -1 for none.
     """
 
@@ -63,21 +64,19 @@ class Diagnosis(NamedTuple):
     hint: str
     evidence: tuple[str, ...]
     is_handed_on: bool
+    is_own: bool
     line: int
 
 
-def diagnose(
-    raw: Iterable[str], *, exit_code: int | None = None, signal: int | None = None, own: tuple[Rule, ...] = ()
-) -> Diagnosis:
+def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | None = None) -> Diagnosis:
     """Return why a step failed.
 
     Args:
         raw: the lines it printed, of very many the last; prefixes and terminal control may be in them.
         exit_code: of its command, None where unknown.
         signal: number of the signal that ended it, None or 0 without.
-        own: a user's rules, tried before the table's.
     """
-    reading = read(raw, own)
+    reading = read(raw)
     best = _best(reading)
     found = last_words(reading) if best is None or best.rank <= Rank.RELAYED else None
     if found is not None and (best is None or best.rank <= Rank.MAKE or found.rank > Rank.LAST or _is_certain(found)):
@@ -130,6 +129,7 @@ def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagn
         hint,
         (*_starved(reading, best, kind), *dict.fromkeys(_short(each.text) for each in others[:8])),
         best.rank <= Rank.MAKE,
+        best.rank == Rank.OWN,
         best.first,
     )
 
@@ -197,6 +197,7 @@ def _ended(
         ending.hint if ending is not None else "",
         (_short(best.text),) if best is not None else (),
         best is None or best.rank <= Rank.MAKE,
+        False,
         len(reading.lines) - 1,
     )
 

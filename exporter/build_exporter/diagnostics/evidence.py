@@ -12,7 +12,7 @@ from build_exporter.diagnostics.kinds import Kind, is_usage, kind_of
 from build_exporter.diagnostics.language import english
 from build_exporter.diagnostics.picking import picked
 from build_exporter.diagnostics.prefix import parted
-from build_exporter.diagnostics.rules import Rank, Rule, rule_of
+from build_exporter.diagnostics.rules import Rank, Rule, own_rule_of, own_rules, rule_of
 from build_exporter.diagnostics.terminal import shown
 
 MAX_LINES: Final = 50_000
@@ -120,10 +120,10 @@ class Reading:
         return kinds.count(Kind.COMMAND) + kinds.count(Kind.PROGRESS) > STALE_LINES
 
 
-def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
+def read(raw: Iterable[str]) -> Reading:
     """Return what lines hold of evidence; prefixes and terminal control may be in them."""
     reading = Reading(*plain_lines(raw))
-    indexes = _bounded(picked(reading.lines) if not own else list(range(len(reading.lines))))
+    indexes = _bounded(_candidates(reading.lines))
     usage = _usage_lines(reading.lines)
     excused = _excused(reading, indexes)
     reading.begin, reading.stop = _span(reading, indexes)
@@ -131,11 +131,18 @@ def read(raw: Iterable[str], own: tuple[Rule, ...] = ()) -> Reading:
     for index in indexes:
         if index < reading.begin or index in excused or index in usage or index <= beyond:
             continue
-        found = _evidence(reading, index, own)
+        found = _evidence(reading, index)
         if found is not None:
             reading.evidence.append(found)
             beyond = found.last if found.last > index and _HEADER.match(reading.lines[index]) else beyond
     return reading
+
+
+def _candidates(lines: Sequence[str]) -> list[int]:
+    """Return the indexes of the lines that may be evidence, in order."""
+    if not own_rules():
+        return picked(lines)
+    return sorted({*picked(lines), *(index for index, line in enumerate(lines) if own_rule_of(line))})
 
 
 def _bounded(indexes: list[int]) -> list[int]:
@@ -152,8 +159,10 @@ def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str]]:
     return [each.text.rstrip() for each in found], [each.stamp for each in found]
 
 
-def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence | None:
+def _evidence(reading: Reading, index: int) -> Evidence | None:
     line = reading.lines[index]
+    if (own := own_rule_of(line)) is not None:
+        return Evidence(index, index, line.strip(), own.rank, own)
     kind = reading.kind(index)
     if kind is Kind.SOURCE and _NOTE.match(line):
         kind = Kind.WORDS
@@ -163,12 +172,12 @@ def _evidence(reading: Reading, index: int, own: tuple[Rule, ...]) -> Evidence |
     text = _NOTE.sub("", text)
     foreign = english(text)
     if _GIVEN_UP.match(foreign) or _NINJA_FAILED.match(foreign):
-        rule = rule_of(foreign, own)
+        rule = rule_of(foreign)
         is_own = rule is not None and rule.rank >= Rank.PROGRAM
         return Evidence(
             index, last, text, rule.rank if is_own and rule is not None else Rank.MAKE, rule if is_own else None
         )
-    rule = rule_of(foreign, own)
+    rule = rule_of(foreign)
     if rule is None:
         placed = _PLACED.match(foreign) if not text.isascii() else None
         return Evidence(index, last, text, Rank.PLACED, None) if placed is not None else None

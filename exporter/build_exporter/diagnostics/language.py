@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from build_exporter.diagnostics.finder import Finder
@@ -45,7 +45,7 @@ _COMMON: Final = frozenset({"not", "nota", "as", "error"})
 @cache
 def _english() -> dict[str, tuple[str, ...]]:
     """Return the English phrases by the foreign words for them, in the cases they are written in."""
-    text = (files(__package__) / "words.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("words.json").read_text(encoding="utf-8")
     found: dict[str, tuple[str, ...]] = {}
     for phrase, words in json.loads(text).items():
         for word in words:

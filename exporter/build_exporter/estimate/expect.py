@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, log, sqrt
+from math import exp, hypot, log, sqrt
 from statistics import fmean, median
 from typing import Final, NamedTuple
 
@@ -22,10 +22,23 @@ UNKNOWN_SECONDS: Final = 10.0
 SPREAD_PRIOR: Final = 3.0
 """Steps of this run that weigh as much as the usual deviation."""
 TELLING_SECONDS: Final = 20.0
+MOST_OF_A_PACKAGE: Final = 300.0
+CLIPPED: Final = 0.5
 OUTLIER: Final = 1.5
 """Logarithm: a time further than this from the middle of at least three is no time of this work."""
 ABSURD: Final = 3.0
 """Logarithm: a time further than this from what is typical of the step is none, even where it is the only one."""
+
+
+class Wanted(NamedTuple):
+    """A step to come: what it is called and builds, what the plan says of it, how many steps will run beside it."""
+
+    name: Name
+    package: str
+    version: str | None
+    planned_seconds: float | None
+    planned_sbu: float | None
+    beside: int
 
 
 class Candidate(NamedTuple):
@@ -64,6 +77,7 @@ class Expectations:
     scatter: dict[float, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     unknown: list[float] = field(default_factory=list)
     own_packages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    of_package: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         jobs = self.facts.jobs_or_default
@@ -91,6 +105,8 @@ class Expectations:
             sums = self.scatter[expected.usual]
             sums[0] += weight
             sums[1] += weight * min(error * error, 1.0)
+        new = [(step, expected) for step, expected in known if self.is_new(step.name, step.version)]
+        self.of_package = _by_package(new, self.paces, self.tuning)
 
     def _carry_over(self, ranks: int) -> None:
         """Take the pace of the last steps of the runs before: the next one begins at it."""
@@ -102,13 +118,15 @@ class Expectations:
                 expected = _mean(candidates)
                 self.paces.add(taken.seconds - expected, expected, ranks + place)
 
-    def of(
-        self, name: Name, package: str, planned_seconds: float | None, planned_sbu: float | None, beside: int
-    ) -> Expected:
+    def of(self, wanted: Wanted) -> Expected:
         """Return what a step should take."""
+        name, package, version, planned_seconds, planned_sbu, beside = wanted
         found = self.known(name, planned_seconds, planned_sbu, beside)
         if found is not None:
             found.seconds += self.paces.of(found.seconds)
+            if self.is_new(name, version):
+                found.seconds += self.of_package.get(package, 0.0)
+                found.spread = hypot(found.spread, self.tuning.spread_version)
             return found
         tuning = self.tuning
         elsewhere = self.own_packages.get(package)
@@ -126,6 +144,11 @@ class Expectations:
             return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
         seconds = fmean(self.unknown) if self.unknown else UNKNOWN_SECONDS
         return Expected(log(seconds), tuning.spread_unknown, guess=True)
+
+    def is_new(self, name: Name, version: str | None) -> bool:
+        """Return whether a step's package has a version that its last time did not have."""
+        times = self.history.names.get(name)
+        return times is not None and version is not None and times[0].version not in {None, version}
 
     def known(
         self, name: Name, planned_seconds: float | None, planned_sbu: float | None, beside: int
@@ -179,6 +202,20 @@ class Expectations:
             candidates.append(Candidate(weight * alike * source.weight, seconds, source))
             weight *= decay
         return candidates
+
+
+def _by_package(known: Sequence[tuple[Done, Expected]], paces: Paces, tuning: Tuning) -> dict[str, float]:
+    """Return how much longer than expected, as a logarithm, the steps of each package took beyond the run's pace.
+
+    A new compiler that takes longer in its first pass does so in its last.
+    """
+    sums: dict[str, tuple[float, float]] = {}
+    for step, expected in known:
+        weight = min(exp(expected.seconds), MOST_OF_A_PACKAGE)
+        residual = max(-CLIPPED, min(CLIPPED, step.seconds - expected.seconds - paces.of(expected.seconds)))
+        whole, total = sums.get(step.package, (tuning.package_prior, 0.0))
+        sums[step.package] = (whole + weight, total + weight * residual)
+    return {package: total / whole for package, (whole, total) in sums.items()}
 
 
 def _mean(candidates: Sequence[Candidate]) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Final
 
+from build_exporter.estimate.abis import abis_of
 from build_exporter.estimate.history import History, PastRun
 from build_exporter.estimate.table import DEFAULT_JOBS, Variant, typical_steps
 from build_exporter.tracker import Run
 from build_exporter.tracker.names import Name, name_of
 
-DEFAULT_SBU: Final = 120.0
+DEFAULT_SBU: Final = 140.0
 """Seconds of an SBU on a machine that nothing is known of yet."""
 SERIAL_SHARE: Final = 0.5
 """Serial part of a step that the table doesn't know."""
@@ -21,57 +22,70 @@ ABIS_PRIOR: Final = {1: 0.9, 2: 0.07, 3: 0.03}
 MULTILIB_PRIOR: Final = {1: 0.02, 2: 0.6, 3: 0.38}
 UNLIKELY: Final = 0.02
 """Probability of what contradicts what is known of the build."""
-MULTILIB_WORDS: Final = ("multilib", "m32", "all")
+MULTILIB_WORDS: Final = ("multilib", "m32", "ml", "all")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How a run builds; None where unknown."""
+    """How a run builds; None where unknown. `abis` is known from its steps, before them from an earlier run."""
 
     jobs: int | None
     tests: str | None
     multilib: bool
     sbu_seconds: float
+    abis: int | None = None
 
     @property
     def jobs_or_default(self) -> int:
         """Parallel jobs, those of the book where nobody knows."""
         return self.jobs or DEFAULT_JOBS
 
+    @property
+    def likely_abis(self) -> int | None:
+        """The number of ABIs as far as it is known; of a multilib build two until it shows."""
+        return self.abis or (2 if self.multilib else None)
+
     def prior(self, variant: Variant) -> float:
         """Return how probable a variant is before the first step."""
         abis = (MULTILIB_PRIOR if self.multilib else ABIS_PRIOR)[variant.abis]
+        if self.abis is not None:
+            abis = 1.0 if variant.abis == self.abis else UNLIKELY
         if self.tests is None:
             return TESTS_PRIOR[variant.tests] * abis
         return (1.0 if variant.tests == self.tests else UNLIKELY) * abis
 
     def shift(self, past: PastRun, name: Name) -> float:
         """Return the logarithm of a step's time with this run's settings over that with an earlier run's."""
-        jobs_differ = self.jobs is not None and past.jobs is not None and self.jobs != past.jobs
-        tests_differ = self.tests is not None and past.tests is not None and self.tests != past.tests
-        if not jobs_differ and not tests_differ:
+        if not self.differ(past):
             return 0.0
         before, now = past.jobs or self.jobs_or_default, self.jobs or past.jobs or DEFAULT_JOBS
         typical = typical_steps().get(name)
         if typical is None:
             return log((SERIAL_SHARE + (1 - SERIAL_SHARE) / now) / (SERIAL_SHARE + (1 - SERIAL_SHARE) / before))
-        was = typical.sbu(before, past.tests or "none", 1)
-        return log(typical.sbu(now, self.tests or past.tests or "none", 1) / was) if was > 0 else 0.0
+        was = typical.sbu(before, past.tests or "none", past.abis or 1)
+        will = typical.sbu(now, self.tests or past.tests or "none", self.likely_abis or past.abis or 1)
+        return log(will / was) if was > 0 else 0.0
 
     def differ(self, past: PastRun) -> bool:
         """Return whether an earlier run is known to have had other settings."""
-        return any(
-            a is not None and b is not None and a != b for a, b in ((self.jobs, past.jobs), (self.tests, past.tests))
-        )
+        pairs = ((self.jobs, past.jobs), (self.tests, past.tests), (self.likely_abis, past.abis))
+        return any(a is not None and b is not None and a != b for a, b in pairs)
 
 
-def facts_of(run: Run, history: History) -> Facts:
-    """Return what is known of how a run builds."""
-    words = run.target.lower().split("-")
-    multilib = any(word.startswith(MULTILIB_WORDS) for word in words)
+def facts_of(run: Run, history: History, done: Iterable[tuple[Name, float]] = ()) -> Facts:
+    """Return what is known of how a run builds; `done` has the seconds of its steps so far by name."""
+    multilib = _is_multilib(run.target)
     jobs = run.jobs_used or None
-    tests = run.tests or next((past.tests for past in history.runs if past.own and past.tests), None)
-    return Facts(jobs, tests, multilib, _sbu_of(history.runs))
+    own = [past for past in history.runs if past.own]
+    tests = run.tests or next((past.tests for past in own if past.tests), None)
+    before = next((past.abis for past in own if past.abis is not None and past.target == run.target), None)
+    if before is None and not multilib and any(_is_multilib(past.target) for past in own):
+        before = 1
+    return Facts(jobs, tests, multilib, _sbu_of(history.runs), abis_of(done, jobs, tests) or before)
+
+
+def _is_multilib(target: str) -> bool:
+    return any(word.startswith(MULTILIB_WORDS) for word in target.lower().split("-"))
 
 
 def _sbu_of(runs: Sequence[PastRun]) -> float:
@@ -82,7 +96,8 @@ def _sbu_of(runs: Sequence[PastRun]) -> float:
         for step in past.steps:
             typical = table.get(name_of(step.phase, step.step, step.version))
             if typical is not None and step.seconds >= 1:
-                ratios.append(step.seconds / typical.sbu(past.jobs or DEFAULT_JOBS, past.tests or "none", 1))
+                settings = (past.jobs or DEFAULT_JOBS, past.tests or "none", past.abis or 1)
+                ratios.append(step.seconds / typical.sbu(*settings))
         if len(ratios) > 2:
             return sorted(ratios)[len(ratios) // 2]
     return DEFAULT_SBU

@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import log
 from typing import Final, NamedTuple
 
+from build_exporter.estimate.abis import abis_of
 from build_exporter.tracker import Build, PastStep, Run, RunSummary
 from build_exporter.tracker.names import Name, name_of, package_of
 
@@ -27,16 +28,17 @@ RECENT: Final = 60
 
 
 class Taken(NamedTuple):
-    """An earlier time of a step: in which run (its place in `History.runs`), its logarithm, steps beside it."""
+    """An earlier time of a step: the run (place in `History.runs`), its logarithm, steps beside it, version."""
 
     run: int
     seconds: float
     beside: int
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """An earlier run: of which build, whether of the same one, and what it ran like."""
+    """An earlier run: of which build, whether of the same one, and what it ran like; `abis` as its steps show them."""
 
     build: str
     run: str
@@ -47,6 +49,8 @@ class PastRun:
     gap_ratio: float
     concurrency: float
     steps: tuple[PastStep, ...]
+    abis: int | None = None
+    target: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -124,11 +128,17 @@ def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted
             summary.gap_ratio,
             summary.concurrency,
             summary.past,
+            abis_of(
+                ((name_of(step.phase, step.step, step.version), step.seconds) for step in steps),
+                summary.jobs,
+                summary.tests,
+            ),
+            summary.target,
         )
     )
     most = MAX_OWN if own else MAX_OWN + MAX_OTHERS
     for step in reversed(steps):
-        taken = Taken(number, log_of(step.seconds), step.beside)
+        taken = Taken(number, log_of(step.seconds), step.beside, step.version)
         name = name_of(step.phase, step.step, step.version)
         times = history.names.setdefault(name, [])
         if len(times) < most:

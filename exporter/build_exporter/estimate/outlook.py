@@ -8,7 +8,7 @@ from math import exp, hypot, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
-from build_exporter.estimate.expect import Expectations, Expected
+from build_exporter.estimate.expect import Expectations, Expected, Wanted
 from build_exporter.estimate.facts import Facts, facts_of
 from build_exporter.estimate.history import History, log_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
@@ -94,14 +94,14 @@ class Outlook:
         if whole <= 0 or seconds <= 0:
             return Estimate(0.0, 0.0, 0.0, self.basis)
         own = sum((self.expected[key].spread * left) ** 2 for key, left in running)
-        steps = sqrt(self.pending_variance + own) / whole
+        steps = self.tuning.steps_share * sqrt(self.pending_variance + own) / whole
         # what is guessed of unknown steps is wrong of all of them alike
         common = hypot(self.pace_spread, steps, GUESS_SPREAD * self.guessed_ratio)
-        band = PERCENTILE_90 * self.tuning.band
+        band, apart = PERCENTILE_90, self.tuning.apart_share
         return Estimate(
-            seconds * exp(-band * hypot(common, self.spread_down)),
+            seconds * exp(-band * hypot(common, apart * self.spread_down)),
             seconds,
-            seconds * exp(band * hypot(common, self.spread_up)),
+            seconds * exp(band * hypot(common, apart * self.spread_up)),
             self.basis,
         )
 
@@ -128,7 +128,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
         return None
     steps = list(run.steps.values())
     done = done_steps(steps)
-    facts = facts_of(run, history)
+    facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done))
     sources = sources_of(history, facts, done, tuning)
     expectations = Expectations(history, facts, sources, tuning)
     expectations.learn(done)
@@ -160,6 +160,7 @@ def done_steps(steps: list[Step]) -> list[Done]:
             step.sbu or None,
             rank,
             0,
+            step.version,
         )
         for rank, step in enumerate(ended)
     ]
@@ -167,9 +168,8 @@ def done_steps(steps: list[Step]) -> list[Done]:
 
 def _expect(expectations: Expectations, step: Step, beside: int) -> Expected:
     name = name_of(step.phase, step.step, step.version)
-    return expectations.of(
-        name, package_of(name, step.package), step.expected_seconds or None, step.sbu or None, beside
-    )
+    package = package_of(name, step.package)
+    return expectations.of(Wanted(name, package, step.version, step.expected_seconds or None, step.sbu or None, beside))
 
 
 def _sum_up(outlook: Outlook, run: Run) -> None:

@@ -63,6 +63,14 @@ def parallel_of(
     return Parallel(found.seconds * (1.0 + min(idle, 1.0)), now, slots, critical, running)
 
 
+def schedule_of(run: Run, expected: Mapping[Key, Expected], slots: int, now: float) -> Parallel:
+    """Return the schedule of a run that has not begun, on so many slots."""
+    keys = list(expected)
+    left = [exp(expected[key].seconds) for key in keys]
+    found = schedule(left, _needs(run, {key: place for place, key in enumerate(keys)}), (), slots)
+    return Parallel(found.seconds, now, slots, frozenset(keys[place] for place in found.critical), {})
+
+
 def _needs(run: Run, places: Mapping[Key, int]) -> list[list[int]]:
     """Return the open steps that each open step waits for, by the plan."""
     by_name: dict[str, list[Key]] = {}

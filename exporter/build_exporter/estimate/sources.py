@@ -5,11 +5,12 @@ A source is an earlier run, a variant of the shipped table, or the plan. All tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import exp, log
 from typing import Final
 
+from build_exporter.estimate.abis import weighted_median
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
 from build_exporter.estimate.table import VARIANTS, typical_seconds
@@ -38,6 +39,7 @@ class Done:
     planned_sbu: float | None
     rank: int
     beside: int
+    version: str | None = None
 
 
 @dataclass(slots=True)
@@ -88,17 +90,6 @@ class Source:
             self.distance = error / (self.compared + tuning.evidence)
         self.weight = self.prior * exp(-self.distance / tuning.likeness)
         self.chance = self.prior * exp(-self.distance / tuning.doubt)
-
-
-def weighted_median(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return the value half of the weight lies below, of (value, weight) pairs."""
-    ordered = sorted(pairs)
-    half, passed = sum(weight for _, weight in ordered) / 2, 0.0
-    for value, weight in ordered:
-        passed += weight
-        if passed >= half:
-            return value
-    return ordered[-1][0]
 
 
 @dataclass(slots=True)

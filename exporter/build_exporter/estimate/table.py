@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from build_exporter.tracker.names import Name
@@ -54,7 +54,7 @@ VARIANTS: Final = tuple(Variant(tests, abis) for abis in (1, 2, 3) for tests in 
 @cache
 def typical_steps() -> Mapping[Name, TypicalStep]:
     """Return the table."""
-    text = files("build_exporter.estimate").joinpath("step-times.tsv").read_text()
+    text = Path(__file__).with_name("step-times.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines()[1:]]
     return {(phase, name): TypicalStep(*map(float, figures)) for phase, name, *figures in rows}
 

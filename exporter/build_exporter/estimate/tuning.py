@@ -24,18 +24,21 @@ class Tuning:
         other: weight of another build's run against one of this build.
         table, plan, plan_seconds: weights of the shipped table, of a plan in SBU and of one in seconds, against that
             of an earlier run.
+        package_prior: seconds of a package's steps that count as much as the assumption that a new version takes as
+            long as the one before.
         size_width: steps whose times differ by this factor (logarithm) count half for each other's pace.
         size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
         half_life: so many steps ago a step's pace counts half.
         carry: how much the pace of the last steps of the run before counts, where runs consist of different steps.
         beside: difference in steps side by side (logarithm) at which an earlier time weighs 1/e as much.
         spread_own, spread_other, spread_table, spread_plan, spread_unknown: standard deviation of a step's time
-            (logarithm) by what is known of it.
+            (logarithm) by what is known of it; spread_version: what a new version of its package adds to that.
         pace_spread, scale_spread: the same of the pace of a run, before any step was done, against an earlier run and
             against figures in SBU.
         pace_evidence: seconds of done steps after which the pace is surer by the root of two.
         scale_evidence: so many times as fast it becomes sure against figures in SBU, which say nothing of it at first.
-        band: factor on the whole standard deviation that makes the band hold in eight of ten cases.
+        steps_share, apart_share: how much of the steps' own deviations, and of how far the sources are apart, shows in
+            the error of the whole, so that the band holds in eight of ten cases.
     """
 
     decay: float = 0.5
@@ -49,6 +52,7 @@ class Tuning:
     table: float = 0.02
     plan: float = 0.01
     plan_seconds: float = 0.2
+    package_prior: float = 100.0
     size_width: float = 0.8
     size_prior: float = 2.0
     half_life: float = 10.0
@@ -57,13 +61,15 @@ class Tuning:
     spread_own: float = 0.035
     spread_other: float = 0.08
     spread_table: float = 0.15
+    spread_version: float = 0.05
     spread_plan: float = 0.5
     spread_unknown: float = 1.0
-    pace_spread: float = 0.018
+    pace_spread: float = 0.02
     scale_spread: float = 0.14
     pace_evidence: float = 600.0
     scale_evidence: float = 5.0
-    band: float = 1.0
+    steps_share: float = 0.6
+    apart_share: float = 0.8
 
 
 DEFAULT = Tuning()

@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 
 from build_exporter.diagnostics.diagnosis import Diagnosis, diagnose
-from build_exporter.diagnostics.rules import Rule
 from build_exporter.diagnostics.signals import signal_name
 from build_exporter.failures.book import page_of
 from build_exporter.failures.excerpt import excerpt
@@ -75,18 +74,17 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "class"}
     page: str | None
 
 
-def card(run: Run, step: Step, lines: Iterable[str] = (), own: tuple[Rule, ...] = ()) -> Card:
+def card(run: Run, step: Step, lines: Iterable[str] = ()) -> Card:
     """Return the card of a failed step.
 
     Args:
         run: the run, from the journal.
         step: a step of it.
         lines: the last lines of the step's log, raw; none where there is no log, or it may not be read.
-        own: a user's rules, tried before those of the table.
     """
     kept = list(lines)
-    found = diagnose(kept, exit_code=step.exit_code, signal=step.signal, own=own)
-    reason, kind = _journal_first(step, found, own)
+    found = diagnose(kept, exit_code=step.exit_code, signal=step.signal)
+    reason, kind = _journal_first(step, found)
     made = Card(
         build=run.build,
         run=run.run,
@@ -109,11 +107,18 @@ def card(run: Run, step: Step, lines: Iterable[str] = (), own: tuple[Rule, ...] 
     return _fitted(made)
 
 
-def _journal_first(step: Step, found: Diagnosis, own: tuple[Rule, ...]) -> tuple[str, str]:
-    """Return reason and class: the journal's words where it has any, since its writer may know more than the log."""
+def _journal_first(step: Step, found: Diagnosis) -> tuple[str, str]:
+    """Return reason and class: the journal's words where it has any, since its writer may know more than the log.
+
+    The user's own rules come before both.
+    """
+    if found.is_own:
+        return found.reason, found.error_class
     if not step.message:
         return found.reason, _class(step, found)
-    said = diagnose([step.message], own=own)
+    said = diagnose([step.message])
+    if said.is_own:
+        return step.message, said.error_class
     if step.error_class in (None, FailureClass.OTHER):
         kind = said.error_class if said.error_class != FailureClass.OTHER else found.error_class
         return step.message, kind

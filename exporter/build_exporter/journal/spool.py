@@ -49,6 +49,11 @@ def keep(run_path: str, lines: bytes, now: float) -> bool:
     return whole
 
 
+def has_kept() -> bool:
+    """Return whether any events are kept; asks memory-backed storage alone."""
+    return any(_files(directory) for directory in _directories())
+
+
 def recover(journal: str) -> int:
     """Append kept events of a journal to their runs and remove what was kept; return how many runs got some.
 

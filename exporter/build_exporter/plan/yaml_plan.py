@@ -9,7 +9,8 @@ from typing import Annotated, Final, Self
 from build_exporter.checksums.check import is_plain
 from build_exporter.checksums.digests import LENGTHS, digest_text
 from build_exporter.config.document import Items, Mark, Node, Pairs, Scalar, parse
-from build_exporter.config.load import MAX_PROBLEMS, ConfigError, Problem, load_as
+from build_exporter.config.load import MAX_PROBLEMS, load_as
+from build_exporter.config.problems import ConfigError, Problem
 from build_exporter.config.schema import Milestone
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import shown

@@ -258,7 +258,7 @@ def _sums(run: Run, steps: list[Step]) -> Sums:
         written_bytes=sum(step.written_bytes or 0 for step in steps),
         warnings=sum(step.warnings or 0 for step in steps),
         warning_flags={shown(flag): count for flag, count in run.flag_sums.most_common(MAX_AROUND)},
-        failed_attempts=run.failures.total(),
+        failed_attempts=run.failure_counts().total(),
         retried_steps=sum(1 for step in steps if step.attempts > 1),
         tests=test_sums(steps),
     )

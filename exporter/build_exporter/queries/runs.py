@@ -54,7 +54,7 @@ def _newest(context: Context, run: Run) -> RunRow:
         seconds=elapsed_seconds(context, run),
         steps_succeeded=run.finished["succeeded"],
         step_seconds=sum(taken),
-        failures=run.failures.total(),
+        failures=run.failure_counts().total(),
     )
 
 

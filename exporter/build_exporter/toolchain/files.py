@@ -22,7 +22,7 @@ MAX_POLL_BYTES: Final = 512 * 1024 * 1024
 """Bytes read in one poll over all files."""
 
 _MAX_LINKS: Final = 40
-_BLOCK_BYTES: Final = 1024 * 1024
+_BLOCK_BYTES: Final = 256 * 1024
 _OVERLAP_BYTES: Final = 512
 _KEPT: Final = 2048
 
@@ -41,7 +41,7 @@ class Files:
     def __init__(self) -> None:
         self.owner: int | None = None
         self.bytes_read = 0
-        self._kept: OrderedDict[Hashable, re.Match[bytes] | None] = OrderedDict()
+        self._kept: OrderedDict[Hashable, bytes | None] = OrderedDict()
 
     def begin(self, owner: int | None) -> None:
         """Begin a poll for a user's id, None for root; what may be read is counted again."""
@@ -56,8 +56,11 @@ class Files:
         except OSError:
             return []
 
-    def find(self, path: Path, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """Return the first match in a file, of at most 512 bytes; None without one or where it may not be read."""
+    def find(self, path: Path, pattern: re.Pattern[bytes]) -> bytes | None:
+        """Return what a pattern's first match in a file holds: its group, else all of it, of at most 512 bytes.
+
+        None where there is none, or the file may not be read.
+        """
         try:
             descriptor = self.open(path)
         except OSError:
@@ -68,15 +71,15 @@ class Files:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-            match = self._search(descriptor, pattern)
+            text = self._search(descriptor, pattern)
         except OSError:
             return None
         finally:
             os.close(descriptor)
-        self._kept[key] = match
+        self._kept[key] = text
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        return match
+        return text
 
     def read(self, path: Path, limit: int = 64 * 1024) -> bytes:
         """Return the first `limit` bytes of a file; empty where it may not be read."""
@@ -111,7 +114,7 @@ class Files:
     def _may_read(self, found: os.stat_result) -> bool:
         return self.owner is None or found.st_uid == self.owner or bool(found.st_mode & stat.S_IROTH)
 
-    def _search(self, descriptor: int, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+    def _search(self, descriptor: int, pattern: re.Pattern[bytes]) -> bytes | None:
         position, tail = 0, b""
         while position < MAX_FILE_BYTES and self.bytes_read < MAX_POLL_BYTES:
             block = os.pread(descriptor, _BLOCK_BYTES, position)
@@ -120,7 +123,8 @@ class Files:
             self.bytes_read += len(block)
             match = pattern.search(tail + block)
             if match is not None:
-                return match
+                # a copy: a match holds all of the block
+                return next((group for group in match.groups() if group is not None), match[0])
             position += len(block)
             tail = block[-_OVERLAP_BYTES:]
         return None

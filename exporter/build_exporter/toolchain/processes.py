@@ -29,6 +29,9 @@ _TARGETS: Final = ("CROSS_COMPILE", "LFS_TGT", "CTARGET", "CHOST")
 MAX_PROCESSES: Final = 64
 """Processes of one build that are asked: its oldest, which began it, and its newest, which do the work."""
 
+FORGET_POLLS: Final = 12
+"""Polls after which every process is asked again: it may have become another program, or its number another process."""
+
 _ENVIRONMENT_BYTES: Final = 256 * 1024
 _MAKES: Final = frozenset({"make", "gmake", "ninja", "samu", "cargo", "cmake"})
 _CACHES: Final = frozenset({"ccache", "distcc"})
@@ -58,6 +61,16 @@ class ProcessFacts:
     helpers: set[str] = field(default_factory=set)
     owner: int | None = None
 
+    def add(self, other: ProcessFacts) -> None:
+        """Add the facts of a process further from the root of the tree."""
+        for key, value in other.variables.items():
+            self.variables.setdefault(key, value)
+        self.jobs = max(self.jobs or 0, other.jobs or 0) or None
+        self.owner = other.owner if self.owner is None else self.owner
+        self.helpers |= other.helpers
+        if other.root is not None:
+            self.root, self.is_contained = other.root, other.is_contained
+
 
 class Processes:
     """Reads process trees; one listing of the process table serves all builds."""
@@ -65,6 +78,9 @@ class Processes:
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
         self._children: dict[int, list[int]] = {}
+        self._parents: dict[int, int] = {}
+        self._asked: dict[int, ProcessFacts] = {}
+        self._polls = 0
         try:
             # only where all processes are seen are there the kernel's own
             self._sees_kernel = b"(kthreadd)" in _read(f"{proc}/2/stat")
@@ -72,12 +88,17 @@ class Processes:
             self._sees_kernel = False
 
     def refresh(self) -> None:
-        """Read again who descends from whom."""
+        """Read again who descends from whom; what is known of a process already is read anew now and then only."""
+        self._polls += 1
+        if self._polls % FORGET_POLLS == 0:
+            self._parents.clear()
+            self._asked.clear()
+        listed = self._pids()
+        self._parents = {pid: parent for pid in listed if (parent := self._known_parent(pid, listed)) is not None}
+        self._asked = {pid: facts for pid, facts in self._asked.items() if pid in listed}
         self._children = {}
-        for pid in self._pids():
-            parent = self._parent(pid)
-            if parent is not None:
-                self._children.setdefault(parent, []).append(pid)
+        for pid, parent in self._parents.items():
+            self._children.setdefault(parent, []).append(pid)
 
     def facts_of(self, roots: Iterable[int], owner: int | None) -> ProcessFacts:
         """Return the facts of the process trees below some roots.
@@ -89,18 +110,26 @@ class Processes:
         facts = ProcessFacts()
         for pid in _some([*self._descent(roots)]):
             try:
-                self._ask(pid, owner, facts)
+                found = self._facts(pid, owner)
             except OSError:
                 # it has ended, or is somebody else's
                 continue
+            if found is not None:
+                facts.add(found)
         facts.target = _target(facts.variables) or facts.target
         return facts
 
-    def _ask(self, pid: int, owner: int | None, facts: ProcessFacts) -> None:
-        place = f"{self._proc}/{pid}"
-        user = os.stat(place).st_uid  # noqa: PTH116 - some hundred times a poll
-        if owner is not None and user != owner:
-            return
+    def _facts(self, pid: int, owner: int | None) -> ProcessFacts | None:
+        """Return the facts of one process, None where it is another user's than `owner`."""
+        found = self._asked.get(pid)
+        if found is None:
+            user = os.stat(f"{self._proc}/{pid}").st_uid  # noqa: PTH116 - some hundred times a poll
+            if owner not in (None, user):
+                return None
+            found = self._asked[pid] = self._ask(f"{self._proc}/{pid}", user)
+        return found if owner in (None, found.owner) else None
+
+    def _ask(self, place: str, user: int) -> ProcessFacts:
         arguments = _texts(_read(f"{place}/cmdline"))
         variables = dict(_chosen(_read(f"{place}/environ")))
         name = os.path.basename(arguments[0]) if arguments else ""  # noqa: PTH119 - the same
@@ -108,12 +137,10 @@ class Processes:
             variables |= dict(_chosen("\0".join(arguments[1:]).encode()))
         jobs = max((_jobs(name, arguments), *(_jobs_of(variables.get(each)) for each in ("MAKEFLAGS", "MAKEOPTS"))))
         jobs = max(jobs, _number(variables.get("NINJAJOBS", "")))
-        facts.jobs = max(facts.jobs or 0, jobs) or None
-        for key, value in variables.items():
-            facts.variables.setdefault(key, value)
-        facts.owner = user if facts.owner is None else facts.owner
+        facts = ProcessFacts(variables, jobs=jobs or None, owner=user)
         self._find_helpers(place, variables, facts)
         self._find_root(place, facts)
+        return facts
 
     def _find_helpers(self, place: str, variables: dict[str, str], facts: ProcessFacts) -> None:
         program = os.path.basename(os.readlink(f"{place}/exe"))  # noqa: PTH115, PTH119 - some hundred times a poll
@@ -147,11 +174,16 @@ class Processes:
         """Return whether a pid is init's or a thread's of the kernel: a step in a container reports its pid there."""
         return self._sees_kernel and (pid <= 2 or pid in self._children.get(0, ()) or pid in self._children.get(2, ()))
 
-    def _pids(self) -> list[int]:
+    def _pids(self) -> set[int]:
         try:
-            return [int(name) for name in os.listdir(self._proc) if name.isdigit()]  # noqa: PTH208 - only names
+            return {int(name) for name in os.listdir(self._proc) if name.isdigit()}  # noqa: PTH208 - only names
         except OSError:
-            return []
+            return set()
+
+    def _known_parent(self, pid: int, listed: set[int]) -> int | None:
+        known = self._parents.get(pid)
+        # whose parent has ended has another one
+        return known if known in listed else self._parent(pid)
 
     def _parent(self, pid: int) -> int | None:
         try:

@@ -49,10 +49,10 @@ def version_in(files: Files, tool: str, path: Path) -> str | None:
     sign = _SIGNS.get(tool)
     if sign is not None and files.find(path, sign) is None:
         return None
-    match = files.find(path, _TEXTS[tool])
-    if match is None:
+    found = files.find(path, _TEXTS[tool])
+    if found is None:
         return None
-    text = next(group for group in match.groups() if group is not None).decode("ascii")
+    text = found.decode("ascii")
     return _kernel_version(int(text)) if tool == "linux-headers" else text
 
 

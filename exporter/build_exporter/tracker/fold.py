@@ -17,7 +17,7 @@ from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place, recount
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
-from build_exporter.tracker.state import LogShape, Run, Step
+from build_exporter.tracker.state import CLASS_SECONDS, LogShape, Run, Step
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
@@ -61,8 +61,8 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     # whatever still seemed to run belonged to a process that is gone
     _interrupt_running(run, event.time)
     if run.status is BuildState.SUCCEEDED:
-        # more work than the finished run had: its progress starts from what is done, not from 1
-        run.floor = 0.0
+        # there is more work than the finished run had
+        run.reopened = True
     run.status = None
     run.end = None
     run.start = event.time if run.start is None else min(run.start, event.time)
@@ -109,6 +109,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         run.finished["interrupted"] += 1
     _remember(step.starts, event.time)
     step.attempts = max(step.attempts + 1, event.attempt or 0)
+    _count_unclassed(run, step)
     step.start, step.end, step.seconds, step.ratio, step.message = event.time, None, None, None, None
     step.exit_code = step.signal = step.error_class = None
     step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = (
@@ -213,13 +214,31 @@ def _explain_failure(run: Run, step: Step, event: e.StepProgress) -> bool:
     if learned and event.message is not None:
         step.message = event.message[:MAX_TEXT_LENGTH]
     kind = failure_class(event.error_class)
-    if step.error_class == FailureClass.OTHER and kind != FailureClass.OTHER:
-        # counted as what it is from now on: the sum over classes stays
-        run.failures[step.phase, step.error_class] -= 1
-        step.error_class = kind
+    if kind in (FailureClass.OTHER, step.error_class):
+        return learned
+    if step.error_class != FailureClass.OTHER and event.message is not None:
+        # who reads the log knows better than who wrote the end, as a rule of the user's own
+        step.message = event.message[:MAX_TEXT_LENGTH]
+    if step.key in run.unclassed and event.time <= run.unclassed[step.key] + CLASS_SECONDS:
+        del run.unclassed[step.key]
         run.failures[step.phase, kind] += 1
-        learned = True
-    return learned
+    step.error_class = kind
+    return True
+
+
+def _count_failure(run: Run, step: Step) -> None:
+    """Count the end of a step that has failed; one of class `other` not before its log could be read."""
+    _count_unclassed(run, step)
+    if step.error_class == FailureClass.OTHER and step.end is not None:
+        run.unclassed[step.key] = step.end
+    elif step.error_class is not None:
+        run.failures[step.phase, step.error_class] += 1
+
+
+def _count_unclassed(run: Run, step: Step) -> None:
+    """Count a failure whose class has not become known as `other`: the step is tried again, or ends again."""
+    if run.unclassed.pop(step.key, None) is not None:
+        run.failures[step.phase, FailureClass.OTHER.value] += 1
 
 
 def _step_finished(run: Run, event: e.StepFinished) -> None:
@@ -255,8 +274,7 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     step.message = event.message and event.message[:MAX_TEXT_LENGTH]
     step.error_class = failure_class(event.error_class) if state is StepState.FAILED else None
     run.finished[event.status] += 1
-    if step.error_class is not None:
-        run.failures[step.phase, step.error_class] += 1
+    _count_failure(run, step)
     move(run, step, state)
     check_milestones(run, event.time, step.step)
 

@@ -1,6 +1,6 @@
 """A step's name without number and version, which identifies it in another run.
 
-502-gcc-pass1 -> gcc-pass1, Cus-025-cmake -> cmake, 875-01-libarchive -> libarchive, 601-m4-build_2 -> m4,
+502-gcc-pass1 -> gcc-pass1, Cus-025-cmake -> cmake, 875-01-libarchive -> libarchive, 601-m4-build_2 -> m4-build_2,
 sys-devel/llvm-12.0.0 (version 12.0.0) -> sys-devel/llvm, acl-2.3.2-r0 (version 2.3.2) -> acl
 """
 
@@ -14,14 +14,13 @@ Name = tuple[str, str]
 """Phase and bare name."""
 
 _NUMBER: Final = re.compile(r"^(?:(?:\d{3,4}|Cus)-(?:\d{2,3}-)?(?=[A-Za-z]))")
-_AGAIN: Final = re.compile(r"-build_\d$")
-_PASS: Final = re.compile(r"-pass\d$")
+_PASS: Final = re.compile(r"-(?:pass|build_)\d$")
 
 
 @lru_cache(maxsize=65536)
 def name_of(phase: str, step: str, version: str | None) -> Name:
     """Return a step's phase and bare name."""
-    bare = _AGAIN.sub("", _NUMBER.sub("", step))
+    bare = _NUMBER.sub("", step)
     if version:
         head, found, _ = bare.partition(f"-{version}")
         bare = head if found and head else bare

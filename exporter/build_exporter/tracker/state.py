@@ -8,9 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
-from build_exporter.model.states import BuildState, StepState
+from build_exporter.model.states import BuildState, FailureClass, StepState
 from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.earlier import EarlierRuns
+
+CLASS_SECONDS = 30.0
+"""The class of a failure that becomes known so long after its end still counts as what failed."""
 
 UNKNOWN_WEIGHT = 10.0
 """Weight, in seconds, of a planned step nothing is known of: most such steps of an LFS plan write a file or two."""
@@ -197,6 +200,8 @@ class Run:
     strangers: int = 0
     """Steps begun that an adopted plan has not."""
     plans: int = 0
+    reopened: bool = False
+    """Whether the run was taken up after a success and no plan has said since what there is to do."""
     steps: dict[Key, Step] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
     running: dict[Key, Step] = field(default_factory=dict)
@@ -212,6 +217,8 @@ class Run:
     notes: list[tuple[float, str]] = field(default_factory=list)
     alerts: AlertLog = field(default_factory=AlertLog)
     failures: Counter[Key] = field(default_factory=Counter)
+    unclassed: dict[Key, float] = field(default_factory=dict)
+    """Steps that failed with no class known yet, and when: they are counted once it is, or as `other` in the end."""
     finished: Counter[str] = field(default_factory=Counter)
     results: Counter[str] = field(default_factory=Counter)
     """Ends of the run by their status; more than one where it was taken up again."""
@@ -299,6 +306,15 @@ class Run:
     def concurrency(self) -> float:
         """Steps running at once on average while any ran; 1 for a sequential build."""
         return max(1.0, self.work_seconds / self.busy_seconds) if self.busy_seconds else 1.0
+
+    def failure_counts(self, now: float = math.inf) -> Counter[Key]:
+        """Return how many attempts failed until `now`, by (phase, class).
+
+        A failure without a class is counted half a minute later: a class that its log tells comes before, and a count
+        never goes back.
+        """
+        late = (key for key, end in self.unclassed.items() if end + CLASS_SECONDS < now)
+        return self.failures + Counter((self.steps[key].phase, FailureClass.OTHER.value) for key in late)
 
     def count(self, state: StepState) -> int:
         """Return how many steps are in a state."""

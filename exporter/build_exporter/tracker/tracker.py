@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -41,7 +42,8 @@ class RunSummary:
 
     `results` counts every end the run had: one that was taken up again had more than one, one that `is_open` has none
     yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones, `past` the same ones in the
-    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio` and `concurrency` are the run's.
+    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio`, `concurrency` and `target` are
+    the run's.
     """
 
     run: str
@@ -62,6 +64,7 @@ class RunSummary:
     source: str = ""
     gap_ratio: float = 0.0
     concurrency: float = 1.0
+    target: str = ""
 
 
 def summarise(run: Run) -> RunSummary:
@@ -78,7 +81,7 @@ def summarise(run: Run) -> RunSummary:
         results,
         run.start,
         run.end,
-        Counter(run.failures),
+        run.failure_counts(),
         {step.key: step.seconds for step in done if step.seconds is not None},
         {step.key: _usage(step) for step in done},
         run.jobs_used,
@@ -91,6 +94,7 @@ def summarise(run: Run) -> RunSummary:
         run.source,
         run.gap_ratio,
         run.concurrency,
+        run.target,
     )
 
 
@@ -179,9 +183,9 @@ class Build:
         """Return the test suites that had results when a step succeeded last, in a run before the newest."""
         return self.suites.get(key, ("", frozenset[str]()))[1]
 
-    def failures(self) -> Counter[Key]:
-        """Return how many attempts failed over all runs, by (phase, class)."""
-        total = Counter(self.current.failures) if self.current is not None else Counter()
+    def failures(self, now: float = math.inf) -> Counter[Key]:
+        """Return how many attempts failed over all runs until `now`, by (phase, class); see `Run.failure_counts`."""
+        total = self.current.failure_counts(now) if self.current is not None else Counter()
         for summary in self.history.values():
             total.update(summary.failures)
         for phase, classes in self.removed.failures.items():

@@ -83,7 +83,7 @@ def judge(seen: Observation) -> Judgement:
     if seen.hidden or not seen.processes:
         return Judgement(Verdict.UNKNOWN, (seen.hidden or "no process of the step is seen",))
     if seen.stopped == seen.processes:
-        return Judgement(Verdict.SUSPENDED, (f"all {seen.processes} processes are stopped",))
+        return Judgement(Verdict.SUSPENDED, (_all_stopped(seen.processes),))
     for rule in (_asking, _swapping, _throttled, _waiting):
         found = rule(seen)
         if found is not None:
@@ -93,6 +93,10 @@ def judge(seen: Observation) -> Judgement:
     if _is_quiet(seen):
         return Judgement(Verdict.IDLE, (_quiet(seen),))
     return Judgement(Verdict.UNKNOWN, (f"{seen.cpu:.1f} CPUs in use by programs of no known kind",))
+
+
+def _all_stopped(count: int) -> str:
+    return f"all {count} processes are stopped" if count > 1 else "its only process is stopped"
 
 
 def _is_quiet(seen: Observation) -> bool:

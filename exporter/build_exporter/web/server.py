@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from build_exporter.beat import until_beat
 from build_exporter.web.accept import BACKLOG, Acceptor
 from build_exporter.web.door import Door
 from build_exporter.web.http import HttpProtocol
@@ -164,7 +165,7 @@ class Server(uvicorn.Server):
             if beats % MEASURE_BEATS == 0:
                 self.door.measure()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(until_beat(1.0)):
                     await self._ended.wait()
 
     def end(self) -> None:

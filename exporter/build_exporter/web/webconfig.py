@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from build_exporter.collectors.exporter import WebCounts
-from build_exporter.config.load import ConfigError, load_as
+from build_exporter.config.problems import ConfigError
 from build_exporter.config.web import Role, TlsServer, WebConfig
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,8 @@ def read(path: str) -> Access:
         CertificateError: so is a certificate.
         TokenError: so is the file of a token.
     """
+    from build_exporter.config.load import load_as  # noqa: PLC0415 - only where there is a file
+
     config = load_as(WebConfig, path)
     tls = config.tls_server_config
     context = _context(tls) if tls is not None and config.has_tls else None

@@ -17,7 +17,7 @@ import pytest
 from build_exporter.collectors.host.filesystem import Filesystem
 from build_exporter.collectors.host.load import Load
 from build_exporter.collectors.host.mounts import MAX_MOUNTS, parse_mounts
-from build_exporter.collectors.runners import BackgroundRunner
+from build_exporter.collectors.runners import BackgroundRunner, SamplingThread
 from build_exporter.exposition import Family
 
 SamplesOf = Callable[[Iterable[Family]], dict[str, float]]
@@ -82,15 +82,16 @@ def test_a_hanging_file_system_costs_the_other_collectors_nothing(
     """However long a file system hangs, the load is there at once and the file systems shortly after."""
     slow = BackgroundRunner(Filesystem(str(machine / "proc"), hanging, timeout=0.5), interval=15)
     quick = BackgroundRunner(Load(), interval=1)
-    slow.start()
-    quick.start()
+    threads = [SamplingThread(each.name, [each]) for each in (slow, quick)]
+    for thread in threads:
+        thread.start()
     assert quick.wait_first(5)
     assert not slow.wait_first(0), "the load was there before the file systems"
     assert slow.wait_first(10)
     assert slow.success
     assert any("/net/dist" in series for series in samples_of(slow.families()))
-    slow.stop()
-    quick.stop()
+    for thread in threads:
+        thread.stop()
 
 
 def test_a_refusing_file_system_is_reported_and_a_gone_one_is_not(machine: Path, samples_of: SamplesOf) -> None:

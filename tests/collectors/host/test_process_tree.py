@@ -58,6 +58,29 @@ def test_children_that_end_take_nothing_with_them(kernel: Kernel, watch: Watch) 
         assert (shown["lfs:cpu"], shown["lfs:written"], shown["lfs:processes"]) == (10 * count, 5 * count, 1)
 
 
+def test_one_that_wakes_after_long_is_seen_soon(kernel: Kernel, watch: Watch) -> None:
+    """What a process uses that did nothing for long is counted within four samples; what its child used, at once."""
+    root = kernel.fork()
+    sleepers = [kernel.fork(root) for _ in range(4)]
+    watch.roots = {"lfs": [root]}
+    for _ in range(20):
+        watch.sample()
+    kernel.use(root, 5)
+    for sleeper in sleepers:
+        kernel.use(sleeper, 7, written=1)
+    shown = [watch.sample() for _ in range(4)]
+    assert shown[0]["lfs:cpu"] < 33
+    assert (shown[3]["lfs:cpu"], shown[3]["lfs:written"]) == (33, 4)
+    for _ in range(20):
+        watch.sample()
+    child = kernel.fork(sleepers[0])
+    watch.sample()
+    kernel.use(child, 100, written=2)
+    kernel.exit(child)
+    after = watch.sample()
+    assert (after["lfs:cpu"], after["lfs:written"], after["lfs:processes"]) == (133, 6, 5)
+
+
 def test_what_no_parent_waits_for_is_kept(kernel: Kernel, watch: Watch) -> None:
     """A process whose parent was killed stays the build's, and so does what it used when it ends."""
     root = kernel.fork()

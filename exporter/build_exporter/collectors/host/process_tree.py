@@ -6,7 +6,8 @@ lost or counted twice when it ends:
 * For each live process the kernel reports its own usage and that of children it has waited for. The tree's usage is the
   sum over the processes alive, for a child that ended and was waited for has moved into its parent's share.
 * A process that ended when no ancestor of it in the tree was left to wait for it (the root itself; one whose parent
-  ended first) keeps its last known share. What it used after the newest sample, a second at most, is not seen.
+  ended first) keeps its last known share. What it used after it was last read, a second at most, is not seen.
+* A process that has done nothing for some samples is read in every fourth one alone, and where a child of it ended.
 * Members stay members when their parent ends and they are given to another: they are known by pid and start time.
 * Not seen at all is who left the tree within a second of its birth (a daemon that forks twice), and a child whose
   parent ignores SIGCHLD: the kernel adds it to no one.
@@ -40,6 +41,10 @@ _YOUNG_SECONDS: Final = 2.0
 
 _KERNEL: Final = (0, 2)
 """Parents of init and of the kernel's threads."""
+
+_QUIET_SAMPLES: Final = 10
+_QUIET_INTERVAL: Final = 4
+"""After so many samples without CPU time or I/O a process is read in every fourth sample."""
 
 _FORGET_FOREIGN_SAMPLES: Final = 60
 """After so many samples processes outside the trees are read again: their pids may have been reused."""
@@ -152,17 +157,19 @@ class ProcessTrees:
             self._foreign.clear()
         # listed before any is read: what has ended by now is already in its parent's share
         listed = self._reader.pids()
-        gone = {
-            pid: process
-            for pid, process in self._known.items()
-            if pid not in listed or not self._reader.update(process)
-        }
+        gone = {pid: process for pid, process in self._known.items() if pid not in listed}
+        heirs = {process.parent for process in gone.values()}
+        read = [each for pid, each in self._known.items() if pid in listed and (self._is_due(each) or pid in heirs)]
+        gone |= {process.pid: process for process in read if not self._reader.update(process)}
         for pid, process in gone.items():
             self._reader.close(process)
             del self._known[pid]
         self._foreign &= listed
         unknown = sorted(listed - self._known.keys() - self._foreign)
         return gone, [found for pid in unknown if (found := self._reader.first(pid)) is not None]
+
+    def _is_due(self, process: Process) -> bool:
+        return process.quiet < _QUIET_SAMPLES or (self._samples + process.pid) % _QUIET_INTERVAL == 0
 
     def _discard_gone(self, new: list[Process]) -> None:
         """Keep the processes that are in a tree, parents first, and pass over the others from now on."""

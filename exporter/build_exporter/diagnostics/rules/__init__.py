@@ -23,12 +23,31 @@ WORDS: Final = tuple(sorted({word for rule in RULES for word in rule.words}))
 """Every literal of the table: a line with none of them is evidence of nothing."""
 
 
-__all__ = ["RULES", "WORDS", "Rank", "Rule", "rule_of"]
+__all__ = ["RULES", "WORDS", "Rank", "Rule", "own_rule_of", "own_rules", "rule_of", "use"]
 
 
-def rule_of(text: str, own: tuple[Rule, ...] = ()) -> Rule | None:
-    """Return the first rule that a line matches, a user's `own` before those of the table; None where none does."""
-    return next((rule for rule in own if rule.matches(text)), None) or _rule_of(text)
+_own: tuple[Rule, ...] = ()
+
+
+def use(rules: tuple[Rule, ...]) -> None:
+    """Set the rules of the user's configuration, which come before those of the table from now on."""
+    global _own  # noqa: PLW0603 - the table is one for the whole process, and so are a user's rows of it
+    _own = rules
+
+
+def own_rules() -> tuple[Rule, ...]:
+    """Return the rules of the user's configuration."""
+    return _own
+
+
+def rule_of(text: str) -> Rule | None:
+    """Return the first rule that a line matches, the user's own before those of the table; None where none does."""
+    return own_rule_of(text) or _rule_of(text)
+
+
+def own_rule_of(text: str) -> Rule | None:
+    """Return the first of the user's own rules that a line matches, None where none does."""
+    return next((rule for rule in _own if rule.matches(text)), None)
 
 
 @lru_cache(maxsize=1024)

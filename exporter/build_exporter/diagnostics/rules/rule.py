@@ -40,6 +40,8 @@ class Rank(IntEnum):
     """A test failed."""
     ROOT = 90
     """Memory, disk, a crash: whatever else is printed follows from it."""
+    OWN = 200
+    """A rule of the user's configuration: who knows his build better than the table decides himself."""
 
 
 class Rule(NamedTuple):

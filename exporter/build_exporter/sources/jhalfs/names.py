@@ -26,16 +26,22 @@ def name_after(book: str, settings: Mapping[str, str]) -> str:
     found = _RELEASE.match(version)
     if found:
         version = ("trunk" if found[1] else found[2]) + found[3]
-    multilib = settings.get("MULTILIB", "")
-    parts = ["lfs", version, "" if multilib in {"", "default"} else multilib]
+    parts = ["lfs", version, _multilib(settings)]
     return build_name_from("-".join(part for part in parts if part))
 
 
 def target_of(settings: Mapping[str, str]) -> str | None:
     """Return the target by the settings: the init system and the multilib variant."""
-    multilib = settings.get("MULTILIB", "")
-    parts = [settings.get("INITSYS", ""), "" if multilib == "default" else multilib]
+    parts = [settings.get("INITSYS", ""), _multilib(settings)]
     return "-".join(part for part in parts if part) or None
+
+
+def _multilib(settings: Mapping[str, str]) -> str:
+    """Return which multilib build it is, empty for none: by its setting, in older versions by the book's branch."""
+    variant = settings.get("MULTILIB", "")
+    if variant not in {"", "default"}:
+        return variant
+    return "multilib" if settings.get("COMMIT", "").startswith("multilib") else ""
 
 
 def jobs_of(settings: Mapping[str, str]) -> int | None:

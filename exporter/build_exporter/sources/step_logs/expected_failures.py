@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -89,7 +89,7 @@ def names_of(step: Step) -> list[str]:
 
 @cache
 def _shipped() -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
-    text = files("build_exporter.sources.step_logs").joinpath(SHIPPED).read_text("utf-8")
+    text = Path(__file__).with_name(SHIPPED).read_text("utf-8")
     content: dict[str, Any] = yaml.safe_load(text)
     patterns = {
         package.lower(): tuple(row["test"] for row in rows) for package, rows in content["expected_failures"].items()

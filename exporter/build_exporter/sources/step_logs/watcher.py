@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from build_exporter.diagnostics.diagnosis import class_of, diagnose
+from build_exporter.diagnostics.diagnosis import diagnose
+from build_exporter.diagnostics.rules import own_rules
 from build_exporter.journal.append import Writer
 from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
@@ -188,11 +189,7 @@ class StepLogWatcher:
                 return
             is_over = is_over and not attempt_logs.behind
             yield from self._emit(attempt_logs, run, step, over=is_over)
-            if (
-                is_over
-                and step.state is StepState.FAILED
-                and (not step.message or step.error_class == FailureClass.OTHER)
-            ):
+            if is_over and step.state is StepState.FAILED:
                 yield from self._explain(run, step, path)
         except OSError:
             # a log that is not there yet, or not any more, has nothing to read
@@ -205,13 +202,10 @@ class StepLogWatcher:
         """Emit the class of failed steps without a log, from their message or their command's end."""
         for step in list(run.failed.values()):
             name = (run.build, run.run, step.key, step.attempts)
-            if step.log or step.error_class != FailureClass.OTHER or name in self._classified:
+            if step.log or name in self._classified:
                 continue
             self._classified.add(name)
-            kind = class_of(step.message, step.exit_code, step.signal)
-            if kind != FailureClass.OTHER:
-                now = round(self._clock(), 3)
-                yield StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, error_class=kind)
+            yield from self._classified_by(run, step, (step.message or "").splitlines())
 
     def _backfill(self, run: Run, step: Step) -> Iterator[Event]:
         logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
@@ -239,15 +233,24 @@ class StepLogWatcher:
             yield from reader.emit(context)
 
     def _explain(self, run: Run, step: Step, path: Path) -> Iterator[StepProgress]:
-        """Emit reason and class of a failed step whose writer knew none."""
+        """Emit reason and class of a failed step whose writer knew none, or that a user's own rule knows better."""
+        if step.message and step.error_class != FailureClass.OTHER and not own_rules():
+            return
         ends = read_ends(path, 0, REASON_BYTES, follow_links=False)
         # where other steps write to the log as well, the writer's own words are all that is sure
         lines = [step.message] if step.shares_log and step.message else ends.tail.splitlines()
+        yield from self._classified_by(run, step, lines)
+
+    def _classified_by(self, run: Run, step: Step, lines: list[str]) -> Iterator[StepProgress]:
+        """Emit what lines say of a failure that nobody knew, or that a user's own rule knows better."""
         found = diagnose(lines, exit_code=step.exit_code, signal=step.signal)
-        now = round(self._clock(), 3)
-        progress = StepProgress(time=now, build=run.build, phase=step.phase, step=step.step, message=found.reason)
-        progress.error_class = found.error_class
-        yield progress
+        is_better = step.error_class == FailureClass.OTHER != found.error_class or (bool(lines) and not step.message)
+        if is_better or (found.is_own and found.error_class != step.error_class):
+            progress = StepProgress(
+                time=round(self._clock(), 3), build=run.build, phase=step.phase, step=step.step, message=found.reason
+            )
+            progress.error_class = found.error_class
+            yield progress
 
     def _may_read(self, run: Run, path: Path) -> bool:
         writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each second for each step

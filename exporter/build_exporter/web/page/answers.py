@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -47,7 +47,7 @@ class _File(NamedTuple):
 @cache
 def _static() -> dict[str, _File]:
     found = {}
-    for each in (files(__package__) / "static").iterdir():
+    for each in Path(__file__).with_name("static").iterdir():
         kind = _TYPES.get(each.name[each.name.rfind(".") :])
         if kind is not None:
             body = each.read_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from markdown_it import MarkdownIt
@@ -26,7 +26,7 @@ class Runbook(NamedTuple):
 def runbook() -> Runbook:
     """Return the packaged runbook; its HTML comes from Markdown in which HTML has no meaning."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse((files(__package__) / FILE).read_text(encoding="utf-8"))
+    tokens = markdown.parse(Path(__file__).with_name(FILE).read_text(encoding="utf-8"))
     headings = tuple(_anchored(tokens))
     return Runbook(Markup(markdown.renderer.render(tokens, markdown.options, {})), headings)  # noqa: S704
 

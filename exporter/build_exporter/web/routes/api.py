@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from build_exporter.web.endpoint import Endpoint, Handler, JsonResponse, Nothing
-from build_exporter.web.openapi import document
 from build_exporter.web.service import Service
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
@@ -56,6 +55,7 @@ def routes(service: Service) -> list[Route]:
 
 @cache
 def _openapi() -> bytes:
+    from build_exporter.web.openapi import document  # noqa: PLC0415 - seldom asked for
     from build_exporter.web.routes import ENDPOINTS as EVERY  # noqa: PLC0415 - the list that this file is part of
 
     return msgspec.json.encode(document(EVERY))
