@@ -100,8 +100,8 @@ class Served:
     ) -> tuple[int, bytes, float]:
         """Return status (0: no answer), body, and the seconds it took."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
-        if user:
-            credential = base64.b64encode(f"{user}:{password}".encode()).decode()
+        if who[0]:
+            credential = base64.b64encode(":".join(who).encode()).decode()
             request.add_header("Authorization", f"Basic {credential}")
         began = time.monotonic()
         try:
@@ -113,9 +113,9 @@ class Served:
         except OSError:
             return 0, b"", NEVER
 
-    def seconds_for(self, path: str, **who: str) -> float:
+    def seconds_for(self, path: str, who: tuple[str, str] = ("", "")) -> float:
         """Return how long an answer takes, `NEVER` where it is not 200."""
-        status, _, seconds = self.ask(path, **who)
+        status, _, seconds = self.ask(path, who)
         return seconds if status == 200 else NEVER
 
     def megabytes(self) -> float:
@@ -224,16 +224,18 @@ def wrong_logins(target: Target, place: Path) -> Iterator[Row]:
     web = place / "web.yml"
     web.write_text("basic_auth_users:\n" + "\n".join(lines) + "\n")
     with target.serve(place, "--web.config.file", str(web)) as served:
-        who = {"user": "scraper", "password": PASSWORD}
-        served.ask("/metrics", **who)
-        guesses = [threading.Thread(target=served.ask, args=("/metrics", "victim", f"guess {n}")) for n in range(20)]
+        who = ("scraper", PASSWORD)
+        served.ask("/metrics", who)
+        guesses = [threading.Thread(target=served.ask, args=("/metrics", ("victim", f"guess {n}"))) for n in range(20)]
         for each in guesses:
             each.start()
         time.sleep(0.1)
-        yield Row("20 wrong logins at cost 12: seconds of a known scrape", served.seconds_for("/metrics", **who), 1.0)
+        yield Row("20 wrong logins at cost 12: seconds of a known scrape", served.seconds_for("/metrics", who), 1.0)
         for each in guesses:
             each.join()
-        took = {name: min(served.ask("/metrics", name, f"x{n}")[2] for n in range(3)) for name in ("scraper", "nobody")}
+        took = {
+            name: min(served.ask("/metrics", (name, f"x{n}"))[2] for n in range(3)) for name in ("scraper", "nobody")
+        }
         yield Row("  … seconds by which an unknown user is told apart", abs(took["scraper"] - took["nobody"]), 0.15)
 
 
@@ -361,7 +363,7 @@ ATTACKS: tuple[Callable[[Target, Path], Iterator[Row]], ...] = (
 
 def _rows(attack: Callable[[Target, Path], Iterator[Row]], target: Target) -> list[Row]:
     with workplace() as place:
-        rows = []
+        rows: list[Row] = []
         try:
             rows.extend(attack(target, place))
         except (TimeoutError, RuntimeError) as error:
