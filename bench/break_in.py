@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests" / "model")]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests" / "lib")]
 
-from test_redaction import ORDINARY, SECRET_FORMS, VALUE  # noqa: E402
+from secret_forms import ORDINARY, SECRET_FORMS, VALUE  # noqa: E402
 
 from bench.harness import wait_until, workplace  # noqa: E402
 
@@ -95,9 +95,7 @@ class Served:
         self.port = int(found[1]) if found else 0
         return self.port > 0
 
-    def ask(
-        self, path: str, user: str = "", password: str = "", patience: float = PATIENCE
-    ) -> tuple[int, bytes, float]:
+    def ask(self, path: str, who: tuple[str, str] = ("", ""), patience: float = PATIENCE) -> tuple[int, bytes, float]:
         """Return status (0: no answer), body, and the seconds it took."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
         if who[0]:
