@@ -25,6 +25,7 @@ MEASUREMENTS = (
     "throughput",
     "latency",
     "alerts",
+    "night",
     "scrape",
     "memory",
     "idle",
