@@ -279,5 +279,5 @@ def test_what_will_not_fit_and_what_got_slower_are_reported(run_file: RunFiles, 
     for name, seconds in (("a", 200.0), ("b", 300.0), ("c", 300.0)):
         run.step("p", name, seconds=seconds)
     lines = {line.split()[0]: line for line in status().stdout.splitlines()[1:]}
-    assert re.search(r"p/huge will lack \d+\.\d PiB of disk", lines["short"])
+    assert re.search(r"p/huge will lack \d+\.\d TiB of disk", lines["short"])
     assert "p/a took 2.0 times as long as usual, 1 min 40 s longer" in lines["slower"]
