@@ -125,7 +125,7 @@ def answers(place: Path, steps: int) -> tuple[bytes, bytes]:
 def ask(port: int, path: str, **parameters: str) -> Any:
     """Return the answer of a server's JSON API."""
     url = f"http://127.0.0.1:{port}{path}?{urllib.parse.urlencode(parameters)}"
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return json.load(answer)["data"]
 
 
@@ -165,7 +165,7 @@ def configuration(place: Path, builders: Builders, count: int, interval: float) 
     (place / "builders.json").write_text(json.dumps(groups))
     each = f"{interval:g}s"
     return {
-        "global": {"scrape_interval": each, "scrape_timeout": each, "evaluation_interval": each},
+        "global": {"scrape_interval": each, "scrape_timeout": each, "evaluation_interval": f"{max(interval, 5):g}s"},
         "scrape_configs": [
             {"job_name": "build-exporter", "file_sd_configs": [{"files": [str(place / "builders.json")]}]}
         ],
