@@ -68,7 +68,7 @@ def test_an_operation_as_a_block_fails_by_its_exception(journal: Path) -> None:
     with pytest.raises(ZeroDivisionError), Operation("import", ["load"], journal=str(journal)) as operation:
         operation.update("load")
         raise ZeroDivisionError("by zero")
-    assert newest(journal, "import").failures == {("operation", "other"): 1}
+    assert newest(journal, "import").failure_counts() == {("operation", "other"): 1}
 
 
 @pytest.mark.parametrize(

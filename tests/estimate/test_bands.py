@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 
-from build_exporter.estimate import Estimate, remaining
+from build_exporter.estimate import Estimate, Estimator, remaining
 from build_exporter.estimate.abis import weighted_median
 from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
 from build_exporter.estimate.expect import Candidate, Expected, _without_absurd
-from build_exporter.estimate.outlook import PERCENTILE_90, _few, left_of
+from build_exporter.estimate.facts import Facts
+from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.outlook import PERCENTILE_90, Outlook, _few, _sum_up, left_of
 from build_exporter.estimate.paces import Paces
-from build_exporter.estimate.parallel import Parallel
+from build_exporter.estimate.parallel import Parallel, _needs
 from build_exporter.estimate.schedule import schedule
-from build_exporter.estimate.sources import Source
-from build_exporter.estimate.tuning import DEFAULT
+from build_exporter.estimate.sources import Source, Sources
+from build_exporter.estimate.tuning import DEFAULT, Tuning
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, Step, apply_all, expected_seconds
 
+FIXED = Tuning(pace_spread=0.018, spread_plan=0.5, steps_share=1.0, apart_share=1.0)
+"""Constants whose values the figures below are worked out with."""
 STEP: dict[str, Any] = {"build": "b", "phase": "p", "step": "s"}
 
 
@@ -44,11 +48,50 @@ def test_both_ends_of_the_band_lie_at_their_percentile() -> None:
 
     One figure of a step is trusted to a factor of exp(0.433), so two together to exp(0.306); the pace to exp(0.036).
     """
-    found = remaining(begun(*(planned(name, expected_seconds=100.0) for name in "xy"), running=False), 0.0)
+    run = begun(*(planned(name, expected_seconds=100.0) for name in "xy"), running=False)
+    found = Estimator(tuning=FIXED)(run, 0.0)
     assert found is not None
     assert (found.low, found.middle, found.high) == pytest.approx((134.72, 200.0, 296.91), rel=1e-4)
     assert found.by_percentile == (("10", found.low), ("50", found.middle), ("90", found.high))
     assert pytest.approx(NormalDist().inv_cdf(0.9), abs=1e-4) == PERCENTILE_90
+
+
+def outlook(expected: dict[tuple[str, str], Expected], runs: int = 0, **sums: Any) -> Outlook:
+    """Return the outlook of open steps after so many runs."""
+    none = Source(0.0, 0.0)
+    history = History(runs=[PastRun("b", "r", True, None, None, "succeeded", 0.0, 1.0, ())] * runs)
+    return Outlook(expected, Sources([], [], none, none), Facts(None, None, False, 1.0), history, FIXED, **sums)
+
+
+def test_a_band_has_what_is_unsure_of_each_part() -> None:
+    """Of 300 s pending and 100 s running, half of that again between steps: 391.3 to 1,003.8 s around 600 s.
+
+    The steps scatter by 30 s and 50 s, the pace by 0.1, a quarter is guessed, the sources lie apart by 0.3 and 0.2.
+    """
+    sums: dict[str, Any] = {"pending_seconds": 300.0, "pending_variance": 900.0, "gap_ratio": 0.5, "pace_spread": 0.1}
+    sums |= {"guessed_ratio": 0.25, "spread_up": 0.3, "spread_down": 0.2}
+    found = outlook({("p", "s"): Expected(log(100.0), 0.5)}, **sums).at(begun(planned()), 0.0)
+    assert (found.low, found.middle, found.high) == pytest.approx((391.295, 600.0, 1003.82), rel=1e-5)
+
+
+def test_sources_that_lie_apart_widen_their_side_of_the_band() -> None:
+    """Three quarters for 200 s and one for 50 s around 100 s: 0.600 up and 0.347 down, 2.4 times that of two runs."""
+    long, short = Source(0.0, 0.0, chance=3.0, weight=1.0), Source(0.0, 0.0, chance=1.0, weight=1.0)
+    candidates = [Candidate(1.0, log(200.0), long), Candidate(1.0, log(50.0), short)]
+    for runs, few in ((1, 1.0), (2, 2.4)):
+        found = outlook({("p", "s"): Expected(log(100.0), 0.5, candidates, guess=runs == 2)}, runs)
+        _sum_up(found, begun(planned(), running=False))
+        assert (found.spread_up, found.spread_down) == pytest.approx((few * 0.60028, few * 0.34657), rel=1e-4)
+        sums = (found.pending_seconds, found.pending_variance, found.guessed_ratio)
+        assert sums == pytest.approx((100.0, 2500.0, runs - 1))
+
+
+def test_needs_by_a_bare_name_are_of_the_same_phase() -> None:
+    """Where several phases have a step of that name; another phase's is meant only where there is no other."""
+    steps = [e.PlannedStep(phase=phase, step=step, after=["a"]) for phase, step in (("p", "b"), ("q", "b"), ("r", "b"))]
+    run = begun(*(e.PlannedStep(phase=phase, step="a") for phase in "pq"), *steps, running=False)
+    places = {key: place for place, key in enumerate(run.steps)}
+    assert _needs(run, places) == [[], [], [0], [1], [0, 1]]
 
 
 def test_no_end_is_promised_before_anything_is_known() -> None:
@@ -109,7 +152,7 @@ def test_a_schedule_moves_with_the_clock_and_with_its_critical_steps() -> None:
     assert made.at({a: 60.0, b: 45.0}, 1040.0) == 260.0, "35 s late, with time to spare"
     assert made.at({b: 400.0}, 1040.0) == 400.0
     assert made.at({}, 2000.0) == 0.0
-    assert made.at({a: 100.0}, 900.0) == 300.0, "a clock set back"
+    assert (made.at({a: 100.0}, 900.0), made.at({}, 900.0)) == (300.0, 300.0), "a clock set back"
 
 
 def test_no_slots_are_one_slot() -> None:

@@ -138,14 +138,22 @@ def test_words_are_cut_and_notes_bounded() -> None:
     assert run_of(e.Note(time=3, **B, message=long)).notes[0][1] == long[:-1]
 
 
-def test_a_class_found_later_moves_the_failure() -> None:
-    """A failure first counted as other is counted once, as what it is; a step that has not failed takes no words."""
-    run = run_of(start(1), end(2, status="failed"), at(3, error_class="killed", message="boom"))
-    assert run.failures == {("p", "other"): 0, ("p", "killed"): 1}
-    apply_all(run, [at(4, error_class="disk-full")])
-    assert run.steps["p", "s"].error_class == "killed", "the first known class stays"
+def test_a_class_found_later_is_the_one_that_counts() -> None:
+    """Within half a minute of the end a log may say what failed; later, or without a word, the failure is other."""
+    for late, counted in ((32, "killed"), (32.5, "other")):
+        run = run_of(start(1), end(2, status="failed"), at(late, error_class="killed", message="boom"))
+        assert (run.steps["p", "s"].error_class, run.steps["p", "s"].message) == ("killed", "boom")
+        assert run.failure_counts(late + 31) == {("p", counted): 1}
+    run = run_of(start(1), end(2, status="failed"))
+    assert (run.failure_counts(32), run.failure_counts(32.5)) == ({}, {("p", "other"): 1})
+    apply_all(run, [start(5), end(6, status="failed")])
+    assert run.failure_counts(6) == {("p", "other"): 1}, "the first of two attempts"
+    apply_all(
+        run, [at(7, error_class="other"), at(8, error_class="killed"), at(9, error_class="disk-full", message="x")]
+    )
+    assert run.failure_counts(99) == {("p", "other"): 1, ("p", "killed"): 1}, "each once"
     run = run_of(start(1), end(2), at(3, error_class="killed", message="boom"))
-    assert (run.steps["p", "s"].message, run.failures) == (None, {})
+    assert (run.steps["p", "s"].message, run.failure_counts(99)) == (None, {})
     assert run.ignored["step_progress"] == 1
 
 
