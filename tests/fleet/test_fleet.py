@@ -122,3 +122,15 @@ def test_a_scrape_read_by_victoriametrics_itself_keeps_its_names(
         for sample in family.samples
     }
     assert {(each.pop("__name__"), *sorted(each.items())) for each in found} == expected
+
+
+def test_the_pages_agent_configuration_is_taken(repository: Path, tmp_path: Path) -> None:
+    """The configuration of an agent in docs/scaling.md can be copied: promtool takes it."""
+    if not shutil.which("promtool"):
+        pytest.skip("promtool is not installed")
+    text = (repository / "docs/scaling.md").read_text()
+    path = tmp_path / "agent.yml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    command = ["promtool", "check", "config", "--agent", "--syntax-only", str(path)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
