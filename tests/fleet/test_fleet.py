@@ -21,6 +21,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from build_exporter.catalog import CATALOG
 
 BUILDERS = 50
+pytestmark = pytest.mark.timeout(400)
 SAMPLE = re.compile(r'[a-z][a-z0-9_]*(\{([a-z_]+="(?:[^"\\\n]|\\.)*",?)+\})? \S+')
 """A sample line that no engine takes for something else: no indent, no exemplar, no time."""
 
@@ -31,7 +32,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     if not (shutil.which("prometheus") and shutil.which("victoria-metrics")):
         pytest.skip("Prometheus and VictoriaMetrics are not both installed")
     path = tmp_path_factory.mktemp("fleet") / "fleet.json"
-    options = ("--builders", str(BUILDERS), "--steps", "5", "--interval", "1", "--seconds", "0", "--json", str(path))
+    options = ("--builders", str(BUILDERS), "--steps", "5", "--interval", "5", "--seconds", "0", "--json", str(path))
     top = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-m", "bench.fleet", *options], cwd=top, capture_output=True, text=True, check=False
