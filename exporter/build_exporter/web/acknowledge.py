@@ -72,7 +72,10 @@ def _page(request: Request, service: Service, title: str, lines: list[str], stat
     from build_exporter.web.page import answers  # noqa: PLC0415 - loaded with the first page
 
     common = {"here": "", "telemetry_path": service.telemetry_path, "refresh": False, "build_name": ""}
-    response = answers.html(request, "acknowledge.html", common | {"title": title, "lines": lines} | more, status)
+    nothing = {"alert": None, "action": "", "done": False, "now": service.monitor.clock()}
+    response = answers.html(
+        request, "acknowledge.html", common | nothing | {"title": title, "lines": lines} | more, status
+    )
     # the address holds the signed link: nobody else gets it
     response.headers["referrer-policy"] = "no-referrer"
     response.headers["cache-control"] = "no-store"
