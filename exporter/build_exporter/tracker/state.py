@@ -6,6 +6,7 @@ import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, FailureClass, StepState
@@ -26,6 +27,14 @@ WAITING = "waiting-for-input: "
 
 Key = tuple[str, str]
 """A step's identity within a run: phase and step."""
+
+
+class Waits(NamedTuple):
+    """Seconds in which some process of the machine waited for a CPU, for memory, for the disk while a step ran."""
+
+    cpu: float
+    memory: float
+    io: float
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +75,7 @@ class Step:
     exit_code: int | None = None
     signal: int | None = None
     cpu_seconds: float | None = None
+    waits: Waits | None = None
     max_rss_bytes: int | None = None
     read_bytes: int | None = None
     written_bytes: int | None = None
