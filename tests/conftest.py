@@ -174,11 +174,21 @@ def serve(journal: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 
 @pytest.fixture(scope="module")
-def serve_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
-    """Start exporters for all tests of a module that leave them as they are, over a journal of the module's own."""
-    place = tmp_path_factory.mktemp("module")
-    (place / "journal").mkdir()
-    yield from _serving(place / "journal", place)
+def journal_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of `serve_all`."""
+    return tmp_path_factory.mktemp("journal")
+
+
+@pytest.fixture(scope="module")
+def run_file_of_all(journal_of_all: Path) -> Callable[..., RunFile]:
+    """Make run files in the journal of `serve_all`."""
+    return lambda *args, **options: RunFile(journal_of_all, *args, **options)
+
+
+@pytest.fixture(scope="module")
+def serve_all(tmp_path_factory: pytest.TempPathFactory, journal_of_all: Path) -> Iterator[Callable[..., Served]]:
+    """Start exporters that the tests of a module share because none changes them."""
+    yield from _serving(journal_of_all, tmp_path_factory.mktemp("logs"))
 
 
 @pytest.fixture

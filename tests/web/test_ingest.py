@@ -40,6 +40,12 @@ def journaled(journal: Path, build: str = "remote") -> dict[str, list[Any]]:
     return {path.stem: [json.loads(line) for line in path.read_text().splitlines()] for path in files}
 
 
+@pytest.fixture(scope="module")
+def served(serve_all: Callable[..., Any]) -> Any:
+    """One exporter for what changes no journal."""
+    return serve_all()
+
+
 @pytest.mark.parametrize("form", ["lines", "array", "pretty"])
 def test_a_batch_becomes_a_run(serve: Callable[..., Any], journal: Path, poll: Callable[..., None], form: str) -> None:
     """Lines or an array, on one line or many: the build is there, and the run is named by its first event's time."""
@@ -108,14 +114,12 @@ def test_each_line_has_its_answer(serve: Callable[..., Any], journal: Path) -> N
     ],
     ids=["object", "array", "empty", "deep", "no line", "many", "large"],
 )
-def test_what_is_no_batch_is_refused(
-    serve: Callable[..., Any], journal: Path, body: bytes, content_type: str, status: int, code: str
-) -> None:
+def test_what_is_no_batch_is_refused(served: Any, body: bytes, content_type: str, status: int, code: str) -> None:
     """A body that can't be understood, or is beyond the limits, is refused as a whole, and nothing is written."""
-    got, answer = post(serve(), body, content_type)
+    got, answer = post(served, body, content_type)
     assert (got, answer["error"]["code"]) == (status, code)
     assert answer["error"]["message"]
-    assert not [path for path in journal.iterdir() if path.is_dir()], "no build is begun"
+    assert not [path for path in served.journal.iterdir() if path.is_dir()], "no build is begun"
 
 
 def test_batches_join_the_run_that_goes_on(serve: Callable[..., Any], journal: Path) -> None:
