@@ -18,7 +18,7 @@ help: ## List the targets
 up: ## Start exporter, Prometheus, Alertmanager (Grafana with Docker) and replay the recorded build
 	@sh exporter/up.sh
 
-test: packages $(VENV)/.test lint types bundle unit ## Run lint, types, bundle checks and all tests
+test: packages $(VENV)/.test lint types unit ## Run lint, types and all tests, those of the bundle by its own tools among them
 
 check-fast: lint types ## Run lint, types and the tests of what differs from BASE (default: main), under a minute
 	$(BIN)/python tests/lib/changed.py $(BASE) | xargs -r $(PYTEST)
