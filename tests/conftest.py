@@ -20,7 +20,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 # how long an example takes says more of the machine's other work than of ours
-hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
+# for a night: pytest --hypothesis-profile=thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("tests")
 
 COMMAND = (sys.executable, "-m", "build_exporter")
@@ -87,7 +89,7 @@ class Served:
 
     def _is_listening(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
-        found = re.search(r'listen"?[=:] ?"?127\.0\.0\.1:(\d+)', self.log.read_text())
+        found = re.search(r'listen"?[=:] ?"?(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)', self.log.read_text())
         self.port = int(found[1]) if found else 0
         return self.port > 0
 
