@@ -55,6 +55,8 @@ mutants: $(VENV)/.test ## Try the tests of chosen rooms on faults in their code,
 docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.catalog > docs/metrics.md
 	$(BIN)/python -m build_exporter.model.docs > docs/events.md
+	$(BIN)/python -m build_exporter.model.emit_fields > exporter/build_exporter/wrapper/.emit_fields && \
+		mv exporter/build_exporter/wrapper/.emit_fields exporter/build_exporter/wrapper/emit_fields.py
 	$(BIN)/python -m build_exporter.cli.docs commands > docs/cli.md
 	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
 	$(BIN)/python -m build_exporter.web.docs > docs/api.md
