@@ -17,7 +17,7 @@ from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place, recount
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
-from build_exporter.tracker.state import CLASS_SECONDS, LogShape, Run, Step
+from build_exporter.tracker.state import CLASS_SECONDS, LogShape, Run, Step, Waits
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
@@ -115,7 +115,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = (
         step.disk_before_bytes
     ) = None
-    step.warnings = None
+    step.warnings = step.waits = None
     step.reported_ratio = step.reported_warnings = step.log_read = False
     step.floor = 0.0
     if run.warning_flags:
@@ -268,6 +268,8 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
     step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
     step.disk_before_bytes = event.disk_before_bytes
+    waits = (event.cpu_wait_seconds, event.memory_wait_seconds, event.io_wait_seconds)
+    step.waits = None if waits == (None, None, None) else Waits(*(each or 0.0 for each in waits))
     if event.warnings is not None:
         step.warnings, step.reported_warnings = event.warnings, True
     # what it did last is no reason why it ended
@@ -373,12 +375,17 @@ def _remember(times: list[float], time: float) -> None:
     del times[:-MAX_ATTEMPT_TIMES]
 
 
+def _feedback(run: Run, event: e.Feedback) -> None:
+    run.ratings[event.rating] = run.ratings.get(event.rating, 0) + 1
+
+
 _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
     {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
 """Events from people, Alertmanager and the exporter are no sign of build activity."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
+    e.Feedback: _feedback,
     e.BuildStarted: _build_started,
     e.Plan: _plan,
     e.StepStarted: _step_started,

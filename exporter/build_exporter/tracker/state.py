@@ -6,6 +6,7 @@ import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, FailureClass, StepState
@@ -26,6 +27,14 @@ WAITING = "waiting-for-input: "
 
 Key = tuple[str, str]
 """A step's identity within a run: phase and step."""
+
+
+class Waits(NamedTuple):
+    """Seconds in which some process of the machine waited for a CPU, for memory, for the disk while a step ran."""
+
+    cpu: float
+    memory: float
+    io: float
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +75,7 @@ class Step:
     exit_code: int | None = None
     signal: int | None = None
     cpu_seconds: float | None = None
+    waits: Waits | None = None
     max_rss_bytes: int | None = None
     read_bytes: int | None = None
     written_bytes: int | None = None
@@ -216,6 +226,8 @@ class Run:
     toolchain: Toolchain | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
     alerts: AlertLog = field(default_factory=AlertLog)
+    ratings: dict[int, int] = field(default_factory=dict)
+    """How often people gave each rating, 1 to 5."""
     failures: Counter[Key] = field(default_factory=Counter)
     unclassed: dict[Key, float] = field(default_factory=dict)
     """Steps that failed with no class known yet, and when: they are counted once it is, or as `other` in the end."""
