@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 import msgspec
 
-from build_exporter.estimate.backtest import (
 from build_exporter.cli.working import working
+from build_exporter.estimate.backtest import (
     MARKS,
     HistoryMode,
     ScoredRun,
