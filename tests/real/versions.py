@@ -43,6 +43,7 @@ class Row(NamedTuple):
         error_class: of its failure, empty without one.
         tests: passed, failed, skipped, expected failures of all suites together; None where there are none.
         path: a directory put before PATH.
+        imported: how the log alone lets the build end, where nobody can know its exit code.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Row(NamedTuple):
     error_class: str = ""
     tests: tuple[int, int, int, int] | None = None
     path: str = ""
+    imported: str = ""
 
 
 class Tools:
@@ -123,6 +125,7 @@ def ninja_rows(tools: Tools, top: Path) -> Iterator[Row]:
     """Yield builds of ninja: pruned by restat, stopped by signals, failed, and with forms of NINJA_STATUS."""
     rule = "rule r\n  command = {}\n  restat = 1\nrule c\n  command = cp $in $out\n"
     chain = "build a: r in\n" + "".join(f"build {b}: c {a}\n" for a, b in ("ab", "bc", "cd", "de"))
+    second = "build a: c in\nbuild b: r a\n"
     for version in PINNED["ninja"]:
         path = tools.pip("ninja", version)
         pruned = written(top, f"n-restat-{version}", build__ninja=rule.format("test -e $out || echo 1 > $out") + chain)
@@ -130,14 +133,19 @@ def ninja_rows(tools: Tools, top: Path) -> Iterator[Row]:
         twice = "ninja && sleep 1.1 && touch in && ninja -v -d explain"
         yield Row(f"ninja {version} restat", pruned, twice, "succeeded", path=path)
         for number, kind in ((15, "interrupted"), (1, "interrupted"), (9, "killed")):
-            killed = written(top, f"n-{number}-{version}", build__ninja=rule.format(f"kill -{number} $$$$") + chain)
+            killed = written(top, f"n-{number}-{version}", build__ninja=rule.format(f"kill -{number} $$$$") + second)
             (killed / "in").touch()
-            # a command that ends by a signal is no person's Ctrl-C: the build failed
-            yield Row(f"ninja {version} signal {number}", killed, "ninja", "failed", f"{kind}|other", path=path)
+            # a command that ends by a signal is no person's Ctrl-C: the build failed; ninja's words are the same
+            ends = "failed" if kind == "killed" else "interrupted"
+            name = f"ninja {version} signal {number}"
+            yield Row(name, killed, "ninja", "failed", f"{kind}|other", path=path, imported=ends)
         for code in (130, 143, 1):
-            failed = written(top, f"n-e{code}-{version}", build__ninja=rule.format(f"exit {code}") + chain)
+            failed = written(top, f"n-e{code}-{version}", build__ninja=rule.format(f"exit {code}") + second)
             (failed / "in").touch()
-            yield Row(f"ninja {version} exit {code}", failed, "ninja", "failed", "interrupted|other", path=path)
+            # since 1.12 ninja takes 130 for a person's Ctrl-C, and prints nothing of the command
+            ends = "interrupted" if code == 130 and version.startswith("1.13") else ""
+            name = f"ninja {version} exit {code}"
+            yield Row(name, failed, "ninja", "failed", "interrupted|other", path=path, imported=ends)
 
 
 CTEST = """\
@@ -326,7 +334,8 @@ def tried(rows: list[Row], journal: Path, top: Path) -> int:
         words = ["import", "make", str(top / f"{names[row.name]}.log"), "--journal", str(imported)]
         done = subprocess.run([*COMMAND, *words, "--build", names[row.name]], capture_output=True, check=False)
         if done.returncode == 0:
-            found += [f"import: {text}" for text in faults(row, imported, names[row.name])]
+            alone = row._replace(state=row.imported or row.state)
+            found += [f"import: {text}" for text in faults(alone, imported, names[row.name])]
         elif row.tests is not None or row.state == "failed":
             found.append("import: no build found")
         wrong += bool(found)

@@ -61,7 +61,7 @@ class Console:
             self._take_message(text, raw)
             return
         self._reasons.keep(raw or text)
-        if patterns.is_ninja_stopped(text):
+        if patterns.is_ninja_stopped(text) and not self._reasons.has_failed_edge:
             self.interrupted = True
             return
         if (fatal := patterns.fatal_stage(text)) is not None:
