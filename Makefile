@@ -55,6 +55,7 @@ docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
 	$(BIN)/python -m build_exporter.web.docs > docs/api.md
 	$(BIN)/python grafana/src/generate.py
+	$(BIN)/python mixin/render.py
 	$(BIN)/python docs/rooms.py
 	$(BIN)/python tests/diagnostics/corpus/confusion.py --write
 

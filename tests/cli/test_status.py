@@ -188,7 +188,8 @@ def test_an_unreadable_journal_is_reported(status: Callable[..., Any], run_file:
     assert done.returncode == 1
     assert str(run.path) in done.stderr
     assert re.search("Permission denied|not a regular file", done.stderr)
-    assert len(done.stderr.splitlines()) == 1
+    # on a machine with builds of root a line says where those are
+    assert len([line for line in done.stderr.splitlines() if " of the system: " not in line]) == 1
 
 
 def test_suites_that_failed_or_gave_nothing(

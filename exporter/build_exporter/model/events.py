@@ -83,7 +83,8 @@ class PlannedMilestone(msgspec.Struct, gc=False, omit_defaults=True, kw_only=Tru
 class BuildStarted(Event, tag="build_started"):
     """A run began, or was taken up again where its file already holds one.
 
-    `tests` says which packages' test suites it runs, where that is known.
+    `tests` says which packages' test suites it runs, where that is known. `pid` is the process that writes the run, and
+    `pid_namespace` where that is its id: `BOOT/NUMBER` by `/proc/sys/kernel/random/boot_id` and `/proc/self/ns/pid`.
     """
 
     run: Name | None = None
@@ -94,6 +95,8 @@ class BuildStarted(Event, tag="build_started"):
     plan: Text | None = None
     deadline: Time | None = None
     tests: TestScope | None = None
+    pid: Count | None = None
+    pid_namespace: Name | None = None
 
 
 class Plan(Event, tag="plan"):
@@ -110,7 +113,7 @@ class Plan(Event, tag="plan"):
 
 
 class StepStarted(Event, tag="step_started"):
-    """An attempt at a step began."""
+    """An attempt at a step began, in the process `pid`; see `build_started` for `pid_namespace`."""
 
     phase: Name
     step: Name
@@ -119,6 +122,7 @@ class StepStarted(Event, tag="step_started"):
     attempt: Count | None = None
     log: Text | None = None
     pid: Count | None = None
+    pid_namespace: Name | None = None
 
 
 class StepProgress(Event, tag="step_progress"):

@@ -71,6 +71,8 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     run.book = event.book or run.book
     run.jobs = event.jobs if event.jobs is not None else run.jobs
     run.tests = event.tests or run.tests
+    run.pid, run.pid_namespace = event.pid, event.pid_namespace
+    run.writer_is_gone = False
     run.deadline = event.deadline if event.deadline is not None else run.deadline
 
 
@@ -129,6 +131,8 @@ def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
     step.version = event.version or step.version
     step.log = event.log if event.log and is_path(event.log) else None
     step.pid = event.pid
+    own = run.pid_namespace if event.pid == run.pid else None
+    step.pid_namespace = event.pid_namespace if event.pid_namespace is not None else own
     if step.log:
         # steps with one log for all come one after the other: no more than the last needs to be known
         before = run.newest_log

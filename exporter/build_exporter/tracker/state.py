@@ -62,6 +62,7 @@ class Step:
     shares_log: bool = False
     """Whether other steps name the same log: what is in it is then not the step's own."""
     pid: int | None = None
+    pid_namespace: str | None = None
     exit_code: int | None = None
     signal: int | None = None
     cpu_seconds: float | None = None
@@ -180,6 +181,11 @@ class Run:
     jobs: int | None = None
     tests: str | None = None
     """Which packages' test suites run: none, critical (the toolchain's) or all; None where that isn't known."""
+    pid: int | None = None
+    pid_namespace: str | None = None
+    writer_is_gone: bool = False
+    """Whether the process that began the run, and those of its running steps, are known to be gone: by the machine, as
+    nothing in the journal says so."""
     deadline: float | None = None
     start: float | None = None
     end: float | None = None

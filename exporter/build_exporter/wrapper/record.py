@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from build_exporter.journal.append import Writer
-from build_exporter.journal.layout import JOURNAL_VARIABLE, RUN_FILE_VARIABLE, default_journal
+from build_exporter.journal.layout import JOURNAL_VARIABLE, RUN_FILE_VARIABLE, default_journal, pid_namespace
 from build_exporter.wrapper.event_line import event_line
 from build_exporter.wrapper.run_file import BUILD_VARIABLE, find_run
 
@@ -82,6 +82,8 @@ class Record:
                         "source": "run",
                         "target": options.target or None,
                         "jobs": options.jobs,
+                        "pid": os.getpid(),
+                        "pid_namespace": pid_namespace(),
                     }
                 )
             )
@@ -105,6 +107,7 @@ class Record:
                     "version": options.version or None,
                     "log": os.path.abspath(options.log) if options.log else None,  # noqa: PTH100
                     "pid": pid,
+                    "pid_namespace": pid_namespace(),
                 }
             )
         )
