@@ -20,7 +20,8 @@ _TRACEBACK: Final = re.compile(
     r"^(?:\s*)Traceback \(most recent call last\):|^(?:\s*)The above exception was|^(?:\s*)During handling of"
 )
 _UNKNOWN_PACKAGES: Final = re.compile(
-    r"(?:dependencies are missing|missing dependencies|is not supported by the following packages?|failed to select a version .*|no matching package .*"
+    r"(?:dependencies are missing|missing dependencies|is not supported by the following packages?"
+    r"|failed to select a version .*|no matching package .*"
     r"|Unmet build dependencies):\s*$"
 )
 
