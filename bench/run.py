@@ -28,6 +28,7 @@ MEASUREMENTS = (
     "burst",
     "latency",
     "alerts",
+    "night",
     "scrape",
     "memory",
     "idle",

@@ -77,9 +77,13 @@ class Served:
         command = [*prefix, *program, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
         with log.open("wb") as stream:
             self.process = subprocess.Popen(command, stderr=stream, env={**os.environ, **(environment or {})})
-        wait_until(self._is_listening, 20, "the exporter listens")
-        if ready:
-            wait_until(lambda: self.get("/-/ready")[0] == 200, what="the exporter is ready")
+        try:
+            wait_until(self._is_listening, 60, "the exporter listens")
+            if ready:
+                wait_until(lambda: self.get("/-/ready")[0] == 200, 60, "the exporter is ready")
+        except BaseException:
+            self.kill()
+            raise
 
     def _is_listening(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -148,13 +152,11 @@ def poll() -> Callable[..., None]:
     return wait_until
 
 
-@pytest.fixture
-def serve(journal: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Start exporters over the journal; those still running are ended with the test."""
+def _serving(journal: Path, logs: Path) -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
     def start(*flags: str, **options: Any) -> Served:
-        log = tmp_path / f"serve-{len(started)}.log"
+        log = logs / f"serve-{len(started)}.log"
         served = Served(options.pop("journal", journal), log, *flags, **options)
         started.append(served)
         return served
@@ -163,6 +165,20 @@ def serve(journal: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     for served in started:
         if served.process.poll() is None:
             served.kill()
+
+
+@pytest.fixture
+def serve(journal: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Start exporters over the journal; those still running are ended with the test."""
+    yield from _serving(journal, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def serve_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    """Start exporters for all tests of a module that leave them as they are, over a journal of the module's own."""
+    place = tmp_path_factory.mktemp("module")
+    (place / "journal").mkdir()
+    yield from _serving(place / "journal", place)
 
 
 @pytest.fixture

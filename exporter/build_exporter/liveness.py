@@ -1,7 +1,8 @@
 """Record the end of steps whose process vanished without one: killed, or lost in a power cut.
 
-They are recorded as interrupted. Only processes known to be a step's are checked: one that was seen alive
-while the step ran, or any where the machine has been restarted since the step's last sign of life.
+They are recorded as interrupted. Only processes known to be a step's are checked: one that was seen alive while the
+step ran, one whose id is of this machine and namespace, as its writer recorded, or any where the machine has been
+restarted since the step's last sign of life.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import psutil
 
 from build_exporter.journal.append import Writer
 from build_exporter.journal.isolation import Isolation
-from build_exporter.journal.layout import run_path
+from build_exporter.journal.layout import pid_namespace, run_path
 from build_exporter.model.events import BuildFinished, StepFinished, encode_line
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, Step
@@ -47,6 +48,7 @@ class Liveness:
         self._isolated = Isolation(log, "checking running steps")
         self._watched: dict[tuple[str, str, Key, int], _Watched] = {}
         self._recorded = False
+        self._here = pid_namespace()
 
     def poll(self) -> int:
         """Record the end of steps whose process is gone; return how many."""
@@ -58,6 +60,7 @@ class Liveness:
         count = 0
         for run in current:
             with self._isolated.of(run.build):
+                mark_writer(run, self._here)
                 count += self._poll_run(run, now) if run.running else 0
         return count
 
@@ -105,7 +108,10 @@ class Liveness:
             if is_its_own and created is not None:
                 self._watched[identity] = _Watched(created)
                 return False
-            return self._is_of_an_earlier_boot(run)
+            if step.pid_namespace is None or step.pid_namespace != self._here:
+                return self._is_of_an_earlier_boot(run)
+            # it ended before it was first looked at
+            watched = self._watched[identity] = _Watched(-1.0)
         if is_its_own and created == watched.created:
             watched.gone_since = None
             return False
@@ -120,6 +126,23 @@ class Liveness:
         except OSError:
             return False
         return max(touched, run.last_event or 0.0) < psutil.boot_time()
+
+
+def mark_writer(run: Run, here: str | None) -> None:
+    """Note whether all processes of a run are gone; `here` is this process's namespace."""
+    if run.status is not None or here is None:
+        return
+    known = [(run.pid, run.pid_namespace, run.start)]
+    known += [(step.pid, step.pid_namespace, step.start) for step in run.running.values()]
+    run.writer_is_gone = all(
+        pid is not None and where == here and not _is_there(pid, began or 0.0) for pid, where, began in known
+    )
+
+
+def _is_there(pid: int, began: float) -> bool:
+    """Return whether a process is there, and not another that was given its id after `began`, Unix seconds."""
+    created = _created(pid)
+    return created is not None and created <= began + YOUNGER_SECONDS
 
 
 def _created(pid: int) -> float | None:

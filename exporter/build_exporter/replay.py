@@ -12,7 +12,7 @@ import msgspec
 from build_exporter.model.events import Time
 
 _DURATIONS: Final = ("seconds", "cpu_seconds")
-_FOREIGN: Final = ("pid",)
+_FOREIGN: Final = ("pid", "pid_namespace")
 """Fields that name something of the recorded machine that is not here now."""
 
 

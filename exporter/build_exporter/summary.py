@@ -45,14 +45,22 @@ def elapsed(run: Run, now: float) -> str:
 def state_text(run: Run, now: float) -> str:
     """Return a run's state in words: `succeeded, 1 step failed` where a failed step was never repeated, `idle since …`.
 
-    A run that nobody has ended and in which nothing has happened for `IDLE_SECONDS` is idle.
+    For `idle` see `idle_since`.
     """
     if run.state is BuildState.SUCCEEDED and run.failed:
         return f"succeeded, {len(run.failed)} step{'s' if len(run.failed) > 1 else ''} failed"
-    last = run.last_event or now
-    if run.state is BuildState.RUNNING and not run.running and now - last > IDLE_SECONDS:
-        return f"idle since {clock_time(last)}"
-    return run.state.value
+    since = idle_since(run, now)
+    return f"idle since {clock_time(since)}" if since is not None else run.state.value
+
+
+def idle_since(run: Run, now: float) -> float | None:
+    """Return when something last happened in a run that nobody has ended and nobody is at work in, Unix seconds.
+
+    That is one in which nothing runs and whose writer is gone, or which has been silent for `IDLE_SECONDS`.
+    """
+    last = run.last_event if run.last_event is not None else now
+    is_silent = run.writer_is_gone or now - last > IDLE_SECONDS
+    return last if run.state is BuildState.RUNNING and is_silent and (not run.running or run.writer_is_gone) else None
 
 
 def tests_run(report: TestsReported) -> int:

@@ -8,15 +8,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from build_now import build_now
+from board_alerts import alerts
+from board_exporter import exporter
+from board_fleet import fleet
+from board_history import history
+from board_host import host
+from board_now import now
+from board_steps import steps
 from style import Json
 
-DASHBOARDS: Final[tuple[Callable[[], Json], ...]] = (build_now,)
+DASHBOARDS: Final[tuple[Callable[[], Json], ...]] = (now, steps, host, history, alerts, exporter, fleet)
 
 
 def render(board: Json) -> str:
-    """Return a dashboard as the text of its file."""
-    return json.dumps(board, indent=2, ensure_ascii=False) + "\n"
+    """Return a dashboard as the text of its file: a line a panel or variable, so that a change is a line."""
+    lines = []
+    for key, value in board.items():
+        whole = json.dumps(value, ensure_ascii=False)
+        parts = [json.dumps(each, ensure_ascii=False) for each in value] if key == "panels" else []
+        lines.append(f'  "{key}": ' + ("[\n    " + ",\n    ".join(parts) + "\n  ]" if parts else whole))
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write(directory: Path) -> list[Path]:

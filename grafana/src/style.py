@@ -1,12 +1,13 @@
-"""Shared parts of all dashboards: colours, words, data source, and panels as plain dicts in Grafana's classic JSON.
+"""Shared parts of all dashboards: colours, words, units, and panels as plain dicts in Grafana's classic JSON.
 
-A colour means one thing everywhere: blue runs, green is good, orange needs attention, red needs action.
+A colour means one thing everywhere: blue runs, green is good, orange needs attention, red needs action. A panel without
+data shows its own words, so every panel has them; a table never has an empty state, see `tables.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -14,10 +15,6 @@ Json = dict[str, Any]
 DATASOURCE: Final[Json] = {"type": "prometheus", "uid": "${datasource}"}
 PLUGIN_VERSION: Final = "13.2.3"
 """Named in each panel, so that Grafana takes it as it is and runs no migration of older forms."""
-SCHEMA_VERSION: Final = 42
-
-PAGE_URL: Final = "http://localhost:10110/"
-ALERTMANAGER_URL: Final = "http://localhost:9093/"
 
 COLOURS: Final = {
     "pending": "#808080",
@@ -36,13 +33,16 @@ GOOD: Final = "green"
 WARNING: Final = "orange"
 CRITICAL: Final = "red"
 NEUTRAL: Final = "text"
+MUTED: Final = COLOURS["pending"]
+"""Of nothing to judge: the background of a tile without data."""
 
 SECONDS: Final = "s"
 BYTES: Final = "bytes"
 RATE: Final = "binBps"
 RATIO: Final = "percentunit"
-COUNT: Final = "short"
+COUNT: Final = "locale"
 CELSIUS: Final = "celsius"
+HERTZ: Final = "hertz"
 EVENTS: Final = "ops"
 MOMENT: Final = "dateTimeAsIsoNoDateIfToday"
 """Takes milliseconds."""
@@ -58,20 +58,30 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table: the label or the query (its place, from 0) it shows, and how."""
+class About:
+    """Required facts of a panel: fixed id, title, description, unit, and the text without data."""
 
+    id: int
     title: str
-    label: str = ""
-    query: int = -1
-    unit: str = ""
-    width: int = 0
-    properties: Sequence[Json] = field(default=())
+    description: str
+    unit: str
+    nothing: str
 
 
 def thresholds(*steps: tuple[float | None, str]) -> Json:
     """Return thresholds: each colour holds from its value on, the first from the start (None)."""
     return {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in steps]}
+
+
+def some(colour: str) -> Json:
+    """Return thresholds that are muted at 0 and of a colour from 1 on."""
+    return thresholds((None, MUTED), (1, colour))
+
+
+def bad_from(value: float, warn: float | None = None) -> Json:
+    """Return thresholds that are good at first, need attention from `warn` on and action from `value` on."""
+    attention = [(warn, WARNING)] if warn is not None else []
+    return thresholds((None, GOOD), *attention, (value, CRITICAL))
 
 
 def mapping(texts: Mapping[str, tuple[str, str]]) -> list[Json]:
@@ -86,6 +96,9 @@ def mapping(texts: Mapping[str, tuple[str, str]]) -> list[Json]:
 def state_mapping(states: Sequence[str]) -> list[Json]:
     """Return the mapping of numbered states to their words and colours."""
     return mapping({str(number): (state.capitalize(), COLOURS[state]) for number, state in enumerate(states)})
+
+
+UP_OR_DOWN: Final = mapping({"0": ("Down", CRITICAL), "1": ("Up", GOOD)})
 
 
 def override(matcher: str, options: object, **properties: object) -> Json:
@@ -104,7 +117,8 @@ def link(title: str, url: str, *, new_tab: bool = False) -> Json:
     return {"title": title, "url": url, "targetBlank": new_tab}
 
 
-def _targets(queries: Sequence[Query], *, table: bool) -> list[Json]:
+def targets(queries: Sequence[Query], *, table: bool = False) -> list[Json]:
+    """Return the queries as Grafana keeps them, with their letters."""
     return [
         {
             "refId": chr(ord("A") + place),
@@ -120,18 +134,8 @@ def _targets(queries: Sequence[Query], *, table: bool) -> list[Json]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """Required facts of a panel: fixed id, title, description, unit, and the text without data."""
-
-    id: int
-    title: str
-    description: str
-    unit: str
-    nothing: str
-
-
-def _panel(kind: str, about: About, queries: Sequence[Query], options: Json, *, table: bool = False) -> Json:
+def panel(kind: str, about: About, queries: Sequence[Query], options: Json, *, table: bool = False) -> Json:
+    """Return a panel of a kind, neutral in colour."""
     return {
         "id": about.id,
         "type": kind,
@@ -139,7 +143,7 @@ def _panel(kind: str, about: About, queries: Sequence[Query], options: Json, *, 
         "description": about.description,
         "datasource": DATASOURCE,
         "pluginVersion": PLUGIN_VERSION,
-        "targets": _targets(queries, table=table),
+        "targets": targets(queries, table=table),
         "options": options,
         "fieldConfig": {
             "defaults": {
@@ -159,16 +163,24 @@ def _reduced() -> Json:
     return {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
-def stat(about: About, *queries: Query, text: str = "auto", coloured: bool = False, **defaults: object) -> Json:
-    """Return a tile with the newest value of each series; `text` is Grafana's text mode, `coloured` fills the tile."""
-    panel = _panel(
+def stat(
+    about: About,
+    *queries: Query,
+    named: bool = False,
+    coloured: bool = False,
+    overrides: Iterable[Json] = (),
+    **defaults: object,
+) -> Json:
+    """Return a tile with the newest value of each series, `named` with its name; `coloured` fills the tile."""
+    made = panel(
         "stat",
         about,
         queries,
         {
             "reduceOptions": _reduced(),
             "orientation": "auto",
-            "textMode": text,
+            # never "name": Grafana then shows nothing at all where there is no series
+            "textMode": "value_and_name" if named else "value",
             "colorMode": "background_solid" if coloured else "value",
             "graphMode": "none",
             "justifyMode": "center",
@@ -176,13 +188,15 @@ def stat(about: About, *queries: Query, text: str = "auto", coloured: bool = Fal
             "showPercentChange": False,
         },
     )
-    panel["fieldConfig"]["defaults"].update(defaults)
-    return panel
+    base = {"thresholds": thresholds((None, MUTED))} if coloured else {}
+    made["fieldConfig"]["defaults"].update({**base, **defaults})
+    made["fieldConfig"]["overrides"] = list(overrides)
+    return made
 
 
 def bars(about: About, *queries: Query, **defaults: object) -> Json:
-    """Return horizontal bars from 0 to 1, one a series."""
-    panel = _panel(
+    """Return horizontal bars, one a series; from 0 to 1 where `max` is not given."""
+    made = panel(
         "bargauge",
         about,
         queries,
@@ -196,11 +210,12 @@ def bars(about: About, *queries: Query, **defaults: object) -> Json:
             "sizing": "auto",
             "minVizWidth": 8,
             "minVizHeight": 16,
-            "maxVizHeight": 300,
+            "maxVizHeight": 60,
+            "text": {"titleSize": 13, "valueSize": 16},
         },
     )
-    panel["fieldConfig"]["defaults"].update({"min": 0, "max": 1, **defaults})
-    return panel
+    made["fieldConfig"]["defaults"].update({"min": 0, "max": 1, **defaults})
+    return made
 
 
 def graph(
@@ -208,26 +223,30 @@ def graph(
     *queries: Query,
     stacked: bool = False,
     steps: bool = False,
-    legend: bool = True,
+    legend: str = "bottom",
     overrides: Iterable[Json] = (),
     **defaults: object,
 ) -> Json:
-    """Return series over time; `steps` for what changes in jumps, `stacked` only for parts of a whole."""
-    panel = _panel(
+    """Return series over time; `steps` for what changes in jumps, `stacked` only for parts of a whole.
+
+    `legend` is where the list of names stands: "bottom", "right", or "" for none. It is never a table: in the height
+    of a graph a table shows two rows.
+    """
+    made = panel(
         "timeseries",
         about,
         queries,
         {
             "legend": {
-                "displayMode": "table" if legend else "list",
-                "placement": "bottom",
-                "showLegend": legend,
-                "calcs": ["lastNotNull", "max"] if legend else [],
+                "displayMode": "list",
+                "placement": legend or "bottom",
+                "showLegend": bool(legend),
+                "calcs": ["lastNotNull"] if legend == "right" else [],
             },
             "tooltip": {"mode": "multi", "sort": "desc", "hideZeros": False},
         },
     )
-    config = panel["fieldConfig"]
+    config = made["fieldConfig"]
     config["defaults"].update({"color": {"mode": "palette-classic"}, **defaults})
     config["defaults"]["custom"] = {
         "drawStyle": "line",
@@ -235,86 +254,67 @@ def graph(
         "lineWidth": 1,
         "fillOpacity": 30 if stacked else 0,
         "spanNulls": False,
-        "showPoints": "never",
+        "showPoints": "auto",
+        "pointSize": 3,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "off"},
         "axisPlacement": "auto",
         "axisBorderShow": False,
+        # what is 0 all the time is drawn at the bottom of an axis that is not of hundreds
+        "axisSoftMax": 1 if defaults.get("decimals") == 0 else 0.01,
     }
     config["overrides"] = list(overrides)
-    return panel
+    return made
 
 
-def timeline(about: About, *queries: Query, states: Sequence[str]) -> Json:
-    """Return a band a series, coloured by numbered states."""
-    panel = _panel(
+def limit(name: str, colour: str = CRITICAL) -> Json:
+    """Return the override of a series that is a limit: dashed, in one colour."""
+    dashes = {"fill": "dash", "dash": [8, 8]}
+    return override("byName", name, color=fixed(colour), custom__lineStyle=dashes, custom__fillOpacity=0)
+
+
+def timeline(about: About, *queries: Query, mappings: list[Json], names: int = 0) -> Json:
+    """Return a band a series, coloured by its numbered states; `names` is the width of their names in px.
+
+    With colours by threshold Grafana merges equal values into ranges of thresholds before it looks at the mappings, and
+    shows those; with a fixed colour it shows the words and colours of the mappings.
+    """
+    made = panel(
         "state-timeline",
         about,
         queries,
         {
             "mergeValues": True,
             "showValue": "auto",
-            "alignValue": "center",
-            "rowHeight": 0.8,
-            "perPage": 20,
+            "alignValue": "left",
+            "rowHeight": 0.85,
+            # no pager: it takes the room of two rows even where all fit on one page
+            "perPage": 0,
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },
     )
-    panel["fieldConfig"]["defaults"].update(
-        {"mappings": state_mapping(states), "custom": {"fillOpacity": 80, "lineWidth": 0}}
-    )
-    return panel
+    custom = {"fillOpacity": 80, "lineWidth": 0, "axisPlacement": "auto", **({"axisWidth": names} if names else {})}
+    made["fieldConfig"]["defaults"].update({"color": fixed(MUTED), "mappings": mappings, "custom": custom})
+    return made
 
 
-def table(about: About, *queries: Query, columns: Sequence[Column], sort: str = "", descending: bool = True) -> Json:
-    """Return a table: a row for each set of labels, the queries side by side; columns in the order given."""
-    panel = _panel(
-        "table",
-        about,
-        queries,
-        {
-            "showHeader": True,
-            "cellHeight": "sm",
-            "sortBy": [{"displayName": sort, "desc": descending}] if sort else [],
-            "enablePagination": False,
-        },
-        table=True,
-    )
-    names = [
-        column.label or (f"Value #{chr(ord('A') + column.query)}" if len(queries) > 1 else "Value")
-        for column in columns
-    ]
-    panel["transformations"] = [
-        *([{"id": "merge", "options": {}}] if len(queries) > 1 else []),
-        {
-            "id": "organize",
-            "options": {
-                "excludeByName": {"Time": True, **({} if any(c.query >= 0 for c in columns) else {"Value": True})},
-                "indexByName": {name: place for place, name in enumerate(names)},
-                "renameByName": {name: column.title for name, column in zip(names, columns, strict=True)},
-            },
-        },
-    ]
-    panel["fieldConfig"]["defaults"]["custom"] = {
-        "align": "auto",
-        "cellOptions": {"type": "auto"},
-        "inspect": False,
-        "filterable": False,
+def histogram(about: About, query: Query, colour: str) -> Json:
+    """Return how many of a query's values lie in each range."""
+    options = {
+        "bucketOffset": 0,
+        "combine": True,
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
+        "tooltip": {"mode": "single", "sort": "none"},
     }
-    panel["fieldConfig"]["overrides"] = [_column_override(column) for column in columns]
-    return panel
-
-
-def _column_override(column: Column) -> Json:
-    # the panel's own text for nothing is of the whole table, not of a cell
-    properties: list[Json] = [{"id": "noValue", "value": "-"}]
-    if column.unit:
-        properties.append({"id": "unit", "value": column.unit})
-    if column.width:
-        properties.append({"id": "custom.width", "value": column.width})
-    properties.extend(column.properties)
-    return {"matcher": {"id": "byName", "options": column.title}, "properties": properties}
+    made = panel("histogram", about, [query], options, table=True)
+    made["fieldConfig"]["defaults"].update(
+        {"color": fixed(colour), "custom": {"lineWidth": 1, "fillOpacity": 60, "gradientMode": "none"}}
+    )
+    made["transformations"] = [
+        {"id": "filterFieldsByName", "options": {"include": {"names": ["Value"]}}},
+    ]
+    return made
 
 
 def row(number: int, title: str, *, collapsed: bool = False) -> Json:

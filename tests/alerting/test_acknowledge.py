@@ -68,6 +68,37 @@ def test_an_acknowledged_failure_is_silenced_until_it_is_over_and_the_next_one_r
     poll(lambda: len(receiver.alerts("BuildFailed")) == 2, 10, "the next failure")
 
 
+def test_a_silence_made_by_hand_acknowledges_and_one_that_was_there_before_does_not(
+    stands: Any,
+    servers: Any,
+    live_run: Callable[..., Any],
+    fail: Callable[..., float],
+    poll: Callable[..., None],
+) -> None:
+    """Who uses amtool or Alertmanager's page has the alert, with name and comment; no further tier is called."""
+    served, _ = stands
+
+    def silence(build: str, comment: str) -> None:
+        now = time.time()
+        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 600))
+        starts = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+        matchers = [{"name": "build", "value": build, "isRegex": False, "isEqual": True}]
+        body = {"matchers": matchers, "startsAt": starts, "endsAt": ends, "createdBy": "grace", "comment": comment}
+        servers.ask("/api/v2/silences", body)
+
+    silence("quiet", "maintenance")
+    # silences begin at a whole second here
+    time.sleep(1.1)
+    fail(live_run("quiet"))
+    silence("lfs", "disk is on its way")
+    poll(lambda: served.value("build_alert_acknowledged", build="lfs") == 1, 40, "the acknowledgement")
+    rows = {row["build"]: row for row in json.loads(served.get("/api/v1/alerts")[2])["alerts"]}
+    taken = rows["lfs"]["acknowledged"]
+    assert (taken["by"], taken["message"]) == ("grace", "disk is on its way")
+    assert rows["lfs"]["next_tier_at"] is None
+    assert rows["quiet"]["acknowledged"] is None
+
+
 def test_two_people_acknowledge_at_once(
     stands: Any, servers: Any, command: Callable[..., Any], journal: Any, poll: Callable[..., None]
 ) -> None:

@@ -145,22 +145,30 @@ def test_an_old_failure_is_not_sent_whether_found_at_the_start_or_imported(
     assert [alert["labels"]["build"] for alert in servers.ask("/api/v2/alerts")] == ["now"]
 
 
-def test_a_builder_that_goes_on_after_a_failed_step_calls_nobody(
+def test_a_builder_that_goes_on_after_a_failed_step_is_a_warning_at_once_and_pages_nobody(
     serve: Callable[..., Any],
     servers: Any,
     live_run: Callable[..., Any],
     fail: Callable[..., float],
     poll: Callable[..., None],
 ) -> None:
-    """With `make -k` and the like the next step follows at once: the build does not stand still."""
+    """With `make -k` and the like the next step follows at once: the team gets the failed step, nobody is woken."""
     servers.start_alertmanager()
     served = serve("--alertmanager.url", servers.alertmanager)
     run = live_run()
     fail(run)
     run.add("step_started", phase="chapter-8", step="next")
     poll(lambda: served.value("build_steps", state="running") == 1, 10, "the next step")
+    poll(lambda: bool(servers.ask("/api/v2/alerts")), 10, "the alert")
     time.sleep(0.1)
-    assert servers.ask("/api/v2/alerts") == []
+    (alert,) = servers.ask("/api/v2/alerts")
+    assert {alert["labels"][name] for name in ("alertname", "severity", "build")} == {
+        "BuildStepFailed",
+        "warning",
+        "lfs",
+    }
+    assert "tier" not in alert["labels"]
+    assert alert["receivers"] == [{"name": "team"}]
 
 
 def test_what_prometheus_never_sees_is_ended_by_the_exporter(

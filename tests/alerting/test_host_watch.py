@@ -1,4 +1,4 @@
-"""A disk that fills and a kernel that kills: found while the build runs, and over with their cause."""
+"""A full disk, a kernel that kills, a program that asks: found while the build runs, and over with their cause."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from build_exporter.alerting.host_watch import HostWatch, oom_kills
+from build_exporter.alerting.sightings import Sightings
+from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
 from build_exporter.queries.incidents import Kind
+from build_exporter.tracker import Run, Step
+from build_exporter.verdicts import Judgement
 
 START = 1.78e9
 
@@ -94,6 +98,69 @@ def test_a_kill_for_lack_of_memory_is_reported_once_and_for_ten_minutes(
     monitor.poll()
     watch.poll()
     assert watch.standing == []
+
+
+def test_a_program_that_reads_the_terminal_for_a_minute_is_an_incident_until_it_goes_on(
+    journal: Path, run_file: Callable[..., Any]
+) -> None:
+    """A person at the keyboard types within a minute; ten seconds without the verdict are an answer."""
+    run = run_file(clock=START)
+    run.add("step_started", phase="p", step="sudo")
+    run.add("step_started", phase="p", step="gcc")
+    monitor, clock = Monitor(str(journal)), Clock()
+    monitor.poll()
+    waits = {"sudo"}
+
+    def verdict(run: Run, step: Step) -> Judgement:
+        if step.step in waits:
+            return Judgement(Verdict.WAITING_FOR_INPUT, ("sudo reads from the terminal", "no CPU time"))
+        return Judgement(Verdict.COMPILING)
+
+    watch = HostWatch(monitor, clock, verdict=verdict)
+    watch.poll()
+    clock.now += 59.9
+    watch.poll()
+    assert watch.standing == []
+    clock.now += 0.1
+    watch.poll()
+    (found,) = watch.standing
+    assert (found.kind, found.since) == (Kind.WAITING_FOR_INPUT, START + 70)
+    assert found.description == "Build lfs waits for a person at p / sudo: sudo reads from the terminal."
+    waits.clear()
+    clock.now += 9.9
+    watch.poll()
+    assert watch.standing == [found]
+    clock.now += 0.2
+    watch.poll()
+    assert watch.standing == []
+
+
+def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
+    journal: Path, run_file: Callable[..., Any]
+) -> None:
+    """Numbers are kept: the alert stays one, and its acknowledgement stands; what has ended meanwhile is over."""
+    for build in ("lfs", "done"):
+        run_file(build, clock=START).add("step_started", phase="p", step="s")
+    monitor, clock = Monitor(str(journal)), Clock()
+    monitor.poll()
+    asks = Judgement(Verdict.WAITING_FOR_INPUT, ("su reads from the terminal",))
+    before = HostWatch(monitor, clock, verdict=lambda run, step: asks)
+    before.poll()
+    clock.now += 100
+    before.poll()
+    known = {found.build: found for found in before.standing}
+    assert known.keys() == {"lfs", "done"}
+    assert Sightings(str(journal)).incidents(clock.now) == before.standing, "the command line shows them too"
+    run_file("done", clock=clock.now).add("step_finished", phase="p", step="s", status="succeeded")
+    monitor.poll()
+    # after the start a verdict takes some seconds
+    after = HostWatch(monitor, clock, verdict=lambda run, step: None)
+    after.poll()
+    assert after.standing == [known["lfs"]]
+    (journal / ".host-incidents.json").write_text("[[1")
+    torn = HostWatch(monitor, clock, verdict=lambda run, step: asks)
+    torn.poll()
+    assert torn.standing == [], "a torn file costs a new wait and nothing else"
 
 
 @pytest.mark.skipif(not os.access("/proc/vmstat", os.R_OK), reason="/proc/vmstat cannot be read here")

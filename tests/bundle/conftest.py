@@ -25,6 +25,8 @@ TOP: Final = Path(__file__).resolve().parents[2]
 TARGET_LABELS: Final = frozenset({"instance", "job", "builder"})
 """What Prometheus adds to every series; `builder` only where prometheus/sd says so."""
 
+_OF_ALERTS: Final = frozenset({"alertname", "severity", "tier", "build", "phase", "step", "mountpoint", "device"})
+
 FOREIGN: Final = {
     "up": frozenset[str](),
     "scrape_duration_seconds": frozenset[str](),
@@ -32,8 +34,8 @@ FOREIGN: Final = {
     "prometheus_notifications_alertmanagers_discovered": frozenset[str](),
     "prometheus_rule_evaluation_failures_total": frozenset({"rule_group"}),
     "alertmanager_notifications_failed_total": frozenset({"integration", "reason"}),
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "tier"}),
-    "ALERTS_FOR_STATE": frozenset({"alertname", "severity", "tier", "build", "phase", "step", "mountpoint", "device"}),
+    "ALERTS": _OF_ALERTS | {"alertstate"},
+    "ALERTS_FOR_STATE": _OF_ALERTS,
 }
 """Families of others that rules and dashboards use, with those of their labels that are used."""
 
@@ -134,17 +136,20 @@ class Labels:
             return self._known[name]
         if name in FOREIGN:
             return FOREIGN[name] | TARGET_LABELS
-        bucket = CATALOG.get(name.removesuffix("_bucket"))
-        if bucket is not None and bucket.kind is Kind.HISTOGRAM:
-            return frozenset({*bucket.labels, "le"}) | TARGET_LABELS
+        family, _, part = name.rpartition("_")
+        histogram = CATALOG.get(family)
+        if histogram is not None and histogram.kind is Kind.HISTOGRAM:
+            return frozenset({*histogram.labels, *(("le",) if part == "bucket" else ())}) | TARGET_LABELS
         assert name in CATALOG, f"no such family: {name}"
         return frozenset(CATALOG[name].labels) | TARGET_LABELS
 
     def _of_aggregate(self, expr: promql_parser.AggregateExpr) -> frozenset[str]:
         labels = self._of(expr.expr)
+        if str(expr.op) in ("topk", "bottomk"):
+            # they choose series, which keep their labels
+            return labels
         if expr.modifier is None:
-            # those that choose series keep their labels, the others make one number
-            return labels if str(expr.op) in ("topk", "bottomk") else frozenset()
+            return frozenset()
         assert expr.modifier.type == promql_parser.AggModifierType.By, "say which labels stay, not which go"
         by = frozenset(expr.modifier.labels)
         assert by <= labels, f"no label {sorted(by - labels)} in {expr}"
@@ -163,8 +168,11 @@ class Labels:
         on = frozenset(modifier.matching.labels)
         assert on <= left, f"no label {sorted(on - left)} left of {expr.op} in {expr}"
         assert on <= right, f"no label {sorted(on - right)} right of {expr.op} in {expr}"
-        one_to_one = modifier.card == promql_parser.VectorMatchCardinality.OneToOne
-        return on if one_to_one else left
+        if str(expr.op) == "or":
+            return left | right
+        copied = frozenset(modifier.group_labels or ())
+        assert copied <= right, f"no label {sorted(copied - right)} right of {expr.op} in {expr}"
+        return on if modifier.card == promql_parser.VectorMatchCardinality.OneToOne else left | copied
 
 
 @pytest.fixture(scope="session")

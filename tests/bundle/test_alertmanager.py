@@ -24,7 +24,7 @@ def message(**changes: Any) -> Json:
     """Return what Alertmanager hands to a template: one group with one alert of a failed build."""
     labels = {"alertname": "BuildFailed", "build": "lfs+12.4", "severity": "critical", "tier": "1"}
     annotations = {
-        "summary": "A build has failed and stands still.",
+        "summary": "A build has failed and stopped.",
         "description": "Build lfs+12.4 failed.",
         "failed_step": "chapter-8 / 813-gcc",
         "failure_class": "compiler-error",
@@ -187,7 +187,7 @@ def test_the_subject_says_which_build_failed_and_where(render: Callable[..., str
         ({"count": 3}, "[CRITICAL x3] lfs+12.4: 813-gcc failed (compiler-error)"),
         (
             {"labels": {"builder": "forge"}, "annotations": {"failed_step": "", "failure_class": ""}},
-            "[CRITICAL] lfs+12.4 on forge: A build has failed and stands…",
+            "[CRITICAL] lfs+12.4 on forge: A build has failed and stoppe…",
         ),
         (
             {

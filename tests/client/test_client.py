@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,17 +68,70 @@ def test_an_operation_as_a_block_fails_by_its_exception(journal: Path) -> None:
     with pytest.raises(ZeroDivisionError), Operation("import", ["load"], journal=str(journal)) as operation:
         operation.update("load")
         raise ZeroDivisionError("by zero")
-    assert newest(journal, "import").failures == {("operation", "other"): 1}
+    assert newest(journal, "import").failure_counts() == {("operation", "other"): 1}
 
 
-def test_ctrl_c_is_an_interruption(journal: Path) -> None:
-    """A program ended by its user has not failed."""
-    with pytest.raises(KeyboardInterrupt), Operation("import", ["load"], journal=str(journal)) as operation:
+@pytest.mark.parametrize(
+    ("error", "state", "step"),
+    [
+        (KeyboardInterrupt(), BuildState.INTERRUPTED, StepState.INTERRUPTED),
+        (SystemExit(0), BuildState.INTERRUPTED, StepState.INTERRUPTED),
+        (SystemExit("bad option"), BuildState.INTERRUPTED, StepState.INTERRUPTED),
+        (RuntimeError("boom"), BuildState.FAILED, StepState.FAILED),
+    ],
+)
+def test_an_end_by_the_user_is_an_interruption(
+    journal: Path, error: BaseException, state: BuildState, step: StepState
+) -> None:
+    """Ctrl-C and `sys.exit()` are no failure, anything else is; either passes on."""
+    with pytest.raises(type(error)), Operation("import", ["load"], journal=str(journal)) as operation:
         operation.update("load")
-        raise KeyboardInterrupt
+        raise error
     run = newest(journal, "import")
-    assert run.state is BuildState.INTERRUPTED
-    assert run.steps["operation", "load"].state is StepState.INTERRUPTED
+    assert (run.state, run.steps["operation", "load"].state) == (state, step)
+
+
+def test_steps_take_the_time_they_took(journal: Path) -> None:
+    """A step's seconds are those between its first update and the next step's, by a clock that nobody sets."""
+    operation = Operation("import", ["a", "b"], phase="", journal=str(journal))
+    operation.start()
+    began = time.monotonic()
+    operation.update("a")
+    time.sleep(0.05)  # what is measured is time that passes
+    operation.update("a", "still")
+    operation.update("b")
+    took = time.monotonic() - began
+    operation.complete()
+    steps = newest(journal, "import").steps
+    seconds = [steps["unnamed", name].seconds or 0.0 for name in "ab"]
+    assert 0.05 <= seconds[0] <= took
+    assert [step.pid for step in steps.values()] == [os.getpid()] * 2
+
+
+def test_each_operation_is_a_run_of_its_own(journal: Path) -> None:
+    """Whatever became of the one before, an operation begins a new run; it says what it runs from and what failed."""
+    for number in range(2):
+        operation = Operation("import", ["a"], journal=str(journal))
+        operation.start()
+        operation.fail("no network")
+        run = newest(journal, "import")
+        assert (run.source, run.results, len(list((journal / "import").glob("*.jsonl")))) == (
+            "python", {"failed": 1}, number + 1,
+        )  # fmt: skip
+        assert {step.step: step.state.label for step in run.steps.values()} == {"a": "pending", "start": "failed"}
+        assert run.steps["operation", "start"].message == "no network"
+
+
+@pytest.mark.parametrize(
+    ("reported", "ratio"),
+    [({"ratio": -1.0}, 0.0), ({"ratio": 7.0}, 0.999), ({"done": -3, "total": 4}, 0.0), ({}, None)],
+)
+def test_figures_out_of_range_are_brought_into_it(journal: Path, reported: dict[str, Any], ratio: float | None) -> None:
+    """A ratio below nothing or above all loses no event."""
+    operation = Operation("import", journal=str(journal))
+    operation.start(["a"])
+    operation.update("a", **reported)
+    assert newest(journal, "import").steps["operation", "a"].ratio == ratio
 
 
 def test_a_workflow_has_phases_and_milestones(journal: Path) -> None:

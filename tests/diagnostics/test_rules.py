@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
 from build_exporter.diagnostics.diagnosis import diagnose
-from build_exporter.diagnostics.rules import RULES, Rank, Rule, rule_of, use
+from build_exporter.diagnostics.rules import RULES, WORDS, Rank, Rule, rule_of, use
 from build_exporter.model.states import FAILURE_CLASSES
 
 ROWS = [pytest.param(rule, example, id=f"{rule.kind}: {example[:40]}") for rule in RULES for example in rule.examples]
@@ -17,6 +18,12 @@ ROWS = [pytest.param(rule, example, id=f"{rule.kind}: {example[:40]}") for rule 
 def test_the_first_row_that_matches_is_the_examples_own(rule: Rule, example: str) -> None:
     """A line of a kind that the table knows gets that kind's class, whatever other rows say."""
     assert rule_of(example) is rule
+
+
+def test_no_word_holds_a_quote_that_tools_write_in_many_ways() -> None:
+    """Words are looked for before quotes are made straight: one with a quote would miss the same line in UTF-8."""
+    quoted = re.compile(r"(?<!\w)'|'(?!\w)|[`\"]")
+    assert [word for word in WORDS if quoted.search(word)] == ["thread 'rustc'"]
 
 
 def test_every_row_has_a_known_class_an_example_and_advice() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 import subprocess
@@ -195,83 +194,3 @@ def test_the_dead_mans_switch_proves_the_path(stack: Stack, receiver: Receiver, 
     """Something always fires, so silence means that alerting is broken."""
     poll(lambda: receiver.alerts("BuildDeadMansSwitch"), 60, "the dead man's switch is delivered")
     assert not receiver.alerts("BuildExporterDown")
-
-
-ALWAYS = {"Alerts firing", "CPU", "Memory", "Disk space free", "Exporter", "Events read", "Series", "Machines"}
-"""Panels that have data whatever the build does."""
-
-BUILDING = {
-    *("State", "Progress", "States", "Phases", "Steps by state", "Toolchain"),
-    *("Test suites", "Compiler warnings", "Sources"),
-}
-"""Panels that have data as soon as there is a build."""
-
-ANSWERS: dict[str, set[str]] = {
-    "idle": ALWAYS,
-    "running": ALWAYS
-    | BUILDING
-    | {
-        "Steps without their sources",
-        "Last event",
-        "Running step",
-        "Running steps",
-        "Time left",
-        "Ends",
-        "Expected end",
-        "Milestones",
-    },
-    "failed": ALWAYS | BUILDING | {"Failed steps", "Failures", "Recent steps", "Slowest steps"},
-    "finished": ALWAYS | BUILDING | {"Recent steps", "Slowest steps", "Milestones"},
-}
-"""For each kind of build, the panels of the dashboard that must show data."""
-
-
-def _emit(run: Any, kind: str) -> None:
-    """Emit a build that has come as far as `kind` says."""
-    names = ("501-binutils-pass1", "502-gcc-pass1")
-    steps: list[dict[str, Any]] = [{"phase": "chapter-5", "step": name, "sbu": 1.0} for name in names]
-    steps[1]["sources"] = [{"file": "gcc.tar.xz"}]
-    milestones = [{"name": "cross-binutils", "step": "501-binutils-pass1"}]
-    run.add("build_started", after=0, target="x86_64-lfs-linux-gnu", jobs=2)
-    run.add("plan", after=0, steps=steps, milestones=milestones)
-    run.add("toolchain", after=0, tools=[{"tool": "gcc", "version": "12.2.0", "role": "host"}])
-    run.add("sources_verified", after=0, verified=1, missing=1, bad=[{"file": "gcc.tar.xz", "state": "missing"}])
-    run.step("chapter-5", "501-binutils-pass1", cpu_seconds=15.0, max_rss_bytes=5_000_000)
-    binutils = {"phase": "chapter-5", "step": "501-binutils-pass1"}
-    run.add("step_progress", after=0, **binutils, warnings=3, warning_flags={"-Wunused-variable": 3})
-    run.add("tests_reported", after=0, **binutils, suite="ld", passed=90, failed=1)
-    run.add("step_started", phase="chapter-5", step="502-gcc-pass1")
-    if kind == "failed":
-        run.add("step_finished", phase="chapter-5", step="502-gcc-pass1", status="failed", message="boom")
-    if kind == "finished":
-        run.add("step_finished", phase="chapter-5", step="502-gcc-pass1", status="succeeded")
-        run.add("build_finished", status="succeeded")
-
-
-@pytest.mark.parametrize("kind", sorted(ANSWERS))
-def test_every_question_of_the_dashboard_is_answered(
-    stack: Stack,
-    repository: Path,
-    run_file: Callable[..., Any],
-    poll: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
-) -> None:
-    """Every query of Build / Now runs in Prometheus, and the panels show data for the builds they are about."""
-    monkeypatch.syspath_prepend(str(repository / "grafana" / "src"))
-    layout = importlib.import_module("layout")
-    board = json.loads((repository / "grafana" / "dashboards" / "build-now.json").read_text())
-    if kind != "idle":
-        _emit(run_file("lfs", clock=time.time() - 120), kind)
-    values = {"build": "lfs" if kind != "idle" else ".+", "instance": ".+"}
-    asked = [(title, layout.interpolate(expression, values)) for title, expression in layout.queries(board)]
-    assert len(asked) > 40
-
-    def missing() -> set[str]:
-        answered = {title for title, expression in asked if stack.query(expression)}
-        return ANSWERS[kind] - answered
-
-    try:
-        poll(lambda: not missing(), 45, "every panel has data")
-    except AssertionError:
-        pytest.fail(f"no data for {kind}: {sorted(missing())}")

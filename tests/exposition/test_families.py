@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
 from build_exporter.catalog import CATALOG, Kind
+from build_exporter.catalog.metric import gauge
 from build_exporter.exposition import OPENMETRICS, TEXT, Family, label_block, render
 from build_exporter.exposition.family import number
 
@@ -147,6 +148,31 @@ def test_headers_are_those_of_the_format(form: Any, name: str) -> None:
     expected = HEADERS[form][name] + end
     assert [head if head == want else head[: len(want)] for head, want in zip(heads, expected, strict=True)] == expected
     assert all(line.startswith(name) for line in lines if not line.startswith("#"))
+
+
+def test_help_of_any_text_stays_on_its_line() -> None:
+    """A plug-in's help may hold anything: each format escapes what it must, and parsers give the text back."""
+    text = 'two\nlines, a "quote" and a \\'
+    family = Family(gauge("build_x_seconds", "seconds", "", text)).add(1)
+    for form, written in (
+        (TEXT, 'two\\nlines, a "quote" and a \\\\'),
+        (OPENMETRICS, 'two\\nlines, a \\"quote\\" and a \\\\'),
+    ):
+        body = render([family], form).decode()
+        assert body.splitlines()[0] == f"# HELP build_x_seconds {written}"
+        assert [found.documentation for found in PARSERS[form](body)] == [text]
+
+
+def test_a_unit_is_reported_where_the_name_ends_with_it() -> None:
+    """OpenMetrics refuses a UNIT that the name does not have; the text format knows none."""
+    for name, form, count in (
+        ("build_y_seconds", OPENMETRICS, 1),
+        ("build_y", OPENMETRICS, 0),
+        ("build_y_seconds", TEXT, 0),
+    ):
+        body = render([Family(gauge(name, "seconds", "", "x")).add(1)], form).decode()
+        assert body.count("# UNIT ") == count
+        assert list(PARSERS[form](body))
 
 
 def test_a_family_without_samples_is_left_out() -> None:

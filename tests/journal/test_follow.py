@@ -15,6 +15,7 @@ import pytest
 
 from build_exporter.journal.decode import Reason
 from build_exporter.journal.follow import MOST_HELD, journal_bytes
+from build_exporter.model.names import MAX_LINE_BYTES
 
 RunFiles = Callable[..., Any]
 OLD, MIDDLE, NEW = "20260101T000000Z", "20260102T000000Z", "20260103T000000Z"
@@ -80,6 +81,49 @@ def test_a_new_run_takes_over(run_file: RunFiles, follow: Callable[[], Any]) -> 
     (batch,) = followed.poll()
     assert (batch.run, batch.from_start) == (NEW, True)
     assert followed.follower.older_runs("lfs") == [OLD]
+
+
+def test_the_last_lines_of_a_run_come_before_the_next(run_file: RunFiles, follow: Callable[[], Any]) -> None:
+    """What a run wrote since the last look is not lost where the next one has begun meanwhile."""
+    old = run_file("lfs", OLD)
+    old.add("note", message="one")
+    followed = follow()
+    followed.poll()
+    old.add("note", message="its end")
+    run_file("lfs", NEW).add("note", message="new")
+    found = [(batch.run, [event.message for event in batch.events], batch.from_start) for batch in followed.poll()]
+    assert found == [(OLD, ["its end"], False), (NEW, ["new"], True)]
+    position = followed.follower.position("lfs")
+    assert (position.run, position.offset) == (NEW, run_file("lfs", NEW).path.stat().st_size)
+
+
+def test_lines_too_long_are_counted_in_any_run(run_file: RunFiles, follow: Callable[[], Any]) -> None:
+    """Each is one, in the newest run and in an older one that is read twice; lines beside them are read."""
+    for run in (OLD, NEW):
+        file = run_file("lfs", run)
+        file.raw(b"x" * (MAX_LINE_BYTES + 1) + b"\n")
+        file.add("note", message=run)
+    followed = follow()
+    assert followed.messages() == [NEW]
+    assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 1}
+    for _ in range(2):
+        assert all_messages(followed, "lfs", OLD) == [OLD]
+        assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 2}
+
+
+def test_an_unreadable_older_run_is_logged_and_no_fault_of_the_journal(
+    journal: Path, run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One old file that can't be read is named once, not tried again, and does not make the journal unreadable."""
+    (journal / "lfs").mkdir()
+    (journal / "lfs" / f"{OLD}.jsonl").mkdir()
+    run_file("lfs", NEW).add("note", message="new")
+    followed = follow()
+    followed.poll()
+    assert all_messages(followed, "lfs", OLD) == []
+    assert followed.follower.errors == {}
+    assert followed.follower.older_runs("lfs") == []
+    assert [record.message for record in caplog.records] == ["cannot read the journal"]
 
 
 def test_a_journal_that_appears_later_is_found(tmp_path: Path, follow: Callable[..., Any], note: Any) -> None:

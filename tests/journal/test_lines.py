@@ -267,3 +267,26 @@ def test_a_resting_file_goes_on_where_it_was(tmp_path: Path) -> None:
     assert again is not None
     assert again.from_start
     file.close()
+
+
+def test_a_file_cut_amid_a_line_too_long_loses_no_new_line(path: Path) -> None:
+    """What is left of a long line is skipped to its end in that file, and not in the one that is written anew."""
+    append(path, b"x" * (MAX_LINE_BYTES + 1))
+    file = LineFile(str(path))
+    assert Read(file).too_long == 1
+    path.write_bytes(b"new\nmore\n")
+    read = Read(file)
+    assert (read.data, read.from_start, read.too_long) == (b"new\nmore\n", 1, 0)
+    assert file.position == 9
+
+
+def test_another_file_of_the_same_number_is_read_anew(path: Path) -> None:
+    """A resting file that was rewritten in its place and is longer now is known by its first bytes."""
+    path.write_bytes(b"old 1\n")
+    file = LineFile(str(path))
+    Read(file)
+    file.rest()
+    assert file.quiet_seconds() < 60
+    path.write_bytes(b"new 1\nnew 2\n")
+    read = Read(file)
+    assert (read.data, read.from_start) == (b"new 1\nnew 2\n", 1)

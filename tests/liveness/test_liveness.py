@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,14 @@ from typing import Any
 
 import pytest
 
+from build_exporter.collectors.scrape import Scrape
+from build_exporter.journal.layout import pid_namespace
 from build_exporter.liveness import GRACE_SECONDS, Liveness, running_roots
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
+from build_exporter.queries.builds import builds
+from build_exporter.summary import idle_since
+from build_exporter.web.service import Service
 
 
 class Clock:
@@ -125,3 +131,66 @@ def test_a_reboot_ends_what_ran_before_it(
     monitor.poll()
     assert Liveness(monitor).poll() == 1
     assert _state(monitor, "s") is StepState.INTERRUPTED
+
+
+def test_a_process_that_was_gone_before_the_first_look_is_known_to_be(
+    monitor: Monitor, clock: Clock, run_file: Callable[..., Any]
+) -> None:
+    """A writer on this machine that is killed at once leaves no step running for ever; one elsewhere is not judged."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    here = pid_namespace()
+    assert here is not None
+    run = run_file(clock=clock.now)
+    run.add("build_started", after=0, pid=child.pid, pid_namespace=here)
+    run.add("step_started", after=0, phase="p", step="s", pid=child.pid)
+    other = run_file("other", clock=clock.now)
+    other.add("step_started", after=0, phase="p", step="s", pid=child.pid, pid_namespace=here.replace("-", "x"))
+    monitor.poll()
+    liveness = Liveness(monitor)
+    assert liveness.poll() == 0, "its own writer may still tell the end"
+    clock.now += GRACE_SECONDS + 1
+    assert liveness.poll() == 1
+    assert _state(monitor, "s") is StepState.INTERRUPTED
+    elsewhere = monitor.tracker.builds["other"].current
+    assert elsewhere is not None
+    assert elsewhere.state is BuildState.RUNNING
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_build_whose_writer_is_gone_is_idle(
+    monitor: Monitor, journal: Path, command: Callable[..., Any], tmp_path: Path, shell: str
+) -> None:
+    """A script that ends between two steps leaves a build that is idle since then at once, on page and `status`."""
+    hook = command("hook").stdout.strip()
+    script = f'. "{hook}"; be_start lfs; be_step p one true; printf x; read -r _'
+    environment = {**os.environ, "BUILD_EXPORTER_JOURNAL": str(journal)}
+    writer = subprocess.Popen(
+        [shell, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=tmp_path
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.read(1) == b"x"
+    monitor.clock = time.time
+    liveness = Liveness(monitor)
+    monitor.poll()
+    liveness.poll()
+    run = monitor.tracker.builds["lfs"].current
+    assert run is not None
+    assert idle_since(run, time.time()) is None, "its writer is there"
+    writer.communicate()
+    liveness.poll()
+    assert idle_since(run, time.time()) == run.last_event
+    assert "  idle since " in command("status", "--short", "--journal", str(journal)).stdout
+    (row,) = builds(Service(monitor, Scrape(()), lambda: "").context()).builds
+    assert row.idle_since == run.last_event
+
+
+def test_a_killed_client_is_idle_for_status_alone(journal: Path, command: Callable[..., Any]) -> None:
+    """`status` without an exporter shows a step whose process was killed as idle, not as running."""
+    program = (
+        "import os, signal\nfrom build_exporter.client import Operation\noperation = Operation('lfs')\n"
+        "operation.start()\noperation.update('one')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {**os.environ, "BUILD_EXPORTER_JOURNAL": str(journal)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=False)
+    assert "  idle since " in command("status", "--short", "--journal", str(journal)).stdout

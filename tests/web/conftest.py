@@ -66,20 +66,23 @@ class Site:
 
     def __init__(self, journal: Path) -> None:
         self.monitor = Monitor(str(journal), lambda: NOW)
-        self.app = make_app(Service(self.monitor, Scrape(()), lambda: ""))
+        self.service = Service(self.monitor, Scrape(()), lambda: "")
+        self.app = make_app(self.service)
 
-    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    def get(
+        self, path: str, *, method: str = "GET", server: str = "127.0.0.1", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of an answer."""
         raw, _, query = path.partition("?")
         fields = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
         scope: dict[str, Any] = {
             "type": "http",
-            "method": "GET",
+            "method": method,
             "path": unquote(raw),
             "raw_path": raw.encode(),
             "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
-            "server": ("127.0.0.1", 10110),
+            "server": (server, 10110),
             "root_path": "",
             "scheme": "http",
         }

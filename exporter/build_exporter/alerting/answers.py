@@ -76,8 +76,8 @@ def escalate(
     """
     answered = []
     for row in rows:
-        if not row.failure:
-            raise BadRequestError(f"{row.alert} has no tiers of its own; incidents have (docs/guide/alerts.md)")
+        if not row.has_tiers:
+            raise BadRequestError(f"{row.alert} has no tiers; critical incidents have (docs/guide/alerts.md)")
         to = tier if tier is not None else row.tier + 1
         if not row.tier < to <= LAST_TIER:
             raise BadRequestError(f"{row.alert} of {row.build} is in tier {row.tier}; the last one is {LAST_TIER}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
+from build_exporter.alerting.answers import acknowledge
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.fast_path import FastPath
 from build_exporter.alerting.host_watch import HostWatch
@@ -17,30 +19,41 @@ from build_exporter.beat import beat
 from build_exporter.config.alerting import Alerting
 from build_exporter.monitor import Monitor
 from build_exporter.queries.alerts import AlertRow, alerts
-from build_exporter.queries.context import Context
+from build_exporter.queries.context import Context, NotFoundError
 from build_exporter.queries.incidents import ALERTS, Incident, Kind, context_words, incidents
-from build_exporter.tracker import Build
+from build_exporter.tracker import Build, Run, Step
+from build_exporter.verdicts import Judgement
 
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
+SILENCE_CHECK_SECONDS = 0.2
+"""Pause between looks at who has acknowledged: events may come by the thousand."""
 
 
 class AlertDesk:
     """Finds incidents and hands them to Alertmanager.
 
-    `scraped` returns when Prometheus last took the metrics, in Unix seconds.
+    `scraped` returns when Prometheus last took the metrics, in Unix seconds; `verdict` judges a running step.
     """
 
-    def __init__(self, monitor: Monitor, config: Alerting, scraped: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        config: Alerting,
+        scraped: Callable[[], float],
+        verdict: Callable[[Run, Step], Judgement | None] = lambda run, step: None,
+    ) -> None:
         self._monitor = monitor
         self.links = Links("http://localhost:10110", key=link_key(monitor.follower.root))
-        self.silences = Silences(self.acknowledged, owner_of(self.links.key), clock=monitor.clock)
+        self.silences = Silences(self.firing, self.acknowledge, owner_of(self.links.key), clock=monitor.clock)
         self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
         self.inbox = Inbox()
         self.reach = Reach()
-        self.host = HostWatch(monitor, monitor.clock)
+        self.host = HostWatch(monitor, monitor.clock, verdict=verdict)
         self._standing: list[Incident] = []
+        self._complained = False
+        self._checked = 0.0
         self._words: dict[tuple[str, Kind, str, str], dict[str, str]] = {}
         self.configure(config)
         monitor.after_poll.append(self.check)
@@ -82,7 +95,7 @@ class AlertDesk:
     def annotations(self, incident: Incident) -> dict[str, str]:
         """Return every annotation of an incident's alert, as its rule has them."""
         return {
-            "summary": ALERTS[incident.kind][1],
+            "summary": ALERTS[incident.kind].summary,
             "description": incident.description,
             "failed_step": incident.step,
             "failure_class": incident.failure_class,
@@ -92,10 +105,9 @@ class AlertDesk:
 
     def times(self) -> dict[str, tuple[list[float], list[float]]]:
         """Return by build the seconds until its alerts were acknowledged, and until they were resolved."""
-        builds = self._monitor.tracker.builds
-        context = Context(builds, self._monitor.clock(), escalation=self.config.escalation)
+        builds = list(self._monitor.tracker.builds.values())
         found: dict[str, tuple[list[float], list[float]]] = {}
-        for row in alerts(context).alerts if any(_has_alerts(build) for build in list(builds.values())) else ():
+        for row in alerts(self._context()).alerts if any(map(_has_alerts, builds)) else ():
             taken, solved = found.setdefault(row.build, ([], []))
             if row.acknowledged is not None:
                 taken.append(max(0.0, row.acknowledged.at - row.since))
@@ -103,15 +115,32 @@ class AlertDesk:
                 solved.append(max(0.0, row.until - row.since))
         return found
 
-    def acknowledged(self) -> list[AlertRow]:
-        """Return the alerts that fire and that a person has."""
-        builds = self._monitor.tracker.builds
-        if not any(build.current is not None and build.current.alerts.answers for build in list(builds.values())):
+    def firing(self) -> list[AlertRow]:
+        """Return the alerts that fire."""
+        if not self._standing and not any(map(_may_fire, list(self._monitor.tracker.builds.values()))):
             return []
-        context = Context(
-            builds, self._monitor.clock(), escalation=self.config.escalation, host_incidents=self.host.standing
+        return alerts(self._context(), history=False).alerts
+
+    def acknowledge(self, row: AlertRow, by: str, message: str) -> None:
+        """Record that a person has an alert; where the journal cannot be written, log so once."""
+        try:
+            acknowledge(self._context(), [row], by, message)
+        except (OSError, NotFoundError) as problem:
+            if not self._complained:
+                self._complained = True
+                log.warning("an acknowledgement by a silence is not kept: %s", problem)
+        else:
+            log.info("acknowledged by a silence", extra={"build": row.build, "alert": row.alert})
+            self._monitor.poll()
+
+    def _context(self) -> Context:
+        return Context(
+            self._monitor.tracker.builds,
+            self._monitor.clock(),
+            escalation=self.config.escalation,
+            host_incidents=self.host.standing,
+            journal=self._monitor.follower.root,
         )
-        return [row for row in alerts(context, history=False).alerts if row.acknowledged is not None]
 
     def address(self) -> tuple[str, str]:
         """Return where links lead: the exporter's page, and the dashboards or nothing."""
@@ -121,7 +150,9 @@ class AlertDesk:
         """Act on what stands and what is over."""
         if self._monitor.ready:
             self.fast_path.check()
-            self.silences.check()
+            if time.monotonic() - self._checked >= SILENCE_CHECK_SECONDS:
+                self._checked = time.monotonic()
+                self.silences.check()
 
     async def run(self) -> None:
         """Check again and again, because time alone escalates, and keep silences in line."""
@@ -144,6 +175,11 @@ class AlertDesk:
                 # a check that fails must not end all checks
                 log.exception("checking for incidents failed")
             await beat(CHECK_SECONDS)
+
+
+def _may_fire(build: Build) -> bool:
+    run = build.current
+    return run is not None and any(alert.end is None for alert in run.alerts.alerts.values())
 
 
 def _has_alerts(build: Build) -> bool:

@@ -121,7 +121,7 @@ class Chain:
     async def _rules(self) -> Check:
         groups = _at(await self.prometheus.ask("GET", "/api/v1/rules"), "data", "groups") or []
         rules = [rule for group in groups for rule in group.get("rules") or []]
-        missing = {name for name, _ in ALERTS.values()} - {rule.get("name") for rule in rules}
+        missing = {form.name for form in ALERTS.values()} - {rule.get("name") for rule in rules}
         if missing:
             remedy = "copy prometheus/rules/*.yml, name them in rule_files, reload Prometheus"
             return failed("rules", f"not loaded: {', '.join(sorted(missing))}", remedy)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
-from build_exporter.queries.incidents import ALERTS, Incident, Kind
+from build_exporter.queries.incidents import Incident, Kind
 
 log = logging.getLogger(__name__)
 
@@ -187,12 +187,12 @@ class FastPath:
 def alert_labels(incident: Incident, tier: int, builder: str | None) -> dict[str, str]:
     """Return the labels of an incident's alert: those of its rule, no more and no fewer."""
     labels = {
-        "alertname": ALERTS[incident.kind][0],
-        "severity": "critical",
-        "tier": str(tier),
+        "alertname": incident.alert,
+        "severity": incident.severity,
         "build": incident.build,
         "failure": incident.failure,
     }
+    labels |= {"tier": str(tier)} if incident.severity == "critical" else {}
     return labels | ({"builder": builder} if builder else {})
 
 

@@ -1,4 +1,4 @@
-"""Host conditions that stop a build: no space where it writes, and processes killed for lack of memory."""
+"""Host conditions that stop a build: no space where it writes, no memory, a program that waits for an answer."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from build_exporter.alerting.sightings import Sighting, Sightings
+from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
-from build_exporter.queries.incidents import Incident, Kind, failure_number
-from build_exporter.tracker import Run
+from build_exporter.queries.incidents import Incident, Kind
+from build_exporter.tracker import Run, Step
+from build_exporter.verdicts import Judgement
 
 log = logging.getLogger(__name__)
 
@@ -25,27 +28,35 @@ REST_RATIO: Final = 2000.0
 """Rest after asking where a build writes, as a multiple of the time it took: half a thousandth of a core at most."""
 FULL_BYTES: Final = 64 * 1024
 """File systems keep a few blocks that nothing can be written to."""
-HOLD_SECONDS: Final = 3.0
-"""A step that ends at once for want of space is reported as failed, and not also as this."""
 KILL_SECONDS: Final = 600.0
 """Seconds for which a kill is shown: by then it has made its step fail, or did not matter."""
+ANSWER_SECONDS: Final = 10.0
+"""A step that was not seen to wait for so long has got its answer."""
 MAX_PROCESSES: Final = 50
 VMSTAT: Final = Path("/proc/vmstat")
 
 
 @dataclass(slots=True)
 class HostWatch:
-    """Looks at the machine for the sake of running builds; `standing` are the incidents found by the newest look."""
+    """Looks at the machine for the sake of running builds; `standing` are the incidents found by the newest look.
+
+    `kills` returns how many processes the kernel has killed for lack of memory, `verdict` judges a running step.
+    """
 
     monitor: Monitor
     clock: Callable[[], float] = time.time
     kills: Callable[[], int | None] = field(default_factory=lambda: oom_kills)
+    verdict: Callable[[Run, Step], Judgement | None] = lambda run, step: None
     standing: list[Incident] = field(default_factory=list)
-    _full_since: dict[tuple[str, str], float] = field(default_factory=dict)
-    _killed_at: dict[str, float] = field(default_factory=dict)
+    _sightings: Sightings = field(init=False)
+    _asked: dict[Sighting, float] = field(default_factory=dict)
+    """When each step was last seen to wait for an answer."""
     _kills: int | None = None
     _places: dict[str, tuple[float, set[str]]] = field(default_factory=dict)
     _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._sightings = Sightings(self.monitor.follower.root)
 
     def start(self) -> None:
         """Look each second in a thread of its own: a file system that hangs must hold up nothing else."""
@@ -65,20 +76,24 @@ class HostWatch:
 
     def poll(self) -> None:
         """Poll once."""
+        if not self.monitor.ready:
+            return
         now = self.clock()
         running = [run for run in self.monitor.newest_runs() if run.running and run.status is None]
-        self.standing = [*self._full(running, now), *self._killed(running, now)]
+        seen: dict[Sighting, str] = {}
+        has_killed = self._has_killed()
+        for run in running:
+            seen |= self._full(run) | self._waiting(run, now) | self._killed(run, now, again=has_killed)
+        self._sightings.keep(seen, now)
+        self._asked = {sighting: at for sighting, at in self._asked.items() if sighting in seen}
+        self.standing = self._sightings.incidents(now)
 
-    def _full(self, running: list[Run], now: float) -> Iterator[Incident]:
-        full = {(run.build, place) for run in running for place in self._written(run) if _is_full(place)}
-        self._full_since = {key: self._full_since.get(key, now) for key in full}
-        first: dict[str, tuple[float, str]] = {}
-        for (build, place), since in self._full_since.items():
-            first[build] = min(first.get(build, (since, place)), (since, place))
-        for build, (since, place) in first.items():
-            if now - since >= HOLD_SECONDS:
-                words = f"No space is left in {place}, where build {build} writes."
-                yield _incident(build, Kind.DISK_FULL, since, since + HOLD_SECONDS, words)
+    def _full(self, run: Run) -> dict[Sighting, str]:
+        full = [place for place in self._written(run) if _is_full(place)]
+        return {
+            Sighting(run.build, Kind.DISK_FULL, place): f"No space is left in {place}, where build {run.build} writes."
+            for place in full
+        }
 
     def _written(self, run: Run) -> set[str]:
         """Return where a run writes; the process table is asked now and then only."""
@@ -90,23 +105,32 @@ class HostWatch:
             self._places[run.build] = (ended + max(PLACES_SECONDS, (ended - began) * REST_RATIO), places)
         return places
 
-    def _killed(self, running: list[Run], now: float) -> Iterator[Incident]:
-        kills = self.kills()
-        if kills is not None and self._kills is not None and kills > self._kills:
-            for run in running:
-                self._killed_at.setdefault(run.build, now)
+    def _waiting(self, run: Run, now: float) -> dict[Sighting, str]:
+        found = {}
+        for step in list(run.running.values()):
+            sighting = Sighting(run.build, Kind.WAITING_FOR_INPUT, f"{step.phase} / {step.step}")
+            judged = self.verdict(run, step)
+            if judged is not None and judged.verdict is Verdict.WAITING_FOR_INPUT:
+                self._asked[sighting] = now
+                words = f"Build {run.build} waits for a person at {sighting.where}: {judged.evidence[0]}."
+                found[sighting] = self._sightings.words.get(sighting, words)
+            elif sighting in self._sightings.since and now - self._asked.setdefault(sighting, now) < ANSWER_SECONDS:
+                # after a restart a verdict takes some seconds
+                found[sighting] = self._sightings.words[sighting]
+        return found
+
+    def _killed(self, run: Run, now: float, *, again: bool) -> dict[Sighting, str]:
+        """Return the kill of a moment ago, or an earlier one as long as it is shown."""
+        sighting = Sighting(run.build, Kind.OUT_OF_MEMORY)
+        at = self._sightings.since.get(sighting)
+        if not again and (at is None or now - at >= KILL_SECONDS):
+            return {}
+        return {sighting: f"The kernel killed a process for lack of memory while build {run.build} ran."}
+
+    def _has_killed(self) -> bool:
+        kills, before = self.kills(), self._kills
         self._kills = kills
-        builds = {run.build for run in running}
-        self._killed_at = {
-            build: at for build, at in self._killed_at.items() if build in builds and now - at < KILL_SECONDS
-        }
-        for build, at in self._killed_at.items():
-            words = f"The kernel killed a process for lack of memory while build {build} ran."
-            yield _incident(build, Kind.OUT_OF_MEMORY, at, at, words)
-
-
-def _incident(build: str, kind: Kind, began: float, since: float, words: str) -> Incident:
-    return Incident(build=build, kind=kind, failure=failure_number(began), since=since, description=words)
+        return kills is not None and before is not None and kills > before
 
 
 def _places(run: Run) -> set[str]:

@@ -3,7 +3,7 @@
 The journal says what is acknowledged; this brings Alertmanager in line with it again and again, so a restart of either
 side, an outage, or two people at once need no case of their own. A silence is of one failure, so the next one rings.
 It ends as soon as Alertmanager knows that the alert is over: earlier, a reminder could still go out; later, nobody
-would be notified of the end.
+would be notified of the end. A silence that a person makes in Alertmanager once an alert fires acknowledges it too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -41,10 +41,12 @@ Matchers = frozenset[tuple[str, str]]
 class Silences:
     """Keeps Alertmanager's silences in line with what is acknowledged.
 
-    `wanted` returns the alerts that fire and are acknowledged; `owner` marks the silences of this exporter.
+    `firing` returns the alerts that fire; `acknowledge` records that a person, with their message, has one; `owner`
+    marks the silences of this exporter.
     """
 
-    wanted: Callable[[], list[AlertRow]]
+    firing: Callable[[], list[AlertRow]]
+    acknowledge: Callable[[AlertRow, str, str], None]
     owner: str
     clients: Sequence[Client] = ()
     builder: str | None = None
@@ -53,11 +55,15 @@ class Silences:
     _absent: dict[Matchers, float] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _complained: set[str] = field(default_factory=set)
-    _seen: frozenset[Matchers] | None = None
+    _seen: frozenset[tuple[Matchers, bool]] | None = None
+
+    def wanted(self) -> dict[Matchers, AlertRow]:
+        """Return the alerts that fire and are acknowledged, by what a silence of each matches."""
+        return {matchers_of(row, self.builder): row for row in self.firing() if row.acknowledged is not None}
 
     def check(self) -> None:
-        """Act at once if other alerts are acknowledged than at the last check."""
-        now = frozenset(matchers_of(row, self.builder) for row in self.wanted())
+        """Act at once if other alerts fire or are acknowledged than at the last check."""
+        now = frozenset((matchers_of(row, self.builder), row.acknowledged is not None) for row in self.firing())
         if now != self._seen:
             self._seen = now
             self._wake.set()
@@ -89,8 +95,10 @@ class Silences:
             self._complained.discard(client.url)
 
     async def _reconcile(self, client: Client) -> None:
-        wanted = {matchers_of(row, self.builder): row for row in self.wanted()}
-        mine = await self._mine(client)
+        silences = [each for each in _dicts(await client.ask("GET", "/api/v2/silences")) if _is_in_force(each)]
+        mine = self._mine(silences)
+        await self._take_others(client, [each for each in silences if each.get("createdBy") != self.owner])
+        wanted = self.wanted()
         for matchers, row in wanted.items():
             if not row.failure and await self._is_over(client, matchers, row):
                 continue
@@ -101,14 +109,32 @@ class Silences:
         for matchers in self.until.keys() - wanted.keys():
             del self.until[matchers]
 
-    async def _mine(self, client: Client) -> dict[Matchers, list[dict[str, Any]]]:
+    def _mine(self, silences: Iterable[dict[str, Any]]) -> dict[Matchers, list[dict[str, Any]]]:
         found: dict[Matchers, list[dict[str, Any]]] = {}
-        for silence in _dicts(await client.ask("GET", "/api/v2/silences")):
-            state = (silence.get("status") or {}).get("state")
-            if silence.get("createdBy") == self.owner and state in ("active", "pending"):
+        for silence in silences:
+            if silence.get("createdBy") == self.owner:
                 matchers = frozenset((m["name"], m["value"]) for m in silence["matchers"])
                 found.setdefault(matchers, []).append(silence)
         return found
+
+    async def _take_others(self, client: Client, others: Iterable[dict[str, Any]]) -> None:
+        """Record a silence that a person made in Alertmanager of an alert that fires: they have it."""
+        by_id = {str(each.get("id")): each for each in others}
+        for row in self.firing() if by_id else ():
+            if row.acknowledged is None:
+                found = await self._silencing(client, row, by_id)
+                if found is not None:
+                    self.acknowledge(row, str(found.get("createdBy") or ""), str(found.get("comment") or ""))
+
+    async def _silencing(
+        self, client: Client, row: AlertRow, by_id: Mapping[str, dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """Return the silence of others that an alert met after it began; one that was there before is no answer."""
+        for alert in await self._active(client, matchers_of(row, self.builder)):
+            for silence in (by_id.get(str(each)) for each in (alert.get("status") or {}).get("silencedBy") or []):
+                if silence is not None and datetime.fromisoformat(silence["startsAt"]).timestamp() >= row.since:
+                    return silence
+        return None
 
     async def _hold(self, client: Client, row: AlertRow, matchers: Matchers, held: list[dict[str, Any]]) -> float:
         now = self.clock()
@@ -140,7 +166,7 @@ class Silences:
         while time.monotonic() < end and (active := await self._active(client, matchers)):
             ended.update((str(alert.get("fingerprint")), alert) for alert in active)
             await asyncio.sleep(_STEP_SECONDS)
-        if matchers in {matchers_of(row, self.builder) for row in self.wanted()}:
+        if matchers in self.wanted():
             return
         for silence in held:
             await client.ask("DELETE", f"/api/v2/silence/{silence['id']}")
@@ -182,6 +208,10 @@ def matchers_of(row: AlertRow, builder: str | None) -> Matchers:
 def owner_of(key: bytes) -> str:
     """Return the name under which an exporter makes silences: its own, so that it ends no other's."""
     return f"build-exporter {hashlib.sha256(key).hexdigest()[:8]}"
+
+
+def _is_in_force(silence: dict[str, Any]) -> bool:
+    return (silence.get("status") or {}).get("state") in ("active", "pending")
 
 
 def _comment(row: AlertRow) -> str:

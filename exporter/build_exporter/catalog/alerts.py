@@ -12,7 +12,7 @@ ALERTS: Final[tuple[Metric, ...]] = (
         "",
         "build kind failure",
         "The tier that an incident has reached, from 1; 0 for ten minutes once it is over. `kind` is `failed`, "
-        "`waiting-for-input`, `disk-full` or `out-of-memory`; `failure` distinguishes incidents.",
+        "`step-failed`, `waiting-for-input`, `disk-full` or `out-of-memory`; `failure` distinguishes incidents.",
     ),
     gauge(
         "build_failure_info",

@@ -17,6 +17,7 @@ import msgspec
 
 from build_exporter.alerting.answers import LAST_TIER, Answered, acknowledge, escalate, firing
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
+from build_exporter.alerting.sightings import Sightings
 from build_exporter.alerting.trial import trial_alert
 from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
 from build_exporter.config.alerting import Alerting, Alertmanager
@@ -75,7 +76,9 @@ def _context(journal: str, config: Alerting | None = None) -> Context:
     for _ in monitor.read_history():
         pass
     escalation = (config or Alerting()).escalation
-    return Context(monitor.tracker.builds, time.time(), escalation=escalation, journal=journal)
+    now = time.time()
+    host = Sightings(journal).incidents(now)
+    return Context(monitor.tracker.builds, now, escalation=escalation, host_incidents=host, journal=journal)
 
 
 @alerts.command(name="list")
@@ -198,7 +201,7 @@ def escalate_(
     context = _context(journal, load_config(config_path).alerting)
 
     def act() -> list[Answered]:
-        rows = [row for row in firing(context, build, alert) if row.failure or alert]
+        rows = [row for row in firing(context, build, alert) if row.has_tiers or alert]
         return escalate(context, rows, by, message, tier)
 
     _report(_answered(act), "sent on", output)

@@ -147,7 +147,8 @@ class Exporter:
         self.service.probes = self._prober.states
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
-        self._alerts = AlertDesk(self.monitor, overrides.of(config.alerting), lambda: self.service.scraped_at)
+        alerting = overrides.of(config.alerting)
+        self._alerts = AlertDesk(self.monitor, alerting, lambda: self.service.scraped_at, self._verdicts.judgement)
         self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self._own.parts_up = self._parts_up
         self.service.alerts = self._alerts

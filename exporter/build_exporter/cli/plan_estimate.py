@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from build_exporter.estimate import Estimate, Estimator, StepOutlook
+from build_exporter.estimate.parallel import schedule_of
 from build_exporter.formatting import clock_time, duration
 from build_exporter.model.events import BuildStarted, Plan, TestScope
 from build_exporter.model.names import run_name
@@ -34,23 +35,31 @@ class PlanEstimate:
         return sorted(self.steps, key=lambda step: -step.expected_seconds)[:LONGEST]
 
 
-def estimate_plan(
-    plan: WeightedPlan, journal: str, build: str | None, jobs: int | None, tests: TestScope | None
-) -> PlanEstimate:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a plan is to be built: its line of builds, -j, whose tests run, how many steps at once; None: as usual."""
+
+    build: str | None
+    jobs: int | None
+    tests: TestScope | None
+    at_once: int | None
+
+
+def estimate_plan(plan: WeightedPlan, journal: str, wanted: Wanted) -> PlanEstimate:
     """Return what a plan should take: by the journal's runs, the plan's figures and typical times of steps."""
     now = round(time.time(), 6)
     tracker = read_builds(journal) if os.path.isdir(journal) else Tracker()  # noqa: PTH112 - a path as text
-    name = build or "plan"
-    used = jobs or os.cpu_count() or 1
+    name = wanted.build or "plan"
+    used = wanted.jobs or os.cpu_count() or 1
     steps = [step.planned for step in plan.steps]
-    run = tracker.feed(
-        name,
-        run_name(now),
-        [BuildStarted(time=now, build=name, jobs=used, tests=tests), Plan(time=now, build=name, steps=steps)],
-    )
-    estimator = Estimator(tracker.builds)
-    outlook = estimator.outlook(run, now)
-    return PlanEstimate(used, estimator(run, now), tuple(outlook.steps(run, now)) if outlook is not None else ())
+    started = BuildStarted(time=now, build=name, jobs=used, tests=wanted.tests)
+    run = tracker.feed(name, run_name(now), [started, Plan(time=now, build=name, steps=steps)])
+    outlook = Estimator(tracker.builds).outlook(run, now)
+    if outlook is None:
+        return PlanEstimate(used, None, ())
+    if wanted.at_once is not None:
+        outlook.parallel = schedule_of(run, outlook.expected, wanted.at_once, now)
+    return PlanEstimate(used, outlook.at(run, now), tuple(outlook.steps(run, now)))
 
 
 def estimate_object(found: PlanEstimate) -> dict[str, Any]:

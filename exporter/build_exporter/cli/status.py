@@ -14,12 +14,14 @@ import msgspec
 
 from build_exporter.cli.options import journal_option
 from build_exporter.cli.query_http import UnreachableError
+from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, duration, percent, size
-from build_exporter.journal.layout import SYSTEM_JOURNAL, builds
+from build_exporter.journal.layout import SYSTEM_JOURNAL, builds, pid_namespace
+from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
@@ -83,8 +85,11 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
 def _show(journal: str, build: str | None, output: str, exporter: str | None, *, short: bool, again: bool) -> bool:
     """Write what is asked for; return whether there is a build and all are well."""
     tracker = read_builds(journal)
+    here = pid_namespace()
     estimator = Estimator(tracker.builds)
     found = (b.current for b in tracker.builds.values() if build in (None, b.name))
+    for run in filter(None, (each.current for each in tracker.builds.values())):
+        mark_writer(run, here)
     runs = sorted((run for run in found if run is not None), key=urgency)
     now = time.time()
     doing = nobody if short else ask_exporter(exporter, runs)
@@ -97,7 +102,11 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     elif short:
         click.echo("\n".join(short_line(run, now, estimator) for run in runs))
     else:
-        click.echo("\n\n".join("\n".join(_lines(run, now, estimator, doing)) for run in runs))
+        texts = [
+            "\n".join([*_lines(run, now, estimator, doing), *analysis_lines(tracker, run, journal, now)])
+            for run in runs
+        ]
+        click.echo("\n\n".join(texts))
     _mention_system_journal(journal)
     return bool(runs) and not any(map(_is_bad, runs))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from typing import Any
 
 from build_exporter.journal.append import LINE_LIMIT, Writer
 from build_exporter.journal.current import join_run
-from build_exporter.journal.layout import default_journal
+from build_exporter.journal.layout import default_journal, pid_namespace
 from build_exporter.journal.spool import keep
 from build_exporter.model.events import Event, EventsLost, encode_line
 from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name
@@ -34,6 +35,11 @@ def text_of(text: str | None) -> str | None:
 def readable(text: str) -> str:
     """Return a text that can be written as UTF-8: what can't becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
+
+
+def process() -> dict[str, Any]:
+    """Return the fields by which the exporter finds out that this process is gone."""
+    return {"pid": os.getpid(), "pid_namespace": pid_namespace()}
 
 
 def progress_fields(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Literal, Self
 
-from build_exporter.client.events import EventLog, name_of, progress_fields, text_of
+from build_exporter.client.events import EventLog, name_of, process, progress_fields, text_of
 from build_exporter.model.events import (
     BuildFinished,
     BuildStarted,
@@ -55,7 +54,7 @@ class Operation:
             self._steps = tuple(steps)
         build = self._log.build
         with self._lock:
-            self._log.append(BuildStarted(time=self._log.now(), build=build, source="python"))
+            self._log.append(BuildStarted(time=self._log.now(), build=build, source="python", **process()))
             if self._steps:
                 planned = [PlannedStep(phase=self._phase, step=name_of(step)) for step in self._steps]
                 self._log.append(Plan(time=self._log.now(), build=build, steps=planned))
@@ -85,7 +84,7 @@ class Operation:
                 self._running = (step, time.monotonic())
                 now = self._log.now()
                 self._log.append(
-                    StepStarted(time=now, build=self._log.build, phase=self._phase, step=step, pid=os.getpid())
+                    StepStarted(time=now, build=self._log.build, phase=self._phase, step=step, **process())
                 )
             if (message, ratio, done, total) != (None, None, None, None):
                 fields = progress_fields(ratio, done, total, message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from build_exporter.client.events import EventLog, name_of, progress_fields, text_of
+from build_exporter.client.events import EventLog, name_of, process, progress_fields, text_of
 from build_exporter.client.operation import Ending
 from build_exporter.model.events import (
     BuildFinished,
@@ -78,7 +77,9 @@ class Workflow:
     def start(self) -> None:
         """Start the run and record its plan."""
         build = self._log.build
-        started = BuildStarted(time=self._log.now(), build=build, source="python", target=self._target, jobs=self._jobs)
+        started = BuildStarted(
+            time=self._log.now(), build=build, source="python", target=self._target, jobs=self._jobs, **process()
+        )
         self._log.append(started)
         if self._plan:
             milestones = self._milestones or None
@@ -94,7 +95,7 @@ class Workflow:
         phase, step = name_of(phase), name_of(step)
         build = self._log.build
         self._log.append(
-            StepStarted(time=self._log.now(), build=build, phase=phase, step=step, log=text_of(log), pid=os.getpid())
+            StepStarted(time=self._log.now(), build=build, phase=phase, step=step, log=text_of(log), **process())
         )
         began = time.monotonic()
 

@@ -85,7 +85,7 @@ def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | 
             found.last,
             found.text,
             found.rank,
-            found.rule or (best.rule if best is not None and best.rank is Rank.RELAYED else None),
+            found.rule or (best.rule if best is not None and best.rank == Rank.RELAYED else None),
         )
     if best is None or (best.rank < Rank.TOOL and (signal or (exit_code or 0) > 128)):
         ending = of_ending(exit_code, signal)
@@ -207,13 +207,25 @@ def _named(reading: Reading, best: Evidence) -> str:
     label = _LABEL.match(best.text)
     if label is None:
         return best.text
-    alike = [each.text for each in reading.evidence if each.rank is Rank.TEST and each.text.startswith(label[0])]
+    alike = [each.text for each in reading.evidence if each.rank == Rank.TEST and each.text.startswith(label[0])]
     names = [text[label.end() :].split(" ... ")[0].strip() for text in dict.fromkeys(alike)]
     if len(names) < 2:
         return best.text
     shown = ", ".join(names[1:MAX_NAMED_TESTS])
     more = f" and {len(names) - MAX_NAMED_TESTS} more" if len(names) > MAX_NAMED_TESTS else ""
     return f"{best.text}, {shown}{more}"
+
+
+def with_failed_tests(found: Diagnosis, names: Sequence[str]) -> Diagnosis:
+    """Return a diagnosis that names the tests a suite reported as failed, where its own words name none of them."""
+    names = list(dict.fromkeys(names))
+    is_of_tests = found.error_class == "test-failure" or (found.error_class == "other" and found.is_handed_on)
+    if not names or not is_of_tests or any(name in found.reason for name in names):
+        return found
+    more = f" and {len(names) - MAX_NAMED_TESTS} more" if len(names) > MAX_NAMED_TESTS else ""
+    failed = f"failed tests: {', '.join(names[:MAX_NAMED_TESTS])}{more}"
+    reason = failed if found.is_handed_on else f"{found.reason} ({failed})"
+    return found._replace(reason=_short(reason), error_class="test-failure", is_handed_on=False)
 
 
 def _short(text: str) -> str:

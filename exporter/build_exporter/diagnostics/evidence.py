@@ -34,6 +34,9 @@ _GIVEN_UP: Final = re.compile(
     r"^(?:\S*/)?(?:g|re|p|b|d)?make(?:\[\d{1,3}\])?\s?: \*\*\* (?!No rule to make|Waiting for|.*\.\.\.$|Deleting)"
 )
 _RESTART: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: Entering directory|^Making \S+ in |^g?make( |$)")
+_QUIET_LEVELS: Final = frozenset({"info", "extra", "debug", "trace", "note", "state", "cfg"})
+"""What a logger says at these levels is how far it is."""
+
 _NOT_REMADE: Final = re.compile(r"^(?:\S*/)?g?make: Target '.*' not remade because of errors")
 _TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
 _IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
@@ -67,9 +70,9 @@ class Reading:
         begin: index of the first line that counts: what make gave up before it was called again is over.
     """
 
-    def __init__(self, lines: list[str], stamps: list[str]) -> None:
+    def __init__(self, lines: list[str], stamps: list[str], levels: list[str]) -> None:
         self.lines = lines
-        self._stamps = stamps
+        self._stamps, self._levels = stamps, levels
         self.evidence: list[Evidence] = []
         self.stop = len(lines)
         self.begin = 0
@@ -78,7 +81,9 @@ class Reading:
     def kind(self, index: int) -> Kind:
         """Return what sort of line one is."""
         if index not in self._kinds:
-            self._kinds[index] = kind_of(self.lines[index])
+            kind = kind_of(self.lines[index])
+            is_quiet = kind is Kind.WORDS and self._levels[index] in _QUIET_LEVELS
+            self._kinds[index] = Kind.PROGRESS if is_quiet else kind
         return self._kinds[index]
 
     def english(self, index: int) -> str:
@@ -150,13 +155,13 @@ def _bounded(indexes: list[int]) -> list[int]:
     return indexes if len(indexes) <= MAX_READ else indexes[: MAX_READ // 2] + indexes[-MAX_READ // 2 :]
 
 
-def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return lines as a terminal shows them without prefixes, and their time stamps.
+def plain_lines(raw: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return lines as a terminal shows them without prefixes, their time stamps and their levels.
 
     Empty ones stay, as diagnostics end with them.
     """
     found = [parted(text) for line in raw for text in shown(line) or [""]][-MAX_LINES:]
-    return [each.text.rstrip() for each in found], [each.stamp for each in found]
+    return [each.text.rstrip() for each in found], [each.stamp for each in found], [each.level for each in found]
 
 
 def _evidence(reading: Reading, index: int) -> Evidence | None:

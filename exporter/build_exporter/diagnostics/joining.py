@@ -14,6 +14,7 @@ _REQUIRED: Final = re.compile(r"configure: error: .*Package requirements \(|conf
 _LACKS: Final = re.compile(r"^(?:No package \W|Package \W|Requested \W|Package dependency requirement|\S+: )")
 _CUT_SHORT: Final = re.compile(
     r"(?:configure: error|: error|: fatal error|error(?:: \[GHC-\d+\])?|ERROR|Error):\s*$|error: \[GHC-\d+\]$"
+    r"|^\s*thread '.{1,100}' (?:\(\d+\) )?panicked at .{1,500}:$"
 )
 _TRACEBACK: Final = re.compile(
     r"^(?:\s*)Traceback \(most recent call last\):|^(?:\s*)The above exception was|^(?:\s*)During handling of"

@@ -38,7 +38,7 @@ def last_words(reading: Reading) -> Evidence | None:
     """
     found: list[int] = []
     end = reading.stop
-    relayed = [each.first for each in reading.evidence if each.rank is Rank.RELAYED and each.first < end]
+    relayed = [each.first for each in reading.evidence if each.rank == Rank.RELAYED and each.first < end]
     end = min(relayed, default=end)
     while end < len(reading.lines) and end > 0 and not reading.lines[end - 1].strip():
         end -= 1

@@ -199,7 +199,9 @@ class Expectations:
             seconds = taken.seconds + source.pace
             if source.differs:
                 seconds += shifts(self.history.runs[taken.run], name)
-            alike = exp(-abs(log((1 + taken.beside) / (1 + beside))) / width) if taken.beside != beside else 1.0
+            # the same work had the same steps beside it
+            is_alike = taken.beside == beside or source.is_same_work
+            alike = 1.0 if is_alike else exp(-abs(log((1 + taken.beside) / (1 + beside))) / width)
             candidates.append(Candidate(weight * alike * source.weight, seconds, source))
             weight *= decay
         return candidates

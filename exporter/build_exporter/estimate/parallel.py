@@ -8,7 +8,7 @@ from math import exp
 from typing import Final
 
 from build_exporter.estimate.expect import Expected
-from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.history import PastRun
 from build_exporter.estimate.schedule import release_needs, schedule
 from build_exporter.tracker import Key, Run
 from build_exporter.tracker.names import Name, name_of
@@ -39,10 +39,12 @@ class Parallel:
 
 
 def parallel_of(
-    run: Run, history: History, expected: Mapping[Key, Expected], running: Mapping[Key, float], now: float
+    run: Run, past: PastRun | None, expected: Mapping[Key, Expected], running: Mapping[Key, float], now: float
 ) -> Parallel | None:
-    """Return the schedule of a run's open steps, None where steps run one after the other."""
-    past = next((each for each in history.runs if each.own and each.result == "succeeded"), None)
+    """Return the schedule of a run's open steps, None where steps run one after the other.
+
+    Where the plan does not name what steps need, they begin in the order of the run `past`.
+    """
     own = run.concurrency if run.busy_seconds else 1.0
     if (
         max(own, past.concurrency if past is not None and not run.busy_seconds else 1.0) < SIDE_BY_SIDE
@@ -61,6 +63,14 @@ def parallel_of(
     idle = run.gap_seconds / run.busy_seconds if run.busy_seconds else 0.0
     critical = frozenset(keys[place] for place in found.critical)
     return Parallel(found.seconds * (1.0 + min(idle, 1.0)), now, slots, critical, running)
+
+
+def schedule_of(run: Run, expected: Mapping[Key, Expected], slots: int, now: float) -> Parallel:
+    """Return the schedule of a run that has not begun, on so many slots."""
+    keys = list(expected)
+    left = [exp(expected[key].seconds) for key in keys]
+    found = schedule(left, _needs(run, {key: place for place, key in enumerate(keys)}), (), slots)
+    return Parallel(found.seconds, now, slots, frozenset(keys[place] for place in found.critical), {})
 
 
 def _needs(run: Run, places: Mapping[Key, int]) -> list[list[int]]:

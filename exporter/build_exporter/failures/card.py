@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from build_exporter.diagnostics.diagnosis import Diagnosis, diagnose
+from build_exporter.diagnostics.diagnosis import Diagnosis, diagnose, with_failed_tests
 from build_exporter.diagnostics.signals import signal_name
 from build_exporter.failures.book import page_of
 from build_exporter.failures.excerpt import excerpt
@@ -83,7 +83,7 @@ def card(run: Run, step: Step, lines: Iterable[str] = ()) -> Card:
         lines: the last lines of the step's log, raw; none where there is no log, or it may not be read.
     """
     kept = list(lines)
-    found = diagnose(kept, exit_code=step.exit_code, signal=step.signal)
+    found = with_failed_tests(diagnose(kept, exit_code=step.exit_code, signal=step.signal), failed_tests(step))
     reason, kind = _journal_first(step, found)
     made = Card(
         build=run.build,
@@ -116,7 +116,9 @@ def _journal_first(step: Step, found: Diagnosis) -> tuple[str, str]:
         return found.reason, found.error_class
     if not step.message:
         return found.reason, _class(step, found)
-    said = diagnose([step.message])
+    said = with_failed_tests(diagnose([step.message]), failed_tests(step))
+    if said.error_class == FailureClass.TEST_FAILURE and _class(step, said) == said.error_class:
+        return said.reason, said.error_class
     if said.is_own:
         return step.message, said.error_class
     if step.error_class in (None, FailureClass.OTHER):
@@ -128,6 +130,11 @@ def _journal_first(step: Step, found: Diagnosis) -> tuple[str, str]:
 def _class(step: Step, found: Diagnosis) -> str:
     known = step.error_class
     return known if known is not None and known != FailureClass.OTHER else found.error_class
+
+
+def failed_tests(step: Step) -> list[str]:
+    """Return the names of the tests that the step's suites reported as failed, as far as they are kept."""
+    return [name for report in step.tests.values() for name in report.failing or ()]
 
 
 def _context(found: Diagnosis, reason: str, has_log: bool) -> Sequence[str]:

@@ -27,6 +27,19 @@ def default_journal() -> str:
     return f"{state}/build-exporter/journal"
 
 
+def pid_namespace() -> str | None:
+    """Return where process ids of this process mean what they do, `BOOT/NUMBER`; None where that can't be found out.
+
+    Every machine's first namespace has the same number, and every container the machine's boot: together they are one.
+    """
+    try:
+        number = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return f"{file.read().strip()}/{number}"
+    except OSError:
+        return None
+
+
 def run_path(journal: str, build: str, run: str) -> str:
     """Return the path of a run's file."""
     return f"{journal}/{build}/{run}{SUFFIX}"

@@ -83,7 +83,8 @@ class PlannedMilestone(msgspec.Struct, gc=False, omit_defaults=True, kw_only=Tru
 class BuildStarted(Event, tag="build_started"):
     """A run began, or was taken up again where its file already holds one.
 
-    `tests` says which packages' test suites it runs, where that is known.
+    `tests` says which packages' test suites it runs, where that is known. `pid` is the process that writes the run, and
+    `pid_namespace` where that is its id: `BOOT/NUMBER` by `/proc/sys/kernel/random/boot_id` and `/proc/self/ns/pid`.
     """
 
     run: Name | None = None
@@ -94,6 +95,8 @@ class BuildStarted(Event, tag="build_started"):
     plan: Text | None = None
     deadline: Time | None = None
     tests: TestScope | None = None
+    pid: Count | None = None
+    pid_namespace: Name | None = None
 
 
 class Plan(Event, tag="plan"):
@@ -110,7 +113,7 @@ class Plan(Event, tag="plan"):
 
 
 class StepStarted(Event, tag="step_started"):
-    """An attempt at a step began."""
+    """An attempt at a step began, in the process `pid`; see `build_started` for `pid_namespace`."""
 
     phase: Name
     step: Name
@@ -119,6 +122,7 @@ class StepStarted(Event, tag="step_started"):
     attempt: Count | None = None
     log: Text | None = None
     pid: Count | None = None
+    pid_namespace: Name | None = None
 
 
 class StepProgress(Event, tag="step_progress"):
@@ -152,7 +156,8 @@ class StepProgress(Event, tag="step_progress"):
 class StepFinished(Event, tag="step_finished"):
     """An attempt ended; `seconds` is the duration where the writer measured it more precisely than the two times.
 
-    `disk_bytes` is what the attempt needed on the disk, `disk_before_bytes` what was in use there before it.
+    `disk_bytes` is what the attempt needed on the disk, `disk_before_bytes` what was in use there before it. The waits
+    are the seconds in which some process of the machine waited for a CPU, memory or the disk meanwhile (pressure).
     """
 
     phase: Name
@@ -167,6 +172,9 @@ class StepFinished(Event, tag="step_finished"):
     written_bytes: Count | None = None
     disk_bytes: Count | None = None
     disk_before_bytes: Count | None = None
+    cpu_wait_seconds: Amount | None = None
+    memory_wait_seconds: Amount | None = None
+    io_wait_seconds: Amount | None = None
     error_class: Name | None = None
     message: Text | None = None
     warnings: Count | None = None

@@ -62,8 +62,12 @@ def secured(link: socket.socket, host: str, ca_file: str | None, attempt: Attemp
         changed = os.stat(ca_file).st_mtime_ns if ca_file is not None else 0  # noqa: PTH116
         secure = _context(ca_file, changed).wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
         attempt.on_stop(lambda: _shut(secure))
-        secure.settimeout(attempt.left())
-        secure.do_handshake()
+        try:
+            secure.settimeout(attempt.left())
+            secure.do_handshake()
+        except OSError:
+            secure.close()
+            raise
     certificate = secure.getpeercert() or {}
     ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     # of several on the way, by redirects: the first that ends

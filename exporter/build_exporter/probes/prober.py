@@ -15,8 +15,6 @@ from build_exporter.probes.state import ProbeState, Reason, Result
 
 PARALLEL: Final = 8
 """Tries that run at a time; others wait. One past its deadline does not count, whatever its thread still waits for."""
-SPREAD_SECONDS: Final = 1.0
-"""First tries are spread over so long."""
 
 
 class _Watch:
@@ -40,11 +38,12 @@ class Prober:
 
     A try that is not over at its deadline is counted as timed out and woken up. As long as its thread does not come
     back (a name server or a disk may hang in the kernel) the probe is counted as timed out at each interval, without
-    another thread.
+    another thread. First tries are spread over `spread` seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time, parallel: int = PARALLEL) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, parallel: int = PARALLEL, spread: float = 1.0) -> None:
         self._clock = clock
+        self._spread = spread
         self._parallel = parallel
         self._watches: list[_Watch] = []
         self._changed = threading.Condition()
@@ -56,7 +55,7 @@ class Prober:
         with self._changed:
             kept = {watch.state.probe: watch for watch in self._watches}
             self._watches = [
-                kept.get(probe) or _Watch(probe, now + random.uniform(0, min(SPREAD_SECONDS, probe.interval)))  # noqa: S311
+                kept.get(probe) or _Watch(probe, now + random.uniform(0, self._spread))  # noqa: S311
                 for probe in probes
             ]
             self._changed.notify()
@@ -134,7 +133,7 @@ class Prober:
         deadlines = [watch.attempt.deadline for watch in running if watch.attempt is not None]
         # without a free slot a deadline or the end of a try comes first
         dues = [watch.due for watch in self._watches if watch.attempt is None] if len(running) < self._parallel else []
-        return min([*deadlines, *dues], default=time.monotonic() + SPREAD_SECONDS)
+        return min([*deadlines, *dues], default=time.monotonic() + 1.0)
 
     def _try(self, watch: _Watch, attempt: Attempt) -> None:
         probe, began = watch.state.probe, time.monotonic()

@@ -16,7 +16,7 @@ from build_exporter.tracker.alerts import AlertLog, AlertRecord, Answer
 FLAP_SECONDS: Final = 600.0
 """An alert that fires again within this after its end flaps."""
 
-_INCIDENTS: Final = frozenset(name for name, _ in ALERTS.values())
+_INCIDENTS: Final = frozenset(form.name for form in ALERTS.values())
 
 LIMITS: Final = {
     "BuildStalled": "stalled_seconds",
@@ -63,6 +63,11 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     next_tier_at: float | None
     acknowledged: Acknowledgement | None
     notified: list[str]
+
+    @property
+    def has_tiers(self) -> bool:
+        """Whether it can be sent on to a further tier: critical incidents can."""
+        return bool(self.failure) and self.severity == "critical"
 
     @property
     def identity(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
@@ -133,17 +138,18 @@ def _of_build(build: Build, standing: Sequence[Incident], context: Context) -> I
 
 
 def _of_incident(found: Incident, records: Sequence[AlertRecord], escalation: Sequence[float]) -> AlertRow:
-    limit = escalation[found.tier - 1 : found.tier] if found.acknowledged is None else ()
+    goes_on = found.acknowledged is None and found.severity == "critical"
+    limit = escalation[found.tier - 1 : found.tier] if goes_on else ()
     return AlertRow(
         build=found.build,
         alert=found.alert,
         state="firing",
-        severity="critical",
+        severity=found.severity,
         failure=found.failure,
         labels={},
         since=found.since,
         until=None,
-        summary=ALERTS[found.kind][1],
+        summary=ALERTS[found.kind].summary,
         description=found.description,
         step=found.step,
         tier=found.tier,

@@ -15,6 +15,7 @@ from build_exporter.queries.common import (
     run_counts,
 )
 from build_exporter.queries.context import Context, shown_or_none
+from build_exporter.summary import idle_since
 from build_exporter.tracker import Build, Run, build_progress
 
 MAX_RUNNING = 10
@@ -27,7 +28,8 @@ MAX_ATTENTION = 3
 class BuildRow(Answer, frozen=True):
     """A build's newest run in one row.
 
-    `end` is when it ended, null while it goes on; `last_event` when it last showed a sign of life. `running` names at
+    `end` is when it ended, null while it goes on; `last_event` when it last showed a sign of life, `idle_since` the
+    same where nothing runs and nobody is at work in it. `running` names at
     most 10 of the running steps; `attention` is what needs a person's look, the most urgent first, at most 3 in the
     list of builds; `attention_count` counts all. `runs` counts the known runs, the newest included.
     """
@@ -41,6 +43,7 @@ class BuildRow(Answer, frozen=True):
     start: float | None
     end: float | None
     last_event: float | None
+    idle_since: float | None
     elapsed_seconds: float | None
     deadline: float | None
     progress_ratio: float | None
@@ -78,6 +81,7 @@ def build_row(context: Context, build: Build, run: Run, most: int = MAX_ATTENTIO
         start=run.start,
         end=run.stopped,
         last_event=run.last_event,
+        idle_since=idle_since(run, context.now),
         elapsed_seconds=elapsed_seconds(context, run),
         deadline=run.deadline,
         progress_ratio=build_progress(run, context.now),

@@ -1,4 +1,4 @@
-"""Incidents: conditions that stop a build and need a person at once.
+"""Incidents: a build or a step that failed, waits for input, or lacks disk space or memory, and needs a person at once.
 
 An incident has a number of its own, the time it began, so that a second failure of a build is another alert: servers
 that merge alerts by their labels would otherwise hide it. The number follows from the journal alone, so it is the same
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -29,22 +29,39 @@ WAITING_SECONDS: Final = 20.0
 """A person at the keyboard answers within this; only then somebody else is called."""
 
 
+GOING_ON_SECONDS: Final = 60.0
+"""A builder that went on after a failed step pauses between steps; it stands still once nothing happens for so long."""
+
+MAX_STEP_FAILURES: Final = 20
+"""Failed steps of a run that are incidents of their own: `make -k` may leave hundreds."""
+
+
 class Kind(StrEnum):
     """Kinds of incidents; the closed set of the label `kind`."""
 
     FAILED = "failed"
+    STEP_FAILED = "step-failed"
     WAITING_FOR_INPUT = "waiting-for-input"
     DISK_FULL = "disk-full"
     OUT_OF_MEMORY = "out-of-memory"
 
 
+class Form(NamedTuple):
+    """What the alerts of a kind have in common; only critical ones have tiers."""
+
+    name: str
+    summary: str
+    severity: Literal["critical", "warning"] = "critical"
+
+
 ALERTS: Final = {
-    Kind.FAILED: ("BuildFailed", "A build has failed and stands still."),
-    Kind.WAITING_FOR_INPUT: ("BuildWaitingForInput", "A build waits for somebody to type an answer."),
-    Kind.DISK_FULL: ("BuildDiskFull", "A file system that a build writes to is full."),
-    Kind.OUT_OF_MEMORY: ("BuildOutOfMemory", "The kernel killed a process of a build for lack of memory."),
+    Kind.FAILED: Form("BuildFailed", "A build has failed and stopped."),
+    Kind.STEP_FAILED: Form("BuildStepFailed", "A step has failed while the build goes on.", "warning"),
+    Kind.WAITING_FOR_INPUT: Form("BuildWaitingForInput", "A build waits for somebody to type an answer."),
+    Kind.DISK_FULL: Form("BuildDiskFull", "A file system that a build writes to is full."),
+    Kind.OUT_OF_MEMORY: Form("BuildOutOfMemory", "The kernel killed a process of a build for lack of memory."),
 }
-"""Name and summary of the alert that each kind makes."""
+"""The alert that each kind makes."""
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +89,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def alert(self) -> str:
         """Name of its alert."""
-        return ALERTS[self.kind][0]
+        return ALERTS[self.kind].name
+
+    @property
+    def severity(self) -> Literal["critical", "warning"]:
+        """Severity of its alert; only critical incidents have tiers."""
+        return ALERTS[self.kind].severity
 
     @property
     def tier(self) -> int:
@@ -108,8 +130,14 @@ def incidents(
 
 
 def _of_run(run: Run, now: float) -> Iterator[Incident]:
+    failed = sorted(run.failed.values(), key=lambda step: (step.end or 0.0, step.index))
+    passed = _passed(run, failed)
+    yield from (_step_failure(run, step) for step in passed[:MAX_STEP_FAILURES])
     if run.state is BuildState.FAILED and not run.running:
-        yield _failure(run)
+        since = max(run.end or 0.0, run.counted_until, *(step.end or 0.0 for step in failed), 0.0)
+        since += GOING_ON_SECONDS if passed else 0.0
+        if now >= since or not passed:
+            yield _failure(run, failed, since)
     waiting = run.waiting_for
     if waiting is not None and now - run.notes[-1][0] >= WAITING_SECONDS:
         began = run.notes[-1][0]
@@ -118,12 +146,37 @@ def _of_run(run: Run, now: float) -> Iterator[Incident]:
             kind=Kind.WAITING_FOR_INPUT,
             failure=failure_number(began),
             since=began + WAITING_SECONDS,
-            description=f"Build {run.build} stands still until a person answers: {excerpt(waiting)}.",
+            description=f"Build {run.build} waits until a person answers: {excerpt(waiting)}.",
         )
 
 
-def _failure(run: Run) -> Incident:
-    failed = sorted(run.failed.values(), key=lambda step: (step.end or 0.0, step.index))
+def _passed(run: Run, failed: Sequence[Step]) -> list[Step]:
+    """Return the failed steps after which a run that is not over went on with others."""
+    if not failed or run.status is not None:
+        return []
+    if run.running:
+        return list(failed)
+    newest = max(max(step.start or 0.0, step.end or 0.0) for step in run.steps.values())
+    return [step for step in failed if (step.end or 0.0) < newest]
+
+
+def _step_failure(run: Run, step: Step) -> Incident:
+    began, text, reason = step.end or 0.0, excerpt(step.message), step.error_class or "other"
+    name = f"{step.phase} / {step.step}"
+    return Incident(
+        build=run.build,
+        kind=Kind.STEP_FAILED,
+        # steps that run in parallel may fail at the same time
+        failure=f"{failure_number(began)}-{step.index}",
+        since=began,
+        description=f"Build {run.build}: {name} failed ({reason}){f': {text}' if text else '.'}",
+        step=name,
+        failure_class=reason,
+        excerpt=text,
+    )
+
+
+def _failure(run: Run, failed: Sequence[Step], since: float) -> Incident:
     # the newest failed attempt gives the number: what else ran meanwhile does not make it another failure
     began = (failed[-1].end if failed else run.end) or 0.0
     first = failed[0] if failed else None
@@ -132,7 +185,7 @@ def _failure(run: Run) -> Incident:
         build=run.build,
         kind=Kind.FAILED,
         failure=failure_number(began),
-        since=max(began, run.end or 0.0, run.counted_until),
+        since=since,
         description=_failure_text(run, first, len(failed), text),
         step=f"{first.phase} / {first.step}" if first is not None else "",
         failure_class=first.error_class or "other" if first is not None else "",
@@ -152,7 +205,8 @@ def _failure_text(run: Run, first: Step | None, count: int, text: str) -> str:
 def _with_answers(found: Incident, run: Run, escalation: Sequence[float], now: float) -> Incident:
     answers = [answer for answer in run.alerts.answers if answer.failure == found.failure]
     taken = next((answer for answer in answers if not answer.tier), None)
-    tiers = tier_times(found.since, taken, [answer for answer in answers if answer.tier], escalation, now)
+    limits, sent_on = (escalation, answers) if found.severity == "critical" else ((), [])
+    tiers = tier_times(found.since, taken, [answer for answer in sent_on if answer.tier], limits, now)
     return msgspec.structs.replace(found, tiers=tiers, acknowledged=taken)
 
 
@@ -176,8 +230,9 @@ def tier_times(
 
 def context_words(run: Run, found: Incident) -> dict[str, str]:
     """Return the build's state for a message, as it was when an incident began: `progress`, and a `hint`."""
-    first = min(run.failed.values(), key=lambda step: (step.end or 0.0, step.index), default=None)
-    hint = card(run, first).hint if found.kind is Kind.FAILED and first is not None else None
+    failed = sorted(run.failed.values(), key=lambda step: (step.end or 0.0, step.index))
+    about = next((step for step in failed if f"{step.phase} / {step.step}" == found.step), None)
+    hint = card(run, about).hint if about is not None else None
     return {"hint": hint or "", "progress": _progress(run, found.since)}
 
 

@@ -517,6 +517,7 @@ _be_start() {
 		shift
 	done
 	_be_process
+	[ -n "${BE_NO_PID-}" ] || _be_name_process
 	_be_open='' _be_begun=$_be_self _be_home=$_be_self
 	_be_now || :
 	if [ -z "$_be_time" ]; then
@@ -529,6 +530,14 @@ _be_start() {
 	export BUILD_EXPORTER_RUN_FILE
 	_be_run=${BUILD_EXPORTER_RUN_FILE##*/}
 	_be_emit build_started ",\"run\":\"${_be_run%.jsonl}\"$_be_fields"
+}
+
+# Add the fields by which the exporter finds out that this process is gone: its id, and where that is its id.
+_be_name_process() {
+	_be_fields="$_be_fields,\"pid\":$_be_self"
+	_be_n=$(command readlink /proc/self/ns/pid) && IFS='' read -r _be_line </proc/sys/kernel/random/boot_id || return 0
+	_be_n=${_be_n#*[}
+	_be_text pid_namespace "$_be_line/${_be_n%]}" 100 100
 }
 
 # Set _be_directory to the journal: the environment's, else the system's for root, else the user's state directory.

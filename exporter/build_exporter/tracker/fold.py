@@ -17,7 +17,7 @@ from build_exporter.tracker.adopted import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, name, place, recount
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
-from build_exporter.tracker.state import CLASS_SECONDS, NO_TESTS, LogShape, Run, Step
+from build_exporter.tracker.state import CLASS_SECONDS, NO_TESTS, LogShape, Run, Step, Waits
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
@@ -61,8 +61,8 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     # whatever still seemed to run belonged to a process that is gone
     _interrupt_running(run, event.time)
     if run.status is BuildState.SUCCEEDED:
-        # more work than the finished run had: its progress starts from what is done, not from 1
-        run.floor = 0.0
+        # there is more work than the finished run had
+        run.reopened = True
     run.status = None
     run.end = None
     run.start = event.time if run.start is None else min(run.start, event.time)
@@ -71,6 +71,8 @@ def _build_started(run: Run, event: e.BuildStarted) -> None:
     run.book = event.book or run.book
     run.jobs = event.jobs if event.jobs is not None else run.jobs
     run.tests = event.tests or run.tests
+    run.pid, run.pid_namespace = event.pid, event.pid_namespace
+    run.writer_is_gone = False
     run.deadline = event.deadline if event.deadline is not None else run.deadline
 
 
@@ -113,7 +115,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = (
         step.disk_before_bytes
     ) = None
-    step.warnings = None
+    step.warnings = step.waits = None
     step.reported_ratio = step.reported_warnings = step.log_read = False
     step.floor = 0.0
     if run.warning_flags:
@@ -128,6 +130,8 @@ def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
     name(step, event.package, event.version)
     step.log = event.log if event.log and is_path(event.log) else None
     step.pid = event.pid
+    own = run.pid_namespace if event.pid == run.pid else None
+    step.pid_namespace = event.pid_namespace if event.pid_namespace is not None else own
     if step.log:
         # steps with one log for all come one after the other: no more than the last needs to be known
         before = run.newest_log
@@ -263,6 +267,8 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
     step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
     step.disk_before_bytes = event.disk_before_bytes
+    waits = (event.cpu_wait_seconds, event.memory_wait_seconds, event.io_wait_seconds)
+    step.waits = None if waits == (None, None, None) else Waits(*(each or 0.0 for each in waits))
     if event.warnings is not None:
         step.warnings, step.reported_warnings = event.warnings, True
     # what it did last is no reason why it ended

@@ -44,9 +44,16 @@ def _only_adds(run: Run, steps: list[e.PlannedStep]) -> bool:
 
 
 def _replace_plan(run: Run, event: e.Plan) -> None:
-    if not event.continues:
+    if run.reopened:
+        # the work that was finished is the beginning of the new plan, not the whole of it
+        run.floor = 0.0
+        for phase in run.phases.values():
+            phase.floor = 0.0
+        run.reopened = False
+    elif not event.continues:
         # half a plan would make what is done seem more than it is, so only whole ones count
         raise_floors(run, event.time)
+    if not event.continues:
         for step in run.steps.values():
             step.planned = False
     old = run.steps

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, FailureClass, StepState
@@ -33,6 +33,14 @@ Key = tuple[str, str]
 
 NO_TESTS: Final[Mapping[str, TestsReported]] = MappingProxyType({})
 """The tests of most steps: one object serves all."""
+
+
+class Waits(NamedTuple):
+    """Seconds in which some process of the machine waited for a CPU, for memory, for the disk while a step ran."""
+
+    cpu: float
+    memory: float
+    io: float
 
 
 @dataclass(slots=True, eq=False)
@@ -76,9 +84,11 @@ class Step:
     shares_log: bool = False
     """Whether other steps name the same log: what is in it is then not the step's own."""
     pid: int | None = None
+    pid_namespace: str | None = None
     exit_code: int | None = None
     signal: int | None = None
     cpu_seconds: float | None = None
+    waits: Waits | None = None
     max_rss_bytes: int | None = None
     read_bytes: int | None = None
     written_bytes: int | None = None
@@ -191,6 +201,11 @@ class Run:
     jobs: int | None = None
     tests: str | None = None
     """Which packages' test suites run: none, critical (the toolchain's) or all; None where that isn't known."""
+    pid: int | None = None
+    pid_namespace: str | None = None
+    writer_is_gone: bool = False
+    """Whether the process that began the run, and those of its running steps, are known to be gone: by the machine, as
+    nothing in the journal says so."""
     deadline: float | None = None
     start: float | None = None
     end: float | None = None
@@ -205,6 +220,8 @@ class Run:
     strangers: int = 0
     """Steps begun that an adopted plan has not."""
     plans: int = 0
+    reopened: bool = False
+    """Whether the run was taken up after a success and no plan has said since what there is to do."""
     steps: dict[Key, Step] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
     weight: float = 0.0

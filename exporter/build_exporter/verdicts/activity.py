@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Final, Protocol
 
 from build_exporter.model.states import Verdict
@@ -50,8 +51,11 @@ CALLERS: Final = {name: kind for kind, names in _CALLERS.items() for name in nam
 MAKERS: Final = frozenset(("make", "gmake", "ninja", "ninja-build", "samu", "jom", "bmake"))
 """Programs that run others as a target of theirs asks for."""
 
+SHELLS: Final = frozenset(("sh", "bash", "dash", "ksh", "zsh", "ash", "busybox"))
+"""Programs that are named for a script only where the kernel, not a maker, starts it: `make` runs `sh ./configure`."""
+
 _DRIVERS: Final = "cmake meson cargo go perl python python2 python3 pip scons waf bazel"
-DRIVERS: Final = MAKERS | frozenset(_DRIVERS.split())
+DRIVERS: Final = MAKERS | SHELLS | frozenset(_DRIVERS.split())
 """Programs whose arguments say what is done below them."""
 
 _TEST_SCRIPTS: Final = ("pytest", "regrtest", "unittest", "t/TEST", "t/harness", "runtests", "/lit")
@@ -64,9 +68,13 @@ def is_driver(name: str) -> bool:
 
 def asked_for(name: str, arguments: Iterable[str]) -> Verdict | None:
     """Return what a driver was asked to do by its arguments; None where they do not say."""
+    arguments = list(arguments)
     options = {word for word in arguments if word.startswith("-")}
     words = [word for word in arguments if word and word not in options]
     first = words[0].rpartition("/")[2] if words else ""
+    if name in SHELLS:
+        runs_words = any("c" in word for word in takewhile(lambda word: word.startswith("-"), arguments))
+        return _of_script(first, options) if not runs_words else None
     if name in MAKERS:
         return next((found for word in words if (found := _of_target(word)) is not None), None)
     if name == "cmake":
@@ -88,6 +96,23 @@ _MESON: Final = {
     "test": Verdict.TESTING,
     "install": Verdict.INSTALLING,
 }
+
+
+_LIBTOOL: Final = {
+    "--mode=compile": Verdict.COMPILING,
+    "--mode=link": Verdict.LINKING,
+    "--mode=relink": Verdict.LINKING,
+    "--mode=install": Verdict.INSTALLING,
+    "--mode=finish": Verdict.INSTALLING,
+}
+
+
+def _of_script(name: str, options: set[str]) -> Verdict | None:
+    if name in ("libtool", "ltmain.sh"):
+        return next((_LIBTOOL[option] for option in options if option in _LIBTOOL), None)
+    if name in ("install-sh", "mkinstalldirs"):
+        return Verdict.INSTALLING
+    return CALLERS.get(name)
 
 
 def _of_target(word: str) -> Verdict | None:

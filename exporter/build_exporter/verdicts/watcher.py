@@ -82,6 +82,7 @@ class _Watch:
     samples: deque[_Sample] = field(default_factory=deque)
     used: dict[int, int] = field(default_factory=dict)
     asked: dict[int, Verdict | None] = field(default_factory=dict)
+    again: set[int] = field(default_factory=set)
     waits: Waits = field(default_factory=Waits)
     longest_silence: float = 0.0
 
@@ -182,9 +183,15 @@ class Verdicts:
     def _activity(self, watch: _Watch, tree: SampledTree) -> tuple[Verdict | None, str]:
         members = tree.members
         watch.asked = {pid: kind for pid, kind in watch.asked.items() if pid in members}
-        new = [process for pid, process in members.items() if pid not in watch.asked and is_driver(process.name)]
+        known = watch.asked.keys() - watch.again
+        new = [process for pid, process in members.items() if pid not in known and is_driver(process.name)]
+        asked_twice, watch.again = watch.again, set()
         for process in new[:MAX_ARGUMENTS]:
-            watch.asked[process.pid] = asked_for(process.name, _arguments(f"{self._proc}/{process.pid}/cmdline"))
+            kind = asked_for(process.name, _arguments(f"{self._proc}/{process.pid}/cmdline"))
+            watch.asked[process.pid] = kind
+            if kind is None and process.pid not in asked_twice:
+                # `sh -c` becomes the program it starts: one that is still there is asked once more
+                watch.again.add(process.pid)
         used = {pid: process.ticks - watch.used.get(pid, 0) for pid, process in members.items() if pid in watch.used}
         return activity(members, used, watch.asked)
 

@@ -19,7 +19,7 @@ ACCEPTED: Final = "accepted"
 UNKNOWN: Final = "unknown-event"
 
 _GOING_ON: Final = frozenset({BuildStarted, Plan, StepStarted, StepFinished})
-_LOCAL_FIELDS: Final = ("log", "pid", "tarballs")
+_LOCAL_FIELDS: Final = ("log", "pid", "pid_namespace", "tarballs")
 """Fields that name files and processes of the exporter's machine: who may post events need not be a user of it."""
 _LOCAL_KEYS: Final = tuple(f'"{name}"'.encode() for name in _LOCAL_FIELDS)
 

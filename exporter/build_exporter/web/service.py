@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from build_exporter.alerting.desk import AlertDesk
+from build_exporter.analysis.fit import Fit
+from build_exporter.collectors.analysis import fits
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Config, Thresholds
@@ -81,4 +83,12 @@ class Service:
             probes=self.probes(),
             journal=follower.root,
             position=follower.position,
+            fits=self._fits,
         )
+
+    def _fits(self, run: Run) -> Sequence[Fit]:
+        """Return whether this machine's disk and memory suffice for a run that continues."""
+        build = self.monitor.tracker.builds.get(run.build)
+        if build is None or run.status is not None:
+            return ()
+        return fits(run, list(build.history.values()), self.monitor.follower.root, self.monitor.clock())

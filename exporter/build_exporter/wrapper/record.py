@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from build_exporter.journal.append import Writer
-from build_exporter.journal.layout import JOURNAL_VARIABLE, RUN_FILE_VARIABLE, default_journal
+from build_exporter.journal.layout import JOURNAL_VARIABLE, RUN_FILE_VARIABLE, default_journal, pid_namespace
 from build_exporter.wrapper.event_line import event_line
+from build_exporter.wrapper.pressure import machine_waits, waits_since
 from build_exporter.wrapper.run_file import BUILD_VARIABLE, find_run
 
 TYPE_CHECKING = False
@@ -64,6 +65,7 @@ class Record:
         self._writer: Writer | None = None
         self._pending = b""
         self._run: RunFile | None = None
+        self._waits: dict[str, float] = {}
         try:
             self._run = run = find_run(options, now)
         except OSError as error:
@@ -81,6 +83,8 @@ class Record:
                         "source": "run",
                         "target": options.target or None,
                         "jobs": options.jobs,
+                        "pid": os.getpid(),
+                        "pid_namespace": pid_namespace(),
                     }
                 )
             )
@@ -96,6 +100,7 @@ class Record:
         if self._run is None or self._options.no_step:
             return
         options = self._options
+        self._waits = machine_waits()
         self._append(
             event_line(
                 {
@@ -104,6 +109,7 @@ class Record:
                     "version": options.version or None,
                     "log": os.path.abspath(options.log) if options.log else None,  # noqa: PTH100
                     "pid": pid,
+                    "pid_namespace": pid_namespace(),
                 }
             )
         )
@@ -125,6 +131,7 @@ class Record:
                     "max_rss_bytes": _known(outcome.max_rss_bytes),
                     "read_bytes": _known(outcome.read_bytes),
                     "written_bytes": _known(outcome.written_bytes),
+                    **waits_since(self._waits),
                     "error_class": outcome.error_class or None,
                     "message": outcome.message or None,
                 }

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 TOP: Final = Path(__file__).resolve().parents[3]
 
 FAILED: Final = {
-    "summary": "A build has failed and stands still.",
+    "summary": "A build has failed and stopped.",
     "description": "Build lfs-12.4 failed at chapter-8 / 813-gcc.",
     "failed_step": "chapter-8 / 813-gcc",
     "failure_class": "compiler-error",

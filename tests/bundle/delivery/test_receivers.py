@@ -26,7 +26,7 @@ BUILD: Final = {"build": "lfs-12.4", "severity": "critical", "tier": "1"}
 SUBJECT: Final = "[CRITICAL] lfs-12.4: 813-gcc failed (compiler-error)"
 
 FENCED: Final = {
-    "summary": "A build has failed and stands still.",
+    "summary": "A build has failed and stopped.",
     "failed_step": "chapter-8 / 813-gcc",
     "failure_class": "compiler-error",
     "excerpt": "```\n@everyone [x](http://evil)",
@@ -246,7 +246,7 @@ def test_slack(
     (attachment,) = notified["attachments"]
     assert notified["channel"] == "#builds"
     assert attachment["color"] == "danger"
-    assert attachment["title"] == "[CRITICAL] lfs-12.4: A build has failed and stands still."
+    assert attachment["title"] == "[CRITICAL] lfs-12.4: A build has failed and stopped."
     assert attachment["title_link"] == "http://localhost:3000/d/build-now?var-build=lfs-12.4"
     assert "&lt;script&gt;" in attachment["text"]
     running.wait(lambda: running.counted("alertmanager_notifications_total", "slack") == 1, "its count")
@@ -353,7 +353,7 @@ def test_matrix(
     running = alertmanager(config)
     running.post(
         "BuildFailed",
-        {"summary": "A build has failed and stands still.", "description": "<script>alert(1)</script>"},
+        {"summary": "A build has failed and stopped.", "description": "<script>alert(1)</script>"},
         **BUILD,
     )
     running.wait(lambda: bridge.messages("/webhook/00000000-page"), "the bridge's message")

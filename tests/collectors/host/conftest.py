@@ -74,11 +74,13 @@ def machine() -> Iterator[Path]:
 @pytest.fixture
 def psutil_reads(machine: Path) -> Iterator[Path]:
     """Let psutil read the planted machine for the time of a test."""
-    real = psutil.PROCFS_PATH
+    real, load = psutil.PROCFS_PATH, psutil.getloadavg
     _forget_counters()
     psutil.PROCFS_PATH = str(machine / "proc")
+    # asks the kernel otherwise, not /proc
+    psutil.getloadavg = lambda: tuple(map(float, (machine / "proc/loadavg").read_text().split()[:3]))  # type: ignore[assignment,return-value]
     yield machine
-    psutil.PROCFS_PATH = real
+    psutil.PROCFS_PATH, psutil.getloadavg = real, load
     _forget_counters()
 
 
@@ -98,7 +100,7 @@ def collected() -> Collected:
         stat = root / "proc/stat"
         # a tenth of a second on, half of it idle
         stat.write_text(stat.read_text().replace("cpu  1001 202 303 40404", "cpu  1021 202 303 40424"))
-        topics: list[Collector] = [cpu, Load(proc), Memory(proc), Swap(proc), Pressure(proc), Disk(sys), Network()]
+        topics: list[Collector] = [cpu, Load(), Memory(proc), Swap(proc), Pressure(proc), Disk(sys), Network()]
         topics += [Throttling(sys), Temperature(sys), Frequency(proc, sys), Filesystem(proc, statvfs)]
         for topic in topics:
             yield from topic.collect()

@@ -268,3 +268,73 @@ def test_rotated_log_continues(log: Any, attached: Callable[..., Attachment], ru
     follower.poll(time.time())
     (run,) = runs_of().values()
     assert (str(run.state), labels(run)) == ("succeeded", {"app-misc/a-1": "succeeded"})
+
+
+def test_two_roots_at_once(log: Any, imported: Callable[..., Runs]) -> None:
+    """A cross build merges one package into two roots side by side: each has a step and an end of its own."""
+    log.emerge("--jobs=2 --root-deps app-misc/a")
+    log.add(">>> emerge (1 of 2) app-misc/a-1 to /")
+    log.add(">>> emerge (2 of 2) app-misc/a-1 to /usr/armv7/")
+    log.add("::: completed emerge (1 of 2) app-misc/a-1 to /", 30)
+    log.add("::: completed emerge (2 of 2) app-misc/a-1 to /usr/armv7/", 30)
+    log.end(0)
+    (run,) = imported(log.path).values()
+    assert labels(run) == {"app-misc/a-1": "succeeded", "app-misc/a-1 to /usr/armv7/": "succeeded"}
+    assert str(run.state) == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("done", "status", "state", "last"),
+    [
+        (2, None, "succeeded", "succeeded"),
+        (1, None, "interrupted", "interrupted"),
+        (1, 0, "succeeded", "succeeded"),
+        (1, 127, "failed", "failed"),
+        (1, 128, "interrupted", "interrupted"),
+        (2, 1, "failed", "succeeded"),
+    ],
+)
+def test_an_emerge_ends_as_it_says_or_as_its_packages_did(
+    log: Any, imported: Callable[..., Runs], done: int, status: int | None, state: str, last: str
+) -> None:
+    """Without an exit line it has succeeded where all was merged; with one its status counts, from 128 on a signal."""
+    log.emerge()
+    for number in (1, 2):
+        log.begin(number, 2, f"app-misc/p{number}-1")
+        if number <= done:
+            log.complete(number, 2, f"app-misc/p{number}-1")
+    log.end(status)
+    (run,) = imported(log.path).values()
+    assert (str(run.state), labels(run)) == (state, {"app-misc/p1-1": "succeeded", "app-misc/p2-1": last})
+
+
+@pytest.mark.parametrize(("silence", "state"), [(86_399, "running"), (86_401, "interrupted")])
+def test_a_day_of_silence_is_a_death(
+    log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs], silence: int, state: str
+) -> None:
+    """An emerge that says nothing for a day is over, as of its last line, when another begins."""
+    log.clock = float(int(time.time()) - silence - 10)
+    log.emerge("app-misc/long")
+    last = log.begin(1, 1, "app-misc/long-1")
+    log.add("Started emerge on: x", silence)
+    log.add("*** emerge app-misc/x", 0)
+    log.begin(1, 1, "app-misc/x-1")
+    attached(log.path).poll(time.time())
+    long, x = runs_of().values()
+    assert (str(long.state), str(x.state)) == (state, "running")
+    assert long.end == (last if state == "interrupted" else None)
+
+
+@pytest.mark.parametrize(("command", "jobs"), [("--jobs=12 a", 12), ("-j 3 a", 3), ("-j4 a", 4), ("--jobs a", None)])
+def test_what_a_command_line_asks_for(log: Any, imported: Callable[..., Runs], command: str, jobs: int | None) -> None:
+    """Jobs and targets without options; a binary package is of another phase than one that is compiled."""
+    log.emerge(command)
+    log.begin(1, 2, "app-misc/a-1", kind="Merging Binary")
+    log.complete(1, 2, "app-misc/a-1")
+    log.begin(2, 2, "app-misc/b-1", kind="Compiling/Merging")
+    log.complete(2, 2, "app-misc/b-1")
+    log.end(0)
+    (run,) = imported(log.path).values()
+    assert run.jobs == jobs
+    assert [phase for phase, _ in run.steps] == ["binary", "merge"]
+    assert [step.seconds for step in run.steps.values()] == [10.0, 10.0]

@@ -1,10 +1,11 @@
-"""Load averages, from /proc/loadavg."""
+"""Load averages, by psutil."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from build_exporter.collectors.host.files import read
+import psutil
+
 from build_exporter.exposition import Family
 
 
@@ -13,17 +14,11 @@ class Load:
 
     name = "load"
 
-    def __init__(self, proc: str = "/proc") -> None:
-        self._path = f"{proc}/loadavg"
-
     def collect(self) -> Iterator[Family]:
         """Return the families.
 
         Raises:
-            OSError: /proc/loadavg can't be read.
-            ValueError: it is not what the kernel writes.
+            OSError: the kernel gives no load.
         """
-        one, five, fifteen, *_ = read(self._path).split()
-        yield Family("build_host_load1").add(float(one))
-        yield Family("build_host_load5").add(float(five))
-        yield Family("build_host_load15").add(float(fifteen))
+        for minutes, value in zip((1, 5, 15), psutil.getloadavg(), strict=True):
+            yield Family(f"build_host_load{minutes}").add(value)

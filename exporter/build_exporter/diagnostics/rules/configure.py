@@ -14,23 +14,27 @@ _SAYS: Final = r"(?:configure: error: |^CMake Error.*?: |(?:meson\S*:\d+:\d+: |^
 CONFIGURE: Final = (
     Rule(
         "dependency-unsatisfied", "configure", Rank.TOOL,
-        (*_WORDS, "No package '", ", not found"),
+        (*_WORDS, "No package", ", not found"),
         _SAYS + r"(?:[Pp]ackage requirements \(|Could not find a package configuration file"
         r"|By not providing \"?'?Find|Could NOT find|[Rr]equired packages? (?:was|were) not found"
         r"|[Dd]ependency '?\"?[^'\"]{1,80}'?\"? (?:not found|lookup)|Unknown module\(s\) in QT"
         r"|development package not found|CMake [\d.]+ or higher is required|Meson version is"
         r"|[Vv]ersion .{1,40} (?:or (?:newer|higher|later|greater) )?is required|requires? .{1,60} >=? ?\d"
-        r"|Dependency .*found: NO|Found unsuitable version|but it set .*_FOUND to FALSE)",
+        r"|Dependency .*found: NO|Found unsuitable version|Invalid version of dependency"
+        r"|\b(?:[Pp]erl|[Pp]ython) modules?\b.{0,60}(?:required|not found|missing|not available|not installed)|but it set .*_FOUND to FALSE)",
         _PACKAGE,
         ("configure: error: Package requirements (liblz4) were not met:",
          'CMake Error at CMakeLists.txt:25 (find_package): Could not find a package configuration file provided by "ECM" (requested',
          'meson.build:12:0: ERROR: Dependency "glib-2.0" not found, tried pkgconfig and cmake',
          "Project ERROR: Unknown module(s) in QT: svg",
-          "CMake Error at CMakeLists.txt:1 (cmake_minimum_required): CMake 3.25 or higher is required."),
+          "CMake Error at CMakeLists.txt:1 (cmake_minimum_required): CMake 3.25 or higher is required.",
+         "configure: error: XML::Parser perl module is required for intltool",
+         "meson.build:5:4: ERROR: Invalid version of dependency, need 'glib-2.0' ['>= 2.66'] found '2.56.4'."),
     ),
     Rule(
-        "missing-program", "configure", Rank.TOOL, _WORDS,
-        _SAYS + r"(?:no acceptable \S+ compiler|(?:cannot|could not|unable to) (?:find|locate) .{0,60}(?:compiler"
+        "missing-program", "configure", Rank.TOOL, (*_WORDS, "asm not found", "asm/yasm not found"),
+        r"^[ny]asm(?:/yasm)? not found or too old|" + _SAYS + r"(?:no acceptable \S+ compiler"
+        r"|no (?:nasm|yasm|bison|flex|gperf|gettext|python3?|perl|cmake|ninja|makeinfo)\b.{0,40} found|(?:cannot|could not|unable to) (?:find|locate) .{0,60}(?:compiler"
         r"|program|utility|executable|interpreter)|not found in (?:your |the )?\$?PATH"
         r"|[Pp]rogram '?\"?[^'\"]{1,80}'?\"? not found|Unknown compiler\(s\)"
         r"|No CMAKE_\w+_COMPILER could be found"
@@ -43,6 +47,7 @@ CONFIGURE: Final = (
         r"|^Could not find the program \[",
         "Install the program named, or put its directory into PATH; inside a chroot it must be there as well.",
         ("configure: error: no acceptable C compiler found in $PATH",
+         "nasm/yasm not found or too old. Use --disable-x86asm for a crippled build.",
          "meson.build:3:0: ERROR: Program 'glib-mkenums' not found or not executable",
          "CMake Error at CMakeLists.txt:2 (project): No CMAKE_CXX_COMPILER could be found.",
           "configure: error: bison not found, please install it",
@@ -53,14 +58,15 @@ CONFIGURE: Final = (
         _SAYS + r"(?:\S+\.h(?:pp)?\b.{0,60}(?:not found|missing|required|unusable|not usable|could not be found)"
         r"|(?:cannot|could not|can't|unable to) find .{0,60}\.h(?:pp)?\b"
         r"|[Hh]eaders? (?:files? )?(?:'?\"?\S+'?\"? )?(?:(?:is|are|were|was|could) )?(?:not found|missing"
-        r"|required|not be found)|C header '|missing .{0,40}(?:headers?|\.h)\b|kernel headers? .{0,20}not)",
+        r"|required|not be found)|C header '|missing .{0,40}(?:headers?|\.h)\b|kernel headers? .{0,20}not"
+        r"|[Yy]ou need .{0,40}\bheaders?\b)",
         "Install the package that has the header (`-dev`, `-devel`, or the step before in the book).",
         ("configure: error: gmp.h not found", "meson.build:9:0: ERROR: C header 'zlib.h' not found",
          "configure: error: readline headers not found"),
     ),
     Rule(
         "missing-library", "configure", Rank.TOOL, (*_WORDS, "please install", "Unable to find", "Cannot find"),
-        _SAYS + r"(?:\b(?:lib\w+|[\w-]{1,40} (?:development )?librar(?:y|ies))\b.{0,60}(?:not found|missing"
+        _SAYS + r"(?:[Cc]ould not find a version of the .{1,60} library|\b(?:lib\w+|[\w-]{1,40} (?:development )?librar(?:y|ies))\b.{0,60}(?:not found|missing"
         r"|required|not usable|could not be found|not be found|unusable)|(?:cannot|could not|can't"
         r"|unable to) find .{0,60}(?:lib\w+|librar(?:y|ies))|shared or static library '"
         r"|[Bb]uilding \S+ requires .{0,80}(?:GMP|MPFR|MPC|lib)|missing required .{0,20}librar"
@@ -68,6 +74,7 @@ CONFIGURE: Final = (
         r"|^\*\*\* .{0,60}(?:please install|Unable to find|Cannot find) .{0,60}(?:lib\w+|-dev|-devel|package)",
         "Install the library's development package, or build the step that makes it first.",
         ("configure: error: zlib library not found",
+         "configure: error: Could not find a version of the Boost::Filesystem library!",
          "meson.build:9:0: ERROR: C shared or static library 'foo' not found",
          "configure: error: Building GCC requires GMP 4.2+, MPFR 3.1.0+ and MPC 0.8.0+."),
     ),
@@ -92,12 +99,13 @@ CONFIGURE: Final = (
     ),
     Rule(
         "configure-error", "configure", Rank.TOOL,
-        ("configure: error: ", "CMake Error", "meson", "ERROR: ", "Project ERROR", "Invalid configuration '",
-         "syntax error near", "config.status: error", "configure: line", "Problem encountered"),
+        ("configure: error: ", "CMake Error", "meson", "ERROR: ", "Project ERROR", "Invalid configuration",
+         "syntax error near", "config.status: error", "configure: line", "Problem encountered",
+         "unable to create an executable file"),
         r"configure: error: (?=\S)|^CMake Error\b|meson\S*:\d+:\d+: ERROR: |^ERROR: .*\b[Mm]eson\b"
         r"|^ERROR: (?:Compiler \S+ can|Problem encountered|Executables created by)|^Project ERROR: "
         r"|^Invalid configuration '|^\S*configure: (?:line )?\d+: .*(?:syntax error|unexpected)"
-        r"|^config\.status: error: ",
+        r"|^config\.status: error: |^\S+ is unable to create an executable file\.$",
         _LOG,
         ("configure: error: C compiler cannot create executables",
          "CMake Error at CMakeLists.txt:7 (message): Unsupported platform",

@@ -31,9 +31,9 @@ MACHINE: Final = (
     Rule(
         "out-of-memory", "kernel", Rank.ROOT,
         ("ut of memory", "oom-kill", "OOMKilled", "oom_reaper", "annot allocate memory", "emory exhausted", "bad_alloc",
-         "OutOfMemoryError", "MemoryError", "out-of-memory", "memory allocation of"),
+         "OutOfMemoryError", "MemoryError", "out-of-memory", "memory allocation of", "process OOM"),
         r"(?i:\bout of memory\b)|\boom-kill(?:er)?\b|OOMKilled|oom_reaper:|[Cc]annot allocate memory"
-        r"|(?:virtual )?memory exhausted|std::bad_alloc|OutOfMemoryError|^MemoryError\b|memory allocation of \d+ bytes",
+        r"|(?:virtual )?memory exhausted|std::bad_alloc|OutOfMemoryError|\bprocess OOM\b|^MemoryError\b|memory allocation of \d+ bytes",
         _MEMORY,
         ("virtual memory exhausted: Cannot allocate memory",
          "cc1plus: out of memory allocating 65536 bytes after a total of 812 bytes",
@@ -67,15 +67,15 @@ MACHINE: Final = (
         "timeout", "runner", Rank.TOOL,
         ("imed out after", "imed out (after", "maximum execution time", "took longer than", "timeout: sending signal",
          "exceeded the time",
-         "BuildTimeout", "timed out with no output", "no output has been received"),
+         "BuildTimeout", "timed out with no output", "no output has been received", "of inactivity"),
         r"^(?!curl|wget|.*(?:[Cc]onnect|[Tt]est ))(?:.*[Bb]uild )?.{0,80}(?:timed out \(?after \S+ ?(?:s|sec|min|h"
         r"|minutes|seconds|hours)"
         r"|maximum execution time|execution took longer than|exceeded the time limit|no output has been received)"
-        r"|^timeout: sending signal|timed out with no output",
+        r"|^timeout: sending signal|timed out with no output|(?:after|for) \d+ (?:seconds|minutes) of inactivity",
         "The limit was reached: look whether the step still printed something (stuck) or only needs longer; raise it.",
         ("Build timed out (after 60 minutes). Marking the build as aborted.",
          "ERROR: Job failed: execution took longer than 1h0m0s seconds",
-         "timeout: sending signal TERM to command 'make'",
+         "timeout: sending signal TERM to command 'make'", "Terminated after 3600 seconds of inactivity",
          "##[error]The job running on runner X has exceeded the maximum execution time of 360 minutes."),
     ),
     Rule(
@@ -127,7 +127,10 @@ MACHINE: Final = (
           "failed to clone", "ownload failed",
          "Failed retrieving file", "spurious network error", "Network is unreachable", "Could not download",
           "Unable to establish SSL", "404 Not Found",
-         "certificate", "Connection reset", "Could not fetch", "cannot download", "urlopen error"),
+         "certificate", "Connection reset", "Could not fetch", "cannot download", "urlopen error", "as a dependency of",
+         "remote error: ", "early EOF", "RPC failed", "npm ERR! network", "npm error network", "net/http: ", "ETIMEDOUT",
+         "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "Could not resolve all", "No more mirrors", "Unable to connect to",
+         "unable to connect to", "ould not connect to"),
         r"^curl: \(\d+\)|(?:ERROR|error:?) (?:4\d\d|5\d\d)\b(?:: |$)|[Cc]ould(?: not|n't) resolve"
         r"|unable to resolve host|[Ff]ailed to (?:download|fetch|clone)|Couldn't download|[Uu]nable to (?:fetch"
         r"|download|establish SSL)"
@@ -137,13 +140,18 @@ MACHINE: Final = (
         r"|timed out|reset)|Fetcher failure|Failed to get repo|Max retries exceeded|(?<!\w)[Dd]ownload failed"
         r"|[Ff]ailed retrieving file|spurious network error|Network is unreachable|[Cc]ould not (?:download|fetch)"
         r"|HTTP Error \d+|urlopen error|certificate (?:verify failed|problem|has expired)|[Cc]annot download"
-        r"|Clone of '.*' into submodule path .* failed",
+        r"|Clone of '.*' into submodule path .* failed|^error: failed to get '\S+' as a dependency|^fatal: remote error: "
+        r"|^fatal: early EOF|RPC failed; |^npm (?:ERR!|error) (?:network|404) |net/http: |\bE(?:TIMEDOUT|CONNRESET"
+        r"|NOTFOUND|AI_AGAIN)\b|Could not resolve all (?:artifacts|files|dependencies)|^No more mirrors to try"
+        r"|(?:[Uu]nable to|[Cc]ould not) connect to (?:a repository|the server|server|host|\S+\.\w+)",
         _NETWORK,
         ("curl: (22) The requested URL returned error: 404",
          "curl: (7) Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server",
          "2026-08-19 10:00:01 ERROR 404: Not Found.",
          "fatal: unable to access 'https://example.org/x.git/': Could not resolve host: example.org",
-         "wget: unable to resolve host address 'example.org'",
+         "wget: unable to resolve host address 'example.org'", "error: RPC failed; curl 56 recv error",
+         "npm ERR! 404 Not Found - GET https://registry.example/x",
+         'go: example.org/x@v1: Get "https://proxy.example/": net/http: TLS handshake timeout',
          "E: Failed to fetch http://deb.example.org/x.deb  404  Not Found",
          'go: example.org/x@v1.0.0: Get "https://proxy/x": dial tcp: lookup proxy: no such host'),
     ),

@@ -28,8 +28,14 @@ PROGRAMS: Final = (
     Rule(
         "missing-program", "shell", Rank.PROGRAM + 1,
         ("not found", "No such file or directory", "bad interpreter", "applet not found", "executable file not found",
-         "is missing on your system", "command not"),
-        r"^(?:[\w./+-]{1,200}: )?(?:line ?\d+: |\d+: )?(?:exec: )?[^\s:]{1,200}: (?:command not found|not found)$"
+         "is missing on your system", "command not", "Cannot run program", "ENOENT", "not installed?", " in PATH",
+         "could not be found"),
+        r"unable to execute '[^'/]{1,100}': No such|Cannot run program \"[^\"]+\"|^Error: spawn \S+ ENOENT"
+        r"|^error: linker '[^']+' not found|^Can't exec \"[^\"]+\": No such|^is '[^']+' not installed\?"
+        r"|[Tt]he [\w+.-]+ command could not be found|[Ff]ailed to (?:execute|run|spawn) .{0,200}: No such file or directory"
+        r"|repr: Os \{ code: 2,|execvp: [^/\s]+: No such file|^xargs: [^\s:]+: No such file"
+        r"|[Cc]ould not find '?[\w+.-]+'? in (?:the |your )?\$?PATH\b"
+        r"|^(?:[\w./+-]{1,200}: )?(?:line ?\d+: |\d+: )?(?:[\w./+-]{1,200}: )?(?:exec: )?[^\s:]{1,200}: (?:command not found|not found)$"
         r"|^\S*make(?:\[\d+\])?: (?:exec: )?[^\s:*]{1,200}: (?:No such file or directory|[Cc]ommand not found)"
         r"|^(?:\S*/)?env: '?[^':]{1,100}'?: No such file or directory|bad interpreter: No such file"
         r"|[^:]{1,100}: applet not found|exec: \"[^\"]+\": executable file not found"
@@ -40,7 +46,11 @@ PROGRAMS: Final = (
         ("/bin/sh: 1: makeinfo: not found", "bash: line 3: flex: command not found",
          "make: g++: No such file or directory", "env: 'python': No such file or directory",
          "./build.sh: line 3: cmake: command not found", "/usr/bin/env: 'ruby': No such file or directory",
-          "./x.sh: /bin/foo: bad interpreter: No such file or directory"),
+          "./x.sh: /bin/foo: bad interpreter: No such file or directory",
+         "unable to execute 'gcc': No such file or directory", "./autogen.sh: 2: ./autogen.sh: autoreconf: not found",
+         "Can't exec \"libtoolize\": No such file or directory at FileUtils.pm line 345.",
+         "failed to execute command: No such file or directory (os error 2)", "is 'cmake' not installed?",
+         "Error: spawn cmake ENOENT", "error: linker 'cc' not found", "make: execvp: bison: No such file or directory"),
     ),
     Rule(
         "dependency-unsatisfied", "script", Rank.TOOL,
@@ -48,9 +58,13 @@ PROGRAMS: Final = (
          "cannot load such file", "Nothing PROVIDES", "nmet build dep", "nmet dep", "unsatisfied", "are needed by",
          "is needed by",
          "Could not find a version", "No matching distribution", "no ebuilds to satisfy", "could not resolve",
-          "unable to satisfy", "unresolvable", "ConflictError", "ResolutionImpossible", "module 'x' not found",
-          "can't find package", "target not found:", "Could not resolve dependencies", "depends on"),
-        r"Can't locate \S+ in @INC|^(?:ModuleNotFoundError|ImportError): |^\S*python\S*: No module named "
+          "unable to satisfy", "unresolvable", "ConflictError", "ResolutionImpossible", "not found:",
+          "can't find package", "target not found:", "Could not resolve dependencies", "depends on",
+         "pkg-config search path", "No package", "required by crate", "could not find system library", "-sys",
+         "Failed dependencies", "Failed build dependencies", "ERESOLVE", "no buildable providers"),
+        r"^Package \S+ was not found in the pkg-config search path|^No package '[^']+' found$|-sys' crate"
+        r"|system library '[^']+' required by|^error: Failed (?:build )?dependencies|\bERESOLVE\b|no buildable providers"
+        r"|Can't locate \S+ in @INC|^(?:ModuleNotFoundError|ImportError): |^\S*python\S*: No module named "
         r"|Cannot find module '|cannot load such file -- |Nothing (?:R?PROVIDES)|[Uu]nmet (?:build )?dependenc"
         r"|unsatisfied (?:requirements|dependenc)|(?:is|are) needed by \S+$"
         r"|Could not find a version that satisfies|No matching distribution found|no ebuilds to satisfy"
@@ -60,6 +74,8 @@ PROGRAMS: Final = (
         "Install what is named first, or the version asked for.",
         ("Can't locate Test/More.pm in @INC (@INC contains: /usr/lib64/perl5) at x.pm line 309.",
          "ModuleNotFoundError: No module named 'Cython'",
+         "Package glib-2.0 was not found in the pkg-config search path.",
+         "The system library 'openssl' required by crate 'openssl-sys' was not found.",
          "Error: Cannot find module 'typescript'", "ERROR: Nothing PROVIDES 'foo'",
           "dpkg-checkbuilddeps: error: Unmet build dependencies: libfoo-dev",
          'emerge: there are no ebuilds to satisfy "dev-libs/foo".',
@@ -68,8 +84,8 @@ PROGRAMS: Final = (
     Rule(
         "missing-file", "program", Rank.PROGRAM,
         ("No such file or directory", "annot stat", "an't open", "annot open", "FileNotFoundError", "annot find",
-         "does not exist", "ENOENT", "no such file"),
-        r"(?:^|: )(?:No such file or directory|no such file or directory)(?:$|[ ,;.(])|^\S+: (?:cannot stat"
+         "does not exist", "ENOENT", "no such file", "did not match any file", "No such file"),
+        r"(?:^|: )[Nn]o such file(?: or directory)?(?:$|[ ,;.(])|pathspec '.*' did not match any file|^\S+: (?:cannot stat"
         r"|can't open|cannot open|cannot access|can't cd to) |^(?:Exception: )?FileNotFoundError: |\bENOENT\b"
         r"|: [Ff]ile .{1,200} does not exist",
         _FILE,
@@ -82,12 +98,15 @@ PROGRAMS: Final = (
     Rule(
         "build-script-error", "shell", Rank.TOOL,
         ("yntax error", "unbound variable", "parameter not set", "unexpected EOF", "ad substitution", "SyntaxError",
-         "IndentationError", "TabError", "requires explicit package", "Parse error", "unexpected token"),
-        r"^[^\s:]{1,200}: (?:(?:line )?\d+: )?(?:\S{1,100}: )?(?:[Ss]yntax error|unbound variable"
+         "IndentationError", "TabError", "requires explicit package", "Parse error", "unexpected token",
+         "failed to produce output path"),
+        r"^[^\s:]{1,200}: (?:-c: )?(?:(?:line )?\d+: )?(?:\S{1,100}: )?(?:[Ss]yntax error|unbound variable"
         r"|parameter not set|[Bb]ad substitution|unexpected EOF)|^(?:SyntaxError|IndentationError|TabError): "
-        r"|^syntax error at \S+ line|requires explicit package name|^(?:.*: )?unexpected token",
+        r"|^syntax error at \S+ line|requires explicit package name|^(?:.*: )?unexpected token"
+        r"|failed to produce output path",
         "The build's own script is wrong at the place named, or another shell or interpreter runs it than was meant.",
-        ("./build.sh: line 3: syntax error near unexpected token 'fi'", "build.sh: 7: Bad substitution",
+        ("./build.sh: line 3: syntax error near unexpected token 'fi'",
+         "/bin/bash: -c: line 0: syntax error near unexpected token ';'", "build.sh: 7: Bad substitution",
          "./x.sh: line 8: FOO: unbound variable", "SyntaxError: invalid syntax"),
     ),
     Rule(
@@ -96,7 +115,7 @@ PROGRAMS: Final = (
          "uncaught exception"),
         r"^(?:[A-Za-z_][\w.]{0,100}\.)?[A-Z]\w{1,60}(?:Error|Exception|Warning)(?:: |$)(?!.*\berror: )"
         r"|^[A-Z].{2,200} at \S{1,200}\.(?:p[lm]|PL|pm\.in|t) line \d+\.?"
-        r"|^.{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^thread '.*' panicked at|^Uncaught "
+        r"|^.{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^\s*thread '.*' panicked at|^Uncaught "
         r"|^Exception in thread|\.rb:\d+:in .*\(\w+(?:Error|Exception)\)",
         "The build's own script or generator failed at the place named: its input, its version or its interpreter's does not fit.",
         ("AttributeError: module 'x' has no attribute 'y'", "Undefined subroutine &main::x called at gen.pl line 3.",
@@ -115,7 +134,7 @@ PROGRAMS: Final = (
          "xz: (stdin): File format not recognized"),
     ),
     Rule(
-        "other", "kernel build", Rank.TOOL, ("FAILED: load BTF", "failed to find '.BTF'", "ailed to generate BTF",
+        "other", "kernel build", Rank.TOOL, ("FAILED: load BTF", "failed to find", "ailed to generate BTF",
          "ould not allocate block in", "BTF"),
         r"^FAILED: load BTF|[Ff]ailed to generate BTF|^mkfs\S*: Could not allocate block",
         "BTF: use a pahole that fits the compiler's DWARF, or more memory. An image that is too small for its content: raise its size.",
@@ -124,12 +143,11 @@ PROGRAMS: Final = (
     ),
     Rule(
         "other", "package tool", Rank.PLAIN + 2,
-        ("dpkg: error", "rpmbuild: error", "apk: ", "xbps", "E: ", "error: ", "ERROR: ", "ebuild", "pip", "!!! ",
+        ("rpmbuild: error", "apk: ", "xbps", "E: ", "error: ", "ERROR: ", "ebuild", "pip", "!!! ",
          "npm ERR! ", "npm error ", "fatal: "),
-        r"^dpkg: error |^E: (?!Build)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
+        r"^E: (?!Build|Sub-process)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
         r"|error) (?!code|errno|path|command|A complete|syscall)\S|^(?:git-lfs|git): fatal|^fatal: (?!error)\S",
-        "", ("dpkg: error processing package x (--configure):",
-         "E: The package cache file is corrupted",
+        "", ("E: The package cache file is corrupted",
          "fatal: destination path 'x' already exists and is not an empty directory."),
     ),
     Rule(

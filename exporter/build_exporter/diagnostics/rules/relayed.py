@@ -43,12 +43,14 @@ RELAYED: Final = (
         "other", "wrapper", Rank.MAKE,
         ("ERROR", "failed", "Failed", "failure", "FAILED", "FAILURE", "Aborting", "error: in phase", "exit status",
          "exit code", "did not complete", "Error happened", "exited with",
-         "non-zero", "Error 1", "returned", "Build step", "errors occurred", "see above", "see error", "build fail",
+         "non-zero", "Error 1", "returned", "Build step", "dpkg: error", "error code", "errored out", "Errors were", "errors occurred", "see above", "see error", "build fail",
           "Errors while", ".sh:"),
-        r"^==> (?:ERROR|ОШИБКА|FEHLER|ERREUR|错误|ERRO|ERRORE|FEL|HIBA|BŁĄD|HATA): (?!One or more)"
+        r"^(?:ERROR|error): Command .{1,900}(?:failed with|errored out)|^dpkg: error processing|^E: Sub-process "
+        r"|^Errors were encountered while processing"
+        r"|^==> (?:ERROR|ОШИБКА|FEHLER|ERREUR|错误|ERRO|ERRORE|FEL|HIBA|BŁĄD|HATA): (?!One or more)"
         r"|^ ?\* (?:ERROR: \S+/\S+ (?:failed|was)|The specific snippet|Call stack|\(|If you need support"
         r"|Working directory|S: |The complete build log|The ebuild)"
-        r"|^(?:error|Error): (?:builder for|in phase|[Cc]annot build|[Bb]uild of|\d+ dependencies of|build log"
+        r"|^(?:error|Error): (?:builder for|in phase|[Cc]annot build|[Bb]uild of(?!.*produce output)|\d+ dependencies of|build log"
         r"|[Bb]uild failed|Bad exit status|command failed|[Ss]ome|make\.|failed to build|Recipe '?\S+'? failed)"
         r"|^phase '\S+' failed"
         r"|^>> +(?:Build failed|Error happened|called)|^ERROR: (?:Task \(|package/|\S+ failed to build|Job failed"
@@ -75,7 +77,9 @@ RELAYED: Final = (
         r"|Command failed with exit code \d+$|^Build completed unsuccessfully|^Failed: exit status \d+"
         r"|Failed: exit status \d+$",
         "",
-        ("==> ERROR: A failure occurred in build().", " * ERROR: dev-libs/x-1.0::gentoo failed (compile phase):",
+        ("==> ERROR: A failure occurred in build().", "dpkg: error processing x (--configure):",
+         "E: Sub-process /usr/bin/dpkg returned an error code (1)",
+         "ERROR: Command '/usr/bin/python3 setup.py install' failed with error code 1 in /tmp/x", " * ERROR: dev-libs/x-1.0::gentoo failed (compile phase):",
          "error: builder for '/nix/store/x.drv' failed with exit code 2;",
           "error: in phase 'check': uncaught exception:",
          "phase 'check' failed after 113.2 seconds", ">>  Build failed in step 'Installing core C gcc compiler'",
@@ -88,10 +92,10 @@ RELAYED: Final = (
     Rule(
         "linker-error", "compiler driver", Rank.RELAYED,
         ("returned 1 exit", "linker command failed", "collect2: ", "linking with", "more undefined references",
-         "exit status"),
+         "exit status", "final link failed"),
         r"ld returned \d+ exit status|linker command failed|^collect2: error: |^error: linking with '"
-        r"|more undefined references",
-        "", ("collect2: error: ld returned 1 exit status",
+        r"|more undefined references|: final link failed: ",
+        "", ("/usr/bin/ld: final link failed: bad value", "collect2: error: ld returned 1 exit status",
          "clang: error: linker command failed with exit code 1 (use -v to see invocation)"),
     ),
     Rule(
@@ -113,7 +117,7 @@ RELAYED: Final = (
          "linking with", "Backend subprocess", "./configure failed", "config.sub", "too many errors",
           "test failed, to rerun", "errors occurred", "collect2: ", "aborted due to", "SystemExit", "giving up",
           "process didn't exit", "Generating metadata", "metadata-generation-failed",
-         "recipe for target", "more undefined references", "rebuilding '", "remake "),
+         "recipe for target", "more undefined references", "rebuilding", "remake "),
         r"^BEGIN failed--|^Compilation failed in require"
         r"|^(?:error|warning): build failed|Error is not recoverable|^(?:subprocess\.)?CalledProcessError: "
         r"|^error: command '.*' failed|subprocess-exited-with-error|failed to run custom build command"
@@ -125,6 +129,10 @@ RELAYED: Final = (
         ("subprocess.CalledProcessError: Command '['make']' returned non-zero exit status 2.",
          "tar: Error is not recoverable: exiting now", "-- Configuring incomplete, errors occurred!",
           "fs/ext2/ext2.mk:48: recipe for target 'x' failed"),
+    ),
+    Rule(
+        "checksum-mismatch", "download", Rank.RELAYED, ("while checking hashes from",),
+        r"^ERROR: while checking hashes from ", "", ("ERROR: while checking hashes from package/zlib/zlib.hash",),
     ),
     Rule(
         "configure-error", "configure", Rank.RELAYED, ("configure: error: in ", "configure: error: /bin/", "configure failed"),

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from build_exporter.diagnostics.diagnosis import diagnose
+from build_exporter.diagnostics.diagnosis import diagnose, with_failed_tests
 from build_exporter.diagnostics.rules import own_rules
 from build_exporter.journal.append import Writer
 from build_exporter.journal.isolation import Isolation
@@ -243,7 +243,8 @@ class StepLogWatcher:
 
     def _classified_by(self, run: Run, step: Step, lines: list[str]) -> Iterator[StepProgress]:
         """Emit what lines say of a failure that nobody knew, or that a user's own rule knows better."""
-        found = diagnose(lines, exit_code=step.exit_code, signal=step.signal)
+        names = [name for report in step.tests.values() for name in report.failing or ()]
+        found = with_failed_tests(diagnose(lines, exit_code=step.exit_code, signal=step.signal), names)
         is_better = step.error_class == FailureClass.OTHER != found.error_class or (bool(lines) and not step.message)
         if is_better or (found.is_own and found.error_class != step.error_class):
             progress = StepProgress(

@@ -38,5 +38,8 @@ def _anchored(tokens: list[Token]) -> list[tuple[str, str]]:
         if token.type == "heading_open" and token.tag == "h2":
             anchor = re.sub(r"[^a-z0-9]+", "-", inline.content.lower()).strip("-")
             token.attrSet("id", anchor)
+            if inline.content.isalnum() and inline.children is not None:
+                # dashboards know an alert by its own name, and cannot put it in lower case
+                inline.children.insert(0, Token("html_inline", "", 0, content=f'<a id="{inline.content}"></a>'))
             found.append((anchor, inline.content))
     return found

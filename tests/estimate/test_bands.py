@@ -1,0 +1,249 @@
+"""The parts of an estimate against values worked out by hand, both ends of each band."""
+
+from __future__ import annotations
+
+from math import exp, log
+from statistics import NormalDist
+from typing import Any
+
+import pytest
+
+from build_exporter.estimate import Estimate, Estimator, remaining
+from build_exporter.estimate.abis import weighted_median
+from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
+from build_exporter.estimate.expect import Candidate, Expected, _without_absurd
+from build_exporter.estimate.facts import Facts
+from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.outlook import PERCENTILE_90, Outlook, _few, _sum_up, left_of
+from build_exporter.estimate.paces import Paces
+from build_exporter.estimate.parallel import Parallel, _needs
+from build_exporter.estimate.schedule import schedule
+from build_exporter.estimate.sources import Source, Sources
+from build_exporter.estimate.tuning import DEFAULT, Tuning
+from build_exporter.model import events as e
+from build_exporter.model.states import StepState
+from build_exporter.tracker import Run, Step, apply_all, expected_seconds
+
+FIXED = Tuning(pace_spread=0.018, spread_plan=0.5, steps_share=1.0, apart_share=1.0)
+"""Constants whose values the figures below are worked out with."""
+STEP: dict[str, Any] = {"build": "b", "phase": "p", "step": "s"}
+
+
+def begun(*steps: e.PlannedStep, running: bool = True) -> Run:
+    """Return a run of planned steps, the first of which began at 0."""
+    run = Run("b", "20260101T000000Z")
+    apply_all(run, [e.BuildStarted(time=0.0, build="b"), e.Plan(time=0.0, build="b", steps=list(steps))])
+    if running:
+        apply_all(run, [e.StepStarted(time=0.0, build="b", phase="p", step=steps[0].step)])
+    return run
+
+
+def planned(name: str = "s", **figures: float) -> e.PlannedStep:
+    """Return a planned step."""
+    return e.PlannedStep(phase="p", step=name, **figures)  # type: ignore[arg-type] # figures alone
+
+
+def test_both_ends_of_the_band_lie_at_their_percentile() -> None:
+    """Two steps of 100 s known from the plan alone: a deviation of 0.308 is 134.7 s at 10 % and 296.9 s at 90 %.
+
+    One figure of a step is trusted to a factor of exp(0.433), so two together to exp(0.306); the pace to exp(0.036).
+    """
+    run = begun(*(planned(name, expected_seconds=100.0) for name in "xy"), running=False)
+    found = Estimator(tuning=FIXED)(run, 0.0)
+    assert found is not None
+    assert (found.low, found.middle, found.high) == pytest.approx((134.72, 200.0, 296.91), rel=1e-4)
+    assert found.by_percentile == (("10", found.low), ("50", found.middle), ("90", found.high))
+    assert pytest.approx(NormalDist().inv_cdf(0.9), abs=1e-4) == PERCENTILE_90
+
+
+def outlook(expected: dict[tuple[str, str], Expected], runs: int = 0, **sums: Any) -> Outlook:
+    """Return the outlook of open steps after so many runs."""
+    none = Source(0.0, 0.0)
+    history = History(runs=[PastRun("b", "r", True, None, None, "succeeded", 0.0, 1.0, ())] * runs)
+    return Outlook(expected, Sources([], [], none, none), Facts(None, None, False, 1.0), history, FIXED, **sums)
+
+
+def test_a_band_has_what_is_unsure_of_each_part() -> None:
+    """Of 300 s pending and 100 s running, half of that again between steps: 391.3 to 1,003.8 s around 600 s.
+
+    The steps scatter by 30 s and 50 s, the pace by 0.1, a quarter is guessed, the sources lie apart by 0.3 and 0.2.
+    """
+    sums: dict[str, Any] = {"pending_seconds": 300.0, "pending_variance": 900.0, "gap_ratio": 0.5, "pace_spread": 0.1}
+    sums |= {"guessed_ratio": 0.25, "spread_up": 0.3, "spread_down": 0.2}
+    found = outlook({("p", "s"): Expected(log(100.0), 0.5)}, **sums).at(begun(planned()), 0.0)
+    assert (found.low, found.middle, found.high) == pytest.approx((391.295, 600.0, 1003.82), rel=1e-5)
+
+
+def test_sources_that_lie_apart_widen_their_side_of_the_band() -> None:
+    """Three quarters for 200 s and one for 50 s around 100 s: 0.600 up and 0.347 down, 2.4 times that of two runs."""
+    long, short = Source(0.0, 0.0, chance=3.0, weight=1.0), Source(0.0, 0.0, chance=1.0, weight=1.0)
+    candidates = [Candidate(1.0, log(200.0), long), Candidate(1.0, log(50.0), short)]
+    for runs, few in ((1, 1.0), (2, 2.4)):
+        found = outlook({("p", "s"): Expected(log(100.0), 0.5, candidates, guess=runs == 2)}, runs)
+        _sum_up(found, begun(planned(), running=False))
+        assert (found.spread_up, found.spread_down) == pytest.approx((few * 0.60028, few * 0.34657), rel=1e-4)
+        sums = (found.pending_seconds, found.pending_variance, found.guessed_ratio)
+        assert sums == pytest.approx((100.0, 2500.0, runs - 1))
+
+
+def test_needs_by_a_bare_name_are_of_the_same_phase() -> None:
+    """Where several phases have a step of that name; another phase's is meant only where there is no other."""
+    steps = [e.PlannedStep(phase=phase, step=step, after=["a"]) for phase, step in (("p", "b"), ("q", "b"), ("r", "b"))]
+    run = begun(*(e.PlannedStep(phase=phase, step="a") for phase in "pq"), *steps, running=False)
+    places = {key: place for place, key in enumerate(run.steps)}
+    assert _needs(run, places) == [[], [], [0], [1], [0, 1]]
+
+
+def test_no_end_is_promised_before_anything_is_known() -> None:
+    """Steps without figures give no estimate until one has ended; SBU are no seconds before a step has shown one."""
+    run = begun(planned("x"), planned("y"))
+    assert remaining(run, 50.0) is None
+    apply_all(run, [e.StepFinished(time=80.0, build="b", phase="p", step="x", status="succeeded")])
+    found = remaining(run, 80.0)
+    assert found is not None
+    assert found.middle == pytest.approx(80.0), "as long as the unknown step before it"
+    run = begun(planned("x", sbu=2.0), planned("y", sbu=1.0))
+    assert expected_seconds(run, run.steps["p", "x"]) is None
+    apply_all(run, [e.StepFinished(time=80.0, build="b", phase="p", step="x", status="succeeded")])
+    assert expected_seconds(run, run.steps["p", "y"]) == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "ratio", "spread", "left"),
+    [
+        (0.0, None, 0.5, 100.0),
+        (100.0, None, 0.5, 100 * exp(0.5 * 0.67449) - 100),
+        (1000.0, None, 0.035, 100.0),
+        (-50.0, None, 0.5, 100.0),
+        (60.0, 0.0, 0.01, 40.0),
+        (60.0, 0.5, 0.5, 55.0),
+        (90.0, 0.9, 0.5, 10.0),
+        (30.0, 0.1, 0.5, 0.1 * 270 + 0.9 * 90),
+    ],
+)
+def test_what_is_left_of_a_step(elapsed: float, ratio: float | None, spread: float, left: float) -> None:
+    """Of 100 s: by the clock at first, a tenth of its time once overdue, then more and more by its ratio."""
+    step = Step("p", "s", 0, state=StepState.RUNNING, start=1000.0, ratio=ratio)
+    assert left_of(step, Expected(log(100.0), spread), 1000.0 + elapsed) == pytest.approx(left, rel=1e-4)
+
+
+def test_a_count_that_begins_at_nothing_breaks_no_estimate() -> None:
+    """A step at 0 of 40 is estimated by its time."""
+    run = begun(planned(expected_seconds=100.0))
+    apply_all(run, [e.StepProgress(time=1.0, **STEP, done=0, total=40)])
+    found = remaining(run, 20.0)
+    assert found is not None
+    assert found.middle == pytest.approx(80.0, rel=1e-3)
+
+
+def test_few_runs_are_less_sure() -> None:
+    """Two runs scatter 2.4 times what they show, three 1.7 times; one shows nothing."""
+    assert [_few(count) for count in (0, 1, 2, 3, 15)] == pytest.approx([1.0, 1.0, 2.4, 1.7, 1.1])
+
+
+def test_a_schedule_moves_with_the_clock_and_with_its_critical_steps() -> None:
+    """Time passes off it; a critical step behind its plan holds the end up, another one only by itself."""
+    a, b = ("p", "a"), ("p", "b")
+    made = Parallel(300.0, 1000.0, 2, frozenset({a}), {a: 100.0, b: 50.0})
+    assert made.at({a: 100.0, b: 50.0}, 1000.0) == 300.0
+    assert made.at({a: 60.0, b: 10.0}, 1040.0) == 260.0
+    assert made.at({a: 90.0, b: 10.0}, 1040.0) == 290.0, "30 s late"
+    assert made.at({a: 20.0, b: 10.0}, 1040.0) == 220.0, "40 s early"
+    assert made.at({a: 60.0, b: 45.0}, 1040.0) == 260.0, "35 s late, with time to spare"
+    assert made.at({b: 400.0}, 1040.0) == 400.0
+    assert made.at({}, 2000.0) == 0.0
+    assert (made.at({a: 100.0}, 900.0), made.at({}, 900.0)) == (300.0, 300.0), "a clock set back"
+
+
+def test_no_slots_are_one_slot() -> None:
+    """A build runs at least one step at a time, and what waits for two steps waits for the later."""
+    assert schedule([10.0, 20.0], [[], []], [], 0).seconds == 30.0
+    assert schedule([10.0, 30.0, 5.0], [[], [], [0, 1]], [], 4) == schedule([10.0, 30.0, 5.0], [[], [], [1]], [], 4)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "middle"),
+    [([(3.0, 1.0)], 3.0), ([(1.0, 1.0), (2.0, 1.0), (9.0, 1.0)], 2.0), ([(1.0, 1.0), (2.0, 5.0), (0.0, 1.0)], 2.0),
+     ([(1.0, 1.0), (2.0, 1.0)], 1.0)],
+)  # fmt: skip
+def test_the_middle_is_by_weight(pairs: list[tuple[float, float]], middle: float) -> None:
+    """Half of the weight lies up to it."""
+    assert weighted_median(pairs) == middle
+
+
+def test_a_source_is_judged_by_its_pace_and_its_error() -> None:
+    """100 s for 50 s expected against a strength of 300 s: the pace goes a fifth of the way, and the weight falls."""
+    source = Source(1.0, 4 * 50.0 * 2**0.5)
+    source.compare(log(100.0), log(50.0))
+    source.compare(log(0.5), log(0.9))
+    source.judge(DEFAULT)
+    assert source.compared == pytest.approx(50.0 * 2**0.5), "a step below a second says nothing"
+    assert source.pace == pytest.approx(log(2.0) / 5)
+    # the strength is below that of a run of the same machine, so that only scatter is an error
+    assert (source.distance, source.weight, source.chance) == (0.0, 1.0, 1.0)
+    same = Source(0.5, 4000.0)
+    same.compare(log(400.0), log(400.0 / 1.2))
+    same.judge(DEFAULT)
+    assert same.compared == 300.0, "no step counts for more"
+    assert same.distance == pytest.approx(log(1.2) / 2 * 300.0 / 600.0)
+    assert same.weight == pytest.approx(0.5 * exp(-same.distance / 0.02))
+    assert same.chance == pytest.approx(0.5 * exp(-same.distance / 0.06))
+
+
+def test_all_steps_twice_as_slow_are_another_machine() -> None:
+    """Three steps that agree outweigh the assumption of the same machine; two, or three that do not, don't."""
+
+    def pace(*factors: float) -> float:
+        source = Source(1.0, 4000.0)
+        for factor in factors:
+            source.compare(log(100.0 * factor), log(100.0))
+        source.judge(DEFAULT)
+        return source.pace
+
+    assert pace(2, 2, 2) == pytest.approx(log(2) * 424.264 / (424.264 + 200), rel=1e-4)
+    assert pace(2, 2) == pytest.approx(log(2) * 282.843 / (282.843 + 4000), rel=1e-4)
+    assert pace(1.1, 2, 4) < 0.2
+
+
+def test_the_pace_of_long_steps_is_their_own() -> None:
+    """Two long steps twice as slow count half for the next long ones, with a prior of two, and less for short ones."""
+    paces = Paces(DEFAULT)
+    for _ in range(2):
+        paces.add(log(2.0), log(300.0), 0)
+    paces.add(9.0, log(300.0), 1000)
+    paces.settle()
+    assert paces.of(log(300.0)) == pytest.approx(log(2.0) / 2)
+    assert 0 < paces.of(log(5.0)) < paces.of(log(60.0)) < paces.of(log(300.0))
+    assert (paces.of(-99.0), paces.of(99.0)) > (0.0, 0.0)
+
+
+def test_times_that_are_none_are_left_out() -> None:
+    """Of three or more the middle judges within exp(1.5), of fewer what is typical within exp(3)."""
+    source = Source(1.0, 1.0)
+
+    def kept(times: list[float], typical: list[float]) -> list[float]:
+        of = [[Candidate(1.0, each, source) for each in some] for some in (times, typical)]
+        return [each.seconds for each in _without_absurd(*of)]
+
+    assert kept([4.0, 4.0, 5.6, 2.4], []) == [4.0, 4.0]
+    assert kept([4.0, 4.0, 5.4, 2.6], []) == [4.0, 4.0, 5.4, 2.6]
+    assert kept([1.2, 7.0], [4.0]) == [1.2]
+    assert kept([0.9, 7.1], [4.0]) == []
+    assert kept([0.9], []) == [0.9]
+
+
+def test_scores_are_of_the_sizes_of_errors() -> None:
+    """Median and 90th percentile of 10, 20, 30 and 100 % are 25 and 79 %, the median error keeps its sign."""
+    marks = [Mark(1.0, 1.0, error, inside) for error, inside in ((0.1, True), (-0.2, True), (0.3, True), (-1.0, False))]
+    runs = [ScoredRun("b", str(n), 1.0, 1, {0.5: mark}) for n, mark in enumerate([*marks, Mark(1.0, None, None, None)])]
+    found = score(runs, 0.5)
+    assert (found.runs, found.without_estimate, found.band_coverage) == (5, 1, 0.75)
+    assert (found.median_abs_error_ratio, found.median_error_ratio) == pytest.approx((0.25, -0.05))
+    assert found.p90_abs_error_ratio == pytest.approx(0.3 + 0.7 * 0.7)
+    assert [percentile([0.0, 10.0, 40.0], share) for share in (0.0, 0.5, 0.75, 1.0)] == [0.0, 10.0, 25.0, 40.0]
+    assert score(runs, 0.9).median_abs_error_ratio is None
+
+
+def test_an_estimate_is_a_band() -> None:
+    """The three figures keep their names as label values."""
+    assert dict(Estimate(1.0, 2.0, 3.0).by_percentile) == {"10": 1.0, "50": 2.0, "90": 3.0}
