@@ -374,12 +374,17 @@ def _remember(times: list[float], time: float) -> None:
     del times[:-MAX_ATTEMPT_TIMES]
 
 
+def _feedback(run: Run, event: e.Feedback) -> None:
+    run.ratings[event.rating] = run.ratings.get(event.rating, 0) + 1
+
+
 _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
     {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
 """Events from people, Alertmanager and the exporter are no sign of build activity."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
+    e.Feedback: _feedback,
     e.BuildStarted: _build_started,
     e.Plan: _plan,
     e.StepStarted: _step_started,

@@ -239,6 +239,8 @@ class Run:
     toolchain: Toolchain | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
     alerts: AlertLog = field(default_factory=AlertLog)
+    ratings: dict[int, int] = field(default_factory=dict)
+    """How often people gave each rating, 1 to 5."""
     failures: Counter[Key] = field(default_factory=Counter)
     unclassed: dict[Key, float] = field(default_factory=dict)
     """Steps that failed with no class known yet, and when: they are counted once it is, or as `other` in the end."""
