@@ -56,7 +56,7 @@ def recorded_runs(records: Path) -> Iterator[Recorded]:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 print(f"{path}: {done.stderr.strip()}", file=sys.stderr)
-        yield from (_recorded(run) for run in _all_runs(journal) if run.finished["succeeded"] > 100 and run.jobs)
+        yield from (recorded(run) for run in _all_runs(journal) if run.finished["succeeded"] > 100 and run.jobs)
 
 
 def _all_runs(journal: str) -> Iterator[Run]:
@@ -75,7 +75,8 @@ def _all_runs(journal: str) -> Iterator[Run]:
     follower.close()
 
 
-def _recorded(run: Run) -> Recorded:
+def recorded(run: Run) -> Recorded:
+    """Return a run's settings and its steps' seconds."""
     seconds = {
         name_of(step.phase, step.step, step.version): max(step.seconds, LEAST_SECONDS)
         for step in run.steps.values()

@@ -212,3 +212,42 @@ def test_the_service_can_do_little_and_yields_to_the_build(repository: Path) -> 
     assert service["IPAddressDeny"] == "any"
     assert service["MemoryMax"]
     assert int(service["Nice"]) > 0
+
+
+def test_the_exposure_of_the_service_is_what_the_guide_says(repository: Path) -> None:
+    """systemd's own review rates the system unit as docs/guide/install.md does, below 2 of 10."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = repository / "exporter/systemd/build-exporter.service"
+    command = ["systemd-analyze", "security", "--offline=yes", "--threshold=19", str(unit)]
+    reviewed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if "--offline" in reviewed.stderr:
+        pytest.skip("this systemd reviews running services only")
+    assert reviewed.returncode == 0, reviewed.stdout
+    found = re.search(r"exposure level for build-exporter.service: ([\d.]+)", reviewed.stdout)
+    assert found is not None
+    assert f"rates its exposure at {found[1]}," in (repository / "docs/guide/install.md").read_text()
+
+
+def test_user_and_journal_are_made_before_the_first_start(repository: Path, tmp_path: Path) -> None:
+    """systemd makes the user and the journal, which builds of the group can write to, from the shipped files."""
+    programs = ("systemd-sysusers", "systemd-tmpfiles")
+    if not all(map(shutil.which, programs)) or os.geteuid() != 0:
+        pytest.skip("needs root and systemd's programs")
+    (tmp_path / "etc").mkdir()
+    for program, name, more in zip(programs, ("sysusers", "tmpfiles"), ((), ("--create",)), strict=True):
+        file = repository / f"exporter/systemd/build-exporter.{name}"
+        subprocess.run([program, f"--root={tmp_path}", *more, str(file)], check=True, capture_output=True)
+    (user,) = (tmp_path / "etc/passwd").read_text().splitlines()
+    assert user.split(":")[0] == "build-exporter"
+    journal = (tmp_path / "var/lib/build-exporter/journal").stat()
+    assert (journal.st_uid, oct(journal.st_mode & 0o7777)) == (int(user.split(":")[2]), "0o2775")
+
+
+def test_the_files_of_the_install_guide_are_there(repository: Path) -> None:
+    """Every file that the guide copies exists, and every unit is in the guide."""
+    text = (repository / "docs/guide/install.md").read_text()
+    named = set(re.findall(r"exporter/systemd/\S+", text))
+    assert named == {
+        str(path.relative_to(repository)) for path in (repository / "exporter/systemd").rglob("build-exporter.*")
+    }

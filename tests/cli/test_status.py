@@ -261,3 +261,23 @@ def test_the_status_file_is_replaced_as_a_whole(run_file: RunFiles, journal: Pat
     assert list(tmp_path.glob("*.new")) == []
     assert not file.write(str(tmp_path / "gone" / "status.json"))
     assert not file.write(None)
+
+
+def test_what_will_not_fit_and_what_got_slower_are_reported(run_file: RunFiles, status: Callable[..., Any]) -> None:
+    """A step that needs more disk than there is, and one that took twice its usual time, have a line each."""
+    for day in range(1, 5):
+        earlier = run_file("lfs", run=f"2026010{day}T000000Z", clock=1.77e9 + 86_400 * day)
+        earlier.add("build_started", jobs=2)
+        for name, seconds in (("a", 100.0), ("b", 300.0), ("c", 300.0)):
+            earlier.step("p", name, seconds=seconds)
+        earlier.add("build_finished", status="succeeded")
+    run = run_file("lfs", run="20260109T000000Z", clock=time.time() - 1000)
+    run.add("build_started", jobs=2)
+    names = ("a", "b", "c", "huge")
+    disk = {"huge": 10**17}
+    run.add("plan", steps=[{"phase": "p", "step": name, "disk_bytes": disk.get(name, 0)} for name in names])
+    for name, seconds in (("a", 200.0), ("b", 300.0), ("c", 300.0)):
+        run.step("p", name, seconds=seconds)
+    lines = {line.split()[0]: line for line in status().stdout.splitlines()[1:]}
+    assert re.search(r"p/huge will lack \d+\.\d TiB of disk", lines["short"])
+    assert "p/a took 2.0 times as long as usual, 1 min 40 s longer" in lines["slower"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from build_exporter.analysis.bound import bound_of
 from build_exporter.analysis.differences import CACHE_DIFFERENCE, Differences
 from build_exporter.analysis.samples import identity, times_of
 from build_exporter.model.states import StepState
@@ -28,6 +29,9 @@ IDLE_SHARE: Final = 0.5
 LEAST_PAUSE_SECONDS: Final = 60.0
 """A shorter time without a step may be unpacking and cleaning up."""
 MAX_STEPS: Final = 10
+MIN_PLANNED: Final = 5
+"""Steps with an SBU from which their pace says what one of them should take."""
+BEYOND_PLAN: Final = 1.3
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +207,46 @@ def _warm_cache(facts: _Facts) -> Iterator[Recommendation]:
     )
 
 
+def _waits(facts: _Facts) -> Iterator[Recommendation]:
+    """Time in which the machine waited for memory, or for the disk, in the steps that this held up."""
+    actions = {
+        "memory": "give the build more memory, or fewer jobs in its largest steps",
+        "io": "build on a faster disk, or in memory (tmpfs)",
+    }
+    for kind, action in actions.items():
+        held = [step for step in facts.timed if bound_of(step, facts.run.jobs_used) == kind and step.waits is not None]
+        waited = {step: getattr(step.waits, kind) for step in held}
+        if held:
+            most = sorted(held, key=lambda step: -waited[step])[:MAX_STEPS]
+            yield Recommendation(
+                kind=kind,
+                action=action,
+                saves_seconds=sum(waited.values()),
+                arithmetic="at most " + " + ".join(f"{waited[step]:.0f} s" for step in most),
+                evidence=[f"{_label(step)} waited {waited[step]:.0f} of {step.seconds:.0f} s" for step in most[:3]],
+                steps=[_label(step) for step in most],
+            )
+
+
+def _beyond_plan(facts: _Facts) -> Iterator[Recommendation]:
+    """Without earlier runs: steps that took much longer than their SBU say at the pace of the others."""
+    planned = [step for step in facts.timed if step.sbu and step.state is StepState.SUCCEEDED]
+    if facts.differing.earlier_runs or len(planned) < MIN_PLANNED:
+        return
+    unit = median((step.seconds or 0.0) / (step.sbu or 1.0) for step in planned)
+    for step in planned:
+        expected = unit * (step.sbu or 0.0)
+        if (step.seconds or 0.0) > BEYOND_PLAN * expected:
+            yield Recommendation(
+                kind="beyond-plan",
+                action=f"see what held up {_label(step)}: other work on the machine, a busy disk",
+                saves_seconds=(step.seconds or 0.0) - expected,
+                arithmetic=f"{step.seconds:.0f} s - {step.sbu:.2f} SBU * {unit:.0f} s",
+                evidence=[f"the median of {len(planned)} planned steps took {unit:.0f} s for each SBU"],
+                steps=[_label(step)],
+            )
+
+
 def _failed_attempts(facts: _Facts) -> Iterator[Recommendation]:
     """Time that attempts took which did not succeed: start to the next start of the same step."""
     lost = {step: _lost(step) for step in facts.timed if step.attempts > 1}
@@ -244,5 +288,5 @@ def _idle_time(facts: _Facts) -> Iterator[Recommendation]:
 
 
 _KINDS: Final[tuple[Callable[[_Facts], Iterator[Recommendation]], ...]] = (
-    _more_jobs, _idle_cores, _side_by_side, _slower, _warm_cache, _failed_attempts, _idle_time,
+    _more_jobs, _idle_cores, _side_by_side, _slower, _beyond_plan, _warm_cache, _waits, _failed_attempts, _idle_time,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from build_exporter.analysis.advice import Recommendation, recommendations
+from build_exporter.analysis.bound import SERIAL_CORES, Bound, bound_of
 from build_exporter.analysis.differences import Differences, differences
 from build_exporter.tracker import Run, RunSummary, Step
 
@@ -16,14 +17,13 @@ MAX_SLOWEST: Final = 10
 MAX_GAPS: Final = 10
 LEAST_GAP_SECONDS: Final = 10.0
 """Shorter pauses between steps are the work of whatever runs them."""
-SERIAL_CORES: Final = 1.3
-"""A step that keeps no more cores busy than this on average ran one process after the other."""
 
 
 class SlowStep(msgspec.Struct, frozen=True, kw_only=True):
     """A step by its duration; `share` is that of all steps' time, `cores` how many it kept busy (null: not measured).
 
-    `efficiency_ratio` is the share of the parallel jobs that it kept busy.
+    `efficiency_ratio` is the share of the parallel jobs that it kept busy; `bound` what held it up, null: not measured,
+    or nothing in particular.
     """
 
     phase: str
@@ -32,6 +32,7 @@ class SlowStep(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     cores: float | None
     efficiency_ratio: float | None
+    bound: Bound | None = None
 
 
 class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +58,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
 
     `parallel_efficiency_ratio` is CPU time over the time of the steps it was measured for times the jobs;
     `serial_ratio` the share of that time in steps that kept about one core busy; both null where no CPU time is known.
-    `concurrency` is how many steps ran at once on average.
+    `concurrency` is how many steps ran at once on average. `bounds` is the share of the steps' time that was held up by
+    the CPUs, memory, the disk, or by work in one process after the other, as far as that was measured.
     """
 
     build: str
@@ -76,6 +78,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[Gap]
     differences: Differences
     recommendations: list[Recommendation]
+    bounds: dict[Bound, float] = {}
 
 
 def analyze(run: Run, history: Sequence[RunSummary] = (), cores: int | None = None) -> Analysis:
@@ -112,6 +115,7 @@ def analyze(run: Run, history: Sequence[RunSummary] = (), cores: int | None = No
         gaps=sorted(gaps, key=lambda gap: -gap.seconds)[:MAX_GAPS],
         differences=differing,
         recommendations=recommendations(run, history, gaps, differing, cores),
+        bounds=_bounds(timed, whole, jobs),
     )
 
 
@@ -142,6 +146,15 @@ def _serial(steps: Iterable[Step]) -> float:
     return sum(step.seconds or 0.0 for step in steps if (_cores(step) or 0.0) <= SERIAL_CORES)
 
 
+def _bounds(steps: Sequence[Step], whole: float, jobs: int | None) -> dict[Bound, float]:
+    sums: dict[Bound, float] = {}
+    for step in steps:
+        bound = bound_of(step, jobs)
+        if bound is not None:
+            sums[bound] = sums.get(bound, 0.0) + (step.seconds or 0.0)
+    return {bound: seconds / whole for bound, seconds in sorted(sums.items(), key=lambda each: -each[1])}
+
+
 def _slow(step: Step, whole: float, jobs: int | None) -> SlowStep:
     cores = _cores(step)
     return SlowStep(
@@ -151,6 +164,7 @@ def _slow(step: Step, whole: float, jobs: int | None) -> SlowStep:
         share=_seconds(step) / whole if whole else 0.0,
         cores=cores,
         efficiency_ratio=cores / jobs if cores is not None and jobs else None,
+        bound=bound_of(step, jobs),
     )
 
 

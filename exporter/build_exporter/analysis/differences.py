@@ -82,7 +82,7 @@ def differences(run: Run, history: Sequence[RunSummary], floors: Floors | None =
     A step counts when this run alone is clear, or when it and the run before it agree: two weak signs are a clear one.
     """
     floors = floors or Floors()
-    chosen = comparable([s for s in history if s.run != run.run], run.jobs_used, floors.samples)
+    chosen = comparable([s for s in history if s.run != run.run], run, floors.samples)
     earlier = [times_of_summary(summary) for summary in chosen]
     now = times_of(run)
     versions = {name: sample.version for name, sample in now.items()}

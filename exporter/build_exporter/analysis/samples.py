@@ -89,11 +89,16 @@ def _by_identity(samples: Iterable[Sample]) -> dict[Key, Sample]:
     return {name if counts[name := identity(sample.key)] == 1 else sample.key: sample for sample in found}
 
 
-def comparable(history: Sequence[RunSummary], jobs: int | None, least: int) -> list[RunSummary]:
-    """Return the newest earlier runs, oldest first: those with the same -j where there are enough of them."""
+def comparable(history: Sequence[RunSummary], run: Run, least: int) -> list[RunSummary]:
+    """Return the newest earlier runs, oldest first: of the same variant (target and tests), not of another -j.
+
+    Where fewer than `least` are of this variant or -j, those of others are taken too.
+    """
     ordered = sorted(history, key=lambda summary: summary.run)
-    alike = [summary for summary in ordered if jobs is None or summary.jobs in (None, jobs)]
-    return (alike if len(alike) >= least else ordered)[-MAX_RUNS:]
+    jobs = run.jobs_used
+    alike = [summary for summary in ordered if jobs is None or summary.jobs in {None, jobs}]
+    variant = [summary for summary in alike if (summary.target, summary.tests) == (run.target, run.tests)]
+    return next((each for each in (variant, alike) if len(each) >= least), ordered)[-MAX_RUNS:]
 
 
 def baselines(earlier: Sequence[Times], versions: Mapping[Key, str | None]) -> dict[Key, Baseline]:

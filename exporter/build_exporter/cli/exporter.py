@@ -10,6 +10,7 @@ import resource
 import signal
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -68,6 +69,9 @@ from build_exporter.web.server import (
 from build_exporter.web.service import Service
 from build_exporter.web.webconfig import WebConfigFile
 
+if TYPE_CHECKING:
+    from build_exporter.cli.mcp_http import McpEndpoint
+
 log = logging.getLogger("build_exporter.serve")
 
 RETENTION_SECONDS = 600.0
@@ -124,6 +128,7 @@ class Exporter:
         self.monitor = Monitor(journal)
         self.config = config
         self._web_file: WebConfigFile | None = None
+        self._mcp: McpEndpoint | None = None
         self._config_path = config_path
         self._sources = sources
         self._expected_failures = expected_failures(config)
@@ -279,6 +284,7 @@ class Exporter:
             asyncio.create_task(self._write_status(), name="status file"),
             asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
+            *([asyncio.create_task(self._mcp.run(), name="mcp")] if self._mcp is not None else []),
         ]
         log.info(
             "build-exporter started",
@@ -325,11 +331,18 @@ class Exporter:
         server.end()
 
     def _server(self, web_config: str | None) -> Server:
+        asked = self.config.web.mcp
+        if asked != "off":
+            from build_exporter.cli.mcp_http import McpEndpoint  # noqa: PLC0415 - an extra, and slow to load
+
+            self._mcp = self.service.mcp = McpEndpoint(self.service, allow_acknowledge=asked == "acknowledge")
         app = make_app(self.service)
         if web_config is None:
             return make_server(app)
         file = self._web_file = WebConfigFile(web_config, self.service.counts)
-        return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
+        reads_by_post = "/mcp" if asked == "read" else ""
+        guarded = AuthMiddleware(app, file, self.service.counts, reads_by_post)
+        return make_server(guarded, lambda: file.current().tls)
 
     async def _write_status(self) -> None:
         while self.config.metrics.status_file is None:

@@ -14,6 +14,7 @@ import msgspec
 
 from build_exporter.cli.options import journal_option
 from build_exporter.cli.query_http import UnreachableError
+from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
 from build_exporter.estimate import Estimator
@@ -101,7 +102,11 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     elif short:
         click.echo("\n".join(short_line(run, now, estimator) for run in runs))
     else:
-        click.echo("\n\n".join("\n".join(_lines(run, now, estimator, doing)) for run in runs))
+        texts = [
+            "\n".join([*_lines(run, now, estimator, doing), *analysis_lines(tracker, run, journal, now)])
+            for run in runs
+        ]
+        click.echo("\n\n".join(texts))
     _mention_system_journal(journal)
     return bool(runs) and not any(map(_is_bad, runs))
 

@@ -308,6 +308,13 @@ class Web(Section, frozen=True):
     max_stream_clients: Annotated[
         int, about("Stream clients at a time; the next is refused.", "count", within=(1, 100_000))
     ] = 1000
+    mcp: Annotated[
+        Literal["off", "read", "acknowledge"],
+        about(
+            "Whether language models are answered at `/mcp` (extra `build-exporter[mcp]`), and whether they may "
+            "acknowledge alerts. A change takes a restart."
+        ),
+    ] = "off"
     max_requests_per_second: Annotated[
         int | None,
         about(

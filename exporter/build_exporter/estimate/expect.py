@@ -176,13 +176,14 @@ class Expectations:
         candidates = _without_absurd(candidates, beyond) + beyond
         if not candidates:
             return None
-        seconds = _mean(candidates)
-        variance, whole = 0.0, 0.0
+        seconds, variance, whole = candidates[0].seconds, 0.0, 0.0
         # loops, here and below, because this is done of every step to come whenever one has ended
-        for weight, each, _ in candidates:
-            whole += weight
-            variance += weight * (each - seconds) ** 2
-        variance /= whole or 1.0
+        if len(candidates) > 1:
+            seconds = _mean(candidates)
+            for weight, each, _ in candidates:
+                whole += weight
+                variance += weight * (each - seconds) ** 2
+            variance /= whole or 1.0
         count = min(len(candidates), 6)
         steps, squares = self.scatter[spread]
         usual = (SPREAD_PRIOR * spread**2 + squares) / (SPREAD_PRIOR + steps)
@@ -198,7 +199,9 @@ class Expectations:
             seconds = taken.seconds + source.pace
             if source.differs:
                 seconds += shifts(self.history.runs[taken.run], name)
-            alike = exp(-abs(log((1 + taken.beside) / (1 + beside))) / width) if taken.beside != beside else 1.0
+            # the same work had the same steps beside it
+            is_alike = taken.beside == beside or source.is_same_work
+            alike = 1.0 if is_alike else exp(-abs(log((1 + taken.beside) / (1 + beside))) / width)
             candidates.append(Candidate(weight * alike * source.weight, seconds, source))
             weight *= decay
         return candidates

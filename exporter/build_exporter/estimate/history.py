@@ -51,6 +51,7 @@ class PastRun:
     steps: tuple[PastStep, ...]
     abis: int | None = None
     target: str = ""
+    names: frozenset[Name] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -101,13 +102,9 @@ def newest_first(build: Build) -> list[RunSummary]:
 
 def _repeats(runs: Sequence[PastRun]) -> bool:
     """Return whether the newest runs consist of the same steps, for the greater part."""
-    pairs = [(_names(first), _names(second)) for first, second in pairwise(runs[:4])]
+    pairs = [(first.names, second.names) for first, second in pairwise(runs[:4])]
     alike = [len(first & second) / (min(len(first), len(second)) or 1) for first, second in pairs]
     return not alike or max(alike) > 0.5
-
-
-def _names(run: PastRun) -> set[Name]:
-    return {name_of(step.phase, step.step, step.version) for step in run.steps}
 
 
 def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted: set[Name] | None = None) -> None:
@@ -134,6 +131,7 @@ def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted
                 summary.tests,
             ),
             summary.target,
+            frozenset(name_of(step.phase, step.step, step.version) for step in summary.past),
         )
     )
     most = MAX_OWN if own else MAX_OWN + MAX_OTHERS

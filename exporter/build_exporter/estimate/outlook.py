@@ -10,7 +10,7 @@ from typing import Final
 
 from build_exporter.estimate.expect import Expectations, Expected, Wanted
 from build_exporter.estimate.facts import Facts, facts_of
-from build_exporter.estimate.history import History, log_of
+from build_exporter.estimate.history import History, PastRun, log_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
 from build_exporter.estimate.sources import Done, Sources, sources_of
 from build_exporter.estimate.tuning import Tuning
@@ -129,7 +129,8 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     steps = list(run.steps.values())
     done = done_steps(steps)
     facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done))
-    sources = sources_of(history, facts, done, tuning)
+    names = {name_of(step.phase, step.step, step.version) for step in steps}
+    sources = sources_of(history, facts, done, names, tuning)
     expectations = Expectations(history, facts, sources, tuning)
     expectations.learn(done)
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
@@ -141,10 +142,17 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     outlook.gap_ratio = _gap_ratio(run, history)
     outlook.pace_spread = _pace_spread(outlook)
     outlook.parallel = parallel_of(
-        run, history, opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
+        run, _model(history, sources), opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
     )
     outlook.basis = basis_of(outlook, len(done))
     return outlook
+
+
+def _model(history: History, sources: Sources) -> PastRun | None:
+    """Return the earlier run whose order this one should have: the newest that succeeded, if possible of its work."""
+    pairs = zip(sources.runs, history.runs, strict=True)
+    found = [(source.is_same_work, past) for source, past in pairs if past.own and past.result == "succeeded"]
+    return max(found, key=lambda each: each[0])[1] if found else None
 
 
 def done_steps(steps: list[Step]) -> list[Done]:

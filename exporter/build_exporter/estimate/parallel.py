@@ -8,7 +8,7 @@ from math import exp
 from typing import Final
 
 from build_exporter.estimate.expect import Expected
-from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.history import PastRun
 from build_exporter.estimate.schedule import release_needs, schedule
 from build_exporter.tracker import Key, Run
 from build_exporter.tracker.names import Name, name_of
@@ -39,10 +39,12 @@ class Parallel:
 
 
 def parallel_of(
-    run: Run, history: History, expected: Mapping[Key, Expected], running: Mapping[Key, float], now: float
+    run: Run, past: PastRun | None, expected: Mapping[Key, Expected], running: Mapping[Key, float], now: float
 ) -> Parallel | None:
-    """Return the schedule of a run's open steps, None where steps run one after the other."""
-    past = next((each for each in history.runs if each.own and each.result == "succeeded"), None)
+    """Return the schedule of a run's open steps, None where steps run one after the other.
+
+    Where the plan does not name what steps need, they begin in the order of the run `past`.
+    """
     own = run.concurrency if run.busy_seconds else 1.0
     if (
         max(own, past.concurrency if past is not None and not run.busy_seconds else 1.0) < SIDE_BY_SIDE
@@ -82,9 +84,12 @@ def _needs(run: Run, places: Mapping[Key, int]) -> list[list[int]]:
         found: set[int] = set()
         for name in run.steps[key].after:
             same = by_name.get(name, [])
-            # a bare name means the step of its own phase, where that has one
-            own = [each for each in same if each[0] == key[0]]
-            found.update(places[each] for each in own or same if each != key)
+            if len(same) > 1:
+                # a bare name means the step of its own phase, where that has one
+                same = [each for each in same if each[0] == key[0]] or same
+            for each in same:
+                if each != key:
+                    found.add(places[each])
         needs.append(sorted(found))
     return needs
 

@@ -6,6 +6,7 @@ A source is an earlier run, a variant of the shipped table, or the plan. All tim
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import exp, log
 from typing import Final
@@ -24,6 +25,11 @@ CLIPPED: Final = 0.3
 OTHER_MACHINE: Final = 0.25
 """Steps that all differ by more than this from an earlier run are another machine's, or other settings'."""
 OTHER_MACHINE_STRENGTH: Final = 0.05
+SAME_WORK: Final = 0.8
+"""Share of the steps of two runs that both have, from which they are the same work."""
+LEAST_STEPS: Final = 5
+OTHER_WORK: Final = 0.1
+"""Weight of a run of other steps where there is one of the same."""
 TELLING_SECONDS: Final = 1.0
 """Shorter steps are recorded too coarsely to compare."""
 
@@ -55,6 +61,7 @@ class Source:
         weight: how much it counts.
         chance: how far it may yet turn out to be the one that is right; falls more slowly than the weight.
         differs: whether it is a run with other settings, whose times are converted.
+        is_same_work: whether it is a run of the very steps of this one, where the runs of a build differ.
     """
 
     prior: float
@@ -66,6 +73,7 @@ class Source:
     weight: float = 0.0
     chance: float = 0.0
     differs: bool = False
+    is_same_work: bool = False
 
     def compare(self, seconds: float, expected: float) -> None:
         """Take a step that was done and the source's figure for it."""
@@ -107,8 +115,10 @@ class Sources:
         return [*self.runs, *self.variants, self.plan_seconds, self.plan_sbu]
 
 
-def sources_of(history: History, facts: Facts, done: Iterable[Done], tuning: Tuning) -> Sources:
-    """Return every source, judged by the steps done so far."""
+def sources_of(
+    history: History, facts: Facts, done: Iterable[Done], names: AbstractSet[Name], tuning: Tuning
+) -> Sources:
+    """Return every source, judged by the steps done so far; `names` are those of all steps of the run."""
     sbu = log(facts.sbu_seconds)
     found = Sources(
         runs=[_of_run(past, facts, tuning) for past in history.runs],
@@ -116,6 +126,7 @@ def sources_of(history: History, facts: Facts, done: Iterable[Done], tuning: Tun
         plan_seconds=Source(tuning.plan_seconds, tuning.other_pace),
         plan_sbu=Source(tuning.plan, tuning.scale_pace),
     )
+    favour_same_work(found, history, names)
     tables = [typical_seconds(facts.jobs_or_default, variant) for variant in VARIANTS]
     for step in done:
         for taken in history.names.get(step.name, ()):
@@ -132,6 +143,17 @@ def sources_of(history: History, facts: Facts, done: Iterable[Done], tuning: Tun
     for source in found.all:
         source.judge(tuning)
     return found
+
+
+def favour_same_work(sources: Sources, history: History, names: AbstractSet[Name]) -> None:
+    """Give runs of the very steps of this one more weight, where the runs of a build differ, as those of Portage do."""
+    if history.repeats or len(names) < LEAST_STEPS:
+        return
+    for source, past in zip(sources.runs, history.runs, strict=True):
+        source.is_same_work = past.own and len(names & past.names) >= SAME_WORK * len(names | past.names)
+    if any(source.is_same_work for source in sources.runs):
+        for source in sources.runs:
+            source.prior *= 1.0 if source.is_same_work else OTHER_WORK
 
 
 def _of_run(past: PastRun, facts: Facts, tuning: Tuning) -> Source:

@@ -51,11 +51,15 @@ class Variant:
 VARIANTS: Final = tuple(Variant(tests, abis) for abis in (1, 2, 3) for tests in ("none", "critical", "all"))
 
 
+def read_table() -> str:
+    """Return the shipped table's text; it is read once."""
+    return Path(__file__).with_name("step-times.tsv").read_text("utf-8")
+
+
 @cache
 def typical_steps() -> Mapping[Name, TypicalStep]:
     """Return the table."""
-    text = Path(__file__).with_name("step-times.tsv").read_text("utf-8")
-    rows = [line.split("\t") for line in text.splitlines()[1:]]
+    rows = [line.split("\t") for line in read_table().splitlines()[1:]]
     return {(phase, name): TypicalStep(*map(float, figures)) for phase, name, *figures in rows}
 
 

@@ -156,7 +156,8 @@ class StepProgress(Event, tag="step_progress"):
 class StepFinished(Event, tag="step_finished"):
     """An attempt ended; `seconds` is the duration where the writer measured it more precisely than the two times.
 
-    `disk_bytes` is what the attempt needed on the disk, `disk_before_bytes` what was in use there before it.
+    `disk_bytes` is what the attempt needed on the disk, `disk_before_bytes` what was in use there before it. The waits
+    are the seconds in which some process of the machine waited for a CPU, memory or the disk meanwhile (pressure).
     """
 
     phase: Name
@@ -171,6 +172,9 @@ class StepFinished(Event, tag="step_finished"):
     written_bytes: Count | None = None
     disk_bytes: Count | None = None
     disk_before_bytes: Count | None = None
+    cpu_wait_seconds: Amount | None = None
+    memory_wait_seconds: Amount | None = None
+    io_wait_seconds: Amount | None = None
     error_class: Name | None = None
     message: Text | None = None
     warnings: Count | None = None

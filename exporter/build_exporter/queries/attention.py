@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
+from build_exporter.analysis.differences import differences
 from build_exporter.failures import excerpt
-from build_exporter.formatting import duration
+from build_exporter.formatting import duration, size
 from build_exporter.model.states import BuildState, Verdict
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
@@ -15,9 +16,12 @@ from build_exporter.tracker import Run, Step
 
 Severity = Literal["critical", "warning", "info"]
 Kind = Literal[
-    "failed", "waiting", "interrupted", "stuck", "overdue", "late", "stalled", "sources", "attempts", "tests"
+    "failed", "waiting", "interrupted", "stuck", "overdue", "late", "stalled", "sources", "attempts", "tests",
+    "short", "slower",
 ]  # fmt: skip
 MAX_OF_A_KIND: Final = 100
+MAX_COMPARED: Final = 2000
+"""Steps of a run up to which its durations are compared with earlier ones at every question."""
 _URGENCY: Final[dict[Severity, int]] = {"critical": 0, "warning": 1, "info": 2}
 _STUCK: Final = frozenset({Verdict.STUCK, Verdict.WAITING_FOR_INPUT, Verdict.SUSPENDED})
 
@@ -115,6 +119,27 @@ def _tests(context: Context, run: Run) -> Iterator[Attention]:
         yield _of("tests", "info", f"{shown(suite.report.suite)}: {suite.text}", suite.step, suite.report.time)
 
 
+def _short(context: Context, run: Run) -> Iterator[Attention]:
+    for fit in context.fits(run):
+        for each in fit.shortages[:1]:
+            step = run.steps.get((each.phase, each.step))
+            when = f" in {duration(each.in_seconds)}" if each.in_seconds else ""
+            yield _of(
+                "short", "critical", f"will lack {size(each.short_bytes)} of {fit.resource}{when}: {each.advice}", step
+            )
+
+
+def _slower(context: Context, run: Run) -> Iterator[Attention]:
+    build = context.builds.get(run.build)
+    if build is None or not build.history or len(run.steps) > MAX_COMPARED:
+        return
+    slower = [each for each in differences(run, list(build.history.values())).differences if each.is_regression]
+    for each in slower:
+        words = f"took {each.ratio:.1f} times as long as usual, {duration(each.difference_seconds)} longer"
+        yield _of("slower", "info", words, run.steps.get((each.phase, each.step)))
+
+
 _KINDS: Final[tuple[Callable[[Context, Run], Iterator[Attention]], ...]] = (
     _failed, _waiting, _interrupted, _running, _late, _stalled, _sources, _attempts, _tests,
+    _short, _slower,
 )  # fmt: skip

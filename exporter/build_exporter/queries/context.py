@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from build_exporter.analysis.fit import Fit
 from build_exporter.config.schema import Thresholds
 from build_exporter.estimate import Accuracy, Estimate, remaining
 from build_exporter.failures import Card, card
@@ -38,6 +39,10 @@ def _nowhere(build: str) -> Position:
     return START
 
 
+def _nothing_free(run: Run) -> Sequence[Fit]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """All builds at one moment; cheap to make, and safe to use in any thread.
@@ -58,6 +63,7 @@ class Context:
         host_incidents: what the machine does to running builds.
         journal: the journal's directory.
         position: returns how far a build's journal has been read.
+        fits: returns whether disk and memory suffice for a run's steps to come; empty where what is free is not known.
     """
 
     builds: Mapping[str, Build]
@@ -73,6 +79,7 @@ class Context:
     probes: Sequence[ProbeState] = ()
     journal: str = ""
     position: Callable[[str], Position] = _nowhere
+    fits: Callable[[Run], Sequence[Fit]] = _nothing_free
 
     def newest(self) -> list[tuple[Build, Run]]:
         """Return each build with its newest run, the most recently active first."""

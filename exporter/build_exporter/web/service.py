@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from starlette.types import ASGIApp
+
 from build_exporter.alerting.desk import AlertDesk
+from build_exporter.analysis.fit import Fit
+from build_exporter.collectors.analysis import fits
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Config, Thresholds
@@ -27,7 +31,7 @@ class Service:
     the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.
     `scraped_at` is when Prometheus last took the metrics, in Unix seconds, 0 for never. `alerts` sends and acknowledges
     them. `card` makes the first-error card of a failed step, `verdict` judges a running one.
-    `probes` returns what the probes of services have found.
+    `probes` returns what the probes of services have found. `mcp` answers language models, None where that is off.
     """
 
     monitor: Monitor
@@ -44,6 +48,7 @@ class Service:
     probes: Callable[[], Sequence[ProbeState]] = tuple
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
+    mcp: ASGIApp | None = None
     estimator: Estimator = field(init=False)
     accuracy: Accuracy = field(init=False)
     hub: Hub = field(init=False)
@@ -81,4 +86,12 @@ class Service:
             probes=self.probes(),
             journal=follower.root,
             position=follower.position,
+            fits=self._fits,
         )
+
+    def _fits(self, run: Run) -> Sequence[Fit]:
+        """Return whether this machine's disk and memory suffice for a run that continues."""
+        build = self.monitor.tracker.builds.get(run.build)
+        if build is None or run.status is not None:
+            return ()
+        return fits(run, list(build.history.values()), self.monitor.follower.root, self.monitor.clock())

@@ -7,6 +7,7 @@ import os
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import JOURNAL_VARIABLE, RUN_FILE_VARIABLE, default_journal, pid_namespace
 from build_exporter.wrapper.event_line import event_line
+from build_exporter.wrapper.pressure import machine_waits, waits_since
 from build_exporter.wrapper.run_file import BUILD_VARIABLE, find_run
 
 TYPE_CHECKING = False
@@ -65,6 +66,7 @@ class Record:
         self._writer: Writer | None = None
         self._pending = b""
         self._run: RunFile | None = None
+        self._waits: dict[str, float] = {}
         try:
             self._run = run = find_run(options, now)
         except OSError as error:
@@ -99,6 +101,7 @@ class Record:
         if self._run is None or self._options.no_step:
             return
         options = self._options
+        self._waits = machine_waits()
         self._append(
             event_line(
                 {
@@ -129,6 +132,7 @@ class Record:
                     "max_rss_bytes": _known(outcome.max_rss_bytes),
                     "read_bytes": _known(outcome.read_bytes),
                     "written_bytes": _known(outcome.written_bytes),
+                    **waits_since(self._waits),
                     "error_class": outcome.error_class or None,
                     "message": outcome.message or None,
                 }

@@ -11,6 +11,7 @@ from build_exporter.queries.common import Answer
 from build_exporter.queries.context import shown
 from build_exporter.queries.request import Query, Reply, Request
 
+_BOUNDS = {"cpu": "the CPUs", "memory": "memory", "io": "the disk", "serial": "one process at a time"}
 SHOWN_PHASES = 3
 SHOWN_STEPS = 5
 SHOWN_ADVICE = 5
@@ -52,7 +53,7 @@ def analyze_(request: Request) -> Reply:
 
 
 def lines(found: Analysis) -> Iterator[str]:
-    """Yield the analysis in at most five lines for a person."""
+    """Yield the analysis in at most six lines for a person."""
     wall = "" if found.wall_seconds is None else f" in {duration(found.wall_seconds)}"
     yield f"{found.build}, run {found.run}: {duration(found.step_seconds)} of steps{wall}" + _cpu(found)
     if found.phases:
@@ -63,6 +64,9 @@ def lines(found: Analysis) -> Iterator[str]:
         yield "slowest: " + ", ".join(
             f"{shown(row.step)} {duration(row.seconds)} ({row.share:.0%})" for row in found.slowest[:SHOWN_STEPS]
         )
+    if found.bounds:
+        shares = ", ".join(f"{_BOUNDS[bound]} {share:.0%}" for bound, share in found.bounds.items())
+        yield f"held up by: {shares}"
     slower = [each for each in found.differences.differences if each.is_regression]
     if found.differences.earlier_runs:
         pace = found.differences.pace_ratio

@@ -1,0 +1,148 @@
+"""How good the estimates are on runs that neither the shipped table nor the constants have seen.
+
+    python -m bench.cross_validation JOURNAL... [--book DIR] [--constants]
+
+Each JOURNAL is a directory of runs, imported by `build-exporter import`. Every run is estimated as the first on its
+machine, with a table of step times that is made anew from the other runs: of all but this one, and of other builds
+alone, whose machine, settings and tests may differ. Errors are shares of a run's whole time: median / 90th percentile,
+and how often the band held.
+
+With `--constants` the estimator's constants are chosen on every second run with history, each from a few around its
+value, and the estimates of the runs between are scored with what was chosen; then the other way round.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from unittest import mock
+
+from bench.step_table import book_figures, lines, recorded, with_abis
+from bench.step_table import table as fitted_table
+from build_exporter.estimate import table
+from build_exporter.estimate.backtest import RecordedRun, ScoredRun, Settings, backtest, read_runs, score
+from build_exporter.estimate.tuning import DEFAULT, Tuning
+from build_exporter.tracker import Run, apply_all
+from build_exporter.tracker.names import Name
+
+MARKS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
+FACTORS: Final = (0.5, 1.0, 2.0)
+CONSTANTS: Final = (
+    "decay", "likeness", "evidence", "own_pace", "size_width", "size_prior", "half_life", "package_prior",
+    "pace_spread", "spread_own", "spread_version", "steps_share", "apart_share",
+)  # fmt: skip
+BAND: Final = 0.8
+Known = dict[tuple[str, str], Run]
+
+
+def whole_runs(runs: Sequence[RecordedRun]) -> Known:
+    """Return each run as it was at its end, by build and run."""
+    found = {}
+    for each in runs:
+        run = found[each.build, each.run] = Run(each.build, each.run)
+        apply_all(run, each.events)
+    return found
+
+
+def table_of(runs: Sequence[Run], book: dict[Name, float]) -> str:
+    """Return the table's text as made from these runs alone."""
+    usable = with_abis([recorded(run) for run in runs if run.finished["succeeded"] > 100 and run.jobs])
+    return "\n".join(lines(fitted_table(usable, book)))
+
+
+@contextmanager
+def instead(text: str) -> Iterator[None]:
+    """Have the estimator use another table for a while."""
+    caches = (table.typical_steps, table.by_package, table.typical_seconds)
+    with mock.patch.object(table, "read_table", return_value=text):
+        for each in caches:
+            each.cache_clear()
+        yield
+    for each in caches:
+        each.cache_clear()
+
+
+def left_out(
+    runs: Sequence[RecordedRun], known: Known, book: dict[Name, float], others: Callable[[RecordedRun, Run], bool]
+) -> list[ScoredRun]:
+    """Return each run's score as the first on its machine, with a table of the runs that `others` lets in."""
+    found: list[ScoredRun] = []
+    for each in runs:
+        with instead(table_of([run for run in known.values() if others(each, run)], book)):
+            found += backtest([each], Settings(MARKS, "none"))
+    return found
+
+
+def chosen(runs: Sequence[RecordedRun], names: set[str]) -> Tuning:
+    """Return the constants that suit the named runs best, looked for one after the other."""
+    best, least = DEFAULT, loss(runs, names, DEFAULT)
+    for constant in CONSTANTS:
+        for factor in FACTORS:
+            candidate = replace(best, **{constant: getattr(DEFAULT, constant) * factor})
+            reached = loss(runs, names, candidate)
+            if reached < least * 0.99:
+                best, least = candidate, reached
+    return best
+
+
+def loss(runs: Sequence[RecordedRun], names: set[str], tuning: Tuning) -> float:
+    """Return how bad the estimates of the named runs are: their errors, and how far the band is from 80 %."""
+    found = with_history(runs, names, tuning)
+    scores = [score(found, mark) for mark in MARKS[1:]]
+    errors = sum((each.median_abs_error_ratio or 0.0) + 0.3 * (each.p90_abs_error_ratio or 0.0) for each in scores)
+    return errors + 0.02 * sum(abs((each.band_coverage or 0.0) - BAND) for each in scores)
+
+
+def with_history(runs: Sequence[RecordedRun], names: set[str], tuning: Tuning) -> list[ScoredRun]:
+    """Return the scores of the named runs, all of them being history of those after them."""
+    scored = backtest(runs, Settings(MARKS, "earlier", tuning=tuning))
+    return [run for run in scored if run.earlier_runs and run.run in names]
+
+
+def row(name: str, scored: Sequence[ScoredRun]) -> str:
+    """Return a line of the table."""
+    cells = []
+    for mark in MARKS:
+        each = score(scored, mark)
+        if each.median_abs_error_ratio is None or each.p90_abs_error_ratio is None or each.band_coverage is None:
+            cells.append("-")
+            continue
+        errors = f"{each.median_abs_error_ratio * 100:.1f} / {each.p90_abs_error_ratio * 100:.1f}"
+        cells.append(f"{errors}, {each.band_coverage:.0%}")
+    return f"| {name}, {len(scored)} runs | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("journals", nargs="+")
+    parser.add_argument("--book", type=Path, help="the LFS book's XML, for the time that all tests take")
+    parser.add_argument("--constants", action="store_true", help="choose the constants on half of the runs")
+    arguments = parser.parse_args()
+    runs = list(read_runs(arguments.journals))
+    known, book = whole_runs(runs), book_figures(arguments.book)
+    print(f"| | {' | '.join(f'{mark:.0%}' for mark in MARKS)} |\n|---|{'---|' * len(MARKS)}")
+    scored = left_out(runs, known, book, lambda each, run: (each.build, each.run) != (run.build, run.run))
+    print(row("first build, table of all other runs", scored))
+    if len({each.build for each in runs}) > 1:
+        scored = left_out(runs, known, book, lambda each, run: each.build != run.build)
+        for build in sorted({each.build for each in scored}):
+            print(row(f"{build} as first build, table of other builds", [s for s in scored if s.build == build]))
+    if arguments.constants:
+        names = sorted({each.run for each in runs})
+        halves = [set(names[::2]), set(names[1::2])]
+        print(row("with history", with_history(runs, set(names), DEFAULT)))
+        held: list[ScoredRun] = []
+        for half, other in (halves, halves[::-1]):
+            tuning = chosen(runs, half)
+            print(f"<!-- {', '.join(f'{n}={getattr(tuning, n):g}' for n in CONSTANTS if tuning != DEFAULT)} -->")
+            held += with_history(runs, other, tuning)
+        print(row("with history, constants of the other half", held))
+
+
+if __name__ == "__main__":
+    main()

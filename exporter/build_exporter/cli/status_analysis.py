@@ -1,0 +1,29 @@
+"""What `status` says of a run beside its state: what will not fit on this machine, what took longer than usual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from build_exporter.collectors.analysis import fits
+from build_exporter.model.text import plain_line
+from build_exporter.queries.attention import attention
+from build_exporter.queries.context import Context
+from build_exporter.tracker import Run, Tracker
+
+WORDS = {"short": ("short", "red"), "slower": ("slower", "yellow")}
+SHOWN = 3
+
+
+def analysis_lines(tracker: Tracker, run: Run, journal: str, now: float) -> Iterator[str]:
+    """Yield a line for each step that will not fit, and for the steps that lost most time against earlier runs."""
+    history = list(tracker.builds[run.build].history.values())
+    known = fits(run, history, journal, now) if run.status is None else ()
+    found = [each for each in attention(Context(tracker.builds, now, fits=lambda _: known), run) if each.kind in WORDS]
+    for kind, (word, colour) in WORDS.items():
+        of_kind = [each for each in found if each.kind == kind]
+        for each in of_kind[:SHOWN]:
+            yield f"  {click.style(f'{word:<10}', fg=colour)} {plain_line(f'{each.phase}/{each.step} {each.message}')}"
+        if len(of_kind) > SHOWN:
+            yield f"             and {len(of_kind) - SHOWN} more"
