@@ -119,6 +119,11 @@ def test_names_say_their_unit_and_kind() -> None:
         assert not row.name.startswith("build_step_") or row.labels[:3] == ("build", "phase", "step"), row.name
 
 
+def test_the_reference_page_has_every_family() -> None:
+    """No group of families is missing from the page."""
+    assert [name for name in CATALOG if f"| `{name}` |" not in render()] == []
+
+
 def test_the_reference_page_is_what_the_catalog_says(repository: Path) -> None:
     """docs/metrics.md is made by `make docs` and never drifts."""
     assert (repository / "docs" / "metrics.md").read_text() == render()
