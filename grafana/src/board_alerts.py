@@ -210,7 +210,9 @@ def _history() -> Json:
             "short",
             "No alert has fired",
         ),
-        Query(f"({states}) and on (alertname) {longest}", "{{alertname}}"),
+        "alertname",
+        states,
+        longest,
         mappings=_STATES,
     )
 

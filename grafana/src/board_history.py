@@ -155,11 +155,11 @@ def _by_phase() -> Json:
         About(11, "Time by phase", purpose, SECONDS, "No run in this time"),
         [Query(expr)],
         {
-            "orientation": "vertical",
+            "orientation": "horizontal",
             "xField": "run\\phase",
             "xTickLabelRotation": 0,
             "xTickLabelMaxLength": 16,
-            "xTickLabelSpacing": 100,
+            "xTickLabelSpacing": 0,
             "stacking": "normal",
             "showValue": "never",
             "barWidth": 0.7,

@@ -18,13 +18,13 @@ _RANGES: Final = {"build-history": 44 * 3600.0}
 ALWAYS: Final = {
     "build-now": {"Failed steps", "Alerts"},
     "build-host": {
-        *("CPU max", "Memory", "Disk", "Stalled", "Hottest", "Killed", "CPU", "Memory use"),
+        *("Busy", "RAM", "Disk", "Stalled", "Hottest", "Killed", "CPU", "Memory use"),
         *("Pressure", "File systems", "Space free", "Disk traffic", "Disk busy", "Disk latency", "Load"),
         *("Network traffic", "Network errors", "Swap", "Major page faults", "Temperature", "Clock frequency"),
     },
     "build-alerts": {"Firing", "Open", "Not taken", "Alerts sent", "Refused requests", "Rejected lines"},
     "build-exporter": {
-        *("Exporter", "Failing", "Lost", "Uptime", "Probes", "Probe times", "Remarks", "Requests"),
+        *("Exporter", "Failing", "Lost", "Uptime", "Probes", "Probe times", "Notes", "Requests"),
         *("Stream clients", "Collectors", "Scrape", "Series", "CPU", "Memory", "Journal", "Reached"),
         *("Rules that failed", "Messages that failed", "Alertmanagers known", "Not delivered"),
     },
@@ -100,9 +100,11 @@ def _targets(board: Json) -> Iterator[tuple[str, str, bool]]:
 
 
 def _rows(result: list[Json]) -> list[Json]:
-    """Return the series that show a value: not the row in words of a table, whose value is no number."""
+    """Return the series that show a value: not the words for nothing, which are no number in tables, -1 in bands."""
     return [
-        each for each in result if any(value != "NaN" for _, value in each.get("values", [each.get("value", (0, ""))]))
+        each
+        for each in result
+        if any(value not in ("NaN", "-1") for _, value in each.get("values", [each.get("value", (0, "NaN"))]))
     ]
 
 
