@@ -133,7 +133,7 @@ def _runs() -> Json:
         ),
         columns=(
             Column("Run", label="run"),
-            Column("Began", query=0, unit=MOMENT, width=150),
+            Column("Began", query=0, unit=MOMENT, width=140),
             Column("Took", query=1, unit=SECONDS, width=80, properties=_ONE),
             Column("Result", query=2, width=95, properties=words(state_mapping(BUILD_STATES))),
             Column("SBU", query=3, unit=SECONDS, width=70, properties=_ONE),

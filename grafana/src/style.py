@@ -44,8 +44,8 @@ COUNT: Final = "locale"
 CELSIUS: Final = "celsius"
 HERTZ: Final = "hertz"
 EVENTS: Final = "ops"
-MOMENT: Final = "dateTimeAsIsoNoDateIfToday"
-"""Takes milliseconds."""
+MOMENT: Final = "time:ddd D MMM HH:mm"
+"""Takes milliseconds. Short enough for a tile, and breaks between date and time."""
 
 
 @dataclass(frozen=True, slots=True)

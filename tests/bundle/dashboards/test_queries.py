@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 from dashboard_world import BUILD, DESK, MOMENTS
 from reading import interpolate, panels_of, queries
+from style import MOMENT, RATIO
 
 Json = dict[str, Any]
 
@@ -158,11 +159,11 @@ def test_values_are_of_the_size_their_unit_says(boards: list[Json], prometheus: 
     for board in boards:
         for panel in panels_of(board):
             unit = panel.get("fieldConfig", {}).get("defaults", {}).get("unit")
-            for target in panel.get("targets", ()) if unit in ("percentunit", "dateTimeAsIsoNoDateIfToday") else ():
+            for target in panel.get("targets", ()) if unit in (RATIO, MOMENT) else ():
                 asked = interpolate(target["expr"], _values(board, target["expr"]))
                 for each in _rows(prometheus.at(asked, MOMENTS["running"])[0]):
                     value = float(each["value"][1])
-                    if unit == "percentunit":
+                    if unit == RATIO:
                         assert 0 <= value <= 1 or panel["title"] in beyond_one, (panel["title"], value)
                     else:
                         assert abs(value / 1000 - MOMENTS["running"]) < 5 * 86400, (panel["title"], value)
