@@ -298,7 +298,7 @@ def timeline(about: About, label: str, states: str, chosen: str, mappings: list[
             "tooltip": {"mode": "single", "sort": "none"},
         },
     )
-    shown = [*mappings, *mapping({"-1": ("-", MUTED)})]
+    shown = [*mappings, *mapping({"-1": (" ", "rgba(128, 128, 128, 0.08)")})]
     custom = {"fillOpacity": 80, "lineWidth": 0, "axisPlacement": "auto"}
     made["fieldConfig"]["defaults"].update({"color": fixed(MUTED), "mappings": shown, "custom": custom})
     return made
