@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -50,6 +51,8 @@ def test_one_prometheus_keeps_fifty_builders_apart(measured: dict[str, Any]) -> 
     assert answers["builds by state"]['{"state": "running"}'] == BUILDERS - 5
     assert measured["alerts_by_builder"] == ["b19", "b29", "b39", "b49", "b9"]
     assert len(answers["least free memory"]) == BUILDERS
+    # the real exporter beside them, at the address that it gives of itself
+    assert measured["found_by_http_sd"] == [socket.gethostname()]
 
 
 def test_victoriametrics_gives_the_same_answers(measured: dict[str, Any]) -> None:
