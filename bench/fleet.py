@@ -50,6 +50,8 @@ QUESTIONS: Final = {
 }
 """What one asks of a fleet; the answers of Prometheus and VictoriaMetrics are compared."""
 
+DASHBOARD: Final = REPOSITORY / "grafana" / "dashboards" / "build-fleet.json"
+
 Json = dict[str, Any]
 
 
@@ -134,6 +136,18 @@ def values(port: int, query: str) -> dict[str, float]:
     """Return what a query gives: values by their labels as text."""
     found = ask(port, "/api/v1/query", query=query)["result"]
     return {json.dumps(each["metric"], sort_keys=True): float(each["value"][1]) for each in found}
+
+
+def panels() -> list[str]:
+    """Return the queries of the fleet's dashboard, those of alerts left out: an agent evaluates no rules."""
+    text = DASHBOARD.read_text().replace("$__rate_interval", "1m").replace("$instance", ".+")
+    targets = [target for panel in json.loads(text)["panels"] for target in panel.get("targets", ())]
+    return list(dict.fromkeys(target["expr"] for target in targets if "ALERTS" not in target["expr"]))
+
+
+def counted(queries: list[str], *ports: int) -> dict[str, list[int]]:
+    """Return of each query how many series each server answers with."""
+    return {query: [len(values(port, query)) for port in ports] for query in queries}
 
 
 def value(port: int, query: str) -> float:
@@ -226,6 +240,16 @@ def measure(builders: int, steps: int, interval: float, seconds: float) -> Json:
         wait_until(lambda: len(values(server.port, alerts)) == failed, 120, "each failure is an alert", 0.2)
         discovered = partial(values, server.port, 'up{job="discovered"} == 1')
         wait_until(lambda: bool(discovered()), 120, "the exporter is found by http_sd", 0.2)
+        shown: dict[str, list[int]] = {}
+
+        def alike() -> bool:
+            shown.update(counted(panels(), server.port, victoria.port))
+            # rates need a second scrape
+            return all(ours == theirs for ours, theirs in shown.values()) and [builders] * 2 in (
+                count for query, count in shown.items() if "rate(" in query
+            )
+
+        wait_until(alike, 120, "the dashboard is answered alike", 0.2)
         processes = {"server": server, "agent": agent, "victoria": victoria}
         before = {name: each.cpu_seconds() for name, each in processes.items()}
         began = time.monotonic()
@@ -256,6 +280,7 @@ def measure(builders: int, steps: int, interval: float, seconds: float) -> Json:
             "found_by_http_sd": [json.loads(each)["builder"] for each in discovered()],
             "alerts_by_builder": sorted(json.loads(each)["builder"] for each in values(server.port, alerts)),
             "answers": {"server": _asked(server.port), "victoria": _asked(victoria.port)},
+            "dashboard": shown,
             "names": {"server": _names(server.port), "victoria": _names(victoria.port)},
         }  # fmt: skip
 
@@ -297,7 +322,7 @@ def missing() -> list[str]:
 
 def _print(found: Mapping[str, Any]) -> None:
     for key, what in found.items():
-        if key not in ("answers", "names"):
+        if key not in ("answers", "dashboard", "names"):
             print(f"{key:20} {what}")
 
 
