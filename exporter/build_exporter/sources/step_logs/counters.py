@@ -118,7 +118,7 @@ class Counters:
         self.share = min(1.0, max(self.share or 0.0, current.base + current.share * current.done))
 
     def _read_leading(self, line: str) -> tuple[str, float] | None:
-        """Return the percentage before a line, once it has risen over some lines: a status that is no more than `%p`."""
+        """Return the percentage before a line once it has risen over some lines: a status that is `%p` alone."""
         found = _LEADING.match(line)
         if found is None or int(found[1]) > 100:
             return None
