@@ -72,8 +72,8 @@ class JournalBoards:
         for _ in self._monitor.read_history():
             pass
         context = Context(
-            self._monitor.tracker.builds, time.time(), estimate=self._estimator, card=self._cards,
-            journal=self._monitor.follower.root,
+            self._monitor.tracker.builds, time.time(), estimate=self._estimator,
+            expected=self._estimator.expected_seconds, card=self._cards, journal=self._monitor.follower.root,
         )  # fmt: skip
         found = builds(context)
         name = _chosen(found, build)
