@@ -10,7 +10,7 @@ SHELL := /bin/sh
 # simple commands below run without a shell between, which an interrupt would end with a message of make's
 export PYTHON VENV
 .DEFAULT_GOAL := help
-.PHONY: help up test check-fast lint types unit bundle bench confusion matrix docs format packages clean
+.PHONY: help up test check-fast lint types unit bundle bench confusion matrix mutants docs mixin format packages clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -18,7 +18,7 @@ help: ## List the targets
 up: ## Start exporter, Prometheus, Alertmanager (Grafana with Docker) and replay the recorded build
 	@sh exporter/up.sh
 
-test: packages $(VENV)/.test lint types bundle unit ## Run lint, types, bundle checks and all tests
+test: packages $(VENV)/.test lint types unit ## Run lint, types and all tests, those of the bundle by its own tools among them
 
 check-fast: lint types ## Run lint, types and the tests of what differs from BASE (default: main), under a minute
 	$(BIN)/python tests/lib/changed.py $(BASE) | xargs -r $(PYTEST)
@@ -48,16 +48,24 @@ confusion: $(VENV)/.test ## Print which class each log of really failed builds i
 matrix: $(VENV)/.test ## Try the readers against the oldest and newest versions of the tools; installs them, takes minutes
 	$(BIN)/python tests/real/versions.py $(TOOLS)
 
+mutants: $(VENV)/.test ## Try the tests of chosen rooms on faults in their code, for hours; writes docs/development.md
+	$(BIN)/pip install --quiet 'mutmut>=3.8'
+	nice -n 19 $(BIN)/python tests/lib/mutants.py --write
+
 docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.catalog > docs/metrics.md
 	$(BIN)/python -m build_exporter.model.docs > docs/events.md
+	$(BIN)/python -m build_exporter.model.emit_fields > exporter/build_exporter/wrapper/.emit_fields && \
+		mv exporter/build_exporter/wrapper/.emit_fields exporter/build_exporter/wrapper/emit_fields.py
 	$(BIN)/python -m build_exporter.cli.docs commands > docs/cli.md
 	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
 	$(BIN)/python -m build_exporter.web.docs > docs/api.md
 	$(BIN)/python grafana/src/generate.py
-	$(BIN)/python mixin/render.py
 	$(BIN)/python docs/rooms.py
 	$(BIN)/python tests/diagnostics/corpus/confusion.py --write
+
+mixin: $(VENV)/.test ## Write rules and alerts for a Prometheus of your own into mixin/
+	$(BIN)/python mixin/render.py
 
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff check --fix .

@@ -14,7 +14,8 @@ class Figure:
     """One row of the table.
 
     `goal` is in `unit`. `goal_ratio` is reached instead where ours is so many times as good as the peer's: it holds
-    on machines slower than the one the goal was set on. A figure without a goal is shown for what it shows.
+    on machines slower than the one the goal was set on. A figure without a goal is shown for what it shows. `before` is
+    that of the version which `BASELINE` names, from the same run.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Figure:
     peer_value: float | None = None
     goal: float | None = None
     goal_ratio: float | None = None
+    before: float | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -74,7 +76,7 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures as a table for people, one row each."""
-    head = ("what", "peer", "peer's", "ours", "ratio", "goal", "reached")
+    head = ("what", "peer", "peer's", "before", "ours", "ratio", "goal", "reached")
     rows = [head, *(_row(figure) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     left = {0, 1, len(head) - 1}
@@ -93,6 +95,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
         figure.what,
         figure.peer,
         "" if figure.peer_value is None else show(figure.peer_value, figure.unit),
+        "" if figure.before is None else show(figure.before, figure.unit),
         show(figure.ours, figure.unit),
         "" if figure.ratio is None else f"{figure.ratio:.2g}x" if figure.ratio < 10 else f"{figure.ratio:.0f}x",
         goal,

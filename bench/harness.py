@@ -19,6 +19,7 @@ from bench.client import Client
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXPORTER = (sys.executable, "-m", "build_exporter")
 PROGRAM = Path(__file__).with_name("build.mtail")
+_other_version: dict[str, str] = {}
 
 
 def wait_until(check: Callable[[], bool], seconds: float = 60.0, what: str = "", pause: float = 0.005) -> None:
@@ -101,6 +102,16 @@ class Process:
 
 
 @contextlib.contextmanager
+def version(repository: Path) -> Iterator[None]:
+    """Measure the exporter of another version of this repository, whose top folder it is, until the block ends."""
+    _other_version["PYTHONPATH"] = str(repository / "exporter")
+    try:
+        yield
+    finally:
+        _other_version.clear()
+
+
+@contextlib.contextmanager
 def workplace() -> Iterator[Path]:
     """Give a directory that is gone afterwards, in memory where there is a file system for it."""
     memory = Path("/dev/shm")
@@ -124,7 +135,9 @@ def _running(process: Process) -> Iterator[Process]:
 def exporter(place: Path, *flags: str, wait: float = 60.0) -> Iterator[Process]:
     """Run `build-exporter serve` over `place/journal` with its default collectors, ready."""
     command = [*EXPORTER, "serve", "--journal", str(place / "journal"), "--web.listen-address", "127.0.0.1:0", *flags]
-    with _running(Process(command, place / "exporter.log")) as process:
+    # what other exporters of this user could not write is not this one's to recover
+    environment = {"XDG_RUNTIME_DIR": str(place), **_other_version}
+    with _running(Process(command, place / "exporter.log", environment)) as process:
 
         def is_listening() -> bool:
             text = process.log.read_text(errors="replace")

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,9 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import machine
 from bench.figure import Figure, table
+from bench.harness import version
 
 MEASUREMENTS = (
     "throughput",
+    "burst",
     "latency",
     "alerts",
     "night",
@@ -30,6 +33,9 @@ MEASUREMENTS = (
     "memory",
     "idle",
     "host",
+    "verdict",
+    "estimate_cost",
+    "answers",
     "event_writers",
     "sources_jhalfs",
     "step_logs",
@@ -41,6 +47,11 @@ MEASUREMENTS = (
 )
 """Modules with `figures(quick=…)`, in the order they run."""
 
+COMPARED = frozenset(
+    {"throughput", "latency", "scrape", "memory", "idle", "startup", "scale", "ingest", "stream", "slowdown"}
+)
+"""Those taken of the version in `BASELINE` too: they ask a running exporter alone."""
+
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -50,6 +61,14 @@ def measure(name: str, *, quick: bool) -> dict[str, Any]:
     figures = cast("Callable[..., Sequence[Figure]]", importlib.import_module(f"bench.{name}").figures)
     began = time.monotonic()
     found = list(figures(quick=quick))
+    if (baseline := os.environ.get("BASELINE")) and name in COMPARED:
+        try:
+            with version(Path(baseline)):
+                before = {figure.key: figure.ours for figure in figures(quick=quick)}
+        except (OSError, RuntimeError) as error:
+            print(f"{name} could not be taken of the version in BASELINE: {error}", file=sys.stderr)
+            before = {}
+        found = [replace(figure, before=before.get(figure.key)) for figure in found]
     return {"figures": found, "seconds": time.monotonic() - began, "load_before": load}
 
 

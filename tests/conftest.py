@@ -20,7 +20,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 # how long an example takes says more of the machine's other work than of ours
-hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
+# for a night: pytest --hypothesis-profile=thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("tests")
 
 COMMAND = (sys.executable, "-m", "build_exporter")
@@ -87,7 +89,7 @@ class Served:
 
     def _is_listening(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
-        found = re.search(r'listen"?[=:] ?"?127\.0\.0\.1:(\d+)', self.log.read_text())
+        found = re.search(r'listen"?[=:] ?"?(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)', self.log.read_text())
         self.port = int(found[1]) if found else 0
         return self.port > 0
 
@@ -174,11 +176,21 @@ def serve(journal: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 
 @pytest.fixture(scope="module")
-def serve_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
-    """Start exporters for all tests of a module that leave them as they are, over a journal of the module's own."""
-    place = tmp_path_factory.mktemp("module")
-    (place / "journal").mkdir()
-    yield from _serving(place / "journal", place)
+def journal_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of `serve_all`."""
+    return tmp_path_factory.mktemp("journal")
+
+
+@pytest.fixture(scope="module")
+def run_file_of_all(journal_of_all: Path) -> Callable[..., RunFile]:
+    """Make run files in the journal of `serve_all`."""
+    return lambda *args, **options: RunFile(journal_of_all, *args, **options)
+
+
+@pytest.fixture(scope="module")
+def serve_all(tmp_path_factory: pytest.TempPathFactory, journal_of_all: Path) -> Iterator[Callable[..., Served]]:
+    """Start exporters that the tests of a module share because none changes them."""
+    yield from _serving(journal_of_all, tmp_path_factory.mktemp("logs"))
 
 
 @pytest.fixture

@@ -7,12 +7,17 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; `run` by a way that loads none of the others' libraries before its command has started."""
+    """Run the command line; `run` and plain `emit`, which builds wait for, by ways without the others' libraries."""
     # the shell's completion asks by this variable, and click answers
     if sys.argv[1:2] == ["run"] and "_BUILD_EXPORTER_COMPLETE" not in os.environ:
         from build_exporter.wrapper.command import run  # noqa: PLC0415
 
         run(sys.argv[2:])
+    if sys.argv[1:2] == ["emit"]:
+        from build_exporter.wrapper.emit import emit  # noqa: PLC0415
+
+        if emit(sys.argv[2:]):
+            return
     from build_exporter.cli import main as cli_main  # noqa: PLC0415
 
     cli_main(prog_name="build-exporter")

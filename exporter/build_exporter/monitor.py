@@ -201,8 +201,10 @@ class Monitor:
             return
         for listener in self.listeners:
             listener(batch.build, batch.run, batch.events, self.ready)
-        self.events.update(map(type, batch.events))
-        self.events_lost += sum(event.count for event in batch.events if type(event) is EventsLost)
+        kinds = Counter(map(type, batch.events))
+        self.events.update(kinds)
+        if EventsLost in kinds:
+            self.events_lost += sum(event.count for event in batch.events if type(event) is EventsLost)
         if self.ready:
             lag = max(0.0, now - batch.events[-1].time)
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1

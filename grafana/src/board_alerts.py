@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboard import BUILDS, MACHINES_IN_MENU, Frame, board_link, build_annotations, dashboard, page_link
+from dashboard import (
+    BUILDS,
+    MACHINES_IN_MENU,
+    OWN_PAGE,
+    Frame,
+    board_link,
+    build_annotations,
+    dashboard,
+    page_link,
+    with_page,
+)
 from layout import Grid
 from promql import ALERT, OF_BUILDS, mean_seconds
 from style import (
@@ -162,7 +172,7 @@ def _open_incidents() -> Json:
     acknowledge = link("Acknowledge", "${__data.fields.acknowledge_url:raw}", new_tab=True)
     runbook = link("Runbook", "${__data.fields.runbook_url:raw}", new_tab=True)
     return table(
-        About(7, "Incidents", purpose, "short", "No incident is open"),
+        About(7, "Incidents", purpose, "short", "None is open"),
         Query(info),
         Query(f"max by (build, kind, failure) (build_failure{{{OF_BUILDS}}} > 0)"),
         Query(f"max by (build, kind, failure) (build_alert_acknowledged{{{OF_BUILDS}}})"),
@@ -200,7 +210,9 @@ def _history() -> Json:
             "short",
             "No alert has fired",
         ),
-        Query(f"({states}) and on (alertname) {longest}", "{{alertname}}"),
+        "alertname",
+        states,
+        longest,
         mappings=_STATES,
     )
 
@@ -266,18 +278,21 @@ def _failed_now() -> Json:
     return table(
         About(23, "Failed steps", "Steps that failed and were not tried again.", "short", "No step stands failed"),
         Query(info),
+        Query(with_page("build, step", f"build_step_failure_info{{{OF_BUILDS}}}")),
         columns=(
             Column("Step", label="step", width=200),
             Column("Build", label="build", width=150),
             Column("Class", label="class", width=150),
             Column("First words", label="excerpt", properties=WRAPPED),
+            Column("page_url", label="page_url", hidden=True),
         ),
         links=(
             page_link(
                 "Log",
                 "/api/v1/builds/${__data.fields.Build:percentencode}/log?step=${__data.fields.Step:percentencode}",
+                OWN_PAGE,
             ),
-            page_link("Live page of the build", "/builds/${__data.fields.Build:percentencode}"),
+            page_link("Live page of the build", "/builds/${__data.fields.Build:percentencode}", OWN_PAGE),
         ),
     )
 

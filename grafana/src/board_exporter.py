@@ -76,10 +76,12 @@ def _up() -> Json:
 def _failing() -> Json:
     failing = " + ".join(
         f"(count(build_exporter_{family}{{{OF_MACHINE}}} == 0) or vector(0))"
-        for family in ("collector_success", "source_up")
+        for family in ("collector_success", "source_up", "part_up")
     )
     return stat(
-        About(2, "Failing", "Collectors that failed and sources that can't be read.", COUNT, "None"),
+        About(
+            2, "Failing", "Collectors that failed, sources that can't be read, parts that do not answer.", COUNT, "None"
+        ),
         Query(failing, "Failing", instant=True),
         coloured=True,
         mappings=mapping({"0": ("None", GOOD)}),

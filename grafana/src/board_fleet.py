@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboard import INSTANCES, Frame, board_link, build_annotations, dashboard, page_link
+from dashboard import INSTANCES, OWN_PAGE, Frame, board_link, build_annotations, dashboard, page_link, with_page
 from layout import Grid
 from promql import ALERT, building, expected_end, state
 from style import (
@@ -170,6 +170,7 @@ def _builds_table() -> Json:
         Query(f"max by ({by}) (build_schedule_deviation_seconds{{{_CHOSEN}}}) and on ({by}) {building(_CHOSEN, by)}"),
         Query(f"count by ({by}) (build_step_failure_info{{{_CHOSEN}}})"),
         Query(f"time() - max by ({by}) (build_last_event_timestamp_seconds{{{_CHOSEN}}})"),
+        Query(with_page(by, f"build_start_timestamp_seconds{{{_CHOSEN}}}")),
         columns=(
             Column("Build", label="build"),
             Column("Machine", label="instance", width=150),
@@ -185,6 +186,7 @@ def _builds_table() -> Json:
             ),
             Column("Failed", query=4, unit=COUNT, width=65, properties=coloured_from((1, CRITICAL))),
             Column("Last event", query=5, unit=SECONDS, width=90, properties=({"id": "decimals", "value": 0},)),
+            Column("page_url", label="page_url", hidden=True),
         ),
         sort="Failed",
         links=(
@@ -194,7 +196,7 @@ def _builds_table() -> Json:
                 "build=${__data.fields.Build:percentencode}",
                 "instance=${__data.fields.Machine:percentencode}",
             ),
-            page_link("Live page of the build", "/builds/${__data.fields.Build:percentencode}"),
+            page_link("Live page of the build", "/builds/${__data.fields.Build:percentencode}", OWN_PAGE),
         ),
     )
 

@@ -22,15 +22,25 @@ PAGE: Final = "${page:raw}"
 TIME: Final = "${__url_time_range}"
 
 
+OWN_PAGE: Final = "${__data.fields.page_url:raw}"
+"""Address of the page of a row's own exporter, from its hidden column `page_url`."""
+
+
+def with_page(by: str, metric: str) -> str:
+    """Return PromQL that gives series of a metric the address of their exporter's page, as the label `page_url`."""
+    pages = "max by (instance, page_url) (build_exporter_link_info)"
+    return f"max by ({by}, page_url) ({metric} * on (instance) group_left (page_url) {pages})"
+
+
 def board_link(title: str, uid: str, *variables: str) -> Json:
     """Return a data link to another dashboard that keeps the time; `variables` as `name=value`."""
     chosen = "".join(f"var-{each}&" for each in variables)
     return link(title, f"/d/{uid}?{chosen}{TIME}")
 
 
-def page_link(title: str, path: str) -> Json:
+def page_link(title: str, path: str, page: str = PAGE) -> Json:
     """Return a data link to the exporter's page."""
-    return link(title, f"{PAGE}{path}", new_tab=True)
+    return link(title, f"{page}{path}", new_tab=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from build_exporter.cli.emit import emit
 from build_exporter.model.events import EVENT_NAMES
+from build_exporter.wrapper.emit import emit as emit_quickly
 
 Command = Callable[..., Any]
 
@@ -136,3 +138,65 @@ def test_a_wrong_value_names_those_allowed(
     assert done.returncode == 2
     assert "status can't be 'ok'; allowed: failed, interrupted, skipped, succeeded" in done.stderr
     assert "$" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("build_started", "target=x86_64-lfs-linux-gnu", "jobs=4"),
+        ("step_started", "phase=p", "step=s é ✔", "version=5.10", "pid=1"),
+        ("step_progress", "phase=p", "step=s", "ratio=0.25", "message=half"),
+        ("step_finished", "phase=p", "step=s", "status=failed", "exit_code=2", "seconds=12.5"),
+        ("step_finished", "phase=p", "step=s", "status=failed", "exit_code=-2"),
+        ("step_finished", "phase=p", "step=s", "status=failed", "signal=007"),
+        ("note", "message=a=b", "level=warning"),
+        ("note", "message=two\nlines"),
+        ("note", "message=x", "further=1"),
+        ("feedback", "rating=5"),
+    ],
+)
+def test_the_quick_way_writes_what_the_other_writes(
+    tmp_path: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain event is appended without the libraries that explain mistakes, and the line is the same."""
+    monkeypatch.setattr("time.time", lambda: 1.78e9)
+    lines = []
+    for name, run in (("quick", emit_quickly), ("other", lambda words: not emit.main(words, standalone_mode=False))):
+        journal = tmp_path / name
+        (journal / "lfs").mkdir(parents=True)
+        file = journal / "lfs" / "20260101T000000Z.jsonl"
+        file.write_text("")
+        if not run(["--journal", str(journal), "--build", "lfs", *arguments]):
+            # left to the other way, with nothing written
+            assert file.read_text() == ""
+            assert any(mark in " ".join(arguments) for mark in ("-2", "007", "\n", "further"))
+            return
+        lines.append([json.loads(line) for line in file.read_text().splitlines()])
+    assert lines[0] == lines[1]
+    assert len(lines[0]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("note",),
+        ("note", "message"),
+        ("nothing", "message=x"),
+        ("feedback", "rating=6"),
+        ("step_finished", "phase=p", "step=s", "status=ok"),
+        ("step_progress", "phase=p", "step=s", "ratio=2"),
+        ("note", "message=x", "--new"),
+        ("-",),
+        ("--help",),
+    ],
+)
+def test_the_quick_way_leaves_what_is_wrong_to_the_other(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Mistakes are explained by the way that can, and nothing has been written before."""
+    (tmp_path / "lfs").mkdir()
+    file = tmp_path / "lfs" / "20260101T000000Z.jsonl"
+    file.write_text("")
+    assert not emit_quickly(["--journal", str(tmp_path), "--build", "lfs", *arguments])
+    assert not emit_quickly(["--journal", str(tmp_path), "--build", "../lfs", "note", "message=x"])
+    assert not emit_quickly(["--journal", str(tmp_path), "--build", "other", "note", "message=x"])
+    assert file.read_text() == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["lfs"]

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import shutil
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 RunFiles = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "build_exporter", "watch"]
@@ -87,6 +89,51 @@ def test_no_build_and_a_wrong_name(builds: Path, tmp_path: Path) -> None:
     assert "lfs" in done.stderr
 
 
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_the_screen_is_filled_and_kept_within_through_a_resize(builds: Path, poll: Callable[..., None]) -> None:
+    """As tmux shows it: 80x24 and 200x60 use their lines, the last line has the keys, a resize draws anew."""
+    server = f"watch-{os.getpid()}"
+
+    def tmux(*words: str) -> str:
+        return subprocess.run(["tmux", "-L", server, *words], capture_output=True, text=True, check=True).stdout
+
+    def screen() -> list[str]:
+        return tmux("capture-pane", "-p").rstrip("\n").splitlines()
+
+    def is_drawn(width: int, height: int) -> bool:
+        lines = screen()
+        has_all = any("lfs RUNNING" in line for line in lines) and any(line.startswith("host ") for line in lines)
+        return has_all and "q quit" in lines[-1] and len(lines) <= height and max(map(len, lines)) <= width
+
+    command = f"env -u COLUMNS -u LINES {sys.executable} -m build_exporter watch --interval 0.2 --journal {builds}"
+    try:
+        tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", command)
+        poll(lambda: is_drawn(80, 24), 60, "the small screen")
+        assert len(screen()) >= 17
+        assert any("004-step" in line for line in screen())
+        tmux("resize-window", "-x", "200", "-y", "60")
+        poll(lambda: is_drawn(200, 60) and any(len(line) > 150 for line in screen()), 60, "the large screen")
+        assert any("blfs" in line and "done" in line for line in screen())
+        tmux("resize-window", "-x", "40", "-y", "20")
+        poll(lambda: is_drawn(40, 20), 60, "the narrow screen")
+    finally:
+        subprocess.run(["tmux", "-L", server, "kill-server"], capture_output=True, check=False)
+
+
+def test_a_dumb_terminal_gets_one_plain_frame(builds: Path) -> None:
+    """Where the cursor cannot be moved, one frame is printed, without codes, and the command ends."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "COLUMNS": "60"}
+    command = [*COMMAND, "--journal", str(builds)]
+    try:
+        done = subprocess.run(command, stdin=slave, stdout=slave, stderr=slave, env=environment, timeout=60, check=True)
+        assert done.returncode == 0
+        assert b"\x1b" not in os.read(master, 65536)
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
 class Terminal:
     """`watch` in a terminal."""
 
@@ -153,11 +200,14 @@ def test_keys_choose_a_build_and_end(builds: Path, terminal: Callable[..., Termi
 def test_the_journal_stands_in_while_the_exporter_is_gone(
     builds: Path, terminal: Callable[..., Terminal], serve: Callable[..., Any]
 ) -> None:
-    """Asked from an exporter, the board goes on from the journal when that ends, and says where it comes from."""
-    exporter = serve()
-    watching = terminal(builds, "--exporter", exporter.url)
+    """Asked from an exporter, the board goes on from the journal when that ends, and asks it again once it is back."""
+    address = f"127.0.0.1:{free_port()}"
+    exporter = serve("--web.listen-address", address)
+    watching = terminal(builds, "--exporter", f"http://{address}")
     watching.wait_for("exporter http")
     exporter.kill()
     watching.wait_for(f"journal {builds}"[:40])
+    serve("--web.listen-address", address)
+    watching.wait_for("exporter http")
     watching.press("q")
     assert watching.process.wait(15) == 0

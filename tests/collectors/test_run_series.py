@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.collectors.steps import FAMILIES, RunSeries
@@ -57,7 +57,6 @@ def lines(series: RunSeries, now: float) -> dict[str, set[bytes]]:
     return found
 
 
-@settings(max_examples=150)
 @given(stories)
 def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], float]]) -> None:
     """Whatever happens and however often it is scraped in between, a restart shows the very same lines."""
@@ -90,7 +89,6 @@ def test_a_skipped_step_is_expected_to_take_what_a_new_start_would_show() -> Non
     assert any(b'step="s"' in line for line in shown["build_step_expected_seconds"])
 
 
-@settings(max_examples=150)
 @given(stories, st.integers(1, 6))
 def test_above_the_limit_what_matters_is_shown(story: list[tuple[list[e.Event], float]], limit: int) -> None:
     """With too many steps no more than the limit have series: running ones first, then failed ones; no pending one."""

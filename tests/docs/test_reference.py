@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from build_exporter.model.docs import render as render_events
+from build_exporter.model.emit_fields import render as render_fields
 from build_exporter.model.events import EVENT_NAMES, AnyEvent
 from build_exporter.web.docs import render as render_api
 
@@ -25,6 +26,11 @@ def test_the_page_of_events_is_what_the_types_say(repository: Path) -> None:
     assert example is not None
     msgspec.json.decode(example[0], type=AnyEvent)
     assert json.loads(example[0])["event"] in EVENT_NAMES
+
+
+def test_the_quick_way_of_emit_knows_the_fields_that_events_have(repository: Path) -> None:
+    """wrapper/emit_fields.py is made by `make docs` from the event types."""
+    assert (repository / "exporter/build_exporter/wrapper/emit_fields.py").read_text() == render_fields()
 
 
 def test_the_page_of_commands_is_what_help_says(repository: Path) -> None:

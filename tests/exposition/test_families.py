@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
@@ -34,7 +34,6 @@ def same(one: float, other: float) -> bool:
 
 
 @pytest.mark.parametrize("form", PARSERS, ids=["text", "OpenMetrics"])
-@settings(max_examples=300)
 @given(st.lists(st.tuples(labels, labels, labels, values), max_size=5, unique_by=lambda row: row[:3]))
 def test_anything_round_trips(form: Any, rows: list[tuple[str, str, str, float]]) -> None:
     """Quotes, backslashes, newlines, control characters, any script: a parser gives back the very labels and values."""

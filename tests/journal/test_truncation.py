@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.journal.decode import Decoder
@@ -78,7 +78,6 @@ def _events(follower: Follower) -> list[Event]:
     return [event for batch in follower.poll() for event in batch.events]
 
 
-@settings(max_examples=200)
 @given(streams())
 def test_looking_in_between_changes_nothing(stream: tuple[bytes, list[int]]) -> None:
     """The same events in the same order, and the same counts of bad lines, wherever a poll falls between two bytes."""
@@ -96,7 +95,6 @@ def test_looking_in_between_changes_nothing(stream: tuple[bytes, list[int]]) -> 
     assert often.decoder.unknown_events == once.decoder.unknown_events
 
 
-@settings(max_examples=100)
 @given(st.lists(st.one_of(good_lines, bad_lines), max_size=15), good_lines)
 def test_nothing_hides_the_line_after_it(before: list[bytes], line: bytes) -> None:
     """Whatever stands before a good line, once its line has ended the good one is taken."""

@@ -211,7 +211,7 @@ def test_a_log_belongs_to_one_step_or_to_several() -> None:
 def test_times_and_logs_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step started without end, and logs without number, take bounded memory; a known log is still renewed."""
     step = step_of(*(start(time) for time in range(1, 50)))
-    assert step.starts == list(range(18, 50))
+    assert step.starts == tuple(range(18, 50))
     monkeypatch.setattr(fold, "MAX_LOGS", 2)
     run = run_of(*(event for n in range(4) for event in (start(n + 1, f"{n}"), end(n + 2, f"{n}"))))
     apply_all(run, [at(9, name, log_bytes=size) for name, size in (("0", 5), ("1", 6), ("2", 7), ("0", 8))])

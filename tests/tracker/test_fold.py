@@ -189,12 +189,6 @@ def test_a_clock_set_back_gives_no_negative_duration(story: Story) -> None:
     assert story.run.steps["p", "s"].state is StepState.SUCCEEDED
 
 
-def test_the_writers_own_duration_is_preferred(story: Story) -> None:
-    """A wrapper's monotonic measurement is better than the difference of two wall clocks."""
-    story.start("p", "s").finish("p", "s", after=-7000.0, seconds=12.5)
-    assert story.run.steps["p", "s"].seconds == 12.5
-
-
 def test_an_end_read_before_its_start_is_one_attempt(story: Story) -> None:
     """Two writers' lines may come in the wrong order: that is still one attempt, with its start."""
     story.finish("p", "s", after=10.0)
@@ -202,14 +196,6 @@ def test_an_end_read_before_its_start_is_one_attempt(story: Story) -> None:
     story.start("p", "s", log="/logs/s.log", after=-5.0)
     step = story.run.steps["p", "s"]
     assert (step.attempts, step.start, step.end, step.state) == (1, end - 5.0, end, StepState.SUCCEEDED)
-
-
-def test_a_skipped_step_counts_as_done_without_an_attempt(story: Story) -> None:
-    """A step that a resumed build leaves out is done, and was not tried."""
-    story.begin().finish("chapter-5", "501-binutils-pass1", "skipped")
-    step = story.run.steps["chapter-5", "501-binutils-pass1"]
-    assert (step.state, step.attempts) == (StepState.SKIPPED, 0)
-    assert story.progress == pytest.approx(1 / 16.1)
 
 
 def test_a_new_plan_keeps_what_has_happened_and_drops_what_will_not(story: Story) -> None:
@@ -220,22 +206,6 @@ def test_a_new_plan_keeps_what_has_happened_and_drops_what_will_not(story: Story
     story.apply_event(e.Plan, steps=longer)
     assert set(story.run.steps) == {("chapter-8", "802-zlib"), ("chapter-5", "501-binutils-pass1")}
     assert story.progress == shown
-
-
-def test_milestones_come_by_step_phase_and_progress(story: Story) -> None:
-    """A planned milestone is reached when its step, its phase or its share of the build is done."""
-    milestones = [
-        e.PlannedMilestone(name="binutils", step="501-binutils-pass1"),
-        e.PlannedMilestone(name="cross toolchain", phase="chapter-5"),
-        e.PlannedMilestone(name="a quarter", progress=0.25),
-    ]
-    story.apply_event(e.BuildStarted).apply_event(e.Plan, steps=PLAN, milestones=milestones)
-    story.start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1")
-    assert set(story.run.milestones) == {"binutils"}
-    story.start("chapter-5", "502-gcc-pass1").finish("chapter-5", "502-gcc-pass1")
-    assert set(story.run.milestones) == {"binutils", "cross toolchain"}
-    story.start("chapter-6", "601-m4").finish("chapter-6", "601-m4")
-    assert set(story.run.milestones) == {"binutils", "cross toolchain", "a quarter"}
 
 
 def test_needs_in_a_circle_end(story: Story) -> None:
@@ -257,12 +227,6 @@ def test_parallel_steps_show_how_many_ran_at_once(story: Story) -> None:
     assert story.run.concurrency == pytest.approx(2.0)
 
 
-def test_the_sbu_of_this_machine_is_measured(story: Story) -> None:
-    """An SBU is the time of the finished steps over their SBU."""
-    story.begin().start("chapter-5", "501-binutils-pass1").finish("chapter-5", "501-binutils-pass1", after=50)
-    assert story.run.seconds_per_sbu == pytest.approx(50.0)
-
-
 def test_more_steps_than_any_build_has_are_not_kept(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer gone mad cannot fill the exporter's memory with names."""
     monkeypatch.setattr("build_exporter.tracker.aggregates.MAX_STEPS", 10)
@@ -279,16 +243,6 @@ def test_a_plan_in_parts_is_the_plan_in_one(story: Story) -> None:
     story.apply_event(e.Plan, steps=PLAN[:1]).apply_event(e.Plan, steps=PLAN[1:], continues=True)
     assert list(story.run.steps) == [(planned.phase, planned.step) for planned in PLAN]
     assert story.progress == shown
-
-
-def test_notes_and_alerts_are_no_sign_of_life(story: Story) -> None:
-    """A note or an alert about a build that stands still does not make it look alive."""
-    story.begin().start("chapter-5", "501-binutils-pass1")
-    heard = story.run.last_event
-    story.apply_event(e.Note, after=600.0, message="still there?").apply_event(
-        e.Alert, after=600.0, name="BuildStalled"
-    )
-    assert story.run.last_event == heard
 
 
 def test_the_reason_of_a_failure_is_not_what_was_done_last(story: Story) -> None:

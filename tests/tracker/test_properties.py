@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.model import events as e
@@ -104,7 +104,6 @@ any_event = st.one_of(
 )
 
 
-@settings(max_examples=300)
 @given(st.lists(st.tuples(any_event, st.floats(0, 1000)), max_size=40))
 def test_progress_never_goes_back_and_is_never_one_before_the_end(reported: list[tuple[e.Event, float]]) -> None:
     """Whatever happens in a run that has not succeeded, its bar never goes back and is not full."""

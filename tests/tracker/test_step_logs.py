@@ -13,7 +13,6 @@ from build_exporter.model import events as e
 from build_exporter.monitor import EARLIER_RUNS, Monitor
 from build_exporter.sources.dedup import is_recorded
 from build_exporter.tracker import Run, Step, Tracker, apply_all, expected_seconds, step_progress
-from build_exporter.tracker.fold import MAX_LOGS
 
 CURVE = [0.5, 1.0]
 
@@ -216,23 +215,6 @@ def test_history_read_late_is_the_measure(run_file: Callable[..., Any], journal:
     assert monitor.last_log("lfs", ("p", "s")) is None
     list(monitor.read_history())
     assert monitor.last_log("lfs", ("p", "s")) is not None
-
-
-def test_remembered_logs_are_bounded(reported: SourceEvent) -> None:
-    """A journal made to fill memory is stopped at a number of steps, and says so."""
-    names = [f"s{number}" for number in range(MAX_LOGS + 5)]
-    lines: list[e.Event] = []
-    for name in names:
-        lines.append(e.StepFinished(time=2000.0, build="lfs", phase="p", step=name, status="succeeded", seconds=20.0))
-        lines.append(e.StepProgress(time=2001.0, build="lfs", phase="p", step=name, log_bytes=9, log_curve=[1.0] * 64))
-    apply_all(reported.run, lines)
-    assert len(reported.run.logs) == MAX_LOGS
-    assert reported.run.ignored["too_many_logs"] == 5
-    tracker = Tracker()
-    tracker.remember("lfs", reported.run)
-    reported.run.logs = {("q", name): shape for (_, name), shape in reported.run.logs.items()}
-    tracker.remember("lfs", reported.run)
-    assert len(tracker.builds["lfs"].logs) == MAX_LOGS
 
 
 def test_an_ended_run_stays_ended_when_a_log_is_read_late(

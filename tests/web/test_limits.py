@@ -57,11 +57,16 @@ def ask(port: int, request: bytes) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
+@pytest.fixture(scope="module")
+def served(serve_all: Serve) -> Any:
+    """One exporter for clients that others do not notice."""
+    return serve_all("--no-collector.cpu")
+
+
 @pytest.mark.usefixtures("many_files")
 @pytest.mark.parametrize("send", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX: "], ids=["silent", "half a header"])
-def test_idle_connections_are_in_nobodys_way(serve: Serve, send: bytes) -> None:
+def test_idle_connections_are_in_nobodys_way(served: Any, send: bytes) -> None:
     """With 1,100 connections that say nothing, or never finish, a scrape is answered at once all the same."""
-    served = serve()
     with connections(served.port, 1100, send):
         began = time.monotonic()
         assert served.get("/-/healthy")[0] == 200
@@ -105,9 +110,8 @@ def cpu_seconds(pid: int) -> float:
     ],
     ids=["address", "one header", "many headers", "huge header", "nonsense", "two hosts"],
 )
-def test_requests_beyond_the_limits_are_told_so(serve: Serve, request_: bytes, status: int, code: str) -> None:
+def test_requests_beyond_the_limits_are_told_so(served: Any, request_: bytes, status: int, code: str) -> None:
     """Address and headers have 8 KiB, and what is no request is answered in the one form that errors have."""
-    served = serve("--no-collector.cpu")
     got, body = ask(served.port, request_)
     assert (got, json.loads(body)["error"]["code"]) == (status, code)
     inside = b"GET /-/ready?" + b"a" * 8000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nB: " + b"b" * 8000
@@ -143,9 +147,8 @@ def test_answers_wait_for_their_reader(serve: Serve, run_file: Callable[..., Any
         assert served.get("/-/healthy")[0] == 200
 
 
-def test_pipelined_requests_are_answered_in_their_order(serve: Serve) -> None:
+def test_pipelined_requests_are_answered_in_their_order(served: Any) -> None:
     """A client that sends many requests at once and reads gets an answer to each."""
-    served = serve()
     with connections(served.port, 1) as (client,):
         paths = [b"/-/ready", b"/nothing", b"/-/healthy"] * 100
         client.sendall(b"".join(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in paths[:-1]))
@@ -157,9 +160,8 @@ def test_pipelined_requests_are_answered_in_their_order(serve: Serve) -> None:
     assert statuses == [b"200", b"404", b"200"] * 100
 
 
-def test_slow_headers_have_their_time(serve: Serve) -> None:
+def test_slow_headers_have_their_time(served: Any) -> None:
     """A request whose headers do not come is answered 408 and closed; a silent connection is just closed."""
-    served = serve()
     began = time.monotonic()
     with connections(served.port, 1) as (silent,), connections(served.port, 1, b"GET / HTTP/1.1\r\nHo") as (half,):
         for each in (silent, half):

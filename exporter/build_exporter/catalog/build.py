@@ -109,5 +109,6 @@ BUILD: Final[tuple[Metric, ...]] = (
         "Compiler warnings of the run's steps that ended, by the compiler's option for them: the 20 most frequent, "
         "`other` for the rest of those whose option is known.",
     ),
+    gauge("build_feedback_ratings", "", "build rating", "Ratings of the run by people, 1 to 5 (`feedback` events)."),
     gauge("build_threshold", "", "name", "Limits the alert rules compare with, as configured under `thresholds`."),
 )

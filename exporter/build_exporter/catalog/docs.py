@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from build_exporter.catalog.alerts import ALERTS
+from build_exporter.catalog.analysis import ANALYSIS
 from build_exporter.catalog.build import BUILD
 from build_exporter.catalog.exporter import EXPORTER
 from build_exporter.catalog.host import HOST
 from build_exporter.catalog.metric import Metric
+from build_exporter.catalog.probes import PROBES
+from build_exporter.catalog.sources import SOURCES
 from build_exporter.catalog.step import STEP
 from build_exporter.catalog.toolchain import TOOLCHAIN
 
@@ -28,6 +31,8 @@ _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
         "Of the newest run. A step keeps its series until the next run; see `metrics.max_steps_per_build`.",
         STEP,
     ),
+    ("Analysis", "Deadline, what is to come, and steps slower than before; of the newest run.", ANALYSIS),
+    ("Sources", "Files that steps are built from; see [the guide](guide/checksums.md).", SOURCES),
     (
         "Toolchains",
         "The machine, and of the newest run what it is built with; see [the guide](guide/toolchain.md).",
@@ -35,6 +40,7 @@ _GROUPS: Final[tuple[tuple[str, str, tuple[Metric, ...]], ...]] = (
     ),
     ("Incidents and alerts", "What needs a person at once; see [the guide](guide/alerts.md).", ALERTS),
     ("Machine and processes", "Sampled in the background; each group has its `--collector` switch.", HOST),
+    ("Probes", "Services that builds need, tried again and again; see [`probes`](configuration.md).", PROBES),
     ("The exporter itself", "Besides these, the families every Prometheus client exports about its process.", EXPORTER),
 )
 

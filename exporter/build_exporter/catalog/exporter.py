@@ -31,6 +31,22 @@ EXPORTER: Final[tuple[Metric, ...]] = (
         "Time from an event's own time to its being read, of events read live.",
     ),
     counter("build_exporter_http_requests_total", "", "handler code", "HTTP requests answered."),
+    histogram(
+        "build_exporter_http_request_duration_seconds",
+        "seconds",
+        "handler",
+        (0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1),
+        "Time from a request to the first byte of its answer, by handler.",
+    ),
+    counter(
+        "build_exporter_page_loads_total", "", "page", "Pages opened by people; what open pages ask for is left out."
+    ),
+    counter(
+        "build_exporter_command_uses_total",
+        "",
+        "command",
+        "Uses of each command on this journal, counted by the command itself beside the journal.",
+    ),
     counter("build_exporter_ingested_events_total", "", "result", "Events posted over HTTP, accepted or rejected."),
     gauge("build_exporter_stream_clients", "", "", "Clients of the stream."),
     counter("build_exporter_stream_clients_dropped_total", "", "", "Clients of the stream closed for being too slow."),

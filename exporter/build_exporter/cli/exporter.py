@@ -10,6 +10,7 @@ import resource
 import signal
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -44,7 +45,7 @@ from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.in_time import in_time
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import has_kept, recover
-from build_exporter.liveness import Liveness, running_roots
+from build_exporter.liveness import Liveness
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
 from build_exporter.probes.prober import Prober
@@ -54,7 +55,7 @@ from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePa
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
-from build_exporter.verdicts import Verdicts
+from build_exporter.verdicts import Match, StepRoots, Verdicts
 from build_exporter.web.app import make_app
 from build_exporter.web.auth import AuthMiddleware
 from build_exporter.web.server import (
@@ -67,6 +68,9 @@ from build_exporter.web.server import (
 )
 from build_exporter.web.service import Service
 from build_exporter.web.webconfig import WebConfigFile
+
+if TYPE_CHECKING:
+    from build_exporter.cli.mcp_http import McpEndpoint
 
 log = logging.getLogger("build_exporter.serve")
 
@@ -104,6 +108,10 @@ class Overrides:
         return msgspec.structs.replace(config, alertmanagers=(*config.alertmanagers, *more), fast_path=fast)
 
 
+def _matches(config: Config) -> tuple[Match, ...]:
+    return tuple(Match(each.build, each.command, each.cgroup) for each in config.processes)
+
+
 class Exporter:
     """The parts of a running exporter, put together."""
 
@@ -120,6 +128,7 @@ class Exporter:
         self.monitor = Monitor(journal)
         self.config = config
         self._web_file: WebConfigFile | None = None
+        self._mcp: McpEndpoint | None = None
         self._config_path = config_path
         self._sources = sources
         self._expected_failures = expected_failures(config)
@@ -130,7 +139,9 @@ class Exporter:
         self._verifier = BackgroundVerifier(journal, self.monitor.newest_runs, self.monitor.clock)
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
-        self._verdicts = Verdicts(self.monitor.newest_runs)
+        self._roots = StepRoots(self.monitor.newest_runs)
+        self._roots.matches = _matches(config)
+        self._verdicts = Verdicts(self.monitor.newest_runs, self._roots.pid_of)
         self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
@@ -196,9 +207,6 @@ class Exporter:
             BackgroundRunner(DistccCollector(helpers), thread="caches", rests=True),
         ]
 
-    def _roots(self) -> dict[str, dict[int, float]]:
-        return running_roots(self.monitor)
-
     def _parts_up(self) -> dict[str, bool]:
         """Return whether the programs that the exporter works with can be reached; those it never met are left out."""
         answers, scraped = self._alerts.reach.answers, self.service.scraped_at
@@ -227,6 +235,7 @@ class Exporter:
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
         use_failure_rules(self.config)
+        self._roots.matches = _matches(self.config)
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones
@@ -275,6 +284,7 @@ class Exporter:
             asyncio.create_task(self._write_status(), name="status file"),
             asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
+            *([asyncio.create_task(self._mcp.run(), name="mcp")] if self._mcp is not None else []),
         ]
         log.info(
             "build-exporter started",
@@ -321,11 +331,18 @@ class Exporter:
         server.end()
 
     def _server(self, web_config: str | None) -> Server:
+        asked = self.config.web.mcp
+        if asked != "off":
+            from build_exporter.cli.mcp_http import McpEndpoint  # noqa: PLC0415 - an extra, and slow to load
+
+            self._mcp = self.service.mcp = McpEndpoint(self.service, allow_acknowledge=asked == "acknowledge")
         app = make_app(self.service)
         if web_config is None:
             return make_server(app)
         file = self._web_file = WebConfigFile(web_config, self.service.counts)
-        return make_server(AuthMiddleware(app, file, self.service.counts), lambda: file.current().tls)
+        reads_by_post = "/mcp" if asked == "read" else ""
+        guarded = AuthMiddleware(app, file, self.service.counts, reads_by_post)
+        return make_server(guarded, lambda: file.current().tls)
 
     async def _write_status(self) -> None:
         while self.config.metrics.status_file is None:

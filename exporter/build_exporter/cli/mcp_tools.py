@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from build_exporter.alerting.answers import acknowledge
 from build_exporter.cli.query_source import Asked, request_of
 from build_exporter.config.schema import Config
+from build_exporter.estimate import Estimator
 from build_exporter.failures.step_log import Cards
 from build_exporter.mcp.tools import Tools
 from build_exporter.monitor import Monitor
@@ -26,13 +27,16 @@ ANNOUNCE_SECONDS = 0.5
 def journal_tools(journal: str, *, allow_acknowledge: bool) -> tuple[Monitor, Tools]:
     """Return a monitor of a journal, to be started, and the tools that answer from it."""
     monitor = Monitor(journal)
-    cards = Cards(journal)
+    cards, estimator = Cards(journal), Estimator(monitor.tracker.builds)
 
     def context() -> Context:
         monitor.poll()
         follower = monitor.follower
         builds, now = monitor.tracker.builds, monitor.clock()
-        return Context(builds, now, card=cards, journal=follower.root, position=follower.position)
+        return Context(
+            builds, now, estimate=estimator, expected=estimator.expected_seconds, card=cards,
+            journal=follower.root, position=follower.position,
+        )  # fmt: skip
 
     return monitor, tools_of(context, journal, allow_acknowledge=allow_acknowledge)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from build_exporter.journal.command_uses import count_command
 from build_exporter.journal.layout import default_journal
 
 if TYPE_CHECKING:
@@ -24,9 +25,17 @@ def journal_option(command: F) -> F:
         "--journal",
         metavar="DIR",
         default=default_journal,
+        callback=_counted,
         help="Journal directory. Default: $BUILD_EXPORTER_JOURNAL, else the system's or the user's.",
     )
     return option(command)
+
+
+def _counted(context: click.Context, option: click.Parameter, journal: str) -> str:
+    """Return the journal; count this use of the command in it."""
+    if not context.resilient_parsing:
+        count_command(journal, "-".join(context.command_path.split()[1:]))
+    return journal
 
 
 def load_config(path: str | None) -> Config:

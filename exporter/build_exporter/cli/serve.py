@@ -143,5 +143,7 @@ def serve(
         click.echo(f"build-exporter: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None
     except ImportError as error:
-        click.echo(f"build-exporter: {web_config} names users: pip install 'build-exporter[auth]' ({error})", err=True)
+        extra = "mcp" if (error.name or "").startswith("mcp") else "auth"
+        needs = f"{config_path} asks for web.mcp" if extra == "mcp" else f"{web_config} names users"
+        click.echo(f"build-exporter: {needs}: pip install 'build-exporter[{extra}]' ({error})", err=True)
         raise SystemExit(USAGE_ERROR) from None

@@ -72,8 +72,8 @@ class JournalBoards:
         for _ in self._monitor.read_history():
             pass
         context = Context(
-            self._monitor.tracker.builds, time.time(), estimate=self._estimator, card=self._cards,
-            journal=self._monitor.follower.root,
+            self._monitor.tracker.builds, time.time(), estimate=self._estimator,
+            expected=self._estimator.expected_seconds, card=self._cards, journal=self._monitor.follower.root,
         )  # fmt: skip
         found = builds(context)
         name = _chosen(found, build)
@@ -136,11 +136,13 @@ def watch(journal: str, exporter: str | None, build: str | None, interval: float
     from rich.console import Console  # noqa: PLC0415 - slow to load
 
     from build_exporter.cli.watch_frame import frame  # noqa: PLC0415
+    from build_exporter.cli.watch_host import host_line  # noqa: PLC0415
 
     def draw(name: str | None) -> tuple[object, list[str], str | None]:
         found, shown = boards.read(name)
         names = [row.build for row in found.builds]
-        return frame(found, shown, boards.source, console), names, shown.build if shown is not None else None
+        picture = frame(found, shown, boards.source, console, host_line(journal, exporter))
+        return picture, names, shown.build if shown is not None else None
 
     console = Console(highlight=False)
     if once or not (sys.stdout.isatty() and sys.stdin.isatty()) or console.is_dumb_terminal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -25,36 +26,56 @@ MARKS = {
 """A state's shape and colour: never the colour alone."""
 
 _FILLED, _EMPTY = "━", "─"
-_FIXED_LINES = 9
+_WIDE = 60
+_ROOMY = 32
+"""Lines from which sections stand apart."""
+_SECTIONS = 4
+_TABLE_WIDTH = 110
+"""A wider table would put a step's name and its times too far apart."""
 _KEYS = "q quit · n/p next/previous build"
 
 
-def frame(found: Builds, board: Board | None, source: str, console: Console) -> RenderableType:
-    """Return the frame: the builds, and the one that is shown."""
+def frame(found: Builds, board: Board | None, source: str, console: Console, host: str = "") -> RenderableType:
+    """Return the frame: the builds, the one that is shown, and a line on the machine where that is this one."""
     width, height = console.size.width, console.size.height
     if board is None:
         return Text(f"no build yet in {source}\n\nbegin one: build-exporter run --build my-build -- make")
-    lines = [Text.assemble(*_header(board, width)), _progress(board, width)]
-    lines += [line for line in (_estimate(board, width), _phases(board, width)) if line is not None]
-    room = max(3, height - _FIXED_LINES - len(found.builds[1:6]))
-    parts: list[RenderableType] = [*lines, *_attention(board, width)]
-    parts += _steps("running", board.running_steps, board.now, max(2, room // 3), width)
-    parts += [_failure(card, width) for card in board.failures[:1]]
-    parts += _steps("last", board.recent, board.now, max(1, room // 3), width)
-    parts += _steps("next", board.upcoming, board.now, max(1, room // 4), width)
-    parts += [_others(found, board, width)] if len(found.builds) > 1 else []
-    return Group(*parts, Text(f"{_KEYS} · {source}"[:width], style="dim"))
+    top = [_header(board, width), _progress(board, width), _estimate(board, width), _phases(board, width)]
+    top += [*_attention(board, width), *(line for card in board.failures[:1] for line in _failure(card, width))]
+    last = [_cut(Text.assemble(("host    ", "dim"), host), width)] if host else []
+    last += [_others(found, board, width)] if len(found.builds) > 1 else []
+    last.append(_cut(Text(f"{_KEYS} · {source}", style="dim"), width))
+    lines = [line for line in top if line is not None]
+    is_roomy = height >= _ROOMY
+    room = height - len(lines) - len(last) - 1 - (_SECTIONS if is_roomy else 0)
+    tables = _tables(board, max(_SECTIONS, room), width)
+    gap = [Text()] if is_roomy else []
+    return Group(*lines, *(part for table in tables for part in (*gap, *table)), *gap, *last)
 
 
-def _header(board: BuildRow, width: int) -> Iterator[Text]:
+def _tables(board: Board, room: int, width: int) -> list[list[RenderableType]]:
+    """Return the tables of steps within so many lines: what runs first, then what comes and what is over by halves."""
+    running = min(len(board.running_steps), max(2, room // 2))
+    rest = room - (running + 1 if running else 0)
+    coming = min(len(board.upcoming), max(1, rest // 2 - 1))
+    over = min(len(board.recent), max(1, rest - coming - 2))
+    coming = min(len(board.upcoming), max(coming, rest - over - 2))
+    rows = (("running", board.running_steps, running), ("last", board.recent, over), ("next", board.upcoming, coming))
+    return [_steps(title, steps, board.now, most, width) for title, steps, most in rows if steps]
+
+
+def _cut(text: Text, width: int) -> Text:
+    text.truncate(width, overflow="ellipsis")
+    return text
+
+
+def _header(board: BuildRow, width: int) -> Text:
     mark, style = MARKS[board.state]
-    yield Text(f"{mark} {board.build} ", style="bold")
-    yield Text(f"{board.state.upper()} ", style=style)
+    parts: list[tuple[str, str]] = [(f"{mark} {board.build} ", "bold"), (board.state.upper(), style)]
     if board.elapsed_seconds is not None:
-        ended = f", ended {clock_time(board.end)}" if board.end is not None else ""
-        yield Text(f"{duration(board.elapsed_seconds)}{ended} ")
-    if width >= 60:
-        yield Text(f"run {board.run}", style="dim")
+        parts.append((f" · {duration(board.elapsed_seconds)}", ""))
+    parts += [(f" · ended {clock_time(board.end)}", "")] if board.end is not None else []
+    return _cut(Text.assemble(*parts, (f" · run {board.run}", "dim") if width >= _WIDE else ""), width)
 
 
 def _progress(board: Board, width: int) -> Text:
@@ -75,11 +96,12 @@ def _estimate(board: BuildRow, width: int) -> Text | None:
     if board.estimate is None:
         return None
     end, left = board.estimate.end, board.estimate.remaining_seconds
-    band = f"between {clock_time(end.p10)} and {clock_time(end.p90)}"
-    words = f"ready {clock_time(end.p50)}, {band}; {duration(left.p50)} left"
+    band = f", between {clock_time(end.p10)} and {clock_time(end.p90)}" if width >= _WIDE else ""
+    words = f"ready {clock_time(end.p50)}{band}; {duration(left.p50)} left"
+    if board.state != "running":
+        words = f"{duration(left.p50)} of work left, from {duration(left.p10)} to {duration(left.p90)}"
     text = Text.assemble((words, "bold"), (f"  {board.estimate.basis}", "dim"))
-    text.truncate(width, overflow="ellipsis")
-    return text
+    return _cut(text, width)
 
 
 def _phases(board: Board, width: int) -> Text | None:
@@ -90,9 +112,7 @@ def _phases(board: Board, width: int) -> Text | None:
         mark, style = MARKS[phase.state]
         ratio = f" {percent(phase.progress_ratio)}" if phase.state == "running" else ""
         parts.append((f"{mark} {phase.phase}{ratio}  ", style))
-    text = Text.assemble(*parts)
-    text.truncate(width, overflow="ellipsis")
-    return text
+    return _cut(Text.assemble(*parts), width)
 
 
 def _attention(board: BuildRow, width: int) -> Iterator[Text]:
@@ -100,21 +120,20 @@ def _attention(board: BuildRow, width: int) -> Iterator[Text]:
         if each.kind == "failed":
             continue
         where = f"{each.step}: " if each.step else ""
-        text = Text(f"! {where}{each.message}", style="red" if each.severity == "critical" else "yellow")
-        text.truncate(width, overflow="ellipsis")
-        yield text
+        yield _cut(Text(f"! {where}{each.message}", style="red" if each.severity == "critical" else "yellow"), width)
 
 
 def _steps(title: str, rows: list[StepRow], now: float, most: int, width: int) -> list[RenderableType]:
     if not rows:
         return []
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0), width=width)
+    width = min(width, _TABLE_WIDTH)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0), width=width, expand=True)
     table.add_column(width=1)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, min_width=10)
     if width >= 70:
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(justify="right", no_wrap=True, min_width=15)
+        table.add_column(no_wrap=True, overflow="ellipsis", width=24 if width >= 100 else 12)
     for row in rows[:most]:
         mark, style = MARKS[row.state]
         name = Text.assemble((f"{row.phase} ", "dim"), row.step)
@@ -127,14 +146,14 @@ def _steps(title: str, rows: list[StepRow], now: float, most: int, width: int) -
 
 def _took(row: StepRow, now: float) -> str:
     if row.state == "pending":
-        return ""
+        return duration(row.expected_seconds) if row.expected_seconds else ""
     if row.state == "running" and row.start is not None:
         return duration(now - row.start)
     return duration(row.seconds) if row.seconds is not None else ""
 
 
 def _expected(row: StepRow) -> str:
-    return f"of {duration(row.expected_seconds)}" if row.expected_seconds else ""
+    return f"of {duration(row.expected_seconds)}" if row.expected_seconds and row.state != "pending" else ""
 
 
 def _word(row: StepRow) -> str:
@@ -142,13 +161,13 @@ def _word(row: StepRow) -> str:
     return " ".join(part for part in (row.verdict or "", ratio, "overdue" if row.overdue else "") if part)
 
 
-def _failure(card: Card, width: int) -> RenderableType:
+def _failure(card: Card, width: int) -> list[Text]:
     lines = [Text(f"✘ {card.class_} in {card.phase} {card.step}", style="bold red"), Text(f"  {card.reason}")]
-    lines += [Text(f"  {card.hint}", style="dim")] if card.hint else []
-    lines += [Text(f"  {card.blocked_steps} steps wait for it")] if card.blocked_steps else []
-    for line in lines:
-        line.truncate(width, overflow="ellipsis")
-    return Group(*lines)
+    hint = wrap(card.hint or "", max(20, width - 2), max_lines=2, placeholder=" …")
+    lines += [Text(f"  {line}", style="dim") for line in hint]
+    wait = f"{card.blocked_steps} step{'s wait' if card.blocked_steps != 1 else ' waits'} for it"
+    lines += [Text(f"  {wait}")] if card.blocked_steps else []
+    return [_cut(line, width) for line in lines]
 
 
 def _others(found: Builds, board: Board, width: int) -> Text:
@@ -157,6 +176,4 @@ def _others(found: Builds, board: Board, width: int) -> Text:
         mark, style = MARKS[row.state]
         ratio = f" {percent(row.progress_ratio)}" if row.progress_ratio is not None else ""
         parts.append((f"{mark} {row.build}{ratio}  ", f"{style} underline" if row.build == board.build else style))
-    text = Text.assemble(*parts)
-    text.truncate(width, overflow="ellipsis")
-    return text
+    return _cut(Text.assemble(*parts), width)

@@ -61,8 +61,14 @@ class BuildCollector:
                     families[name].add(value, build, f"{mark:g}")
 
 
+def _show_ratings(families: _Families, run: Run) -> None:
+    for rating, count in sorted(run.ratings.items()):
+        families["build_feedback_ratings"].add(count, run.build, str(rating))
+
+
 def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -> None:
     name = run.build
+    _show_ratings(families, run)
     families["build_info"].add(1, name, run.run, run.source, run.target, run.book)
     state = run.state
     for each in BuildState:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import platform
 import resource
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import psutil
 
 from build_exporter import __version__
+from build_exporter.catalog import CATALOG
 from build_exporter.exposition import Family
+from build_exporter.journal.command_uses import command_uses
 from build_exporter.journal.decode import Reason
 from build_exporter.journal.follow import journal_bytes
 from build_exporter.monitor import Monitor
@@ -20,16 +24,38 @@ ALERT_POSTS = ("sent", "failed", "refused", "held_back")
 ALERTS_RECEIVED = ("recorded", "repeated", "unknown", "unwritable", "rejected")
 
 
+_BOUNDS: Final = CATALOG["build_exporter_http_request_duration_seconds"].buckets
+
+
+@dataclass(slots=True)
+class Times:
+    """Times of answers: how many within each bound, and their sum in seconds."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(_BOUNDS) + 1))
+    sum: float = 0.0
+
+
 @dataclass(slots=True)
 class WebCounts:
     """Counts of the HTTP server since the start; `stream_clients` returns the current number."""
 
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    times: dict[str, Times] = field(default_factory=dict)
+    page_loads: Counter[str] = field(default_factory=Counter)
     ingested: Counter[str] = field(default_factory=Counter)
     stream_clients: Callable[[], int] = int
     stream_dropped: int = 0
     auth_failures: int = 0
     web_config_is_good: bool = True
+
+    def answered(self, handler: str, status: int, seconds: float) -> None:
+        """Count an answer that began so many seconds after its request."""
+        self.requests[handler, str(status)] += 1
+        times = self.times.get(handler)
+        if times is None:
+            times = self.times[handler] = Times()
+        times.counts[bisect_left(_BOUNDS, seconds)] += 1
+        times.sum += seconds
 
 
 class ExporterCollector:
@@ -84,6 +110,14 @@ class ExporterCollector:
         for (handler, code), count in sorted(web.requests.items()):
             requests.add(count, handler, code)
         yield requests
+        times = Family("build_exporter_http_request_duration_seconds")
+        for handler, taken in sorted(web.times.items()):
+            times.add_histogram(taken.counts, taken.sum, handler)
+        yield times
+        loads = Family("build_exporter_page_loads_total")
+        for page, count in sorted(web.page_loads.items()):
+            loads.add(count, page)
+        yield loads
         yield _by_outcome("build_exporter_alert_posts_total", self.alert_posts, ALERT_POSTS)
         yield _by_outcome("build_exporter_alerts_received_total", self.alerts_received, ALERTS_RECEIVED)
         ingested = Family("build_exporter_ingested_events_total")
@@ -103,7 +137,7 @@ def _by_outcome(name: str, counts: Mapping[str, int], outcomes: Iterable[str]) -
 
 
 class JournalSizeCollector:
-    """Shows how much disk the journal takes; it lists directories, so it is sampled."""
+    """Shows the size of the journal and how often commands were used; it lists directories, so it is sampled."""
 
     name = "journal"
 
@@ -111,8 +145,11 @@ class JournalSizeCollector:
         self._root = root
 
     def collect(self) -> Iterable[Family]:
-        """Return the one family."""
-        return [Family("build_exporter_journal_bytes").add(journal_bytes(self._root))]
+        """Return both families."""
+        uses = Family("build_exporter_command_uses_total")
+        for command, count in command_uses(self._root):
+            uses.add(count, command)
+        return [Family("build_exporter_journal_bytes").add(journal_bytes(self._root)), uses]
 
 
 class ProcessCollector:

@@ -177,13 +177,14 @@ class Expectations:
         candidates = _without_absurd(candidates, beyond) + beyond
         if not candidates:
             return None
-        seconds = _mean(candidates)
-        variance, whole = 0.0, 0.0
+        seconds, variance, whole = candidates[0].seconds, 0.0, 0.0
         # loops, here and below, because this is done of every step to come whenever one has ended
-        for weight, each, _ in candidates:
-            whole += weight
-            variance += weight * (each - seconds) ** 2
-        variance /= whole or 1.0
+        if len(candidates) > 1:
+            seconds = _mean(candidates)
+            for weight, each, _ in candidates:
+                whole += weight
+                variance += weight * (each - seconds) ** 2
+            variance /= whole or 1.0
         count = min(len(candidates), 6)
         steps, squares = self.scatter[spread]
         usual = (SPREAD_PRIOR * spread**2 + squares) / (SPREAD_PRIOR + steps)

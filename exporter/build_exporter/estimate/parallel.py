@@ -84,9 +84,12 @@ def _needs(run: Run, places: Mapping[Key, int]) -> list[list[int]]:
         found: set[int] = set()
         for name in run.steps[key].after:
             same = by_name.get(name, [])
-            # a bare name means the step of its own phase, where that has one
-            own = [each for each in same if each[0] == key[0]]
-            found.update(places[each] for each in own or same if each != key)
+            if len(same) > 1:
+                # a bare name means the step of its own phase, where that has one
+                same = [each for each in same if each[0] == key[0]] or same
+            for each in same:
+                if each != key:
+                    found.add(places[each])
         needs.append(sorted(found))
     return needs
 

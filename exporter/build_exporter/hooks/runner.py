@@ -76,7 +76,7 @@ class HookRunner:
     def on_events(self, build: str, run: str, events: Sequence[Event], live: bool) -> None:
         """Queue the hooks of live events, and of milestones reached by them; returns at once."""
         reached = list(self._reached(build, run, events))
-        if not live:
+        if not live or not (self._config.directory or self._handlers):
             return
         wanted = [each for each in events if type(each) is not MilestoneReached] + reached
         wanted = [each for each in wanted if event_name(each) in self._config.events]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from build_exporter.model import events as e
@@ -46,7 +46,7 @@ def _is_of_earlier_attempt(run: Run, event: e.Event, nth: int) -> bool:
     return step is not None and step.attempts > nth
 
 
-def _recorded_ends(ends: list[float], state: str | None, status: str) -> int:
+def _recorded_ends(ends: Sequence[float], state: str | None, status: str) -> int:
     """Return the number of known ends from the record: an interruption is inferred, not in the record."""
     return len(ends) - (state == BuildState.INTERRUPTED != status)
 

@@ -44,8 +44,6 @@ def tools_of_steps(run: Run) -> list[ToolVersion]:
 def _tool_of(step: Step) -> ToolVersion | None:
     if step.state is not StepState.SUCCEEDED or not step.package or not step.version:
         return None
-    if not _VERSION.match(step.version) or not _installs(step.phase):
-        return None
     category, _, name = step.package.lower().rpartition("/")
     role: ToolRole = "target"
     target = None
@@ -56,7 +54,10 @@ def _tool_of(step: Step) -> ToolVersion | None:
     elif found := _CROSS.match(name):
         role, name = "cross", found[1]
     tool = _TOOLS.get(name)
-    return None if tool is None else ToolVersion(tool=tool, version=step.version, role=role, target=target)
+    # last, because most packages are none of the tools
+    if tool is None or not _VERSION.match(step.version) or not _installs(step.phase):
+        return None
+    return ToolVersion(tool=tool, version=step.version, role=role, target=target)
 
 
 def _installs(phase: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from build_exporter.model.states import StepState
@@ -18,6 +19,7 @@ MAX_FLAGGED: Final = 10_000
 MAX_FLAGS: Final = 1000
 """Most warning options counted by name; compilers have some hundred."""
 OTHER_FLAG: Final = "other"
+_DONE: Final = (StepState.SUCCEEDED, StepState.SKIPPED)
 TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
 
 
@@ -37,16 +39,19 @@ def recount(run: Run) -> None:
     """Make every sum again from the steps."""
     run.revision += 1
     floors = {name: phase.floor for name, phase in run.phases.items()}
-    run.phases = {}
+    run.phases, run.weight, run.done_weight = {}, 0.0, 0.0
     run.pace, run.unweighted_pace, run.sbu_seconds, run.sbu_done = Pace(), Pace(), 0.0, 0.0
     for step in run.steps.values():
         phase = run.phases.get(step.phase)
         if phase is None:
             phase = run.phases[step.phase] = Phase(step.phase, floor=floors.get(step.phase, 0.0))
+        phase.steps += 1
         phase.states[step.state] += 1
         phase.weight += step.weight
+        run.weight += step.weight
         if step.state.is_done:
             phase.done_weight += step.weight
+            run.done_weight += step.weight
         else:
             phase.remaining_squares += step.weight**2
         if step.state is StepState.SUCCEEDED:
@@ -60,9 +65,19 @@ def enter(run: Run, step: Step) -> None:
     phase = run.phases.get(step.phase)
     if phase is None:
         phase = run.phases[step.phase] = Phase(step.phase)
+    phase.steps += 1
     phase.states[StepState.PENDING] += 1
     phase.weight += step.weight
+    run.weight += step.weight
     phase.remaining_squares += step.weight**2
+
+
+def name(step: Step, package: str | None, version: str | None) -> None:
+    """Take package and version where an event has them; many steps share one, and so one text."""
+    if package and package != step.package:
+        step.package = sys.intern(package)
+    if version and version != step.version:
+        step.version = sys.intern(version)
 
 
 def place(run: Run, phase: str, step: str) -> Key:
@@ -88,18 +103,21 @@ def move(run: Run, step: Step, state: StepState) -> None:
     """Put a step into a state and keep every sum that depends on it."""
     run.revision += 1
     add_work_time(run)
-    key: Key = step.key
+    key, before = step.key, step.state
     phase = run.phases[step.phase]
-    was_done, is_done = step.state.is_done, state.is_done
-    if was_done != is_done:
+    is_done = state in _DONE
+    if (before in _DONE) is not is_done:
         weight = step.weight if is_done else -step.weight
         phase.done_weight += weight
+        run.done_weight += weight
         phase.remaining_squares -= weight * abs(weight)
-    phase.states[step.state] -= 1
+    phase.states[before] -= 1
     phase.states[state] += 1
     step.state = state
-    run.running.pop(key, None)
-    run.failed.pop(key, None)
+    if before is StepState.RUNNING:
+        del run.running[key]
+    elif before is StepState.FAILED:
+        del run.failed[key]
     if state is StepState.RUNNING:
         run.running[key] = step
     elif state is StepState.FAILED:

@@ -14,10 +14,10 @@ from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted import follow_earlier
-from build_exporter.tracker.aggregates import count_flags, enter, move, place, recount
+from build_exporter.tracker.aggregates import count_flags, enter, move, name, place, recount
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
-from build_exporter.tracker.state import CLASS_SECONDS, LogShape, Run, Step, Waits
+from build_exporter.tracker.state import CLASS_SECONDS, NO_TESTS, LogShape, Run, Step, Waits
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
@@ -90,7 +90,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         return
     if step.attempts and not step.starts and event.time <= (step.end or 0.0):
         # its end was read first
-        _remember(step.starts, event.time)
+        step.starts = (*step.starts, event.time)[-MAX_ATTEMPT_TIMES:]
         step.start = event.time
         if step.seconds is None and step.end is not None:
             step.seconds = step.end - step.start
@@ -107,7 +107,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         run.start = event.time
     if step.state is StepState.RUNNING:
         run.finished["interrupted"] += 1
-    _remember(step.starts, event.time)
+    step.starts = (*step.starts, event.time)[-MAX_ATTEMPT_TIMES:]
     step.attempts = max(step.attempts + 1, event.attempt or 0)
     _count_unclassed(run, step)
     step.start, step.end, step.seconds, step.ratio, step.message = event.time, None, None, None, None
@@ -120,15 +120,14 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     step.floor = 0.0
     if run.warning_flags:
         count_flags(run, step.key, {})
-    step.tests = {}
+    step.tests = NO_TESTS
     step.expected_at_start = expected_seconds(run, step)
     _describe(run, step, event)
     move(run, step, StepState.RUNNING)
 
 
 def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
-    step.package = event.package or step.package
-    step.version = event.version or step.version
+    name(step, event.package, event.version)
     step.log = event.log if event.log and is_path(event.log) else None
     step.pid = event.pid
     own = run.pid_namespace if event.pid == run.pid else None
@@ -237,7 +236,7 @@ def _count_failure(run: Run, step: Step) -> None:
 
 def _count_unclassed(run: Run, step: Step) -> None:
     """Count a failure whose class has not become known as `other`: the step is tried again, or ends again."""
-    if run.unclassed.pop(step.key, None) is not None:
+    if run.unclassed and run.unclassed.pop(step.key, None) is not None:
         run.failures[step.phase, FailureClass.OTHER.value] += 1
 
 
@@ -261,7 +260,7 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
         step.start = None
     if run.start is None:
         run.start = event.time
-    _remember(step.ends, event.time)
+    step.ends = (*step.ends, event.time)[-MAX_ATTEMPT_TIMES:]
     step.end = event.time
     step.seconds = _duration(step, event)
     step.exit_code, step.signal = event.exit_code, event.signal
@@ -289,12 +288,12 @@ def _duration(step: Step, event: e.StepFinished) -> float | None:
 
 def _tests_reported(run: Run, event: e.TestsReported) -> None:
     step = _step(run, event)
-    if event.replaces is not None and event.replaces != event.suite:
-        step.tests.pop(event.replaces, None)
-    if event.suite not in step.tests and len(step.tests) >= MAX_SUITES:
+    kept = {name: report for name, report in step.tests.items() if name != event.replaces or name == event.suite}
+    if event.suite in kept or len(kept) < MAX_SUITES:
+        kept[event.suite] = event
+    else:
         run.ignored["too_many_suites"] += 1
-        return
-    step.tests[event.suite] = event
+    step.tests = kept
     run.changed[step.key] = step
 
 
@@ -375,12 +374,17 @@ def _remember(times: list[float], time: float) -> None:
     del times[:-MAX_ATTEMPT_TIMES]
 
 
+def _feedback(run: Run, event: e.Feedback) -> None:
+    run.ratings[event.rating] = run.ratings.get(event.rating, 0) + 1
+
+
 _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
     {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
 """Events from people, Alertmanager and the exporter are no sign of build activity."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
+    e.Feedback: _feedback,
     e.BuildStarted: _build_started,
     e.Plan: _plan,
     e.StepStarted: _step_started,

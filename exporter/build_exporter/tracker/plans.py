@@ -5,7 +5,7 @@ from __future__ import annotations
 from build_exporter.model import events as e
 from build_exporter.model.names import is_path
 from build_exporter.model.states import StepState
-from build_exporter.tracker.aggregates import enter, has_room, place, recount
+from build_exporter.tracker.aggregates import enter, has_room, name, place, recount
 from build_exporter.tracker.names import name_of
 from build_exporter.tracker.progress import build_progress, is_reached, raise_floors
 from build_exporter.tracker.state import Run, Step
@@ -75,8 +75,7 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
 
 
 def _describe_planned(run: Run, step: Step, planned: e.PlannedStep) -> None:
-    step.package = planned.package or step.package
-    step.version = planned.version or step.version
+    name(step, planned.package, planned.version)
     step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
     step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
     step.after = tuple(planned.after or ())
@@ -84,6 +83,7 @@ def _describe_planned(run: Run, step: Step, planned: e.PlannedStep) -> None:
     step.planned = True
     if run.earlier is not None:
         step.usual_seconds = run.earlier.seconds.get(name_of(step.phase, step.step, step.version))
+    step.weigh()
 
 
 def check_milestones(run: Run, time: float, ended: str | None = None) -> None:

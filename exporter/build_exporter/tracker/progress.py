@@ -112,16 +112,18 @@ def is_reached(run: Run, milestone: PlannedMilestone, now: float) -> bool:
 
 def raise_floors(run: Run, now: float) -> None:
     """Keep what progress is at `now`, so that it can't go back below it."""
-    if not run.has_plan:
+    if not run.plans:
         return
     # one poll at each step, as every event that starts or ends one comes here; and in the order in which progress is
     # added up to be shown, so that a floor is not below it by a rounding
     whole, by_phase = 0.0, dict[str, float]()
     for step in _credited(run):
-        credit = _credit(run, step, now)
+        credit = step.weight * (step_progress(run, step, now) or 0.0)
         whole += credit
         by_phase[step.phase] = by_phase.get(step.phase, 0.0) + credit
-    run.floor = max(run.floor, min(_whole(run, whole), CEILING))
+    ratio = _whole(run, whole)
+    if ratio > run.floor:
+        run.floor = min(ratio, CEILING)
     for name, credit in by_phase.items():
         phase = run.phases[name]
         phase.floor = _phase_ratio(phase, credit)
@@ -129,11 +131,7 @@ def raise_floors(run: Run, now: float) -> None:
 
 def _whole(run: Run, credit: float) -> float:
     """Return the share done of all planned time; `credit` is what running steps have done of theirs, in seconds."""
-    weight = done = 0.0
-    for phase in run.phases.values():
-        weight += phase.weight
-        done += phase.done_weight
-    return (done + credit) / weight if weight else 0.0
+    return (run.done_weight + credit) / run.weight if run.weight else 0.0
 
 
 def planned_ahead(run: Run) -> tuple[float, float]:
@@ -159,4 +157,4 @@ def _credit(run: Run, step: Step, now: float) -> float:
 
 def _all_done(phase: Phase) -> bool:
     states = phase.states
-    return states[StepState.SUCCEEDED] + states[StepState.SKIPPED] == sum(states)
+    return states[StepState.SUCCEEDED] + states[StepState.SKIPPED] == phase.steps

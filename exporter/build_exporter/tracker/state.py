@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, FailureClass, StepState
@@ -28,6 +31,9 @@ WAITING = "waiting-for-input: "
 Key = tuple[str, str]
 """A step's identity within a run: phase and step."""
 
+NO_TESTS: Final[Mapping[str, TestsReported]] = MappingProxyType({})
+"""The tests of most steps: one object serves all."""
+
 
 class Waits(NamedTuple):
     """Seconds in which some process of the machine waited for a CPU, for memory, for the disk while a step ran."""
@@ -39,7 +45,14 @@ class Waits(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Step:
-    """One step of a run; figures are of its newest attempt. Times are Unix seconds, `seconds` its duration."""
+    """One step of a run; figures are of its newest attempt. Times are Unix seconds, `seconds` its duration.
+
+    Attributes:
+        key: phase and step.
+        weight: expected time in seconds as planned, what progress is weighted by. Never 0, so that each step counts.
+        has_figures: whether the plan has a duration for the step.
+        starts, ends: of its newest attempts.
+    """
 
     phase: str
     step: str
@@ -58,8 +71,8 @@ class Step:
     expected_at_start: float | None = None
     state: StepState = StepState.PENDING
     attempts: int = 0
-    starts: list[float] = field(default_factory=list)
-    ends: list[float] = field(default_factory=list)
+    starts: tuple[float, ...] = ()
+    ends: tuple[float, ...] = ()
     start: float | None = None
     end: float | None = None
     seconds: float | None = None
@@ -89,27 +102,23 @@ class Step:
     """Whether the builder itself reports progress: estimates are then ignored."""
     reported_warnings: bool = False
     """Whether the builder itself counted the warnings."""
-    tests: dict[str, TestsReported] = field(default_factory=dict)
+    tests: Mapping[str, TestsReported] = field(default_factory=lambda: NO_TESTS)
+    key: Key = field(init=False)
+    weight: float = field(init=False)
+    has_figures: bool = field(init=False)
 
-    @property
-    def key(self) -> Key:
-        """Phase and step."""
-        return (self.phase, self.step)
+    def __post_init__(self) -> None:
+        self.phase = sys.intern(self.phase)
+        self.key = (self.phase, self.step)
+        self.weigh()
 
-    @property
-    def weight(self) -> float:
-        """Expected time in seconds as planned: what progress is weighted by. Never 0, so that each step counts."""
+    def weigh(self) -> None:
+        """Set `weight` and `has_figures` by the planned figures."""
         seconds = self.usual_seconds if self.usual_seconds is not None else self.expected_seconds
-        if seconds is not None:
-            return max(seconds, 0.1)
-        if self.sbu is not None:
-            return max(self.sbu * SBU_PRIOR_SECONDS, 0.1)
-        return UNKNOWN_WEIGHT
-
-    @property
-    def has_figures(self) -> bool:
-        """Whether the plan has a duration for the step."""
-        return self.usual_seconds is not None or self.expected_seconds is not None or self.sbu is not None
+        if seconds is None and self.sbu is not None:
+            seconds = self.sbu * SBU_PRIOR_SECONDS
+        self.has_figures = seconds is not None
+        self.weight = UNKNOWN_WEIGHT if seconds is None else max(seconds, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,7 @@ class Phase:
     """Sums over the steps of one phase, in planned seconds; `remaining_squares` sums the squares of those not done."""
 
     name: str
+    steps: int = 0
     states: list[int] = field(default_factory=lambda: [0] * len(StepState))
     weight: float = 0.0
     done_weight: float = 0.0
@@ -214,6 +224,9 @@ class Run:
     """Whether the run was taken up after a success and no plan has said since what there is to do."""
     steps: dict[Key, Step] = field(default_factory=dict)
     phases: dict[str, Phase] = field(default_factory=dict)
+    weight: float = 0.0
+    done_weight: float = 0.0
+    """Planned seconds of all steps, and of those done: the sums of the phases'."""
     running: dict[Key, Step] = field(default_factory=dict)
     failed: dict[Key, Step] = field(default_factory=dict)
     planned_milestones: list[PlannedMilestone] = field(default_factory=list)
@@ -226,6 +239,8 @@ class Run:
     toolchain: Toolchain | None = None
     notes: list[tuple[float, str]] = field(default_factory=list)
     alerts: AlertLog = field(default_factory=AlertLog)
+    ratings: dict[int, int] = field(default_factory=dict)
+    """How often people gave each rating, 1 to 5."""
     failures: Counter[Key] = field(default_factory=Counter)
     unclassed: dict[Key, float] = field(default_factory=dict)
     """Steps that failed with no class known yet, and when: they are counted once it is, or as `other` in the end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,25 +10,35 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from build_exporter.collectors.exporter import WebCounts
 from build_exporter.web.errors import error
 from build_exporter.web.origin import HostCheck, SameOrigin
 from build_exporter.web.rate import RateLimit
 from build_exporter.web.routes import TOPICS
+from build_exporter.web.routes.page import PAGES
 from build_exporter.web.service import Service
 
 _COMMON_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
 _UNKNOWN: Final = "other"
 
 
+def _is_load(scope: Scope) -> bool:
+    """Return whether a person opened a page: what the page itself asks for again says so in its query."""
+    return scope["method"] == "GET" and b"live" not in scope.get("query_string", b"").split(b"&")
+
+
 def make_app(service: Service) -> ASGIApp:
     """Return the application."""
     routes = [route for topic in TOPICS for route in topic.routes(service)]
+    if service.mcp is not None:
+        routes.append(Route("/mcp", service.mcp))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error, Exception: _on_error})
     names = {route.endpoint: route.path for route in reversed(routes)}
     guarded = RateLimit(HostCheck(SameOrigin(app), lambda: service.hosts), lambda: service.max_requests_per_second)
-    return _Counted(guarded, service.counts.requests, names)
+    return _Counted(guarded, service.counts, names)
 
 
 async def _on_http_error(request: Request, problem: Exception) -> Response:
@@ -42,21 +52,25 @@ async def _on_error(request: Request, problem: Exception) -> Response:
 
 
 class _Counted:
-    """Counts answers by handler and status, and puts the headers on that every answer has."""
+    """Counts and times answers by handler and status, and puts the headers on that every answer has."""
 
-    def __init__(self, app: ASGIApp, requests: Counter[tuple[str, str]], names: Mapping[Any, str]) -> None:
+    def __init__(self, app: ASGIApp, counts: WebCounts, names: Mapping[Any, str]) -> None:
         self._app = app
-        self._requests = requests
+        self._counts = counts
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+
         async def counted(message: Message) -> None:
+            # the router notes in the scope what it chose; a path itself is no label: whoever asks would make series
             if message["type"] == "websocket.accept":
-                self._requests[self._names.get(scope.get("endpoint"), _UNKNOWN), "101"] += 1
+                self._counts.requests[self._names.get(scope.get("endpoint"), _UNKNOWN), "101"] += 1
             elif message["type"] in ("http.response.start", "websocket.http.response.start"):
-                # the router notes in the scope what it chose; a path itself is no label: whoever asks would make series
                 handler = self._names.get(scope.get("endpoint"), _UNKNOWN)
-                self._requests[handler, str(message["status"])] += 1
+                self._counts.answered(handler, message["status"], time.perf_counter() - began)
+                if handler in PAGES and message["status"] == 200 and _is_load(scope):
+                    self._counts.page_loads[handler] += 1
                 message["headers"] = [*message.get("headers", ()), *_COMMON_HEADERS]
             await send(message)
 

@@ -26,9 +26,9 @@ _WRITERS: Final[dict[str, frozenset[Role]]] = {
 """Role needed to post to a path; all other paths need `operate`."""
 
 
-def roles_for(scope: Scope) -> frozenset[Role]:
-    """Return the roles that may make a request."""
-    if scope["type"] == "websocket" or scope["method"] in _SAFE:
+def roles_for(scope: Scope, *, reads_by_post: str = "") -> frozenset[Role]:
+    """Return the roles that may make a request; posting to the path `reads_by_post` only reads."""
+    if scope["type"] == "websocket" or scope["method"] in _SAFE or scope["path"] == reads_by_post:
         return _READERS
     return _WRITERS.get(scope["path"], _OPERATORS)
 
@@ -42,8 +42,9 @@ class AuthMiddleware:
         ImportError: the file names users, and the library that checks their passwords is not installed.
     """
 
-    def __init__(self, app: ASGIApp, file: WebConfigFile, counts: WebCounts) -> None:
+    def __init__(self, app: ASGIApp, file: WebConfigFile, counts: WebCounts, reads_by_post: str = "") -> None:
         self._app = app
+        self._reads_by_post = reads_by_post
         self._file = file
         self._counts = counts
         self._passwords = Passwords() if file.current().config.basic_auth_users else None
@@ -74,7 +75,7 @@ class AuthMiddleware:
             role = access.roles.get(token_digest(value.strip()))
             if role is None:
                 return _unauthorized(access)
-            allowed = roles_for(scope)
+            allowed = roles_for(scope, reads_by_post=self._reads_by_post)
             return None if role in allowed else _forbidden(role, allowed)
         if kind.lower() == b"basic" and access.config.basic_auth_users:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -87,6 +88,7 @@ def host_of(header: bytes) -> str:
     return text.partition(":")[0].removesuffix(".")
 
 
+@lru_cache(256)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -95,5 +97,6 @@ def _is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(256)
 def _is_loopback(address: str) -> bool:
     return _is_address(address) and ipaddress.ip_address(address).is_loopback

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from starlette.types import ASGIApp
+
 from build_exporter.alerting.desk import AlertDesk
 from build_exporter.analysis.fit import Fit
 from build_exporter.collectors.analysis import fits
@@ -29,7 +31,7 @@ class Service:
     the names, beside the machine's own, under which it may be asked over loopback. `hub` serves the stream.
     `scraped_at` is when Prometheus last took the metrics, in Unix seconds, 0 for never. `alerts` sends and acknowledges
     them. `card` makes the first-error card of a failed step, `verdict` judges a running one.
-    `probes` returns what the probes of services have found.
+    `probes` returns what the probes of services have found. `mcp` answers language models, None where that is off.
     """
 
     monitor: Monitor
@@ -46,6 +48,7 @@ class Service:
     probes: Callable[[], Sequence[ProbeState]] = tuple
     scraped_at: float = 0.0
     alerts: AlertDesk | None = None
+    mcp: ASGIApp | None = None
     estimator: Estimator = field(init=False)
     accuracy: Accuracy = field(init=False)
     hub: Hub = field(init=False)

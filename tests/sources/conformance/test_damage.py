@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.sources.conftest import BEGIN, Piece, Record
 
 from build_exporter.model.states import StepState
 from build_exporter.sources.attach import Attachment
@@ -17,7 +19,6 @@ from build_exporter.sources.registry import kinds
 
 if TYPE_CHECKING:
     from tests.sources.conformance.conftest import Place
-    from tests.sources.conftest import Record
 
 CUTS = 60
 """Places in a record at which it is cut, beside every one in its last lines."""
@@ -73,10 +74,37 @@ def test_crlf(record: Record, put: Callable[..., Place]) -> None:
         assert seconds(place, "windows") == seconds(place, "plain")
 
 
-@pytest.mark.parametrize("name", ONE_FILE)
-def test_cut_anywhere(name: str, made_records: dict[str, Record], put: Callable[..., Place]) -> None:
+MAKE_CONSOLE = """\
+make[1]: Entering directory '/src/lib'
+gcc -c -o one.o one.c
+gcc -c -o two.o two.c
+two.c:3:4: warning: unused variable 'x' [-Wunused-variable]
+ar rcs libboth.a one.o two.o
+make[1]: Leaving directory '/src/lib'
+make[1]: Entering directory '/src/program'
+gcc -c -o main.o main.c
+main.c:7:1: error: expected ';' before '}' token
+make[1]: *** [Makefile:4: main.o] Error 1
+make[1]: Leaving directory '/src/program'
+make: *** [Makefile:2: program] Error 2
+make[1]: Entering directory '/src/program'
+gcc -c -o main.o main.c
+gcc -o program main.o ../lib/libboth.a
+make[1]: Leaving directory '/src/program'
+"""
+
+
+@pytest.fixture
+def one_file(made_records: dict[str, Record]) -> dict[str, Record]:
+    """The records of one file that grows, a console of make among them, which is read as it comes and has no dates."""
+    console = Record("make", "make", [Piece(BEGIN, "build.log", MAKE_CONSOLE.encode())], "build.log", text="build.log")
+    return {**made_records, "make": replace(console, is_dated=False)}
+
+
+@pytest.mark.parametrize("name", [*ONE_FILE, "make"])
+def test_cut_anywhere(name: str, one_file: dict[str, Record], put: Callable[..., Place]) -> None:
     """A record cut at any byte has no step, failure or success that the whole one does not have."""
-    record = made_records[name]
+    record = one_file[name]
     place = put(record)
     place.write()
     look_once(place, "whole")
@@ -95,10 +123,50 @@ def test_cut_anywhere(name: str, made_records: dict[str, Record], put: Callable[
         look_once(place, f"cut-{end}")
         found = outcome(place, f"cut-{end}")
         assert {key[1:] for key in found} <= keys, data[:end][-100:]
-        assert {key[1:] for key, state in found.items() if state == "succeeded"} <= successes, data[:end][-100:]
+        # a console of make without an error has no other sign of how it ended
+        if name != "make":
+            assert {key[1:] for key, state in found.items() if state == "succeeded"} <= successes, data[:end][-100:]
         # a step of Buildroot without an end has failed, or was interrupted: its log does not tell which
         open_ends = {key for run in place.runs(f"cut-{end}") for key in run.failed if name == "buildroot"}
         assert {key[1:] for key, state in found.items() if state == "failed"} <= failures | open_ends, data[:end][-100:]
+
+
+@pytest.mark.parametrize("name", ONE_FILE)
+def test_two_outputs_in_one_file(name: str, one_file: dict[str, Record], put: Callable[..., Place]) -> None:
+    """What another tool, or the same build again, has written into the same file changes how no step ended."""
+    record = one_file[name]
+    place = put(record)
+    place.write()
+    look_once(place, "alone")
+    alone = {(key[1:], state) for key, state in outcome(place, "alone").items()}
+    path = place.path / record.text
+    own = path.read_bytes()
+    others = {kind: other for kind, other in one_file.items() if other.kind != record.kind}
+    foreign = b"".join(piece.data for piece in others["portage" if name != "portage" else "buildroot"].pieces)
+    outputs = {"again": own * 2, "another": own + foreign, "before": foreign + own}
+    if name == "ninja":
+        # a log of ninja is known by its first line
+        del outputs["before"]
+    for what, data in outputs.items():
+        path.write_bytes(data)
+        look_once(place, what)
+        assert {(key[1:], state) for key, state in outcome(place, what).items()} == alone, what
+
+
+def test_paths_in_the_journal_are_whole(record: Record, put: Callable[..., Place], monkeypatch: Any) -> None:
+    """Imported by a relative path, a record's logs are named so that an exporter started elsewhere finds them."""
+    place = put(record)
+    place.write()
+    monkeypatch.chdir(place.path)
+    options = {**record.options, "proc": place.top / "proc"}
+    attachment = Attachment(
+        kinds()[record.kind].make(Settings(Path(record.watch), "build", options)), str(place.top / "j")
+    )
+    attachment.poll(place.now, over=True)
+    attachment.close()
+    named = [step.log for run in place.runs("j") for step in run.steps.values() if step.log]
+    assert all(Path(log).is_absolute() for log in named)
+    assert named or record.kind not in ("jhalfs", "blfs")
 
 
 def test_a_copy_without_times(record: Record, put: Callable[..., Place]) -> None:

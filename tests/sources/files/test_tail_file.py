@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.sources.files import CUT_MARK, Limits, TailFile
@@ -208,7 +208,6 @@ def test_links_are_not_followed_where_forbidden(path: Path, tmp_path: Path) -> N
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20), st.integers(1, 50))
-@settings(max_examples=200, deadline=None)
 def test_any_pieces_give_the_same_lines(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], poll: int
 ) -> None:

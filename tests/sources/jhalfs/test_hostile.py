@@ -67,7 +67,7 @@ def test_half_a_date(tree: Tree, follow: Follow) -> None:
         tree.put("logs/402-environment", whole[:length])
         assert step(follow(), "402-environment").state.label == "pending"
     tree.put("logs/402-environment", whole)
-    assert step(follow(), "402-environment").starts == [int(tree.clock)]
+    assert step(follow(), "402-environment").starts == (int(tree.clock),)
 
 
 def test_end_of_a_log_in_a_log(tree: Tree, follow: Follow) -> None:

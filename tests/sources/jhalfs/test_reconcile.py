@@ -97,6 +97,17 @@ def test_a_copy_with_a_log_that_happens_to_fit_is_a_copy(bench: Bench, fitting: 
     assert bench.rows() == {name: ("succeeded", 100 * n, 100 * n + 60) for n, name in enumerate(STEPS[:3])}
 
 
+def test_half_of_the_logs_are_not_most(bench: Bench) -> None:
+    """Where one log fits and one does not, the last step's stamp is not believed: it took no 899,000 s."""
+    bench.whole("401-creatingdirs")
+    bench.log("402-environment", 100, 60, 900)
+    bench.log("501-linker", 1000, None, 900_000)
+    bench.stamp("501-linker", 900_000)
+    assert bench.rows(Closed.OVER)["501-linker"] == ("succeeded", None, 1000)
+    bench.touch("logs/402-environment", 160)
+    assert bench.rows(Closed.OVER)["501-linker"] == ("succeeded", 1000, 900_000)
+
+
 @pytest.mark.parametrize(("changed", "end"), [(660, 62.0), (661, 60.0)])
 def test_a_log_near_its_own_end_has_its_own_time(bench: Bench, changed: float, end: float) -> None:
     """Ten minutes from the end that it tells itself; later than that it was copied, and its stamp with it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.journal.layout import run_path, runs
@@ -28,7 +28,6 @@ PIECES = (
 )  # fmt: skip
 
 
-@settings(max_examples=150)
 @given(parts=st.lists(st.one_of(st.sampled_from(PIECES).map(str.encode), st.binary(max_size=60)), max_size=60))
 def test_anything_is_survived(
     tmp_path_factory: pytest.TempPathFactory, same_state: Callable[[Run], Any], parts: list[bytes]

@@ -308,6 +308,16 @@ def test_an_emerge_ends_as_it_says_or_as_its_packages_did(
     assert (str(run.state), labels(run)) == (state, {"app-misc/p1-1": "succeeded", "app-misc/p2-1": last})
 
 
+def test_an_emerge_that_never_began_its_last_package_was_interrupted(log: Any, imported: Callable[..., Runs]) -> None:
+    """Everything that was begun is merged, but not everything that was to be."""
+    log.emerge()
+    log.begin(1, 2, "app-misc/p1-1")
+    log.complete(1, 2, "app-misc/p1-1")
+    log.end(None)
+    (run,) = imported(log.path).values()
+    assert (str(run.state), labels(run)) == ("interrupted", {"app-misc/p1-1": "succeeded"})
+
+
 @pytest.mark.parametrize(("silence", "state"), [(86_399, "running"), (86_401, "interrupted")])
 def test_a_day_of_silence_is_a_death(
     log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs], silence: int, state: str

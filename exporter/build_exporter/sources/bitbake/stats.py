@@ -53,8 +53,10 @@ def read_task(key: Key, text: str, latest: float = math.inf) -> Task | None:
     if start is None or not EARLIEST <= start <= latest:
         return None
     end, status = _number(fields.get("Ended")), fields.get("Status")
-    if end is None or not start <= end <= latest or status not in ("PASSED", "FAILED"):
+    if end is None or not EARLIEST <= end <= latest or status not in ("PASSED", "FAILED"):
         return Task(key, round(start, 3))
+    # where the clock was set back meanwhile it took 0 s: how long is not known
+    end = max(start, end)
     return Task(key, round(start, 3), round(end, 3), "succeeded" if status == "PASSED" else "failed", _used(fields))
 
 

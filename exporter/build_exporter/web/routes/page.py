@@ -31,6 +31,12 @@ PATHS: Final = {
 }
 """Addresses and the methods of `Pages` that answer them."""
 
+PAGES: Final = frozenset({"/", "/builds/{build}", "/builds/{build}/runs", "/builds/{build}/steps/{rest:path}"}) | {
+    "/alerts",
+    "/runbook",
+}
+"""Those that a person opens."""
+
 
 def routes(service: Service) -> list[Route]:
     """Return the routes of the page."""

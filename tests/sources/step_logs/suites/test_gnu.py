@@ -173,6 +173,19 @@ def _failing(names: Iterable[str]) -> Suite:
     return suite
 
 
+def test_a_summary_replaces_what_was_seen_once_all_runs_have_theirs() -> None:
+    """While another run of the suite goes on its tests stay counted; a summary that nobody began takes nothing away."""
+    suite = Suite()
+    for _ in range(2):
+        suite.begin()
+        suite.case("passed", "a")
+    suite.summary(Results(passed=1))
+    assert (suite.open, suite.results) == (1, Results(passed=2))
+    suite.summary(Results(passed=5))
+    suite.summary(Results(failed=1))
+    assert (suite.open, suite.results) == (0, Results(passed=6, failed=1))
+
+
 def test_names_and_suites_are_bounded() -> None:
     """Failures beyond the names that are kept count; suites beyond the bound count as one."""
     suite = _failing(f"t{number}" for number in range(MAX_NAMES + 5))

@@ -1,4 +1,4 @@
-// Acknowledging an alert from the page.
+// A person's answers from the page: an alert acknowledged, a run rated.
 
 const NAME = "acknowledged-by";
 
@@ -10,10 +10,36 @@ export function keepAlerts(changed) {
   fillName();
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || !form.classList.contains("ack")) return;
-    event.preventDefault();
-    void send(form).then(changed);
+    if (!(form instanceof HTMLFormElement)) return;
+    if (form.classList.contains("ack")) {
+      event.preventDefault();
+      void send(form).then(changed);
+    } else if (form.classList.contains("rate")) {
+      event.preventDefault();
+      void rate(form, event.submitter);
+    }
   });
+}
+
+/**
+ * Appends a rating of a run as an event.
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} button
+ */
+async function rate(form, button) {
+  const event = { event: "feedback", build: form.dataset.build, rating: Number(button?.dataset.rating), time: Date.now() / 1000 };
+  const status = form.querySelector("[role=status]");
+  const taken = await post("/api/v1/events", [event]).catch(() => null);
+  if (status) status.textContent = taken?.ok ? "Thank you" : "Not taken: the exporter refuses or does not answer";
+}
+
+/**
+ * @param {string} address
+ * @param {unknown} body
+ * @returns {Promise<Response>}
+ */
+function post(address, body) {
+  return fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
 /** Puts in the name that was given last. */
@@ -33,11 +59,7 @@ async function send(form) {
   const say = (words) => status && (status.textContent = words);
   say("Sending");
   try {
-    const taken = await fetch("/api/v1/alerts/acknowledge", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(answer),
-    });
+    const taken = await post("/api/v1/alerts/acknowledge", answer);
     say(taken.ok ? "Acknowledged" : `Not acknowledged: ${(await taken.json()).error?.message ?? taken.status}`);
   } catch {
     say("Not acknowledged: the exporter does not answer");
