@@ -10,7 +10,7 @@ SHELL := /bin/sh
 # simple commands below run without a shell between, which an interrupt would end with a message of make's
 export PYTHON VENV
 .DEFAULT_GOAL := help
-.PHONY: help up test check-fast lint types unit bundle bench soak confusion matrix mutants docs format packages clean
+.PHONY: help up test check-fast lint types unit bundle bench soak confusion matrix mutants docs mixin format packages clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -65,9 +65,11 @@ docs: $(VENV)/.test ## Write the reference pages anew from the code
 	$(BIN)/python -m build_exporter.cli.docs configuration > docs/configuration.md
 	$(BIN)/python -m build_exporter.web.docs > docs/api.md
 	$(BIN)/python grafana/src/generate.py
-	$(BIN)/python mixin/render.py
 	$(BIN)/python docs/rooms.py
 	$(BIN)/python tests/diagnostics/corpus/confusion.py --write
+
+mixin: $(VENV)/.test ## Write rules and alerts for a Prometheus of your own into mixin/
+	$(BIN)/python mixin/render.py
 
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff check --fix .

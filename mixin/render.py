@@ -10,7 +10,7 @@ import yaml
 
 TOP: Final = Path(__file__).resolve().parent.parent
 FILES: Final = {"record": "prometheus_rules.yaml", "alert": "prometheus_alerts.yaml"}
-_HEAD: Final = "# Made by `make docs` from prometheus/rules; change it there.\n"
+_HEAD: Final = "# Made by `make mixin` from prometheus/rules; change it there.\n"
 
 
 class _Plain(yaml.SafeDumper):

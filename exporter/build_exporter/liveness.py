@@ -151,19 +151,3 @@ def _created(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except (psutil.Error, OSError, ValueError, OverflowError):
         return None
-
-
-def running_roots(monitor: Monitor) -> dict[str, dict[int, float]]:
-    """Return, for each build, the pids of its running steps with their steps' start in Unix seconds.
-
-    May be called from another thread than the monitor's.
-    """
-    roots: dict[str, dict[int, float]] = {}
-    for build in list(monitor.tracker.builds.values()):
-        run = build.current
-        if run is None or run.status is not None:
-            continue
-        pids = {step.pid: step.start or 0.0 for step in list(run.running.values()) if step.pid}
-        if pids:
-            roots[build.name] = pids
-    return roots

@@ -172,7 +172,7 @@ def _open_incidents() -> Json:
     acknowledge = link("Acknowledge", "${__data.fields.acknowledge_url:raw}", new_tab=True)
     runbook = link("Runbook", "${__data.fields.runbook_url:raw}", new_tab=True)
     return table(
-        About(7, "Incidents", purpose, "short", "No incident is open"),
+        About(7, "Incidents", purpose, "short", "None is open"),
         Query(info),
         Query(f"max by (build, kind, failure) (build_failure{{{OF_BUILDS}}} > 0)"),
         Query(f"max by (build, kind, failure) (build_alert_acknowledged{{{OF_BUILDS}}})"),
@@ -210,7 +210,9 @@ def _history() -> Json:
             "short",
             "No alert has fired",
         ),
-        Query(f"({states}) and on (alertname) {longest}", "{{alertname}}"),
+        "alertname",
+        states,
+        longest,
         mappings=_STATES,
     )
 

@@ -133,7 +133,7 @@ def _runs() -> Json:
         ),
         columns=(
             Column("Run", label="run"),
-            Column("Began", query=0, unit=MOMENT, width=150),
+            Column("Began", query=0, unit=MOMENT, width=140),
             Column("Took", query=1, unit=SECONDS, width=80, properties=_ONE),
             Column("Result", query=2, width=95, properties=words(state_mapping(BUILD_STATES))),
             Column("SBU", query=3, unit=SECONDS, width=70, properties=_ONE),
@@ -155,11 +155,11 @@ def _by_phase() -> Json:
         About(11, "Time by phase", purpose, SECONDS, "No run in this time"),
         [Query(expr)],
         {
-            "orientation": "vertical",
+            "orientation": "horizontal",
             "xField": "run\\phase",
             "xTickLabelRotation": 0,
             "xTickLabelMaxLength": 16,
-            "xTickLabelSpacing": 100,
+            "xTickLabelSpacing": 0,
             "stacking": "normal",
             "showValue": "never",
             "barWidth": 0.7,

@@ -78,7 +78,7 @@ def _one(metric: str) -> str:
 
 def _busy() -> Json:
     return stat(
-        About(1, "CPU max", "Busiest second within the last minute, all CPUs.", RATIO, "Not reported"),
+        About(1, "Busy", "Busiest second within the last minute, all CPUs.", RATIO, "Not reported"),
         Query(_one("build_host_cpu_busy_peak_ratio"), "Busy", instant=True),
         decimals=0,
     )
@@ -87,7 +87,7 @@ def _busy() -> Json:
 def _memory_left() -> Json:
     purpose = "Least available memory of the last minute, as a share of all."
     return stat(
-        About(2, "Memory", purpose, RATIO, "Not reported"),
+        About(2, "RAM", purpose, RATIO, "Not reported"),
         Query(f"{_one('build_host_memory_available_lowest_bytes')} / {_one('build_host_memory_total_bytes')}", "Left"),
         decimals=0,
         thresholds=thresholds((None, CRITICAL), (0.05, WARNING), (0.15, GOOD)),

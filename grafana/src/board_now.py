@@ -115,7 +115,7 @@ def _ends() -> Json:
         named=True,
     )
     # in the room of a phone Grafana would choose letters too small to read
-    made["options"]["text"] = {"titleSize": 13, "valueSize": 20}
+    made["options"]["text"] = {"titleSize": 13, "valueSize": 16}
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from dashboard import (
@@ -32,8 +33,8 @@ from style import (
     About,
     Json,
     Query,
+    bars,
     fixed,
-    histogram,
     override,
     panel,
     some,
@@ -52,6 +53,11 @@ _LINKS: Final = (
     board_link("This step", UID, "build=${build:percentencode}", "step=${__data.fields.Step:percentencode}"),
     page_link("Log", "/api/v1/builds/${build:percentencode}/log?step=${__data.fields.Step:percentencode}"),
 )
+_DURATIONS: Final = (
+    *((0, "below 10 s"), (10, "to 1 min"), (60, "to 5 min"), (300, "to 30 min"), (1800, "to 2 h"), (7200, "longer")),
+    ("+Inf", ""),
+)
+"""Where each range of durations begins, and its name: they differ by powers, from a second to many hours."""
 _WALL: Final = f"sum(build_step_duration_seconds{{{OF_BUILD}}})"
 _CPU: Final = f"sum(build_step_cpu_seconds{{{OF_BUILD}}})"
 _JOBS: Final = f"max(build_jobs{{{OF_BUILD}}})"
@@ -123,17 +129,19 @@ def _between() -> Json:
 
 
 def _timeline() -> Json:
-    newest = f"topk({ROWS}, {STEP_BY} (build_step_start_timestamp_seconds{{{OF_BUILD}}} @ end()))"
+    newest = f"topk({ROWS}, max by (step) (build_step_start_timestamp_seconds{{{OF_BUILD}}} @ end()))"
     return timeline(
         About(
             5,
             "Timeline",
             f"State of each step over time, the {ROWS} that were started last. The link “This run” takes its time.",
             "short",
-            "No step has started in this time",
+            "No step has started",
         ),
+        "step",
         # only while there is a state to show: pending steps would be one band from the start
-        Query(f"({STEP_BY} (build_step_status{{{OF_BUILD}}}) > 0) {SAME_STEP} {newest}", "{{step}}"),
+        f"max by (step) (build_step_status{{{OF_BUILD}}}) > 0",
+        newest,
         mappings=state_mapping(STEP_STATES),
     )
 
@@ -169,11 +177,18 @@ def _table() -> Json:
 
 
 def _durations() -> Json:
-    return histogram(
-        About(40, "Step durations", "How many of the finished steps took how long.", SECONDS, "No step has ended"),
-        Query(f"{STEP_BY} (build_step_duration_seconds{{{OF_BUILD}}})"),
-        COLOURS["running"],
+    took = f"{STEP_BY} (build_step_duration_seconds{{{OF_BUILD}}})"
+    made = bars(
+        About(40, "Step durations", "How many of the finished steps took how long.", COUNT, "No step has ended"),
+        *(
+            Query(f"count({took} >= {low} < {high}) or vector(0)", name, instant=True)
+            for (low, name), (high, _) in pairwise(_DURATIONS)
+        ),
+        color=fixed(COLOURS["running"]),
+        decimals=0,
     )
+    del made["fieldConfig"]["defaults"]["max"]
+    return made
 
 
 def _against_expected() -> Json:

@@ -37,7 +37,7 @@ def _tests() -> Json:
     purpose = "Results of each suite. All zeros: it should have run and gave no result. Failed excludes known failures."
     suites = "max by (step, suite)"
     return table(
-        About(50, "Test suites", purpose, COUNT, "No suite has reported"),
+        About(50, "Test suites", purpose, COUNT, "None has reported"),
         *(Query(f'{suites} (build_step_tests{{{OF_BUILD},outcome="{outcome}"}})') for _, outcome, _ in _OUTCOMES),
         columns=(
             Column("Step", label="step"),

@@ -79,10 +79,10 @@ def _probe_times() -> Json:
 def _feedback() -> Json:
     purpose = "Remarks that people made about builds, and notes, since the exporter was started."
     return stat(
-        About(22, "Remarks", purpose, COUNT, "None"),
+        About(22, "Notes", purpose, COUNT, "None"),
         *(
             Query(f'sum(build_exporter_events_total{{{OF_MACHINE},event="{event}"}}) or vector(0)', name, instant=True)
-            for event, name in (("feedback", "Feedback"), ("note", "Notes"))
+            for event, name in (("feedback", "Feedback"), ("note", "Remarks"))
         ),
         named=True,
         decimals=0,

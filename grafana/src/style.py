@@ -44,8 +44,8 @@ COUNT: Final = "locale"
 CELSIUS: Final = "celsius"
 HERTZ: Final = "hertz"
 EVENTS: Final = "ops"
-MOMENT: Final = "dateTimeAsIsoNoDateIfToday"
-"""Takes milliseconds."""
+MOMENT: Final = "time:ddd D MMM HH:mm"
+"""Takes milliseconds. Short enough for a tile, and breaks between date and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +260,8 @@ def graph(
         "thresholdsStyle": {"mode": "off"},
         "axisPlacement": "auto",
         "axisBorderShow": False,
-        # what is 0 all the time is drawn at the bottom of an axis that is not of hundreds
-        "axisSoftMax": 1 if defaults.get("decimals") == 0 else 0.01,
+        # what is 0 all the time is drawn at the bottom of an axis that is not of hundreds; it would undo a fixed end
+        **({} if "max" in defaults else {"axisSoftMax": 1 if defaults.get("decimals") == 0 else 0.01}),
     }
     config["overrides"] = list(overrides)
     return made
@@ -273,16 +273,20 @@ def limit(name: str, colour: str = CRITICAL) -> Json:
     return override("byName", name, color=fixed(colour), custom__lineStyle=dashes, custom__fillOpacity=0)
 
 
-def timeline(about: About, *queries: Query, mappings: list[Json], names: int = 0) -> Json:
-    """Return a band a series, coloured by its numbered states; `names` is the width of their names in px.
+def timeline(about: About, label: str, states: str, chosen: str, mappings: list[Json]) -> Json:
+    """Return a band a series, coloured by its numbered states; `states` is shown of what is `chosen` at the end.
+
+    Both are PromQL with the label that names the bands. Where none is chosen, one band has the panel's words for its
+    name: Grafana would say that the data have no time field.
 
     With colours by threshold Grafana merges equal values into ranges of thresholds before it looks at the mappings, and
     shows those; with a fixed colour it shows the words and colours of the mappings.
     """
+    words = f'label_replace(vector(-1) unless on () ({chosen}), "{label}", "{about.nothing}", "", "")'
     made = panel(
         "state-timeline",
         about,
-        queries,
+        [Query(f"({states}) and on ({label}) ({chosen}) or on () {words}", f"{{{{{label}}}}}")],
         {
             "mergeValues": True,
             "showValue": "auto",
@@ -294,26 +298,9 @@ def timeline(about: About, *queries: Query, mappings: list[Json], names: int = 0
             "tooltip": {"mode": "single", "sort": "none"},
         },
     )
-    custom = {"fillOpacity": 80, "lineWidth": 0, "axisPlacement": "auto", **({"axisWidth": names} if names else {})}
-    made["fieldConfig"]["defaults"].update({"color": fixed(MUTED), "mappings": mappings, "custom": custom})
-    return made
-
-
-def histogram(about: About, query: Query, colour: str) -> Json:
-    """Return how many of a query's values lie in each range."""
-    options = {
-        "bucketOffset": 0,
-        "combine": True,
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
-        "tooltip": {"mode": "single", "sort": "none"},
-    }
-    made = panel("histogram", about, [query], options, table=True)
-    made["fieldConfig"]["defaults"].update(
-        {"color": fixed(colour), "custom": {"lineWidth": 1, "fillOpacity": 60, "gradientMode": "none"}}
-    )
-    made["transformations"] = [
-        {"id": "filterFieldsByName", "options": {"include": {"names": ["Value"]}}},
-    ]
+    shown = [*mappings, *mapping({"-1": (" ", "rgba(128, 128, 128, 0.08)")})]
+    custom = {"fillOpacity": 80, "lineWidth": 0, "axisPlacement": "auto"}
+    made["fieldConfig"]["defaults"].update({"color": fixed(MUTED), "mappings": shown, "custom": custom})
     return made
 
 

@@ -68,6 +68,7 @@ def record_everything(run_file: Callable[..., Any]) -> None:
     done = run_file("done", clock=1.71e9)
     done.step("p", "s")
     done.add("build_finished", status="succeeded")
+    done.add("feedback", rating=4)
     failed = run_file("failed", clock=time.time() - 60)
     failed.step("p", "s", seconds=1, status="failed")
     failed.add("alert", name="BuildStalled", status="resolved", starts=failed.clock - 9, ends=failed.clock)
@@ -80,6 +81,7 @@ def families(serve: Callable[..., Any], run_file: Callable[..., Any], poll: Call
     served = serve()
     poll(lambda: served.value("build_runs_total", build="lfs", result="failed") == 1, what="the history is read")
     poll(lambda: served.value("build_steps_slower", build="slower") == 1, what="the analysis is made")
+    served.get("/", Accept="text/html")
     return list(openmetrics(served.get("/metrics", Accept=OPENMETRICS)[2].decode()))
 
 

@@ -14,11 +14,12 @@ import pytest
 
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.journal.layout import pid_namespace
-from build_exporter.liveness import GRACE_SECONDS, Liveness, running_roots
+from build_exporter.liveness import GRACE_SECONDS, Liveness
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
 from build_exporter.queries.builds import builds
 from build_exporter.summary import idle_since
+from build_exporter.verdicts import StepRoots
 from build_exporter.web.service import Service
 
 
@@ -59,7 +60,8 @@ def test_a_killed_step_is_reported_as_interrupted(monitor: Monitor, clock: Clock
     monitor.poll()
     liveness = Liveness(monitor)
     assert liveness.poll() == 0
-    assert set(running_roots(monitor)["lfs"]) == {child.pid}
+    roots = StepRoots(monitor.newest_runs)
+    assert set(roots()["lfs"]) == {child.pid}
     child.kill()
     child.wait()
     assert liveness.poll() == 0, "its own writer may still tell the end"
@@ -69,7 +71,7 @@ def test_a_killed_step_is_reported_as_interrupted(monitor: Monitor, clock: Clock
     current = monitor.tracker.builds["lfs"].current
     assert current is not None
     assert current.state is BuildState.INTERRUPTED
-    assert running_roots(monitor) == {}
+    assert roots() == {}
     assert liveness.poll() == 0
 
 

@@ -33,6 +33,7 @@ QUIET: dict[str, Any] = {"seconds": 8.0, "cpu": 0.0, "processes": 3, "quiet_seco
         (BUSY | {"cpu": 1.9, "faults": 500.0}, "compiling"),
         (BUSY | {"throttled": 0.5}, "throttled"),
         (BUSY | {"throttled": 0.49}, "compiling"),
+        (BUSY | {"throttled": 0.9, "memory_pressure": 0.9}, "swapping"),
         # stuck: none of the waits can end
         (QUIET | {"is_closed": True, "waits": ("ld waits for a lock",)}, "stuck"),
         (QUIET | {"is_closed": True, "quiet_seconds": 14.0}, "idle"),

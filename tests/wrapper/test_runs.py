@@ -42,6 +42,24 @@ def test_whole_build(run: Run, events: Read, code: int, status: str) -> None:
     assert {(event["phase"], event["step"]) for event in events() if "step" in event} == {("build", "sh")}
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "status"),
+    [
+        ("ninja: build stopped: subcommand failed.", 143, "failed"),
+        ("ninja: build stopped: interrupted by user.", 130, "failed"),
+        ("ninja: build stopped: interrupted by user.", 2, "failed"),
+        ("make: *** [all] Interrupt", 130, "interrupted"),
+    ],
+)
+def test_a_code_that_ninja_hands_on_is_no_signal(
+    run: Run, events: Read, tmp_path: Path, words: str, code: int, status: str
+) -> None:
+    """Ninja ends with its command's code, also with 130 and 143: where nobody was there to interrupt, it failed."""
+    options = (*BUILD, "--log", str(tmp_path / "log"))
+    run("sh", "-c", f"echo '{words}'; exit {code}", options=options, stdin=subprocess.DEVNULL)
+    assert _reported(events())[-1] == f"build_finished {status}"
+
+
 def test_whole_build_is_taken_up_until_it_succeeds(run: Run, events: Read) -> None:
     """A failed build run again continues in its run; after success, or with --new, another run begins."""
     for code in (1, 2, 0, 1):

@@ -45,7 +45,7 @@ from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.in_time import in_time
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import has_kept, recover
-from build_exporter.liveness import Liveness, running_roots
+from build_exporter.liveness import Liveness
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
 from build_exporter.probes.prober import Prober
@@ -55,7 +55,7 @@ from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePa
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
-from build_exporter.verdicts import Verdicts
+from build_exporter.verdicts import Match, StepRoots, Verdicts
 from build_exporter.web.app import make_app
 from build_exporter.web.auth import AuthMiddleware
 from build_exporter.web.server import (
@@ -108,6 +108,10 @@ class Overrides:
         return msgspec.structs.replace(config, alertmanagers=(*config.alertmanagers, *more), fast_path=fast)
 
 
+def _matches(config: Config) -> tuple[Match, ...]:
+    return tuple(Match(each.build, each.command, each.cgroup) for each in config.processes)
+
+
 class Exporter:
     """The parts of a running exporter, put together."""
 
@@ -135,7 +139,9 @@ class Exporter:
         self._verifier = BackgroundVerifier(journal, self.monitor.newest_runs, self.monitor.clock)
         self._thresholds = ThresholdCollector(config.threshold_values())
         self._toolchains = ToolchainCollector(self.monitor, config.metrics.max_builds)
-        self._verdicts = Verdicts(self.monitor.newest_runs)
+        self._roots = StepRoots(self.monitor.newest_runs)
+        self._roots.matches = _matches(config)
+        self._verdicts = Verdicts(self.monitor.newest_runs, self._roots.pid_of)
         self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
@@ -201,9 +207,6 @@ class Exporter:
             BackgroundRunner(DistccCollector(helpers), thread="caches", rests=True),
         ]
 
-    def _roots(self) -> dict[str, dict[int, float]]:
-        return running_roots(self.monitor)
-
     def _parts_up(self) -> dict[str, bool]:
         """Return whether the programs that the exporter works with can be reached; those it never met are left out."""
         answers, scraped = self._alerts.reach.answers, self.service.scraped_at
@@ -232,6 +235,7 @@ class Exporter:
         self._own.config_is_good = True
         self._expected_failures = expected_failures(self.config)
         use_failure_rules(self.config)
+        self._roots.matches = _matches(self.config)
         self.service.configure(self.config)
         self._analysis.schedule, self._analysis.max_builds = self.config.schedule, self.config.metrics.max_builds
         self._milestones.milestones = self.config.milestones

@@ -225,7 +225,7 @@ class _Walk:
         assert issubclass(kind.cls, Section), "every mapping of the schema is a section"
         made = kind.cls(**values)
         for name, message in made.faults():
-            self.problem(marks.get(name, node.mark), path, f"{path} {message}")
+            self.problem(marks.get(name, node.mark), path, f"{path} {message}".lstrip())
         return made
 
     def missing(self, field: inspect.Field, mark: Mark, path: str) -> _Nothing:

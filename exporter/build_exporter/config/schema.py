@@ -16,6 +16,7 @@ import msgspec
 from build_exporter.config.alerting import Alerting
 from build_exporter.config.failures import Failures
 from build_exporter.config.probes import Probe
+from build_exporter.config.processes import Processes
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import compiled
 from build_exporter.model.events import EVENT_TYPES, Event
@@ -362,6 +363,7 @@ class Config(Section, frozen=True):
     thresholds: Annotated[Thresholds, about("The limits alert rules compare with.")] = Thresholds()
     sources: Annotated[tuple[Source, ...], about("Records of builds to watch.")] = ()
     probes: Annotated[tuple[Probe, ...], about("Services the builds need, see docs/guide/probes.md.")] = ()
+    processes: Annotated[tuple[Processes, ...], about("Processes of steps that record none.")] = ()
     alerting: Annotated[Alerting, about("Alertmanager, escalation and links.")] = Alerting()
     hooks: Annotated[Hooks, about("Where they are, on which events they run, and how long they may take.")] = Hooks()
     metrics: Annotated[Metrics, about("What is exported, and the bounds of it.")] = Metrics()

@@ -77,7 +77,7 @@ class WebConfig(Section, frozen=True):
             if not _HASH.fullmatch(hashed):
                 yield (
                     "basic_auth_users",
-                    f"of {name[:64]!r} is no bcrypt hash of cost 4 to 16; `htpasswd -nB USER` makes one",
+                    f"the password of {name[:64]!r} is no bcrypt hash of cost 4 to 16; `htpasswd -nB USER` makes one",
                 )
 
     @property

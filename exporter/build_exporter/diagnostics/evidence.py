@@ -40,6 +40,10 @@ _QUIET_LEVELS: Final = frozenset({"info", "extra", "debug", "trace", "note", "st
 _NOT_REMADE: Final = re.compile(r"^(?:\S*/)?g?make: Target '.*' not remade because of errors")
 _TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
 _IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
+_LEAVING: Final = re.compile(r"^(?:\S*/)?g?make\[(\d{1,3})\]: Leaving directory")
+MAX_EXCUSED: Final = 2000
+"""Lines of a make whose failure was to be ignored."""
+
 _NINJA_FAILED: Final = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?!.*: )\S.*$")
 _PLACED: Final = re.compile(r"^[^\s:]{1,300}\.\w{1,6}:\d{1,7}:(?:\d{1,7}:)? (?!warning|note|remark)\S")
 _LOUD: Final = ("configure: error: ", "Invalid configuration", "***", "Could NOT")
@@ -131,7 +135,7 @@ def read(raw: Iterable[str]) -> Reading:
     indexes = _bounded(_candidates(reading.lines))
     usage = _usage_lines(reading.lines)
     excused = _excused(reading, indexes)
-    reading.begin, reading.stop = _span(reading, indexes)
+    reading.begin, reading.stop = _span(reading, [index for index in indexes if index not in excused])
     beyond = -1
     for index in indexes:
         if index < reading.begin or index in excused or index in usage or index <= beyond:
@@ -215,11 +219,22 @@ def _excused(reading: Reading, indexes: Sequence[int]) -> set[int]:
         if not _IGNORED.match(reading.english(index)):
             continue
         found.add(index)
+        below = _LEAVING.match(reading.lines[index - 1]) if index else None
+        if below is not None:
+            found.update(_sub_make(reading.lines, index - 1, below[1]))
+            continue
         for before in range(index - 1, max(index - 6, -1), -1):
             if reading.kind(before) in (Kind.COMMAND, Kind.TRACE, Kind.PROGRESS):
                 break
             found.add(before)
     return found
+
+
+def _sub_make(lines: Sequence[str], last: int, level: str) -> range:
+    """Return the lines of the make of a level that has just left its directory: what it printed is excused, too."""
+    entering = f"make[{level}]: Entering "
+    first = next((at for at in range(last, max(last - MAX_EXCUSED, -1), -1) if entering in lines[at]), last)
+    return range(first, last + 1)
 
 
 def _span(reading: Reading, indexes: Sequence[int]) -> tuple[int, int]:

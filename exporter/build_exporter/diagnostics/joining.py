@@ -20,7 +20,8 @@ _TRACEBACK: Final = re.compile(
     r"^(?:\s*)Traceback \(most recent call last\):|^(?:\s*)The above exception was|^(?:\s*)During handling of"
 )
 _UNKNOWN_PACKAGES: Final = re.compile(
-    r"(?:is not supported by the following packages?|failed to select a version .*|no matching package .*"
+    r"(?:dependencies are missing|missing dependencies|is not supported by the following packages?"
+    r"|failed to select a version .*|no matching package .*"
     r"|Unmet build dependencies):\s*$"
 )
 
@@ -52,12 +53,12 @@ def joined(lines: Sequence[str], index: int) -> Joined:
 
 
 def _paragraph(lines: Sequence[str], index: int) -> Joined:
-    """Join a header with the indented lines after it, up to the first blank one."""
+    """Join a header with the indented lines after it, up to the blank one that ends a sentence."""
     words, last = [lines[index]], index
     for at in range(index + 1, min(index + MAX_JOINED, len(lines))):
         line = lines[at]
         if not line.strip():
-            if len(words) > 1:
+            if (words[-1].endswith(_SENTENCE_ENDS) and len(words) > 1) or len(words) > MAX_PARAGRAPH:
                 break
             continue
         if not line.startswith(" ") or line.lstrip().startswith("Call Stack"):
@@ -65,6 +66,11 @@ def _paragraph(lines: Sequence[str], index: int) -> Joined:
         words.append(line.strip())
         last = at
     return Joined(" ".join(words), last)
+
+
+_SENTENCE_ENDS: Final = (".", ":", "!", "?", ")")
+MAX_PARAGRAPH: Final = 6
+"""Lines of a message of CMake's that has no end of a sentence."""
 
 
 def _requirements(lines: Sequence[str], index: int, text: str) -> Joined:

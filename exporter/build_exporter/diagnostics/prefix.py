@@ -36,7 +36,7 @@ _OTHERS: Final = re.compile(
     r"| {1,12}\[(?:exec|javac|java|junit|apply|copy|mkdir)\] "
     r"|\[[a-z][\w.:/-]{0,40}\] +(?=\S)"
     r"|(?:DEBUG|INFO) \w{1,40}\.py:\d+: {1,3}"
-    r"|[a-z][\w.-]{0,60} +\| (?=\S)|[a-z][\w.+-]{1,60}> (?=\S)| {4,10}> (?=\S)"
+    r"|[a-z][\w.-]{0,60} +\| (?=\S)|[a-z][\w.+-]{1,60} {0,40}> (?=\S)| {4,10}> (?=\S)"
     r"|==> (?:default|docker|qemu)[\w.-]{0,30}: (?=\S))"
 )
 _JOB: Final = re.compile(r"[^\t\n]{1,100}\t[^\t\n]{1,100}\t(?=\d{4}-\d\d-\d\dT)")

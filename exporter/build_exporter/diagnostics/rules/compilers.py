@@ -35,7 +35,7 @@ COMPILERS: Final = (
         "missing-header", "compiler", Rank.TOOL,
         ("No such file or directory", "file not found", "annot open source file", "annot open include file",
          "Cannot open module file"),
-        r"(?:fatal |: )[Ee]rror: (?!.*\.(?:c|cc|cpp|cxx|C|o|a|ld|lds|specs|s|S|f90|m"
+        r"(?:[Ff]atal [Ee]rror: |:\d+: error: )(?!.*\.(?:c|cc|cpp|cxx|C|o|a|ld|lds|specs|s|S|f90|m"
         r"|i)'?: No such)'?[^':]{1,300}'?:? (?:No such file or directory|file not found)$"
         r"|: (?:fatal |catastrophic )?error(?: C1083)?:.*annot open (?:source|include) file|Cannot open module file '",
         "Install the package that has the header (`-dev`, `-devel`, or the step before in the book), or add its directory with -I.",

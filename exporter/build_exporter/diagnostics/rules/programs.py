@@ -35,7 +35,7 @@ PROGRAMS: Final = (
         r"|[Tt]he [\w+.-]+ command could not be found|[Ff]ailed to (?:execute|run|spawn) .{0,200}: No such file or directory"
         r"|repr: Os \{ code: 2,|execvp: [^/\s]+: No such file|^xargs: [^\s:]+: No such file"
         r"|[Cc]ould not find '?[\w+.-]+'? in (?:the |your )?\$?PATH\b"
-        r"|^(?:[\w./+-]{1,200}: )?(?:line ?\d+: |\d+: )?(?:[\w./+-]{1,200}: )?(?:exec: )?[^\s:]{1,200}: (?:command not found|not found)$"
+        r"|^(?:[\w./+-]{1,200}: ){0,2}(?:line ?\d+: |\d+: )?(?:[\w./+-]{1,200}: )?(?:exec: )?[^\s:]{1,200}: (?:command not found|not found)$"
         r"|^\S*make(?:\[\d+\])?: (?:exec: )?[^\s:*]{1,200}: (?:No such file or directory|[Cc]ommand not found)"
         r"|^(?:\S*/)?env: '?[^':]{1,100}'?: No such file or directory|bad interpreter: No such file"
         r"|[^:]{1,100}: applet not found|exec: \"[^\"]+\": executable file not found"
@@ -61,8 +61,10 @@ PROGRAMS: Final = (
           "unable to satisfy", "unresolvable", "ConflictError", "ResolutionImpossible", "not found:",
           "can't find package", "target not found:", "Could not resolve dependencies", "depends on",
          "pkg-config search path", "No package", "required by crate", "could not find system library", "-sys",
-         "Failed dependencies", "Failed build dependencies", "ERESOLVE", "no buildable providers"),
-        r"^Package \S+ was not found in the pkg-config search path|^No package '[^']+' found$|-sys' crate"
+         "Failed dependencies", "Failed build dependencies", "ERESOLVE", "no buildable providers",
+         "dependencies are missing", "missing dependencies", "Could not load module", "Missing dependency on"),
+        r"^\S+: (?:At least the following dependencies are missing|Encountered missing dependencies):|^\S+: Missing "
+        r"dependency on a foreign|^Package \S+ was not found in the pkg-config search path|^No package '[^']+' found$|-sys' crate"
         r"|system library '[^']+' required by|^error: Failed (?:build )?dependencies|\bERESOLVE\b|no buildable providers"
         r"|Can't locate \S+ in @INC|^(?:ModuleNotFoundError|ImportError): |^\S*python\S*: No module named "
         r"|Cannot find module '|cannot load such file -- |Nothing (?:R?PROVIDES)|[Uu]nmet (?:build )?dependenc"
@@ -73,6 +75,7 @@ PROGRAMS: Final = (
         r"|Could not resolve dependencies|^error: Failed dependencies|Unable to locate package|has no installation candidate",
         "Install what is named first, or the version asked for.",
         ("Can't locate Test/More.pm in @INC (@INC contains: /usr/lib64/perl5) at x.pm line 309.",
+         "Setup: Encountered missing dependencies: base >=4.5",
          "ModuleNotFoundError: No module named 'Cython'",
          "Package glib-2.0 was not found in the pkg-config search path.",
          "The system library 'openssl' required by crate 'openssl-sys' was not found.",
@@ -113,13 +116,14 @@ PROGRAMS: Final = (
         "build-script-error", "script", Rank.TOOL - 2,
         ("Error: ", "Exception: ", "Error", "Exception", " line ", "panicked at", "Uncaught", ".rb:",
          "uncaught exception"),
-        r"^(?:[A-Za-z_][\w.]{0,100}\.)?[A-Z]\w{1,60}(?:Error|Exception|Warning)(?:: |$)(?!.*\berror: )"
+        r"^(?:Exception: (?!\S*(?:ExecutionError|CalledProcessError)))?(?:[A-Za-z_][\w.]{0,100}\.)?[A-Z]\w{1,60}"
+        r"(?:Error|Exception|Warning)(?:: |$)(?!.*\berror: )"
         r"|^[A-Z].{2,200} at \S{1,200}\.(?:p[lm]|PL|pm\.in|t) line \d+\.?"
         r"|^.{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^\s*thread '.*' panicked at|^Uncaught "
         r"|^Exception in thread|\.rb:\d+:in .*\(\w+(?:Error|Exception)\)",
         "The build's own script or generator failed at the place named: its input, its version or its interpreter's does not fit.",
         ("AttributeError: module 'x' has no attribute 'y'", "Undefined subroutine &main::x called at gen.pl line 3.",
-         "No input at tools/gen.pl line 12.",
+         "No input at tools/gen.pl line 12.", "Exception: KeyError: 'SRCREV'",
          "distutils.errors.DistutilsExecError: command failed", "thread 'main' panicked at build.rs:33:5:"),
     ),
     Rule(
@@ -143,9 +147,9 @@ PROGRAMS: Final = (
     ),
     Rule(
         "other", "package tool", Rank.PLAIN + 2,
-        ("rpmbuild: error", "apk: ", "xbps", "E: ", "error: ", "ERROR: ", "ebuild", "pip", "!!! ",
+        ("gyp: ", "rpmbuild: error", "apk: ", "xbps", "E: ", "error: ", "ERROR: ", "ebuild", "pip", "!!! ",
          "npm ERR! ", "npm error ", "fatal: "),
-        r"^E: (?!Build|Sub-process)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
+        r"^gyp: |^E: (?!Build|Sub-process)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
         r"|error) (?!code|errno|path|command|A complete|syscall)\S|^(?:git-lfs|git): fatal|^fatal: (?!error)\S",
         "", ("E: The package cache file is corrupted",
          "fatal: destination path 'x' already exists and is not an empty directory."),

@@ -9,15 +9,16 @@ from build_exporter.diagnostics.rules.rule import Rank, Rule
 NOISE: Final = (
     Rule(
         "other", "noise", Rank.NOISE,
-        ("not a git repository", "No names found", "No tags can describe", "dubious ownership", "bad revision",
+        ("not a git repository", "No names found", "No tags can describe", "dubious ownership", "bad revision", "npm WARN", "npm warn", "recipe for target",
          "Not a valid object name", "not under version control",
          "stdout: write error", "LD_PRELOAD", "XDG_RUNTIME_DIR", "cannot open display", "is not a working copy",
           "there is no Mercurial repository", "no repository found", "abort: no"),
         r"^fatal: (?:[Nn]ot a git repository|No names found|No tags can describe|detected dubious ownership"
         r"|bad revision|Not a valid object name)|^(?:svn|abort|hg): .*(?:not a working copy|repository)"
         r"|^tar: stdout: write error|from LD_PRELOAD cannot be preloaded|XDG_RUNTIME_DIR|cannot open display"
-        r"|not under version control",
-        "", ("fatal: not a git repository (or any of the parent directories): .git", "tar: stdout: write error"),
+        r"|not under version control|^npm (?:WARN|warn) |^\S+: recipe for target '.*' failed$",
+        "", ("fatal: not a git repository (or any of the parent directories): .git", "tar: stdout: write error",
+         "fs/ext2/ext2.mk:48: recipe for target 'x' failed"),
     ),
     Rule(
         "other", "noise", Rank.NOISE,
@@ -43,9 +44,10 @@ RELAYED: Final = (
         "other", "wrapper", Rank.MAKE,
         ("ERROR", "failed", "Failed", "failure", "FAILED", "FAILURE", "Aborting", "error: in phase", "exit status",
          "exit code", "did not complete", "Error happened", "exited with",
-         "non-zero", "Error 1", "returned", "Build step", "dpkg: error", "error code", "errored out", "Errors were", "errors occurred", "see above", "see error", "build fail",
+         "non-zero", "Error 1", "returned", "Build step", "gyp ERR! ", "Failed to build package", "Error during",
+         "Error when running", "dpkg: error", "error code", "errored out", "Errors were", "errors occurred", "see above", "see error", "build fail",
           "Errors while", ".sh:"),
-        r"^(?:ERROR|error): Command .{1,900}(?:failed with|errored out)|^dpkg: error processing|^E: Sub-process "
+        r"^gyp ERR! |^Failed to build package |^Error (?:during|when running) |^(?:ERROR|error): Command .{1,900}(?:failed with|errored out)|^dpkg: error processing|^E: Sub-process "
         r"|^Errors were encountered while processing"
         r"|^==> (?:ERROR|ОШИБКА|FEHLER|ERREUR|错误|ERRO|ERRORE|FEL|HIBA|BŁĄD|HATA): (?!One or more)"
         r"|^ ?\* (?:ERROR: \S+/\S+ (?:failed|was)|The specific snippet|Call stack|\(|If you need support"
@@ -117,18 +119,18 @@ RELAYED: Final = (
          "linking with", "Backend subprocess", "./configure failed", "config.sub", "too many errors",
           "test failed, to rerun", "errors occurred", "collect2: ", "aborted due to", "SystemExit", "giving up",
           "process didn't exit", "Generating metadata", "metadata-generation-failed",
-         "recipe for target", "more undefined references", "rebuilding", "remake "),
+         "more undefined references", "rebuilding", "remake "),
         r"^BEGIN failed--|^Compilation failed in require"
         r"|^(?:error|warning): build failed|Error is not recoverable|^(?:subprocess\.)?CalledProcessError: "
         r"|^error: command '.*' failed|subprocess-exited-with-error|failed to run custom build command"
         r"|Backend subprocess exited"
         r"|too many errors|^error: test failed, to rerun|errors occurred!$|^SystemExit"
-        r"|process didn't exit successfully|metadata-generation-failed|recipe for target '.*' failed"
+        r"|process didn't exit successfully|metadata-generation-failed"
         r"|^(?:ninja|samu): error: rebuilding|^(?:\S+: )?failed to remake ",
         "",
         ("subprocess.CalledProcessError: Command '['make']' returned non-zero exit status 2.",
          "tar: Error is not recoverable: exiting now", "-- Configuring incomplete, errors occurred!",
-          "fs/ext2/ext2.mk:48: recipe for target 'x' failed"),
+          ),
     ),
     Rule(
         "checksum-mismatch", "download", Rank.RELAYED, ("while checking hashes from",),

@@ -9,7 +9,7 @@ from build_exporter.sources.make import patterns
 from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import Reasons, UnplacedFailure, UnplacedFailures
-from build_exporter.sources.make.limits import KEPT_LINES, MAX_STEPS, OTHERS
+from build_exporter.sources.make.limits import KEPT_LINES, MAX_LEVEL, MAX_STEPS, OTHERS
 from build_exporter.sources.make.parts import Key, Listener, Part, Status, idle
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
 from build_exporter.sources.make.tallies import CountReader, SuiteFeed
@@ -30,7 +30,7 @@ class Console:
         self.stage: Stage | None = None
         self.parts: dict[str, Part] = {}
         self.has_failed = False
-        self.interrupted = False
+        self.interrupted, self._least_level = False, MAX_LEVEL
         self.steps = 0
         self._listener = listener
         self._tool = "make"
@@ -61,7 +61,7 @@ class Console:
             self._take_message(text, raw)
             return
         self._reasons.keep(raw or text)
-        if patterns.is_ninja_stopped(text):
+        if patterns.is_ninja_stopped(text) and not self._reasons.has_failed_edge:
             self.interrupted = True
             return
         if (fatal := patterns.fatal_stage(text)) is not None:
@@ -115,9 +115,7 @@ class Console:
     def _take_message(self, text: str, raw: str) -> None:
         if (crossing := patterns.crossing_of(text)) is not None:
             level, path, enters = crossing
-            if enters is None:
-                enters = not self._directories.is_open(level, path)
-            if enters:
+            if not self._directories.is_open(level, path) if enters is None else enters:
                 self._enter(level, path)
             else:
                 self._reasons.keep(text)
@@ -128,10 +126,11 @@ class Console:
             self._take_failure(failure)
         elif (level_ignored := patterns.ignored_level(text)) is not None:
             self._place(level_ignored + 1, text)
-            if not self._directories.is_below(level_ignored):
-                # what had failed below was not to count
+            # what had failed below was not to count; with -j another target may have failed for good
+            if not self._directories.is_below(level_ignored) and self._least_level > level_ignored:
                 self.has_failed = False
-                self._broken.clear()
+                for each in (self._broken, self._gone, self._visits):
+                    each.clear()
 
     def _enter(self, level: int, path: str) -> None:
         if self.stage in (None, Stage.CONFIGURE):
@@ -165,7 +164,7 @@ class Console:
     def _take_failure(self, failure: Failure) -> None:
         if self.stage is None:
             self._begin_stage(Stage.BUILD, "make")
-        self.interrupted = self.interrupted or failure.stopped
+        self.interrupted, self._least_level = self.interrupted or failure.stopped, min(self._least_level, failure.level)
         self._place(failure.level + 1, failure.target)
         if not self._directories.is_below(failure.level):
             self.has_failed = True
@@ -370,7 +369,7 @@ class Console:
             each.clear()
         self.has_failed = self.interrupted = self._is_configured = False
         self._is_fresh = self.stage is None
-        self._counted = None
+        self._counted, self._least_level = None, MAX_LEVEL
         self._directories.left.clear()
         self._is_revisiting = False
         self.stage, self._tool = stage, tool

@@ -85,19 +85,25 @@ class UnplacedFailures:
 
 
 class Reasons:
-    """The last lines of a console, in which the reason of a failure is looked for."""
+    """The last lines of a console, in which the reason of a failure is looked for.
+
+    `has_failed_edge`: a command of ninja's has failed, so that its word of an interruption is about that command.
+    """
 
     def __init__(self) -> None:
+        self.has_failed_edge = False
         self._recent: deque[str] = deque(maxlen=KEPT_LINES)
         self._left = 0
 
     def keep(self, text: str) -> None:
         """Keep a line in mind."""
         self._recent.append(text[:KEPT_CHARACTERS])
+        self.has_failed_edge = self.has_failed_edge or text.startswith("FAILED: ")
 
     def forget(self) -> None:
         """Forget all lines: what comes next fails for reasons of its own."""
         self._recent.clear()
+        self.has_failed_edge = False
 
     def wait(self) -> None:
         """Begin to wait for the rest of what a tool says that has given up."""

@@ -16,3 +16,6 @@ MAX_STEPS: Final = 400
 """Steps of a run; parts beyond that are one step of their stage, `others`."""
 
 OTHERS: Final = "others"
+
+MAX_LEVEL: Final = 1000
+"""A level that no make reaches."""

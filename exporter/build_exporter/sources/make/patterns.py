@@ -152,7 +152,7 @@ _FATAL: Final[tuple[tuple[re.Pattern[str], Stage], ...]] = (
     (re.compile(r"^(?:checking .{1,200}\.\.\. ?)?\S*configure: error: "), Stage.CONFIGURE),
     (re.compile(r"^-- Configuring incomplete, errors occurred!|^CMake Error: "), Stage.CONFIGURE),
     (re.compile(r"^\S*meson\S*:\d+:\d+: ERROR: |^ERROR: .*[Mm]eson"), Stage.CONFIGURE),
-    (re.compile(r"^(?:ninja|samu): build stopped: (?!interrupted)|^(?:ninja|samu): (?:error|fatal): "), Stage.BUILD),
+    (re.compile(r"^(?:ninja|samu): build stopped: |^(?:ninja|samu): (?:error|fatal): "), Stage.BUILD),
 )
 _NINJA_STOPPED: Final = re.compile(r"^(?:ninja|samu): build stopped: interrupted")
 _CONFIGURED: Final = re.compile(
@@ -232,7 +232,7 @@ def fatal_stage(text: str) -> Stage | None:
 
 
 def is_ninja_stopped(text: str) -> bool:
-    """Return whether somebody stopped ninja."""
+    """Return whether ninja says that a user stopped it; it does so for a command that ended by a signal, too."""
     return _NINJA_STOPPED.match(text) is not None
 
 

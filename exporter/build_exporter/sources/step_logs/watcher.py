@@ -21,6 +21,7 @@ from build_exporter.model.states import FailureClass, StepState
 from build_exporter.sources.files import open_regular, read_ends
 from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
+from build_exporter.sources.step_logs.memory_kills import MemoryKills
 from build_exporter.sources.step_logs.phases import EbuildPhase
 from build_exporter.sources.step_logs.progress import LogProgress
 from build_exporter.sources.step_logs.reader import Reader, StepContext
@@ -45,6 +46,9 @@ OVERLAP_SECONDS: Final = 30.0
 
 LEFT_SECONDS: Final = 86400.0
 """A build silent for so long has been abandoned, though its end was not recorded."""
+
+_VAGUE: Final = (FailureClass.OTHER, FailureClass.KILLED)
+"""Classes that more evidence can make another of."""
 
 Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
@@ -96,6 +100,7 @@ class StepLogWatcher:
         runs: Callable[[], Iterable[Run]],
         clock: Callable[[], float],
         history: StepHistory | None = None,
+        memory_kills: MemoryKills | None = None,
     ) -> None:
         """Read logs for the journal.
 
@@ -104,7 +109,9 @@ class StepLogWatcher:
             runs: the newest runs.
             clock: Unix seconds.
             history: what is known beside the logs.
+            memory_kills: what the kernel killed for want of memory.
         """
+        self._memory_kills = memory_kills or MemoryKills(clock)
         self._journal = journal
         self._history = history or StepHistory()
         self._runs = runs
@@ -144,6 +151,7 @@ class StepLogWatcher:
 
     def poll(self) -> int:
         """Read what is new in the logs, append its events, and return how many."""
+        self._memory_kills.poll()
         since, self._polled = self._polled, self._clock()
         attempts = dict(self._attempts(since - OVERLAP_SECONDS))
         count = 0
@@ -234,7 +242,8 @@ class StepLogWatcher:
 
     def _explain(self, run: Run, step: Step, path: Path) -> Iterator[StepProgress]:
         """Emit reason and class of a failed step whose writer knew none, or that a user's own rule knows better."""
-        if step.message and step.error_class != FailureClass.OTHER and not own_rules():
+        is_known = step.message and step.error_class not in (FailureClass.OTHER, FailureClass.KILLED)
+        if is_known and not own_rules():
             return
         ends = read_ends(path, 0, REASON_BYTES, follow_links=False)
         # where other steps write to the log as well, the writer's own words are all that is sure
@@ -245,7 +254,10 @@ class StepLogWatcher:
         """Emit what lines say of a failure that nobody knew, or that a user's own rule knows better."""
         names = [name for report in step.tests.values() for name in report.failing or ()]
         found = with_failed_tests(diagnose(lines, exit_code=step.exit_code, signal=step.signal), names)
-        is_better = step.error_class == FailureClass.OTHER != found.error_class or (bool(lines) and not step.message)
+        if found.error_class == FailureClass.KILLED and (said := self._memory_kills.evidence(step.start, step.end)):
+            found = found._replace(error_class=FailureClass.OUT_OF_MEMORY.value, reason=f"{found.reason} ({said})")
+        is_better = found.error_class not in (step.error_class, FailureClass.OTHER) and step.error_class in _VAGUE
+        is_better = is_better or (bool(lines) and not step.message)
         if is_better or (found.is_own and found.error_class != step.error_class):
             progress = StepProgress(
                 time=round(self._clock(), 3), build=run.build, phase=step.phase, step=step.step, message=found.reason

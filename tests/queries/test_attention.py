@@ -1,0 +1,114 @@
+"""What needs a look in a build: each kind at its limit and just before, in words, the urgent first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from build_exporter.config.schema import Thresholds
+from build_exporter.estimate import Estimate
+from build_exporter.model.states import Verdict
+from build_exporter.queries.attention import attention
+from build_exporter.verdicts import Judgement
+
+LIMITS = Thresholds(stalled_seconds=60.0, step_overdue_ratio=2.0, step_overdue_seconds=300.0, step_attempts=3)
+
+
+def kinds(build: Any, after: float = 0.0, **options: Any) -> list[tuple[str, str, str | None, str]]:
+    """Return kind, severity, step and words of what needs a look some seconds after the newest event."""
+    context = build.context(after, thresholds=LIMITS, **options)
+    found = attention(context, build.tracker.builds[build.build].current)
+    return [(each.kind, each.severity, each.step, each.message) for each in found]
+
+
+def test_a_failure_is_shown_without_its_secrets(builder: Callable[..., Any]) -> None:
+    """The newest failure first, by its words or its class."""
+    build = builder()
+    build.step("p", "old", status="failed", error_class="killed")
+    build.step("p", "new", status="failed", message="cannot log in with password=hunter2hunter2")
+    assert kinds(build) == [
+        ("failed", "critical", "new", "cannot log in with password=***"),
+        ("failed", "critical", "old", "killed"),
+    ]
+
+
+@pytest.mark.parametrize(("expected", "ages"), [(400.0, (799.0, 800.0)), (100.0, (399.0, 400.0))])
+def test_overdue_is_twice_the_time_and_five_minutes_more(
+    builder: Callable[..., Any], expected: float, ages: tuple[float, float]
+) -> None:
+    """A long step by the ratio, a short one by the seconds: both limits must be passed."""
+    build = builder()
+    build.add("plan", steps=[{"phase": "p", "step": "s", "expected_seconds": expected}])
+    build.add("step_started", phase="p", step="s")
+    found = [[kind for kind, *_ in kinds(build, age) if kind == "overdue"] for age in ages]
+    assert found == [[], ["overdue"]]
+    assert f"takes {ages[1] / expected:.1f} times as long as expected" in str(kinds(build, ages[1]))
+
+
+def test_silence_is_a_stall_from_its_limit_on(builder: Callable[..., Any]) -> None:
+    """A running build without an event for a minute; one that has ended may be silent for ever."""
+    build = builder()
+    build.add("step_started", phase="p", step="s")
+    assert (kinds(build, 59.9), [kind for kind, *_ in kinds(build, 60.0)]) == ([], ["stalled"])
+    build.add("build_finished", status="interrupted")
+    assert kinds(build, 1e6) == [("interrupted", "critical", None, "the build was interrupted")]
+
+
+def test_attempts_count_from_the_third_on(builder: Callable[..., Any]) -> None:
+    """Only while the step is tried again."""
+    build = builder()
+    for _ in range(2):
+        build.step("p", "s", status="failed")
+    assert [kind for kind, *_ in kinds(build)] == ["failed"]
+    build.add("step_started", phase="p", step="s")
+    assert kinds(build) == [("attempts", "warning", "s", "is at its attempt number 3")]
+
+
+def test_the_middle_of_the_estimate_is_late_or_not(builder: Callable[..., Any]) -> None:
+    """A build is late once its middle estimate lies beyond the deadline, by as much."""
+    build = builder()
+    build.add("build_started", deadline=build.clock + 1001.0)
+    words = "will end about 2 min 00 s after its deadline"
+    for middle, late in ((1000.0, []), (1120.0, [("late", "warning", None, words)])):
+        estimate = Estimate(900.0 if late else 1.0, middle, 9000.0)
+        assert kinds(build, estimate=lambda run, now, estimate=estimate: estimate) == late
+
+
+@pytest.mark.parametrize("verdict", [Verdict.STUCK, Verdict.WAITING_FOR_INPUT, Verdict.SUSPENDED, Verdict.IDLE])
+def test_a_step_that_cannot_go_on_is_critical(builder: Callable[..., Any], verdict: Verdict) -> None:
+    """Stuck, stopped or at a prompt, with the evidence, before a build that is only late; idle is no trouble."""
+    build = builder()
+    build.add("build_started", deadline=build.clock + 1.0)
+    build.add("step_started", phase="p", step="s")
+    judged = Judgement(verdict, ("no CPU time", "x waits"))
+    found = kinds(build, verdict=lambda run, step: judged, estimate=lambda run, now: Estimate(1.0, 100.0, 200.0))
+    stuck = ("stuck", "critical", "s", f"{verdict.value.replace('-', ' ')}: no CPU time, x waits")
+    assert found[:-1] == ([] if verdict is Verdict.IDLE else [stuck])
+    assert found[-1][:2] == ("late", "warning")
+
+
+def test_the_urgent_comes_first(builder: Callable[..., Any]) -> None:
+    """Whatever the order of the kinds: a person who must act, then what is late, then what is to be known."""
+    build = builder()
+    build.add("plan", steps=[{"phase": "p", "step": "slow", "expected_seconds": 10.0}])
+    for step in ("slow", "stuck"):
+        build.add("step_started", phase="p", step=step)
+    build.add("tests_reported", phase="p", step="slow", suite="t", passed=1, failed=1)
+    stuck = Judgement(Verdict.STUCK, ("x waits",))
+    found = kinds(build, 400.0, verdict=lambda run, step: stuck if step.step == "stuck" else None)
+    assert [(kind, severity) for kind, severity, *_ in found] == [
+        ("stuck", "critical"),
+        ("overdue", "warning"),
+        ("stalled", "warning"),
+        ("tests", "info"),
+    ]
+
+
+def test_the_note_names_what_is_waited_for(builder: Callable[..., Any]) -> None:
+    """The note's own words, as long as nothing runs."""
+    build = builder()
+    build.step("p", "s")
+    build.add("note", message="waiting-for-input: disk 2")
+    assert kinds(build, 1.0) == [("waiting", "critical", None, "waits for a person: disk 2")]
