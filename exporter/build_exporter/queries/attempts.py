@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from build_exporter.model import events as e
 from build_exporter.model.states import failure_class
@@ -28,10 +28,12 @@ class Attempt:
 
 def attempts(request: Request, run: Run) -> list[Attempt]:
     """Return the attempts of a run in the order of their ends; from its state alone where its events are not there."""
-    return list(_from_events(request.events(run))) or list(_from_state(run))
+    return _from_events(request.events(run)) or list(_from_state(run))
 
 
-def _from_events(events: Iterable[e.Event]) -> Iterator[Attempt]:
+def _from_events(events: Iterable[e.Event]) -> list[Attempt]:
+    found: list[Attempt] = []
+    newest: dict[Key, int] = {}
     started: dict[Key, e.StepStarted] = {}
     counts: dict[Key, int] = {}
     for event in events:
@@ -41,7 +43,8 @@ def _from_events(events: Iterable[e.Event]) -> Iterator[Attempt]:
             key = (event.phase, event.step)
             begun = started.pop(key, None)
             counts[key] = counts.get(key, 0) + 1
-            yield Attempt(
+            newest[key] = len(found)
+            attempt = Attempt(
                 phase=event.phase,
                 step=event.step,
                 number=counts[key],
@@ -52,6 +55,14 @@ def _from_events(events: Iterable[e.Event]) -> Iterator[Attempt]:
                 message=event.message,
                 log=begun.log if begun is not None else None,
             )
+            found.append(attempt)
+        elif isinstance(event, e.StepProgress) and event.error_class and (event.phase, event.step) in newest:
+            # the class that the log gave after the end
+            last = newest[event.phase, event.step]
+            if found[last].status == "failed":
+                message = found[last].message or event.message
+                found[last] = replace(found[last], error_class=failure_class(event.error_class), message=message)
+    return found
 
 
 def _from_state(run: Run) -> Iterator[Attempt]:

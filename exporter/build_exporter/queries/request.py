@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -118,6 +119,11 @@ class Request:
         if self.window is None:
             return newest
         return [run for each in newest for run in [each, *self._earlier(each)] if self._overlaps(run)]
+
+    def latest(self, newest: Run, most: int) -> list[Run]:
+        """Return a build's runs that lie in the window, if one is asked for, the newest first; at most so many."""
+        earlier = (run for run in self._earlier(newest) if self.window is None or self._overlaps(run))
+        return [newest, *islice(earlier, most - 1)]
 
     def named(self, build: str, name: str) -> Run:
         """Return a run of a build by its name; `newest` and `previous` name the last two.

@@ -103,6 +103,7 @@ def test_a_real_ctest_is_followed(tmp_path: Path) -> None:
 FORMS = (
     *("[%f/%t] ", "[%f/%t %p] ", "%p %f/%t ", "[%es %f/%t] ", "[%u/%r/%f] ", "[%p] ", "ninja %f of %t (%o/s): "),
     *("<%f/%t> ", "[%r processes, %f/%t @ %o/s : %es] ", "[%p %f/%t] ", "%p: ", "%f/%t "),
+    *("[%p/%f/%t %es] ", "%p ", "<%p> "),
 )
 
 

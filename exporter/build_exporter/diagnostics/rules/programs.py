@@ -116,13 +116,14 @@ PROGRAMS: Final = (
         "build-script-error", "script", Rank.TOOL - 2,
         ("Error: ", "Exception: ", "Error", "Exception", " line ", "panicked at", "Uncaught", ".rb:",
          "uncaught exception"),
-        r"^(?:[A-Za-z_][\w.]{0,100}\.)?[A-Z]\w{1,60}(?:Error|Exception|Warning)(?:: |$)(?!.*\berror: )"
+        r"^(?:Exception: (?!\S*(?:ExecutionError|CalledProcessError)))?(?:[A-Za-z_][\w.]{0,100}\.)?[A-Z]\w{1,60}"
+        r"(?:Error|Exception|Warning)(?:: |$)(?!.*\berror: )"
         r"|^[A-Z].{2,200} at \S{1,200}\.(?:p[lm]|PL|pm\.in|t) line \d+\.?"
         r"|^.{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^\s*thread '.*' panicked at|^Uncaught "
         r"|^Exception in thread|\.rb:\d+:in .*\(\w+(?:Error|Exception)\)",
         "The build's own script or generator failed at the place named: its input, its version or its interpreter's does not fit.",
         ("AttributeError: module 'x' has no attribute 'y'", "Undefined subroutine &main::x called at gen.pl line 3.",
-         "No input at tools/gen.pl line 12.",
+         "No input at tools/gen.pl line 12.", "Exception: KeyError: 'SRCREV'",
          "distutils.errors.DistutilsExecError: command failed", "thread 'main' panicked at build.rs:33:5:"),
     ),
     Rule(

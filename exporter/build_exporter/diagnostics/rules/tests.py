@@ -15,7 +15,7 @@ TESTS: Final = (
         r"^(?:FAIL|XPASS|UNRESOLVED|TIMEOUT|ERROR): (?!\d+$)(?=\S+(?:$| \(|\.exp| \d+$| - ))\S.{0,200}$"
         r"|^FAIL: \S.{0,300}$|^FAIL!  : |^FAIL \S+(?:$| \[)|^ {0,8}--- FAIL: |^not ok \d+(?!.*# (?:TODO|SKIP|todo"
         r"|skip))"
-        r"|^test .{1,200} \.\.\. FAILED|^\[  FAILED  \] [A-Za-z]|^FAILED (?:\[\d+%\] )?\S+::"
+        r"|^test .{1,200} \.\.\. FAILED|^\[  FAILED  \] [A-Za-z]|^(?:SUB)?FAIL(?:ED)?(?:\(.{0,200}?\)| \[.{0,200}?\])? (?:\[\d+%\] )?\S+::"
         r"|^ERROR (?:collecting )?\S+\.py\b|^test \d+\.\.\.FAILED|^TESTFAIL: |^\S{1,200} \.{3,} FAILED"
         r"|^\S{1,200} \.{2,} (?:Failed \d|Dubious)|^# {2,3}Failed test"
         r"|^ *\d+/\d+ Test +#\d+: \S+ \.*(?:\*\*\*(?!Not Run \(Disabled\)|Skipped)|.{0,20}\*\*\*Exception)"
@@ -32,7 +32,15 @@ TESTS: Final = (
          "FAIL!  : tst_QDir::mkdir() 'dir.mkdir(path)' returned FALSE. ()",
           "261/278 Test #261: bad ..............................***Failed    0.02 sec",
          "260/278 Test #260: ab ...............................Subprocess aborted***Exception:   0.25 sec",
-         "FAILED tests/test_x.py::test_y - AssertionError", "[  FAILED  ] Foo.Bar (3 ms)", " 3/57 foo FAIL  0.1s",
+         "FAILED tests/test_x.py::test_y - AssertionError", "SUBFAILED(n=2) test_x.py::T::test_sub - assert 2 < 2", "[  FAILED  ] Foo.Bar (3 ms)", " 3/57 foo FAIL  0.1s",
           "ERROR: tests/foo.sh"),
+    ),
+    Rule(
+        "test-failure", "test runner", Rank.PROGRAM + 3, (" failed", "FAILED (", " failures"),
+        r"^(?:=+ )?[1-9]\d* failed(?:, \d+ [a-z ]+)* in [\d.]+s|^FAILED \((?:failures|errors)=[1-9]"
+        r"|^\d+ (?:examples|runs|tests), .*\b[1-9]\d* failures",
+        _HINT,
+        ("===== 1 failed, 2 passed, 1 skipped in 0.24s =====", "FAILED (failures=1)",
+         "12 examples, 3 failures"),
     ),
 )  # fmt: skip

@@ -14,6 +14,7 @@ SUMMARIES: Final[dict[str, str]] = {
     "database": "Show whether the databases a build needs answer.",
     "error-trends": "Show which failures happen more or less often over the runs.",
     "errors": "List failed attempts with their class and reason.",
+    "failing-steps": "Show which steps fail over the runs: flaky, or again and again.",
     "fit": "Show whether disk and memory suffice for the steps to come.",
     "health": "Show whether the exporter and its parts work.",
     "history": "List how long steps took in past runs.",

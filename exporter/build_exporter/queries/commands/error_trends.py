@@ -36,7 +36,7 @@ def error_trends(request: Request) -> Reply:
 def _rows(request: Request, newest: Run) -> Iterator[ErrorTrendRow]:
     runs = [_by_class(each.failures) for each in request.history(newest.build) if request.in_window(each.start)]
     if request.in_window(newest.start):
-        runs.append(_by_class(newest.failures))
+        runs.append(_by_class(newest.failure_counts()))
     half = len(runs) // 2
     for name, total in sum(runs, Counter[str]()).most_common():
         counts = [run[name] for run in runs]

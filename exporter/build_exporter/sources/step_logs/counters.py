@@ -21,7 +21,10 @@ _AT_END: Final = re.compile(r".*\s\[\s*(\d{1,3})%\]\s*$")
 _JOBS: Final = re.compile(r".*\b(?:Jobs: |running tasks \()(\d{1,7}) of (\d{1,7})\b")
 """Counters of emerge with parallel jobs, and of BitBake on a terminal."""
 
-_STATUS: Final = re.compile(r"(\d{1,7})/(\d{1,7})/(\d{1,7})(?!\d|/)|(?<![\d/.])(\d{1,7}) ?(?:/|of) ?(\d{1,7})(?![\d/])")
+_STATUS: Final = re.compile(
+    r"(\d{1,7})/(\d{1,7})/(\d{1,7})(?!\d|/)|(?:(?<![\d/.])|(?<=%/))(\d{1,7}) ?(?:/|of) ?(\d{1,7})(?![\d/])"
+)
+_LEADING: Final = re.compile(r"\W{0,4}(\d{1,3})%\W{1,4}[\w./]")
 _NO_STATUS: Final = re.compile(r"\b(?:objects|deltas|remote|files|[KMG]i?B|bytes|Download|Fetch|Receiv)")
 """Lines that count something else: git, and programs that download."""
 
@@ -94,12 +97,15 @@ class Counters:
         self.share: float | None = None
         self._rounds: dict[str, _Round] = {}
         self._status = Status()
+        self._leading: list[int] = []
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
         found = _read(line)
         if found is None and (status := self._status.read(line)) is not None:
             found = ("edges", status[0] / status[1])
+        if found is None and "%" in line[:8] and _NO_STATUS.search(line) is None:
+            found = self._read_leading(line)
         if found is None:
             return
         kind, done = found
@@ -110,6 +116,18 @@ class Counters:
             current = self._rounds[kind] = _Round(base, share)
         current.done = max(current.done, done)
         self.share = min(1.0, max(self.share or 0.0, current.base + current.share * current.done))
+
+    def _read_leading(self, line: str) -> tuple[str, float] | None:
+        """Return the percentage before a line once it has risen over some lines: a status that is `%p` alone."""
+        found = _LEADING.match(line)
+        if found is None or int(found[1]) > 100:
+            return None
+        percent = int(found[1])
+        if self._leading and percent < self._leading[-1]:
+            self._leading.clear()
+        if percent not in self._leading[-1:]:
+            self._leading = [*self._leading, percent][-STATUS_LINES:]
+        return ("percent", percent / 100) if len(self._leading) >= STATUS_LINES else None
 
 
 def _read(line: str) -> tuple[str, float] | None:
