@@ -40,8 +40,17 @@ FIGURES = {
     "stream",
     "slow_down",
     "slow_down_cpu",
+    "burst",
+    "verdict",
+    "estimate_graph",
+    "watch",
+    "mcp",
 }
-WITHOUT_PEER = {key for key in FIGURES if key.startswith(("slow_down", "wrapper_cpu", "start_large", "scale"))}
+WITHOUT_PEER = {
+    key
+    for key in FIGURES
+    if key.startswith(("slow_down", "wrapper_cpu", "start_large", "scale", "burst", "estimate", "watch", "mcp"))
+}
 
 
 def _measurements(repository: Path) -> list[str]:
