@@ -50,6 +50,8 @@ QUESTIONS: Final = {
 }
 """What one asks of a fleet; the answers of Prometheus and VictoriaMetrics are compared."""
 
+DASHBOARD: Final = REPOSITORY / "grafana" / "dashboards" / "build-fleet.json"
+
 Json = dict[str, Any]
 
 
@@ -108,12 +110,13 @@ def _moved(line: bytes | tuple[bytes, float], by: float) -> bytes:
     return line if isinstance(line, bytes) else b"%b%r\n" % (line[0], line[1] + by)
 
 
-def answers(place: Path, steps: int) -> tuple[bytes, bytes]:
+def answers(place: Path, process: Process, steps: int) -> tuple[bytes, bytes]:
     """Return what a real exporter answers Prometheus while a build runs, and once its running step has failed."""
     workload.START = time.time() - steps * 61.0
     path = workload.journal_file(place)
     path.write_bytes(workload.partly_done(steps))
-    with exporter(place) as process, Client(process.port, headers={"Accept": OPENMETRICS_GZIP["Accept"]}) as client:
+    with Client(process.port, headers={"Accept": OPENMETRICS_GZIP["Accept"]}) as client:
+        wait_until(lambda: b'state="running"} 1' in client.get(), what="the build is shown")
         running = client.get()
         with path.open("ab") as file:
             file.write(workload.finished(*workload.running_step(steps), time.time(), "failed"))
@@ -133,6 +136,18 @@ def values(port: int, query: str) -> dict[str, float]:
     """Return what a query gives: values by their labels as text."""
     found = ask(port, "/api/v1/query", query=query)["result"]
     return {json.dumps(each["metric"], sort_keys=True): float(each["value"][1]) for each in found}
+
+
+def panels() -> list[str]:
+    """Return the queries of the fleet's dashboard, those of alerts left out: an agent evaluates no rules."""
+    text = DASHBOARD.read_text().replace("$__rate_interval", "1m").replace("$instance", ".+")
+    targets = [target for panel in json.loads(text)["panels"] for target in panel.get("targets", ())]
+    return list(dict.fromkeys(target["expr"] for target in targets if "ALERTS" not in target["expr"]))
+
+
+def counted(queries: list[str], *ports: int) -> dict[str, list[int]]:
+    """Return of each query how many series each server answers with."""
+    return {query: [len(values(port, query)) for port in ports] for query in queries}
 
 
 def value(port: int, query: str) -> float:
@@ -173,8 +188,13 @@ def configuration(place: Path, builders: Builders, count: int, interval: float) 
 
 
 @contextlib.contextmanager
-def fleet(place: Path, builders: Builders, count: int, interval: float) -> Iterator[tuple[Process, Process, Process]]:
-    """Run Prometheus with the shipped rules, an agent that sends the same to VictoriaMetrics, and that."""
+def fleet(
+    place: Path, own: int, builders: Builders, count: int, interval: float
+) -> Iterator[tuple[Process, Process, Process]]:
+    """Run Prometheus with the shipped rules, an agent that sends the same to VictoriaMetrics, and that.
+
+    Prometheus also finds the real exporter at the port `own` by what that says of itself, and keeps `up` of it alone.
+    """
     config = configuration(place, builders, count, interval)
     store = ["victoria-metrics", f"-storageDataPath={place}/vm", "-httpListenAddr=127.0.0.1:{port}",
              "-search.latencyOffset=0s", "-memory.allowedBytes=1GB", "-retentionPeriod=1y"]  # fmt: skip
@@ -182,7 +202,13 @@ def fleet(place: Path, builders: Builders, count: int, interval: float) -> Itera
         victoria = stack.enter_context(started("victoria", store, place, "/health"))
         rules = {"rule_files": [f"{REPOSITORY}/prometheus/rules/*.yml"]}
         remote = {"remote_write": [{"url": f"http://127.0.0.1:{victoria.port}/api/v1/write"}]}
-        (place / "server.yml").write_text(json.dumps(config | rules))
+        discovered = {
+            "job_name": "discovered",
+            "http_sd_configs": [{"url": f"http://127.0.0.1:{own}/api/v1/sd"}],
+            "metric_relabel_configs": [{"action": "drop", "source_labels": ["__name__"], "regex": ".+"}],
+        }
+        jobs = {"scrape_configs": [*config["scrape_configs"], discovered]}
+        (place / "server.yml").write_text(json.dumps(config | rules | jobs))
         (place / "agent.yml").write_text(json.dumps(config | remote))
         common = ["prometheus", "--web.listen-address=127.0.0.1:{port}"]
         agent = ["--enable-feature=agent", f"--storage.agent.path={place}/agent", f"--config.file={place}/agent.yml"]
@@ -201,9 +227,10 @@ def measure(builders: int, steps: int, interval: float, seconds: float) -> Json:
         TimeoutError: not all builders came to be seen on both ways.
     """
     with workplace() as place, contextlib.ExitStack() as stack:
-        source = Builders(*answers(place, steps), builders)
+        own = stack.enter_context(exporter(place))
+        source = Builders(*answers(place, own, steps), builders)
         stack.callback(source.close)
-        server, agent, victoria = stack.enter_context(fleet(place, source, builders, interval))
+        server, agent, victoria = stack.enter_context(fleet(place, own.port, source, builders, interval))
         empty = {name: each.memory()["rss"] for name, each in (("server", server), ("victoria", victoria))}
         for each in (server, victoria):
             query = partial(value, each.port, QUESTIONS["builders that answer"])
@@ -211,6 +238,18 @@ def measure(builders: int, steps: int, interval: float, seconds: float) -> Json:
         failed = len(range(FAILED_EVERY - 1, builders, FAILED_EVERY))
         alerts = 'count by (builder) (ALERTS{alertname="BuildFailed",alertstate="firing"})'
         wait_until(lambda: len(values(server.port, alerts)) == failed, 120, "each failure is an alert", 0.2)
+        discovered = partial(values, server.port, 'up{job="discovered"} == 1')
+        wait_until(lambda: bool(discovered()), 120, "the exporter is found by http_sd", 0.2)
+        shown: dict[str, list[int]] = {}
+
+        def alike() -> bool:
+            shown.update(counted(panels(), server.port, victoria.port))
+            # rates need a second scrape
+            return all(ours == theirs for ours, theirs in shown.values()) and [builders] * 2 in (
+                count for query, count in shown.items() if "rate(" in query
+            )
+
+        wait_until(alike, 120, "the dashboard is answered alike", 0.2)
         processes = {"server": server, "agent": agent, "victoria": victoria}
         before = {name: each.cpu_seconds() for name, each in processes.items()}
         began = time.monotonic()
@@ -238,8 +277,10 @@ def measure(builders: int, steps: int, interval: float, seconds: float) -> Json:
                 "victoria": (victoria.memory()["rss"] - empty["victoria"]) / (builders * source.series),
             },
             "disk_bytes_a_sample": _disk(server, place) if seconds else None,
+            "found_by_http_sd": [json.loads(each)["builder"] for each in discovered()],
             "alerts_by_builder": sorted(json.loads(each)["builder"] for each in values(server.port, alerts)),
             "answers": {"server": _asked(server.port), "victoria": _asked(victoria.port)},
+            "dashboard": shown,
             "names": {"server": _names(server.port), "victoria": _names(victoria.port)},
         }  # fmt: skip
 
@@ -281,7 +322,7 @@ def missing() -> list[str]:
 
 def _print(found: Mapping[str, Any]) -> None:
     for key, what in found.items():
-        if key not in ("answers", "names"):
+        if key not in ("answers", "dashboard", "names"):
             print(f"{key:20} {what}")
 
 

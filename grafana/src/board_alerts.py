@@ -244,7 +244,7 @@ def _classes() -> Json:
 def _recurring() -> Json:
     attempts = f"max by (build, step) (build_step_attempts{{{OF_BUILDS}}})"
     return table(
-        About(21, "Tried again", "Steps that needed more than one attempt.", COUNT, "No step was tried again"),
+        About(21, "Tried again", "Steps that needed more than one attempt.", COUNT, "None was"),
         Query(f"topk(12, {attempts} > 1)"),
         columns=(
             Column("Step", label="step"),

@@ -183,7 +183,7 @@ def _collectors() -> Json:
     good = words(mapping({"0": ("Failed", CRITICAL), "1": ("Good", GOOD)}))
     slow = coloured_from((0.1, WARNING), (1, CRITICAL), decimals=2)
     return table(
-        About(40, "Collectors", "Whether each collector's newest run succeeded, and its time.", SECONDS, _NOT_SCRAPED),
+        About(40, "Collectors", "Whether each collector's newest run succeeded, and its time.", SECONDS, "Not scraped"),
         Query(f"max by (collector) (build_exporter_collector_success{{{OF_MACHINE}}})"),
         Query(f"max by (collector) (build_exporter_collector_duration_seconds{{{OF_MACHINE}}})"),
         columns=(

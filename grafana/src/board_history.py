@@ -187,7 +187,7 @@ def _regressions() -> Json:
     ratio = of("build_step_regression_ratio")
     purpose = "Steps of the newest run that took longer than usual, beyond noise and for no known reason."
     return table(
-        About(12, "Slower than before", purpose, "short", "Nothing is slower than usual"),
+        About(12, "Slower than before", purpose, "short", "None is slower"),
         Query(ratio),
         Query(f"{of('build_step_duration_seconds')} and on (build, phase, step) {ratio}"),
         columns=(

@@ -54,7 +54,7 @@ def _tests() -> Json:
 def _warnings() -> Json:
     purpose = "The most frequent warnings of finished steps, by compiler option."
     return table(
-        About(51, "Compiler warnings", purpose, COUNT, "No compiler has warned"),
+        About(51, "Compiler warnings", purpose, COUNT, "None has warned"),
         Query(f"max by (flag) (build_warnings{{{OF_BUILD}}})"),
         columns=(
             Column("Option", label="flag"),
@@ -66,7 +66,7 @@ def _warnings() -> Json:
 
 def _sources() -> Json:
     return table(
-        About(52, "Sources", "Source files of the plan's steps, by checksum state.", COUNT, "The plan names none"),
+        About(52, "Sources", "Source files of the plan's steps, by checksum state.", COUNT, "None planned"),
         Query(f"max by (state) (build_source_files{{{OF_BUILD}}}) > 0"),
         columns=(Column("State", label="state"), Column("Files", query=0, unit=COUNT, width=70, properties=WHOLE)),
         sort="Files",

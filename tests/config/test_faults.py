@@ -63,6 +63,9 @@ def test_damaged_or_monstrous_file_is_reported_briefly(faults: Faults, content: 
     assert faults(content) == [f"config.yml:{reported}"]
 
 
+DATABASES = "postgresql://USER@HOST/NAME, mysql://USER@HOST/NAME or sqlite:///FILE, without a password"
+
+
 @pytest.mark.parametrize(
     ("kind", "target", "needed"),
     [
@@ -76,6 +79,11 @@ def test_damaged_or_monstrous_file_is_reported_briefly(faults: Faults, content: 
         ("dns", "a..b", "a host name"),
         ("dns", "a" * 250 + "!", "a host name"),
         ("command", "echo 'geheim", "a command line with closed quotes"),
+        ("database", "postgresql://me:geheim@db/x", DATABASES),
+        ("database", "mysql://me@db/x?password=geheim", DATABASES),
+        ("database", "oracle://me@db/geheim", DATABASES),
+        ("database", "sqlite://geheim/x.db", DATABASES),
+        ("disk", "geheim", "an absolute path"),
     ],
 )
 def test_probe_target_must_suit_its_kind_and_is_not_repeated(

@@ -207,7 +207,7 @@ def test_all_steps_twice_as_slow_are_another_machine() -> None:
 
 def test_the_pace_of_long_steps_is_their_own() -> None:
     """Two long steps twice as slow count half for the next long ones, with a prior of two, and less for short ones."""
-    paces = Paces(DEFAULT)
+    paces = Paces(DEFAULT, 1.5)
     for _ in range(2):
         paces.add(log(2.0), log(300.0), 0)
     paces.add(9.0, log(300.0), 1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from build_exporter.estimate import Estimator
@@ -86,3 +88,33 @@ def test_needs_of_the_plan_are_kept() -> None:
     assert outlook.parallel is not None
     assert estimate.middle == pytest.approx(300.0, rel=0.01)
     assert outlook.parallel.critical == {("p", "a"), ("p", "c"), ("p", "d")}
+
+
+def merges(start: float, seconds: Mapping[str, tuple[float, float]]) -> list[e.Event]:
+    """Return the events of merges by their begin and length, as Portage does them side by side."""
+    steps = [e.PlannedStep(phase="merge", step=name) for name in seconds]
+    timed: list[e.Event] = []
+    for name, (begin, length) in seconds.items():
+        at = start + begin
+        timed.append(e.StepStarted(time=at, build="b", phase="merge", step=name))
+        timed.append(e.StepFinished(time=at + length, build="b", phase="merge", step=name, status="succeeded"))
+    timed.sort(key=lambda event: event.time)
+    end = timed[-1].time
+    head = [e.BuildStarted(time=start, build="b"), e.Plan(time=start, build="b", steps=steps)]
+    return [*head, *timed, e.BuildFinished(time=end, build="b", status="succeeded")]
+
+
+def test_the_run_of_the_same_packages_gives_the_order() -> None:
+    """Six packages side by side took 620 s; single merges of others came after them: 620 s are expected, not 1,490."""
+    world = {
+        "a": (0.0, 20.0), "b": (20.0, 300.0), "c": (20.0, 290.0), "d": (20.0, 310.0), "e": (330.0, 290.0),
+        "f": (330.0, 280.0),
+    }  # fmt: skip
+    tracker = Tracker()
+    tracker.feed("b", "20260101T000000Z", merges(1e9, world))
+    for day, name in enumerate("wxyz", 2):
+        tracker.feed("b", f"2026010{day}T000000Z", merges(1e9 + 86_400 * day, {name: (0.0, 60.0)}))
+    run = tracker.feed("b", "20260109T000000Z", merges(2e9, world)[:2])
+    found = Estimator(tracker.builds)(run, 2e9)
+    assert found is not None
+    assert found.middle == pytest.approx(620.0, rel=0.1)

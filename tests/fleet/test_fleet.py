@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -50,6 +51,8 @@ def test_one_prometheus_keeps_fifty_builders_apart(measured: dict[str, Any]) -> 
     assert answers["builds by state"]['{"state": "running"}'] == BUILDERS - 5
     assert measured["alerts_by_builder"] == ["b19", "b29", "b39", "b49", "b9"]
     assert len(answers["least free memory"]) == BUILDERS
+    # the real exporter beside them, at the address that it gives of itself
+    assert measured["found_by_http_sd"] == [socket.gethostname()]
 
 
 def test_victoriametrics_gives_the_same_answers(measured: dict[str, Any]) -> None:
@@ -61,6 +64,14 @@ def test_victoriametrics_gives_the_same_answers(measured: dict[str, Any]) -> Non
     assert all(theirs.values())
     assert foreign(measured["names"]["victoria"]) == []
     assert len(measured["names"]["victoria"]) > 100
+
+
+def test_the_fleet_dashboard_is_answered_by_both(measured: dict[str, Any]) -> None:
+    """Each query of the fleet's dashboard gives as many series in VictoriaMetrics as in Prometheus, mostly some."""
+    shown = measured["dashboard"]
+    assert {query: counts for query, counts in shown.items() if counts[0] != counts[1]} == {}
+    assert sum(counts[0] > 0 for counts in shown.values()) > len(shown) * 0.8
+    assert shown['sum by (instance) (build_state{instance=~".+",state="running"})'] == [BUILDERS, BUILDERS]
 
 
 def foreign(names: list[str]) -> list[str]:
@@ -108,6 +119,7 @@ def test_a_scrape_read_by_victoriametrics_itself_keeps_its_names(
     assert [line for line in samples if not SAMPLE.fullmatch(line)] == []
     request = urllib.request.Request(f"{victoria}/api/v1/import/prometheus", data=body, method="POST")
     urllib.request.urlopen(request, timeout=30).close()
+    urllib.request.urlopen(f"{victoria}/internal/force_flush", timeout=30).close()
     query = urllib.parse.urlencode({"match[]": '{__name__!=""}'})
 
     def stored() -> list[dict[str, str]]:

@@ -21,7 +21,8 @@ Poll = Callable[..., None]
 COUNTING = """
 import os, signal, sys, time
 def tell(number, frame):
-    print(number, flush=True)
+    # not print: the next signal may come while it still flushes
+    os.write(1, b"%d\\n" % number)
     if number == signal.SIGTERM:
         sys.exit(5)
 for number in set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:

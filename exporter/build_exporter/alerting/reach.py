@@ -1,14 +1,16 @@
-"""Whether each Alertmanager can be reached, asked also while there is nothing to send."""
+"""Whether Alertmanager, asked also while there is nothing to send, and Prometheus can be reached."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from build_exporter.alerting.client import Client, UnreachableError
 
 EVERY_SECONDS: Final = 30.0
+SCRAPED_SECONDS: Final = 120.0
+"""Prometheus counts as gone when it has not scraped for so long: eight scrapes at the longest usual interval."""
 
 
 class Reach:
@@ -32,3 +34,15 @@ async def _is_healthy(client: Client) -> bool:
         return (await client.send("GET", "/-/healthy")).status == 200
     except UnreachableError:
         return False
+
+
+def parts_up(answers: Mapping[str, bool], scraped: float, now: float) -> dict[str, bool]:
+    """Return whether each part can be reached; one that is not configured, or never came, is left out.
+
+    Args:
+        answers: whether each Alertmanager answered.
+        scraped: when Prometheus last scraped, Unix seconds; 0 for never.
+        now: Unix seconds.
+    """
+    found = {"alertmanager": all(answers.values())} if answers else {}
+    return found | ({"prometheus": now - scraped < SCRAPED_SECONDS} if scraped else {})

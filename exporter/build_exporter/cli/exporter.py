@@ -16,6 +16,7 @@ import msgspec
 
 from build_exporter import __version__
 from build_exporter.alerting.desk import AlertDesk
+from build_exporter.alerting.reach import parts_up
 from build_exporter.beat import beat
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.cli.options import use_failure_rules
@@ -81,7 +82,6 @@ PLATFORM_SECONDS = 60.0
 ANALYSIS_SECONDS = 5.0
 STATUS_SECONDS = 2.0
 CCACHE_SECONDS = 15.0
-SCRAPED_SECONDS = 120.0
 
 
 PLUGIN_COLLECTORS, REFUSED_COLLECTORS = plugin_collectors({*BUILD_COLLECTORS, *(row.name for row in HOST_COLLECTORS)})
@@ -208,10 +208,7 @@ class Exporter:
         ]
 
     def _parts_up(self) -> dict[str, bool]:
-        """Return whether the programs that the exporter works with can be reached; those it never met are left out."""
-        answers, scraped = self._alerts.reach.answers, self.service.scraped_at
-        found = {"alertmanager": all(answers.values())} if answers else {}
-        return found | ({"prometheus": self.monitor.clock() - scraped < SCRAPED_SECONDS} if scraped else {})
+        return parts_up(self._alerts.reach.answers, self.service.scraped_at, self.monitor.clock())
 
     def _known_failures(self, step: Step) -> ExpectedFailurePatterns:
         return self._expected_failures.of(step)

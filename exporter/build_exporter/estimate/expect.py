@@ -82,7 +82,8 @@ class Expectations:
     def __post_init__(self) -> None:
         jobs = self.facts.jobs_or_default
         self.tables = [dict(typical_seconds(jobs, variant)) for variant in VARIANTS]
-        self.paces = Paces(self.tuning)
+        tuning = self.tuning
+        self.paces = Paces(tuning, tuning.pace_clip if self.history.repeats else tuning.pace_clip_packages)
 
     def learn(self, done: Sequence[Done]) -> None:
         """Take the steps done: the pace of short and long ones, and of those that nothing is known of."""

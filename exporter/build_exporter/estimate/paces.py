@@ -12,14 +12,17 @@ BIN: Final = 0.4
 """Width of a class of times, as a logarithm."""
 BINS: Final = 40
 FIRST: Final = -5.0
-CLIPPED: Final = 1.5
 
 
 class Paces:
-    """The pace that is left once the sources' own is allowed for, by the length of the steps."""
+    """The pace that is left once the sources' own is allowed for, by the length of the steps.
 
-    def __init__(self, tuning: Tuning) -> None:
+    A step further than `clipped` (logarithm) from what was expected counts as if it were that far.
+    """
+
+    def __init__(self, tuning: Tuning, clipped: float) -> None:
         self._tuning = tuning
+        self._clipped = clipped
         self._weights = [0.0] * BINS
         self._sums = [0.0] * BINS
         self._paces = [0.0] * BINS
@@ -29,7 +32,7 @@ class Paces:
         place = _bin(expected)
         weight = 0.5 ** (rank / self._tuning.half_life) * min(1.0, exp(expected) / 3.0)
         self._weights[place] += weight
-        self._sums[place] += weight * max(-CLIPPED, min(CLIPPED, residual))
+        self._sums[place] += weight * max(-self._clipped, min(self._clipped, residual))
 
     def settle(self) -> None:
         """Work out the pace of each length."""

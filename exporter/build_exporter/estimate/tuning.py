@@ -28,8 +28,9 @@ class Tuning:
             long as the one before.
         size_width: steps whose times differ by this factor (logarithm) count half for each other's pace.
         size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
+        pace_clip, pace_clip_packages: a step further than this (logarithm) from what was expected counts for the pace
+            as if it were that far; the second where runs consist of different packages, whose times scatter more.
         half_life: so many steps ago a step's pace counts half.
-        carry: how much the pace of the last steps of the run before counts, where runs consist of different steps.
         beside: difference in steps side by side (logarithm) at which an earlier time weighs 1/e as much.
         spread_own, spread_other, spread_table, spread_plan, spread_unknown: standard deviation of a step's time
             (logarithm) by what is known of it; spread_version: what a new version of its package adds to that.
@@ -56,20 +57,21 @@ class Tuning:
     size_width: float = 0.8
     size_prior: float = 2.0
     half_life: float = 10.0
+    pace_clip: float = 0.1
+    pace_clip_packages: float = 1.5
     beside: float = 0.5
-    carry: float = 0.5
     spread_own: float = 0.035
     spread_other: float = 0.08
     spread_table: float = 0.15
     spread_version: float = 0.05
     spread_plan: float = 0.5
     spread_unknown: float = 1.0
-    pace_spread: float = 0.02
-    scale_spread: float = 0.14
+    pace_spread: float = 0.018
+    scale_spread: float = 0.13
     pace_evidence: float = 600.0
     scale_evidence: float = 5.0
-    steps_share: float = 0.6
-    apart_share: float = 0.8
+    steps_share: float = 0.55
+    apart_share: float = 0.75
 
 
 DEFAULT = Tuning()

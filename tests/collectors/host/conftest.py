@@ -68,6 +68,9 @@ def machine() -> Iterator[Path]:
         else:
             path.write_text(content if content.endswith("\n") else content + "\n", encoding="utf-8")
     yield root
+    for each in (path for path in root.rglob("*") if path.is_dir() and not path.is_symlink()):
+        # a test may have closed it, even to its owner
+        each.chmod(0o755)
     shutil.rmtree(root)
 
 

@@ -92,8 +92,8 @@ def test_cpu_time_is_what_the_kernel_bills_in_the_end(
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert seen == sorted(seen)
     assert used > 0.6
-    # the kernel rounds user and system time of each of the shells and burners down to hundredths
-    assert seen[-1] == pytest.approx(used, abs=0.05)
+    # the kernel rounds user and system time of each of the shells and burners to hundredths
+    assert seen[-1] == pytest.approx(used, abs=0.1)
     assert sample(trees)["cpu_seconds_total"] == seen[-1]
 
 
@@ -163,7 +163,10 @@ def test_a_pid_that_the_kernel_gave_to_another_process_is_not_followed(
 ) -> None:
     """A real reuse of the root's pid: what runs under it now is not the build's."""
     last = Path("/proc/sys/kernel/ns_last_pid")
-    if not os.access(last, os.W_OK):
+    try:
+        last.write_text(last.read_text())
+    except OSError:
+        # its mode lets everyone, the kernel root alone
         pytest.skip("choosing the next pid takes root")
     first = subprocess.Popen(["sleep", "60"])
     trees = process_trees(lambda: {"lfs": [first.pid]})
