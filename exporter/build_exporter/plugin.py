@@ -7,6 +7,7 @@ any release. `docs/guide/plugins.md` says how to write a plug-in, `build_exporte
 
 from build_exporter.catalog.metric import Metric, counter, gauge
 from build_exporter.config.section import Section, about
+from build_exporter.diagnostics.rules.rule import FailureRule
 from build_exporter.model import events
 from build_exporter.model.names import build_name_from
 from build_exporter.sources.birthtime import birth_time
@@ -21,6 +22,7 @@ __all__ = [
     "Attempt",
     "Directory",
     "Emitter",
+    "FailureRule",
     "Limits",
     "Lines",
     "Metric",

@@ -48,7 +48,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "plan": {"model", "journal", "config", "checksums"},
     "sources": {"model", "diagnostics", "config", "journal", "tracker", "plan"},
     "toolchain": {"model", "journal", "tracker", "sources"},
-    "plugin": {"model", "catalog", "config", "sources"},
+    "plugin": {"model", "catalog", "config", "sources", "diagnostics"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
     "summary": {"model", "journal", "tracker", "formatting"},
     "analysis": {"model", "tracker"},

@@ -245,4 +245,4 @@ def test_the_runbook_is_a_page_with_an_anchor_for_each_alert(page: Pages, reposi
     titles = re.findall(r"^## (\w+)$", (repository / "alertmanager" / "runbook.md").read_text(), re.MULTILINE)
     assert "BuildFailed" in titles
     for title in titles:
-        assert f'<h2 id="{title.lower()}">{title}</h2>' in html
+        assert f'<h2 id="{title.lower()}"><a id="{title}"></a>{title}</h2>' in html

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from build_exporter.cli.working import working
 from build_exporter.estimate.backtest import (
     MARKS,
     HistoryMode,
@@ -80,7 +81,8 @@ def backtest(
     settings = Settings(marks, history, steps)
     runs = []
     for journal in journals:
-        found = score_runs(read_runs([journal]), settings)
+        with working(f"scoring {journal}"):
+            found = score_runs(read_runs([journal]), settings)
         runs += [run for run in found if build in (None, run.build)]
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(as_object(runs, marks, steps=steps))))

@@ -47,7 +47,9 @@ def load_config(path: str | None) -> Config:
     from build_exporter.sources.registry import option_forms  # noqa: PLC0415
 
     if path is None:
-        return Config()
+        config = Config()
+        use_failure_rules(config)
+        return config
     try:
         config = load(Path(path), option_forms())
         use_failure_rules(config)
@@ -58,10 +60,12 @@ def load_config(path: str | None) -> Config:
 
 
 def use_failure_rules(config: Config) -> None:
-    """Let the rules of a configuration decide on failures from now on, before those of the table."""
+    """Let the rules of a configuration, then those of plug-ins, decide on failures before those of the table."""
+    from build_exporter.cli.failure_plugins import all_rules  # noqa: PLC0415
     from build_exporter.diagnostics.rules import Rank, Rule, use  # noqa: PLC0415 - not for `emit`
 
-    use(tuple(Rule(r.error_class, "you", Rank.OWN, (), r.pattern, r.hint or "", ()) for r in config.failures.rules))
+    own = (Rule(r.error_class, "you", Rank.OWN, (), r.pattern, r.hint or "", ()) for r in config.failures.rules)
+    use(all_rules(own))
 
 
 def check_journal(journal: str) -> None:

@@ -9,6 +9,8 @@ from typing import Final
 import click
 import msgspec
 
+from build_exporter.cli.failure_plugins import GROUP as FAILURE_RULES
+from build_exporter.cli.failure_plugins import rules_of
 from build_exporter.cli.query_output import print_reply
 from build_exporter.logging_setup import configure_logging
 from build_exporter.queries.request import Reply
@@ -20,6 +22,7 @@ POINTS: Final[dict[str, str]] = {
     "build_exporter.collectors": "collectors of metrics",
     "build_exporter.event_handlers": "handlers of live events",
     "build_exporter.report_formats": "formats of reports",
+    "build_exporter.failure_rules": "rules on failures",
 }
 """The groups of entry points, each with what its entries are; docs/guide/plugins.md says how each is made."""
 
@@ -62,6 +65,8 @@ def _row(group: str, point: EntryPoint) -> PluginRow:
     try:
         if not callable(with_timeout(point.load)):
             detail = "it is neither a class nor a function"
+        elif group == FAILURE_RULES:
+            rules_of(point)
     except PluginError as error:
         detail = str(error)
     package = point.dist

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
@@ -13,6 +14,7 @@ from urllib.request import urlopen
 import click
 import msgspec
 
+from build_exporter.journal.positions import decode_cursor
 from build_exporter.model.events import AnyEvent, Event
 from build_exporter.queries.request import Sample, Window
 
@@ -71,25 +73,33 @@ class ExporterClient:
         answer = json.loads(get(f"{self.url}/api/v1/builds", self._timeout))
         return [row["build"] for row in answer["builds"]]
 
-    def events(self, build: str) -> Iterator[Event]:
-        """Yield the events of a build's newest run.
+    def runs(self, build: str) -> list[str]:
+        """Return the names of a build's runs.
 
         Raises:
             UnreachableError: it does not answer.
         """
-        after = ""
+        answer = json.loads(get(f"{self.url}/api/v1/builds/{quote(build)}/runs", self._timeout))
+        return [row["run"] for row in answer["runs"]]
+
+    def events(self, build: str, *, every_run: bool = False) -> dict[str, list[Event]]:
+        """Return the events of a build's newest run, or of every run, by its name.
+
+        Raises:
+            UnreachableError: it does not answer.
+        """
+        found: dict[str, list[Event]] = {}
+        asked = {"limit": str(PAGE), "runs": "all" if every_run else "newest"}
         while True:
-            query = urlencode({"limit": PAGE} | ({"after": after} if after else {}))
-            page = json.loads(get(f"{self.url}/api/v1/builds/{quote(build)}/events?{query}"))
+            page = json.loads(get(f"{self.url}/api/v1/builds/{quote(build)}/events?{urlencode(asked)}"))
             for row in page["events"]:
-                try:
-                    yield msgspec.convert(row["event"], AnyEvent)
-                except msgspec.ValidationError:
-                    # an event of a newer exporter
-                    continue
-            after = page["next"]
+                run = decode_cursor(row["cursor"]).builds[build][0]
+                # an event of a newer exporter is passed over
+                with contextlib.suppress(msgspec.ValidationError):
+                    found.setdefault(run, []).append(msgspec.convert(row["event"], AnyEvent))
+            asked["after"] = page["next"]
             if page["eof"]:
-                return
+                return found
 
     def values(self, name: str, over: str = "last") -> Sequence[Sample]:
         """Return the series of a metric as of now."""

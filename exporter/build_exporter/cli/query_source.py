@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,15 +13,14 @@ import click
 from build_exporter.cli.query_http import PROBE_SECONDS, ExporterClient, PrometheusClient, UnreachableError
 from build_exporter.config.schema import Config
 from build_exporter.estimate import Estimator
-from build_exporter.journal.decode import Decoder
 from build_exporter.journal.follow import Follower
-from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal, run_path, runs
-from build_exporter.journal.lines import LineFile
+from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal
 from build_exporter.model.events import Event
-from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.queries.context import Context
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.request import NoSamples, Request, Samples, Window
-from build_exporter.tracker import Build, Run, Tracker, apply_all
+from build_exporter.queries.run_reader import JournalRuns, RunReader
+from build_exporter.tracker import Build, Tracker
 
 DEFAULT_EXPORTER: Final = "http://127.0.0.1:10110"
 
@@ -80,18 +79,14 @@ def _request(
 
 
 def _from_exporter(asked: Asked, client: ExporterClient, now: float) -> Request:
-    tracker = Tracker()
-    known: dict[str, list[Event]] = {}
-    for name in client.builds():
-        if asked.build not in (None, name):
-            # known by name alone: an error can say which builds there are
-            tracker.builds[name] = Build(name)
-            continue
-        known[name] = list(client.events(name))
-        started = next((e for e in known[name] if getattr(e, "run", None)), None)
-        tracker.feed(name, getattr(started, "run", None) or "newest", known[name])
-    source = f"the exporter at {client.url}"
-    return _request(asked, tracker, now, source, client, events=lambda run: known.get(run.build, []))
+    found = ExporterRuns(client, asked.build)
+    return _request(asked, found.tracker, now, f"the exporter at {client.url}", client, **_reading(found))
+
+
+def _reading(found: RunReader) -> dict[str, Any]:
+    return {
+        "older": found.older, "read_history": found.read_history, "load": found.load, "events": found.events,
+    }  # fmt: skip
 
 
 def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
@@ -106,61 +101,40 @@ def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
             pass
         else:
             samples, source = client, f"{source} and the exporter at {client.url}"
-    return _request(
-        asked, journal.tracker, now, source, samples, older=journal.older, read_history=journal.read_history,
-        load=journal.load, events=journal.events,
-    )  # fmt: skip
+    return _request(asked, journal.tracker, now, source, samples, **_reading(journal))
 
 
-class Journal:
+class Journal(JournalRuns):
     """A journal read once: the newest run of each build at once, earlier ones when asked for."""
 
     def __init__(self, root: str) -> None:
-        self.root = root
-        self.tracker = Tracker()
-        self._follower = Follower(root)
-        self._loaded: dict[tuple[str, str], Run] = {}
-        for batch in self._follower.poll():
+        super().__init__(root, Tracker())
+        for batch in Follower(root).poll():
             self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
 
-    def older(self, build: str) -> Sequence[str]:
-        """Return the names of a build's earlier runs, oldest first."""
-        known = self.tracker.builds.get(build)
-        newest = known.current.run if known is not None and known.current is not None else ""
-        return [name for name in runs(self.root, build) if name < newest]
 
-    def read_history(self, build: str) -> None:
-        """Read the earlier runs of a build that have not been."""
-        known = self.tracker.builds[build]
-        for name in self.older(build):
-            if name not in known.history:
-                self.tracker.remember(build, self.load(build, name))
-        known.history_complete = True
+class ExporterRuns(RunReader):
+    """The runs of a running exporter's builds: the newest of each at once, earlier ones when asked for."""
 
-    def load(self, build: str, name: str) -> Run:
-        """Return an earlier run.
+    def __init__(self, client: ExporterClient, build: str | None) -> None:
+        super().__init__(Tracker())
+        self._client = client
+        self._events: dict[str, dict[str, list[Event]]] = {}
+        for name in client.builds():
+            if build not in (None, name):
+                # known by name alone: an error can say which builds there are
+                self.tracker.builds[name] = Build(name)
+                continue
+            found = self._events[name] = client.events(name)
+            for run, events in found.items():
+                self.tracker.feed(name, run, events)
 
-        Raises:
-            NotFoundError: there is none of that name.
-        """
-        if name not in self.older(build):
-            raise NotFoundError(f"no run {name} of {build}")
-        if (build, name) not in self._loaded:
-            run = Run(build, name)
-            apply_all(run, self._events(build, name))
-            self._loaded[build, name] = run
-        return self._loaded[build, name]
+    def names(self, build: str) -> Sequence[str]:
+        """Return the names of a build's runs as the exporter lists them."""
+        return sorted(self._client.runs(build))
 
-    def events(self, run: Run) -> Iterator[Event]:
-        """Yield the events of a run."""
-        return self._events(run.build, run.run)
-
-    def _events(self, build: str, name: str) -> Iterator[Event]:
-        file, decoder = LineFile(run_path(self.root, build, name)), Decoder()
-        try:
-            while (chunk := file.read()) is not None:
-                yield from decoder.decode(chunk.data, build) if chunk.data else []
-        except OSError:
-            return
-        finally:
-            file.close()
+    def read(self, build: str, name: str) -> list[Event]:
+        """Return the events of a run; the first one of an earlier run asks for those of all."""
+        if name not in self._events.get(build, {}):
+            self._events[build] = self._client.events(build, every_run=True)
+        return self._events[build].get(name, [])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
-from urllib.parse import parse_qsl
+from typing import Any
+from urllib.parse import parse_qsl, quote
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from build_exporter.alerting.answers import acknowledge, firing
 from build_exporter.alerting.desk import AlertDesk
@@ -17,20 +17,6 @@ from build_exporter.queries.context import Context, NotFoundError
 from build_exporter.web.service import Service
 
 MAX_FORM_BYTES = 10_000
-_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-}
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 2rem auto; padding: 0 1rem; }}
-input, button {{ font: inherit; padding: .6rem; width: 100%; box-sizing: border-box; margin: .3rem 0; }}
-button {{ font-weight: bold; cursor: pointer; }}
-</style></head><body><main><h1>{title}</h1>{body}<p><a href="/alerts">All alerts</a></p></main></body></html>
-"""
 
 
 async def ask(request: Request, service: Service, desk: AlertDesk) -> Response:
@@ -39,18 +25,11 @@ async def ask(request: Request, service: Service, desk: AlertDesk) -> Response:
     try:
         row, _ = _row(link, service, desk)
     except (BadLinkError, NotFoundError) as problem:
-        return _page("Nothing to acknowledge", f"<p>{escape(str(problem))}</p>", 404)
+        return _page(request, service, "Nothing to acknowledge", [str(problem)], status=404)
     taken = row.acknowledged
-    before = f"<p>Acknowledged by {escape(taken.by or 'somebody')}, {clock_time(taken.at)}.</p>" if taken else ""
-    return _page(
-        f"{row.alert}: {row.build}",
-        f"<p>{escape(row.description or row.summary)}</p>{before}"
-        f'<form method="post" action="/alerts/acknowledge?link={escape(link)}">'
-        '<label>Your name <input name="by" maxlength="100" autocomplete="nickname"></label>'
-        '<label>What you do about it <input name="message" maxlength="200"></label>'
-        "<button>I have it</button></form>"
-        "<p>Nobody else is called then, and everybody who was notified is notified when it is over.</p>",
-    )
+    before = [f"Acknowledged by {taken.by or 'somebody'}, {clock_time(taken.at)}."] if taken is not None else []
+    action = f"/alerts/acknowledge?link={quote(link)}"
+    return _page(request, service, f"{row.alert}: {row.build}", before, alert=row, action=action)
 
 
 async def accept(request: Request, service: Service, desk: AlertDesk) -> Response:
@@ -60,14 +39,15 @@ async def accept(request: Request, service: Service, desk: AlertDesk) -> Respons
         row, context = _row(request.query_params.get("link", ""), service, desk)
         (answered,) = acknowledge(context, [row], form.get("by", "") or "link", form.get("message", ""))
     except (BadLinkError, NotFoundError) as problem:
-        return _page("Nothing to acknowledge", f"<p>{escape(str(problem))}</p>", 404)
+        return _page(request, service, "Nothing to acknowledge", [str(problem)], status=404)
     except OSError as problem:
-        text = f"<p>The journal cannot be written: {escape(problem.strerror or str(problem))}</p>"
-        return _page("Not acknowledged", text, 507)
+        text = f"The journal cannot be written: {problem.strerror or problem}"
+        return _page(request, service, "Not acknowledged", [text], status=507)
     service.monitor.poll()
     before = answered.before
-    also = f" {escape(before.by or 'Somebody')} acknowledged it before, {clock_time(before.at)}." if before else ""
-    return _page("Acknowledged", f"<p>{row.alert} of {escape(row.build)} is yours.{also}</p>")
+    lines = [f"{row.alert} of {row.build} is yours."]
+    lines += [f"{before.by or 'Somebody'} acknowledged it before, {clock_time(before.at)}."] if before else []
+    return _page(request, service, "Acknowledged", lines, alert=row, done=True)
 
 
 def _row(link: str, service: Service, desk: AlertDesk) -> tuple[AlertRow, Context]:
@@ -88,5 +68,15 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))
 
 
-def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(_PAGE.format(title=escape(title), body=body), status, _HEADERS)
+def _page(request: Request, service: Service, title: str, lines: list[str], status: int = 200, **more: Any) -> Response:
+    from build_exporter.web.page import answers  # noqa: PLC0415 - loaded with the first page
+
+    common = {"here": "", "telemetry_path": service.telemetry_path, "refresh": False, "build_name": ""}
+    nothing = {"alert": None, "action": "", "done": False, "now": service.monitor.clock()}
+    response = answers.html(
+        request, "acknowledge.html", common | nothing | {"title": title, "lines": lines} | more, status
+    )
+    # the address holds the signed link: nobody else gets it
+    response.headers["referrer-policy"] = "no-referrer"
+    response.headers["cache-control"] = "no-store"
+    return response

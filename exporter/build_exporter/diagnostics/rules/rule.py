@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from typing import Final, NamedTuple
@@ -75,3 +76,18 @@ class Rule(NamedTuple):
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRule:
+    """A failure rule of a plug-in: a line that `pattern` finds is the reason of a failure of this class.
+
+    Attributes:
+        error_class: one of the closed set of failure classes.
+        pattern: a regular expression, searched for in a line without time stamps and other prefixes.
+        hint: what people do about it.
+    """
+
+    error_class: str
+    pattern: str
+    hint: str = ""

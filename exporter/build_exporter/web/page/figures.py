@@ -133,7 +133,7 @@ def bars(step: StepRow, along: Axis, now: float, planned: tuple[float, float] | 
     due = begin + (step.expected_seconds or math.inf)
     if step.state != "running":
         return [_bar("fill", along, begin, end)]
-    drawn = [_bar("fill", along, begin, min(end, due))]
+    drawn = [_bar("fill", along, begin, min(end, due) if step.overdue else end)]
     if step.overdue and due < end:
         drawn.append(_bar("over", along, due, end))
     elif end < due < math.inf:

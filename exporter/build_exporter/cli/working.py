@@ -1,0 +1,19 @@
+"""Progress of long work on the terminal's standard error; nothing where that is a file or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def working(words: str) -> Iterator[None]:
+    """Show what is being done while it is."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to load
+
+    with Console(stderr=True).status(words):
+        yield
