@@ -10,7 +10,7 @@ SHELL := /bin/sh
 # simple commands below run without a shell between, which an interrupt would end with a message of make's
 export PYTHON VENV
 .DEFAULT_GOAL := help
-.PHONY: help up test check-fast lint types unit bundle bench confusion matrix mutants docs mixin format packages clean
+.PHONY: help up test check-fast lint types unit bundle bench soak confusion matrix mutants docs mixin format packages clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,10 @@ bundle: $(VENV)/.test ## Check Prometheus' and Alertmanager's files with their o
 
 unit: $(VENV)/.test ## Run the tests
 	$(PYTEST) $(PYTEST_FLAGS)
+
+soak: $(VENV)/.test ## Replay 30 days of builds at speed and run the faults that take minutes
+	$(BIN)/python bench/soak.py
+	$(BIN)/python -m pytest -m soak tests/soak
 
 bench: $(VENV)/.test ## Measure against mtail and node_exporter; prints the table and keeps it as JSON
 	$(BIN)/python bench/run.py

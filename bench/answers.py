@@ -24,7 +24,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
     with workplace() as place:
         workload.journal_file(place).write_bytes(workload.partly_done(STEPS))
         journal = str(place / "journal")
-        share = _watch(place, journal, 3.0 if quick else 15.0)
+        share = _watch(place, journal, 1.0 if quick else 15.0)
         answers = asyncio.run(_mcp(journal, 3 if quick else 40))
     started = min(_started() for _ in range(1 if quick else 5))
     return [
@@ -45,7 +45,8 @@ def _watch(place: Path, journal: str, seconds: float) -> float:
     ) as shown:  # fmt: skip
         os.close(inner)
         os.set_blocking(outer, False)
-        _drain(outer, 3.0)
+        # until its libraries are loaded
+        _drain(outer, min(3.0, seconds))
         clock = (~shown.pid << 3) | 2
         before, began = time.clock_gettime(clock), time.monotonic()
         _drain(outer, seconds)

@@ -88,7 +88,12 @@ def _memory_left() -> Json:
     purpose = "Least available memory of the last minute, as a share of all."
     return stat(
         About(2, "RAM", purpose, RATIO, "Not reported"),
-        Query(f"{_one('build_host_memory_available_lowest_bytes')} / {_one('build_host_memory_total_bytes')}", "Left"),
+        Query(
+            f"{_one('build_host_memory_available_lowest_bytes')} / {_one('build_host_memory_total_bytes')}",
+            "Left",
+            instant=True,
+        ),
+        named=True,
         decimals=0,
         thresholds=thresholds((None, CRITICAL), (0.05, WARNING), (0.15, GOOD)),
     )
@@ -100,6 +105,7 @@ def _disk_left() -> Json:
     return stat(
         About(3, "Disk", purpose, RATIO, "Not reported"),
         Query(f"min(({free}) {_WRITABLE})", "Left", instant=True),
+        named=True,
         decimals=0,
         thresholds=thresholds((None, CRITICAL), (0.05, WARNING), (0.15, GOOD)),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from build_exporter.alerting.host_watch import HostWatch, oom_kills
-from build_exporter.alerting.sightings import Sightings
+from build_exporter.alerting.sightings import Sighting, Sightings
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
 from build_exporter.queries.incidents import Kind
@@ -167,3 +167,17 @@ def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
 def test_the_kernel_tells_how_many_it_killed() -> None:
     """The counter is there on this machine."""
     assert (oom_kills() or 0) >= 0
+
+
+def test_of_two_sightings_the_first_is_the_incident(tmp_path: Path) -> None:
+    """Two full disks of a build are one incident, of the disk that was full first, from three seconds after that."""
+    first, second = (Sighting("b", Kind.DISK_FULL, where) for where in ("/z", "/a"))
+    found = Sightings(str(tmp_path))
+    found.keep({first: "z is full"}, 100.0)
+    found.keep({first: "z is full", second: "a is full"}, 101.0)
+    assert found.incidents(102.9) == []
+    for sightings in (found, Sightings(str(tmp_path))):
+        (incident,) = sightings.incidents(110.0)
+        assert (incident.description, incident.since) == ("z is full", 103.0)
+    found.keep({second: "a is full"}, 111.0)
+    assert [each.description for each in found.incidents(112.0)] == ["a is full"]

@@ -14,7 +14,7 @@ from build_exporter.diagnostics.rules import use
 from build_exporter.failures import MAX_CARD_BYTES, card
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
-from build_exporter.model.events import BuildStarted, Event, StepFinished, StepStarted, encode_line
+from build_exporter.model.events import BuildStarted, Event, StepFinished, StepStarted, TestsReported, encode_line
 from build_exporter.tracker import Run, apply_all
 
 RUN = "20260101T000000Z"
@@ -203,3 +203,14 @@ def test_explain_prefers_a_step_with_a_cause(tmp_path: Path) -> None:
     writer.close()
     found = CliRunner().invoke(main, ["explain", "--journal", str(tmp_path), "--output", "json"])
     assert json.loads(found.stdout)["step"] == "810-gcc"
+
+
+def test_advice_and_counts_are_of_the_failure_itself() -> None:
+    """No advice on a compiler's error where the journal knows of a kill; tests with errors count with the failed."""
+    run = failed_run(error_class="killed", message="Killed")
+    fields: dict[str, Any] = {"build": "lfs", "phase": "chapter-8", "step": "810-gcc"}
+    apply_all(run, [TestsReported(time=41.0, suite="gcc", passed=5, failed=1, errors=2, **fields)])
+    made = card(run, run.steps["chapter-8", "810-gcc"], LOG.splitlines())
+    assert made.class_ == "killed"
+    assert not (made.hint or "").startswith("Open the place named")
+    assert "3 tests failed" in made.evidence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from math import exp
 from typing import Final
 
@@ -57,12 +58,19 @@ def parallel_of(
     slots = max(len(running), round(own), 1)
     if not any(needs) and past is not None:
         needs = _as_before(run, past, places)
-        slots = max([slots, *(step.beside + 1 for step in past.steps)])
+        slots = max(slots, _most_at_once(past))
     left = [running.get(key, exp(expected[key].seconds)) for key in keys]
     found = schedule(left, needs, [places[key] for key in running], slots)
     idle = run.gap_seconds / run.busy_seconds if run.busy_seconds else 0.0
     critical = frozenset(keys[place] for place in found.critical)
     return Parallel(found.seconds * (1.0 + min(idle, 1.0)), now, slots, critical, running)
+
+
+def _most_at_once(past: PastRun) -> int:
+    """Return how many steps of a run went side by side at most; those begun in the same second do as well."""
+    # at one moment ends come before starts
+    moments = sorted([(s.start, 1) for s in past.steps] + [(s.start + s.seconds, -1) for s in past.steps])
+    return max(accumulate(change for _, change in moments), default=1)
 
 
 def schedule_of(run: Run, expected: Mapping[Key, Expected], slots: int, now: float) -> Parallel:

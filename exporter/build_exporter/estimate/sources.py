@@ -28,7 +28,7 @@ OTHER_MACHINE_STRENGTH: Final = 0.05
 SAME_WORK: Final = 0.8
 """Share of the steps of two runs that both have, from which they are the same work."""
 LEAST_STEPS: Final = 5
-OTHER_WORK: Final = 0.1
+OTHER_WORK: Final = 0.02
 """Weight of a run of other steps where there is one of the same."""
 TELLING_SECONDS: Final = 1.0
 """Shorter steps are recorded too coarsely to compare."""

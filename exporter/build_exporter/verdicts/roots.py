@@ -1,6 +1,7 @@
 """Which process is the root of a running step: the recorded one, else one found by group, command line or open log.
 
-Finding takes a look through `/proc` each `SCAN_SECONDS`, and none where every running step recorded its process.
+Finding takes a look through `/proc` each `SCAN_SECONDS`, less often after looks in vain, and none where the process of
+every running step is known.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from typing import Final, NamedTuple
 from build_exporter.tracker import Key, Run, Step
 
 SCAN_SECONDS: Final = 5.0
+LONGEST_SCAN_SECONDS: Final = 40.0
 MAX_COMMAND: Final = 4096
 """Bytes of a command line that a pattern is tried on."""
+
+
+_Name = tuple[str, Key, int]
 
 
 class Match(NamedTuple):
@@ -48,16 +53,20 @@ class StepRoots:
         self._proc, self._groups = proc, groups
         self._clock = clock
         self.matches: tuple[Match, ...] = ()
-        self._found: dict[tuple[str, Key], int] = {}
-        self._scanned = -SCAN_SECONDS
+        self._found: dict[_Name, int] = {}
+        self._next_scan, self._interval = 0.0, SCAN_SECONDS
 
     def __call__(self) -> dict[str, dict[int, float]]:
         """Return, for each build, the pids of its running steps with the steps' start in Unix seconds."""
         running = [(run, step) for run in self._runs() if run.status is None for step in list(run.running.values())]
-        lost = [(run, step) for run, step in running if not step.pid]
-        if lost and self._clock() - self._scanned >= SCAN_SECONDS:
-            self._scanned = self._clock()
-            self._found = self._scan(lost)
+        names = {_name(run, step) for run, step in running}
+        self._found = {name: pid for name, pid in self._found.items() if name in names and self._is_there(pid)}
+        lost = [(run, step) for run, step in running if self.pid_of(run, step) is None]
+        if lost and self._clock() >= self._next_scan:
+            new = self._scan(lost)
+            self._found |= new
+            self._interval = SCAN_SECONDS if new else min(2 * self._interval, LONGEST_SCAN_SECONDS)
+            self._next_scan = self._clock() + self._interval
         roots: dict[str, dict[int, float]] = {}
         for run, step in running:
             if (pid := self.pid_of(run, step)) is not None:
@@ -66,11 +75,14 @@ class StepRoots:
 
     def pid_of(self, run: Run, step: Step) -> int | None:
         """Return the root process of a running step, None where it is not known."""
-        return step.pid or self._found.get((run.build, step.key))
+        return step.pid or self._found.get(_name(run, step))
 
-    def _scan(self, lost: Iterable[tuple[Run, Step]]) -> dict[tuple[str, Key], int]:
+    def _is_there(self, pid: int) -> bool:
+        return os.path.exists(f"{self._proc}/{pid}")  # noqa: PTH110 - each second
+
+    def _scan(self, lost: Iterable[tuple[Run, Step]]) -> dict[_Name, int]:
         processes = self._processes()
-        found: dict[tuple[str, Key], int] = {}
+        found: dict[_Name, int] = {}
         for run, step in lost:
             pid = next(
                 filter(None, (self._matching(each, processes) for each in self.matches if each.build == run.build)), 0
@@ -78,7 +90,7 @@ class StepRoots:
             if not pid and step.log and not step.shares_log:
                 pid = self._holding(step.log, processes)
             if pid:
-                found[run.build, step.key] = pid
+                found[_name(run, step)] = pid
         return found
 
     def _processes(self) -> dict[int, _Process]:
@@ -128,6 +140,10 @@ class StepRoots:
             # another user's, or ended meanwhile
             pass
         return False
+
+
+def _name(run: Run, step: Step) -> _Name:
+    return (run.build, step.key, step.attempts)
 
 
 def _oldest(processes: Iterable[_Process]) -> int:
