@@ -1,0 +1,65 @@
+"""Runs unlike those before them, and steps that nothing is known of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from build_exporter.estimate import Estimator
+from build_exporter.estimate.backtest import RecordedRun, Settings, backtest
+from build_exporter.estimate.schedule import schedule
+from build_exporter.model import events as e
+from build_exporter.tracker import Run, Tracker, apply_all
+
+
+def test_of_two_chains_the_longer_is_what_hangs_on_a_step() -> None:
+    """On one slot the step before 50 s and 5 s goes before one of 30 s: it is begun by the longest chain behind it."""
+    left, needs = [1.0, 50.0, 5.0, 30.0], [[], [0], [0], []]
+    assert schedule(left, needs, [], 1).critical[0] == 0
+    assert schedule(left, needs, [], 2).seconds == 51.0
+
+
+def recorded(day: int, seconds: float) -> RecordedRun:
+    """Return a run of 24 steps that each took so long."""
+    now = 1_780_000_000.0 + 86_400.0 * day
+    events: list[e.Event] = [e.BuildStarted(time=now, build="b")]
+    for number in range(24):
+        step: dict[str, Any] = {"build": "b", "phase": "p", "step": f"s{number}"}
+        events.append(e.StepStarted(time=now, **step))
+        now += seconds
+        events.append(e.StepFinished(time=now, status="succeeded", **step))
+    return RecordedRun(
+        "b", f"2026010{day}T000000Z", [*events, e.BuildFinished(time=now, build="b", status="succeeded")]
+    )
+
+
+@pytest.mark.parametrize(("last", "words"), [(330.0, "slower"), (270.0, "faster")])
+def test_a_run_unlike_the_others_is_outside_the_band_and_named(last: float, words: str) -> None:
+    """Ten times as slow or fast as three equal runs is no case of the band; a tenth of difference is put in words."""
+    runs = [recorded(day, 300.0) for day in (1, 2, 3)]
+    for factor in (10.0, 0.1):
+        *_, found = backtest([*runs, recorded(4, 300.0 * factor)], Settings((0.1,)))
+        assert found.marks[0.1].inside_band is False
+    tracker = Tracker()
+    for each in runs:
+        tracker.feed("b", each.run, each.events)
+    tracker.feed("b", "20260104T000000Z", recorded(4, last).events[:42])
+    run = tracker.builds["b"].current
+    assert run is not None
+    estimate = Estimator(tracker.builds)(run, recorded(4, last).events[41].time)
+    assert estimate is not None
+    assert words in estimate.basis
+
+
+def test_nothing_is_said_of_a_run_that_has_not_begun() -> None:
+    """A plan alone is no run: no estimate before its start; a step that nothing is known of has no expected time."""
+    run = Run("b", "20260101T000000Z")
+    steps = [e.PlannedStep(phase="p", step="a", expected_seconds=9.0), e.PlannedStep(phase="p", step="b")]
+    apply_all(run, [e.Plan(time=0.0, build="b", steps=steps)])
+    assert Estimator()(run, 1.0) is None
+    apply_all(run, [e.BuildStarted(time=1.0, build="b")])
+    estimator = Estimator()
+    assert estimator(run, 1.0) is not None
+    assert estimator.expected_seconds(run, run.steps["p", "b"], 1.0) is None
+    assert estimator.expected_seconds(run, run.steps["p", "a"], 1.0) == pytest.approx(9.0)
