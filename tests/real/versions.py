@@ -106,8 +106,7 @@ def _built(home: Path, version: str) -> bool:
         [
             "sh",
             "-c",
-            "tar -xf make-dfsg_*.orig.tar.* --strip-components=1; mkdir -p doc;"
-            "echo all: > doc/Makefile.in; echo > doc/make.1",
+            "tar -xf make-dfsg_*orig* --strip-components=1; mkdir doc; echo all: > doc/Makefile.in; echo > doc/make.1",
         ],
         ["./configure", "--disable-dependency-tracking"],
         ["make", "-j2", "MAKEINFO=true"],
