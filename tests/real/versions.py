@@ -103,7 +103,11 @@ def _built(home: Path, version: str) -> bool:
         [*apt, "update"],
         [*apt, "--download-only", "source", f"make-dfsg={version}-2"],
         # Debian's sources are without the manual, which configure asks for
-        ["sh", "-c", "tar -xf make-dfsg_*.orig.tar.* --strip-components=1; mkdir -p doc; echo all: > doc/Makefile.in"],
+        [
+            "sh",
+            "-c",
+            "tar -xf make-dfsg_*orig* --strip-components=1; mkdir doc; echo all: > doc/Makefile.in; echo > doc/make.1",
+        ],
         ["./configure", "--disable-dependency-tracking"],
         ["make", "-j2", "MAKEINFO=true"],
     )
