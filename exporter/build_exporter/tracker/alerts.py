@@ -99,10 +99,14 @@ class AlertLog:
 
 
 def _key(event: e.Alert) -> str:
-    """Return the key of one firing of an alert."""
+    """Return the key of one firing of an alert: by its failure's number, else by its start in whole milliseconds.
+
+    Alertmanager's API cuts times to milliseconds, its webhook does not.
+    """
     start = event.starts if event.starts is not None else event.time
     labels = sorted((event.labels or {}).items())
-    return f"{event.fingerprint or repr((event.name, event.tier, event.failure, labels))}@{start:.3f}"
+    identity = event.fingerprint or repr((event.name, event.tier, event.failure, labels))
+    return identity if event.failure else f"{identity}@{int(start * 1000 + 0.01)}"
 
 
 def _is_about(answer: Answer, name: str, failure: str, since: float) -> bool:
