@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from build_exporter.journal.in_time import in_time
 from build_exporter.queries.incidents import Incident, Kind, failure_number
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class Sightings:
 
     def __init__(self, journal: str) -> None:
         self._path = Path(journal) / FILE
-        rows = _read(self._path)
+        rows: list[tuple[str, Kind, str, float, str]] = []
+        in_time(lambda: rows.extend(_read(self._path)))  # or none: the exporter starts on a dead mount, too
         self.since = {Sighting(build, kind, where): began for build, kind, where, began, _ in rows}
         self.words = {Sighting(build, kind, where): words for build, kind, where, _, words in rows}
         self._is_written = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,9 +33,14 @@ def journal_option(command: F) -> F:
 
 
 def _counted(context: click.Context, option: click.Parameter, journal: str) -> str:
-    """Return the journal; count this use of the command in it."""
-    if not context.resilient_parsing:
-        count_command(journal, "-".join(context.command_path.split()[1:]))
+    """Return the journal; count this use of the command in it. `serve` listens even if the journal's mount is dead."""
+    command = "-".join(context.command_path.split()[1:])
+    if context.resilient_parsing:
+        pass
+    elif command == "serve":
+        threading.Thread(target=count_command, args=(journal, command), name="command-use", daemon=True).start()
+    else:
+        count_command(journal, command)
     return journal
 
 
