@@ -22,6 +22,8 @@ LEFT_OUT = {
     "build_exporter_event_lag_seconds": "is of events read live",
     "build_exporter_events_total": "counts since the exporter's start",
     "build_exporter_http_requests_total": "counts since the exporter's start",
+    "build_exporter_http_request_duration_seconds": "is measured",
+    "build_exporter_command_uses_total": "is read now and then",
     "build_exporter_journal_bytes": "is sampled now and then",
     "build_exporter_link_info": "names the address of each",
     "build_exporter_series": "counts those of requests too",
