@@ -232,7 +232,7 @@ def _has_page(address: str, content: str) -> bool:
 def _start_replay() -> Iterator[Program]:
     """Replay the recorded build where there is none of the user's own to look at."""
     found = sorted(RECORDED.glob("*.jsonl"))
-    own = [path.name for path in _journal().iterdir() if path.is_dir() and path.name != EXAMPLE]
+    own = [path.name for path in _journal().iterdir() if path.is_dir() and path.name != EXAMPLE and path.name[0] != "."]
     if not found or own:
         return
     print(f"A recorded build, {EXAMPLE}, is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes.", flush=True)
