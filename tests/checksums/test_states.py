@@ -147,10 +147,10 @@ def test_of_another_user_only_his_own_files(tarballs: Path, sources: Sources) ->
     assert check_file(str(tarballs), planned, owner=os.getuid()).state is SourceState.VERIFIED
 
 
-def test_a_sparse_file_of_two_gigabytes(tmp_path: Path) -> None:
+def test_a_large_sparse_file(tmp_path: Path) -> None:
     """A file far larger than memory allows to read at once is read in pieces, and md5sum says the same of it."""
     with (tmp_path / "sparse").open("wb") as file:
-        file.truncate(2 * 1024**3)
+        file.truncate(1024**3 // 2)
     printed = subprocess.run(["md5sum", tmp_path / "sparse"], capture_output=True, text=True, check=True).stdout
     code = (
         "import sys; from build_exporter.checksums.check import check_file\n"

@@ -95,7 +95,7 @@ def test_a_hostile_event_costs_at_most_its_bound(
     run.add("toolchain", tools=[{**tool, "target": 'x"} 1\nup{y="'}])
     monitor = monitor_of()
     shown = values(ToolchainCollector(monitor, 10))
-    assert list(shown) == [("build_toolchain_info", ("lfs", 'x"} 1\nup{y="', "host", "gcc", "1"))]
+    assert list(shown) == [("build_toolchain_info", ("lfs", 'x"} 1 up{y="', "host", "gcc", "1"))]
     assert sum(monitor.decoder.rejected.values()) == 2
 
 

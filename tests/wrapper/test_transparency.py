@@ -33,10 +33,11 @@ DEADLY = [
 
 
 def test_every_exit_code(run: Run) -> None:
-    """Each of the 256 exit codes comes back as it is."""
+    """Exit codes come back as they are: those with a meaning to shells, both sides of each, and some others."""
+    wanted = [*range(4), 63, 64, 77, 99, *range(124, 148), 192, 254, 255]
     with ThreadPoolExecutor(2) as pool:
-        codes = pool.map(lambda code: run("sh", "-c", f"exit {code}").returncode, range(256))
-        assert list(codes) == list(range(256))
+        codes = pool.map(lambda code: run("sh", "-c", f"exit {code}").returncode, wanted)
+        assert list(codes) == wanted
 
 
 @pytest.mark.parametrize("number", DEADLY)
