@@ -41,7 +41,7 @@ unit: $(VENV)/.test ## Run the tests
 
 soak: $(VENV)/.test ## Replay 30 days of builds at speed and run the faults that take minutes
 	$(BIN)/python bench/soak.py
-	$(BIN)/python -m pytest -m soak tests/soak
+	$(BIN)/python -m pytest -m soak tests/soak tests/bench
 
 bench: $(VENV)/.test ## Measure against mtail and node_exporter; prints the table and keeps it as JSON
 	$(BIN)/python bench/run.py

@@ -59,6 +59,7 @@ def _measurements(repository: Path) -> list[str]:
     return re.findall(r'"(\w+)"', names)
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 @pytest.mark.timeout(400)
 def test_a_quick_run_takes_every_figure_beside_its_peer(repository: Path, tmp_path: Path) -> None:
