@@ -15,7 +15,17 @@ PACKAGE: Final = REPOSITORY / "exporter" / "build_exporter"
 PAGE: Final = REPOSITORY / "docs" / "architecture.md"
 PICTURE: Final = re.compile(r"(?<=```mermaid\n).*?(?=```)", re.DOTALL)
 LAYERS: Final = {
-    "Shared types": ("model", "catalog", "config", "exposition", "formatting", "logging_setup", "diagnostics", "shell"),
+    "Shared types": (
+        "model",
+        "catalog",
+        "config",
+        "exposition",
+        "formatting",
+        "logging_setup",
+        "diagnostics",
+        "shell",
+        "weighted",
+    ),
     "Write": ("journal", "wrapper", "client", "sources", "plan", "replay"),
     "Understand": ("tracker", "checksums", "toolchain", "estimate", "analysis", "failures", "verdicts", "summary"),
     "Show": ("probes", "queries", "collectors", "web", "alerting", "report", "mcp", "hooks"),

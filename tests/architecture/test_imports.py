@@ -29,6 +29,7 @@ APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "ale
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
     "beat": set(),
+    "weighted": set(),
     "model": set(),
     "formatting": set(),
     "logging_setup": set(),
@@ -51,8 +52,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "plugin": {"model", "catalog", "config", "sources", "diagnostics"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},
     "summary": {"model", "journal", "tracker", "formatting"},
-    "analysis": {"model", "tracker"},
-    "estimate": {"model", "journal", "tracker"},
+    "analysis": {"model", "tracker", "weighted"},
+    "estimate": {"model", "journal", "tracker", "weighted"},
     "verdicts": {"model", "journal", "tracker"},
     "monitor": {"beat", "model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from build_exporter.estimate import Estimate, Estimator, remaining
-from build_exporter.estimate.abis import weighted_median
 from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
 from build_exporter.estimate.expect import Candidate, Expected, _without_absurd
 from build_exporter.estimate.facts import Facts
@@ -23,6 +22,7 @@ from build_exporter.estimate.tuning import DEFAULT, Tuning
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, Step, apply_all, expected_seconds
+from build_exporter.weighted import weighted_median
 
 FIXED = Tuning(pace_spread=0.018, spread_plan=0.5, steps_share=1.0, apart_share=1.0)
 """Constants whose values the figures below are worked out with."""

@@ -91,7 +91,13 @@ def _built(home: Path, version: str) -> bool:
     """Fetch GNU make's sources with apt, without touching the system's lists, and build it."""
     (home / "lists/partial").mkdir(parents=True, exist_ok=True)
     key = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    mirror = "http://deb.debian.org/debian"
+    places = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    mirrors = subprocess.run(places, capture_output=True, text=True, check=False).stdout.split()
+    # the one this machine is installed from, which has the newer release as well
+    mirror = next((each for each in mirrors if "security" not in each), None)
+    if mirror is None:
+        print(f"make {version}: apt knows no mirror")
+        return False
     (home / "list").write_text(f"deb-src [signed-by={key}] {mirror} trixie main\n")
     options = [
         f"Dir::Etc::sourcelist={home}/list",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +87,13 @@ def held_back(journal: Path, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.timeout(240)
 def test_what_a_control_group_holds_back_is_named(
-    held_back: None, serve: Callable[..., Any], poll: Callable[..., None]
+    held_back: None,
+    serve: Callable[..., Any],
+    poll: Callable[..., None],
+    verdict_on: Callable[[Any, str], str],
 ) -> None:
     """A quota and want of memory are told apart from a step that is merely slow."""
     exporter = serve()
-
-    def verdict(build: str) -> str:
-        found = [key for key, value in exporter.samples().items() if key[0] == "build_step_verdict" and value == 1]
-        return next((dict(labels)["verdict"] for _, labels in found if dict(labels)["build"] == build), "")
-
+    verdict = partial(verdict_on, exporter)
     for build in STEPS:
         poll(lambda build=build: verdict(build) == build, 90, f"{build} is {verdict(build)}")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,15 @@ def steps(journal: Path, tmp_path: Path) -> Iterator[dict[str, subprocess.Popen[
 
 @pytest.mark.timeout(180)
 def test_each_is_named_within_half_a_minute(
-    steps: dict[str, subprocess.Popen[bytes]], serve: Callable[..., Any], poll: Callable[..., None], journal: Path
+    steps: dict[str, subprocess.Popen[bytes]],
+    serve: Callable[..., Any],
+    poll: Callable[..., None],
+    journal: Path,
+    verdict_on: Callable[[Any, str], str],
 ) -> None:
     """A step left at a prompt, a deadlock, a sleeper, a stopped one and a compiler are distinguished, with evidence."""
     exporter = serve()
-
-    def verdict(build: str) -> str:
-        found = [key for key, value in exporter.samples().items() if key[0] == "build_step_verdict" and value == 1]
-        return next((dict(labels)["verdict"] for _, labels in found if dict(labels)["build"] == build), "")
-
+    verdict = partial(verdict_on, exporter)
     for build in STEPS:
         poll(lambda build=build: verdict(build) == build, 60, f"{build} is {verdict(build)}")
     poll(lambda: verdict("stuck-pipe") == "stuck", 60, "two ends of one pipe")

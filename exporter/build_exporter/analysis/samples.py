@@ -12,6 +12,7 @@ from typing import Final
 
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Key, Run, RunSummary
+from build_exporter.weighted import weighted_median
 
 MAX_RUNS: Final = 10
 """Earlier runs that a baseline rests on: machines and packages change."""
@@ -149,15 +150,5 @@ def pace_of(times: Times, base: Mapping[Key, float]) -> Pace:
     ]
     if not logs:
         return Pace(1.0, 0.0)
-    middle = _weighted_median(logs)
-    return Pace(math.exp(middle), 1.4826 * _weighted_median([(abs(log - middle), weight) for log, weight in logs]))
-
-
-def _weighted_median(values: Iterable[tuple[float, float]]) -> float:
-    ordered = sorted(values)
-    half, reached = sum(weight for _, weight in ordered) / 2.0, 0.0
-    for value, weight in ordered:
-        reached += weight
-        if reached >= half:
-            return value
-    return 0.0
+    middle = weighted_median(logs)
+    return Pace(math.exp(middle), 1.4826 * weighted_median([(abs(log - middle), weight) for log, weight in logs]))

@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import journal_option
 from build_exporter.cli.plan_estimate import PlanEstimate, Wanted, estimate_lines, estimate_object, estimate_plan
 from build_exporter.cli.plan_table import as_object, table
-from build_exporter.config.problems import ConfigError
+from build_exporter.cli.stop import stop, stop_at_unreadable_plans
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import join_run
 from build_exporter.model.events import Plan, TestScope
 from build_exporter.model.names import is_build_name
-from build_exporter.plan.book_entities import BookError
 from build_exporter.plan.weighted import WeightedPlan
 from build_exporter.sources.attach import lines_of
 
@@ -79,17 +78,9 @@ def show_plan(
 ) -> None:
     """Print the plan and, where asked to, estimate it and append it to the journal."""
     if (emit or output == "event" or build is not None) and not is_build_name(build or ""):
-        _stop("--build must name the build: 1 to 100 of A-Z a-z 0-9 . _ + -", USAGE_ERROR)
-    try:
+        stop("plan", "--build must name the build: 1 to 100 of A-Z a-z 0-9 . _ + -")
+    with stop_at_unreadable_plans("plan"):
         made = make()
-    except ConfigError as error:
-        # each line is FILE:LINE:COLUMN: MESSAGE already
-        click.echo(str(error), err=True)
-        raise SystemExit(USAGE_ERROR) from None
-    except OSError as error:
-        _stop(f"{error.filename}: {error.strerror}", 1)
-    except (BookError, ValueError) as error:
-        _stop(str(error), 1)
     for note in made.notes:
         click.echo(f"build-exporter plan: {note}", err=True)
     lines = []
@@ -131,9 +122,4 @@ def _append(journal: str, build: str, lines: list[bytes]) -> None:
             writer.append(line)
         writer.close()
     except (OSError, ValueError) as error:
-        _stop(f"the journal can't be written: {error}", 1)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    click.echo("\n".join(f"build-exporter plan: {line}" for line in message.splitlines()), err=True)
-    raise SystemExit(code)
+        stop("plan", f"the journal can't be written: {error}", 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -12,14 +12,13 @@ from build_exporter.checksums.digests import LENGTHS
 from build_exporter.checksums.manifest import Manifest, buildroot_manifest, checksum_files_beside
 from build_exporter.checksums.verify import bytes_to_read, lower_priority, unlisted
 from build_exporter.checksums.verify import verify as verify_files
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import journal_option
+from build_exporter.cli.stop import stop, stop_at_unreadable_plans
 from build_exporter.cli.verify_output import Progress, VerifyResult, as_csv, as_json, table
-from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import escaped
 from build_exporter.journal.follow import Follower
 from build_exporter.model.states import SourceState
 from build_exporter.plan.book import Revision, read_book
-from build_exporter.plan.book_entities import BookError
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
 from build_exporter.plan.jhalfs_sources import LISTS, MISSING_FILES, jhalfs_sources, sources_directory
 from build_exporter.plan.yaml_plan import read_yaml
@@ -63,17 +62,10 @@ def verify(
     build-exporter verify --jhalfs /mnt/lfs/jhalfs
     build-exporter verify . --checksums SHA256SUMS
     """
-    try:
+    with stop_at_unreadable_plans("verify"):
         manifest, directory = _manifest(directory, **origin)
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(USAGE_ERROR) from None
-    except OSError as error:
-        _stop(f"{error.filename}: {error.strerror}", 1)
-    except (BookError, ValueError) as error:
-        _stop(str(error), 1)
     if not manifest.files:
-        _stop("no file to verify is named", 1)
+        stop("verify", "no file to verify is named", 1)
     lower_priority(NICENESS)
     files = list(manifest.files.values())
     with Progress(bytes_to_read(str(directory), files)) as progress:
@@ -106,14 +98,14 @@ def _manifest(directory: Path | None, **origin: Any) -> tuple[Manifest, Path]:
     journal, algorithm, rev = (origin.pop(name) for name in ("journal", "algorithm", "rev"))
     given = [name for name, value in origin.items() if value]
     if len(given) > 1:
-        _stop(f"take one of {', '.join('--' + name.replace('_file', '') for name in given)}", USAGE_ERROR)
+        stop("verify", f"take one of {', '.join('--' + name.replace('_file', '') for name in given)}")
     manifest, beside = _planned(given[0], origin, rev, journal, directory) if given else (Manifest(), None)
     directory = directory or beside
     if directory is None:
-        _stop("give the DIRECTORY of the files", USAGE_ERROR)
+        stop("verify", "give the DIRECTORY of the files")
     lists = origin["checksums"] or ([] if given else checksum_files_beside(directory))
     if not lists and not given:
-        _stop(f"{directory} holds no list of checksums; name one by --checksums, or a plan", USAGE_ERROR)
+        stop("verify", f"{directory} holds no list of checksums; name one by --checksums, or a plan")
     for path in lists:
         manifest.add_list(path, algorithm)
     return manifest, directory
@@ -159,8 +151,3 @@ def _of_build(name: str, journal: str) -> tuple[Manifest, Path | None]:
     for step, source in planned_sources(build.current):
         manifest.add(step.step, [source])
     return manifest, Path(build.current.tarballs) if build.current.tarballs else None
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    click.echo(f"build-exporter verify: {escaped(message)}", err=True)
-    raise SystemExit(code)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import log
 from typing import Final
 
 from build_exporter.estimate.table import DEFAULT_JOBS, typical_steps
 from build_exporter.tracker.names import Name
+from build_exporter.weighted import weighted_median
 
 COUNTS: Final = (1, 2, 3)
 TELLING_SECONDS: Final = 5.0
@@ -39,14 +40,3 @@ def abis_of(times: Iterable[tuple[Name, float]], jobs: int | None, tests: str | 
         for abis in COUNTS
     }
     return min(errors, key=lambda abis: errors[abis])
-
-
-def weighted_median(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return the value half of the weight lies below, of (value, weight) pairs."""
-    ordered = sorted(pairs)
-    half, passed = sum(weight for _, weight in ordered) / 2, 0.0
-    for value, weight in ordered:
-        passed += weight
-        if passed >= half:
-            return value
-    return ordered[-1][0]

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from math import exp, log
 from typing import Final
 
-from build_exporter.estimate.abis import weighted_median
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
 from build_exporter.estimate.table import VARIANTS, typical_seconds
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
+from build_exporter.weighted import weighted_median
 
 MOST_OF_A_STEP: Final = 300.0
 """Seconds for which one step counts at most: the pace is not that of the longest step alone."""

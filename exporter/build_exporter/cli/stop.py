@@ -1,0 +1,37 @@
+"""How a command ends with an error: one line for each problem on standard error, and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import click
+
+from build_exporter.cli.options import USAGE_ERROR
+from build_exporter.config.problems import ConfigError
+from build_exporter.config.values import escaped
+from build_exporter.plan.book_entities import BookError
+
+
+def stop(command: str, message: str, code: int = USAGE_ERROR) -> NoReturn:
+    """Print a message with the command's name before each line, control characters escaped, and exit with a code."""
+    for line in message.splitlines():
+        click.echo(f"build-exporter {command}: {escaped(line)}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def stop_at_unreadable_plans(command: str) -> Iterator[None]:
+    """End the command when a plan or the files it names can't be read: with 2 for its content, else with 1."""
+    try:
+        yield
+    except ConfigError as error:
+        # each line is FILE:LINE:COLUMN: MESSAGE already
+        click.echo(str(error), err=True)
+        sys.exit(USAGE_ERROR)
+    except OSError as error:
+        stop(command, f"{error.filename}: {error.strerror}", 1)
+    except (BookError, ValueError) as error:
+        stop(command, str(error), 1)
