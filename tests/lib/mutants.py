@@ -32,7 +32,7 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
     "estimate": ("estimate/outlook.py estimate/schedule.py estimate/parallel.py estimate/sources.py", "tests/estimate"),
     "journal": (
         "journal/lines.py journal/follow.py",
-        "tests/journal/test_lines.py tests/journal/test_follow.py tests/journal/test_future.py",
+        "tests/journal/test_lines.py tests/journal/test_follow.py tests/journal/test_follow_runs.py",
     ),
     "jhalfs": (
         "sources/jhalfs/reconcile.py",
@@ -52,7 +52,7 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
 }
 """By room: its modules below `build_exporter`, and its own tests."""
 
-SLOW: Final = "not (time_grows or example_program or many_threads or promtool or command)"
+SLOW: Final = "not (time_grows or example or many_threads or promtool or command or marks_that_are_none or a_plan_is or a_plan_that)"
 """Tests of time, and of processes, in which no mutant runs."""
 
 CAUGHT: Final = (1, 3, 24, 36, 152, 255, -9, -24)
