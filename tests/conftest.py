@@ -13,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +30,11 @@ hypothesis.settings.load_profile("tests")
 COMMAND = (sys.executable, "-m", "build_exporter")
 
 
-@cache
-def forks() -> zygote.Zygote:
-    """Return the process that forks `build-exporter` quickly for all tests of this process."""
-    return zygote.Zygote()
-
-
 def start_command(words: list[str], log: Any, environment: dict[str, str]) -> Any:
     """Start `build-exporter` in the background, its errors in a file; return what `subprocess.Popen` would."""
     if not zygote.is_usual(environment):
         return subprocess.Popen([*COMMAND, *words], stderr=log, env=environment)
-    return forks().start(words, [0, 1, log.fileno()], environment)
+    return zygote.forks().start(words, [0, 1, log.fileno()], environment)
 
 
 def wait_until(check: Callable[[], bool], seconds: float = 15.0, what: str = "") -> None:
@@ -229,7 +222,7 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         options.setdefault("timeout", 60)
         if options.keys() <= {"timeout", "env", "cwd", "input"} and zygote.is_usual(options.get("env") or {}):
-            return forks().run(list(arguments), **options)
+            return zygote.forks().run(list(arguments), **options)
         return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, **options)
 
     return call
@@ -253,9 +246,7 @@ def records() -> Path:
 @pytest.fixture
 def run_examples(repository: Path, tmp_path: Path) -> Callable[[str, int], list[subprocess.CompletedProcess[str]]]:
     """Run the shell blocks of a page, which must be so many, one after the other in the test's directory."""
-    launcher = tmp_path / "build-exporter"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m build_exporter "$@"\n')
-    launcher.chmod(0o755)
+    zygote.forks().install(tmp_path / "build-exporter")
     environment = os.environ | {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "BUILD_EXPORTER_JOURNAL": str(tmp_path / "journal"),

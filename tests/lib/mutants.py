@@ -52,7 +52,7 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
 }
 """By room: its modules below `build_exporter`, and its own tests."""
 
-SLOW: Final = "not (time_grows or example or many_threads or promtool or command or marks_that_are_none or a_plan_is or a_plan_that)"
+SLOW: Final = "not (time_grows or example or threads or promtool or command or marks_that or a_plan_is)"
 """Tests of time, and of processes, in which no mutant runs."""
 
 CAUGHT: Final = (1, 3, 24, 36, 152, 255, -9, -24)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from build_exporter.model import events as e
@@ -61,3 +62,12 @@ def run_of(*events: e.Event) -> Run:
 def step_of(*events: e.Event) -> Step:
     """Return its step `s` of phase `p`."""
     return run_of(*events).steps["p", "s"]
+
+
+def serial(steps: Iterable[tuple[str, float]], begin: float, status: Any = "succeeded", **fields: Any) -> list[e.Event]:
+    """Return a build of steps one after the other, by their seconds; without a status it goes on."""
+    found, now = [built(begin, **fields)], begin
+    for name, seconds in steps:
+        found += [start(now, name), end(now + max(seconds, 0.0), name, seconds=seconds)]
+        now += max(seconds, 0.0)
+    return found if status is None else [*found, over(now, status)]

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -54,13 +55,15 @@ class Zygote:
         self, words: list[str], streams: list[int], environment: dict[str, str], directory: str | None = None
     ) -> Forked:
         """Start `build-exporter` with words, on three descriptors."""
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self._path)
-        asked = json.dumps([words, environment, str(directory or Path.cwd())]).encode("utf-8", "surrogateescape")
-        fds = array.array("i", streams)
-        connection.sendmsg([len(asked).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
-        connection.sendall(asked)
-        return Forked(connection)
+        return _start(self._path, words, streams, environment, str(directory or Path.cwd()))
+
+    def install(self, launcher: Path) -> None:
+        """Write a program `build-exporter` for shell scripts; what builds wait for is started from nothing."""
+        launcher.write_text(
+            f'#!/bin/sh\ncase "$1" in run | emit) exec "{sys.executable}" -m build_exporter "$@" ;; esac\n'
+            f'exec "{sys.executable}" -I -S "{__file__}" call "{self._path}" "$@"\n'
+        )
+        launcher.chmod(0o755)
 
     def run(self, words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run it to its end, as `subprocess.run` does with `capture_output` and `text`."""
@@ -125,6 +128,34 @@ class Forked:
     def terminate(self) -> None:
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
+
+
+@cache
+def forks() -> Zygote:
+    """Return the zygote of this process."""
+    return Zygote()
+
+
+def _start(path: str, words: list[str], streams: list[int], environment: dict[str, str], directory: str) -> Forked:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(path)
+    asked = json.dumps([words, environment, directory]).encode()
+    fds = array.array("i", streams)
+    connection.sendmsg([len(asked).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+    connection.sendall(asked)
+    return Forked(connection)
+
+
+def _call(path: str, words: list[str]) -> None:
+    """Stand for a forked process in a script: hand signals on, and end as it ends."""
+    forked = _start(path, words, [0, 1, 2], dict(os.environ), str(Path.cwd()))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _: os.kill(forked.pid, number))
+    code = forked.wait()
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
 
 
 def _load() -> None:
@@ -211,4 +242,6 @@ def main(path: str, life: int) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "call":
+        _call(sys.argv[2], sys.argv[3:])
     main(sys.argv[1], int(sys.argv[2]))

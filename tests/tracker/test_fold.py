@@ -39,6 +39,8 @@ def test_a_phase_keeps_what_its_steps_had_shown() -> None:
     run = run_of(plan({"s": 100, "t": 100}), start(0), end(100), start(100, "t"), at(150, "t", ratio=0.5))
     apply_all(run, [end(151, "t", "failed"), start(152, "t")])
     assert phase_progress(run, run.phases["p"], 152) == pytest.approx(0.75)
+    apply_all(run, [plan({"s": 100, "t": 100, "u": 1000}, 153)])
+    assert phase_progress(run, run.phases["p"], 153) == pytest.approx(0.75), "nor does a longer plan take it back"
 
 
 def test_a_failed_step_fails_the_build_until_it_is_tried_again() -> None:
@@ -83,11 +85,16 @@ def test_a_writer_that_is_gone_is_back_with_a_new_start() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "space"),
-    [({"pid": 7}, 4), ({"pid": 8}, None), ({"pid": 7, "pid_namespace": 5}, 5), ({"pid": 8, "pid_namespace": 0}, 0)],
+    [
+        ({"pid": 7}, "4"),
+        ({"pid": 8}, None),
+        ({"pid": 7, "pid_namespace": "5"}, "5"),
+        ({"pid": 8, "pid_namespace": ""}, ""),
+    ],
 )
-def test_a_steps_process_is_looked_for_where_it_is(fields: dict[str, Any], space: int | None) -> None:
+def test_a_steps_process_is_looked_for_where_it_is(fields: dict[str, Any], space: Any) -> None:
     """The builder's own process is in its own namespace; another is where the step says, or nowhere known."""
-    assert step_of(built(1, pid=7, pid_namespace=4), start(2, **fields)).pid_namespace == space
+    assert step_of(built(1, pid=7, pid_namespace="4"), start(2, **fields)).pid_namespace == space
 
 
 def test_an_end_read_before_its_start_is_one_attempt() -> None:
