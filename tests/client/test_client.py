@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 
 from build_exporter.client import Milestone, Operation, Workflow
+from build_exporter.client.events import EventLog
 from build_exporter.journal.follow import Follower
+from build_exporter.model.events import Note
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import Run, Tracker
 
@@ -191,6 +194,26 @@ def test_a_program_continues_without_a_journal(tmp_path: Path, caplog: pytest.Lo
         operation.update("a")
         operation.update("b")
     assert len(caplog.records) == 1
+
+
+def test_events_that_could_not_be_written_come_later_and_the_lost_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of five events before there is a journal the last three are kept, in order; further ones report nothing again."""
+    monkeypatch.setattr("build_exporter.client.events.MAX_PENDING", 3)
+    blocked = tmp_path / "journal"
+    blocked.write_text("")
+    log = EventLog("import", str(blocked))
+    times = [log.now() for _ in range(7)]
+    notes = [Note(time=time, build="import", message=f"{n}") for n, time in enumerate(times)]
+    assert [log.append(note) for note in notes[:5]] == [False] * 5
+    blocked.unlink()
+    assert [log.append(note) for note in notes[5:]] == [True] * 2
+    written = [json.loads(line) for line in Path(log.path or "").read_text().splitlines()]
+    assert [each.get("count", each.get("message")) for each in written] == [2, "2", "3", "4", "5", "6"]
+    assert [each["time"] for each in written[1:]] == sorted(set(times))[2:]
+    assert times[-1] - times[0] < 1
+    log.close()
 
 
 @pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b[31m", "x" * 100_000, ""])

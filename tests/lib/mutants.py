@@ -36,9 +36,13 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "jhalfs": (
         "sources/jhalfs/reconcile.py",
-        "tests/sources/jhalfs/test_reconcile.py tests/sources/jhalfs/test_polling.py",
+        "tests/sources/jhalfs/test_reconcile.py tests/sources/jhalfs/test_polling.py tests/sources/jhalfs/test_report.py",
     ),
-    "portage": ("sources/portage/log.py sources/portage/session.py", "tests/sources/portage/test_log.py"),
+    "portage": (
+        "sources/portage/log.py sources/portage/session.py",
+        "tests/sources/portage/test_log.py tests/sources/portage/test_ends.py tests/sources/portage/test_doubtful_logs.py"
+        " tests/sources/portage/test_host_state.py",
+    ),
     "suites": (
         "sources/step_logs/suites/gnu.py sources/step_logs/suites/results.py",
         "tests/sources/step_logs/suites/test_gnu.py tests/sources/step_logs/suites/test_forms.py",
@@ -52,7 +56,10 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
 }
 """By room: its modules below `build_exporter`, and its own tests."""
 
-SLOW: Final = "not (time_grows or example or threads or promtool or command or marks_that or a_plan_is)"
+SLOW: Final = (
+    "not (time_grows or example_program or shell_example or threads or promtool or the_command_ or marks_that"
+    " or a_plan_is or stays_ended_when)"
+)
 """Tests of time, and of processes, in which no mutant runs."""
 
 CAUGHT: Final = (1, 3, 24, 36, 152, 255, -9, -24)

@@ -79,3 +79,13 @@ def test_a_name_made_to_point_here_reads_nothing(site: Any, host: str, is_refuse
 def test_beyond_loopback_any_name_is_right(site: Any, server: str) -> None:
     """On a network address, and on a socket without one, the machine has names that it does not know itself."""
     assert site.get("/metrics", server=server, host="builder.lan")[0] == 200
+
+
+def test_what_is_allowed_is_taken_whole(site: Any) -> None:
+    """A program's own request passes both guards with its body, and one that names two hosts is told so."""
+    line = b'{"time":1.7e9,"event":"note","build":"b","message":"x"}'
+    assert site.get("/api/v1/events", method="POST", body=line)[0] == 200
+    site.monitor.poll()
+    assert list(site.monitor.tracker.builds) == ["b"]
+    status, _, body = site.get("/", host="localhost", Host="localhost")
+    assert (status, b'"two-hosts"' in body) == (400, True)
