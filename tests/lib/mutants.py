@@ -27,25 +27,26 @@ SEED: Final = "build-exporter"
 MEMORY_BYTES: Final = 4 << 30
 """Address space a mutant may take."""
 
+
+def _tests(room: str, names: str) -> str:
+    return " ".join(f"tests/{room}/test_{name}.py" for name in names.split())
+
+
 ROOMS: Final[dict[str, tuple[str, str]]] = {
     "tracker": ("tracker/fold.py tracker/progress.py tracker/plans.py tracker/aggregates.py", "tests/tracker"),
     "estimate": ("estimate/outlook.py estimate/schedule.py estimate/parallel.py estimate/sources.py", "tests/estimate"),
     "journal": (
         "journal/lines.py journal/follow.py",
-        "tests/journal/test_lines.py tests/journal/test_follow.py tests/journal/test_follow_runs.py",
+        _tests("journal", "lines follow follow_runs"),
     ),
-    "jhalfs": (
-        "sources/jhalfs/reconcile.py",
-        "tests/sources/jhalfs/test_reconcile.py tests/sources/jhalfs/test_polling.py tests/sources/jhalfs/test_report.py",
-    ),
+    "jhalfs": ("sources/jhalfs/reconcile.py", _tests("sources/jhalfs", "reconcile polling report")),
     "portage": (
         "sources/portage/log.py sources/portage/session.py",
-        "tests/sources/portage/test_log.py tests/sources/portage/test_ends.py tests/sources/portage/test_doubtful_logs.py"
-        " tests/sources/portage/test_host_state.py",
+        _tests("sources/portage", "log ends doubtful_logs host_state"),
     ),
     "suites": (
         "sources/step_logs/suites/gnu.py sources/step_logs/suites/results.py",
-        "tests/sources/step_logs/suites/test_gnu.py tests/sources/step_logs/suites/test_forms.py",
+        _tests("sources/step_logs/suites", "gnu forms"),
     ),
     "series": (
         "collectors/steps.py exposition/family.py exposition/formats.py",
