@@ -260,5 +260,5 @@ def test_the_configured_zone_says_what_an_abbreviation_means(bench: Bench, setti
     """CST in the new system's logs is that of jhalfs' setting, where nothing else decides."""
     bench.tree.zone = timezone(timedelta(hours=hours), "CST")
     bench.tree.put("jhalfs.config", f"TIMEZONE <{setting}>\n")
-    bench.log("801-Shell", 0, None, 5)
+    bench.log("801-Shell", 0, None, 900_000)
     assert bench.read().run_start == bench.zero
