@@ -46,7 +46,7 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "suites": (
         "sources/step_logs/suites/gnu.py sources/step_logs/suites/results.py",
-        _tests("sources/step_logs/suites", "gnu forms"),
+        _tests("sources/step_logs/suites", "gnu forms emitting"),
     ),
     "series": (
         "collectors/steps.py exposition/family.py exposition/formats.py",

@@ -66,6 +66,10 @@ STORIES = {
     "failure after all were merged": (f"{BOTH}; 2/2 b done; exit 1", "failed: a succeeded, b succeeded"),
     "a package begun again": (f"emerge; 1/2 a; {BOTH[8:]}; exit 0", "succeeded: a succeeded 2, b succeeded"),
     "a stage after the end": ("emerge; 1/1 a; 1/1 a done; 1/1 a Cleaning; exit 0", "succeeded: a succeeded"),
+    "a start lost of a package that another emerge merged": (
+        "emerge a; 1/1 a; 1/1 a done; exit 0; emerge; 1/3 a Cleaning; 1/3 a done; 2/3 b; 2/3 b done; gone",
+        "succeeded: a succeeded", "interrupted: a succeeded, b succeeded",
+    ),
     "a log that begins in the middle": (
         "1/2 a Cleaning; 1/2 a done; 2/2 b; 2/2 b done; exit 0", "succeeded: a succeeded, b succeeded",
     ),
@@ -308,8 +312,9 @@ def test_a_day_of_silence_is_a_death(
     log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs], silence: int, state: str
 ) -> None:
     """An emerge that says nothing for a day is over, as of its last line, when another begins."""
-    log.clock = float(int(time.time()) - silence - 10)
+    log.clock = float(int(time.time()) - silence - 80_010)
     log.emerge("app-misc/long")
+    log.clock += 80_000  # since its start, which says nothing
     last = log.begin(1, 1, "app-misc/long-1")
     log.add("Started emerge on: x", silence)
     log.add("*** emerge app-misc/x", 0)
