@@ -87,6 +87,10 @@ STORIES = {
         "emerge; 1/3 a; emerge x; 1/2 x; 1/3 a done; 2/3 b; 1/2 x done; 2/2 y; 2/2 y done; exit 0; 2/3 b done; gone",
         "interrupted: a succeeded, b succeeded", "succeeded: x succeeded, y succeeded",
     ),
+    "the older ends first": (
+        "emerge a; 1/1 a; emerge x; 1/2 x; 1/1 a done; exit 0; 1/2 x done; 2/2 y; 2/2 y done; exit 0",
+        "succeeded: a succeeded", "succeeded: x succeeded, y succeeded",
+    ),
     "a failure given to the younger, which continues": (
         # what was first taken for a failure of x counts as an attempt
         "emerge @world; 1/3 a; emerge x; 1/1 x; exit 1; 1/1 x done; exit 0",
