@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, FailureClass, StepState
 from build_exporter.tracker.alerts import AlertLog
-from build_exporter.tracker.earlier import EarlierRuns
+from build_exporter.tracker.earlier_runs import EarlierRuns
 
 CLASS_SECONDS = 30.0
 """The class of a failure that becomes known so long after its end still counts as what failed."""
