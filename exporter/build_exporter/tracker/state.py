@@ -335,7 +335,7 @@ class Run:
     def failure_counts(self, now: float = math.inf) -> Counter[Key]:
         """Return how many attempts failed until `now`, by (phase, class).
 
-        A failure without a class is counted half a minute later: a class that its log tells comes before, and a count
+        A failure without a class is counted half a minute later: a class found in its log comes before, and a count
         never goes back.
         """
         late = (key for key, end in self.unclassed.items() if end + CLASS_SECONDS < now)
