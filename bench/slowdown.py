@@ -1,8 +1,8 @@
 """How much longer a real parallel build takes with everything on than with nothing.
 
-Steps of `make -j2` over generated C files. With the monitor each step is recorded by the shell hook, its output is kept in
-a log, and the exporter follows, samples host and process tree, and is scraped each second. Builds alternate A B B A, so
-that what drifts on the machine falls on both alike.
+Steps of `make -j2` over generated C files. With the monitor the shell hook records each step, a log keeps its output,
+and the exporter follows, samples host and process tree, and is scraped each second. Builds alternate A B B A, so that
+what drifts on the machine falls on both alike.
 """
 
 from __future__ import annotations
