@@ -14,9 +14,9 @@ import jinja2
 
 from build_exporter.analysis.sbu import sbu_report
 from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
+from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_source import Asked, free_here, named_journal, request_of
-from build_exporter.cli.working import working
 from build_exporter.config.views import View
 from build_exporter.logging_setup import configure_logging
 from build_exporter.queries.commands import find
@@ -65,7 +65,7 @@ def report(
     free = free_here(journal) if any("free" in query.filters for query in questions) else {}
     asked = Asked(named_journal(journal), exporter, None, build, run_name, None, free, config)
     try:
-        with working("making the report"):
+        with progress_shown("making the report"):
             request = request_of(asked, metrics=any(query.metrics for query in questions))
             text = _text(request, compare_with, form, template, views)
         if output is None:
