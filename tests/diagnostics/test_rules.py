@@ -6,7 +6,6 @@ import re
 import time
 
 import pytest
-
 from alternatives import parse, samples
 
 from build_exporter.diagnostics.diagnosis import diagnose
