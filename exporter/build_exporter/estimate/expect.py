@@ -81,6 +81,7 @@ class Expectations:
     unknown_packages: list[float] = field(default_factory=list)
     own_packages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     of_package: dict[str, float] = field(default_factory=dict)
+    usual: float | None = None
 
     def __post_init__(self) -> None:
         jobs = self.facts.jobs_or_default
@@ -101,6 +102,8 @@ class Expectations:
                 self.paces.add(step.seconds - expected.seconds, expected.seconds, step.rank)
         if not self.history.repeats:
             self._carry_over(len(done))
+        if not self.history.repeats and self.history.recent:
+            self.usual = fmean(taken.seconds for _, taken in self.history.recent)
         self.paces.settle()
         for step, expected in known:
             error = step.seconds - expected.seconds - self.paces.of(expected.seconds)
@@ -202,7 +205,11 @@ class Expectations:
         count = min(len(candidates), 6)
         steps, squares = self.scatter[spread]
         usual = (SPREAD_PRIOR * spread**2 + squares) / (SPREAD_PRIOR + steps)
-        return Expected(seconds, sqrt((variance * count + 3 * usual) / (count + 3)), candidates, spread)
+        variance = (variance * count + 3 * usual) / (count + 3)
+        if self.usual is not None:
+            doubt = variance / _times(tuning.decay, len(candidates)) / tuning.packages_spread**2
+            seconds = (seconds + doubt * self.usual) / (1.0 + doubt)
+        return Expected(seconds, sqrt(variance), candidates, spread)
 
     def _of_runs(self, times: Sequence[Taken], name: Name, beside: int) -> list[Candidate]:
         """Return the times of earlier runs, each later one weighing more, those with as many steps beside it more."""
@@ -234,6 +241,11 @@ def _by_package(known: Sequence[tuple[Done, Expected]], paces: Paces, tuning: Tu
         whole, total = sums.get(step.package, (tuning.package_prior, 0.0))
         sums[step.package] = (whole + weight, total + weight * residual)
     return {package: total / whole for package, (whole, total) in sums.items()}
+
+
+def _times(decay: float, count: int) -> float:
+    """Return how many times count as much as so many of them, each of which counts less than the one after it."""
+    return sum(decay**place for place in range(count))
 
 
 def _mean(candidates: Sequence[Candidate]) -> float:

@@ -31,6 +31,8 @@ class Tuning:
             of an earlier run.
         package_prior: seconds of a package's steps that count as much as the assumption that a new version takes as
             long as the one before.
+        packages_spread: standard deviation of what packages take (logarithm): where runs consist of different packages,
+            one whose times scatter is expected nearer to what a package usually takes, as it was often held up.
         size_width: steps whose times differ by this factor (logarithm) count half for each other's pace.
         size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
         pace_clip, pace_clip_packages: a step further than this (logarithm) from what was expected counts for the pace
@@ -61,11 +63,12 @@ class Tuning:
     plan: float = 0.01
     plan_seconds: float = 0.2
     package_prior: float = 100.0
+    packages_spread: float = 1.0
     size_width: float = 0.8
     size_prior: float = 2.0
     half_life: float = 10.0
     pace_clip: float = 0.1
-    pace_clip_packages: float = 1.5
+    pace_clip_packages: float = 0.8
     beside: float = 0.5
     spread_own: float = 0.035
     spread_other: float = 0.08
@@ -80,8 +83,8 @@ class Tuning:
     scale_evidence: float = 5.0
     steps_share: float = 0.55
     apart_share: float = 0.75
-    bands_run: Sequence[float] = (1.0, 0.75, 1.0, 1.3, 0.75, 0.9)
-    bands_table: Sequence[float] = (1.0, 1.05, 1.0, 1.25, 1.0, 1.35)
+    bands_run: Sequence[float] = (1.0, 0.8, 1.0, 1.2, 0.75, 0.95)
+    bands_table: Sequence[float] = (1.0, 1.0, 0.9, 1.25, 1.0, 1.25)
 
 
 DEFAULT = Tuning()
