@@ -13,9 +13,9 @@ import jinja2
 
 from build_exporter.analysis.sbu import sbu_report
 from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_source import Asked, named_journal, request_of
-from build_exporter.cli.working import working
 from build_exporter.config.schema import Config
 from build_exporter.logging_setup import configure_logging
 from build_exporter.queries.context import BadRequestError, NotFoundError
@@ -58,7 +58,7 @@ def report(
         raise click.UsageError(f"--template is for {' and '.join(TEMPLATED)}, not for {form}")
     asked = Asked(named_journal(journal), exporter, None, build, run_name, None, {}, Config())
     try:
-        with working("making the report"):
+        with progress_shown("making the report"):
             text = _text(request_of(asked, metrics=False), compare_with, form, template)
         if output is None:
             sys.stdout.write(text)

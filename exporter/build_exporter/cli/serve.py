@@ -16,7 +16,7 @@ from build_exporter.cli.source_arguments import Watched, WatchedSources, expecte
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import check_target, words_for
-from build_exporter.journal.in_time import SECONDS, in_time
+from build_exporter.journal.timeouts import SECONDS, call_with_timeout
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.plugins import origin
@@ -119,7 +119,7 @@ def serve(
     configure_logging(log_level, log_format)
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
-    in_time(lambda: check_journal(journal))
+    call_with_timeout(lambda: check_journal(journal))
     # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
     sys.stdout = sys.stderr
     for point in REFUSED_COLLECTORS:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from build_exporter.diagnostics.candidates import candidates
 from build_exporter.diagnostics.joining import joined
 from build_exporter.diagnostics.kinds import Kind, is_usage, kind_of
 from build_exporter.diagnostics.language import english
-from build_exporter.diagnostics.picking import picked
 from build_exporter.diagnostics.prefix import parted
 from build_exporter.diagnostics.rules import Rank, Rule, own_rule_of, own_rules, rule_of
 from build_exporter.diagnostics.terminal import shown
@@ -150,8 +150,8 @@ def read(raw: Iterable[str]) -> Reading:
 def _candidates(lines: Sequence[str]) -> list[int]:
     """Return the indexes of the lines that may be evidence, in order."""
     if not own_rules():
-        return picked(lines)
-    return sorted({*picked(lines), *(index for index, line in enumerate(lines) if own_rule_of(line))})
+        return candidates(lines)
+    return sorted({*candidates(lines), *(index for index, line in enumerate(lines) if own_rule_of(line))})
 
 
 def _bounded(indexes: list[int]) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
 
-from build_exporter.alerting.desk import AlertDesk
+from build_exporter.alerting.service import AlertService
 from build_exporter.analysis.fit import Fit
 from build_exporter.collectors.analysis import fits
 from build_exporter.collectors.exporter import WebCounts
@@ -47,7 +47,7 @@ class Service:
     verdict: Callable[[Run, Step], Judgement | None] = field(default=lambda run, step: None)
     probes: Callable[[], Sequence[ProbeState]] = tuple
     scraped_at: float = 0.0
-    alerts: AlertDesk | None = None
+    alerts: AlertService | None = None
     mcp: ASGIApp | None = None
     estimator: Estimator = field(init=False)
     accuracy: Accuracy = field(init=False)
@@ -71,7 +71,7 @@ class Service:
         """Return what queries work from, as of now; what is new in the journal has been read."""
         self.monitor.poll()
         follower = self.monitor.follower
-        desk = self.alerts
+        alerting = self.alerts
         return Context(
             self.monitor.tracker.builds,
             self.monitor.clock(),
@@ -81,8 +81,8 @@ class Service:
             verdict=self.verdict,
             card=self.card,
             thresholds=self.thresholds,
-            escalation=desk.config.escalation if desk is not None else (),
-            host_incidents=desk.host.standing if desk is not None else (),
+            escalation=alerting.config.escalation if alerting is not None else (),
+            host_incidents=alerting.host.standing if alerting is not None else (),
             probes=self.probes(),
             journal=follower.root,
             position=follower.position,

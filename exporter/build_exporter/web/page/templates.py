@@ -70,7 +70,7 @@ def _code(text: str) -> Markup:
 
 
 def error_lines(card: Card) -> list[tuple[str, bool]]:
-    """Return the lines of a failure and whether each is the one that says why; it comes first if it is not among them."""
+    """Return the lines of a failure and whether each says why; that one comes first if it is not among them."""
     lines = list(card.context)
     reason = card.reason.splitlines()[0].strip() if card.reason.strip() else ""
     if not reason:
