@@ -35,13 +35,13 @@ export async function takeRows(ask) {
   if (!rows) return;
   const first = !cursor;
   /** @type {Changes} */
-  let part;
-  do {
-    part = JSON.parse(await ask(`/builds/${encodeURIComponent(document.body.dataset.build ?? "")}/rows?since=${cursor}`));
+  let part = { cursor, whole: false, more: true, rows: [] };
+  while (part.more) {
+    part = JSON.parse(await ask(`/builds/${encodeURIComponent(document.body.dataset.build ?? "")}/rows?since=${part.cursor}`));
     if (part.whole) all.clear();
-    cursor = part.cursor;
     for (const row of part.rows) all.set(row[0], row);
-  } while (part.more);
+  }
+  cursor = part.cursor;
   filterRows();
   if (first) showCurrent();
 }
@@ -69,6 +69,7 @@ export function keepFilter() {
   });
   const order = document.createElement("button");
   order.type = "button";
+  order.className = "order";
   order.textContent = "Longest first";
   order.setAttribute("aria-pressed", "false");
   order.addEventListener("click", () => {
@@ -160,9 +161,8 @@ export function drawRows() {
   const [begin, end] = axis instanceof SVGElement ? [Number(axis.dataset.begin), Number(axis.dataset.end)] : [0, 0];
   const few = everything || shown.length <= FEW;
   if (!height && shown.length) {
-    rows.replaceChildren(draw(shown[0], begin, end));
-    height = rows.rows[0].getBoundingClientRect().height || 32;
-    drawn = new Map();
+    const one = rows.querySelector("tr:not(.space, [hidden])") ?? rows.appendChild(draw(shown[0], begin, end));
+    height = one.getBoundingClientRect().height || 32;
   }
   const top = few ? 0 : Math.max(0, Math.floor(box.scrollTop / height) - AROUND);
   const bottom = few ? shown.length : Math.min(shown.length, Math.ceil((box.scrollTop + box.clientHeight) / height) + AROUND);
