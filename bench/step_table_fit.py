@@ -16,7 +16,7 @@ TESTED = 1.12
 MULTIPLIED = 0.12
 """Below this a further ABI makes no difference."""
 LEAST_SECONDS = 5.0
-"""Below this, whole seconds tell neither tests nor ABIs."""
+"""Below this, whole seconds show neither tests nor ABIs."""
 BOOK_JOBS = 4
 
 

@@ -8,13 +8,13 @@ from math import exp, hypot, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
+from build_exporter.estimate.basis import basis_of
 from build_exporter.estimate.expect import Expectations, Expected, Wanted
 from build_exporter.estimate.facts import Facts, facts_of
 from build_exporter.estimate.history import History, PastRun, log_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
 from build_exporter.estimate.sources import Done, Sources, sources_of
 from build_exporter.estimate.tuning import Tuning
-from build_exporter.estimate.words import basis_of
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Key, Run, Step
 from build_exporter.tracker.names import name_of, package_of

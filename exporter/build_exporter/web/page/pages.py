@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from build_exporter.queries.context import BadRequestError, NotFoundError
 from build_exporter.queries.steps import StepFilter
-from build_exporter.web.page import answers, views
+from build_exporter.web.page import responses, views
 from build_exporter.web.page.rows import Rows
 from build_exporter.web.service import Service
 
@@ -35,13 +35,13 @@ class Pages:
     def _page(self, request: Request, template: str, make: Callable[[], dict[str, Any]], here: str = "/") -> Response:
         common = {"here": here, "telemetry_path": self._service.telemetry_path, "refresh": True, "build_name": ""}
         try:
-            return answers.html(request, template, common | make())
+            return responses.html(request, template, common | make())
         except NotFoundError as problem:
             return self._message(request, 404, str(problem))
 
     def _message(self, request: Request, status: int, message: str) -> Response:
         common = {"here": "", "telemetry_path": self._service.telemetry_path, "refresh": False, "build_name": ""}
-        return answers.html(request, "message.html", common | {"message": message}, status)
+        return responses.html(request, "message.html", common | {"message": message}, status)
 
     async def overview(self, request: Request) -> Response:
         """Return the page of all builds."""
@@ -104,11 +104,11 @@ class Pages:
     async def static(self, request: Request) -> Response:
         """Return a script or a style."""
         name = request.path_params["name"]
-        return answers.static(request, name) or self._message(request, 404, "no such file")
+        return responses.static(request, name) or self._message(request, 404, "no such file")
 
     async def icon(self, request: Request) -> Response:
         """Return the icon of a state."""
-        return answers.icon(request.path_params["name"]) or self._message(request, 404, "no such icon")
+        return responses.icon(request.path_params["name"]) or self._message(request, 404, "no such icon")
 
 
 def _filter(given: dict[str, str]) -> StepFilter:

@@ -106,9 +106,9 @@ class Log {
     const query = new URLSearchParams({ step: `${phase}/${step}`, offset: String(offset), limit: String(limit), colour: "true" });
     try {
       const answer = await fetch(`/api/v1/builds/${encodeURIComponent(build ?? "")}/log?${query}`, { cache: "no-store" });
-      const told = await answer.json();
-      if (answer.ok) return told;
-      this.say(String(told.error?.message ?? "The log can't be read"));
+      const body = await answer.json();
+      if (answer.ok) return body;
+      this.say(String(body.error?.message ?? "The log can't be read"));
       this.over = answer.status === 404;
       this.element.hidden = this.over && !this.element.firstChild;
     } catch {
