@@ -22,7 +22,7 @@ def shows(page: Any, text: str, seconds: float = 15.0) -> None:
 
 
 def test_a_build_is_watched_on_a_phone(serve: Serve, lfs: Any, tab: Tabs) -> None:
-    """From a running step through a failure and a second try to the end and its rating: no reload, within the screen."""
+    """From a running step through a failure and a second try to its end and a rating, without a reload or overflow."""
     phone = tab(serve(), 390, 844)
     page = phone.go("/builds/lfs")
     page.evaluate("window.never_reloaded = true")
