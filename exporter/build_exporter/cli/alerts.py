@@ -19,7 +19,7 @@ from build_exporter.alerting.acknowledgements import LAST_TIER, Answered, acknow
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
 from build_exporter.alerting.conditions import HostConditions
 from build_exporter.alerting.sample import sample_alert
-from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.values import READINGS
 from build_exporter.formatting import clock_time, duration
@@ -43,10 +43,7 @@ def alerts() -> None:
     configure_logging("warn", "logfmt")
 
 
-def _config_option(command: F) -> F:
-    return click.option("--config", "config_path", metavar="FILE", help="Configuration file (YAML). Default: none.")(
-        command
-    )
+_config_option = config_option("Configuration file (YAML).")
 
 
 def _server_options(command: F) -> F:

@@ -18,7 +18,7 @@ from build_exporter import __version__
 from build_exporter.alerting.reachability import parts_up
 from build_exporter.alerting.service import AlertService
 from build_exporter.checksums.background import BackgroundVerifier
-from build_exporter.cli.options import use_failure_rules
+from build_exporter.cli.options import read_config, use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.clocks import ClockWatch
 from build_exporter.collectors.alerts import IncidentCollector
@@ -49,7 +49,6 @@ from build_exporter.liveness import Liveness
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
 from build_exporter.probes.prober import Prober
-from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
@@ -223,10 +222,8 @@ class Exporter:
     def _reload_config(self) -> str:
         if self._config_path is None:
             return ""
-        from build_exporter.config.load import load  # noqa: PLC0415 - only where there is a file
-
         try:
-            self.config = load(self._config_path, option_forms())
+            self.config = read_config(self._config_path)
         except ConfigError as error:
             self._own.config_is_good = False
             log.error("configuration not taken, the old one stays", extra={"problems": str(error)})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from build_exporter.cli.options import journal_option, load_config
+from build_exporter.cli.options import config_option, journal_option, load_config
 from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.source_arguments import checked_options, expected_failures, find_kind, pair
 from build_exporter.config.values import escaped
@@ -37,9 +37,7 @@ from build_exporter.sources.protocol import Settings, SourceError
     metavar="NAME=VALUE",
     help="An option of the kind (docs/configuration.md); repeatable.",
 )
-@click.option(
-    "--config", "config_path", metavar="FILE", help="Configuration file, for its tests known to fail and failure rules."
-)
+@config_option("Configuration file, for its tests known to fail and failure rules.")
 def import_(
     kind: str,
     path: Path,

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from build_exporter.cli.exporter import PLUGIN_COLLECTORS, REFUSED_COLLECTORS, Exporter, Overrides
-from build_exporter.cli.options import USAGE_ERROR, check_journal, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, check_journal, config_option, journal_option, load_config
 from build_exporter.cli.source_arguments import Watched, WatchedSources, expected_failures
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.config.problems import ConfigError
@@ -50,7 +50,7 @@ def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...
 
 @click.command()
 @journal_option
-@click.option("--config", "config_path", metavar="FILE", help="Configuration file (YAML). Default: none.")
+@config_option("Configuration file (YAML).")
 @click.option(
     "--web.listen-address",
     "addresses",

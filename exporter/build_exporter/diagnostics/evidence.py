@@ -44,6 +44,7 @@ _LEAVING: Final = re.compile(r"^(?:\S*/)?g?make\[(\d{1,3})\]: Leaving directory"
 MAX_EXCUSED: Final = 2000
 """Lines of a make whose failure was to be ignored."""
 
+_CTEST: Final = re.compile(r"^\s*(?:\d{1,6}/\d{1,6} )?Test\s+#(\d{1,6}): \S+ \.*\s*(?:(Passed)|.{0,20}\*\*\*)")
 _NINJA_FAILED: Final = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?!.*: )\S.*$")
 _PLACED: Final = re.compile(r"^[^\s:]{1,300}\.\w{1,6}:\d{1,7}:(?:\d{1,7}:)? (?!warning|note|remark)\S")
 _LOUD: Final = ("configure: error: ", "Invalid configuration", "***", "Could NOT")
@@ -134,7 +135,7 @@ def read(raw: Iterable[str]) -> Reading:
     reading = Reading(*plain_lines(raw))
     indexes = _bounded(_candidates(reading.lines))
     usage = _usage_lines(reading.lines)
-    excused = _excused(reading, indexes)
+    excused = _excused(reading, indexes) | _passed_later(reading.lines, indexes)
     reading.begin, reading.stop = _span(reading, [index for index in indexes if index not in excused])
     beyond = -1
     for index in indexes:
@@ -228,6 +229,16 @@ def _excused(reading: Reading, indexes: Sequence[int]) -> set[int]:
                 break
             found.add(before)
     return found
+
+
+def _passed_later(lines: Sequence[str], indexes: Sequence[int]) -> set[int]:
+    """Return the lines on tests of CTest that failed and passed when they were repeated (`--repeat until-pass`)."""
+    failed = {index: case[1] for index in indexes if (case := _CTEST.match(lines[index])) and not case[2]}
+    if not failed:
+        return set()
+    after = range(min(failed), len(lines))
+    passed = {case[1]: index for index in after if (case := _CTEST.match(lines[index])) and case[2]}
+    return {index for index, number in failed.items() if passed.get(number, -1) > index}
 
 
 def _sub_make(lines: Sequence[str], last: int, level: str) -> range:

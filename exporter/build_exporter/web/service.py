@@ -13,6 +13,7 @@ from build_exporter.collectors.analysis import fits
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Config, Thresholds
+from build_exporter.config.views import View
 from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
@@ -40,6 +41,7 @@ class Service:
     telemetry_path: str = "/metrics"
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
+    views: tuple[View, ...] = ()
     max_body_bytes: int = 10_000_000
     max_requests_per_second: int | None = None
     counts: WebCounts = field(default_factory=WebCounts)
@@ -63,6 +65,7 @@ class Service:
         """Keep to a configuration from now on."""
         self.hosts = config.web.hosts
         self.thresholds = config.thresholds
+        self.views = config.views
         self.max_body_bytes = config.web.max_body_bytes
         self.max_requests_per_second = config.web.max_requests_per_second
         self.hub.most = config.web.max_stream_clients
