@@ -15,10 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 from build_exporter.cli import main
-from build_exporter.cli.query import FILTERS, window_of
+from build_exporter.cli.query import window_of
 from build_exporter.cli.query_output import fitting
 from build_exporter.queries.commands import SUMMARIES, find
 from build_exporter.queries.commands.history import HistoryRow
+from build_exporter.queries.filters import ARGUMENTS, FILTERS
 
 Command = Callable[..., Any]
 ONE = {"compare"}
@@ -144,7 +145,7 @@ def test_exit_code_shows_what_is_not_fine(command: Command, tmp_path: Path) -> N
         (["tasks", "--since", "1h", "--until", "2h"], "ends before it begins"),
         (["tasks", "--since", "1h", "--window", "2h"], "give one of them"),
         (["tasks", "--since", "yesterdayish"], "is no time"),
-        (["tasks", "--window", "soon"], "is no duration"),
+        (["tasks", "--window", "soon"], "is not a duration"),
         (["progress", "--exporter", "http://127.0.0.1:1"], "127.0.0.1:1/api/v1/builds does not answer"),
         (["progress", "--prometheus", "http://127.0.0.1:1"], "does not answer"),
         (["progress", "--prometheus", "ftp://host"], "is no http"),
@@ -195,3 +196,4 @@ def test_windows() -> None:
 def test_every_filter_is_used() -> None:
     """No option is kept that no query takes."""
     assert {each for name in SUMMARIES for each in find(name).filters} == FILTERS.keys()
+    assert {each for name in SUMMARIES for each in find(name).arguments} == ARGUMENTS.keys()

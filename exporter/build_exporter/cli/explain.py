@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
 from build_exporter.failures import Card, card
 from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, duration
@@ -23,7 +23,7 @@ from build_exporter.tracker import Run, Step, Tracker
 @journal_option
 @click.option("--build", metavar="NAME", help="Of this build; without it the one that failed last.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--config", "config_path", metavar="FILE", help="Configuration file, for its failure rules.")
+@config_option("Configuration file, for its failure rules.")
 def explain(step: str | None, journal: str, build: str | None, output: str, config_path: str | None) -> None:
     """Explain why a step failed: the reason, the lines around it, and what to do.
 

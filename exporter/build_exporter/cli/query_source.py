@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -43,6 +45,14 @@ def named_journal(journal: str) -> str | None:
     """Return the journal of a command's `--journal`, None where it is only the default."""
     source = click.get_current_context().get_parameter_source("journal")
     return journal if source is click.core.ParameterSource.COMMANDLINE else None
+
+
+def free_here(journal: str) -> dict[str, int]:
+    """Return the disk space that is free where a journal is, and the memory that is available, in bytes."""
+    import psutil  # noqa: PLC0415 - few queries ask
+
+    place = next((each for each in (Path(journal), *Path(journal).parents) if each.exists()), Path("/"))
+    return {"free": shutil.disk_usage(place).free, "memory": psutil.virtual_memory().available}
 
 
 def request_of(asked: Asked, *, metrics: bool) -> Request:

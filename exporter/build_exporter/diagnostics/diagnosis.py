@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from build_exporter.diagnostics.evidence import Evidence, Reading, read
 from build_exporter.diagnostics.joining import place_of
 from build_exporter.diagnostics.kinds import Kind
-from build_exporter.diagnostics.last_words import last_words, speaks
+from build_exporter.diagnostics.last_lines import last_lines, speaks
 from build_exporter.diagnostics.rules import RULES, Rank, Rule
 from build_exporter.diagnostics.signals import of_ending, signal_name
 
@@ -88,7 +88,7 @@ def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | 
     """
     reading = read(raw)
     best = _best(reading)
-    found = last_words(reading) if best is None or best.rank <= Rank.RELAYED else None
+    found = last_lines(reading) if best is None or best.rank <= Rank.RELAYED else None
     if found is not None and (best is None or found.rank > Rank.LAST or _is_certain(found) or _knows_less(best, found)):
         best = Evidence(
             found.first,

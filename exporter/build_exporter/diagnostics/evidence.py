@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from build_exporter.diagnostics.candidates import candidates
 from build_exporter.diagnostics.joining import joined
 from build_exporter.diagnostics.kinds import Kind, is_usage, kind_of
 from build_exporter.diagnostics.language import english
-from build_exporter.diagnostics.picking import picked
 from build_exporter.diagnostics.prefix import parted
 from build_exporter.diagnostics.rules import Rank, Rule, own_rule_of, own_rules, rule_of
 from build_exporter.diagnostics.terminal import shown
@@ -52,6 +52,7 @@ _LEAVING: Final = re.compile(r"^(?:\S*/)?g?make\[(\d{1,3})\]: Leaving directory"
 MAX_EXCUSED: Final = 2000
 """Lines of a make whose failure was to be ignored."""
 
+_CTEST: Final = re.compile(r"^\s*(?:\d{1,6}/\d{1,6} )?Test\s+#(\d{1,6}): \S+ \.*\s*(?:(Passed)|.{0,20}\*\*\*)")
 _NINJA_FAILED: Final = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?!.*: )\S.*$")
 _PLACED: Final = re.compile(r"^[^\s:]{1,300}\.\w{1,6}:\d{1,7}:(?:\d{1,7}:)? (?!warning|note|remark)\S")
 _LOUD: Final = ("configure: error: ", "Invalid configuration", "***", "Could NOT")
@@ -146,7 +147,7 @@ def read(raw: Iterable[str]) -> Reading:
     reading = Reading(*plain_lines(raw))
     indexes = _bounded(_candidates(reading.lines))
     usage = _usage_lines(reading.lines)
-    excused = _excused(reading, indexes)
+    excused = _excused(reading, indexes) | _passed_later(reading.lines, indexes)
     reading.begin, reading.stop = _span(reading, [index for index in indexes if index not in excused])
     beyond = -1
     for index in indexes:
@@ -162,8 +163,8 @@ def read(raw: Iterable[str]) -> Reading:
 def _candidates(lines: Sequence[str]) -> list[int]:
     """Return the indexes of the lines that may be evidence, in order."""
     if not own_rules():
-        return picked(lines)
-    return sorted({*picked(lines), *(index for index, line in enumerate(lines) if own_rule_of(line))})
+        return candidates(lines)
+    return sorted({*candidates(lines), *(index for index, line in enumerate(lines) if own_rule_of(line))})
 
 
 def _bounded(indexes: list[int]) -> list[int]:
@@ -263,6 +264,16 @@ def _excused(reading: Reading, indexes: Sequence[int]) -> set[int]:
                 break
             found.add(before)
     return found
+
+
+def _passed_later(lines: Sequence[str], indexes: Sequence[int]) -> set[int]:
+    """Return the lines on tests of CTest that failed and passed when they were repeated (`--repeat until-pass`)."""
+    failed = {index: case[1] for index in indexes if (case := _CTEST.match(lines[index])) and not case[2]}
+    if not failed:
+        return set()
+    after = range(min(failed), len(lines))
+    passed = {case[1]: index for index in after if (case := _CTEST.match(lines[index])) and case[2]}
+    return {index for index, number in failed.items() if passed.get(number, -1) > index}
 
 
 def _sub_make(lines: Sequence[str], last: int, level: str) -> range:

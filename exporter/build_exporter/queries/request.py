@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
@@ -102,7 +102,7 @@ class Request:
         if self.build is not None:
             names = list(self.context.builds)
             if self.build not in names:
-                nearest = ", ".join(get_close_matches(self.build, names, n=3) or sorted(names)[:5]) or "none"
+                nearest = nearest_names(self.build, names)
                 raise NotFoundError(f"no build {self.build} in {self.source}; there are: {nearest}")
             return [self.context.build(self.build)[1]]
         return [run for _, run in self.context.newest()]
@@ -160,6 +160,11 @@ class Request:
         assert self.window is not None
         begin, end = run.start, run.end or run.last_event
         return begin is not None and end is not None and begin <= self.window.until and end >= self.window.since
+
+
+def nearest_names(name: str, known: Collection[str]) -> str:
+    """Return the names most like one that there is not, without such the first ones; `none` where there are none."""
+    return ", ".join(get_close_matches(name[:100], known, n=3) or sorted(known)[:5]) or "none"
 
 
 class Reply(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
-from build_exporter.tracker.adopted import follow_earlier
+from build_exporter.tracker.adopted_plan import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, name, place, recount
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress

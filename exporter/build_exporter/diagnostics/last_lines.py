@@ -1,4 +1,4 @@
-"""The last sensible words before the builder stopped, used when no line is known as an error."""
+"""The last sensible lines before the builder stopped, used when no line is known as an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CUT: Final = re.compile(r"^\[?\.\.\. ?.{0,60}\b(?:cut|omitted|truncated|skipped
 _STARTS: Final = frozenset({Kind.COMMAND, Kind.TRACE})
 
 
-def last_words(reading: Reading) -> Evidence | None:
+def last_lines(reading: Reading) -> Evidence | None:
     """Return the most informative words before the builder's stop, None where the failed command printed nothing.
 
     With words of trouble in it the last such line, else the last with a speaker, else the last.
