@@ -29,16 +29,16 @@ from unittest import mock
 from bench.step_table import book_figures, lines, recorded, with_abis
 from bench.step_table import table as fitted_table
 from build_exporter.estimate import table
-from build_exporter.estimate.backtest import RecordedRun, ScoredRun, Settings, backtest, read_runs, score
+from build_exporter.estimate.backtest import RecordedRun, ScoredRun, Settings, backtest, read_runs, score, score_run
 from build_exporter.estimate.tuning import DEFAULT, Tuning
-from build_exporter.tracker import Run, apply_all
+from build_exporter.tracker import Run, Tracker, apply_all
 from build_exporter.tracker.names import Name
 
 MARKS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
 FACTORS: Final = (0.5, 1.0, 2.0)
 CONSTANTS: Final = (
     "decay", "likeness", "evidence", "own_pace", "size_width", "size_prior", "half_life", "package_prior",
-    "pace_spread", "spread_own", "spread_version", "steps_share", "apart_share",
+    "pace_spread", "pace_prior", "spread_own", "spread_version", "steps_share", "apart_share",
 )  # fmt: skip
 BAND: Final = 0.8
 Known = dict[tuple[str, str], Run]
@@ -86,30 +86,36 @@ def left_out(
     return found
 
 
-def chosen(runs: Sequence[RecordedRun], names: set[str]) -> Tuning:
+def chosen(runs: Sequence[RecordedRun], known: Known, names: set[str]) -> Tuning:
     """Return the constants that suit the named runs best, looked for one after the other."""
-    best, least = DEFAULT, loss(runs, names, DEFAULT)
+    best, least = DEFAULT, loss(runs, known, names, DEFAULT)
     for constant in CONSTANTS:
         for factor in FACTORS:
             candidate = replace(best, **{constant: getattr(DEFAULT, constant) * factor})
-            reached = loss(runs, names, candidate)
+            reached = loss(runs, known, names, candidate)
             if reached < least * 0.99:
                 best, least = candidate, reached
     return best
 
 
-def loss(runs: Sequence[RecordedRun], names: set[str], tuning: Tuning) -> float:
+def loss(runs: Sequence[RecordedRun], known: Known, names: set[str], tuning: Tuning) -> float:
     """Return how bad the estimates of the named runs are: their errors, and how far the band is from 80 %."""
-    found = with_history(runs, names, tuning)
+    found = with_history(runs, known, names, tuning)
     scores = [score(found, mark) for mark in MARKS[1:]]
     errors = sum((each.median_abs_error_ratio or 0.0) + 0.3 * (each.p90_abs_error_ratio or 0.0) for each in scores)
     return errors + 0.02 * sum(abs((each.band_coverage or 0.0) - BAND) for each in scores)
 
 
-def with_history(runs: Sequence[RecordedRun], names: set[str], tuning: Tuning) -> list[ScoredRun]:
+def with_history(runs: Sequence[RecordedRun], known: Known, names: set[str], tuning: Tuning) -> list[ScoredRun]:
     """Return the scores of the named runs, all of them being history of those after them."""
-    scored = backtest(runs, Settings(MARKS, "earlier", tuning=tuning))
-    return [run for run in scored if run.earlier_runs and run.run in names]
+    tracker, found = Tracker(), []
+    for each in runs:
+        whole = known[each.build, each.run]
+        scored = score_run(each, whole, tracker.builds, Settings(MARKS, tuning=tuning)) if each.run in names else None
+        if scored is not None and scored.earlier_runs:
+            found.append(scored)
+        tracker.remember(each.build, whole)
+    return found
 
 
 def widths(scored: Sequence[ScoredRun], mark: float) -> list[float]:
@@ -165,7 +171,7 @@ def main() -> None:
     print(row("first build, table of all other runs", scored))
     if arguments.bands:
         unscaled = replace(DEFAULT, bands_run=(1.0,) * len(MARKS), bands_table=(1.0,) * len(MARKS))
-        earlier = with_history(runs, {each.run for each in runs}, unscaled)
+        earlier = with_history(runs, known, {each.run for each in runs}, unscaled)
         first = left_out(runs, known, book, lambda each, run: (each.build, each.run) != (run.build, run.run), unscaled)
         print("\n".join([*bands("with history", earlier), *bands("first build", first)]))
     if len({each.build for each in runs}) > 1:
@@ -175,12 +181,12 @@ def main() -> None:
     if arguments.constants:
         names = sorted({each.run for each in runs})
         halves = [set(names[::2]), set(names[1::2])]
-        print(row("with history", with_history(runs, set(names), DEFAULT)))
+        print(row("with history", with_history(runs, known, set(names), DEFAULT)))
         held: list[ScoredRun] = []
         for half, other in (halves, halves[::-1]):
-            tuning = chosen(runs, half)
+            tuning = chosen(runs, known, half)
             print(f"<!-- {', '.join(f'{n}={getattr(tuning, n):g}' for n in CONSTANTS if tuning != DEFAULT)} -->")
-            held += with_history(runs, other, tuning)
+            held += with_history(runs, known, other, tuning)
         print(row("with history, constants of the other half", held))
 
 

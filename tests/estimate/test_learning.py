@@ -63,14 +63,8 @@ def test_the_scatter_of_runs_is_measured_between_neighbours() -> None:
     assert usual_pace_spread(History(), DEFAULT) == pytest.approx(prior)
     found = usual_pace_spread(History(paces=[0.1, -0.1, 0.1, -0.1]), DEFAULT)
     assert found == pytest.approx(((4 * prior**2 + 4 * 0.01 * 2 / 3) / 8) ** 0.5)
-    tracker = Tracker()
-    for day, seconds in enumerate((100.0, 300.0, 110.0, 121.0)):
-        tracker.feed("b", f"202601{day + 10}T000000Z", run_of(day, seconds))
-    run = Run("b", "20260120T000000Z", earlier=tracker.builds["b"].earlier("20260120T000000Z"))
-    apply_all(run, run_of(9, 100.0)[:2])
-    outlook = Estimator(tracker.builds).outlook(run, run.start or 0.0)
-    assert outlook is not None
-    assert outlook.history.paces == [pytest.approx(log(1.1))]
+    other_machine = outlook_after([100.0, 300.0, 110.0, 121.0], 100.0)
+    assert other_machine.history.paces == [pytest.approx(log(1.1))]
 
 
 @pytest.mark.parametrize(
@@ -80,17 +74,24 @@ def test_the_band_is_as_wide_as_its_share_of_the_run_needs(share: float, factor:
     """In proportion between the marks at which it was measured, and as at the last one after it."""
     assert between((1.0, 0.8, 1.0, 1.2, 0.75, 0.95), share) == pytest.approx(factor)
     assert len(DEFAULT.bands_run) == len(DEFAULT.bands_table) == len(BAND_MARKS)
-    wide = replace(DEFAULT, bands_run=(2.0,) * len(BAND_MARKS))
+
+
+def test_the_band_is_widened_by_its_factor() -> None:
+    """Twice as wide, as a logarithm, at both ends."""
+    events = run_of(9, 100.0)
     tracker = Tracker()
-    tracker.feed("b", "20260110T000000Z", run_of(0, 100.0))
-    run = Run("b", "20260111T000000Z", earlier=tracker.builds["b"].earlier("20260111T000000Z"))
-    apply_all(run, run_of(1, 100.0)[:3])
-    flat = replace(DEFAULT, bands_run=(1.0,) * len(BAND_MARKS))
-    twice, once = (Estimator(tracker.builds, tuning)(run, run.start or 0.0) for tuning in (wide, flat))
-    assert twice is not None
-    assert once is not None
-    assert log(twice.high / twice.middle) == pytest.approx(2 * log(once.high / once.middle))
-    assert log(twice.low / twice.middle) == pytest.approx(2 * log(once.low / once.middle))
+    for day in range(2):
+        tracker.feed("b", f"2026011{day}T000000Z", run_of(day, 100.0))
+    tracker.feed("b", "20260119T000000Z", events[:3])
+    run = tracker.builds["b"].current
+    assert run is not None
+
+    def found(factor: float) -> tuple[float, float]:
+        estimate = Estimator(tracker.builds, replace(DEFAULT, bands_run=(factor,) * len(BAND_MARKS)))(run, 0.0)
+        assert estimate is not None
+        return log(estimate.high / estimate.middle), log(estimate.low / estimate.middle)
+
+    assert found(2.0) == pytest.approx(tuple(2 * edge for edge in found(1.0)))
 
 
 def test_a_package_that_the_table_has_not_takes_as_long_as_packages_do() -> None:
