@@ -31,7 +31,8 @@ class Log {
     this.earlier = button("Earlier", () => void this.before());
     this.follow = button("Follow", () => this.toggle(!this.following));
     this.wrap = button("Wrap", () => this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap"))));
-    this.wrap.setAttribute("aria-pressed", "false");
+    // on a phone lines that aren't wrapped can't be read
+    this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap", window.innerWidth < 700)));
     this.status.className = "dim small";
     this.status.setAttribute("role", "status");
     element.closest(".card")?.querySelector(".tools")?.append(this.status, this.earlier, this.follow, this.wrap);
