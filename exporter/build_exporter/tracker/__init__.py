@@ -1,7 +1,7 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
+from build_exporter.tracker.durations import PastStep, past_steps
 from build_exporter.tracker.fold import apply, apply_all
-from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.progress import (
     approach,
     build_progress,

@@ -13,7 +13,7 @@ from typing import Any, Final
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
-from build_exporter.tracker.adopted import follow_earlier
+from build_exporter.tracker.adopted_plan import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, move, place, recount
 from build_exporter.tracker.in_order import (
     begin,

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from build_exporter.model.events import PlannedMilestone, SourceFile, SourcesVerified, TestsReported, Toolchain
 from build_exporter.model.states import BuildState, FailureClass, StepState
 from build_exporter.tracker.alerts import AlertLog
-from build_exporter.tracker.earlier import EarlierRuns
+from build_exporter.tracker.earlier_runs import EarlierRuns
 
 CLASS_SECONDS = 30.0
 """The class of a failure that becomes known so long after its end still counts as what failed."""
@@ -316,7 +316,7 @@ class Run:
     def failure_counts(self, now: float = math.inf) -> Counter[Key]:
         """Return how many attempts failed until `now`, by (phase, class).
 
-        A failure without a class is counted half a minute later: a class that its log tells comes before, and a count
+        A failure without a class is counted half a minute later: a class found in its log comes before, and a count
         never goes back.
         """
         late = (key for key, end in self.unclassed.items() if end + CLASS_SECONDS < now)
