@@ -17,7 +17,7 @@ B: dict[str, Any] = {"build": "b"}
 names = st.tuples(st.sampled_from("pq"), st.sampled_from("abc"))
 some = st.none() | st.integers(0, 50)
 _Made = tuple[str, tuple[str, str], float, dict[str, Any]]
-made = st.one_of(
+made: st.SearchStrategy[_Made] = st.one_of(
     st.tuples(
         st.just("start"),
         names,
