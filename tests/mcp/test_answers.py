@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.mcp.answers import MIN_BYTES, encode
+from build_exporter.mcp.bounded import MIN_BYTES, encode
 
 # a long text of few letters: drawing each of hundreds takes seconds
 texts = st.builds(lambda text, times: text * times, st.text(max_size=5), st.integers(0, 60))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import fmean, median
@@ -13,12 +13,14 @@ from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import MAX_OWN, History, Taken
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.sources import Done, Source, Sources
-from build_exporter.estimate.table import VARIANTS, by_package, typical_seconds
+from build_exporter.estimate.table import VARIANTS, Variant, by_package, typical_package, typical_seconds
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
 
 UNKNOWN_SECONDS: Final = 10.0
 """Seconds of an unknown step before any such step was done: most steps of a plan write a file or two."""
+UNKNOWN_PRIOR: Final = 2.0
+"""Unknown packages of this run that weigh as much as what packages of the shipped table take."""
 SPREAD_PRIOR: Final = 3.0
 """Steps of this run that weigh as much as the usual deviation."""
 TELLING_SECONDS: Final = 20.0
@@ -76,8 +78,10 @@ class Expectations:
     paces: Paces = field(init=False)
     scatter: dict[float, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     unknown: list[float] = field(default_factory=list)
+    unknown_packages: list[float] = field(default_factory=list)
     own_packages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     of_package: dict[str, float] = field(default_factory=dict)
+    usual: float | None = None
 
     def __post_init__(self) -> None:
         jobs = self.facts.jobs_or_default
@@ -92,12 +96,14 @@ class Expectations:
             expected = self.known(step.name, step.planned_seconds, step.planned_sbu, step.beside)
             self.own_packages[step.package].append(step.seconds)
             if expected is None:
-                self.unknown.append(exp(step.seconds))
+                (self.unknown_packages if step.version else self.unknown).append(exp(step.seconds))
             else:
                 known.append((step, expected))
                 self.paces.add(step.seconds - expected.seconds, expected.seconds, step.rank)
         if not self.history.repeats:
             self._carry_over(len(done))
+        if not self.history.repeats and self.history.recent:
+            self.usual = fmean(taken.seconds for _, taken in self.history.recent)
         self.paces.settle()
         for step, expected in known:
             error = step.seconds - expected.seconds - self.paces.of(expected.seconds)
@@ -139,12 +145,23 @@ class Expectations:
             return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
         typical = by_package().get(package)
         if typical is not None:
-            best = max(range(len(VARIANTS)), key=lambda place: self.sources.variants[place].weight)
-            sbu = typical.sbu(self.facts.jobs_or_default, VARIANTS[best].tests, VARIANTS[best].abis)
-            seconds = log(sbu * self.facts.sbu_seconds) + self.sources.variants[best].pace
+            jobs = self.facts.jobs_or_default
+            seconds = self._typical(lambda variant: typical.sbu(jobs, variant.tests, variant.abis))
             return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
-        seconds = fmean(self.unknown) if self.unknown else UNKNOWN_SECONDS
-        return Expected(log(seconds), tuning.spread_unknown, guess=True)
+        return Expected(log(self._guess(is_package=version is not None)), tuning.spread_unknown, guess=True)
+
+    def _typical(self, sbu: Callable[[Variant], float]) -> float:
+        """Return the logarithm of the seconds that so many SBU take in the likeliest variant of the shipped table."""
+        best = max(range(len(VARIANTS)), key=lambda place: self.sources.variants[place].weight)
+        return log(sbu(VARIANTS[best]) * self.facts.sbu_seconds) + self.sources.variants[best].pace
+
+    def _guess(self, *, is_package: bool) -> float:
+        """Return the seconds of a step that nothing is known of, by those of its kind so far: of packages or others."""
+        if not is_package or not self.sources.is_lfs:
+            done = self.unknown + ([] if self.sources.is_lfs else self.unknown_packages)
+            return fmean(done) if done else UNKNOWN_SECONDS
+        usual = exp(self._typical(lambda variant: typical_package(self.facts.jobs_or_default, variant)))
+        return (UNKNOWN_PRIOR * usual + sum(self.unknown_packages)) / (UNKNOWN_PRIOR + len(self.unknown_packages))
 
     def is_new(self, name: Name, version: str | None) -> bool:
         """Return whether a step's package has a version that its last time did not have."""
@@ -188,7 +205,11 @@ class Expectations:
         count = min(len(candidates), 6)
         steps, squares = self.scatter[spread]
         usual = (SPREAD_PRIOR * spread**2 + squares) / (SPREAD_PRIOR + steps)
-        return Expected(seconds, sqrt((variance * count + 3 * usual) / (count + 3)), candidates, spread)
+        variance = (variance * count + 3 * usual) / (count + 3)
+        if self.usual is not None:
+            doubt = variance / _times(tuning.decay, len(candidates)) / tuning.packages_spread**2
+            seconds = (seconds + doubt * self.usual) / (1.0 + doubt)
+        return Expected(seconds, sqrt(variance), candidates, spread)
 
     def _of_runs(self, times: Sequence[Taken], name: Name, beside: int) -> list[Candidate]:
         """Return the times of earlier runs, each later one weighing more, those with as many steps beside it more."""
@@ -220,6 +241,11 @@ def _by_package(known: Sequence[tuple[Done, Expected]], paces: Paces, tuning: Tu
         whole, total = sums.get(step.package, (tuning.package_prior, 0.0))
         sums[step.package] = (whole + weight, total + weight * residual)
     return {package: total / whole for package, (whole, total) in sums.items()}
+
+
+def _times(decay: float, count: int) -> float:
+    """Return how many times count as much as so many of them, each of which counts less than the one after it."""
+    return sum(decay**place for place in range(count))
 
 
 def _mean(candidates: Sequence[Candidate]) -> float:

@@ -87,7 +87,8 @@ def _running(context: Context, run: Run) -> Iterator[Attention]:
         elif is_overdue(context, run, step):
             expected = context.expected(run, step, context.now) or 1.0
             times = (context.now - (step.start or context.now)) / expected
-            yield _of("overdue", "warning", f"takes {times:.1f} times as long as expected", step, step.start)
+            much = f"{times:,.1f}" if times < 10 else f"{times:,.0f}"
+            yield _of("overdue", "warning", f"takes {much} times as long as expected", step, step.start)
 
 
 def _late(context: Context, run: Run) -> Iterator[Attention]:

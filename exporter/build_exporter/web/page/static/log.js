@@ -31,7 +31,8 @@ class Log {
     this.earlier = button("Earlier", () => void this.before());
     this.follow = button("Follow", () => this.toggle(!this.following));
     this.wrap = button("Wrap", () => this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap"))));
-    this.wrap.setAttribute("aria-pressed", "false");
+    // on a phone lines that aren't wrapped can't be read
+    this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap", window.innerWidth < 700)));
     this.status.className = "dim small";
     this.status.setAttribute("role", "status");
     element.closest(".card")?.querySelector(".tools")?.append(this.status, this.earlier, this.follow, this.wrap);
@@ -106,9 +107,9 @@ class Log {
     const query = new URLSearchParams({ step: `${phase}/${step}`, offset: String(offset), limit: String(limit), colour: "true" });
     try {
       const answer = await fetch(`/api/v1/builds/${encodeURIComponent(build ?? "")}/log?${query}`, { cache: "no-store" });
-      const told = await answer.json();
-      if (answer.ok) return told;
-      this.say(String(told.error?.message ?? "The log can't be read"));
+      const body = await answer.json();
+      if (answer.ok) return body;
+      this.say(String(body.error?.message ?? "The log can't be read"));
       this.over = answer.status === 404;
       this.element.hidden = this.over && !this.element.firstChild;
     } catch {
