@@ -92,6 +92,9 @@ def test_the_steps_are_those_of_the_newest_run_and_plan(
         first.add("plan", steps=[{"phase": "p", "step": name} for name in names])
         assert set(shown("build_step_status")) == set(names)
     first.step("p", "a", 40.0)
+    for limit, names in ((1, "a"), (100, "ac")):
+        collector.limit(limit, 1)
+        assert set(shown("build_step_status")) == set(names)
     first.add("build_finished", status="succeeded")
     assert shown("build_step_attempts") == {"a": 1.0}
     run_file("b", run="20260102T000000Z", clock=NOW - 100).add("step_started", phase="p", step="a")
