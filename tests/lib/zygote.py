@@ -230,6 +230,8 @@ def main(path: str, life: int) -> None:
         while True:
             ready = {key.fd for key, _ in selector.select()}
             if life in ready:
+                for pid in children:
+                    os.kill(pid, signal.SIGKILL)
                 return
             if listener.fileno() in ready:
                 connection = listener.accept()[0]
