@@ -12,7 +12,7 @@ from build_exporter.model.events import Event
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 
-LINES = 1000
+LINES = 3000
 
 
 def progress(number: int, step: str = "gcc", **fields: object) -> bytes:
@@ -32,7 +32,7 @@ BLOCK = b"".join(map(progress, range(1, LINES + 1)))
 
 
 def test_of_one_steps_progress_the_newest_is_left() -> None:
-    """A block of 1,000 lines of one step is its last line."""
+    """A block of 3,000 lines of one step is its last line."""
     assert len(BLOCK) > LEAST_BYTES
     assert coalesce(BLOCK) == (progress(LINES), LINES - 1)
 
@@ -94,7 +94,7 @@ def test_small_blocks_and_torn_ones_stay_as_they_are() -> None:
 
 
 def test_a_burst_ends_in_the_same_state_and_counts_every_line(tmp_path: Path) -> None:
-    """1,000 lines of progress and a failure, read at once: state and counts are those of reading line by line."""
+    """3,000 lines of progress and a failure, read at once: state and counts are those of reading line by line."""
     path = tmp_path / "b" / "20260101T000000Z.jsonl"
     path.parent.mkdir()
     start = {"time": 999.0, "event": "step_started", "build": "b", "phase": "p", "step": "gcc"}
