@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -164,6 +163,8 @@ class Request:
 
 def nearest_names(name: str, known: Collection[str]) -> str:
     """Return the names most like one that there is not, without such the first ones; `none` where there are none."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only after a mistake
+
     return ", ".join(get_close_matches(name[:100], known, n=3) or sorted(known)[:5]) or "none"
 
 
