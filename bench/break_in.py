@@ -234,7 +234,7 @@ def wrong_logins(target: Target, place: Path) -> Iterator[Row]:
         took = {
             name: min(served.ask("/metrics", (name, f"x{n}"))[2] for n in range(3)) for name in ("scraper", "nobody")
         }
-        yield Row("  … seconds by which an unknown user is told apart", abs(took["scraper"] - took["nobody"]), 0.15)
+        yield Row("  … seconds between an unknown and a known user", abs(took["scraper"] - took["nobody"]), 0.15)
 
 
 def secrets(target: Target, place: Path) -> Iterator[Row]:

@@ -60,7 +60,7 @@ class Story:
     skipped: str = ""
 
 
-class Teller:
+class Act:
     """Lets one build run through its story and waits for the messages about it.
 
     `works` is the step that reports progress meanwhile, as builds do, however late a busy machine is; empty for none.
@@ -105,74 +105,74 @@ class Teller:
         return self.story
 
 
-def fails(tell: Teller) -> Story:
+def fails(act: Act) -> Story:
     """A build fails, nobody answers in time, the second tier acknowledges by the link, and the step is tried again."""
-    tell.begin()
-    began = tell.step("failed", message="a.c:1: error: x", error_class="compiler-error")
-    first = tell.message("BuildFailed", tier="1")
-    link = tell.message("BuildFailed", tier="2").alert["annotations"]["acknowledge_url"]
+    act.begin()
+    began = act.step("failed", message="a.c:1: error: x", error_class="compiler-error")
+    first = act.message("BuildFailed", tier="1")
+    link = act.message("BuildFailed", tier="2").alert["annotations"]["acknowledge_url"]
     path = link.partition("/alerts/acknowledge")
-    url = f"http://127.0.0.1:{tell.stack.exporter.port}{path[1]}{path[2]}"
+    url = f"http://127.0.0.1:{act.stack.exporter.port}{path[1]}{path[2]}"
     urllib.request.urlopen(urllib.request.Request(url, b"by=ada", method="POST"), timeout=10).close()
     # the third tier would come now
     time.sleep(max(0.0, began + TIERS[1] + 2.0 - time.monotonic()))
-    repaired = tell.begin()
-    over = tell.message("BuildFailed", "resolved", "1")
-    tell.message("BuildFailed", "resolved", "2")
-    tell.step("succeeded")
-    return tell.close(began=began, first=first, repaired=repaired, over=over)
+    repaired = act.begin()
+    over = act.message("BuildFailed", "resolved", "1")
+    act.message("BuildFailed", "resolved", "2")
+    act.step("succeeded")
+    return act.close(began=began, first=first, repaired=repaired, over=over)
 
 
-def goes_on(tell: Teller) -> Story:
+def goes_on(act: Act) -> Story:
     """One of two parallel steps fails and is tried again later."""
-    tell.begin("gcc")
-    tell.begin("icu")
-    began = tell.step("failed", "icu", message="ld: x", error_class="linker-error")
-    tell.works = "gcc"
-    first = tell.message("BuildStepFailed")
+    act.begin("gcc")
+    act.begin("icu")
+    began = act.step("failed", "icu", message="ld: x", error_class="linker-error")
+    act.works = "gcc"
+    first = act.message("BuildStepFailed")
     # until Prometheus has the alert too: it ends what it knows at once
     time.sleep(4.0)
-    repaired = tell.begin("icu")
-    tell.step("succeeded", "gcc")
-    over = tell.message("BuildStepFailed", "resolved")
-    tell.step("succeeded", "icu")
-    return tell.close(began=began, first=first, repaired=repaired, over=over)
+    repaired = act.begin("icu")
+    act.step("succeeded", "gcc")
+    over = act.message("BuildStepFailed", "resolved")
+    act.step("succeeded", "icu")
+    return act.close(began=began, first=first, repaired=repaired, over=over)
 
 
-def stalls(tell: Teller) -> Story:
+def stalls(act: Act) -> Story:
     """A running step reports nothing any more; a warning, then the second tier, until it goes on."""
-    began = tell.begin()
-    tell.works = ""
-    first = tell.message("BuildStalled", tier="1")
-    tell.message("BuildStalled", tier="2")
-    tell.works, repaired = "gcc", time.monotonic()
-    over = tell.message("BuildStalled", "resolved", "1")
-    tell.message("BuildStalled", "resolved", "2")
-    tell.step("succeeded")
-    return tell.close(began=began, first=first, repaired=repaired, over=over)
+    began = act.begin()
+    act.works = ""
+    first = act.message("BuildStalled", tier="1")
+    act.message("BuildStalled", tier="2")
+    act.works, repaired = "gcc", time.monotonic()
+    over = act.message("BuildStalled", "resolved", "1")
+    act.message("BuildStalled", "resolved", "2")
+    act.step("succeeded")
+    return act.close(began=began, first=first, repaired=repaired, over=over)
 
 
-def fills_disk(tell: Teller) -> Story:
+def fills_disk(act: Act) -> Story:
     """A step fills the file system that it writes to; then somebody frees space."""
-    place = tell.stack.place / "disk"
+    place = act.stack.place / "disk"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        tell.story.skipped = "a file system cannot be mounted here"
-        return tell.story
+        act.story.skipped = "a file system cannot be mounted here"
+        return act.story
     try:
         log = place / "gcc.log"
-        tell.begin(log=str(log))
+        act.begin(log=str(log))
         with log.open("wb", buffering=0) as file:
             while _can_write(file.fileno()):
                 pass
         began = time.monotonic()
-        first = tell.message("BuildDiskFull", tier="1")
+        first = act.message("BuildDiskFull", tier="1")
         os.truncate(log, 0)
         repaired = time.monotonic()
-        over = tell.message("BuildDiskFull", "resolved", "1")
-        tell.step("succeeded")
-        return tell.close(began=began, first=first, repaired=repaired, over=over)
+        over = act.message("BuildDiskFull", "resolved", "1")
+        act.step("succeeded")
+        return act.close(began=began, first=first, repaired=repaired, over=over)
     finally:
         subprocess.run(["umount", str(place)], check=True)
 
@@ -184,28 +184,28 @@ def _can_write(descriptor: int) -> bool:
         return False
 
 
-def asks(tell: Teller) -> Story:
+def asks(act: Act) -> Story:
     """A build tool asks for a password between two steps, and somebody types it after the message."""
-    tell.begin()
-    tell.step("succeeded")
-    began = tell.event("note", message="waiting-for-input: sudo asks for a password")
-    first = tell.message("BuildWaitingForInput", tier="1")
-    repaired = tell.begin("next")
-    over = tell.message("BuildWaitingForInput", "resolved", "1")
-    tell.step("succeeded", "next")
-    return tell.close(began=began, first=first, repaired=repaired, over=over)
+    act.begin()
+    act.step("succeeded")
+    began = act.event("note", message="waiting-for-input: sudo asks for a password")
+    first = act.message("BuildWaitingForInput", tier="1")
+    repaired = act.begin("next")
+    over = act.message("BuildWaitingForInput", "resolved", "1")
+    act.step("succeeded", "next")
+    return act.close(began=began, first=first, repaired=repaired, over=over)
 
 
-def finishes(tell: Teller) -> Story:
+def finishes(act: Act) -> Story:
     """A build succeeds: one notice, and nobody else is notified."""
-    tell.event("build_started")
-    tell.begin()
-    tell.step("succeeded")
-    began = tell.event("build_finished", status="succeeded")
-    return tell.close(began=began, first=tell.message("BuildFinished"))
+    act.event("build_started")
+    act.begin()
+    act.step("succeeded")
+    began = act.event("build_finished", status="succeeded")
+    return act.close(began=began, first=act.message("BuildFinished"))
 
 
-STORIES: Final[dict[str, Callable[[Teller], Story]]] = {
+STORIES: Final[dict[str, Callable[[Act], Story]]] = {
     "fails": fails,
     "goes-on": goes_on,
     "stalls": stalls,
@@ -220,19 +220,19 @@ def night(tools: str = "") -> Iterator[tuple[Stack, dict[str, Future[Story]]]]:
     """Run all stories at once; give the stack and, by build, what becomes of it once every story is over."""
     setting = Setting(CONFIG, SETTING.group_wait, SETTING.group_interval, SETTING.hold, tools)
     with alert_stack(setting) as stack, ThreadPoolExecutor(len(STORIES)) as pool:
-        told = {}
+        stories = {}
         for build, play in STORIES.items():
-            told[build] = pool.submit(play, Teller(stack, build))
+            stories[build] = pool.submit(play, Act(stack, build))
             time.sleep(0.2)
-        for future in told.values():
+        for future in stories.values():
             future.exception()
         # a second message would be late by a scrape, an evaluation and a tick of its group
         time.sleep(3.0)
-        for build, future in told.items():
+        for build, future in stories.items():
             if future.exception() is None:
                 future.result().firing = _count(stack, build, "firing")
                 future.result().resolved = _count(stack, build, "resolved")
-        yield stack, told
+        yield stack, stories
 
 
 def _count(stack: Stack, build: str, status: str) -> Messages:
@@ -244,8 +244,8 @@ def figures(*, quick: bool = False) -> list[Figure]:
     """Return for each story the seconds to its first message beyond what that waits on purpose."""
     if quick or program("prometheus") is None or program("alertmanager") is None:
         return []
-    with night() as (_, told):
-        found = [future.result() for future in told.values()]
+    with night() as (_, stories):
+        found = [future.result() for future in stories.values()]
     return [
         Figure(
             key=f"night_{story.build.replace('-', '_')}",

@@ -103,7 +103,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure build-exporter beside its peers.")
     parser.add_argument(
-        "--quick", action="store_true", help="see that every measurement works; the figures tell little"
+        "--quick", action="store_true", help="check that every measurement works; the figures mean little"
     )
     parser.add_argument("--only", action="append", choices=MEASUREMENTS, help="take only this one; repeatable")
     parser.add_argument("--output", action="append", type=Path, metavar="FILE", help="JSON file; repeatable")

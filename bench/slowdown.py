@@ -1,8 +1,8 @@
 """How much longer a real parallel build takes with everything on than with nothing.
 
-Steps of `make -j2` over generated C files. With the monitor each step is told by the shell hook, its output is kept in
-a log, and the exporter follows, samples host and process tree, and is scraped each second. Builds alternate A B B A, so
-that what drifts on the machine falls on both alike.
+Steps of `make -j2` over generated C files. With the monitor the shell hook records each step, a log keeps its output,
+and the exporter follows, samples host and process tree, and is scraped each second. Builds alternate A B B A, so that
+what drifts on the machine falls on both alike.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ STEPS = 8
 FILES = 6
 FUNCTIONS = 90
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-_LOOP = 'for step in "$@"; do {tell}make -s -j2 -C "$step" || exit 1; done'
-PLAIN = _LOOP.format(tell="")
+_LOOP = 'for step in "$@"; do {step}make -s -j2 -C "$step" || exit 1; done'
+PLAIN = _LOOP.format(step="")
 MONITORED = (
-    f'. "$HOOK"; be_start bench --jobs 2; {_LOOP.format(tell="be_step chapter-8 ${step##*/} ")}; be_end succeeded'
+    f'. "$HOOK"; be_start bench --jobs 2; {_LOOP.format(step="be_step chapter-8 ${step##*/} ")}; be_end succeeded'
 )
 
 

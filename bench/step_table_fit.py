@@ -16,7 +16,7 @@ TESTED = 1.12
 MULTIPLIED = 0.12
 """Below this a further ABI makes no difference."""
 LEAST_SECONDS = 5.0
-"""Below this, whole seconds tell neither tests nor ABIs."""
+"""Below this, whole seconds show neither tests nor ABIs."""
 BOOK_JOBS = 4
 
 
@@ -50,6 +50,11 @@ class Fit:
         """Return the same with the time of all tests, by the book's SBU of the step, which has them in chapter 8."""
         beyond = (book or 0.0) - self.on(BOOK_JOBS)
         return replace(self, all=max(self.critical, beyond if beyond > 0.3 * self.on(BOOK_JOBS) else 0.0))
+
+
+def by_book(sbu: float) -> Fit:
+    """Return the parts of a step that no run had, by the book's SBU."""
+    return Fit(UNKNOWN_SHARE, 1.0 - UNKNOWN_SHARE).scaled(sbu / Fit(UNKNOWN_SHARE, 1.0 - UNKNOWN_SHARE).on(BOOK_JOBS))
 
 
 def fit(times: Mapping[Cell, float]) -> Fit:

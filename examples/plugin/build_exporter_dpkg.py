@@ -83,7 +83,7 @@ class Dpkg:
             return False
 
     def poll(self, now: float, *, over: bool = False) -> Iterator[SourceEvent]:
-        """Yield what the log's new lines tell."""
+        """Yield the events that the log's new lines record."""
         more = True
         while more:
             try:
@@ -123,7 +123,7 @@ class Dpkg:
         self._names[phase, step] += 1
         count = self._names[phase, step]
         self._step = (phase, step if count == 1 else f"{step}-{count}")
-        # told with the end of this poll, unless it is over by then and its time not known
+        # emitted at the end of this poll, unless it is over by then and its time not known
         self._is_waiting = True
         self._is_over = False
 

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from build_exporter.beat import until_beat
 from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
 from build_exporter.model.events import BuildFinished, Event, EventsLost, StepFinished
+from build_exporter.ticks import until_tick
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
 from build_exporter.tracker.progress import raise_floors
 
@@ -290,7 +290,7 @@ class Monitor:
                     if self._notified:
                         self._check_directories()
                 recheck = time.monotonic() + HISTORY_RECHECK_SECONDS
-            pause = until_beat(WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS)
+            pause = until_tick(WATCHED_POLL_SECONDS if self.is_watched else UNWATCHED_POLL_SECONDS)
             # not `wait_for`: before Python 3.12 it loses a cancellation that comes with what it waits for
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):

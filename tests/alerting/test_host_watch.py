@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from build_exporter.alerting.conditions import HostCondition, HostConditions
 from build_exporter.alerting.host_watch import HostWatch, oom_kills
-from build_exporter.alerting.sightings import Sighting, Sightings
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
 from build_exporter.queries.incidents import Kind
@@ -150,7 +150,7 @@ def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
     before.poll()
     known = {found.build: found for found in before.standing}
     assert known.keys() == {"lfs", "done"}
-    assert Sightings(str(journal)).incidents(clock.now) == before.standing, "the command line shows them too"
+    assert HostConditions(str(journal)).incidents(clock.now) == before.standing, "the command line shows them too"
     run_file("done", clock=clock.now).add("step_finished", phase="p", step="s", status="succeeded")
     monitor.poll()
     # after the start a verdict takes some seconds
@@ -169,15 +169,15 @@ def test_the_kernel_tells_how_many_it_killed() -> None:
     assert (oom_kills() or 0) >= 0
 
 
-def test_of_two_sightings_the_first_is_the_incident(tmp_path: Path) -> None:
+def test_of_two_conditions_the_first_is_the_incident(tmp_path: Path) -> None:
     """Two full disks of a build are one incident, of the disk that was full first, from three seconds after that."""
-    first, second = (Sighting("b", Kind.DISK_FULL, where) for where in ("/z", "/a"))
-    found = Sightings(str(tmp_path))
+    first, second = (HostCondition("b", Kind.DISK_FULL, where) for where in ("/z", "/a"))
+    found = HostConditions(str(tmp_path))
     found.keep({first: "z is full"}, 100.0)
     found.keep({first: "z is full", second: "a is full"}, 101.0)
     assert found.incidents(102.9) == []
-    for sightings in (found, Sightings(str(tmp_path))):
-        (incident,) = sightings.incidents(110.0)
+    for conditions in (found, HostConditions(str(tmp_path))):
+        (incident,) = conditions.incidents(110.0)
         assert (incident.description, incident.since) == ("z is full", 103.0)
     found.keep({second: "a is full"}, 111.0)
     assert [each.description for each in found.incidents(112.0)] == ["a is full"]

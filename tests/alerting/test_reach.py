@@ -10,7 +10,7 @@ from behaving import answering, listening
 from ports import free_port
 
 from build_exporter.alerting.client import Client
-from build_exporter.alerting.reach import Reach, parts_up
+from build_exporter.alerting.reachability import Reachability, parts_up
 from build_exporter.config.alerting import Alertmanager
 
 
@@ -34,7 +34,7 @@ def test_alertmanagers_are_asked_for_their_health() -> None:
         good = listening(stack, answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
         bad = listening(stack, answering(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"))
         ports = (good, bad, free_port())
-        reach = Reach([Client(Alertmanager(url=f"http://127.0.0.1:{port}")) for port in ports])
+        reach = Reachability([Client(Alertmanager(url=f"http://127.0.0.1:{port}")) for port in ports])
 
         async def ask() -> None:
             asking = asyncio.create_task(reach.run())

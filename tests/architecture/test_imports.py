@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rooms import imported_rooms, modules, room_of
 
-BASE = {"beat", "model", "diagnostics", "catalog", "exposition", "config", "journal"}
+BASE = {"ticks", "model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {
     "probes",
@@ -28,7 +28,7 @@ APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "ale
 
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
-    "beat": set(),
+    "ticks": set(),
     "weighted": set(),
     "model": set(),
     "formatting": set(),
@@ -55,7 +55,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "analysis": {"model", "tracker", "weighted"},
     "estimate": {"model", "journal", "tracker", "weighted"},
     "verdicts": {"model", "journal", "tracker"},
-    "monitor": {"beat", "model", "catalog", "journal", "tracker"},
+    "monitor": {"ticks", "model", "catalog", "journal", "tracker"},
     "milestones": {"model", "config", "journal", "tracker", "monitor"},
     "liveness": {"model", "journal", "tracker", "monitor"},
     "clocks": {"model", "journal", "tracker", "monitor"},

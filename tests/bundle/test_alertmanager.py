@@ -230,7 +230,7 @@ def test_text_from_a_log_is_never_markup_or_a_header(render: Callable[..., str])
 
 
 def test_messages_lead_to_page_dashboard_runbook_and_acknowledgement(render: Callable[..., str]) -> None:
-    """Each message that is read at a desk holds every way on; the acknowledgement is for the build, all tiers."""
+    """Each message that is read at a alerting holds every way on; the acknowledgement is for the build, all tiers."""
     links = ("/builds/lfs%2B12.4", "/runbook#buildfailed", "/alerts/acknowledge?link=abc")
     dashboard = "http://localhost:3000/d/build-now?var-build=lfs%2B12.4"
     kinds = {"build.text": "text", "build.html": "html", "build.slack.text": "text", "build.markdown": "text"}

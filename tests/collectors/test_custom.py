@@ -69,4 +69,4 @@ def test_a_field_that_the_event_has_not_is_a_fault(tmp_path: Path) -> None:
         "metrics:\n  extra:\n    - {name: build_custom_m, help: h, type: gauge, event: step_progress, field: ratios}\n"
     )
     with pytest.raises(ConfigError, match=r"names 'ratios', which step_progress has not; allowed: .*\bratio\b"):
-        load(str(path), {})
+        load(str(path))

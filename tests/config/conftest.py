@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from build_exporter.config.kinds import Outside
 from build_exporter.config.load import load
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
+from build_exporter.queries.filters import questions
 from build_exporter.sources.registry import BUILT_IN
 
 NAMES = ("bitbake", "blfs", "buildroot", "jhalfs", "log", "ninja", "portage")
-KINDS = {kind.name: kind.options for kind in BUILT_IN if kind.name in NAMES}
-"""Some of the kinds there are, so that one that comes changes no error in faults.txt."""
+ASKED = ("errors", "milestones", "tasks")
+OUTSIDE = Outside(
+    {kind.name: kind.options for kind in BUILT_IN if kind.name in NAMES},
+    {name: question for name, question in questions().items() if name in ASKED},
+)
+"""Some of the kinds and queries there are, so that one that comes changes no error in faults.txt."""
 
 Faults = Callable[[str | bytes], list[str]]
 Loaded = Callable[[str], Config]
@@ -27,7 +33,7 @@ def loaded(tmp_path: Path) -> Loaded:
     def load_text(text: str) -> Config:
         file = tmp_path / "config.yml"
         file.write_text(text, encoding="utf-8")
-        return load(file, KINDS)
+        return load(file, OUTSIDE)
 
     return load_text
 
@@ -40,7 +46,7 @@ def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Faults:
     def faults_of(content: str | bytes) -> list[str]:
         Path("config.yml").write_bytes(content if isinstance(content, bytes) else content.encode())
         try:
-            load("config.yml", KINDS)
+            load("config.yml", OUTSIDE)
         except ConfigError as error:
             return str(error).split("\n")
         return []

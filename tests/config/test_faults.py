@@ -140,7 +140,7 @@ def test_file_that_cannot_be_read_is_reported_by_name(
     monkeypatch.chdir(tmp_path)
     Path("config.yml").touch()
     with pytest.raises(ConfigError) as caught:
-        load(file, {})
+        load(file)
     assert str(caught.value) == f"{file}: cannot be read: {reason}".replace("\0", "\\x00")
     assert [problem.line for problem in caught.value.problems] == [0]
 
@@ -155,7 +155,7 @@ def test_file_without_permission_is_reported(tmp_path: Path) -> None:
         if user == 0:  # who reads everything
             os.seteuid(65534)
         with pytest.raises(ConfigError, match=r"config\.yml: cannot be read: Permission denied"):
-            load(file, {})
+            load(file)
     finally:
         os.seteuid(user)
 
@@ -166,14 +166,14 @@ def test_file_above_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
     file.write_bytes(b"#" * (MAX_BYTES + 1))
     for path in (file, Path("/dev/zero")):
         with pytest.raises(ConfigError, match="cannot be read: larger than 1024 KiB"):
-            load(path, {})
+            load(path)
     file.write_bytes(b"#" * MAX_BYTES)
-    load(file, {})
+    load(file)
 
 
 def test_name_of_the_file_cannot_write_to_the_terminal(tmp_path: Path) -> None:
     """A file name with control characters is shown escaped."""
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path / "\x1b[2J\n", {})
+        load(tmp_path / "\x1b[2J\n")
     assert "\x1b" not in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -9,13 +9,14 @@ from typing import Annotated, Any, get_args
 import pytest
 from msgspec import inspect
 
+from build_exporter.cli.options import read_config
 from build_exporter.config.load import load
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config, EventName, Milestone, Source, Thresholds
 from build_exporter.config.section import About, Section, about, field_type, fields_of, without_effect
 from build_exporter.config.values import READINGS, read, written
 from build_exporter.model.events import EVENT_NAMES
-from build_exporter.sources.registry import BUILT_IN, option_forms
+from build_exporter.sources.registry import BUILT_IN
 
 ALL: list[type[Section]] = [Config, *(form for kind in BUILT_IN if (form := kind.options()) is not None)]
 
@@ -137,7 +138,7 @@ def test_configuration_cannot_change_and_compares_by_content(loaded: Loaded) -> 
 
 def test_example_is_right_and_shows_every_key() -> None:
     """The shipped example loads, and no part of the configuration is left out of it."""
-    made = load(EXAMPLE, option_forms())
+    made = read_config(str(EXAMPLE))
     assert [key.name for key in fields_of(Config) if getattr(made, key.name) == getattr(Config(), key.name)] == []
 
 
@@ -229,6 +230,6 @@ def test_error_is_data_too(tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     file.write_text("schedule:\n  duration: soon\n")
     with pytest.raises(ConfigError) as caught:
-        load(file, {})
+        load(file)
     (problem,) = caught.value.problems
     assert (problem.file, problem.line, problem.column, problem.path) == (str(file), 2, 13, "schedule.duration")

@@ -9,11 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from build_exporter.config.kinds import Outside
 from build_exporter.config.load import parse_config
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.config.section import field_type
 from build_exporter.config.values import Form, read, written
+from build_exporter.queries.filters import questions
 from build_exporter.sources.registry import BUILT_IN
 
 
@@ -32,6 +34,7 @@ def words_of(kind: inspect.Type) -> set[str]:
 
 
 KINDS = {kind.name: kind.options for kind in BUILT_IN}
+OUTSIDE = Outside(KINDS, questions())
 OPTIONS = set().union(*(words_of(inspect.type_info(form)) for kind in BUILT_IN if (form := kind.options()) is not None))
 WORDS = st.sampled_from(sorted(words_of(inspect.type_info(Config)) | set(KINDS) | OPTIONS))
 VALUES = st.sampled_from(
@@ -52,7 +55,7 @@ FRAGMENTS = [
 def refusal(content: bytes) -> ConfigError | None:
     """Return the error that the content is refused with; None when it is a configuration."""
     try:
-        parse_config(content, "config.yml", KINDS)
+        parse_config(content, "config.yml", OUTSIDE)
     except ConfigError as error:
         return error
     return None

@@ -42,8 +42,8 @@ MOMENTS: Final = {
 }
 """When to look: before any build, in a run, at its failure, after its end."""
 BUILD: Final = "lfs-12.4"
-DESK: Final = "desk:10110"
-BUILDERS: Final = {DESK: "desk", "forge:10110": "forge", "attic:10110": "attic"}
+DESK: Final = "alerting:10110"
+BUILDERS: Final = {DESK: "alerting", "forge:10110": "forge", "attic:10110": "attic"}
 _GIB: Final = 2.0**30
 _LINE: Final = re.compile(rb"^(\w+)(?:\{(.*)\})? (\S+)\n$", re.DOTALL)
 
@@ -249,8 +249,8 @@ def incident(now: float) -> Iterator[tuple[str, str, float]]:
         return
     of = f'build="{BUILD}",kind="failed",failure="chapter-7/{_FAILS}/1"'
     words = f'step="{_FAILS}",class="missing-header",excerpt="{_EXCERPT.splitlines()[0]}"'
-    links = 'page_url="http://desk:10110/builds/lfs-12.4",runbook_url="http://desk:10110/runbook#buildfailed"'
-    more = 'acknowledge_url="http://desk:10110/alerts/acknowledge?link=x",dashboard_url="",description="",hint="",progress=""'
+    links = 'page_url="http://alerting:10110/builds/lfs-12.4",runbook_url="http://alerting:10110/runbook#buildfailed"'
+    more = 'acknowledge_url="http://alerting:10110/alerts/acknowledge?link=x",dashboard_url="",description="",hint="",progress=""'
     yield "build_failure", of, 2.0 if now > failed + 600 else 1.0
     yield "build_failure_info", f"{of},{words},{links},{more}", 1.0
     yield "build_failure_timestamp_seconds", of, failed
@@ -308,10 +308,10 @@ class World:
     def __init__(self, directory: Path) -> None:
         self._samples: dict[tuple[str, str], list[tuple[float, float | str]]] = defaultdict(list)
         self._builders = [Builder(directory / name, instance, build) for instance, name, build in _WHO]
-        desk, forge, attic = self._builders
+        alerting, forge, attic = self._builders
         for run, before in (("20260920T022000Z", 36), ("20260920T122000Z", 26), ("20260921T002000Z", 14)):
-            desk.plan(run, run_events(BEGIN - before * HOUR))
-        desk.plan("20260921T143320Z", run_events(BEGIN, fails=True, slower=1.8))
+            alerting.plan(run, run_events(BEGIN - before * HOUR))
+        alerting.plan("20260921T143320Z", run_events(BEGIN, fails=True, slower=1.8))
         forge.plan("20260921T150000Z", run_events(BEGIN - 0.4 * HOUR))
         attic.plan("20260921T150000Z", run_events(BEGIN + 0.2 * HOUR))
 
@@ -350,7 +350,7 @@ class World:
 
 
 _WHO: Final = (
-    (DESK, "desk", BUILD),
+    (DESK, "alerting", BUILD),
     ("forge:10110", "forge", "blfs-kde-plasma-6.4"),
     ("attic:10110", "attic", "a-build-with-a-really-long-name-x86_64-unknown-linux-musl-2026.11"),
 )

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.mcp.answers import MIN_BYTES, encode
+from build_exporter.mcp.bounded import MIN_BYTES, encode
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=300),

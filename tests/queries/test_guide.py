@@ -24,10 +24,18 @@ def test_the_examples_run(repository: Path, tmp_path: Path) -> None:
     launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m build_exporter "$@"\n')
     launcher.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "BUILD_EXPORTER_JOURNAL": f"{tmp_path}/j"}
-    block = (repository / "docs" / "guide" / "queries.md").read_text().split("```sh\n")[1].split("```")[0]
+    page = (repository / "docs" / "guide" / "queries.md").read_text()
+    block = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     replay = f"build-exporter replay {repository}/examples/recorded/mini-lfs/*.jsonl --keep-times --quiet\n"
     done = subprocess.run(
-        ["sh", "-e", "-c", replay + block], env=environment, capture_output=True, text=True, check=False, timeout=60
+        ["sh", "-e", "-c", replay + block],
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert "slowest: 616-binutils-pass2 4 min 43 s (29%)" in done.stdout
+    assert "\ncross-binutils,reached," in done.stdout

@@ -1,4 +1,4 @@
-"""The door: slow, idle, greedy and broken clients cost little, and everybody else is served."""
+"""Limits of connections: slow, idle, greedy and broken clients cost little, and everybody else is served."""
 
 from __future__ import annotations
 

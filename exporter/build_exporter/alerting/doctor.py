@@ -15,7 +15,7 @@ import yaml
 
 from build_exporter import __version__
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
-from build_exporter.alerting.trial import trial_alert
+from build_exporter.alerting.sample import sample_alert
 from build_exporter.queries.incidents import ALERTS
 
 SKEW_SECONDS: Final = 5.0
@@ -165,7 +165,7 @@ class Chain:
 
     async def _test_alert(self) -> Check:
         name = f"{self.clock():.3f}"
-        alert = trial_alert(name, self.clock())
+        alert = sample_alert(name, self.clock())
         clients = [client for client in self.alertmanagers if client.url not in self.broken]
         before = [await _notifications(client) for client in clients]
         try:

@@ -13,7 +13,7 @@ from typing import Final
 
 import psutil
 
-from build_exporter.alerting.sightings import Sighting, Sightings
+from build_exporter.alerting.conditions import HostCondition, HostConditions
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
 from build_exporter.queries.incidents import Incident, Kind
@@ -48,15 +48,15 @@ class HostWatch:
     kills: Callable[[], int | None] = field(default_factory=lambda: oom_kills)
     verdict: Callable[[Run, Step], Judgement | None] = lambda run, step: None
     standing: list[Incident] = field(default_factory=list)
-    _sightings: Sightings = field(init=False)
-    _asked: dict[Sighting, float] = field(default_factory=dict)
+    _conditions: HostConditions = field(init=False)
+    _asked: dict[HostCondition, float] = field(default_factory=dict)
     """When each step was last seen to wait for an answer."""
     _kills: int | None = None
     _places: dict[str, tuple[float, set[str]]] = field(default_factory=dict)
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._sightings = Sightings(self.monitor.follower.root)
+        self._conditions = HostConditions(self.monitor.follower.root)
 
     def start(self) -> None:
         """Look each second in a thread of its own: a file system that hangs must hold up nothing else."""
@@ -80,18 +80,20 @@ class HostWatch:
             return
         now = self.clock()
         running = [run for run in self.monitor.newest_runs() if run.running and run.status is None]
-        seen: dict[Sighting, str] = {}
+        seen: dict[HostCondition, str] = {}
         has_killed = self._has_killed()
         for run in running:
             seen |= self._full(run) | self._waiting(run, now) | self._killed(run, now, again=has_killed)
-        self._sightings.keep(seen, now)
-        self._asked = {sighting: at for sighting, at in self._asked.items() if sighting in seen}
-        self.standing = self._sightings.incidents(now)
+        self._conditions.keep(seen, now)
+        self._asked = {condition: at for condition, at in self._asked.items() if condition in seen}
+        self.standing = self._conditions.incidents(now)
 
-    def _full(self, run: Run) -> dict[Sighting, str]:
+    def _full(self, run: Run) -> dict[HostCondition, str]:
         full = [place for place in self._written(run) if _is_full(place)]
         return {
-            Sighting(run.build, Kind.DISK_FULL, place): f"No space is left in {place}, where build {run.build} writes."
+            HostCondition(
+                run.build, Kind.DISK_FULL, place
+            ): f"No space is left in {place}, where build {run.build} writes."
             for place in full
         }
 
@@ -105,27 +107,27 @@ class HostWatch:
             self._places[run.build] = (ended + max(PLACES_SECONDS, (ended - began) * REST_RATIO), places)
         return places
 
-    def _waiting(self, run: Run, now: float) -> dict[Sighting, str]:
+    def _waiting(self, run: Run, now: float) -> dict[HostCondition, str]:
         found = {}
         for step in list(run.running.values()):
-            sighting = Sighting(run.build, Kind.WAITING_FOR_INPUT, f"{step.phase} / {step.step}")
+            condition = HostCondition(run.build, Kind.WAITING_FOR_INPUT, f"{step.phase} / {step.step}")
             judged = self.verdict(run, step)
             if judged is not None and judged.verdict is Verdict.WAITING_FOR_INPUT:
-                self._asked[sighting] = now
-                words = f"Build {run.build} waits for a person at {sighting.where}: {judged.evidence[0]}."
-                found[sighting] = self._sightings.words.get(sighting, words)
-            elif sighting in self._sightings.since and now - self._asked.setdefault(sighting, now) < ANSWER_SECONDS:
+                self._asked[condition] = now
+                words = f"Build {run.build} waits for a person at {condition.where}: {judged.evidence[0]}."
+                found[condition] = self._conditions.words.get(condition, words)
+            elif condition in self._conditions.since and now - self._asked.setdefault(condition, now) < ANSWER_SECONDS:
                 # after a restart a verdict takes some seconds
-                found[sighting] = self._sightings.words[sighting]
+                found[condition] = self._conditions.words[condition]
         return found
 
-    def _killed(self, run: Run, now: float, *, again: bool) -> dict[Sighting, str]:
+    def _killed(self, run: Run, now: float, *, again: bool) -> dict[HostCondition, str]:
         """Return the kill of a moment ago, or an earlier one as long as it is shown."""
-        sighting = Sighting(run.build, Kind.OUT_OF_MEMORY)
-        at = self._sightings.since.get(sighting)
+        condition = HostCondition(run.build, Kind.OUT_OF_MEMORY)
+        at = self._conditions.since.get(condition)
         if not again and (at is None or now - at >= KILL_SECONDS):
             return {}
-        return {sighting: f"The kernel killed a process for lack of memory while build {run.build} ran."}
+        return {condition: f"The kernel killed a process for lack of memory while build {run.build} ran."}
 
     def _has_killed(self) -> bool:
         kills, before = self.kills(), self._kills

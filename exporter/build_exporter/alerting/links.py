@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from build_exporter.journal.in_time import in_time
+from build_exporter.journal.timeouts import call_with_timeout
 from build_exporter.queries.incidents import Incident
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def link_key(journal: str) -> bytes:
     """
     kept: list[bytes] = []
     try:
-        if not in_time(lambda: kept.append(_kept_key(Path(journal) / KEY_FILE))):
+        if not call_with_timeout(lambda: kept.append(_kept_key(Path(journal) / KEY_FILE))):
             raise TimeoutError(f"{journal} does not answer")
     except OSError as error:
         log.warning("links to acknowledge hold until the exporter ends only", extra={"error": str(error)})

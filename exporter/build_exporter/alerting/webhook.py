@@ -13,8 +13,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from build_exporter.alerting.answers import write
-from build_exporter.alerting.trial import TEST, TEST_LABEL
+from build_exporter.alerting.acknowledgements import write
+from build_exporter.alerting.sample import TEST, TEST_LABEL
 from build_exporter.model.events import Alert
 from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_TIME
 from build_exporter.model.text import plain_line

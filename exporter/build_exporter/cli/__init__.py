@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "serve": "Follow the journal and serve metrics, page and API.",
     "status": "Show where the builds are.",
     "verify": "Verify the files a build is made from by their checksums.",
+    "view": "Ask a question that the configuration keeps under a name.",
     "watch": "Draw the builds in the terminal, kept up to date.",
     **SUMMARIES,
 }

@@ -15,11 +15,11 @@ from typing import Any, NoReturn, TypeVar
 import click
 import msgspec
 
-from build_exporter.alerting.answers import LAST_TIER, Answered, acknowledge, escalate, firing
+from build_exporter.alerting.acknowledgements import LAST_TIER, Answered, acknowledge, escalate, firing
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
-from build_exporter.alerting.sightings import Sightings
-from build_exporter.alerting.trial import trial_alert
-from build_exporter.cli.options import USAGE_ERROR, journal_option, load_config
+from build_exporter.alerting.conditions import HostConditions
+from build_exporter.alerting.sample import sample_alert
+from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.values import READINGS
 from build_exporter.formatting import clock_time, duration
@@ -43,10 +43,7 @@ def alerts() -> None:
     configure_logging("warn", "logfmt")
 
 
-def _config_option(command: F) -> F:
-    return click.option("--config", "config_path", metavar="FILE", help="Configuration file (YAML). Default: none.")(
-        command
-    )
+_config_option = config_option("Configuration file (YAML).")
 
 
 def _server_options(command: F) -> F:
@@ -77,7 +74,7 @@ def _context(journal: str, config: Alerting | None = None) -> Context:
         pass
     escalation = (config or Alerting()).escalation
     now = time.time()
-    host = Sightings(journal).incidents(now)
+    host = HostConditions(journal).incidents(now)
     return Context(monitor.tracker.builds, now, escalation=escalation, host_incidents=host, journal=journal)
 
 
@@ -265,7 +262,7 @@ def test(urls: tuple[str, ...], config_path: str | None) -> None:
     """
     name = uuid.uuid4().hex[:8]
     for server in _servers(urls, config_path):
-        _ask(server, "POST", "/api/v2/alerts", [trial_alert(name, time.time())])
+        _ask(server, "POST", "/api/v2/alerts", [sample_alert(name, time.time())])
         click.echo(f"{server.url}: test alert {name} accepted; receivers of critical alerts are sent it now")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from build_exporter.cli.working import working
+from build_exporter.cli.progress import progress_shown
 from build_exporter.estimate.backtest import (
     MARKS,
     HistoryMode,
@@ -81,7 +81,7 @@ def backtest(
     settings = Settings(marks, history, steps)
     runs = []
     for journal in journals:
-        with working(f"scoring {journal}"):
+        with progress_shown(f"scoring {journal}"):
             found = score_runs(read_runs([journal]), settings)
         runs += [run for run in found if build in (None, run.build)]
     if output == "json":

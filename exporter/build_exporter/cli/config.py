@@ -7,13 +7,13 @@ import sys
 import click
 from msgspec import structs
 
-from build_exporter.config.load import load
+from build_exporter.cli.options import read_config
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.config.section import without_effect
 from build_exporter.config.values import escaped
 from build_exporter.logging_setup import configure_logging
-from build_exporter.sources.registry import fault_of, option_forms
+from build_exporter.sources.registry import fault_of
 
 
 @click.group()
@@ -34,7 +34,7 @@ def check(file: str) -> None:
     """
     configure_logging("warn", "logfmt")
     try:
-        loaded = load(file, option_forms())
+        loaded = read_config(file)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)

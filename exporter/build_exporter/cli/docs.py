@@ -13,6 +13,8 @@ import click
 
 from build_exporter.cli import main
 from build_exporter.config import docs
+from build_exporter.config.kinds import Outside
+from build_exporter.queries.filters import questions
 from build_exporter.sources.registry import BUILT_IN
 
 _HEAD: Final = """\
@@ -31,8 +33,8 @@ def render() -> str:
 
 
 def render_configuration() -> str:
-    """Return the reference page of the configuration, with the options of the built-in kinds of source."""
-    return docs.render({kind.name: kind.options for kind in BUILT_IN})
+    """Return the reference page of the configuration, with the built-in kinds of source and the queries."""
+    return docs.render(Outside({kind.name: kind.options for kind in BUILT_IN}, questions()))
 
 
 def _sections(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:

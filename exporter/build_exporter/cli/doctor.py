@@ -10,7 +10,7 @@ import msgspec
 
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.doctor import Chain, Check
-from build_exporter.cli.options import load_config
+from build_exporter.cli.options import config_option, load_config
 from build_exporter.config.alerting import Alertmanager
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.text import plain_line
@@ -29,7 +29,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
     metavar="URL",
     help="Default: those of --config, else http://localhost:9093.",
 )
-@click.option("--config", "config_path", metavar="FILE", help="Configuration file (YAML). Default: none.")
+@config_option("Configuration file (YAML).")
 @click.option("--test/--no-test", default=True, show_default=True, help="Send a test alert to the receivers.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def doctor(

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from build_exporter import __version__
-from build_exporter.alerting.desk import AlertDesk
-from build_exporter.alerting.reach import parts_up
-from build_exporter.beat import beat
+from build_exporter.alerting.reachability import parts_up
+from build_exporter.alerting.service import AlertService
 from build_exporter.checksums.background import BackgroundVerifier
-from build_exporter.cli.options import use_failure_rules
+from build_exporter.cli.options import read_config, use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.clocks import ClockWatch
 from build_exporter.collectors.alerts import IncidentCollector
@@ -43,17 +42,17 @@ from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
-from build_exporter.journal.in_time import in_time
 from build_exporter.journal.retention import Limits, prune
 from build_exporter.journal.spool import has_kept, recover
+from build_exporter.journal.timeouts import call_with_timeout
 from build_exporter.liveness import Liveness
 from build_exporter.milestones import MilestoneWatcher
 from build_exporter.monitor import Monitor
 from build_exporter.probes.prober import Prober
-from build_exporter.sources.registry import option_forms
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
+from build_exporter.ticks import tick
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.verdicts import Match, StepRoots, Verdicts
@@ -159,15 +158,17 @@ class Exporter:
         self._own = ExporterCollector(self.monitor, self.service.counts, sources.up)
         self._overrides = overrides
         alerting = overrides.of(config.alerting)
-        self._alerts = AlertDesk(self.monitor, alerting, lambda: self.service.scraped_at, self._verdicts.judgement)
+        self._alerts = AlertService(self.monitor, alerting, lambda: self.service.scraped_at, self._verdicts.judgement)
         self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self._own.parts_up = self._parts_up
         self.service.alerts = self._alerts
         self.service.scrape = Scrape(self._collectors(enabled))
 
     def _collectors(self, enabled: set[str]) -> list[CollectorRunner]:
-        desk = self._alerts
-        alerts = IncidentCollector(desk.incidents, desk.details, desk.address, desk.times, self.monitor.clock)
+        alerting = self._alerts
+        alerts = IncidentCollector(
+            alerting.incidents, alerting.details, alerting.address, alerting.times, self.monitor.clock
+        )
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
         direct = (*shown, self._thresholds, self._own, ProcessCollector())
         return [
@@ -221,10 +222,8 @@ class Exporter:
     def _reload_config(self) -> str:
         if self._config_path is None:
             return ""
-        from build_exporter.config.load import load  # noqa: PLC0415 - only where there is a file
-
         try:
-            self.config = load(self._config_path, option_forms())
+            self.config = read_config(self._config_path)
         except ConfigError as error:
             self._own.config_is_good = False
             log.error("configuration not taken, the old one stays", extra={"problems": str(error)})
@@ -318,7 +317,7 @@ class Exporter:
                 # the loop may be closed by now
                 loop.call_soon_threadsafe(self.monitor.start)
 
-        if in_time(look, begin_late):
+        if call_with_timeout(look, begin_late):
             self.monitor.start()
         else:
             log.warning("the journal's file system does not answer", extra={"journal": self.monitor.follower.root})
@@ -343,13 +342,13 @@ class Exporter:
 
     async def _write_status(self) -> None:
         while self.config.metrics.status_file is None:
-            await beat(STATUS_SECONDS)
+            await tick(STATUS_SECONDS)
         from build_exporter.cli.status_file import StatusFile  # noqa: PLC0415 - only for who wants it
 
         file = StatusFile(self.monitor)
         while True:
             file.write(self.config.metrics.status_file)
-            await beat(STATUS_SECONDS)
+            await tick(STATUS_SECONDS)
 
     async def _check_steps(self) -> None:
         liveness, clocks = Liveness(self.monitor), ClockWatch(self.monitor)
@@ -361,7 +360,7 @@ class Exporter:
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking running steps failed")
-            await beat(LIVENESS_SECONDS)
+            await tick(LIVENESS_SECONDS)
 
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
@@ -371,7 +370,7 @@ class Exporter:
             # a thread only where there is something to do: each look would cost as much as a scrape
             if has_kept() and (recovered := await asyncio.to_thread(recover, self.monitor.follower.root)):
                 log.info("events kept while the journal was full are written", extra={"runs": recovered})
-            await beat(LIVENESS_SECONDS)
+            await tick(LIVENESS_SECONDS)
 
     async def _retain(self) -> None:
         while not self.monitor.history_complete:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from build_exporter.cli.options import journal_option, load_config
+from build_exporter.cli.options import config_option, journal_option, load_config
+from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.source_arguments import checked_options, expected_failures, find_kind, pair
-from build_exporter.cli.working import working
 from build_exporter.config.values import escaped
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import is_build_name
@@ -37,9 +37,7 @@ from build_exporter.sources.protocol import Settings, SourceError
     metavar="NAME=VALUE",
     help="An option of the kind (docs/configuration.md); repeatable.",
 )
-@click.option(
-    "--config", "config_path", metavar="FILE", help="Configuration file, for its tests known to fail and failure rules."
-)
+@config_option("Configuration file, for its tests known to fail and failure rules.")
 def import_(
     kind: str,
     path: Path,
@@ -69,7 +67,7 @@ def import_(
     attachment = Attachment(source, journal, expected_failures(config).of)
     try:
         # what a plug-in prints must not get into what this command prints
-        with working(f"reading {escaped(str(path))}"), contextlib.redirect_stdout(sys.stderr):
+        with progress_shown(f"reading {escaped(str(path))}"), contextlib.redirect_stdout(sys.stderr):
             lines = attachment.poll(time.time(), over=True)
     except (SourceError, OSError) as error:
         click.echo(f"build-exporter: {escaped(str(error))}", err=True)

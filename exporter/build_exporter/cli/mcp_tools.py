@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from build_exporter.alerting.answers import acknowledge
+from build_exporter.alerting.acknowledgements import acknowledge
 from build_exporter.cli.query_source import Asked, request_of
 from build_exporter.config.schema import Config
 from build_exporter.estimate import Estimator

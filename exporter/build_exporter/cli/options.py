@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 USAGE_ERROR = 2
+CONFIG_VARIABLE = "BUILD_EXPORTER_CONFIG"
 
 
 def journal_option(command: F) -> F:
@@ -44,25 +45,45 @@ def _counted(context: click.Context, option: click.Parameter, journal: str) -> s
     return journal
 
 
+def config_option(help_text: str, *, early: bool = False) -> Callable[[F], F]:
+    """Return a decorator that adds `--config FILE`, by default of the environment; `early`: read before `--help`."""
+    return click.option(
+        "--config", "config_path", metavar="FILE", envvar=CONFIG_VARIABLE, show_envvar=True, is_eager=early,
+        help=help_text,
+    )  # fmt: skip
+
+
 def load_config(path: str | None) -> Config:
     """Return the configuration, the default one without a path; end with code 2 when it is wrong."""
     # not for `emit`, which a build waits for
-    from build_exporter.config.load import load  # noqa: PLC0415
     from build_exporter.config.problems import ConfigError  # noqa: PLC0415
     from build_exporter.config.schema import Config  # noqa: PLC0415
-    from build_exporter.sources.registry import option_forms  # noqa: PLC0415
 
     if path is None:
         config = Config()
         use_failure_rules(config)
         return config
     try:
-        config = load(Path(path), option_forms())
+        config = read_config(path)
         use_failure_rules(config)
         return config
     except ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(USAGE_ERROR) from None
+
+
+def read_config(path: str) -> Config:
+    """Return the configuration that a file holds, with the sources and queries there are.
+
+    Raises:
+        ConfigError: it cannot be read, or is wrong.
+    """
+    from build_exporter.config.kinds import Outside  # noqa: PLC0415 - not for `emit`
+    from build_exporter.config.load import load  # noqa: PLC0415
+    from build_exporter.queries.filters import questions  # noqa: PLC0415
+    from build_exporter.sources.registry import option_forms  # noqa: PLC0415
+
+    return load(Path(path), Outside(option_forms(), questions()))
 
 
 def use_failure_rules(config: Config) -> None:

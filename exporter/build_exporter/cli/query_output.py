@@ -6,12 +6,12 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
-from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.queries.cells import cell, header, unit_name
 from build_exporter.queries.request import Reply
 
 WIDE: Final = 200
@@ -19,22 +19,26 @@ WIDE: Final = 200
 FOLDED: Final = 14
 GAP: Final = 3
 """Columns that a text has at least, and between two columns."""
-_TIMES: Final = frozenset({"start", "end", "time", "reached", "failed", "resolved", "since"})
 _COLOURS: Final = {
     "succeeded": "green", "reached": "green", "failed": "red", "interrupted": "red", "critical": "red", "late": "red",
     "missed": "red", "running": "blue", "warning": "yellow", "increasing": "red", "decreasing": "green",
 }  # fmt: skip
 
 
-def print_reply(reply: Reply, row: type[msgspec.Struct], form: str, head: dict[str, Any]) -> None:
-    """Write an answer to standard output: `table`, `json` or `csv`; `head` says what was asked, and of whom."""
+def print_reply(
+    reply: Reply, row: type[msgspec.Struct], form: str, head: dict[str, Any], *, every: bool = False
+) -> None:
+    """Write an answer to standard output: `table`, `json` or `csv`; `head` says what was asked, and of whom.
+
+    `every`: a table shows the columns that hold nothing, too.
+    """
     if form == "json":
         body = {"rows": reply.rows} if reply.answer is None else msgspec.to_builtins(reply.answer)
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(head | body)).decode() + "\n")
     elif form == "csv":
         sys.stdout.write(as_csv(reply.rows, row))
     else:
-        print_table(reply, row, str(head["source"]))
+        print_table(reply, row, str(head["source"]), every=every)
 
 
 def as_csv(rows: Sequence[msgspec.Struct], row: type[msgspec.Struct]) -> str:
@@ -52,8 +56,8 @@ def _csv_cell(value: object) -> object:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
-def print_table(reply: Reply, row: type[msgspec.Struct], source: str) -> None:
-    """Write an answer as lines and a table as wide as the terminal; columns that hold nothing are left out."""
+def print_table(reply: Reply, row: type[msgspec.Struct], source: str, *, every: bool = False) -> None:
+    """Write an answer as lines and a table as wide as the terminal; without `every`, of columns that hold something."""
     from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -62,7 +66,8 @@ def print_table(reply: Reply, row: type[msgspec.Struct], source: str) -> None:
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDE)
     for line in reply.lines:
         console.print(Text(line))
-    names = fitting([name for name in row.__struct_fields__ if _is_shown(name, reply.rows)], reply.rows, console.width)
+    wanted = [name for name in row.__struct_fields__ if reply.rows and (every or _is_shown(name, reply.rows))]
+    names = fitting(wanted, reply.rows, console.width)
     if names:
         bold = "" if "NO_COLOR" in os.environ else "bold"
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style=bold)
@@ -102,44 +107,6 @@ def _is_shown(name: str, rows: Sequence[msgspec.Struct]) -> bool:
     return bool(values - {None, ""})
 
 
-def header(name: str) -> str:
-    """Return a column's heading: the field's name without its unit."""
-    for suffix in ("_seconds", "_bytes", "_ratio"):
-        if name.endswith(suffix):
-            return name.removesuffix(suffix).replace("_", " ")
-    return name.replace("_", " ")
-
-
 def _styled(name: str, row: msgspec.Struct) -> tuple[str, str]:
     value = getattr(row, name)
-    if name == "value" and getattr(row, "unit", "").startswith("bytes"):
-        name = "_bytes"
-    return cell(name, value), _COLOURS.get(str(value), "")
-
-
-def cell(name: str, value: object) -> str:
-    """Return a value as a person reads it, by its field's name."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return _figure(name, value) if isinstance(value, int | float) else str(value)
-
-
-def _figure(name: str, value: float) -> str:
-    if name in _TIMES:
-        return clock_time(value)
-    for ending, form in _FORMS.items():
-        if name.endswith(ending):
-            return form(value)
-    return str(value) if isinstance(value, int) else f"{value:.4g}" if abs(value) < 10 else f"{value:,.1f}"
-
-
-def _short(seconds: float) -> str:
-    sign = "-" if seconds < 0 else ""
-    return f"{sign}{abs(seconds):.3g} s" if abs(seconds) < 10 else sign + duration(abs(seconds))
-
-
-_FORMS: Final[dict[str, Callable[[float], str]]] = {
-    "seconds": _short, "_bytes": size, "progress_ratio": percent, "success_ratio": percent,
-}  # fmt: skip
+    return cell(unit_name(name, row), value), _COLOURS.get(str(value), "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -16,7 +18,7 @@ from build_exporter.estimate import Estimator
 from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal
 from build_exporter.model.events import Event
-from build_exporter.queries.context import Context
+from build_exporter.queries.context import Context, NotFoundError
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.request import NoSamples, Request, Samples, Window
 from build_exporter.queries.run_reader import JournalRuns, RunReader
@@ -45,6 +47,14 @@ def named_journal(journal: str) -> str | None:
     return journal if source is click.core.ParameterSource.COMMANDLINE else None
 
 
+def free_here(journal: str) -> dict[str, int]:
+    """Return the disk space that is free where a journal is, and the memory that is available, in bytes."""
+    import psutil  # noqa: PLC0415 - few queries ask
+
+    place = next((each for each in (Path(journal), *Path(journal).parents) if each.exists()), Path("/"))
+    return {"free": shutil.disk_usage(place).free, "memory": psutil.virtual_memory().available}
+
+
 def request_of(asked: Asked, *, metrics: bool) -> Request:
     """Return the request with everything that answers need.
 
@@ -58,7 +68,7 @@ def request_of(asked: Asked, *, metrics: bool) -> Request:
         prometheus = PrometheusClient(asked.prometheus, now, asked.build, asked.window)
         at = asked.window.until if asked.window is not None else now
         tracker = Tracker()
-        tracker.builds = builds_from(prometheus, at)
+        tracker.builds = builds_from(prometheus, at, asked.build)
         return _request(asked, tracker, at, f"Prometheus {prometheus.url}", prometheus)
     if asked.exporter is not None:
         return _from_exporter(asked, ExporterClient(asked.exporter), now)
@@ -90,6 +100,9 @@ def _reading(found: RunReader) -> dict[str, Any]:
 
 
 def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
+    # the default one may not have begun yet
+    if asked.journal is not None and not Path(asked.journal).is_dir():
+        raise NotFoundError(f"no journal at {asked.journal}: there is no such directory")
     journal = Journal(asked.journal or default_journal())
     samples: Samples = NoSamples()
     source = f"the journal {journal.root}"
@@ -98,7 +111,7 @@ def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
         try:
             client.values("build_exporter_build_info")
         except UnreachableError:
-            pass
+            source = f"{source} alone, as no exporter answers at {client.url}"
         else:
             samples, source = client, f"{source} and the exporter at {client.url}"
     return _request(asked, journal.tracker, now, source, samples, **_reading(journal))

@@ -6,18 +6,20 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import jinja2
 
 from build_exporter.analysis.sbu import sbu_report
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
+from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.query_http import UnreachableError
-from build_exporter.cli.query_source import Asked, named_journal, request_of
-from build_exporter.cli.working import working
-from build_exporter.config.schema import Config
+from build_exporter.cli.query_source import Asked, free_here, named_journal, request_of
+from build_exporter.config.views import View
 from build_exporter.logging_setup import configure_logging
+from build_exporter.queries.commands import find
 from build_exporter.queries.context import BadRequestError, NotFoundError
 from build_exporter.queries.request import Request
 from build_exporter.report.data import report as report_of
@@ -39,9 +41,10 @@ ALL_FORMATS = (*FORMATS, "sbu")
               help="Your own jinja2 template, for html and md.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write to this file. Default: standard output.")  # fmt: skip
+@config_option("Configuration, for the views that are sections of reports, and for its failure rules.")
 def report(
     build: str | None, journal: str, exporter: str | None, run_name: str | None, compare_with: str | None, form: str,
-    template: Path | None, output: Path | None,
+    template: Path | None, output: Path | None, config_path: str | None,
 ) -> None:  # fmt: skip
     """Write a report of a run of BUILD, by default of the build that was active last.
 
@@ -56,10 +59,15 @@ def report(
         raise click.UsageError(f"there is no format {form!r}; formats: {', '.join((*ALL_FORMATS, *plugin_formats()))}")
     if template is not None and form not in TEMPLATED:
         raise click.UsageError(f"--template is for {' and '.join(TEMPLATED)}, not for {form}")
-    asked = Asked(named_journal(journal), exporter, None, build, run_name, None, {}, Config())
+    config = load_config(config_path)
+    views = [view for view in config.views if view.report is not None]
+    questions = [find(view.query) for view in views]
+    free = free_here(journal) if any("free" in query.filters for query in questions) else {}
+    asked = Asked(named_journal(journal), exporter, None, build, run_name, None, free, config)
     try:
-        with working("making the report"):
-            text = _text(request_of(asked, metrics=False), compare_with, form, template)
+        with progress_shown("making the report"):
+            request = request_of(asked, metrics=any(query.metrics for query in questions))
+            text = _text(request, compare_with, form, template, views)
         if output is None:
             sys.stdout.write(text)
         else:
@@ -78,7 +86,7 @@ def report(
         raise SystemExit(USAGE_ERROR) from None
 
 
-def _text(request: Request, compare_with: str | None, form: str, template: Path | None) -> str:
+def _text(request: Request, compare_with: str | None, form: str, template: Path | None, views: Sequence[View]) -> str:
     if not request.newest():
         raise NotFoundError(f"no build in {request.source}")
     if form == "sbu":
@@ -86,7 +94,7 @@ def _text(request: Request, compare_with: str | None, form: str, template: Path 
         settings = {"N_PARALLEL": str(run.jobs_used)} if run.jobs_used else {}
         date = time.strftime("%a %b %e %H:%M:%S UTC %Y", time.gmtime(run.end or request.now))
         return sbu_report(run, date, settings, _output("lscpu"), _output("free"))
-    found = report_of(request, compare_with)
+    found = report_of(request, compare_with, views)
     if form not in FORMATS:
         return by_plugin(plugin_formats()[form], found)
     return TEMPLATED[form](found, template) if form in TEMPLATED else FORMATS[form](found)

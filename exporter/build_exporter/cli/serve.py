@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from build_exporter.cli.exporter import PLUGIN_COLLECTORS, REFUSED_COLLECTORS, Exporter, Overrides
-from build_exporter.cli.options import USAGE_ERROR, check_journal, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, check_journal, config_option, journal_option, load_config
 from build_exporter.cli.source_arguments import Watched, WatchedSources, expected_failures
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import check_target, words_for
-from build_exporter.journal.in_time import SECONDS, in_time
+from build_exporter.journal.timeouts import SECONDS, call_with_timeout
 from build_exporter.logging_setup import FORMATS, LEVELS, configure_logging
 from build_exporter.sources.attach import Attachment
 from build_exporter.sources.plugins import origin
@@ -50,7 +50,7 @@ def _urls(context: click.Context, option: click.Parameter, given: tuple[str, ...
 
 @click.command()
 @journal_option
-@click.option("--config", "config_path", metavar="FILE", help="Configuration file (YAML). Default: none.")
+@config_option("Configuration file (YAML).")
 @click.option(
     "--web.listen-address",
     "addresses",
@@ -119,7 +119,7 @@ def serve(
     configure_logging(log_level, log_format)
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path must begin with /, not {telemetry_path!r}")
-    in_time(lambda: check_journal(journal))
+    call_with_timeout(lambda: check_journal(journal))
     # the log is on standard error, and nothing on standard output: there what a plug-in prints belongs too
     sys.stdout = sys.stderr
     for point in REFUSED_COLLECTORS:

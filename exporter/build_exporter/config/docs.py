@@ -8,11 +8,12 @@ from typing import Final
 
 from msgspec import NODEFAULT, inspect
 
-from build_exporter.config.kinds import Kinds, fields_for
+from build_exporter.config.kinds import Outside, fields_for
 from build_exporter.config.load import MAX_BYTES, MAX_ITEMS
 from build_exporter.config.schema import Config, Source
 from build_exporter.config.section import About, Section, alternatives, field_type, fields_of
 from build_exporter.config.values import READINGS, Form, allowed, written
+from build_exporter.config.views import View
 
 INTRODUCTION: Final = f"""\
 # Configuration
@@ -48,30 +49,30 @@ STORED: Final[Mapping[Form, str]] = {
 PLANNED: Final = "**Not acted on yet**: accepted and checked, without effect."
 
 
-def render(kinds: Kinds) -> str:
-    """Return the text of the reference page, with the options of these kinds of source."""
+def render(outside: Outside) -> str:
+    """Return the text of the reference page, with the kinds of source and the queries there are."""
     forms = (f"| {form.noun} | {form.how or '-'} | {STORED.get(key, 'text')} |\n" for key, form in READINGS.items())
-    parts = (part for field in fields_of(Config) for part in _top_level(field, kinds))
+    parts = (part for field in fields_of(Config) for part in _top_level(field, outside))
     return INTRODUCTION + "".join(forms) + "".join(parts)
 
 
-def _top_level(field: inspect.Field, kinds: Kinds) -> Iterator[str]:
+def _top_level(field: inspect.Field, outside: Outside) -> Iterator[str]:
     kind, about, _ = field_type(field.type)
     assert about is not None, "every field is described"
     yield f"\n## `{field.name}`\n\n{about.description}" + (f" {PLANNED}\n" if about.planned else "\n")
     if (section := _section(kind)) is None:
         yield f"\nA mapping of names of your own to {_words(kind, about)}.\n"
     else:
-        yield from _table(section, field.name + _each(kind), kinds)
+        yield from _table(section, field.name + _each(kind), outside)
 
 
-def _table(section: type[Section], path: str, kinds: Kinds, which: str = "") -> Iterator[str]:
+def _table(section: type[Section], path: str, outside: Outside, which: str = "") -> Iterator[str]:
     """Yield the description of a section, the table of its keys, and those of the sections within it."""
     yield f"\n`{path}`{which}: {getdoc(section)}\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
     inner: list[tuple[type[Section], str]] = []
     declared = inspect.type_info(section)
     assert isinstance(declared, inspect.StructType), "a section is a struct"
-    for field in fields_for(declared, kinds, None):
+    for field in fields_for(declared, outside, lambda key: None):
         kind, about, optional = field_type(field.type)
         assert about is not None, "every field is described"
         words = _words(kind, about) + (", or none" if optional else "")
@@ -82,11 +83,19 @@ def _table(section: type[Section], path: str, kinds: Kinds, which: str = "") -> 
         if (within := _section(kind)) is not None:
             inner.append((within, f"{path}.{field.name}{_each(kind)}"))
     for within, place in inner:
-        yield from _table(within, place, kinds)
+        yield from _table(within, place, outside)
     if section is Source:
-        for kind_name, form_of in sorted(kinds.items()):
+        for kind_name, form_of in sorted(outside.kinds.items()):
             if (form := form_of()) is not None and fields_of(form):
-                yield from _table(form, f"{path}.options", kinds, f" of kind `{kind_name}`")
+                yield from _table(form, f"{path}.options", outside, f" of kind `{kind_name}`")
+
+    if section is View:
+        yield "\n| query | filters and arguments | columns; those in bold hold numbers |\n|---|---|---|\n"
+        for query, question_of in sorted(outside.questions.items()):
+            known = question_of()
+            names = (f"**{each}**" if each in known.numbers else each for each in known.columns)
+            filters = ", ".join(field.name for field in fields_of(known.filters)) or "-"
+            yield f"| `{query}` | {filters} | {', '.join(names)} |\n"
 
 
 def _section(kind: inspect.Type) -> type[Section] | None:
@@ -102,7 +111,7 @@ def _each(kind: inspect.Type) -> str:
 
 def _words(kind: inspect.Type, about: About) -> str:
     if isinstance(kind, inspect.AnyType):
-        return "a mapping, as the kind has it"
+        return "a mapping, see below"
     if isinstance(kind, inspect.DictType) and (members := alternatives(kind.value_type)):
         types = (field_type(member)[:2] for member in members)
         return ", or to ".join(_words(each, within or about) for each, within in types)

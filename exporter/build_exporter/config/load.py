@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeVar
@@ -24,15 +25,13 @@ from build_exporter.config.document import (
     mark_at,
     parse,
 )
-from build_exporter.config.kinds import Kinds, fields_for
+from build_exporter.config.kinds import NOTHING, Outside, fields_for
 from build_exporter.config.problems import ConfigError, Problem
 from build_exporter.config.schema import Config
 from build_exporter.config.section import About, Section, alternatives, field_type, words
 from build_exporter.config.values import SHOWN_LENGTH, escaped, read, shown
 
 S = TypeVar("S", bound=Section)
-
-_NO_KINDS: Final[Kinds] = MappingProxyType({})
 
 MAX_BYTES: Final = 1024**2
 """Largest configuration file."""
@@ -44,12 +43,12 @@ MAX_PROBLEMS: Final = 50
 """Most problems reported at a time."""
 
 
-def load(path: str | os.PathLike[str], kinds: Kinds) -> Config:
+def load(path: str | os.PathLike[str], outside: Outside = NOTHING) -> Config:
     """Return the configuration that a file holds; see `load_as`."""
-    return load_as(Config, path, kinds)
+    return load_as(Config, path, outside)
 
 
-def load_as(form: type[S], path: str | os.PathLike[str], kinds: Kinds = _NO_KINDS) -> S:
+def load_as(form: type[S], path: str | os.PathLike[str], outside: Outside = NOTHING) -> S:
     """Return what a file holds, in the form of a section whose fields all have defaults.
 
     Relative paths in it are taken from the file's own directory, `~` from the home directory.
@@ -57,7 +56,7 @@ def load_as(form: type[S], path: str | os.PathLike[str], kinds: Kinds = _NO_KIND
     Args:
         form: the section.
         path: the file.
-        kinds: the kinds of source there are; needed by forms that have sources.
+        outside: the kinds of source and the queries there are; needed by forms that have sources or views.
 
     Raises:
         ConfigError: the file cannot be read or is wrong; lists every problem (at most `MAX_PROBLEMS`).
@@ -69,17 +68,17 @@ def load_as(form: type[S], path: str | os.PathLike[str], kinds: Kinds = _NO_KIND
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: {reason}")]) from None
-    return parse_as(form, content, file, kinds)
+    return parse_as(form, content, file, outside)
 
 
-def parse_config(content: bytes, file: str, kinds: Kinds) -> Config:
+def parse_config(content: bytes, file: str, outside: Outside = NOTHING) -> Config:
     """Return the configuration that is the content of `file`, which is not read; see `load_as`."""
-    return parse_as(Config, content, file, kinds)
+    return parse_as(Config, content, file, outside)
 
 
-def parse_as(form: type[S], content: bytes, file: str, kinds: Kinds = _NO_KINDS) -> S:
+def parse_as(form: type[S], content: bytes, file: str, outside: Outside = NOTHING) -> S:
     """Return what `content`, that of `file`, says in the form of a section; see `load_as`."""
-    walk = _Walk(file, kinds)
+    walk = _Walk(file, outside)
     if len(content) > MAX_BYTES:
         raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: larger than {MAX_BYTES // 1024} KiB")])
     try:
@@ -109,7 +108,7 @@ def read_options(form: type[S], given: Sequence[tuple[str, str]], place: str) ->
     Raises:
         ConfigError: a key is not the section's, is given twice or missing, or its value is wrong.
     """
-    walk = _Walk(place, _NO_KINDS)
+    walk = _Walk(place, NOTHING)
     nowhere = Mark(0, 0)
     pairs: list[tuple[Node, Node]] = []
     for key, value in given:
@@ -158,9 +157,9 @@ def _choice(text: str, names: Iterable[str]) -> str:
 class _Walk:
     """One reading of a tree against the schema, collecting problems."""
 
-    def __init__(self, file: str, kinds: Kinds) -> None:
+    def __init__(self, file: str, outside: Outside) -> None:
         self.file = file
-        self.kinds = kinds
+        self.outside = outside
         self.directory = Path(file).parent
         self.problems: list[Problem] = []
 
@@ -202,7 +201,7 @@ class _Walk:
         """Return the section of a mapping; faults and unknown keys are recorded, the rest still loads."""
         if not isinstance(node, Pairs):
             return self.wrong(node, path, words(kind, None, False))
-        declared = fields_for(kind, self.kinds, _text_of(node, "kind"))
+        declared = fields_for(kind, self.outside, partial(_text_of, node))
         fields = {field.name: field for field in declared}
         if node.pairs and not fields:
             return self.wrong(node, path, words(kind, None, False))

@@ -19,6 +19,7 @@ from build_exporter.config.probes import Probe
 from build_exporter.config.processes import Processes
 from build_exporter.config.section import Section, about, repeated
 from build_exporter.config.values import compiled
+from build_exporter.config.views import View
 from build_exporter.model.events import EVENT_TYPES, Event
 from build_exporter.model.names import MAX_TIME
 
@@ -370,6 +371,9 @@ class Config(Section, frozen=True):
     queries: Annotated[
         Mapping[str, str], about("PromQL queries of yours, by name; `build-exporter saved NAME` asks them.", "text")
     ] = msgspec.field(default_factory=_no_queries)
+    views: Annotated[
+        tuple[View, ...], about("Questions of yours: `build-exporter view NAME`, and sections of reports.")
+    ] = ()
     retention: Annotated[Retention, about("When old runs are removed.")] = Retention()
     tests: Annotated[Tests, about("Tests that are known to fail.")] = Tests()
     failures: Annotated[Failures, about("Rules of yours on what failed.")] = Failures()

@@ -95,7 +95,7 @@ def words(kind: inspect.Type, about: About | None, optional: bool) -> str:
     """Return what may be written for a field, for error texts."""
     match kind:
         case inspect.StructType(fields=()):
-            return "nothing, as this kind has no options"
+            return "nothing, as there are none for it"
         case inspect.StructType():
             return f"a mapping of {', '.join(sorted(field.name for field in kind.fields))}"
         case inspect.VarTupleType():

@@ -13,7 +13,7 @@ from build_exporter.journal.follow import Follower
 from build_exporter.model import events as e
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import Build, Run, Tracker, apply_all
-from build_exporter.tracker.earlier import EarlierRuns
+from build_exporter.tracker.earlier_runs import EarlierRuns
 
 HistoryMode = Literal["earlier", "none"]
 MARKS: Final = (0.1, 0.25, 0.5, 0.75)

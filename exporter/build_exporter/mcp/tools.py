@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from build_exporter.mcp.answers import DEFAULT_BYTES, MAX_BYTES, MIN_BYTES, UNTRUSTED, encode
+from build_exporter.mcp.bounded import DEFAULT_BYTES, MAX_BYTES, MIN_BYTES, UNTRUSTED, encode
 from build_exporter.queries.build import board
 from build_exporter.queries.builds import builds
 from build_exporter.queries.commands import find

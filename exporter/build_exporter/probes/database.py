@@ -35,7 +35,7 @@ def _postgresql(settings: Probe, parts: SplitResult, attempt: Attempt) -> None:
     import psycopg  # noqa: PLC0415 - an extra, loaded where it is used
 
     host, port = parts.hostname or "", parts.port or 5432
-    # a connection of its own: the library tells a closed port from a wrong password by localized text alone
+    # a connection of its own: the library distinguishes a closed port from a wrong password by localized text alone
     with connected(host, port, attempt) as link:
         address = link.getpeername()[0]
     try:

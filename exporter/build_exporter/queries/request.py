@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from build_exporter.model.events import Event
+from build_exporter.model.names import nearest_names
 from build_exporter.queries.context import Context, NotFoundError, shown
 from build_exporter.tracker import Run, RunSummary
 
@@ -102,7 +102,7 @@ class Request:
         if self.build is not None:
             names = list(self.context.builds)
             if self.build not in names:
-                nearest = ", ".join(get_close_matches(self.build, names, n=3) or sorted(names)[:5]) or "none"
+                nearest = nearest_names(self.build, names)
                 raise NotFoundError(f"no build {self.build} in {self.source}; there are: {nearest}")
             return [self.context.build(self.build)[1]]
         return [run for _, run in self.context.newest()]
@@ -115,7 +115,7 @@ class Request:
         """
         newest = self.newest()
         if self.run is not None:
-            return [self.named(run.build, self.run) for run in newest]
+            return self._of_that_name(self.run, newest)
         if self.window is None:
             return newest
         return [run for each in newest for run in [each, *self._earlier(each)] if self._overlaps(run)]
@@ -146,6 +146,20 @@ class Request:
         """Return what is kept of a build's earlier runs, oldest first."""
         self.read_history(build)
         return sorted(self.context.builds[build].history.values(), key=lambda summary: summary.run)
+
+    def _of_that_name(self, name: str, newest: Sequence[Run]) -> list[Run]:
+        """Return the run of a name of each build that has one."""
+        found: list[Run] = []
+        for each in newest:
+            try:
+                found.append(self.named(each.build, name))
+            except NotFoundError:
+                if len(newest) == 1:
+                    raise
+        if newest and not found:
+            known = ", ".join(f"{run.run} of {run.build}" for run in newest[:5])
+            raise NotFoundError(f"no build has a run {shown(name)}; the newest: {known}")
+        return found
 
     def in_window(self, time: float | None) -> bool:
         """Return whether something that happened at a time is asked for."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from build_exporter import __version__
 from build_exporter.analysis.advice import Outcome, outcomes
 from build_exporter.analysis.bottlenecks import Analysis, analyze
 from build_exporter.analysis.comparison import Comparison, compare
+from build_exporter.config.views import View
 from build_exporter.failures import Card
 from build_exporter.model.states import StepState
 from build_exporter.queries.attempts import attempts
@@ -18,6 +19,7 @@ from build_exporter.queries.context import Context, shown, shown_or_none
 from build_exporter.queries.failures import cards
 from build_exporter.queries.request import Request
 from build_exporter.queries.suites import Suite, suites_of
+from build_exporter.report.sections import Section, section_of
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Build, Run
 
@@ -75,10 +77,13 @@ class Report(Answer, frozen=True):
     analysis: Analysis
     comparison: Comparison | None
     outcomes: list[Outcome]
+    sections: list[Section]
 
 
-def report(request: Request, compare_with: str | None = None) -> Report:
+def report(request: Request, compare_with: str | None = None, views: Sequence[View] = ()) -> Report:
     """Return the report of a run: of the build asked about, or of the build that was active last.
+
+    `views`: those of the configuration; the ones with `report` become sections.
 
     Raises:
         NotFoundError: there is no such build or run.
@@ -105,6 +110,7 @@ def report(request: Request, compare_with: str | None = None) -> Report:
         analysis=analysis,
         comparison=compare(other, run, history) if other is not None else None,
         outcomes=outcomes(analyze(other).recommendations, other, run) if other is not None else [],
+        sections=[section_of(view, request, run) for view in views if view.report is not None],
     )
 
 

@@ -45,7 +45,8 @@ def as_html(report: Report, template: Path | None = None) -> str:
         for name, plot in (("gantt", plots.gantt), ("slowest", plots.slowest), ("phases", plots.phases),
                            ("memory", plots.memory))
     }  # fmt: skip
-    return _render(template or TEMPLATES / "report.html", report, autoescape=True, plots=figures)
+    own = [Markup(plots.bars(section)) for section in report.sections]  # noqa: S704 - escaped as those above
+    return _render(template or TEMPLATES / "report.html", report, autoescape=True, plots={**figures, "sections": own})
 
 
 def as_markdown(report: Report, template: Path | None = None) -> str:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.report.data import Report, ReportStep
+from build_exporter.report.sections import Section
 
 WIDTH: Final = 960.0
 LABEL: Final = 190.0
@@ -142,3 +143,16 @@ def memory(report: Report) -> str:
         parts.append(_Bar(step.step, LABEL, wide, "memory", f"{step.phase}/{step.step}").draw(place))
         parts.append(_value(place, LABEL + wide, size(step.max_rss_bytes or 0)))
     return _svg(len(rows) * ROW + 4, parts, "Peak memory")
+
+
+def bars(section: Section) -> str:
+    """Return the rows of a section of the configuration as bars; empty without any."""
+    most = max((bar.length for bar in section.bars), default=0.0)
+    if not most:
+        return ""
+    scale = (WIDTH - LABEL - 100) / most
+    parts = []
+    for place, bar in enumerate(section.bars[:MAX_ROWS]):
+        parts.append(_Bar(bar.label, LABEL, bar.length * scale, bar.state, bar.detail).draw(place))
+        parts.append(_value(place, LABEL + bar.length * scale, bar.value))
+    return _svg(min(len(section.bars), MAX_ROWS) * ROW + 4, parts, section.title)

@@ -23,7 +23,7 @@ from build_exporter.model.events import BuildFinished, BuildStarted, StepFinishe
 from build_exporter.model.names import MAX_NAME_LENGTH, build_name_from
 from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
-from build_exporter.sources.distinct import DistinctTimes
+from build_exporter.sources.distinct_times import DistinctTimes
 from build_exporter.sources.files import TailFile, milliseconds
 from build_exporter.sources.first_error import first_error
 from build_exporter.sources.idle import IdleTimer

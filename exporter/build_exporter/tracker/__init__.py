@@ -1,13 +1,12 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
+from build_exporter.tracker.durations import PastStep, past_steps
 from build_exporter.tracker.fold import apply, apply_all
-from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.progress import (
     approach,
     build_progress,
     expected_seconds,
     phase_progress,
-    planned_ahead,
     step_progress,
 )
 from build_exporter.tracker.state import Key, LogShape, Run, Step
@@ -30,7 +29,6 @@ __all__ = [
     "expected_seconds",
     "past_steps",
     "phase_progress",
-    "planned_ahead",
     "step_progress",
     "summarise",
     "tally",

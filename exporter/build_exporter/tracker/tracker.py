@@ -14,9 +14,9 @@ from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.alerts import AlertLog
-from build_exporter.tracker.earlier import RUNS, EarlierRuns, earlier_runs
+from build_exporter.tracker.durations import PastStep, past_steps
+from build_exporter.tracker.earlier_runs import RUNS, EarlierRuns, earlier_runs
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
-from build_exporter.tracker.past import PastStep, past_steps
 from build_exporter.tracker.state import Key, LogShape, Run, Step
 
 SETTLE_SECONDS = 600.0

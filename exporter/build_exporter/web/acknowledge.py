@@ -8,22 +8,23 @@ from urllib.parse import parse_qsl, quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from build_exporter.alerting.answers import acknowledge, firing
-from build_exporter.alerting.desk import AlertDesk
+from build_exporter.alerting.acknowledgements import acknowledge, firing
 from build_exporter.alerting.links import BadLinkError
+from build_exporter.alerting.service import AlertService
 from build_exporter.formatting import clock_time
 from build_exporter.queries.alerts import AlertRow
 from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.web.page import responses
 from build_exporter.web.service import Service
 
 MAX_FORM_BYTES = 10_000
 
 
-async def ask(request: Request, service: Service, desk: AlertDesk) -> Response:
+async def ask(request: Request, service: Service, alerting: AlertService) -> Response:
     """Answer a GET of the link: what it acknowledges, and a button."""
     link = request.query_params.get("link", "")
     try:
-        row, _ = _row(link, service, desk)
+        row, _ = _row(link, service, alerting)
     except (BadLinkError, NotFoundError) as problem:
         return _page(request, service, "Nothing to acknowledge", [str(problem)], status=404)
     taken = row.acknowledged
@@ -32,11 +33,11 @@ async def ask(request: Request, service: Service, desk: AlertDesk) -> Response:
     return _page(request, service, f"{row.alert}: {row.build}", before, alert=row, action=action)
 
 
-async def accept(request: Request, service: Service, desk: AlertDesk) -> Response:
+async def accept(request: Request, service: Service, alerting: AlertService) -> Response:
     """Answer a POST of the link: acknowledge."""
     form = await _form(request)
     try:
-        row, context = _row(request.query_params.get("link", ""), service, desk)
+        row, context = _row(request.query_params.get("link", ""), service, alerting)
         (answered,) = acknowledge(context, [row], form.get("by", "") or "link", form.get("message", ""))
     except (BadLinkError, NotFoundError) as problem:
         return _page(request, service, "Nothing to acknowledge", [str(problem)], status=404)
@@ -50,8 +51,8 @@ async def accept(request: Request, service: Service, desk: AlertDesk) -> Respons
     return _page(request, service, "Acknowledged", lines, alert=row, done=True)
 
 
-def _row(link: str, service: Service, desk: AlertDesk) -> tuple[AlertRow, Context]:
-    claim = desk.links.read(link, service.monitor.clock())
+def _row(link: str, service: Service, alerting: AlertService) -> tuple[AlertRow, Context]:
+    claim = alerting.links.read(link, service.monitor.clock())
     context = service.context()
     try:
         return firing(context, claim.build, claim.alert, claim.failure)[0], context
@@ -69,11 +70,10 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _page(request: Request, service: Service, title: str, lines: list[str], status: int = 200, **more: Any) -> Response:
-    from build_exporter.web.page import answers  # noqa: PLC0415 - loaded with the first page
 
     common = {"here": "", "telemetry_path": service.telemetry_path, "refresh": False, "build_name": ""}
     nothing = {"alert": None, "action": "", "done": False, "now": service.monitor.clock()}
-    response = answers.html(
+    response = responses.html(
         request, "acknowledge.html", common | nothing | {"title": title, "lines": lines} | more, status
     )
     # the address holds the signed link: nobody else gets it

@@ -10,7 +10,7 @@ import msgspec
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from build_exporter.web.door import Door
+from build_exporter.web.connections import ConnectionLimiter
 
 MAX_URL_BYTES: Final = 8 * 1024
 MAX_HEADER_BYTES: Final = 8 * 1024
@@ -91,10 +91,10 @@ class HttpProtocol(HttpToolsProtocol):
     flow: _Flow
     transport: Any
 
-    def __init__(self, *arguments: Any, door: Door, peer: str, **named: Any) -> None:
+    def __init__(self, *arguments: Any, limiter: ConnectionLimiter, peer: str, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.peer = peer
-        self._door = door
+        self._limiter = limiter
         self._unparsed = b""
         self._refusal: tuple[int, str, str] | None = None
         self._in_headers = False
@@ -115,7 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
         """End."""
         self._due(None)
         self._cancel_stall()
-        self._door.leave(self)
+        self._limiter.leave(self)
         self._unparsed = b""
         super().connection_lost(exc)
 
@@ -144,7 +144,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self.transport.get_protocol() is not self:
                 # a WebSocket from here on, and the stream's to count
                 self._due(None)
-                self._door.leave(self)
+                self._limiter.leave(self)
                 return
         self.flow.let_go()
         if self._in_headers and self._deadline is None:
@@ -178,7 +178,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Start answering."""
         self._in_headers = False
         self._due(BODY_SECONDS)
-        self._door.is_busy(self)
+        self._limiter.is_busy(self)
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -196,7 +196,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.flush()
         super().on_response_complete()
         if self.cycle is None or self.cycle.response_complete:
-            self._door.is_idle(self)
+            self._limiter.is_idle(self)
         if self._unparsed:
             self.loop.call_soon(self._feed)
 

@@ -15,9 +15,9 @@ from typing import Any, Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from build_exporter.beat import until_beat
-from build_exporter.web.accept import BACKLOG, Acceptor
-from build_exporter.web.door import Door
+from build_exporter.ticks import until_tick
+from build_exporter.web.acceptor import BACKLOG, Acceptor
+from build_exporter.web.connections import ConnectionLimiter
 from build_exporter.web.http import HttpProtocol
 
 SELDOM_SECONDS: Final = 60.0
@@ -128,12 +128,12 @@ class Server(uvicorn.Server):
     """uvicorn with its own way of accepting, and without its signal handling: the command decides when it ends.
 
     Attributes:
-        door: the connections.
+        limiter: the connections.
     """
 
     def __init__(self, config: uvicorn.Config, tls: Callable[[], ssl.SSLContext | None]) -> None:
         super().__init__(config)
-        self.door = Door()
+        self.limiter = ConnectionLimiter()
         self._tls = tls
         self._ended = asyncio.Event()
 
@@ -149,13 +149,15 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept on sockets that are open."""
-        self.door.measure()
+        self.limiter.measure()
         # what uvicorn has here are asyncio's servers, of which it needs no more than to close them
-        self.servers = cast("Any", [Acceptor(each, self.door, self._protocol, self._tls) for each in sockets or ()])
+        self.servers = cast("Any", [Acceptor(each, self.limiter, self._protocol, self._tls) for each in sockets or ()])
         self.started = True
 
     def _protocol(self, peer: str) -> HttpProtocol:
-        return HttpProtocol(config=self.config, server_state=self.server_state, app_state={}, door=self.door, peer=peer)
+        return HttpProtocol(
+            config=self.config, server_state=self.server_state, app_state={}, limiter=self.limiter, peer=peer
+        )
 
     async def main_loop(self) -> None:
         """Check on the server once a second; uvicorn's ten times are a third of what an idle exporter does."""
@@ -163,9 +165,9 @@ class Server(uvicorn.Server):
         while not await self.on_tick(0):
             beats += 1
             if beats % MEASURE_BEATS == 0:
-                self.door.measure()
+                self.limiter.measure()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(until_beat(1.0)):
+                async with asyncio.timeout(until_tick(1.0)):
                     await self._ended.wait()
 
     def end(self) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
 
-from build_exporter.alerting.desk import AlertDesk
+from build_exporter.alerting.service import AlertService
 from build_exporter.analysis.fit import Fit
 from build_exporter.collectors.analysis import fits
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.config.schema import Config, Thresholds
+from build_exporter.config.views import View
 from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.failures import Card, card
 from build_exporter.monitor import Monitor
@@ -40,6 +41,7 @@ class Service:
     telemetry_path: str = "/metrics"
     hosts: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
+    views: tuple[View, ...] = ()
     max_body_bytes: int = 10_000_000
     max_requests_per_second: int | None = None
     counts: WebCounts = field(default_factory=WebCounts)
@@ -47,7 +49,7 @@ class Service:
     verdict: Callable[[Run, Step], Judgement | None] = field(default=lambda run, step: None)
     probes: Callable[[], Sequence[ProbeState]] = tuple
     scraped_at: float = 0.0
-    alerts: AlertDesk | None = None
+    alerts: AlertService | None = None
     mcp: ASGIApp | None = None
     estimator: Estimator = field(init=False)
     accuracy: Accuracy = field(init=False)
@@ -63,6 +65,7 @@ class Service:
         """Keep to a configuration from now on."""
         self.hosts = config.web.hosts
         self.thresholds = config.thresholds
+        self.views = config.views
         self.max_body_bytes = config.web.max_body_bytes
         self.max_requests_per_second = config.web.max_requests_per_second
         self.hub.most = config.web.max_stream_clients
@@ -71,7 +74,7 @@ class Service:
         """Return what queries work from, as of now; what is new in the journal has been read."""
         self.monitor.poll()
         follower = self.monitor.follower
-        desk = self.alerts
+        alerting = self.alerts
         return Context(
             self.monitor.tracker.builds,
             self.monitor.clock(),
@@ -81,8 +84,8 @@ class Service:
             verdict=self.verdict,
             card=self.card,
             thresholds=self.thresholds,
-            escalation=desk.config.escalation if desk is not None else (),
-            host_incidents=desk.host.standing if desk is not None else (),
+            escalation=alerting.config.escalation if alerting is not None else (),
+            host_incidents=alerting.host.standing if alerting is not None else (),
             probes=self.probes(),
             journal=follower.root,
             position=follower.position,

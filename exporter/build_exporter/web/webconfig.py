@@ -1,4 +1,4 @@
-"""The web configuration file in force: read again when it changes, and never replaced by one that opens the door."""
+"""The web configuration file in force: read again when it changes; a broken one never drops the credentials."""
 
 from __future__ import annotations
 

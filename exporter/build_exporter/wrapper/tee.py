@@ -43,7 +43,7 @@ class Stream:
 class Tee(threading.Thread):
     """Moves the output, and from a terminal the input, until the command has ended.
 
-    Whatever happens to the log, the output continues; where the output's reader has gone, the command is told as it
+    Whatever happens to the log, the output continues; where the output's reader has gone, the command learns it as it
     would be without the wrapper, by SIGPIPE.
     """
 

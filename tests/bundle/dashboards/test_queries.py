@@ -188,4 +188,4 @@ def test_a_fleet_shows_the_worst_first(boards: list[Json], prometheus: Any) -> N
     (expr,) = [target["expr"] for target in table["targets"] if target["refId"] == urgency]
     result, _ = prometheus.at(interpolate(expr, _values(fleet, expr)), MOMENTS["failed"] + 900)
     order = sorted(result, key=lambda each: float(each["value"][1]), reverse=True)
-    assert [each["metric"]["instance"] for each in order] == ["attic:10110", "desk:10110", "forge:10110"]
+    assert [each["metric"]["instance"] for each in order] == ["attic:10110", "alerting:10110", "forge:10110"]

@@ -85,6 +85,15 @@ def test_pytest_itself(tmp_path: Path, console: Callable[[str], Run]) -> None:
         assert counts(console("$ make check\n" + ended.stdout)) == {"pytest": (1, 1, 0, 0)}
 
 
+def test_a_test_that_passes_when_repeated(console: Callable[[str], Run]) -> None:
+    """A run of CTest that repeats a failed test until it passes has succeeded."""
+    run = console(
+        "Test project /b\n1/1 Test #1: a ...***Failed    0.01 sec\n    Start 1: a\n"
+        "    Test #1: a ...   Passed    0.01 sec\n\n100% tests passed out of 1\n"
+    )
+    assert run.state.name == "SUCCEEDED"
+
+
 def test_a_shuffled_make(console: Callable[[str], Run]) -> None:
     """GNU make 4.4 with `--shuffle` adds words to its messages: the exit code is known all the same."""
     run = console("make: Entering directory '/x'\ngcc -c a.c\nmake: *** [Makefile:2: all] Error 7 shuffle=123\n")

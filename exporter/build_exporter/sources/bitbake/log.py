@@ -15,7 +15,7 @@ from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.run import SETSCENE_PHASE, split_recipe, unbegun
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
-from build_exporter.sources.distinct import DistinctTimes
+from build_exporter.sources.distinct_times import DistinctTimes
 from build_exporter.sources.files import TailFile, milliseconds
 from build_exporter.sources.idle import IdleTimer
 from build_exporter.sources.protocol import SourceError, SourceEvent

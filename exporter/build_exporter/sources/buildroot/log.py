@@ -12,7 +12,7 @@ from statistics import median
 from typing import Final, Literal
 
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
-from build_exporter.sources.left_out import LeftOut
+from build_exporter.sources.implausible import ImplausibleLines
 
 PAUSE_SECONDS: Final = 900.0
 """Nothing done for longer than this, and no step open: what comes next is another run."""
@@ -117,7 +117,7 @@ class BuildTimeLog:
         self._ends = 0
         self._seconds: dict[Key, list[tuple[int, float]]] = {}
         self._starts: set[int] = set()
-        self._left_out = LeftOut()
+        self._left_out = ImplausibleLines()
 
     def feed(self, entry: Entry) -> None:
         """Take the next entry."""

@@ -16,7 +16,7 @@ from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.files import Limits, TailFile, read_ends
 from build_exporter.sources.history import left_out_runs
 from build_exporter.sources.idle import IdleTimer
-from build_exporter.sources.left_out import EARLIEST
+from build_exporter.sources.implausible import EARLIEST
 from build_exporter.sources.make_process import Closed, MakeWatch
 from build_exporter.sources.protocol import BuildContext, Settings, SourceError, SourceEvent
 

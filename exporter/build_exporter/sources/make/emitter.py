@@ -9,7 +9,7 @@ from typing import Final
 from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.model import events as e
 from build_exporter.model.names import run_name
-from build_exporter.sources.distinct import DistinctTimes
+from build_exporter.sources.distinct_times import DistinctTimes
 from build_exporter.sources.make.history import Earlier
 from build_exporter.sources.make.parts import Key, Part, Status
 from build_exporter.sources.protocol import SourceEvent

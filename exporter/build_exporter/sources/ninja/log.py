@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from build_exporter.sources.left_out import EARLIEST
+from build_exporter.sources.implausible import EARLIEST
 
 HEADER: Final = "# ninja log v"
 

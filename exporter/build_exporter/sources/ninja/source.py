@@ -14,7 +14,7 @@ from build_exporter.model.names import build_name_from
 from build_exporter.sources.files import Limits, TailFile, read_ends
 from build_exporter.sources.history import left_out_runs
 from build_exporter.sources.idle import IdleTimer
-from build_exporter.sources.left_out import EARLIEST, LeftOut
+from build_exporter.sources.implausible import EARLIEST, ImplausibleLines
 from build_exporter.sources.ninja.log import (
     HEADER,
     NinjaRun,
@@ -87,7 +87,7 @@ class Ninja:
         self._holder: int | None = None
         self._next_scan = 0.0
         self._scan_seconds = FIRST_SCAN_SECONDS
-        self._left_out = LeftOut()
+        self._left_out = ImplausibleLines()
         self._has_starts = False
 
     def _locate(self) -> None:

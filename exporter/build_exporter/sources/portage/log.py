@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
-from build_exporter.sources.left_out import LeftOut
+from build_exporter.sources.implausible import ImplausibleLines
 from build_exporter.sources.portage.history import BINARY, MERGE, History
 from build_exporter.sources.portage.host_facts import HostFacts
 from build_exporter.sources.portage.lines import Entry, LineType, split_package
@@ -67,7 +67,7 @@ class EmergeLog:
         self._host = build_context
         self._ended: list[Session] = []
         self._gone: tuple[Session, float] | None = None
-        self._left_out = LeftOut()
+        self._left_out = ImplausibleLines()
         self._starts: set[int] = set()
         self.newest = 0.0
 

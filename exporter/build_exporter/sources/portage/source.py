@@ -11,7 +11,7 @@ import psutil
 from build_exporter.model.events import Event
 from build_exporter.sources.files import Limits, TailFile, milliseconds, read_ends
 from build_exporter.sources.history import left_out_runs
-from build_exporter.sources.left_out import EARLIEST
+from build_exporter.sources.implausible import EARLIEST
 from build_exporter.sources.portage.host_state import HostState
 from build_exporter.sources.portage.lines import looks_like_log, read_line
 from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog

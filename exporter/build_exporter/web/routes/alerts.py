@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from build_exporter.alerting.answers import Answered, acknowledge, escalate, firing
-from build_exporter.alerting.desk import AlertDesk
+from build_exporter.alerting.acknowledgements import Answered, acknowledge, escalate, firing
+from build_exporter.alerting.service import AlertService
 from build_exporter.alerting.webhook import Notification, Taken
 from build_exporter.queries.alerts import Alerts, AlertStats, alert_stats, alerts
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
@@ -79,19 +79,19 @@ def _answering(form: type[AlertAnswer], act: Act) -> Callable[[Service], Handler
 def _reporting(service: Service) -> Handler:
     async def answer(request: Request) -> Response:
         body = await body_of(request, service.max_body_bytes)
-        return JsonResponse(_desk(service).inbox.take(body, service.context()))
+        return JsonResponse(_alerting(service).inbox.take(body, service.context()))
 
     return _guarded(answer)
 
 
 def _tests(service: Service) -> Handler:
     async def answer(request: Request) -> Response:
-        return JsonResponse(_desk(service).inbox.tests)
+        return JsonResponse(_alerting(service).inbox.tests)
 
     return answer
 
 
-def _desk(service: Service) -> AlertDesk:
+def _alerting(service: Service) -> AlertService:
     assert service.alerts is not None, "an exporter has its alerts before it serves"
     return service.alerts
 
@@ -178,10 +178,10 @@ def routes(service: Service) -> list[Route]:
     """Return the routes of alerts, and that of the link in messages."""
 
     async def ask(request: Request) -> Response:
-        return await link_page.ask(request, service, _desk(service))
+        return await link_page.ask(request, service, _alerting(service))
 
     async def accept(request: Request) -> Response:
-        return await link_page.accept(request, service, _desk(service))
+        return await link_page.accept(request, service, _alerting(service))
 
     return [
         *(endpoint.route(service) for endpoint in ENDPOINTS),

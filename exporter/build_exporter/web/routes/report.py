@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from build_exporter.config.views import View
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path, runs
 from build_exporter.journal.lines import LineFile
@@ -39,7 +41,7 @@ def _reporting(service: Service) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             wanted = parameters_of(request, OfReport)
-            made = partial(_made, service.context(), wanted)
+            made = partial(_made, service.context(), wanted, service.views)
             text = await asyncio.get_running_loop().run_in_executor(readers, made)
         except NotFoundError as problem:
             return error(404, "not-found", str(problem))
@@ -51,13 +53,13 @@ def _reporting(service: Service) -> Handler:
     return answer
 
 
-def _made(context: Context, wanted: OfReport) -> str:
+def _made(context: Context, wanted: OfReport, views: Sequence[View]) -> str:
     # its plots and templates take memory that few need
     from build_exporter.report.data import report  # noqa: PLC0415
     from build_exporter.report.formats import FORMATS, TEMPLATED  # noqa: PLC0415
 
     question = _question(context, wanted)
-    found = report(question)
+    found = report(question, views=views)
     return TEMPLATED[wanted.format](found, None) if wanted.format in TEMPLATED else FORMATS[wanted.format](found)
 
 

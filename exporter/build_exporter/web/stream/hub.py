@@ -198,7 +198,7 @@ class Hub:
     async def _run(self) -> None:
         while self._clients:
             try:
-                async with asyncio.timeout(self._until_beat()):
+                async with asyncio.timeout(self._until_tick()):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -277,7 +277,7 @@ class Hub:
         wanted = {client.filter.heartbeat for client in self._clients}
         self._beats = {every: now + every if every in due else self._beats.get(every, now + every) for every in wanted}
 
-    def _until_beat(self) -> float:
+    def _until_tick(self) -> float:
         beats = [self._beats.get(client.filter.heartbeat, 0.0) for client in self._clients]
         return max(0.0, min(beats, default=0.0) - time.monotonic())
 

@@ -350,6 +350,14 @@ FAILED: CMakeFiles/check-all
         ),
         {"ctest": Results(2)},
     ),
+    "ctest, repeated until it passes": (
+        (
+            "Test project /b\n1/3 Test #1: a ....   Passed    0.01 sec\n"
+            "2/3 Test #2: b ....***Failed    0.01 sec\n    Start 2: b\n    Test #2: b ....   Passed    0.01 sec\n"
+            "3/3 Test #3: d ....***Failed    0.01 sec\n    Start 3: d\n    Test #3: d ....***Failed    0.01 sec\n"
+        ),
+        {"ctest": Results(2, 1)},
+    ),
     "ctest of what aborts": (
         (
             "Test project /b\n1/3 Test #1: a ....Subprocess aborted***Exception:   0.25 sec\n"
@@ -407,5 +415,5 @@ def test_names_of_failing_tests() -> None:
     assert failing["curl"] == {"2004"}
     assert failing["perl"] == {"t/io/fs"}
     assert failing["qttest"] == {"tst_QDir::mkdir()"}
-    assert failing["ctest"] == {"a", "b"}
+    assert failing["ctest"] == {"a", "b", "d"}, "b only as it aborted later: repeated, it had passed"
     assert failing["node"] >= {"test-fs"}

@@ -103,13 +103,16 @@ class Meson(Runner):
 
 
 class CTest(Runner):
-    """Reads `3/57 Test  #3: name ....   Passed`, and `98% tests passed, 1 tests failed out of 57`."""
+    """Reads `3/57 Test  #3: name ....   Passed`, and `98% tests passed, 1 tests failed out of 57`.
+
+    With `--repeat` a test is written again without `3/57`; its last result counts, in the summary too.
+    """
 
     WORDS = (b"Test project /", b"tests passed", b" Test ", b"No tests were found", b": *** ", b"build stopped")
     NAME: Final = "ctest"
     _START: Final = "Test project /"
     _CASE: Final = re.compile(
-        r"^\s*\d{1,6}/\d{1,6} Test\s+#\d+: (.+?) \.*\s*"
+        r"^\s*(?:\d{1,6}/\d{1,6} )?Test\s+#\d+: (.+?) \.*\s*"
         r"(?:Subprocess [a-z ]+)?(Passed|\*\*\*[A-Z][\w ]*(?:\(Disabled\)|: ?\w*)?)(?:\s|$)"
     )
     _END: Final = re.compile(r"^\d+% tests passed,?(?: (\d+) tests? failed)? out of (\d+)\s*$")
@@ -144,12 +147,12 @@ class CTest(Runner):
         if not suite.open:
             suite.begin()
         if word == "Passed":
-            suite.case("passed", name, once=True)
+            suite.case("passed", name, once=True, last_wins=True)
         elif "Skipped" in word:
             self._skipped += 1
-            suite.case("skipped", name, once=True)
+            suite.case("skipped", name, once=True, last_wins=True)
         elif "Disabled" not in word:
-            suite.case("failed", name, once=True)
+            suite.case("failed", name, once=True, last_wins=True)
 
     def _sum_up(self, failed: int, total: int, ledger: Ledger) -> None:
         skipped = min(self._skipped, max(0, total - failed))

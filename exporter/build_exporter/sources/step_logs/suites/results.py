@@ -64,7 +64,7 @@ class Suite:
     broken: Counter[str] = field(default_factory=Counter)
     open: int = 0
     was_open: bool = False
-    _recent: set[str] = field(default_factory=set)
+    _recent: dict[str, Outcome] = field(default_factory=dict)
 
     @property
     def results(self) -> Results:
@@ -76,21 +76,30 @@ class Suite:
         self.open += 1
         self.was_open = True
 
-    def case(self, outcome: Outcome, name: str = "", *, once: bool = False) -> None:
+    def case(self, outcome: Outcome, name: str = "", *, once: bool = False, last_wins: bool = False) -> None:
         """Count one test.
 
         Args:
             outcome: how it ended.
             name: of the test; empty where it isn't given.
             once: the runner may write the same test more than once before its summary.
+            last_wins: what it writes last of a test counts, as after a repetition; else what it writes first.
         """
         if once and name:
-            if name in self._recent:
-                return
-            if len(self._recent) < MAX_NAMES:
-                self._recent.add(name)
+            before = self._recent.get(name)
+            if before is not None:
+                if not last_wins or before == outcome:
+                    return
+                self._forget(before, name)
+            if before is not None or len(self._recent) < MAX_NAMES:
+                self._recent[name] = outcome
         self.seen[outcome] += 1
         self.name(outcome, name, once=once)
+
+    def _forget(self, outcome: Outcome, name: str) -> None:
+        self.seen[outcome] -= 1
+        names = self.failing if outcome == "failed" else self.broken
+        names.pop(name, None)
 
     def name(self, outcome: Outcome, name: str, times: int = 1, *, once: bool = True) -> None:
         """Remember the name of a test that failed; with `once` a repetition is not counted."""

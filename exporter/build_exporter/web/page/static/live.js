@@ -105,9 +105,9 @@ export function follow(build, changed, wanted) {
 /**
  * @param {"live" | "slow" | "lost"} mode
  * @param {string} words
- * @param {string} told
+ * @param {string} detail
  */
-function show(mode, words, told) {
+function show(mode, words, detail) {
   const link = document.getElementById("link");
   const banner = document.getElementById("banner");
   if (!link || !banner) return;
@@ -117,5 +117,5 @@ function show(mode, words, told) {
   link.title = words;
   document.body.classList.toggle("lost", mode === "lost");
   banner.hidden = mode !== "lost";
-  if (banner.textContent !== told) banner.textContent = told;
+  if (banner.textContent !== detail) banner.textContent = detail;
 }

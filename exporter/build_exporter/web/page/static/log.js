@@ -27,11 +27,13 @@ class Log {
     this.next = -PART;
     this.over = false;
     this.following = true;
+    this.height = element.clientHeight;
     this.status = document.createElement("span");
     this.earlier = button("Earlier", () => void this.before());
     this.follow = button("Follow", () => this.toggle(!this.following));
     this.wrap = button("Wrap", () => this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap"))));
-    this.wrap.setAttribute("aria-pressed", "false");
+    // on a phone lines that aren't wrapped can't be read
+    this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap", window.innerWidth < 700)));
     this.status.className = "dim small";
     this.status.setAttribute("role", "status");
     element.closest(".card")?.querySelector(".tools")?.append(this.status, this.earlier, this.follow, this.wrap);
@@ -106,9 +108,9 @@ class Log {
     const query = new URLSearchParams({ step: `${phase}/${step}`, offset: String(offset), limit: String(limit), colour: "true" });
     try {
       const answer = await fetch(`/api/v1/builds/${encodeURIComponent(build ?? "")}/log?${query}`, { cache: "no-store" });
-      const told = await answer.json();
-      if (answer.ok) return told;
-      this.say(String(told.error?.message ?? "The log can't be read"));
+      const body = await answer.json();
+      if (answer.ok) return body;
+      this.say(String(body.error?.message ?? "The log can't be read"));
       this.over = answer.status === 404;
       this.element.hidden = this.over && !this.element.firstChild;
     } catch {
@@ -138,6 +140,11 @@ class Log {
 
   scrolled() {
     const { scrollTop, clientHeight, scrollHeight } = this.element;
+    if (clientHeight !== this.height) {
+      // the window changed, not what its owner looks at
+      this.height = clientHeight;
+      return this.toggle(this.following);
+    }
     const atEnd = scrollTop + clientHeight >= scrollHeight - 24;
     if (atEnd !== this.following) this.toggle(atEnd);
   }

@@ -13,7 +13,7 @@ SCRAPED_SECONDS: Final = 120.0
 """Prometheus counts as gone when it has not scraped for so long: eight scrapes at the longest usual interval."""
 
 
-class Reach:
+class Reachability:
     """Asks Alertmanagers for their health; `answers` says of each address whether it answered last."""
 
     def __init__(self, clients: Sequence[Client] = ()) -> None:

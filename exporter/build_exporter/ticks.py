@@ -1,15 +1,15 @@
-"""Regular work of the event loop done together: one wake-up a second serves all of it."""
+"""Periodic work of the event loop in step: one wake-up a second serves all of it."""
 
 from __future__ import annotations
 
 import asyncio
 
 
-def until_beat(seconds: float) -> float:
+def until_tick(seconds: float) -> float:
     """Return the seconds until the next whole multiple of `seconds` on the running loop's clock; never 0."""
     return seconds - asyncio.get_running_loop().time() % seconds
 
 
-async def beat(seconds: float) -> None:
+async def tick(seconds: float) -> None:
     """Wait for the next whole multiple of `seconds` on the running loop's clock."""
-    await asyncio.sleep(until_beat(seconds))
+    await asyncio.sleep(until_tick(seconds))

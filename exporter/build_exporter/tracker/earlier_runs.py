@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from build_exporter.model.events import PlannedStep
+from build_exporter.tracker.durations import PastStep
 from build_exporter.tracker.names import Name, name_of
-from build_exporter.tracker.past import PastStep
 
 RUNS: Final = 3
 """Earlier runs that a step's usual time is the median of."""

@@ -1,4 +1,4 @@
-"""A person's word on alerts, written to the journal: acknowledged, sent on to the next tier."""
+"""Record in the journal that a person acknowledges an alert or escalates it to the next tier."""
 
 from __future__ import annotations
 

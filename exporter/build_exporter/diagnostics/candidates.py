@@ -1,4 +1,4 @@
-"""The few lines of a log that may be evidence, by one scan for many words."""
+"""Find the lines of a log that may be evidence, by one scan for many words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _finder() -> Finder:
     return Finder([*WORDS, *foreign_words(), *STOPS])
 
 
-def picked(lines: Sequence[str]) -> list[int]:
+def candidates(lines: Sequence[str]) -> list[int]:
     """Return the indexes of the lines that hold a word of the rules, in any language, in order."""
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
     return sorted({bisect_right(starts, begin) - 1 for begin, _ in _finder().spans("\n".join(lines))})

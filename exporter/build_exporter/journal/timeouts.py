@@ -10,7 +10,7 @@ SECONDS: Final = 2.0
 """How long the start waits for a file system."""
 
 
-def in_time(call: Callable[[], object], then: Callable[[], object] | None = None) -> bool:
+def call_with_timeout(call: Callable[[], object], then: Callable[[], object] | None = None) -> bool:
     """Run a call in a thread of its own and return whether it ended within `SECONDS`.
 
     One that takes longer is left to its thread; `then` is called there when it ends after all.

@@ -1,4 +1,4 @@
-"""Accepting connections: no more than the door lets in, and calm where the system is out of descriptors."""
+"""Accept connections as the limiter admits them, without a busy loop where the system is out of descriptors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from build_exporter.web.door import Door
+from build_exporter.web.connections import ConnectionLimiter
 from build_exporter.web.http import HttpProtocol
 
 log = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ class Acceptor:
     def __init__(
         self,
         listening: socket.socket,
-        door: Door,
+        limiter: ConnectionLimiter,
         make: Callable[[str], HttpProtocol],
         tls: Callable[[], ssl.SSLContext | None],
     ) -> None:
         """Begin to accept; `make` returns the protocol of a connection from a peer, `tls` the context of the moment."""
         self._listening = listening
-        self._door = door
+        self._limiter = limiter
         self._make = make
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,7 +71,7 @@ class Acceptor:
             connection.setblocking(False)
             peer = str(address[0]) if address else ""
             protocol = self._make(peer)
-            if not self._door.enter(protocol):
+            if not self._limiter.enter(protocol):
                 self._refuse(connection)
                 continue
             task = self._loop.create_task(self._connect(connection, protocol))
@@ -91,7 +91,7 @@ class Acceptor:
         # what waits in the kernel is accepted once there is room
         self._loop.remove_reader(self._listening.fileno())
         self._loop.call_later(RETRY_SECONDS, self._resume)
-        self._door.make_room()
+        self._limiter.make_room()
         if not self._warned:
             self._warned = True
             log.warning("connections can't be accepted for now", extra={"error": error.strerror})
@@ -110,7 +110,7 @@ class Acceptor:
                 ssl_handshake_timeout=HANDSHAKE_SECONDS if tls is not None else None,
             )
         except (OSError, asyncio.CancelledError) as error:
-            self._door.leave(protocol)
+            self._limiter.leave(protocol)
             connection.close()
             if isinstance(error, asyncio.CancelledError):
                 raise

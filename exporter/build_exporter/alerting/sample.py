@@ -1,4 +1,4 @@
-"""The alert that tests the way of alerts."""
+"""The alert that tests the delivery of alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TEST_LABEL: Final = "test"
 SECONDS: Final = 60.0
 
 
-def trial_alert(name: str, now: float) -> dict[str, Any]:
+def sample_alert(name: str, now: float) -> dict[str, Any]:
     """Return a test alert in Alertmanager's form, over by itself after a minute."""
     return {
         "labels": {"alertname": TEST, "severity": "critical", "tier": "1", TEST_LABEL: name},

@@ -1,4 +1,4 @@
-"""The parts of alerting in a running exporter, put together as configured."""
+"""Alerting of a running exporter, assembled as configured."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import logging
 import time
 from collections.abc import Callable
 
-from build_exporter.alerting.answers import acknowledge
+from build_exporter.alerting.acknowledgements import acknowledge
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.fast_path import FastPath
 from build_exporter.alerting.host_watch import HostWatch
 from build_exporter.alerting.links import Links, link_key
-from build_exporter.alerting.reach import Reach
+from build_exporter.alerting.reachability import Reachability
 from build_exporter.alerting.silences import Silences, owner_of
 from build_exporter.alerting.webhook import Inbox
-from build_exporter.beat import beat
 from build_exporter.config.alerting import Alerting
 from build_exporter.monitor import Monitor
 from build_exporter.queries.alerts import AlertRow, alerts
 from build_exporter.queries.context import Context, NotFoundError
 from build_exporter.queries.incidents import ALERTS, Incident, Kind, context_words, incidents
+from build_exporter.ticks import tick
 from build_exporter.tracker import Build, Run, Step
 from build_exporter.verdicts import Judgement
 
@@ -31,7 +31,7 @@ SILENCE_CHECK_SECONDS = 0.2
 """Pause between looks at who has acknowledged: events may come by the thousand."""
 
 
-class AlertDesk:
+class AlertService:
     """Finds incidents and hands them to Alertmanager.
 
     `scraped` returns when Prometheus last took the metrics, in Unix seconds; `verdict` judges a running step.
@@ -49,7 +49,7 @@ class AlertDesk:
         self.silences = Silences(self.firing, self.acknowledge, owner_of(self.links.key), clock=monitor.clock)
         self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
         self.inbox = Inbox()
-        self.reach = Reach()
+        self.reach = Reachability()
         self.host = HostWatch(monitor, monitor.clock, verdict=verdict)
         self._standing: list[Incident] = []
         self._complained = False
@@ -174,7 +174,7 @@ class AlertDesk:
             except Exception:
                 # a check that fails must not end all checks
                 log.exception("checking for incidents failed")
-            await beat(CHECK_SECONDS)
+            await tick(CHECK_SECONDS)
 
 
 def _may_fire(build: Build) -> bool:

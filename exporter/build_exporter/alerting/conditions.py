@@ -1,4 +1,4 @@
-"""Since when the machine is seen to hold up a build, kept in a file: a restart must not make a new incident of it."""
+"""Conditions of the machine that hold up a build, with their start, kept in a file for a restart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from build_exporter.journal.in_time import in_time
+from build_exporter.journal.timeouts import call_with_timeout
 from build_exporter.queries.incidents import Incident, Kind, failure_number
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ HOLD_SECONDS: Final = {Kind.DISK_FULL: 3.0, Kind.OUT_OF_MEMORY: 0.0, Kind.WAITIN
 a person who sits before a program such as `make menuconfig` types now and then."""
 
 
-class Sighting(NamedTuple):
+class HostCondition(NamedTuple):
     """What is seen of which build, and where: a directory or a step."""
 
     build: str
@@ -30,8 +30,8 @@ class Sighting(NamedTuple):
     where: str = ""
 
 
-class Sightings:
-    """Remembers since when each sighting lasts; `journal` is the directory that keeps the file.
+class HostConditions:
+    """Remembers since when each condition lasts; `journal` is the directory that keeps the file.
 
     Attributes:
         since: when each began to be seen, Unix seconds.
@@ -41,39 +41,39 @@ class Sightings:
     def __init__(self, journal: str) -> None:
         self._path = Path(journal) / FILE
         rows: list[tuple[str, Kind, str, float, str]] = []
-        in_time(lambda: rows.extend(_read(self._path)))  # or none: the exporter starts on a dead mount, too
-        self.since = {Sighting(build, kind, where): began for build, kind, where, began, _ in rows}
-        self.words = {Sighting(build, kind, where): words for build, kind, where, _, words in rows}
+        call_with_timeout(lambda: rows.extend(_read(self._path)))  # or none: the exporter starts on a dead mount, too
+        self.since = {HostCondition(build, kind, where): began for build, kind, where, began, _ in rows}
+        self.words = {HostCondition(build, kind, where): words for build, kind, where, _, words in rows}
         self._is_written = True
         self._complained = False
 
-    def keep(self, seen: Mapping[Sighting, str], now: float) -> None:
+    def keep(self, seen: Mapping[HostCondition, str], now: float) -> None:
         """Take what is seen now with its words, and forget what is no longer seen."""
         if seen == self.words and self._is_written:
             return
-        self.since = {sighting: self.since.get(sighting, now) for sighting in seen}
+        self.since = {condition: self.since.get(condition, now) for condition in seen}
         self.words = dict(seen)
         self._write()
 
     def incidents(self, now: float) -> list[Incident]:
-        """Return the incidents: of each build and kind the sighting that began first, once it has lasted."""
-        first: dict[tuple[str, Kind], Sighting] = {}
-        for sighting, _ in sorted(self.since.items(), key=lambda item: item[1]):
-            first.setdefault((sighting.build, sighting.kind), sighting)
+        """Return the incidents: of each build and kind the condition that began first, once it has lasted."""
+        first: dict[tuple[str, Kind], HostCondition] = {}
+        for condition, _ in sorted(self.since.items(), key=lambda item: item[1]):
+            first.setdefault((condition.build, condition.kind), condition)
         return [
             Incident(
-                build=sighting.build,
-                kind=sighting.kind,
-                failure=failure_number(self.since[sighting]),
-                since=self.since[sighting] + HOLD_SECONDS[sighting.kind],
-                description=self.words[sighting],
+                build=condition.build,
+                kind=condition.kind,
+                failure=failure_number(self.since[condition]),
+                since=self.since[condition] + HOLD_SECONDS[condition.kind],
+                description=self.words[condition],
             )
-            for sighting in first.values()
-            if now - self.since[sighting] >= HOLD_SECONDS[sighting.kind]
+            for condition in first.values()
+            if now - self.since[condition] >= HOLD_SECONDS[condition.kind]
         ]
 
     def _write(self) -> None:
-        rows = [(*sighting, began, self.words[sighting]) for sighting, began in self.since.items()]
+        rows = [(*condition, began, self.words[condition]) for condition, began in self.since.items()]
         fresh = self._path.with_suffix(".new")
         try:
             fresh.write_bytes(msgspec.json.encode(rows))

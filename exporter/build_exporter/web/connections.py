@@ -18,7 +18,7 @@ LEAST_CONNECTIONS: Final = 8
 
 
 class Connection(Protocol):
-    """A connection as the door knows it."""
+    """A connection as the limiter knows it."""
 
     peer: str
 
@@ -27,7 +27,7 @@ class Connection(Protocol):
         ...
 
 
-class Door:
+class ConnectionLimiter:
     """Lets connections in. Full, it closes the one that has been idle longest, so that nobody can sit in the way.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The last sensible words before the builder stopped, used when no line is known as an error."""
+"""The last sensible lines before the builder stopped, used when no line is known as an error."""
 
 from __future__ import annotations
 
@@ -23,22 +23,32 @@ _SPEAKS: Final = re.compile(r"^(?:\S*/)?[\w.+-]{1,60}(?:\[\d+\])?: \S")
 _IDLE: Final = re.compile(
     r"^(?:See |Please |You |For more|Try |If you|Consider|Note|Hint|hint:|note:|Stopping|Aborting|Done|done"
     r"|Exiting|Leaving|\*\*\* (?:Maybe|Please|Try)|Build|real\t|user\t|sys\t|real |Elapsed|elapsed|Total|Time)\b"
-    r"|^[^\w]*$|^\w+: exit(?:ing)?$"
+    r"|^(?:scons|ninja|samu): |^\S{0,200}(?:[Mm]akefile[\w.-]{0,40}|\.mk|\.make): ?\d+ ?: (?!\*\*\*)"
+    r"|^[^\w]*$|^\w+: exit(?:ing)?$|.*\.\.\. ?(?:done|ok|yes|no|found)?[.!]?$|^[\u2500-\u257f]"
 )
+_ANNOUNCES: Final = re.compile(
+    r"failed to run custom build|didn't exit successfully|subprocess-exited|errored out|log lines"
+)
+"""Words before the output of the command that failed."""
+
 _CUT: Final = re.compile(r"^\[?\.\.\. ?.{0,60}\b(?:cut|omitted|truncated|skipped|removed)\b.{0,20}$")
 """Marks of omitted lines in a forwarded log: text before them was not the last."""
 
 _STARTS: Final = frozenset({Kind.COMMAND, Kind.TRACE})
 
 
-def last_words(reading: Reading) -> Evidence | None:
+def last_lines(reading: Reading) -> Evidence | None:
     """Return the most informative words before the builder's stop, None where the failed command printed nothing.
 
     With words of trouble in it the last such line, else the last with a speaker, else the last.
     """
     found: list[int] = []
     end = reading.stop
-    relayed = [each.first for each in reading.evidence if each.rank == Rank.RELAYED and each.first < end]
+    relayed = [
+        each.first
+        for each in reading.evidence
+        if each.rank == Rank.RELAYED and each.first < end and not _ANNOUNCES.search(each.text)
+    ]
     end = min(relayed, default=end)
     while end < len(reading.lines) and end > 0 and not reading.lines[end - 1].strip():
         end -= 1
@@ -62,6 +72,11 @@ def last_words(reading: Reading) -> Evidence | None:
     return Evidence(chosen, chosen, reading.lines[chosen], Rank.LAST + (1 if troubled else 0), None)
 
 
+def speaks(text: str) -> bool:
+    """Return whether a line names the program that says it."""
+    return text[:1].islower() and _SPEAKS.match(text) is not None
+
+
 def _is_noise(reading: Reading, index: int) -> bool:
     rule = rule_of(reading.english(index))
-    return rule is not None and rule.rank <= Rank.MAKE
+    return rule is not None and rule.rank <= Rank.RELAYED

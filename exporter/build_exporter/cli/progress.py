@@ -1,4 +1,4 @@
-"""Progress of long work on the terminal's standard error; nothing where that is a file or a pipe."""
+"""Show the progress of long work on the terminal; nothing where standard error is a file or a pipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def working(words: str) -> Iterator[None]:
+def progress_shown(words: str) -> Iterator[None]:
     """Show what is being done while it is."""
     if not sys.stderr.isatty():
         yield

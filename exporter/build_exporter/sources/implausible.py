@@ -13,7 +13,7 @@ EARLIEST: Final = 946684800.0
 """Start of the year 2000: an earlier time is damage, or of a machine whose clock was never set."""
 
 
-class LeftOut:
+class ImplausibleLines:
     """Reports the first such line of each direction; the note is the same whenever the record is read again."""
 
     def __init__(self) -> None:
