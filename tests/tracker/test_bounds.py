@@ -31,11 +31,11 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         "steps": [(s.key, s.index, s.state, s.planned, s.weight, s.after) for s in run.steps.values()],
         "phases": {
-            name: (phase.states, round(phase.weight, 6), round(phase.done_weight, 6), round(phase.remaining_squares, 6))
+            name: (phase.states, round(phase.weight, 6), round(phase.done_weight, 6))
             for name, phase in run.phases.items()
         },
         "milestones": run.milestones,
-        "pace": (run.pace.steps, run.unweighted_pace.steps),
+        "pace": (run.pace, run.unweighted_pace),
         "changed": set(run.changed),
     }
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from operator import attrgetter
 
 import msgspec
 
@@ -27,6 +28,7 @@ class Reason(StrEnum):
 
 UNKNOWN_EVENT = "unknown"
 
+_time_of, _build_of = attrgetter("time"), attrgetter("build")
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
 
@@ -128,7 +130,7 @@ class Decoder:
             for event in events:
                 clean_names(event)
         horizon = self.horizon
-        if events and (max([e.time for e in events]) > horizon or {e.build for e in events} != {build}):
+        if events and (max(map(_time_of, events)) > horizon or set(map(_build_of, events)) != {build}):
             events = list(self._plausible(events, build, horizon))
         return events
 
