@@ -11,7 +11,7 @@ from story import end, run_of, start
 
 from build_exporter.estimate import Estimator, remaining
 from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
-from build_exporter.estimate.expect import Candidate, Expected, _without_absurd
+from build_exporter.estimate.expect import Expected, _without_absurd
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
 from build_exporter.estimate.outlook import PERCENTILE_90, Outlook, _few, _gap_ratio, _sum_up, done_steps, left_of
@@ -78,7 +78,7 @@ def test_a_band_has_what_is_unsure_of_each_part() -> None:
 def test_sources_that_lie_apart_widen_their_side_of_the_band() -> None:
     """Three quarters for 200 s and one for 50 s around 100 s: 0.600 up and 0.347 down, 2.4 times that of two runs."""
     long, short = Source(0.0, 0.0, chance=3.0, weight=1.0), Source(0.0, 0.0, chance=1.0, weight=1.0)
-    candidates = [Candidate(1.0, log(200.0), long), Candidate(1.0, log(50.0), short)]
+    candidates = [(1.0, log(200.0), long), (1.0, log(50.0), short)]
     for runs, few in ((1, 1.0), (2, 2.4)):
         found = outlook({("p", "s"): Expected(log(100.0), 0.5, candidates, guess=runs == 2)}, runs)
         _sum_up(found, begun(planned(), running=False))
@@ -223,8 +223,8 @@ def test_times_that_are_none_are_left_out() -> None:
     source = Source(1.0, 1.0)
 
     def kept(times: list[float], typical: list[float]) -> list[float]:
-        of = [[Candidate(1.0, each, source) for each in some] for some in (times, typical)]
-        return [each.seconds for each in _without_absurd(*of)]
+        of = [[(1.0, each, source) for each in some] for some in (times, typical)]
+        return [seconds for _, seconds, _ in _without_absurd(*of)]
 
     assert kept([4.0, 4.0, 5.6, 2.4], []) == [4.0, 4.0]
     assert kept([4.0, 4.0, 5.4, 2.6], []) == [4.0, 4.0, 5.4, 2.6]
