@@ -264,7 +264,8 @@ def test_time_between_steps_is_as_in_good_runs_of_this_build() -> None:
 def test_the_step_that_ended_last_counts_most() -> None:
     """Steps are ranked by their end, not by their place in the plan; what failed or has no duration is none."""
     run = run_of(start(1), end(90), start(2, "t"), end(9, "t"), end(99, "u"), start(3, "v"), end(100, "v", "failed"))
-    assert [(done.name[1], done.rank) for done in done_steps(list(run.steps.values()))] == [("s", 0), ("t", 1)]
+    named = [(step, key) for key, step in run.steps.items()]
+    assert [(done.name[1], done.rank) for done in done_steps(named)] == [("s", 0), ("t", 1)]
 
 
 def test_runs_of_the_very_steps_count_before_others() -> None:
