@@ -28,18 +28,18 @@ def unit_name(name: str, row: object) -> str:
     return "_bytes" if unit.startswith("bytes") else {"ratio": "_share", "seconds": "_seconds"}.get(unit, name)
 
 
-def cell(name: str, value: object) -> str:
-    """Return a value as a person reads it, by its field's name."""
+def cell(name: str, value: object, clock: Callable[[float], str] = clock_time) -> str:
+    """Return a value as a person reads it, by its field's name; times as `clock` writes them."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return _figure(name, value) if isinstance(value, int | float) else str(value)
+    return _figure(name, value, clock) if isinstance(value, int | float) else str(value)
 
 
-def _figure(name: str, value: float) -> str:
+def _figure(name: str, value: float, clock: Callable[[float], str]) -> str:
     if name in _TIMES:
-        return clock_time(value)
+        return clock(value)
     for ending, form in _FORMS.items():
         if name.endswith(ending):
             return form(value)
