@@ -220,6 +220,12 @@ def failure_of(text: str) -> Failure | None:
     )
 
 
+def is_waiting(text: str) -> bool:
+    """Return whether make says that it waits for the jobs that still run."""
+    found = _GIVEN_UP.match(text)
+    return found is not None and _WAITING.match(found[2]) is not None
+
+
 def ignored_level(text: str) -> int | None:
     """Return the level at which make ignored an error and continued, else None."""
     found = _IGNORED.match(text)
