@@ -173,8 +173,9 @@ class Console:
         """Take the failures of further makes for those of further attempts."""
         for failure, cause in self._repeats.take():
             self._begin_stage(self.stage or Stage.BUILD, self._tool, restart=True)
-            self.has_failed = True
+            kept, self._reasons, self.has_failed = self._reasons, Reasons(), True
             self._break_part(self._tool, failure, cause)
+            self._reasons = kept
 
     def _judge(self, failure: Failure) -> None:
         self.interrupted, self._least_level = self.interrupted or failure.stopped, min(self._least_level, failure.level)
@@ -381,8 +382,7 @@ class Console:
 
     def _end_parts(self, status: Status) -> None:
         for name, part in list(self.parts.items()):
-            is_known = part.line is not None or name == self._tool
-            self._end(name, status, time=part.last if is_known else None)
+            self._end(name, status, time=part.last if part.line is not None or name == self._tool else None)
 
     def _end(
         self,

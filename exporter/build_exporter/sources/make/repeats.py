@@ -32,7 +32,7 @@ class Repeats:
         if patterns.is_waiting(text):
             self._is_waiting = True
         elif text.startswith(("make: ", "gmake: ")):
-            # it says what it did not remake: the failures are its own
+            # it says so in another language
             self._later.clear()
 
     def broke(self) -> None:
@@ -46,6 +46,9 @@ class Repeats:
     def is_later(self, failure: Failure) -> bool:
         """Note a failure; return whether it may be another run's."""
         if not _is_of_top(failure):
+            if not (failure.level or failure.target):
+                # it says what it did not remake
+                self._later.clear()
             return False
         is_later = bool(self._targets) and not (self._is_below or self._is_waiting) and len(self._later) < MAX_LATER
         self._targets.add(failure.target)
