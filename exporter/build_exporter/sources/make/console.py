@@ -31,12 +31,10 @@ class Console:
         self.parts: dict[str, Part] = {}
         self.has_failed = False
         self.interrupted, self._least_level = False, MAX_LEVEL
-        self._listener = listener
-        self._tool = "make"
+        self._listener, self._tool = listener, "make"
         self._directories = Directories()
         self._warned = WarningAttribution(listener)
-        self._visits = Visits()
-        self._reasons = Reasons()
+        self._visits, self._reasons = Visits(), Reasons()
         self._unplaced, self._repeats = UnplacedFailures(), Repeats()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
@@ -45,9 +43,13 @@ class Console:
         self._is_configured = self._is_fresh = self._is_revisiting = False
         self._lines = 0
 
-    def feed(self, text: str, raw: str = "") -> None:
-        """Take the next line, plain and without its time stamp; `raw` with it."""
+    def feed(self, text: str, raw: str = "", *, is_dull: bool = False) -> None:
+        """Take the next line, plain, without its time stamp, and as it was; `is_dull` where it is work at most."""
         self.flush(now=False)
+        if is_dull:
+            self._reasons.keep(raw or text)
+            self._take_work(text, is_dull=True)
+            return
         self._take(text, raw)
         if "arning" in text or "ARNING" in text:
             is_whole = self._counted is not None or self.stage is Stage.CONFIGURE
@@ -184,7 +186,7 @@ class Console:
             self.has_failed = True
         if self.interrupted:  # what else make says is for want of what was stopped
             if not self._directories.is_below(failure.level):
-                self._directories.opened.clear()
+                self._directories.close()
             return
         self._is_fresh = self._is_fresh or not self._directories.opened
         there = [each for each in self._directories.opened if each.level == failure.level]
@@ -225,8 +227,7 @@ class Console:
     def _break(self, there: Open, failure: Failure, cause: Diagnosis | None = None) -> None:
         """Fail the part that a directory is of, unless the failure is only handed on from one below it."""
         name = self._tool if self._counted is not None else there.name or self._tool
-        below = there.path.rstrip("/") + "/"
-        is_handed_on = any(path == there.path or path.startswith(below) for path in self._broken)
+        is_handed_on = any(f"{path}/".startswith(f"{there.path.rstrip('/')}/") for path in self._broken)
         is_known = bool(self._broken)
         self._broken.append(there.path)
         if not is_handed_on:
@@ -267,7 +268,7 @@ class Console:
             return
         if turn.is_command:
             # a shell shows a command only when the one before is over
-            self._directories.opened.clear()
+            self._directories.close()
         if turn.is_command or self.stage is None:
             self._begin_stage(turn.stage, turn.tool, restart=turn.is_command)
             return
@@ -304,16 +305,16 @@ class Console:
         self._counted = (done, total)
         self._part(self._tool).progress.feed(f"[{done}/{total}]")
 
-    def _take_work(self, text: str) -> None:
-        built = patterns.built_path(text)
+    def _take_work(self, text: str, *, is_dull: bool = False) -> None:
+        built = patterns.built_path(text) if not is_dull else None
         if self.stage in (None, Stage.CONFIGURE):
             if not patterns.is_compiling(text) and built is None:
                 self._touch(self._tool if self.stage is not None else "", text)
                 return
             self._begin_stage(Stage.BUILD, "make")
-        elif self._is_installing(text):
+        elif not is_dull and self._is_installing(text):
             self._begin_stage(Stage.INSTALL, "make")
-        if patterns.NOISE.match(text):
+        if (not is_dull or text[:1] in patterns.NOISE_BEGINS) and patterns.NOISE.match(text):
             return
         leaves = self._directories.leaves()
         is_below = any(each.name for each in leaves)
@@ -377,8 +378,7 @@ class Console:
             each.clear()
         self.has_failed = self.interrupted = self._is_configured = self._is_revisiting = False
         self._is_fresh = self.stage is None
-        self._counted, self._least_level = None, MAX_LEVEL
-        self.stage, self._tool = stage, tool
+        self.stage, self._tool, self._counted, self._least_level = stage, tool, None, MAX_LEVEL
 
     def _end_parts(self, status: Status) -> None:
         for name, part in list(self.parts.items()):

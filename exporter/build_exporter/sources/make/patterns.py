@@ -83,6 +83,9 @@ _OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
 """A message of make itself, no sign of work."""
 
 NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
+NOISE_BEGINS: Final = frozenset(("", *" {}#*=-"))
+"""First characters of noise without words."""
+
 BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
 _COUNTED: Final = re.compile(r"^\[\s*(\d{1,7})/(\d{1,7})\] (\S*)")
 _PERCENT: Final = re.compile(r"^\[\s*(\d{1,3})%\] ")
