@@ -61,7 +61,7 @@ RELAYED: Final = (
         r"|^Errors were encountered while processing"
         r"|^==> (?:ОШИБКА|FEHLER|ERREUR|错误|ERRO|ERRORE|FEL|HIBA|BŁĄD|HATA): |^==> ERROR: (?:A failure occurred|Build failed"
         r"|Makepkg was unable|An unknown error|'?\S+'? failed to build|One or more split|Failure while creating)"
-        r"|^ ?\* (?:ERROR: \S+/\S+ (?:failed(?: \([^)]*\))?:?(?:$| (?!patch ).{0,200}\b(?:failed|died|no error message))|was)|The specific snippet|Call stack|\(|If you need support"
+        r"|^ ?\* (?:ERROR: (?!.*: patch )\S+/\S+ (?:failed(?: \([^)]*\))?:?(?:$| .{0,200}\b(?:failed|died|no error message))|was)|The specific snippet|Call stack|\(|If you need support"
         r"|Working directory|S: |The complete build log|The ebuild)"
         r"|^(?:error|Error): (?:builder for|in phase|[Cc]annot build|[Bb]uild of(?!.*produce output)|\d+ dependencies of|build log"
         r"|[Bb]uild failed|Bad exit status|command failed|[Ss]ome|make\.|failed to build|Recipe '?\S+'? failed)"
