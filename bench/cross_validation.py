@@ -62,7 +62,7 @@ def table_of(runs: Sequence[Run], book: dict[Name, float]) -> str:
 @contextmanager
 def instead(text: str) -> Iterator[None]:
     """Have the estimator use another table for a while."""
-    caches = (table.typical_steps, table.by_package, table.typical_seconds, table.typical_package)
+    caches = (table.typical_steps, table.by_package, table.typical_logs, table.typical_package)
     with mock.patch.object(table, "read_table", return_value=text):
         for each in caches:
             each.cache_clear()

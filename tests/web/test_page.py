@@ -7,7 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+
+from build_exporter.failures import card
+from build_exporter.web.page.templates import error_lines, more_evidence
 
 RunFiles = Callable[..., Any]
 Pages = Callable[..., Any]
@@ -121,6 +125,22 @@ def test_the_end_is_given_with_its_band_and_basis(run_file: RunFiles, page: Page
     assert re.search(r"from [^.]*\b1 finished step", words)
 
 
+def test_the_page_says_how_good_estimates_were(run_file: RunFiles, page: Pages) -> None:
+    """Of three equal runs the last two had one before them: half way the error of both was nil, within the band."""
+    for day in (4, 3, 2, 1):
+        run = run_file("lfs", f"2026010{5 - day}T000000Z", clock=1.7801e9 - 86_400 * day)
+        run.add("build_started", after=0.0)
+        for step in "abcd" if day > 1 else "a":
+            run.add("step_started", after=0.0, phase="p", step=step)
+            run.add("step_finished", after=1000.0, phase="p", step=step, status="succeeded")
+        if day > 1:
+            run.add("build_finished", after=0.0, status="succeeded")
+    pages = [page("/builds/lfs").words for _ in range(3)]
+    assert "half way through the last run it was wrong by 0.0 %" in pages[0], "one run is scored a time"
+    found = "half way through the last 2 runs it was wrong by 0.0 % of the whole time"
+    assert f"{found}, and the true end was in the band 2 of 2 times" in pages[-1]
+
+
 def test_a_step_beyond_its_time_is_marked_overdue(run_file: RunFiles, page: Pages) -> None:
     """A running step far beyond its expected time bears the word, on top, beside the step and in the list."""
     run = run_file("lfs", clock=1.7801e9 - 40_000)
@@ -176,6 +196,36 @@ def test_steps_are_filtered_without_a_script(run_file: RunFiles, page: Pages) ->
     assert visible("/builds/lfs") == ["gcc", "bash"]
     assert visible("/builds/lfs?state=failed") == ["bash"]
     assert visible("/builds/lfs?q=GC") == ["gcc"]
+
+
+def test_a_long_plan_comes_in_parts_without_a_script(run_file: RunFiles, page: Pages) -> None:
+    """Of 400 steps the page has 300 and a link to the others; the step that runs is among those shown first."""
+    run = run_file("lfs")
+    run.add("plan", steps=[{"phase": "p", "step": f"s{n}"} for n in range(400)])
+    run.add("step_started", phase="p", step="s250")
+
+    def shown(path: str) -> list[str]:
+        return re.findall(r'<tr role="row" class="\w+" id="s(\d+)"', page(path).html)
+
+    assert shown("/builds/lfs") == [str(n) for n in range(100, 400)]
+    assert "#s250" in page("/builds/lfs").links
+    (before,) = [link for link in page("/builds/lfs").links if link.startswith("?begin=")]
+    assert shown("/builds/lfs" + before.partition("#")[0]) == [str(n) for n in range(300)]
+    assert shown("/builds/lfs?begin=10000&q=s25") == ["25", *(str(n) for n in range(250, 260))]
+
+
+def test_the_line_that_says_why_stands_out_once(run_file: RunFiles, site: Any) -> None:
+    """The first error is marked where it stands in the log; evidence that the log's lines show is not repeated."""
+    run_file("lfs").step("p", "s", status="failed", exit_code=2, message="a.c:7:3: error: no foo")
+    site.get("/")
+    context = site.service.context()
+    found = card(context.build("lfs")[1], context.build("lfs")[1].steps["p", "s"])
+    lines = ("cc -c a.c", "src/a.c:7:3: error: no foo", "make: *** Error 2")
+    evidence = ("compiler: src/a.c:7:3: error: no foo", "exit code 2", "make: *** Error 2", "7 MiB left")
+    found = msgspec.structs.replace(found, context=lines, evidence=evidence)
+    assert error_lines(found) == [(lines[0], False), (lines[1], True), (lines[2], False)]
+    assert more_evidence(found) == ["7 MiB left"]
+    assert error_lines(msgspec.structs.replace(found, context=lines[:1])) == [(found.reason, True), (lines[0], False)]
 
 
 def test_only_rows_that_changed_are_sent_again(run_file: RunFiles, site: Any) -> None:

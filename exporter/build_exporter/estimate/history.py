@@ -94,9 +94,10 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
             _add(history, run.build, summary, own=True)
     history.repeats = _repeats([past for past in history.runs if past.own])
     history.paces = _paces(history.runs[: MAX_OWN + 1])
-    wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
-    for name, build in builds.items():
-        if name != run.build:
+    others = [(name, build) for name, build in builds.items() if name != run.build]
+    if others:
+        wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
+        for name, build in others:
             for summary in newest_first(build)[:MAX_OTHER_RUNS]:
                 _add(history, name, summary, own=False, wanted=wanted)
     return history
@@ -170,7 +171,9 @@ def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted
 
 def log_of(seconds: float) -> float:
     """Return the logarithm of a step's seconds, of something small for 0."""
-    return log(max(seconds, LEAST_SECONDS) if seconds > 0 else ZERO_SECONDS)
+    if seconds >= LEAST_SECONDS:
+        return log(seconds)
+    return log(LEAST_SECONDS if seconds > 0 else ZERO_SECONDS)
 
 
 def earlier(times: Iterable[Taken], before: Taken) -> list[Taken]:

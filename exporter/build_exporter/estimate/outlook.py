@@ -15,10 +15,11 @@ from build_exporter.estimate.facts import Facts, facts_of
 from build_exporter.estimate.history import History, PastRun, log_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
 from build_exporter.estimate.sources import Done, Source, Sources, sources_of, usual_pace_spread
+from build_exporter.estimate.table import typical_steps
 from build_exporter.estimate.tuning import Tuning, between
-from build_exporter.model.states import StepState
+from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker import Key, Run, Step
-from build_exporter.tracker.names import name_of, package_of
+from build_exporter.tracker.names import Name, name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
 """Standard deviations between mean and 90th percentile of a normal distribution."""
@@ -138,15 +139,14 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     """Return what is to come of a run, None where nothing is known of its steps to come."""
     if not run.has_plan:
         return None
-    steps = list(run.steps.values())
-    done = done_steps(steps)
-    facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done))
-    names = {name_of(step.phase, step.step, step.version) for step in steps}
-    sources = sources_of(history, facts, done, names, tuning)
+    named = [(step, name_of(step.phase, step.step, step.version)) for step in list(run.steps.values())]
+    done, table = done_steps(named), typical_steps()
+    facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done if step.name in table))
+    sources = sources_of(history, facts, done, {name for _, name in named}, tuning)
     expectations = Expectations(history, facts, sources, tuning)
     expectations.learn(done)
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
-    opened = {step.key: _expect(expectations, step, beside) for step in steps if not step.state.is_done}
+    opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
     if not done and not any(expected.candidates for expected in opened.values()):
         return None
     outlook = Outlook(opened, sources, facts, history, tuning)
@@ -169,13 +169,14 @@ def _model(history: History, sources: Sources) -> PastRun | None:
     return max(found, key=lambda each: each[0])[1] if found else None
 
 
-def done_steps(steps: list[Step]) -> list[Done]:
-    """Return the steps that succeeded, the one that ended last first."""
-    ended = [step for step in steps if step.state is StepState.SUCCEEDED and step.seconds is not None]
-    ended.sort(key=lambda step: step.end or 0.0, reverse=True)
+def done_steps(named: Sequence[tuple[Step, Name]]) -> list[Done]:
+    """Return the steps that succeeded, of steps with their names, the one that ended last first."""
+    succeeded = StepState.SUCCEEDED
+    ended = [each for each in named if each[0].state is succeeded and each[0].seconds is not None]
+    ended.sort(key=lambda each: each[0].end or 0.0, reverse=True)
     return [
         Done(
-            name := name_of(step.phase, step.step, step.version),
+            name,
             package_of(name, step.package),
             log_of(step.seconds or 0.0),
             step.expected_seconds or None,
@@ -184,12 +185,11 @@ def done_steps(steps: list[Step]) -> list[Done]:
             0,
             step.version,
         )
-        for rank, step in enumerate(ended)
+        for rank, (step, name) in enumerate(ended)
     ]
 
 
-def _expect(expectations: Expectations, step: Step, beside: int) -> Expected:
-    name = name_of(step.phase, step.step, step.version)
+def _expect(expectations: Expectations, step: Step, name: Name, beside: int) -> Expected:
     package = package_of(name, step.package)
     return expectations.of(Wanted(name, package, step.version, step.expected_seconds or None, step.sbu or None, beside))
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from math import exp, log, sqrt
-from typing import Final
+from math import copysign, exp, log, sqrt
+from typing import Final, NamedTuple
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.estimate.table import VARIANTS, typical_seconds
+from build_exporter.estimate.table import VARIANTS, typical_logs
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
 from build_exporter.weighted import weighted_median
@@ -34,8 +34,7 @@ TELLING_SECONDS: Final = 1.0
 """Shorter steps are recorded too coarsely to compare."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A step done in this run, its time, its figure in the plan, and its place from the last that ended, 0."""
 
     name: Name
@@ -86,8 +85,12 @@ class Source:
         if self.pairs:
             self.compared = sum(weight for _, weight in self.pairs)
             middle = weighted_median(self.pairs)
-            clipped = sum(w * max(-CLIPPED, min(CLIPPED, r - middle)) for r, w in self.pairs)
-            scatter = sum(w * min(abs(r - middle), 1.0) for r, w in self.pairs) / self.compared
+            clipped = scatter = 0.0
+            for residual, weight in self.pairs:
+                apart = residual - middle
+                clipped += weight * (apart if -CLIPPED < apart < CLIPPED else copysign(CLIPPED, apart))
+                scatter += weight * (apart if 0.0 <= apart < 1.0 else min(-apart, 1.0) if apart < 0.0 else 1.0)
+            scatter /= self.compared
             strength = self.strength
             if len(self.pairs) > 2 and abs(middle) > OTHER_MACHINE and scatter < abs(middle) / 2:
                 strength *= OTHER_MACHINE_STRENGTH
@@ -133,7 +136,7 @@ def sources_of(
         plan_sbu=Source(tuning.plan, tuning.scale_pace),
     )
     favour_same_work(found, history, names)
-    tables = [typical_seconds(facts.jobs_or_default, variant) for variant in VARIANTS]
+    tables = [typical_logs(facts.jobs_or_default, variant) for variant in VARIANTS]
     found.is_lfs = not names.isdisjoint(tables[0])
     for step in done:
         for taken in history.names.get(step.name, ()):
@@ -142,7 +145,7 @@ def sources_of(
             source.compare(step.seconds, taken.seconds + shift)
         if step.name in tables[0]:
             for source, table in zip(found.variants, tables, strict=True):
-                source.compare(step.seconds, log(table[step.name]) + sbu)
+                source.compare(step.seconds, table[step.name] + sbu)
         if step.planned_seconds:
             found.plan_seconds.compare(step.seconds, log(step.planned_seconds))
         elif step.planned_sbu:

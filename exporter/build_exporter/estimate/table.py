@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import log
 from pathlib import Path
 from statistics import fmean
 from typing import Final
@@ -74,9 +75,9 @@ def by_package() -> Mapping[str, TypicalStep]:
 
 
 @cache
-def typical_seconds(jobs: int, variant: Variant) -> Mapping[Name, float]:
-    """Return each step's SBU under such settings."""
-    return {name: step.sbu(jobs, variant.tests, variant.abis) for name, step in typical_steps().items()}
+def typical_logs(jobs: int, variant: Variant) -> Mapping[Name, float]:
+    """Return the logarithm of each step's SBU under such settings."""
+    return {name: log(step.sbu(jobs, variant.tests, variant.abis)) for name, step in typical_steps().items()}
 
 
 @cache

@@ -83,7 +83,10 @@ def _running(context: Context, run: Run) -> Iterator[Attention]:
         judged = context.verdict(run, step)
         if judged is not None and judged.verdict in _STUCK:
             words = f"{judged.verdict.value.replace('-', ' ')}: {', '.join(judged.evidence)}"
-            yield _of("stuck", "critical", shown(words), step, step.start)
+            if judged.verdict is Verdict.WAITING_FOR_INPUT:
+                yield _of("waiting", "critical", f"{shown(words)}; answer it where the build runs", step, step.start)
+            else:
+                yield _of("stuck", "critical", shown(words), step, step.start)
         elif is_overdue(context, run, step):
             expected = context.expected(run, step, context.now) or 1.0
             times = (context.now - (step.start or context.now)) / expected

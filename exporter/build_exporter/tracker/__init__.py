@@ -7,7 +7,6 @@ from build_exporter.tracker.progress import (
     build_progress,
     expected_seconds,
     phase_progress,
-    planned_ahead,
     step_progress,
 )
 from build_exporter.tracker.state import Key, LogShape, Run, Step
@@ -30,7 +29,6 @@ __all__ = [
     "expected_seconds",
     "past_steps",
     "phase_progress",
-    "planned_ahead",
     "step_progress",
     "summarise",
     "tally",

@@ -6,7 +6,7 @@ import math
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -24,6 +24,9 @@ UNKNOWN_WEIGHT = 10.0
 
 SBU_PRIOR_SECONDS = 100.0
 """Seconds an SBU counts for beside steps planned in seconds; of no effect where all steps are planned alike."""
+
+MAX_ATTEMPT_TIMES: Final = 32
+"""Starts, and ends, kept of a step or a run: at least of so many newest attempts, of no more than twice as many."""
 
 WAITING = "waiting-for-input: "
 """Prefix of a note that the build waits for a person."""
@@ -71,8 +74,8 @@ class Step:
     expected_at_start: float | None = None
     state: StepState = StepState.PENDING
     attempts: int = 0
-    starts: tuple[float, ...] = ()
-    ends: tuple[float, ...] = ()
+    starts: Sequence[float] = ()
+    ends: Sequence[float] = ()
     start: float | None = None
     end: float | None = None
     seconds: float | None = None
@@ -142,50 +145,26 @@ class LogShape:
 
 @dataclass(slots=True)
 class Pace:
-    """Successful steps compared with their plan, summed over steps; seconds.
-
-    `logs` and `squares` are sums, weighted by planned seconds, of the logarithm of taken over planned and its square.
-    """
+    """Seconds that successful steps took, and those planned for them, summed over steps."""
 
     taken: float = 0.0
     planned: float = 0.0
-    logs: float = 0.0
-    squares: float = 0.0
-    steps: int = 0
-
-    def learn(self, taken: float, planned: float) -> None:
-        """Count one step that succeeded."""
-        error = math.log(max(taken, 0.1) / planned)
-        self.taken += taken
-        self.planned += planned
-        self.logs += planned * error
-        self.squares += planned * error * error
-        self.steps += 1
 
     @property
     def ratio(self) -> float | None:
         """Seconds taken for each second planned, None before the first step."""
         return self.taken / self.planned if self.planned else None
 
-    @property
-    def spread(self) -> float | None:
-        """Standard deviation of that ratio's logarithm over steps, None before the third."""
-        if self.steps < 3:
-            return None
-        mean = self.logs / self.planned
-        return math.sqrt(max(0.0, self.squares / self.planned - mean * mean))
-
 
 @dataclass(slots=True, eq=False)
 class Phase:
-    """Sums over the steps of one phase, in planned seconds; `remaining_squares` sums the squares of those not done."""
+    """Sums over the steps of one phase, in planned seconds."""
 
     name: str
     steps: int = 0
     states: list[int] = field(default_factory=lambda: [0] * len(StepState))
     weight: float = 0.0
     done_weight: float = 0.0
-    remaining_squares: float = 0.0
     floor: float = 0.0
 
 
@@ -210,6 +189,8 @@ class Run:
     start: float | None = None
     end: float | None = None
     last_event: float | None = None
+    newest: float = -1.0
+    """Latest time of any event applied: an event after it can't have come before."""
     status: BuildState | None = None
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)

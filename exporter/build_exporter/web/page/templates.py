@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from build_exporter import __version__
@@ -15,10 +15,15 @@ from build_exporter.failures import Card
 from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.web.page.rows import step_url
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 @cache
 def environment() -> Environment:
     """Return the templates' environment; it escapes whatever a template puts out."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - large, and only for pages
+
     made = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,

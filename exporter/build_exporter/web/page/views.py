@@ -11,6 +11,7 @@ from build_exporter.queries.attention import Attention
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import BuildRow, builds
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
+from build_exporter.queries.estimate import accuracy
 from build_exporter.queries.log import LogPart, log
 from build_exporter.queries.probe_list import probe_list
 from build_exporter.queries.runs import runs
@@ -29,6 +30,7 @@ MOST_NEXT: Final = 7
 FIRST_ROWS: Final = 300
 """Steps in the page itself; scripts fetch the others, and without scripts the page has links to them."""
 TAIL_BYTES: Final = 16384
+TAIL_LINES: Final = 30
 RUNBOOK: Final = {
     "failed": "BuildFailed",
     "waiting": "BuildWaitingForInput",
@@ -93,6 +95,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     return {
         "b": known,
         "now": context.now,
+        "accuracy": accuracy(context, known.build) if known.estimate is not None else None,
         "segments": segments(known),
         "line": time_line(known),
         "axis": along,
@@ -111,13 +114,15 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
 def _table(context: Context, run: Run, rows: Rows, along: Axis | None, wanted: Wanted) -> dict[str, Any]:
     """Return a part of the rows, with their bars, and where the parts before and after it begin."""
     found = sorted((step for step in list(run.steps.values()) if matches(step, wanted)), key=lambda step: step.index)
-    current = next((at for at, step in enumerate(found) if step.state in (StepState.FAILED, StepState.RUNNING)), 0)
-    begin = wanted.begin if wanted.begin is not None else current - FIRST_ROWS // 3
+    places = {step.state: at for at, step in reversed(list(enumerate(found)))}
+    current = places.get(StepState.FAILED, places.get(StepState.RUNNING))
+    begin = wanted.begin if wanted.begin is not None else (current or 0) - FIRST_ROWS // 3
     begin = max(0, min(begin, len(found) - FIRST_ROWS))
     part = [rows.row(context, run, step) for step in found[begin : begin + FIRST_ROWS]]
     return {
         "rows": [(row, bars(row, along, context.now) if along is not None else []) for row in part],
         "matching": len(found),
+        "current": found[current].index if current is not None else None,
         "first": begin + 1,
         "last": begin + len(part),
         "before": max(0, begin - FIRST_ROWS) if begin else None,
@@ -200,13 +205,14 @@ def _step_with_log(known: Board) -> StepRow | None:
 
 
 def _tail(context: Context, build: str, row: StepRow | None) -> str:
-    """Return the end of a step's log, for who reads the page without scripts; empty where it can't be read."""
+    """Return the last lines of a step's log, for who reads the page without scripts; empty where it can't be read."""
     if row is None or not row.log:
         return ""
     try:
-        return log(context, build, LogPart(step=f"{row.phase}/{row.step}", offset=-TAIL_BYTES, limit=TAIL_BYTES)).text
+        part = log(context, build, LogPart(step=f"{row.phase}/{row.step}", offset=-TAIL_BYTES, limit=TAIL_BYTES))
     except (NotFoundError, BadRequestError):
         return ""
+    return "".join(part.text.splitlines(keepends=True)[-TAIL_LINES:])
 
 
 def _host(service: Service, context: Context, run: Run | None) -> list[HostLine]:

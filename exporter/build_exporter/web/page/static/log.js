@@ -27,6 +27,7 @@ class Log {
     this.next = -PART;
     this.over = false;
     this.following = true;
+    this.height = element.clientHeight;
     this.status = document.createElement("span");
     this.earlier = button("Earlier", () => void this.before());
     this.follow = button("Follow", () => this.toggle(!this.following));
@@ -139,6 +140,11 @@ class Log {
 
   scrolled() {
     const { scrollTop, clientHeight, scrollHeight } = this.element;
+    if (clientHeight !== this.height) {
+      // the window changed, not what its owner looks at
+      this.height = clientHeight;
+      return this.toggle(this.following);
+    }
     const atEnd = scrollTop + clientHeight >= scrollHeight - 24;
     if (atEnd !== this.following) this.toggle(atEnd);
   }

@@ -159,6 +159,8 @@ export function drawRows() {
   const axis = document.querySelector(".axis-labels");
   if (!cursor || !(rows instanceof HTMLTableSectionElement) || !box) return;
   const [begin, end] = axis instanceof SVGElement ? [Number(axis.dataset.begin), Number(axis.dataset.end)] : [0, 0];
+  const line = document.querySelector(".axis-labels .now");
+  for (const side of ["x1", "x2"]) line?.setAttribute(side, `${Math.min(100, (100 * (present() - begin)) / (end - begin))}%`);
   const few = everything || shown.length <= FEW;
   if (!height && shown.length) {
     const one = rows.querySelector("tr:not(.space, [hidden])") ?? rows.appendChild(draw(shown[0], begin, end));
