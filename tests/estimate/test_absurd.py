@@ -54,6 +54,7 @@ def estimate(broken: int, wrong: dict[str, float], jumps: dict[str, float], done
 @example(3, {}, {"c": 1e8}, 2)
 @example(3, {}, {"c": -WEEK}, 9)
 @example(3, {}, {"b": -WEEK}, 1)
+@example(3, {}, {"a": 3600.0, "b": -3600.0}, 1)
 def test_no_absurd_time_of_an_earlier_run_moves_an_estimate(
     broken: int, wrong: dict[str, float], jumps: dict[str, float], done: int
 ) -> None:

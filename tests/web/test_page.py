@@ -125,6 +125,22 @@ def test_the_end_is_given_with_its_band_and_basis(run_file: RunFiles, page: Page
     assert re.search(r"from [^.]*\b1 finished step", words)
 
 
+def test_the_page_says_how_good_estimates_were(run_file: RunFiles, page: Pages) -> None:
+    """Of three equal runs the last two had one before them: half way the error of both was nil, within the band."""
+    for day in (4, 3, 2, 1):
+        run = run_file("lfs", f"2026010{5 - day}T000000Z", clock=1.7801e9 - 86_400 * day)
+        run.add("build_started", after=0.0)
+        for step in "abcd" if day > 1 else "a":
+            run.add("step_started", after=0.0, phase="p", step=step)
+            run.add("step_finished", after=1000.0, phase="p", step=step, status="succeeded")
+        if day > 1:
+            run.add("build_finished", after=0.0, status="succeeded")
+    pages = [page("/builds/lfs").words for _ in range(3)]
+    assert "half way through the last run it was wrong by 0.0 %" in pages[0], "one run is scored a time"
+    found = "half way through the last 2 runs it was wrong by 0.0 % of the whole time"
+    assert f"{found}, and the true end was in the band 2 of 2 times" in pages[-1]
+
+
 def test_a_step_beyond_its_time_is_marked_overdue(run_file: RunFiles, page: Pages) -> None:
     """A running step far beyond its expected time bears the word, on top, beside the step and in the list."""
     run = run_file("lfs", clock=1.7801e9 - 40_000)

@@ -11,6 +11,7 @@ from build_exporter.queries.attention import Attention
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import BuildRow, builds
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
+from build_exporter.queries.estimate import accuracy
 from build_exporter.queries.log import LogPart, log
 from build_exporter.queries.probe_list import probe_list
 from build_exporter.queries.runs import runs
@@ -94,6 +95,7 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     return {
         "b": known,
         "now": context.now,
+        "accuracy": accuracy(context, known.build) if known.estimate is not None else None,
         "segments": segments(known),
         "line": time_line(known),
         "axis": along,
