@@ -244,6 +244,6 @@ def test_error_is_data_too(tmp_path: Path) -> None:
         ("metrics: {extra: [{name: a_total, help: A., type: counter, event: step_finished}]}", False),
     ],
 )
-def test_progress_is_read_whole_where_something_takes_each_event_of_it(text: str, uses: bool) -> None:
+def test_progress_is_read_whole_where_something_takes_each_event_of_it(loaded: Loaded, text: str, uses: bool) -> None:
     """A hook or a metric on `step_progress` gets every line of a burst."""
     assert loaded(text).uses_progress is uses
