@@ -240,8 +240,8 @@ def test_error_is_data_too(tmp_path: Path) -> None:
     [
         ("", False),
         ("hooks: {events: [build_finished, step_progress]}", True),
-        ("metrics: {extra: [{name: a_total, help: A., type: counter, event: step_progress}]}", True),
-        ("metrics: {extra: [{name: a_total, help: A., type: counter, event: step_finished}]}", False),
+        ("metrics: {extra: [{name: build_custom_a_total, help: A., type: counter, event: step_progress}]}", True),
+        ("metrics: {extra: [{name: build_custom_a_total, help: A., type: counter, event: step_finished}]}", False),
     ],
 )
 def test_progress_is_read_whole_where_something_takes_each_event_of_it(loaded: Loaded, text: str, uses: bool) -> None:
