@@ -73,17 +73,8 @@ def test_histograms_add_up(counts: list[int], total: float) -> None:
             by_name.setdefault(sample.name.removeprefix("build_exporter_event_lag_seconds"), []).append(sample)
         buckets = [sample.value for sample in by_name["_bucket"]]
         assert buckets == [sum(counts[: place + 1]) for place in range(9)]
-        assert [float(s.labels["le"]) for s in by_name["_bucket"]] == [
-            0.001,
-            0.005,
-            0.025,
-            0.1,
-            0.5,
-            2.5,
-            10,
-            60,
-            math.inf,
-        ]
+        bounds = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, math.inf]
+        assert [float(s.labels["le"]) for s in by_name["_bucket"]] == bounds
         assert by_name["_count"][0].value == sum(counts)
         assert by_name["_sum"][0].value == total
         assert family.count == len(found.samples)

@@ -23,12 +23,19 @@ def samples(items: Iterable[Any], most: int = MOST) -> list[str]:
     return found
 
 
+def _letter(kind: Any, value: Any) -> str:
+    """Return a character of one item of a set, empty for one that stands for nearly all."""
+    if kind is kinds.CATEGORY:
+        return {kinds.CATEGORY_DIGIT: "1", kinds.CATEGORY_SPACE: " "}.get(value, "")
+    return chr(value if kind is kinds.LITERAL else value[0]) if kind in (kinds.LITERAL, kinds.RANGE) else ""
+
+
 def _ways(kind: Any, value: Any, most: int) -> list[str]:
     """Return strings that match one element."""
     if kind is kinds.LITERAL:
         return [chr(value)]
     if kind is kinds.IN:
-        letters = [chr(each) for sort, each in value if sort is kinds.LITERAL]
+        letters = [letter for sort, each in value if (letter := _letter(sort, each))]
         return letters[:2] if letters and value[0][0] is not kinds.NEGATE else [UNKNOWN]
     if kind is kinds.BRANCH:
         return [each for branch in value[1] for each in samples(branch, most)]

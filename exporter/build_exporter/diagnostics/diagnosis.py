@@ -41,7 +41,8 @@ _WENT_ON: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: (?!\*\*\*)")
 """A make that goes on after an error, or leaves its directory without a word on it, was meant to."""
 
 _CODE: Final = re.compile(
-    r"(?:\] Error|[Ee]xit(?:ed)? (?:with )?(?:code|status)) (\d{1,3})\b|ExecutionError\('[^']{1,900}', (\d{1,3}),"
+    r"(?:\] Error|[Ee]xit(?:ed)? (?:with )?(?:code|status)|non-zero code:) (\d{1,3})\b"
+    r"|ExecutionError\('[^']{1,900}', (\d{1,3}),"
 )
 _SAYS_WHY: Final = re.compile(r"\*\*\* \[[^\]]{1,900}\] (?!\S+ \d)")
 """A builder's line that says more than a number."""

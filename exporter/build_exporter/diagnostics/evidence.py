@@ -45,6 +45,7 @@ _RESTART: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: Entering dir
 _QUIET_LEVELS: Final = frozenset({"info", "extra", "debug", "trace", "note", "state", "cfg"})
 """What a logger says at these levels is how far it is."""
 
+_LOUD_LEVELS: Final = frozenset({"error", "fatal"})
 _NOT_REMADE: Final = re.compile(r"^(?:\S*/)?g?make: Target '.*' not remade because of errors")
 _TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
 _IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
@@ -102,6 +103,10 @@ class Reading:
     def is_quiet(self, index: int) -> bool:
         """Return whether a logger's level before a line says that it is no trouble."""
         return self._levels[index] in _QUIET_LEVELS
+
+    def is_loud(self, index: int) -> bool:
+        """Return whether a logger's level before a line says that it is trouble."""
+        return self._levels[index] in _LOUD_LEVELS
 
     def english(self, index: int) -> str:
         """Return a line with foreign words replaced."""

@@ -51,7 +51,7 @@ _PROGRESS: Final = re.compile(
     r"|^ {2,4}(?:Compiling|Downloaded|Downloading|Finished|Running|Building|Updating|Fresh|Checking|Blocking) "
     r"|^time: |^(?:Building|Linking|Generating|Scanning|Copying|Installing|Unpacking|Preparing|Setting up"
     r"|Extracting|compiling|linking|creating|copying|building|running) \S"
-    r"|^\S+ is up to date|^ ?-{2,4}> |^Step \d+/\d+ : "
+    r"|^\S+ is up to date|^ ?-{2,4}> |^Step \d+(?:/\d+)? : "
     r"|^config\.status: (?:creating|executing)|^[^\w]*$|^>>> |^ \* (?!ERROR)|^(?:Loading|Loaded"
     r"|Parsing|Currently) |^Summary: |^make(?:\[\d+\])?: \[|^\s+(?:from |inlined from )|^In file included from"
     r"|^\S+: (?:In|At) (?:member |static |copy )?(?:function|constructor|destructor|lambda|global|top level"

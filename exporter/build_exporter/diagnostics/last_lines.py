@@ -24,6 +24,7 @@ _IDLE: Final = re.compile(
     r"^(?:See |Please |You |For more|Try |If you|Consider|Note|Hint|hint:|note:|Stopping|Aborting|Done|done"
     r"|Exiting|Leaving|\*\*\* (?:Maybe|Please|Try)|Build|real\t|user\t|sys\t|real |Elapsed|elapsed|Total|Time)\b"
     r"|^(?:scons|ninja|samu): |^\S{0,200}(?:[Mm]akefile[\w.-]{0,40}|\.mk|\.make): ?\d+ ?: (?!\*\*\*)"
+    r"|^-> required by|^(?:Called from|Raised at) "
     r"|^[^\w]*$|^\w+: exit(?:ing)?$|.*\.\.\. ?(?:done|ok|yes|no|found)?[.!]?$|^[\u2500-\u257f]"
 )
 _ANNOUNCES: Final = re.compile(
@@ -44,6 +45,8 @@ def last_lines(reading: Reading) -> Evidence | None:
     """
     found: list[int] = []
     end = reading.stop
+    wrapped = [each.first for each in reading.evidence if each.rank == Rank.MAKE and each.rule is not None]
+    end = min(end, max(wrapped, default=end))
     relayed = [
         each.first
         for each in reading.evidence
@@ -66,6 +69,7 @@ def last_lines(reading: Reading) -> Evidence | None:
     if not found:
         return None
     troubled = [index for index in found if _TROUBLE.search(reading.english(index)[:1000])]
+    troubled = troubled or [index for index in reversed(found) if reading.is_loud(index)]
     speaking = [index for index in troubled if _SPEAKS.match(reading.lines[index])]
     words = [index for index in found if _SPEAKS.match(reading.lines[index])]
     chosen = next(filter(None, (speaking, troubled, words, found)))[0]

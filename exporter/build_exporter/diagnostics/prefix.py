@@ -32,7 +32,9 @@ _OTHERS: Final = re.compile(
     rf"(?:{_ELAPSED}"
     r"|#\d{1,4} (?:\d{1,6}\.\d{1,4} |(?=ERROR|DONE|CACHED|CANCELED|\[))"
     rf"|(?P<level>\[(?i:{_LEVELS})\s{{0,3}}\] {{0,4}}|##\[\w+\]|::(?:error|warning|notice)[^:\n]{{0,300}}::)"
-    r"|\| (?=.)|BUILDSTDERR: |:(?:info|debug|notice|error|msg|warn):\w{1,20} |:: (?=\S)"
+    r"|\| (?=.)|BUILDSTDERR: |(?:INFO|WARN|FATA|ERRO|DEBU)\[\d{4}\] |:: (?=\S)"
+    r"|:(?:info|debug|notice|error|msg|warn):\w{1,20} "
+    r"|\d{1,4}: (?=(?:FAIL|ERROR|Traceback|not ok|\[  FAILED)\b)"
     r"|# (?=(?:\S{0,200}make(?:\[\d+\])?: |File \"|Error:|[\w./-]{1,200}\.\w{1,6}:\d+))"
     r"| {1,12}\[(?:exec|javac|java|junit|apply|copy|mkdir)\] "
     r"|\[[a-z][\w.:/-]{0,40}\] +(?=\S)"
@@ -44,7 +46,7 @@ _JOB: Final = re.compile(r"[^\t\n]{1,100}\t[^\t\n]{1,100}\t(?=\d{4}-\d\d-\d\dT)"
 """Job and step, as GitHub's command line shows a run's log."""
 
 _BEGINS: Final = frozenset("#[(|:0123456789 <{=\ufeff")
-_NAMED: Final = ("DEBUG", "INFO", "BUILDSTDERR")
+_NAMED: Final = ("DEBUG", "INFO", "FATA", "ERRO", "BUILDSTDERR")
 _MAX_PREFIXES: Final = 4
 
 

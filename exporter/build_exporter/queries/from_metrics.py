@@ -26,7 +26,8 @@ def builds_from(samples: Samples, now: float, only: str | None = None) -> dict[s
     `only`: of other builds than this one the names alone are known.
     """
     found: dict[str, Build] = {}
-    for sample in samples.values("build_info"):
+    # the newest run last: exported runs have no end of their series, and are there beside the next for a while
+    for sample in sorted(samples.values("build_info"), key=lambda sample: sample.labels.get("run", "")):
         name = sample.labels.get("build", "")
         if name and only not in (None, name):
             found.setdefault(name, Build(name))

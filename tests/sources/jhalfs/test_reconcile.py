@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,12 +146,22 @@ def test_a_finished_tree_is_complete(bench: Bench) -> None:
     found = bench.read()
     assert (found.complete, found.pending, found.run_start) == (True, None, bench.zero)
     assert {each.ending for each in found.attempts} == {"succeeded"}
+    bench.log(names[0], 9000, 60, 9060)
+    bench.stamp(names[0], 9061)
+    found = bench.read()
+    assert (found.complete, found.pending) == (True, None), "what an earlier run built is done"
+    assert [each.step for each in found.attempts] == [names[0]]
+    bench.whole(*names)
+    found = bench.read()
     assert found.current is not None
     assert (found.current.step, found.current.ending) == (names[-1], "succeeded")
 
 
 def test_logs_alone_are_a_finished_build(bench: Bench) -> None:
-    """An archive without stamps is done to its last complete log; one log that is being written is no archive."""
+    """An archive without stamps is done to its last complete log; one log alone is complete or was left so."""
+    bench.log(STEPS[0], 0, 60, 60)
+    assert bench.rows(Closed.OVER)[STEPS[0]] == ("succeeded", 0, 60)
+    assert bench.rows(Closed.GONE)[STEPS[0]] == ("failed", 0, 60)
     for place, name in enumerate(STEPS):
         bench.log(name, 100 * place, 60, 100 * place + 60)
     assert [ending for ending, _, _ in bench.rows(Closed.GONE).values()] == ["succeeded"] * 4
@@ -208,6 +219,9 @@ def test_a_step_whose_log_is_gone_lies_between_its_neighbours(bench: Bench) -> N
     for name in (STEPS[0], STEPS[2]):
         bench.touch(f"logs/{bench.tree[name].log}", 900_000)
     assert bench.rows()["402-environment"] == ("succeeded", 60, 200)
+    bench.log(STEPS[0], 0, 260, 900_000)
+    assert bench.rows()["402-environment"] == ("succeeded", None, 200), "the one before seems to overlap the next"
+    bench.log(STEPS[0], 0, 60, 900_000)
     (bench.tree.path / "402-environment").unlink()
     assert "402-environment" not in bench.rows()
 
@@ -230,3 +244,21 @@ def test_a_clean_disk_gives_no_negative_use(bench: Bench) -> None:
         bench.stamp("401-creatingdirs", 61)
         (attempt,) = bench.read().attempts
         assert (attempt.seconds, attempt.disk_bytes, attempt.disk_before_bytes) == (60, disk, 1_000_000 * 1024)
+
+
+def test_a_date_that_cannot_be_read_is_the_end_of_the_step_before(bench: Bench) -> None:
+    """Steps follow each other, so the next one began when the one before had taken its time."""
+    bench.whole(*STEPS[:2])
+    path = bench.tree.path / "logs" / "402-environment"
+    path.write_text("no date\n" + path.read_text().partition("\n")[2])
+    bench.touch("logs/402-environment", 160)
+    assert bench.rows()["402-environment"] == ("succeeded", 60, 162)
+
+
+@pytest.mark.parametrize(("setting", "hours"), [("Asia/Shanghai", 8), ("America/Chicago", -6)])
+def test_the_configured_zone_says_what_an_abbreviation_means(bench: Bench, setting: str, hours: int) -> None:
+    """CST in the new system's logs is that of jhalfs' setting, where nothing else decides."""
+    bench.tree.zone = timezone(timedelta(hours=hours), "CST")
+    bench.tree.put("jhalfs.config", f"TIMEZONE <{setting}>\n")
+    bench.log("801-Shell", 0, None, 900_000)
+    assert bench.read().run_start == bench.zero

@@ -100,11 +100,11 @@ COMPILERS: Final = (
         ("undefined reference", "undefined symbol", "ultiple definition of", "uplicate symbol", "relocation", "ld: ",
          "lld: error", "ld.gold: ", "ld.bfd: ",
          "mold: ", "ndefined symbols for", "undefined!", "overflowed by", "will not fit in region", "DSO missing",
-          "ld.lld", "libtool: error", "libtool:   error", "wild: ", "lto-wrapper: ", "file not recognized", "modpost: "),
+          "ld.lld", "libtool: error", "libtool:   error", "wild: ", "lto-wrapper: ", "file not recognized", "relocation target ", "modpost: "),
         r"undefined reference to|undefined symbol: |undefined symbol '|[Mm]ultiple definition of"
         r"|[Dd]uplicate symbol|relocation truncated|relocation R_\w+ against"
         r"|^(?:ERROR: )?(?:modpost: )?\"?\S+\"? \[\S+\] undefined!|^ERROR: modpost: |lto-wrapper: fatal error: "
-        r"|: file not recognized: |[Uu]ndefined symbols for"
+        r"|: file not recognized: |\): relocation target \S+ not defined|[Uu]ndefined symbols for"
         r"|overflowed by \d+ bytes|will not fit in region|DSO missing from"
         r"|^(?:\S*/)?(?:[\w-]+-)?(?:ld(?:\.(?:bfd|gold|lld))?|ld64\.lld|rust-lld|lld|mold"
         r"|wild): (?:(?:fatal )?error: |fatal: )|^(?:\S*/)?(?:[\w-]+-)?ld(?:\.bfd|\.gold)?: (?!.*: in function "
@@ -151,9 +151,9 @@ COMPILERS: Final = (
     ),
     Rule(
         "configure-error", "autotools", Rank.TOOL,
-        ("configure.ac:", "configure.in:", ".m4:", "Makefile.am:", "aclocal: error", "automake: error",
+        ("configure.ac:", "configure.in:", ".m4:", "Makefile.am:", ".am: error", ".am:", "aclocal: error", "automake: error",
          "autoconf: error", "libtoolize: ", "undefined macro", "aclocal: ", "aclocal-", "automake: ", "automake-", "autoconf: ", "autoconf-", "autom4te: ", "autom4te-", "libtoolize-", "autopoint: ", "autopoint-"),
-        r"^(?!.*: warning: )(?:\S*(?:configure\.(?:ac|in)|\.m4|Makefile\.am):(?:\d+:)? (?!installing"
+        r"^(?!.*: warning: )(?:\S*(?:configure\.(?:ac|in)|\.m4|[\w.-]+\.am):(?:\d+:)? (?!installing"
         r"|required file '\S*' (?:created|found)).{0,200}|(?:aclocal|automake|autoconf|autom4te|libtoolize"
         r"|autopoint)(?:-[\d.]+)?: +(?:error|ERROR): .*)",
         "Run `autoreconf -fi` with the tools the package asks for: pkg-config, libtool and gettext bring the macros named.",
@@ -179,7 +179,7 @@ COMPILERS: Final = (
         r"|(?:Error: |ERROR: )?(?:[A-Za-z]:)?[^\s:'\"][^:]{0,400}:\d+(?:[:.]\d+)?(?:-\d+(?:[:.]\d+)?)?:? (?:\d+:\d+ )?(?:-+ )?(?:error: )?(?:(?:fata"
         r"l|syntax|parse|parser|lexical|type|semantic|compile|catastrophic|Fatal|internal) )?[Ee]rror\b(?!s\b|\.)"
         r"|[^\s:()]{1,300}\(\d+(?:, ?\d+)?\):? (?:[Ff]atal )?(?:error|Error|Fatal)\b"
-        r"|(?:vet: )?(?:\./|\.\./)*[\w./@+-]+\.go:\d+:\d+: (?!too many errors)\S"
+        r"|(?:vet: )?(?:\./|\.\./)*[\w./@+-]+\.go:\d+(?::\d+)?: (?!too many errors)\S"
         r"|(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|c\+\+|cc|cc1\w*|clang\S*|gfortran|f951|d21|gnat1|javac|rustc|ghc|moc"
         r"|uic|bindgen|protoc|flex|bison|icc|icx|nvcc|zig|swiftc|valac"
         r"|tsc)(?:-[\d.]+)?: (?:fatal )?error: (?!linker command failed))",

@@ -105,11 +105,11 @@ CONFIGURE: Final = (
     Rule(
         "configure-error", "configure", Rank.TOOL,
         ("configure: error: ", "CMake Error", "meson", "ERROR: ", "Project ERROR", "Invalid configuration",
-         "syntax error near", "ernel configuration is", "The configuration failed", "config.status: error", "configure: line", "Problem encountered",
+         "syntax error near", "ernel configuration is", "compiler failed to generate", "The configuration failed", "config.status: error", "configure: line", "Problem encountered",
          "unable to create an executable file", "configure: "),
         r"configure: error: (?=\S)|^CMake Error\b|meson\S*:\d+:\d+: ERROR: |^ERROR: .*\b[Mm]eson\b"
         r"|^ERROR: (?:Compiler \S+ can|Problem encountered|Executables created by)|^Project ERROR: "
-        r"|^Invalid configuration '|[Kk]ernel configuration is invalid|^The configuration failed|^\S*configure: (?:line )?\d+: .*(?:syntax error|unexpected)"
+        r"|^Invalid configuration '|[Kk]ernel configuration is invalid|^The configuration failed|The compiler failed to generate an executable|^\S*configure: (?:line )?\d+: .*(?:syntax error|unexpected)"
         r"|^config\.status: error: |^\S+ is unable to create an executable file\.$",
         _LOG,
         ("configure: error: C compiler cannot create executables",

@@ -14,11 +14,11 @@ PROGRAMS: Final = (
         "patch-failed", "patch", Rank.TOOL,
         ("Hunk #", "hunk", "patch: ****", "file to patch", "previously applied", "patch failed",
          "patch does not apply", "does not apply", "Patch failed", "atch cannot be applied", "corrupt patch",
-         "malformed patch", "can't apply patch", "Applying "),
+         "malformed patch", "can't apply patch", "Applying ", ": patch ", "Patch application"),
         r"^(?!.*\bwarning:)(?:Hunk #\d+ FAILED|\d+ out of \d+ hunks? (?:FAILED|ignored)|patch: \*\*\*\* "
         r"|can't find file to patch|Reversed \(or previously applied\)|.*error: (?:patch failed|corrupt patch)"
         r"|.*patch does not apply|Patch \S+ does not apply|Patch failed at|.*[Pp]atch cannot be applied"
-        r"|.*malformed patch|Applying \S+ .*FAILED|.*can't apply patch)",
+        r"|.*malformed patch|.* failed \(\w+ phase\): patch .*failed with|==> ERROR: Patch application has failed|Applying \S+ .*FAILED|.*can't apply patch)",
         "The patch was made for another version, or is applied already: refresh it, drop it, or check -p and the directory.",
         ("Hunk #1 FAILED at 12.", "1 out of 3 hunks FAILED -- saving rejects to file x.c.rej",
          "patch: **** malformed patch at line 12:", "error: patch failed: x.c:3",
@@ -37,7 +37,7 @@ PROGRAMS: Final = (
         r"|: cannot execute: required file not found|^You must install '[^']+' on your build machine|^error: toolchain '.*' is not installed"
         r"|^(?:\*\*Error\*\*: )?You must have '[^']+' installed|pahole.{0,20} is not available"
         r"|(?:[Cc]ommand|execute|spawn|\brun\b|repr).{0,80}Os \{ code: 2,|execvp: [^/\s]+: No such file|^xargs: [^\s:]+: No such file"
-        r"|[Cc]ould not find '?[\w+.-]+'? in (?:the |your )?\$?PATH\b"
+        r"|[Cc]ould not find '?[\w+.-]+'? in (?:the |your )?\$?PATH\b|[Pp]rogram \S+ not found in .{0,40}\bPATH\b"
         r"|^(?:[\w./+-]{1,200}: ){0,2}(?:line ?\d+: |\d+: )?(?:[\w./+-]{1,200}: )?(?:exec: )?[^\s:]{1,200}: (?:command not found|not found)$"
         r"|^\S*make(?:\[\d+\])?: (?:exec: )?[^\s:*]{1,200}: (?:No such file or directory|[Cc]ommand not found)"
         r"|^(?:\S*/)?env: '?[^':]{1,100}'?: No such file or directory|bad interpreter: No such file"
@@ -58,7 +58,7 @@ PROGRAMS: Final = (
     Rule(
         "dependency-unsatisfied", "script", Rank.TOOL,
         ("Can't locate", "nable to locate package", "no installation candidate", "ModuleNotFoundError", "ImportError", "No module named", "Cannot find module",
-         "cannot load such file", "Nothing PROVIDES", "nmet build dep", "nmet dep", "unsatisfied", "are needed by",
+         "cannot load such file", "no such file to load", "Nothing PROVIDES", "nmet build dep", "nmet dep", "unsatisfied", "are needed by",
          "is needed by",
          "Could not find a version", "No matching distribution", "no ebuilds to satisfy", "could not resolve",
           "unable to satisfy", "unresolvable", "ConflictError", "ResolutionImpossible", "not found:",
@@ -70,7 +70,7 @@ PROGRAMS: Final = (
         r"dependency on a foreign|^Package \S+ was not found in the pkg-config search path|^No package '[^']+' found$|-sys' crate"
         r"|system library '[^']+' required by|^error: Failed (?:build )?dependencies|\bERESOLVE\b|no buildable providers"
         r"|Can't locate \S+ in @INC|^(?:ModuleNotFoundError|ImportError): |^\S*python\S*: No module named "
-        r"|Cannot find module '|cannot load such file -- |Nothing (?:R?PROVIDES)|[Uu]nmet (?:build )?dependenc"
+        r"|Cannot find module '|(?:cannot load such file|no such file to load) -- |Nothing (?:R?PROVIDES)|[Uu]nmet (?:build )?dependenc"
         r"|unsatisfied (?:requirements|dependenc)|(?:is|are) needed by \S+$"
         r"|Could not find a version that satisfies|No matching distribution found|no ebuilds to satisfy"
         r"|could not resolve (?:all )?(?:files|dependencies)|unable to satisfy|ResolutionImpossible"
@@ -92,7 +92,7 @@ PROGRAMS: Final = (
         ("No such file or directory", "annot stat", "an't open", "annot open", "FileNotFoundError", "annot find",
          "does not exist", "ENOENT", "no such file", "did not match any file", "No such file", "annot access", "an't cd to", "Os { code: 2,",
          "File not found", "Directory not found", "nonexistent", "is not readable", "could not find ", "MSB4019", "Configuration file "),
-        r"\b[Nn]o such file(?: or directory)?\b|(?:cannot create|can't create) \S{1,300}: (?:Directory )?nonexistent|Directory nonexistent|pathspec '.*' did not match any file|^\S+: (?:cannot stat"
+        r"\b[Nn]o such file(?: or directory)?\b|(?:cannot create|can't create) \S{1,300}: (?:Directory )?nonexistent|Directory nonexistent|pathspec '.*' did not match any file|: (?:cannot stat"
         r"|can't open|cannot open|cannot access|can't cd to) |^(?:Exception: )?FileNotFoundError: |\bENOENT\b|Os \{ code: 2, kind: NotFound"
         r"|(?:^|: )[Ff]ile .{1,200} (?:does not exist|is not readable)|^error: could not find 'Cargo\.toml'"
         r"|error MSB4019: |^\*\*\* +Configuration file .{1,100} not found",
@@ -155,7 +155,7 @@ PROGRAMS: Final = (
         "other", "package tool", Rank.PLAIN + 2,
         ("gyp: ", "What went wrong: ", "rpmbuild: error", "apk: ", "xbps", "E: ", "error: ", "ERROR: ", "ebuild", "pip", "!!! ",
          "npm ERR! ", "npm error ", "fatal: ", "fatal"),
-        r"^gyp: |^\* What went wrong: \S|^ ?\* ERROR: \S+/\S+ failed.{0,40}: \S|^==> ERROR: |^E: (?!Build|Sub-process)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
+        r"^gyp: |^ERROR: (?:\S+ do_\w+: )?QA Issue: |^\* What went wrong: \S|^ ?\* ERROR: \S+/\S+ failed.{0,40}: \S|^==> ERROR: |^E: (?!Build|Sub-process)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
         r"|error) (?!code|errno|path|command|A complete|syscall)\S|^(?:git-lfs|git): fatal|^fatal: (?!error)\S",
         "", ("E: The package cache file is corrupted", "==> ERROR: pkgver is not allowed to be empty.",
          " * ERROR: dev-libs/x-1.0::gentoo failed (pretend phase): Your kernel lacks CONFIG_X",

@@ -9,9 +9,9 @@ from build_exporter.diagnostics.rules.rule import Rank, Rule
 NOISE: Final = (
     Rule(
         "other", "noise", Rank.NOISE,
-        ("RPM build errors", " FAILED", "FAILURE: Build failed", "Use of uninitialized", "redefined at", "isn't numeric", "Useless use of", "used only once",
+        ("RPM build errors", "ERROR while", " FAILED", "FAILURE: Build failed", "Use of uninitialized", "redefined at", "isn't numeric", "Useless use of", "used only once",
          " is deprecated", "Wide character in", " is experimental"),
-        r"^RPM build errors:|^(?:> Task )?:\S+ FAILED$|^FAILURE: Build failed with an exception|^(?:Use of uninitialized value|Subroutine \S+ redefined at|Argument .* isn't numeric|Useless use of"
+        r"^RPM build errors:|^#?=+ ERROR while |^(?:> Task )?:\S+ FAILED$|^FAILURE: Build failed with an exception|^(?:Use of uninitialized value|Subroutine \S+ redefined at|Argument .* isn't numeric|Useless use of"
         r"|Name .* used only once|.* is (?:deprecated|experimental)\b.* at \S+ line|Wide character in )",
         "", ("RPM build errors:", "Use of uninitialized value $x in numeric lt (<) at /usr/share/perl5/x.pm line 413."),
     ),
@@ -54,26 +54,26 @@ RELAYED: Final = (
          "exit code", "did not complete", "Error happened", "exited with",
          "non-zero", "Error 1", "returned", "Build step", "gyp ERR! ", "Failed to build", "Failed building wheel", "Error during",
          "Error when running", "dpkg: error", "error code", "errored out", "Errors were", "errors occurred", "see above", "see error", "build fail",
-          "Errors while", ".sh:", "building terminated", "What went wrong", "Process ", "E: Sub-process ", "==> ", "* The ", "* Call stack", "* (", "* If you need", "* Working", "* S: ", "dependencies of", "error building at", "rror: builder for", "rror: in phase", "annot build", "uild of", " dependencies of ", "rror: build log", "rror: Some", "rror: some", "rror: make.", ">> called", ">>        called", "ExecutionError(", "E: Build killed", "npm ERR! ", "exited status", "command exited", "ERROR while", "Child process exited", "exited with", "=> ERROR: ", "cannot continue", "ould not compile dep",
+          "Errors while", ".sh:", "building terminated", "Function failed: ", "QA run found", "Error making: ", "failed running", "What went wrong", "Process ", "E: Sub-process ", "==> ", "* The ", "* Call stack", "* (", "* If you need", "* Working", "* S: ", "dependencies of", "error building at", "rror: builder for", "rror: in phase", "annot build", "uild of", " dependencies of ", "rror: build log", "rror: Some", "rror: some", "rror: make.", ">> called", ">>        called", "ExecutionError(", "E: Build killed", "npm ERR! ", "exited status", "command exited", "compilation failed for", "Error while building", "Child process exited", "exited with", "=> ERROR: ", "cannot continue", "ould not compile dep",
          "Compiling ", "builder for ", "build process ", "command ", "COMPILATION ERROR", "BUILD FAILURE", "error occurred while exec", "ProcessError", "MSB3073", "found in build log", "ncountered error while",
          "ExitFailure", "This error originates", "hint: ", "native extension", "[Cabal-7125]", "[S-7282]", "exited code", "exit with ", "dpkg-buildpackage: error", "debuild: fatal", "dh_auto_", "debian/rules:", "ELIFECYCLE", "invoke-error", "building at STEP", "build stopped: ", "scons: *** [", "Build did NOT", "completed unsuccessfully"),
         r"^gyp ERR! |^Failed to build(?: package)? \S|^ {0,6}Failed building wheel for |^\S+: Failed to build \S|^Error (?:during|when running) |^(?:ERROR|error): Command .{1,900}(?:failed with|errored out)|^dpkg: error processing|^E: Sub-process "
         r"|^Errors were encountered while processing"
         r"|^==> (?:ОШИБКА|FEHLER|ERREUR|错误|ERRO|ERRORE|FEL|HIBA|BŁĄD|HATA): |^==> ERROR: (?:A failure occurred|Build failed"
         r"|Makepkg was unable|An unknown error|'?\S+'? failed to build|One or more split|Failure while creating)"
-        r"|^ ?\* (?:ERROR: \S+/\S+ (?:failed(?: \([^)]*\))?:?(?:$| .{0,200}\b(?:failed|died|no error message))|was)|The specific snippet|Call stack|\(|If you need support"
+        r"|^ ?\* (?:ERROR: (?!.*: patch )\S+/\S+ (?:failed(?: \([^)]*\))?:?(?:$| .{0,200}\b(?:failed|died|no error message))|was)|The specific snippet|Call stack|\(|If you need support"
         r"|Working directory|S: |The complete build log|The ebuild)"
         r"|^(?:error|Error): (?:builder for|in phase|[Cc]annot build|[Bb]uild of(?!.*produce output)|\d+ dependencies of|build log"
         r"|[Bb]uild failed|Bad exit status|command failed|[Ss]ome|make\.|failed to build|Recipe '?\S+'? failed)"
-        r"|^phase '\S+' failed|^FATAL ERROR: command exited|^#+ failed to build some targets|^The compilation of \S+ failed"
-        r"|^#?=+ ERROR while|^Error: \[(?:Cabal-7125|S-7282)\]|^Error: module \S+: Child process exited|^=> ERROR: .* exited with \d+"
+        r"|^phase '\S+' failed|^executor failed running|^Error making: |^FATAL ERROR: command exited|^#+ failed to build some targets|^The compilation of \S+ failed"
+        r"|compilation failed for package|^Error while building|^Error: \[(?:Cabal-7125|S-7282)\]|^Error: module \S+: Child process exited|^=> ERROR: .* exited with \d+"
         r"|^=> ERROR: +in do_|^>>> ERROR: \S+: \w+ failed|^\*\*\* extconf\.rb failed|Failed to build gem native extension"
         r"|Bundler cannot continue|^could not compile dependency|^===> Compil(?:ation|ing \S+) failed|^COMPILATION ERROR|^BUILD FAILURE"
         r"|The following error occurred while executing|Compil(?:e|ation) failed; see the compiler|^builder for '|^build process \d+ exited|^command \".*\" failed with|error MSB3073"
         r"|^== FAILED: Installation|^==> Error: ProcessError|error(?:s)? found in build log|[Ee]ncountered error while generating"
         r"|^! Installing \S+ failed|^\S+ failed with exit (?:code|status):? \d+$|Process exited with code: ExitFailure"
         r"|^note: This error originates|^hint: "
-        r"|^>> +(?:Build failed|Error happened|called)|^ERROR: (?:Command failed|Exception\(|Task \(|package/|\S+ failed to build|Job failed"
+        r"|^>> +(?:Build failed|Error happened|called)|^ERROR: (?:Command failed|Exception\(|Task (?:\d+ )?\(|Function failed: |QA run found fatal|package/|\S+ failed to build|Job failed"
         r"|Logfile of|Failed building wheel|Could not build wheels|Failed to build |Could not find a way to build|Service '|process \"|Command errored"
         r"|failed to solve|Build failed|Parsing halted|Required build target)"
         r"|^ERROR: \S+ do_\w+: (?:Execution of|ExecutionError|oe_runmake failed|Function failed|Error executing)"
