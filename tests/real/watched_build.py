@@ -10,7 +10,6 @@ exits with 1 where fewer than 95 % of the verdicts are right, or any says that a
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
