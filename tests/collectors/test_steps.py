@@ -71,6 +71,10 @@ def test_a_running_step_is_shown_by_its_time(run_file: RunFiles, lines: Callable
     run.add("plan", after=0, steps=[{"phase": "p", "step": "s", "expected_seconds": 80.0}])
     run.add("step_started", phase="p", step="s")
     assert 'step_progress_ratio{build="b",phase="p",step="s"} 0.75' in lines()
+    run.add("tests_reported", phase="p", step="s", suite="x", passed=3, failed=0)
+    assert 'step_tests{build="b",phase="p",step="s",suite="x",outcome="passed"} 3' in lines(), "while they run"
+    run.add("step_started", phase="p", step="s")
+    assert 'step_attempts{build="b",phase="p",step="s"} 2' in lines(), "begun again without an end"
 
 
 def test_the_steps_are_those_of_the_newest_run_and_plan(

@@ -130,7 +130,11 @@ def test_an_estimate_is_kept_until_a_step_ends() -> None:
     estimator = Estimator(tracker.builds)
     outlook = estimator.outlook(run, now)
     assert estimator.outlook(run, now + 5.0) is outlook
+    assert outlook is not None
+    assert [each.step.step for each in outlook.steps(run, now)] == ["b", "c", "d"]
+    assert outlook.steps(run, now + 60.0)[0].remaining_seconds == pytest.approx(240.0, rel=0.05)
     tracker.feed("b", run.run, [e.StepFinished(time=now + 300.0, build="b", phase="p", step="b", status="succeeded")])
+    assert [each.step.step for each in outlook.steps(run, now)] == ["c", "d"], "what has ended since is not to come"
     assert estimator.outlook(run, now + 300.0) is not outlook
 
 

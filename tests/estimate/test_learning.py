@@ -67,6 +67,19 @@ def test_the_scatter_of_runs_is_measured_between_neighbours() -> None:
     assert other_machine.history.paces == [pytest.approx(log(1.1))]
 
 
+def test_history_that_is_left_out_is_named() -> None:
+    """An earlier run whose step took a twelfth is not counted beside a plan, and the basis says so."""
+    steps = [e.PlannedStep(phase="p", step=name, expected_seconds=100.0) for name in "abcdefghijkl"]
+    tracker = Tracker()
+    tracker.feed("b", "20260110T000000Z", run_of(0, 100.0))
+    events = run_of(1, 1200.0)[:3]
+    run = tracker.feed("b", "20260111T000000Z", [events[0], e.Plan(time=events[0].time, build="b", steps=steps)])
+    tracker.feed("b", run.run, events[1:])
+    found = Estimator(tracker.builds)(run, events[-1].time)
+    assert found is not None
+    assert "1 earlier run of this build left out (steps take 12.0 times as long now)" in found.basis
+
+
 @pytest.mark.parametrize(
     ("share", "factor"), [(0.0, 1.0), (0.05, 0.9), (0.1, 0.8), (0.375, 1.1), (0.9, 0.95), (1, 0.95)]
 )

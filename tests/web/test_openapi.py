@@ -32,7 +32,11 @@ def test_the_document_is_valid_and_whole(served: Any) -> None:
     validate(document)
     methods = {(path, method.upper()) for path, item in document["paths"].items() for method in item}
     assert len(methods) == len(ENDPOINTS) > 8
-    assert document["paths"]["/api/v1/builds/{build}/steps"]["get"]["parameters"]
+    steps, report = (document["paths"][f"/api/v1/builds/{{build}}/{name}"]["get"] for name in ("steps", "report"))
+    assert steps["parameters"]
+    assert str(served.get("/api/v1/builds/lfs/steps?after=" + "x" * 8192)[0]) in steps["responses"].keys() - {"404"}
+    csv = served.get("/api/v1/builds/lfs/report?format=csv")[1]["content-type"].partition(";")[0]
+    assert csv in report["responses"]["200"]["content"].keys() - {"application/json"}
 
 
 def test_answers_keep_to_the_document(served: Any) -> None:

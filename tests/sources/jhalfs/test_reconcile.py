@@ -82,7 +82,7 @@ def test_a_stamp_of_the_attempt_before_marks_nothing(bench: Bench, done: float, 
     """Dates have whole seconds: a stamp up to one before them is of this attempt, unless it is older than the log."""
     bench.log("401-creatingdirs", 0, None, 5)
     bench.stamp("401-creatingdirs", done)
-    assert bench.rows()["401-creatingdirs"][0] == ending
+    assert bench.rows()["401-creatingdirs"] == (ending, 0, 0 if ending else 5)
     bench.touch(f"logs/{bench.tree['401-creatingdirs'].log}", -1.5)
     assert bench.rows()["401-creatingdirs"][0] == "succeeded"
 
@@ -122,6 +122,21 @@ def test_a_log_without_end_has_a_day(bench: Bench, changed: float, end: float) -
     """The only log, still open, was last written up to a day after its date; else its time is that of a copy."""
     bench.log("401-creatingdirs", 0, None, changed)
     assert bench.rows() == {"401-creatingdirs": (None, 0, end)}
+
+
+def test_a_step_was_done_before_the_next_began(bench: Bench) -> None:
+    """jhalfs begins none after a failure, so what has neither end nor stamp ended when the next began."""
+    bench.log("401-creatingdirs", 0, None, 5)
+    bench.log("402-environment", 5, None, 9)
+    assert bench.rows() == {"401-creatingdirs": ("succeeded", 0, 5), "402-environment": (None, 5, 9)}
+
+
+def test_a_copy_that_is_still_written_decides_nothing(bench: Bench) -> None:
+    """A stamp whose time is none says that the step is done; how long it took the next poll may show, or nothing."""
+    bench.log("401-creatingdirs", 0, None, 900_000)
+    bench.stamp("401-creatingdirs", 900_000)
+    assert bench.rows() == {"401-creatingdirs": (None, 0, 0)}
+    assert bench.rows(Closed.OVER) == {"401-creatingdirs": ("succeeded", None, 0)}
 
 
 def test_files_changed_after_the_next_step_began_are_copies(bench: Bench) -> None:

@@ -25,6 +25,7 @@ def labels(run: Run) -> dict[str, str]:
 
 def test_failed_package_fails_the_run(log: Any, imported: Callable[..., Runs]) -> None:
     """A package begun and not completed when emerge gives up has failed, with emerge's status."""
+    log.add("Started emerge on: x")  # one that said nothing more
     log.emerge("--oneshot --jobs=3 app-misc/a")
     log.begin(1, 1, "app-misc/a-1.0-r2")
     log.end(1)
@@ -64,6 +65,10 @@ STORIES = {
     "no word, and one never begun": ("emerge; 1/2 a; 1/2 a done; gone", "interrupted: a succeeded"),
     "success, and the last end lost": (f"{BOTH}; exit 0", "succeeded: a succeeded, b succeeded"),
     "failure after all were merged": (f"{BOTH}; 2/2 b done; exit 1", "failed: a succeeded, b succeeded"),
+    "begun out of turn": (
+        "emerge --jobs=3; 1/3 a; 3/3 c; 2/3 b; 1/3 a done; 3/3 c done; 2/3 b done; gone",
+        "succeeded: a succeeded, c succeeded, b succeeded",
+    ),
     "a package begun again": (f"emerge; 1/2 a; {BOTH[8:]}; exit 0", "succeeded: a succeeded 2, b succeeded"),
     "a stage after the end": ("emerge; 1/1 a; 1/1 a done; 1/1 a Cleaning; exit 0", "succeeded: a succeeded"),
     "a start lost of a package that another emerge merged": (
@@ -309,6 +314,18 @@ def test_two_roots_at_once(log: Any, imported: Callable[..., Runs]) -> None:
     (run,) = imported(log.path).values()
     assert labels(run) == {"app-misc/a-1": "succeeded", "app-misc/a-1 to /usr/armv7/": "succeeded"}
     assert str(run.state) == "succeeded"
+
+
+def test_emerges_without_an_end_are_bounded(
+    log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
+) -> None:
+    """Of forty emerges of which none ends the newest thirty-two continue."""
+    log.clock = float(int(time.time()) - 100)
+    for number in range(40):
+        log.emerge()
+        log.begin(1, 1, f"app-misc/p{number}-1")
+    attached(log.path).poll(time.time())
+    assert [str(run.state) for run in runs_of().values()] == ["interrupted"] * 8 + ["running"] * 32
 
 
 @pytest.mark.parametrize(("silence", "state"), [(86_399, "running"), (86_401, "interrupted")])
