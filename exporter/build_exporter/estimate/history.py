@@ -94,7 +94,7 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
             _add(history, run.build, summary, own=True)
     history.repeats = _repeats([past for past in history.runs if past.own])
     history.paces = _paces(history.runs[: MAX_OWN + 1])
-    others = [(name, build) for name, build in builds.items() if name != run.build]
+    others = [(name, build) for name, build in builds.items() if build.history and name != run.build]
     if others:
         wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
         for name, build in others:

@@ -10,12 +10,13 @@ from build_exporter.tracker.progress import (
     step_progress,
 )
 from build_exporter.tracker.state import Key, LogShape, Run, Step
-from build_exporter.tracker.tracker import Build, RunSummary, Tracker, Usage, summarise, tally
+from build_exporter.tracker.tracker import Build, Past, RunSummary, Tracker, Usage, summarise, tally
 
 __all__ = [
     "Build",
     "Key",
     "LogShape",
+    "Past",
     "PastStep",
     "Run",
     "RunSummary",
