@@ -110,12 +110,6 @@ class Overrides:
         return msgspec.structs.replace(config, alertmanagers=(*config.alertmanagers, *more), fast_path=fast)
 
 
-def _may_coalesce(config: Config) -> bool:
-    """Return whether nothing configured asks for every event of progress."""
-    name = "step_progress"
-    return name not in config.hooks.events and all(each.event != name for each in config.metrics.extra)
-
-
 def _matches(config: Config) -> tuple[Match, ...]:
     return tuple(Match(each.build, each.command, each.cgroup) for each in config.processes)
 
@@ -134,7 +128,7 @@ class Exporter:
         overrides: Overrides,
     ) -> None:
         self.monitor = Monitor(journal)
-        self.monitor.decoder.coalescing = _may_coalesce(config)
+        self.monitor.decoder.coalescing = not config.uses_progress
         self.config = config
         self._web_file: WebConfigFile | None = None
         self._mcp: McpEndpoint | None = None
@@ -248,7 +242,7 @@ class Exporter:
         self._hooks.configure(self.config.hooks)
         self._prober.configure(self.config.probes)
         self._custom.configure(self.config.metrics.extra)
-        self.monitor.decoder.coalescing = _may_coalesce(self.config)
+        self.monitor.decoder.coalescing = not self.config.uses_progress
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Final
 
-try:
-    import hyperscan
-except ImportError:  # an extra
-    hyperscan = None  # type: ignore[assignment]
 try:
     import ahocorasick_rs
 except ImportError:  # no wheel for this machine: slower, and the same matches
@@ -50,15 +49,24 @@ BlockFinder = Callable[[bytes], list[Hit]]
 """Returns the words in a block, in order."""
 
 
+@cache
+def hyperscan() -> ModuleType | None:
+    """Return the library, None without the extra; loaded once words are looked for, for the memory it takes."""
+    try:
+        return import_module("hyperscan")
+    except ImportError:
+        return None
+
+
 def finds_all(words: Sequence[bytes]) -> bool:
     """Return whether `block_finder` finds all of words that overlap; else the first, the longest where it begins."""
-    return hyperscan is not None and len(words) > FEW_WORDS
+    return len(words) > FEW_WORDS and hyperscan() is not None
 
 
 def block_finder(words: Sequence[bytes]) -> BlockFinder:
     """Return what finds words in blocks, by the fastest library there is."""
-    if finds_all(words):
-        return _by_hyperscan(words)
+    if finds_all(words) and (library := hyperscan()) is not None:
+        return _by_hyperscan(library, words)
     if ahocorasick_rs is not None:
         kind, dfa = ahocorasick_rs.MatchKind.LeftmostLongest, ahocorasick_rs.Implementation.DFA
         find = ahocorasick_rs.BytesAhoCorasick(words, kind, implementation=dfa).find_matches_as_indexes
@@ -68,8 +76,8 @@ def block_finder(words: Sequence[bytes]) -> BlockFinder:
     return lambda block: [(found.start(), indexes[found[0]]) for found in pattern.finditer(block)]
 
 
-def _by_hyperscan(words: Sequence[bytes]) -> BlockFinder:
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+def _by_hyperscan(library: ModuleType, words: Sequence[bytes]) -> BlockFinder:
+    database = library.Database(mode=library.HS_MODE_BLOCK)
     literals = [b"".join(b"\\x%02x" % byte for byte in word) for word in words]
     database.compile(expressions=literals, ids=list(range(len(words))), elements=len(words), flags=[0] * len(words))
     lengths = [len(word) for word in words]

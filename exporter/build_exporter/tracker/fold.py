@@ -23,11 +23,10 @@ from build_exporter.tracker.in_order import (
     forget_attempt,
     is_plain,
     start_attempt,
-    with_time,
 )
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, raise_floors, step_progress
-from build_exporter.tracker.state import CLASS_SECONDS, MAX_ATTEMPT_TIMES, LogShape, Run, Step
+from build_exporter.tracker.state import CLASS_SECONDS, MAX_ATTEMPT_TIMES, LogShape, Run, Step, with_time
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
@@ -105,9 +104,9 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     if event.time in step.starts:
         run.ignored["step_started"] += 1
         return
-    if step.attempts and not step.starts and event.time <= (step.end or 0.0):
+    if step.attempts and step.began is None and event.time <= (step.end or 0.0):
         # its end was read first
-        step.starts = with_time(step.starts, event.time)
+        step.began = with_time(step.began, event.time)
         step.start = event.time
         if step.seconds is None and step.end is not None:
             step.seconds = step.end - step.start

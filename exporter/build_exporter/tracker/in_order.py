@@ -5,15 +5,13 @@ Events come here only if they are later than every one before, so that none is o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker.aggregates import MAX_GAP_SECONDS, add_work_time, count_flags, name
 from build_exporter.tracker.plans import check_milestones
 from build_exporter.tracker.progress import expected_seconds, hold_floors, raise_floors
-from build_exporter.tracker.state import MAX_ATTEMPT_TIMES, NO_TESTS, Run, Step, Waits
+from build_exporter.tracker.state import NO_TESTS, Run, Step, Waits, with_time
 
 _PENDING, _RUNNING, _SUCCEEDED = StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED
 
@@ -55,7 +53,7 @@ def start_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
     """Put a step that neither runs nor has failed into its next attempt; of the one before nothing is left."""
     time, told, attempts = event.time, event.attempt, step.attempts + 1
     step.attempts = attempts if told is None or told <= attempts else told
-    step.starts = with_time(step.starts, time)
+    step.began = with_time(step.began, time)
     step.start = time
     step.tests = NO_TESTS
     step.expected_at_start = expected_seconds(run, step) if step.has_figures else None
@@ -138,7 +136,7 @@ def finish(run: Run, event: e.StepFinished) -> bool:
 def end_attempt(step: Step, event: e.StepFinished) -> None:
     """Take the figures of an attempt that ended."""
     time = event.time
-    step.ends = with_time(step.ends, time)
+    step.ended = with_time(step.ended, time)
     step.end = time
     seconds = event.seconds
     if seconds is None and step.start is not None:
@@ -155,16 +153,3 @@ def end_attempt(step: Step, event: e.StepFinished) -> None:
         step.warnings, step.reported_warnings = event.warnings, True
     # what it did last is no reason why it ended
     step.message = event.message and event.message[:MAX_TEXT_LENGTH]
-
-
-def with_time(times: Sequence[float], time: float) -> Sequence[float]:
-    """Return times with one more at their end: a tuple of the first, as most steps have one attempt, then a list."""
-    if not times:
-        return (time,)
-    if not isinstance(times, list):
-        return [*times, time]
-    times.append(time)
-    if len(times) > 2 * MAX_ATTEMPT_TIMES:
-        # seldom, and then many: each deletion moves all that stay
-        del times[:-MAX_ATTEMPT_TIMES]
-    return times

@@ -6,7 +6,7 @@ import math
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -38,6 +38,27 @@ NO_TESTS: Final[Mapping[str, TestsReported]] = MappingProxyType({})
 """The tests of most steps: one object serves all."""
 
 
+Times = float | list[float] | None
+"""Times of some attempts: of one, as most steps have, the time alone, which costs no memory of its own."""
+
+
+def with_time(times: Times, time: float) -> Times:
+    """Return times with one more at their end."""
+    if times is None:
+        return time
+    if not isinstance(times, list):
+        return [times, time]
+    times.append(time)
+    if len(times) > 2 * MAX_ATTEMPT_TIMES:
+        # seldom, and then many: each deletion moves all that stay
+        del times[:-MAX_ATTEMPT_TIMES]
+    return times
+
+
+def _tuple(times: Times) -> tuple[float, ...]:
+    return () if times is None else tuple(times) if isinstance(times, list) else (times,)
+
+
 class Waits(NamedTuple):
     """Seconds in which some process of the machine waited for a CPU, for memory, for the disk while a step ran."""
 
@@ -54,7 +75,7 @@ class Step:
         key: phase and step.
         weight: expected time in seconds as planned, what progress is weighted by. Never 0, so that each step counts.
         has_figures: whether the plan has a duration for the step.
-        starts, ends: of its newest attempts.
+        began, ended: its newest attempts; `starts` and `ends` have them as tuples.
     """
 
     phase: str
@@ -74,8 +95,8 @@ class Step:
     expected_at_start: float | None = None
     state: StepState = StepState.PENDING
     attempts: int = 0
-    starts: Sequence[float] = ()
-    ends: Sequence[float] = ()
+    began: Times = None
+    ended: Times = None
     start: float | None = None
     end: float | None = None
     seconds: float | None = None
@@ -114,6 +135,16 @@ class Step:
         self.phase = sys.intern(self.phase)
         self.key = (self.phase, self.step)
         self.weigh()
+
+    @property
+    def starts(self) -> tuple[float, ...]:
+        """The starts of its newest attempts, in the order in which they were read."""
+        return _tuple(self.began)
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The ends of its newest attempts."""
+        return _tuple(self.ended)
 
     def weigh(self) -> None:
         """Set `weight` and `has_figures` by the planned figures."""

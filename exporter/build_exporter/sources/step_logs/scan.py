@@ -31,9 +31,9 @@ class WordSearch:
     """Finds words in blocks."""
 
     def __init__(self, words: Sequence[bytes]) -> None:
-        # one that takes a line's end would hide another that begins with it
-        ends = [word for word in words if word.endswith(b"\n")]
-        others = [word for word in words if not word.endswith(b"\n")]
+        # one that takes a line's end may hide another that begins with it
+        ends = [] if finds_all(words) else [word for word in words if word.endswith(b"\n")]
+        others = [word for word in words if word not in ends]
         self._sets = [(block_finder(each), [_near(word, each) for word in each]) for each in (others, ends) if each]
 
     def hits(self, block: bytes) -> list[tuple[int, Near]]:
