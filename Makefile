@@ -52,7 +52,7 @@ confusion: $(VENV)/.test ## Print which class each log of really failed builds i
 matrix: $(VENV)/.test ## Try the readers against the oldest and newest versions of the tools; installs them, takes minutes
 	$(BIN)/python tests/real/versions.py $(TOOLS)
 
-mutants: $(VENV)/.test ## Try the tests of chosen rooms on faults in their code, for hours; writes docs/development.md
+mutants: $(VENV)/.test ## Try the tests of chosen rooms on faults in their code, for an hour; writes docs/development.md
 	$(BIN)/pip install --quiet 'mutmut>=3.8'
 	nice -n 19 $(BIN)/python tests/lib/mutants.py --write
 

@@ -20,6 +20,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 EXPORTER = (sys.executable, "-m", "build_exporter")
 PROGRAM = Path(__file__).with_name("build.mtail")
 _other_version: dict[str, str] = {}
+_BYTECODE = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "build-exporter-bytecode")),
+}
+"""Modules are compiled once, as an installer does, whatever the environment says, and for a read-only version too."""
 
 
 def wait_until(check: Callable[[], bool], seconds: float = 60.0, what: str = "", pause: float = 0.005) -> None:
@@ -54,7 +59,7 @@ class Process:
                 stdout=stream,
                 stderr=stream,
                 cwd=REPOSITORY,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **_BYTECODE, **(environment or {})},
             )
         self.pid = self._popen.pid
         self.port = 0

@@ -1,4 +1,6 @@
-"""Bytes of step logs read a CPU-second, with reasons, tests, warnings and progress all on, beside `grep -c -E`.
+"""Bytes of step logs read a CPU-second, with tests, warnings and progress on, beside `grep -c -E` and mtail.
+
+Where a step fails the end of its log is read closely for the reason, once: that takes `reason_milliseconds`.
 
 `BUILD_RECORDS` names a directory with the logs of an LFS build, else they are made up. With `BASELINE`, the top folder
 of another version of this repository, that one is measured beside it in the same run.
@@ -8,8 +10,10 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -21,10 +25,12 @@ from bench.sources_jhalfs import _made_up, _recorded
 
 WORDS = "warning: |error: |PASS: |FAIL: |=== .* Summary|tests passed|Testsuite summary|not ok |^FAILED|Traceback"
 ROUNDS = 5
+MTAIL = f"counter found\n/{WORDS}/ {{\n  found++\n}}\n"
 READ = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+sys.modules.update(dict.fromkeys(sys.argv[4:]))
 try:
     from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
     from build_exporter.sources.step_logs.watcher import new_readers
@@ -42,16 +48,33 @@ print(best)
 """
 
 
-def reader_seconds(exporter: Path, logs: Path, rounds: int) -> float:
-    """Return the least CPU seconds in which a version's reader reads all logs once."""
-    command = [sys.executable, "-c", READ, str(exporter), str(logs), str(rounds)]
+REASON = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from build_exporter.diagnostics.diagnosis import diagnose
+from build_exporter.sources.files import read_ends
+from build_exporter.sources.step_logs.watcher import REASON_BYTES
+largest = max(Path(sys.argv[2]).iterdir(), key=lambda path: path.stat().st_size)
+best = 1e9
+for _ in range(int(sys.argv[3])):
+    began = time.process_time()
+    diagnose(read_ends(largest, 0, REASON_BYTES).tail.splitlines())
+    best = min(best, time.process_time() - began)
+print(best)
+"""
+
+
+def python_seconds(program: str, exporter: Path, logs: Path, rounds: int, *without: str) -> float:
+    """Return the least CPU seconds in which a version does something with the logs, without some libraries."""
+    command = [sys.executable, "-c", program, str(exporter), str(logs), str(rounds), *without]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def grep_seconds(logs: Path) -> float:
-    """Return the CPU seconds of `grep -c -E` over all logs."""
+def command_seconds(command: Sequence[str]) -> float:
+    """Return the CPU seconds of a command that searches all logs for `WORDS`."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(["grep", "-c", "-E", "-r", WORDS, str(logs)], stdout=subprocess.DEVNULL, check=False)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -67,9 +90,20 @@ def figures(*, quick: bool = False) -> list[Figure]:
             _made_up(tree)
         logs = tree / "logs"
         megabytes = sum(path.stat().st_size for path in logs.iterdir()) / 1e6
-        ours = megabytes / reader_seconds(here, logs, rounds)
-        grep = megabytes / max(grep_seconds(logs), 1e-6)
-        before = megabytes / reader_seconds(Path(baseline) / "exporter", logs, 1) if baseline else None
+        ours = megabytes / python_seconds(READ, here, logs, rounds)
+        detail = {
+            "megabytes": round(megabytes, 1),
+            "without_hyperscan": round(megabytes / python_seconds(READ, here, logs, rounds, "hyperscan")),
+            "without_either": round(megabytes / python_seconds(READ, here, logs, 1, "hyperscan", "ahocorasick_rs")),
+            "reason_milliseconds": round(1000 * python_seconds(REASON, here, logs, rounds)),
+        }
+        grep = megabytes / max(command_seconds(["grep", "-c", "-E", "-r", WORDS, str(logs)]), 1e-6)
+        detail["grep"] = round(grep)
+        if shutil.which("mtail"):
+            (place / "words.mtail").write_text(MTAIL)
+            searched = ["mtail", "--one_shot", "--progs", str(place / "words.mtail"), "--logs", f"{logs}/*"]
+            detail["mtail"] = round(megabytes / command_seconds(searched), 1)
+        before = megabytes / python_seconds(READ, Path(baseline) / "exporter", logs, 1) if baseline else None
     return [
         Figure(
             "step_logs",
@@ -81,7 +115,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             peer_value=before if before is not None else grep,
             goal=300.0,
             goal_ratio=10.0 if before is not None else None,
-            detail={"megabytes": round(megabytes, 1), "grep_megabytes_per_second": round(grep)},
+            detail=detail,
         )
     ]
 

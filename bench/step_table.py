@@ -17,10 +17,11 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
-from bench.step_table_fit import Cell, Fit, fit
+from bench.step_table_fit import Cell, Fit, by_book, fit
 from build_exporter.journal.follow import Follower
 from build_exporter.plan.book import read_book
 from build_exporter.tracker import Run, apply_all
@@ -87,13 +88,14 @@ def recorded(run: Run) -> Recorded:
 
 def with_abis(runs: list[Recorded]) -> list[Recorded]:
     """Return the runs with their number of ABIs, as the C library's time beside that of the others shows it."""
-    single = min(run.seconds[GLIBC] / run.seconds[FIRST] for run in runs if {GLIBC, FIRST} <= run.seconds.keys())
-    found = []
-    for run in runs:
-        if GLIBC in run.seconds and FIRST in run.seconds:
-            copies = max(1, round(run.seconds[GLIBC] / run.seconds[FIRST] / single))
-            found.append(Recorded(run.jobs, run.tests, copies, run.seconds))
-    return found
+    known = [run for run in runs if {GLIBC, FIRST} <= run.seconds.keys()]
+    single: dict[int, float] = {}
+    for run in known:
+        # the two don't gain the same from more jobs
+        single[run.jobs] = min(run.seconds[GLIBC] / run.seconds[FIRST], single.get(run.jobs, inf))
+    return [
+        replace(run, abis=max(1, round(run.seconds[GLIBC] / run.seconds[FIRST] / single[run.jobs]))) for run in known
+    ]
 
 
 def table(runs: list[Recorded], book: Mapping[Name, float]) -> Iterator[tuple[Name, Fit]]:
@@ -110,6 +112,8 @@ def table(runs: list[Recorded], book: Mapping[Name, float]) -> Iterator[tuple[Na
         found = fit({cell: statistics.median(taken) for cell, taken in cells[name].items()})
         found = found.scaled(1.0 / unit.on(1))
         yield name, found.with_all_tests(book.get(name)) if name[0] == TESTED_PHASE else found
+    for name in book.keys() - cells.keys():
+        yield name, by_book(book[name])
 
 
 def _chapter(phase: str) -> tuple[int, str]:

@@ -52,6 +52,11 @@ class Fit:
         return replace(self, all=max(self.critical, beyond if beyond > 0.3 * self.on(BOOK_JOBS) else 0.0))
 
 
+def by_book(sbu: float) -> Fit:
+    """Return the parts of a step that no run had, by the book's SBU."""
+    return Fit(UNKNOWN_SHARE, 1.0 - UNKNOWN_SHARE).scaled(sbu / Fit(UNKNOWN_SHARE, 1.0 - UNKNOWN_SHARE).on(BOOK_JOBS))
+
+
 def fit(times: Mapping[Cell, float]) -> Fit:
     """Return the parts that explain a step's times best, in their unit."""
     single = {cell: taken for cell, taken in times.items() if cell.abis == 1}

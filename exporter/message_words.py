@@ -34,8 +34,19 @@ PHRASES: Final = (
     "Cannot allocate memory", "Operation not permitted", "Read-only file system", "Exec format error",
     "Connection refused", "syntax error", "cannot stat", "cannot remove", "cannot create directory",
     "unrecognized option", "invalid option", "missing separator", "Deleting file",
-    "Waiting for unfinished jobs", "unrecognized command-line option",
+    "Waiting for unfinished jobs", "unrecognized command-line option", "Is a directory", "Not a directory",
+    "File exists", "Connection timed out", "Network is unreachable",
 )  # fmt: skip
+
+OLDER: Final = {
+    "No such file or directory": (
+        "No existe el archivo o el directorio", "Aucun fichier ou répertoire de ce type",
+        "Arquivo ou diretório não encontrado", "Ficheiro ou directoria inexistente", "그런 파일이나 디렉토리가 없음",
+    ),
+    "command not found": ("commande non trouvée", "no se encontró la orden", "Kommando nicht gefunden"),
+    "error": ("chyba", "fallo", "feil", "błąd"),
+}  # fmt: skip
+"""Words of other releases than those of the distribution, and of tools beside those of `DOMAINS`."""
 
 _PLACEHOLDER: Final = re.compile(
     r"%(?:\d+\$)?[-+ #0]*(?:\*|\d+)?(?:\.\d+)?(?:hh|h|ll|l|q|z|t|p)?[A-Za-z%]|\\n|\n|\*{3}"
@@ -69,7 +80,7 @@ def translations(catalogs: Path, language: str) -> Iterator[tuple[str, str]]:
 
 def table(catalogs: Path) -> dict[str, list[str]]:
     """Return the words of all languages by the English phrase, the longest first."""
-    found: dict[str, set[str]] = {phrase: set() for phrase in PHRASES}
+    found = {phrase: set(OLDER.get(phrase, ())) for phrase in PHRASES}
     for language in LANGUAGES:
         for phrase, words in translations(catalogs, language):
             if _LEAST <= len(words) <= _LONGEST and words.lower() != phrase.lower():

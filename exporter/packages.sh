@@ -11,7 +11,7 @@ chromium:chromium curl:curl file:file openssl:openssl prove:perl cmake:cmake nin
 dh:debhelper g++:g++ clang:clang gfortran:gfortran bison:bison \
 ccache:ccache distcc:distcc aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
 /usr/aarch64-linux-gnu/lib/libc.so.6:libc6-dev-arm64-cross \
-tmux:tmux runtest:dejagnu expect:expect autoreconf:autoconf automake:automake tclsh:tcl /usr/include/gtest/gtest.h:libgtest-dev \
+zsh:zsh fish:fish groff:groff-base tmux:tmux runtest:dejagnu expect:expect autoreconf:autoconf automake:automake tclsh:tcl /usr/include/gtest/gtest.h:libgtest-dev \
 pg_ctlcluster:postgresql mariadbd:mariadb-server-core victoria-metrics:victoria-metrics \
 /usr/lib/python3.11/test/test_grammar.py:libpython3.11-testsuite"
 

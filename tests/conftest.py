@@ -18,6 +18,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import zygote
 from prometheus_client.parser import text_string_to_metric_families
 
 # how long an example takes says more of the machine's other work than of ours
@@ -27,6 +28,13 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=200
 hypothesis.settings.load_profile("tests")
 
 COMMAND = (sys.executable, "-m", "build_exporter")
+
+
+def start_command(words: list[str], log: Any, environment: dict[str, str]) -> Any:
+    """Start `build-exporter` in the background, its errors in a file; return what `subprocess.Popen` would."""
+    if not zygote.is_usual(environment):
+        return subprocess.Popen([*COMMAND, *words], stderr=log, env=environment)
+    return zygote.forks().start(words, [0, 1, log.fileno()], environment)
 
 
 def wait_until(check: Callable[[], bool], seconds: float = 15.0, what: str = "") -> None:
@@ -62,7 +70,7 @@ class RunFile:
 
 
 class Served:
-    """A running `build-exporter serve`."""
+    """A running `build-exporter serve`: forked, or started from nothing by `program`, below `prefix`."""
 
     def __init__(
         self,
@@ -72,14 +80,19 @@ class Served:
         environment: dict[str, str] | None = None,
         trust: Path | None = None,
         prefix: tuple[str, ...] = (),
-        program: tuple[str, ...] = COMMAND,
+        program: tuple[str, ...] = (),
         ready: bool = True,
     ) -> None:
         self.journal, self.log = journal, log
         self.trust = ssl.create_default_context(cafile=str(trust)) if trust is not None else None
-        command = [*prefix, *program, "serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
+        words = ["serve", "--journal", str(journal), "--web.listen-address", "127.0.0.1:0", *flags]
+        variables = {**os.environ, **(environment or {})}
         with log.open("wb") as stream:
-            self.process = subprocess.Popen(command, stderr=stream, env={**os.environ, **(environment or {})})
+            if prefix or program:
+                words = [*prefix, *(program or COMMAND), *words]
+                self.process: Any = subprocess.Popen(words, stderr=stream, env=variables)
+            else:
+                self.process = start_command(words, stream, variables)
         try:
             wait_until(self._is_listening, 60, "the exporter listens")
             if ready:
@@ -132,7 +145,7 @@ class Served:
     def stop(self) -> int:
         """End it as a service manager does and return its exit code."""
         self.process.terminate()
-        return self.process.wait(15)
+        return int(self.process.wait(15))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -208,6 +221,8 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         options.setdefault("timeout", 60)
+        if options.keys() <= {"timeout", "env", "cwd", "input"} and zygote.is_usual(options.get("env") or {}):
+            return zygote.forks().run(list(arguments), **options)
         return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, **options)
 
     return call
@@ -231,9 +246,7 @@ def records() -> Path:
 @pytest.fixture
 def run_examples(repository: Path, tmp_path: Path) -> Callable[[str, int], list[subprocess.CompletedProcess[str]]]:
     """Run the shell blocks of a page, which must be so many, one after the other in the test's directory."""
-    launcher = tmp_path / "build-exporter"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m build_exporter "$@"\n')
-    launcher.chmod(0o755)
+    zygote.forks().install(tmp_path / "build-exporter")
     environment = os.environ | {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "BUILD_EXPORTER_JOURNAL": str(tmp_path / "journal"),

@@ -28,8 +28,18 @@ def clock_time(when: float) -> str:
     `-` where it is no date.
     """
     near = abs(when - time.time()) < _DAYS_WITH_NAMES * 86400
+    return local_time(when, "%a %H:%M") if near else date_time(when)
+
+
+def date_time(when: float) -> str:
+    """Return a Unix time in the local zone with its date, `2026-11-21 06:40`, `-` where it is none."""
+    return local_time(when, "%Y-%m-%d %H:%M")
+
+
+def local_time(when: float, form: str) -> str:
+    """Return a Unix time in the local zone in a form of `strftime`, `-` where it is no date."""
     try:
-        return time.strftime("%a %H:%M" if near else "%Y-%m-%d %H:%M", time.localtime(when))
+        return time.strftime(form, time.localtime(when))
     except (OverflowError, ValueError, OSError):
         return "-"
 

@@ -59,6 +59,8 @@ class Liveness:
             del self._watched[watched]
         count = 0
         for run in current:
+            if run.status is not None and not run.running:
+                continue
             with self._isolated.of(run.build):
                 mark_writer(run, self._here)
                 count += self._poll_run(run, now) if run.running else 0

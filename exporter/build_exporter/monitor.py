@@ -15,7 +15,7 @@ from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
-from build_exporter.model.events import BuildFinished, Event, EventsLost, StepFinished
+from build_exporter.model.events import BuildFinished, Event, EventsLost, StepFinished, StepProgress
 from build_exporter.ticks import until_tick
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
 from build_exporter.tracker.progress import raise_floors
@@ -150,7 +150,7 @@ class Monitor:
         self._check_clock()
         read = 0
         for batch in self.follower.poll():
-            read += len(batch.events)
+            read += len(batch.events) + batch.left_out
             try:
                 self._take(batch)
             except Exception:
@@ -202,6 +202,8 @@ class Monitor:
         for listener in self.listeners:
             listener(batch.build, batch.run, batch.events, self.ready)
         kinds = Counter(map(type, batch.events))
+        if batch.left_out:
+            kinds[StepProgress] += batch.left_out
         self.events.update(kinds)
         if EventsLost in kinds:
             self.events_lost += sum(event.count for event in batch.events if type(event) is EventsLost)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rooms import imported_rooms, modules, room_of
 
-BASE = {"ticks", "model", "diagnostics", "catalog", "exposition", "config", "journal"}
+BASE = {"ticks", "entry_points", "model", "diagnostics", "catalog", "exposition", "config", "journal"}
 STATE = {"tracker", "checksums", "plan", "sources", "client"}
 KNOWLEDGE = {
     "probes",
@@ -29,6 +29,7 @@ APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "ale
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
     "ticks": set(),
+    "entry_points": set(),
     "weighted": set(),
     "model": set(),
     "formatting": set(),
@@ -47,7 +48,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "tracker": {"model", "journal"},
     "checksums": {"model", "journal", "tracker"},
     "plan": {"model", "journal", "config", "checksums"},
-    "sources": {"model", "diagnostics", "config", "journal", "tracker", "plan"},
+    "sources": {"entry_points", "model", "diagnostics", "config", "journal", "tracker", "plan"},
     "toolchain": {"model", "journal", "tracker", "sources"},
     "plugin": {"model", "catalog", "config", "sources", "diagnostics"},
     "plugin_testing": {"model", "config", "journal", "tracker", "sources"},

@@ -16,7 +16,8 @@ import pytest
 
 from build_exporter.checksums.background import BackgroundVerifier
 from build_exporter.model.events import Plan
-from build_exporter.sources.attach import lines_of, read_run
+from build_exporter.sources.attach import read_run
+from build_exporter.sources.event_lines import lines_of
 from build_exporter.tracker import Run
 
 RUN = "20260102T030405Z"

@@ -19,7 +19,8 @@ from build_exporter.plan.book_sources import fitting
 from build_exporter.plan.jhalfs_makefile import read
 from build_exporter.plan.jhalfs_sources import jhalfs_sources
 from build_exporter.plan.yaml_plan import read_yaml
-from build_exporter.sources.attach import Attachment, lines_of, read_run
+from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.event_lines import lines_of
 from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.jhalfs.tarballs import Tarballs
 from build_exporter.sources.protocol import Settings

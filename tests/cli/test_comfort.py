@@ -13,26 +13,54 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from build_exporter.cli import COMMANDS
+from build_exporter.cli import COMMANDS, main
 from build_exporter.cli.plugins import POINTS
 
 Command = Callable[..., Any]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_right_for_its_shell(command: Command, shell: str) -> None:
-    """Each shell takes its script; bash, asked with it, offers the commands that begin so."""
+@pytest.mark.parametrize(
+    ("shell", "word", "offered"),
+    [
+        ("bash", "1", "plain,progress"),
+        ("zsh", "1", "plain\nprogress\nShow how far builds and their phases are."),
+        ("fish", "prog", "plain,progress\tShow how far builds and their phases are."),
+    ],
+)
+def test_completion_is_right_for_its_shell(command: Command, shell: str, word: str, offered: str) -> None:
+    """Each shell takes its script, and is offered the commands that begin as what is typed."""
     script = command("completion", shell).stdout
+    environment = {**os.environ, "_BUILD_EXPORTER_COMPLETE": f"{shell}_complete", "COMP_WORDS": "build-exporter prog",
+                   "COMP_CWORD": word}  # fmt: skip
+    assert command(env=environment).stdout.strip() == offered
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell}")
     checked = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
-    environment = {**os.environ, "_BUILD_EXPORTER_COMPLETE": f"{shell}_complete", "COMP_WORDS": "build-exporter prog",
-                   "COMP_CWORD": "1"}  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_and_pages_are_put_where_they_are_found(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--install` and `man` write into the user's own directories; zsh is named what else it needs."""
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    done = CliRunner().invoke(main, ["completion", shell, "--install"])
+    places = {
+        "bash": "data/bash-completion/completions/build-exporter",
+        "zsh": "data/zsh/site-functions/_build-exporter",
+        "fish": "config/fish/completions/build-exporter.fish",
+    }
+    assert done.stdout.startswith(f"{tmp_path / places[shell]}: used by the next {shell}\n")
+    assert "build-exporter" in (tmp_path / places[shell]).read_text()
+    assert ("fpath=(" in done.stdout) == (shell == "zsh")
     if shell == "bash":
-        offered = command(env=environment).stdout
-        assert offered.split() == ["plain,progress"]
+        assert CliRunner().invoke(main, ["man"]).exit_code == 0
+        assert (tmp_path / "data" / "man" / "man1" / "build-exporter-view.1").exists()
 
 
 def test_man_pages(command: Command, tmp_path: Path) -> None:
@@ -90,7 +118,7 @@ def test_a_report_format_of_a_plugin(command: Command, tmp_path: Path, run_file:
 
 
 def test_every_extension_point_is_documented(repository: Path) -> None:
-    """What the code looks for among entry points is listed by `plugins` and explained in the guide."""
+    """What the code looks for among entry points is listed by `plugins` and has a part and an example in the guide."""
     package = repository / "exporter" / "build_exporter"
     used = {
         group
@@ -99,11 +127,13 @@ def test_every_extension_point_is_documented(repository: Path) -> None:
     }
     assert used == POINTS.keys()
     guide = (repository / "docs" / "guide" / "plugins.md").read_text()
-    assert [group for group in POINTS if group not in guide] == []
+    assert [group for group in POINTS if f'[project.entry-points."{group}"]' not in guide] == []
+    text = "".join(path.read_text() for path in package.rglob("*.py"))
+    assert set(re.findall(r"entry_points\(group=(\S+?)\)", text)) == {"GROUP", "group"}, "no group beside those named"
 
 
 def test_help_and_emit_start_fast(tmp_path: Path) -> None:
-    """The list of commands costs less than eight times an empty Python; measured as the best of five in turn."""
+    """The list of commands costs less than eight times an empty Python, an event less than four times: best of five."""
 
     def best(*arguments: str) -> float:
         lines = (
@@ -118,3 +148,6 @@ def test_help_and_emit_start_fast(tmp_path: Path) -> None:
 
     empty = best("-c", "pass")
     assert best("-m", "build_exporter", "--help") < 8 * empty
+    event = ("step_started", "phase=p", "step=s")
+    assert best("-m", "build_exporter", "emit", "--journal", str(tmp_path), "--build", "b", *event) < 4 * empty
+    assert list(tmp_path.glob("b/*.jsonl"))

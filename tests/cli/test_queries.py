@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,6 +107,13 @@ def test_errors_and_their_resolution(command: Command, journal: Path) -> None:
     assert resolution["code"] == 1, "161 s is more than 150"
 
 
+def test_one_run_shows_no_trend_of_errors(command: Command, journal: Path) -> None:
+    """Where there is one run there is no earlier half: its failures are counted, and nothing is said of a trend."""
+    (row,) = ask(command, journal, "error-trends", "--build", "mini-lfs-resumed")["rows"]
+    assert (row["failures"], row["runs"], row["earlier_per_run"], row["later_per_run"]) == (2, 1, None, None)
+    assert "no build is running" in command("fit", "--journal", str(journal)).stdout
+
+
 def test_tasks_are_filtered(command: Command, journal: Path) -> None:
     """Only steps in a state, of a phase, of at least so many seconds, and at most so many rows."""
     rows = ask(command, journal, "tasks", "--build", "mini-lfs", "--phase", "chapter-5")["rows"]
@@ -145,7 +153,15 @@ def test_exit_code_shows_what_is_not_fine(command: Command, tmp_path: Path) -> N
         (["tasks", "--since", "1h", "--until", "2h"], "ends before it begins"),
         (["tasks", "--since", "1h", "--window", "2h"], "give one of them"),
         (["tasks", "--since", "yesterdayish"], "is no time"),
+        (["tasks", "--since", "nan"], "is no time"),
+        (["tasks", "--since", "1e300"], "is no time"),
         (["tasks", "--window", "soon"], "is not a duration"),
+        (["tasks", "--window", "0"], "at least 100ms"),
+        (["throughput", "--bucket", "0"], "at least 1s"),
+        (["resources", "--resource", "cpu,memroy"], "'memroy' is not one of"),
+        (["explain", "604-corutils", "--build", "mini-lfs"], "there are: 604-coreutils"),
+        (["explain", "--build", "mini-lsf"], "there are: mini-lfs"),
+        (["progress", "--exporter", "127.0.0.1:1"], "--exporter 127.0.0.1:1 is no http"),
         (["progress", "--exporter", "http://127.0.0.1:1"], "127.0.0.1:1/api/v1/builds does not answer"),
         (["progress", "--prometheus", "http://127.0.0.1:1"], "does not answer"),
         (["progress", "--prometheus", "ftp://host"], "is no http"),
@@ -160,6 +176,15 @@ def test_wrong_use_is_one_sentence(command: Command, journal: Path, arguments: l
     assert done.returncode == 2
     assert message in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_journal_that_is_not_there(command: Command, tmp_path: Path) -> None:
+    """A journal that was named and does not exist is wrong use; it is not made."""
+    done = command("progress", "--journal", str(tmp_path / "none"))
+    assert (done.returncode, done.stderr) == (
+        2, f"build-exporter: no journal at {tmp_path}/none: there is no such directory\n",
+    )  # fmt: skip
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_mistyped_command_is_guessed(command: Command) -> None:
@@ -180,6 +205,17 @@ def test_a_narrow_terminal_shows_whole_words() -> None:
     assert fitting(names, [row], 3) == ["step"]
 
 
+@pytest.fixture
+def two_hours_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Be in a zone that is two hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Etc/GMT-2")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("two_hours_east")
 def test_windows() -> None:
     """A window is a time ago, a date or Unix seconds, up to now or another time."""
     assert window_of(None, None, None, 1000.0) is None
@@ -187,6 +223,8 @@ def test_windows() -> None:
         (("5m", None, None), (700.0, 1000.0)),
         ((None, "900", 60.0), (840.0, 900.0)),
         (("1970-01-01T00:10:00Z", None, None), (600.0, 1000.0)),
+        # without a zone: that of this machine
+        (("1970-01-01T02:10", "1970-01-01T02:15", None), (600.0, 900.0)),
     ]:
         window = window_of(*given, 1000.0)
         assert window is not None

@@ -125,8 +125,9 @@ def test_several_builds_and_one_of_them(
     assert {build["build"] for build in reported()} == {"good", "bad"}
     assert status("--build", "good").returncode == 0
     assert [build["build"] for build in reported("--build", "good")] == ["good"]
-    done = status("--build", "none")
-    assert (done.returncode, done.stdout) == (1, f"no build none in {journal}\n")
+    done = status("--build", "goood")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"build-exporter status: no build goood in {journal}; there are: good\n"
 
 
 def test_only_the_newest_run_counts(run_file: RunFiles, status: Callable[..., Any]) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from zygote import forks
 
 RunFiles = Callable[..., Any]
 
 
 def status(journal: Path, *flags: str) -> tuple[int, str]:
     """Return exit code and output of `status`."""
-    command = [sys.executable, "-m", "build_exporter", "status", "--journal", str(journal), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = forks().run(["status", "--journal", str(journal), *flags])
     return done.returncode, done.stdout
 
 
@@ -78,8 +78,7 @@ def test_a_journal_that_is_a_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     path.write_text("")
     for named in (path, path / "below"):
-        command = [sys.executable, "-m", "build_exporter", "serve", "--journal", str(named)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = forks().run(["serve", "--journal", str(named)])
         assert done.returncode == 2
         assert f"{path} is a file" in done.stderr
 
@@ -87,7 +86,7 @@ def test_a_journal_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_two_replays_of_one_second_are_two_runs(journal: Path) -> None:
     """Replays started together do not write into one run."""
     recorded = next((Path(__file__).parents[2] / "examples/recorded/mini-lfs").glob("*.jsonl"))
-    command = [sys.executable, "-m", "build_exporter", "replay", str(recorded), "--journal", str(journal)]
-    started = [subprocess.Popen([*command, "--speed", "1e6", "--quiet"]) for _ in range(3)]
+    words = ["replay", str(recorded), "--journal", str(journal), "--speed", "1e6", "--quiet"]
+    started = [forks().start(words, [0, 1, 2], dict(os.environ)) for _ in range(3)]
     assert [process.wait(60) for process in started] == [0, 0, 0]
     assert len(list((journal / "mini-lfs").glob("*.jsonl"))) == 3

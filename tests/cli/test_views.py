@@ -144,8 +144,8 @@ def test_views_are_sections_of_reports(ask: Ask) -> None:
     ]  # fmt: skip
     assert "late errors" not in page
     assert re.search(r'<th>Step<th class="n">Took', page)
-    (bars,) = re.findall(r'aria-label="attempts">(.*?)</svg>', page, re.DOTALL)
-    assert re.findall(r'class="label"[^>]*>([^<]*)<', bars)[:2] == ["607-findutils", "604-coreutils"]
+    (bars,) = re.findall(r'aria-label="attempts">(.*?)</section>', page, re.DOTALL)
+    assert re.findall(r'class="name">([^<]*)<', bars)[:2] == ["607-findutils", "604-coreutils"]
     assert "<li>cross-binutils, reached</li>" in page
     text = ask("report", "mini-lfs-resumed", "--format", "md").stdout
     assert "## Steps \\<beyond\\> 90 s\n\n| step | took |" in text

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from ports import free_port
+from zygote import forks
 
 RunFiles = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "build_exporter", "watch"]
@@ -54,8 +55,8 @@ def builds(journal: Path, run_file: RunFiles) -> Path:
 def once(journal: Path, columns: int, *flags: str) -> str:
     """Return one frame."""
     environment = {**os.environ, "COLUMNS": str(columns), "LINES": "24", "NO_COLOR": "1"}
-    command = [*COMMAND, "--journal", str(journal), "--once", *flags]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    done = forks().run(["watch", "--journal", str(journal), "--once", *flags], env=environment)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -83,8 +84,7 @@ def test_no_build_and_a_wrong_name(builds: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "build-exporter run --build" in once(empty, 80)
-    command = [*COMMAND, "--journal", str(builds), "--build", "lsf", "--once"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = forks().run(["watch", "--journal", str(builds), "--build", "lsf", "--once"])
     assert done.returncode == 2
     assert "lfs" in done.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -14,7 +15,12 @@ from typing import Any
 import pytest
 
 from build_exporter.client import Milestone, Operation, Workflow
+from build_exporter.client.events import EventLog
 from build_exporter.journal.follow import Follower
+from build_exporter.journal.layout import pid_namespace
+from build_exporter.journal.spool import recover
+from build_exporter.model.events import Note
+from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import Run, Tracker
 
@@ -40,6 +46,8 @@ def test_an_operation_goes_through_its_steps(journal: Path) -> None:
     run = newest(journal, "import")
     step = run.steps["operation", "download"]
     assert (step.state, step.ratio, step.message) == (StepState.RUNNING, 0.3, "12 of 40 files")
+    assert [name for _, name in run.steps] == ["download", "unpack", "load"], "as given to start"
+    assert (run.pid, run.pid_namespace) == (os.getpid(), pid_namespace())
     operation.update("unpack")
     operation.update("load")
     operation.complete("40 files")
@@ -193,12 +201,42 @@ def test_a_program_continues_without_a_journal(tmp_path: Path, caplog: pytest.Lo
     assert len(caplog.records) == 1
 
 
+def test_events_that_could_not_be_written_come_later_and_the_lost_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of five events before there is a journal the last three are kept, in order; further ones report nothing again."""
+    monkeypatch.setattr("build_exporter.client.events.MAX_PENDING", 3)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    blocked = tmp_path / "journal"
+    blocked.write_text("")
+    log = EventLog("import", str(blocked))
+    times = [log.now() for _ in range(7)]
+    notes = [Note(time=time, build="import", message=f"{n}") for n, time in enumerate(times)]
+    assert [log.append(note) for note in notes[:5]] == [False] * 5
+    blocked.unlink()
+    assert [log.append(note) for note in notes[5:]] == [True] * 2
+    written = [json.loads(line) for line in Path(log.path or "").read_text().splitlines()]
+    assert [each.get("count", each.get("message")) for each in written] == [2, "2", "3", "4", "5", "6"]
+    assert [each["time"] for each in written[1:]] == sorted(set(times))[2:]
+    assert times[-1] - times[0] < 1
+    with monkeypatch.context() as full:
+        full.setattr("build_exporter.journal.append.Writer.append_lines", lambda *_: Path("/nothing").stat())
+        assert not log.append(Note(time=log.now(), build="import", message="7"))
+        log.close()
+    assert recover(str(blocked)) == 1
+    assert json.loads(Path(log.path or "").read_text().splitlines()[-1])["message"] == "7", "kept until there is room"
+
+
 @pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b[31m", "x" * 100_000, ""])
 def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     """Names and messages that no event may hold are made to fit instead of being lost."""
-    with Operation("odd", [text], journal=str(journal)) as operation:
-        operation.update(text, text)
-    assert newest(journal, "odd").count(StepState.SUCCEEDED) == 1
+    operation = Operation("odd", journal=str(journal))
+    operation.start([text])
+    operation.update(text, text)
+    operation.complete(text)
+    run = newest(journal, "odd")
+    assert run.count(StepState.SUCCEEDED) == 1
+    assert run.notes[0][1] == text[: MAX_TEXT_LENGTH // 4].replace("\ud800", "?")
 
 
 def test_a_name_no_build_can_have_is_refused() -> None:

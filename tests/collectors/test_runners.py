@@ -159,8 +159,7 @@ def test_samples_nobody_asks_for_are_seldom(
 ) -> None:
     """A machine that nobody looks at is sampled seldom and shown as it was then; who looks has new samples at once."""
     monkeypatch.setattr(runners, "REST_AFTER_SECONDS", 0.2)
-    monkeypatch.setattr(runners, "REST_SECONDS", 3600.0)
-    resting, other = BackgroundRunner(moody, interval=0.01, thread="one", rests=True), Moody()
+    resting, other = BackgroundRunner(moody, interval=0.01, thread="one", rest=3600.0), Moody()
     scrape = Scrape([resting, BackgroundRunner(other, interval=0.01, thread="one")])
     scrape.start()
     poll(lambda: resting.due > time.monotonic() + 1000, 30)

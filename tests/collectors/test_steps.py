@@ -12,6 +12,7 @@ from build_exporter.exposition import TEXT, render
 from build_exporter.failures import EXCERPT_LENGTH
 from build_exporter.monitor import Monitor
 
+NOW = 1.79e9
 RunFiles = Callable[..., Any]
 FIGURES = {"cpu_seconds": 1.5, "max_rss_bytes": 2, "read_bytes": 3, "written_bytes": 4, "disk_bytes": 5}
 
@@ -22,7 +23,9 @@ def lines(monitor: Monitor) -> Callable[..., list[str]]:
 
     def show(max_steps: int = 100, max_builds: int = 10) -> list[str]:
         monitor.poll()
-        text = render(StepCollector(monitor, max_steps, max_builds).collect(), TEXT).decode()
+        families = list(StepCollector(monitor, max_steps, max_builds).collect())
+        assert [each.count for each in families] == [b"".join(each.lines).count(b"\n") for each in families]
+        text = render(families, TEXT).decode()
         return [line.removeprefix("build_") for line in text.splitlines() if not line.startswith("#")]
 
     return show
@@ -62,6 +65,50 @@ def test_each_figure_is_in_its_own_family(run_file: RunFiles, lines: Callable[..
     ]
     assert expected[f"step_expected_seconds{done}"].endswith(" 80"), "as it was when it began"
     assert set(expected) == {f"step_expected_seconds{labels}" for labels in (done, runs, waits)}
+
+
+def test_a_running_step_is_shown_by_its_time(run_file: RunFiles, lines: Callable[..., list[str]]) -> None:
+    """60 s into a step planned for 80 s it stands at three quarters, with no word from the builder."""
+    run = run_file("b", clock=NOW - 61)
+    run.add("plan", after=0, steps=[{"phase": "p", "step": "s", "expected_seconds": 80.0}])
+    run.add("step_started", phase="p", step="s")
+    assert 'step_progress_ratio{build="b",phase="p",step="s"} 0.75' in lines()
+    run.add("tests_reported", phase="p", step="s", suite="x", passed=3, failed=0)
+    assert 'step_tests{build="b",phase="p",step="s",suite="x",outcome="passed"} 3' in lines(), "while they run"
+    run.add("step_started", phase="p", step="s")
+    assert 'step_attempts{build="b",phase="p",step="s"} 2' in lines(), "begun again without an end"
+
+
+def test_the_steps_are_those_of_the_newest_run_and_plan(
+    run_file: RunFiles, monitor: Monitor, samples: Callable[..., dict[Any, float]]
+) -> None:
+    """One collector over time: a plan without a step drops its series, the next run those of the one before.
+
+    What is expected is taken from the earlier run, whose step of 40 s is the plan of the next.
+    """
+    collector = StepCollector(monitor, 100, 1)
+
+    def shown(name: str) -> dict[str, float]:
+        monitor.poll()
+        found = samples(collector.collect())
+        return {dict(labels)["step"]: value for (family, labels), value in found.items() if family == name}
+
+    first = run_file("b", run="20260101T000000Z", clock=NOW - 1000)
+    for names in ("ab", "ac"):
+        first.add("plan", steps=[{"phase": "p", "step": name} for name in names])
+        assert set(shown("build_step_status")) == set(names)
+    first.step("p", "a", 40.0)
+    for limit, names in ((1, "a"), (100, "ac")):
+        collector.limit(limit, 1)
+        assert set(shown("build_step_status")) == set(names)
+    first.add("build_finished", status="succeeded")
+    assert shown("build_step_attempts") == {"a": 1.0}
+    run_file("b", run="20260102T000000Z", clock=NOW - 100).add("step_started", phase="p", step="a")
+    assert shown("build_step_expected_seconds") == {"a": 40.0}
+    run_file("later", clock=NOW - 50).step("p", "z")
+    assert set(shown("build_step_status")) == {"z"}
+    collector.limit(100, 2)
+    assert set(shown("build_step_status")) == {"a", "z"}
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from zygote import forks
 
 from build_exporter.cli.docs import render_configuration
 from build_exporter.config.docs import PLANNED
@@ -19,8 +19,7 @@ PAGE = ROOT / "docs" / "configuration.md"
 
 def config_check(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""
-    command = (sys.executable, "-m", "build_exporter", "config", "check", *arguments)
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return forks().run(["config", "check", *arguments])
 
 
 def test_page_is_what_the_schema_says() -> None:

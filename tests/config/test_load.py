@@ -233,3 +233,17 @@ def test_error_is_data_too(tmp_path: Path) -> None:
         load(file)
     (problem,) = caught.value.problems
     assert (problem.file, problem.line, problem.column, problem.path) == (str(file), 2, 13, "schedule.duration")
+
+
+@pytest.mark.parametrize(
+    ("text", "uses"),
+    [
+        ("", False),
+        ("hooks: {events: [build_finished, step_progress]}", True),
+        ("metrics: {extra: [{name: build_custom_a_total, help: A., type: counter, event: step_progress}]}", True),
+        ("metrics: {extra: [{name: build_custom_a_total, help: A., type: counter, event: step_finished}]}", False),
+    ],
+)
+def test_progress_is_read_whole_where_something_takes_each_event_of_it(loaded: Loaded, text: str, uses: bool) -> None:
+    """A hook or a metric on `step_progress` gets every line of a burst."""
+    assert loaded(text).uses_progress is uses

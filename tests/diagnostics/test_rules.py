@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from alternatives import parse, samples
 
 from build_exporter.diagnostics.diagnosis import diagnose
 from build_exporter.diagnostics.rules import RULES, WORDS, Rank, Rule, rule_of, use
@@ -32,6 +33,17 @@ def test_every_row_has_a_known_class_an_example_and_advice() -> None:
         assert rule.kind in FAILURE_CLASSES
         assert rule.examples
         assert rule.hint or rule.kind == "other" or rule.rank in (Rank.NOISE, Rank.RELAYED), rule.examples[0]
+
+
+def test_no_alternative_of_a_row_lacks_its_word() -> None:
+    """What a pattern knows is found: a line without a word of its row is never matched against it."""
+    lacking = [
+        (rule.examples[0], sample)
+        for rule in RULES
+        for sample in samples(parse(rule.pattern).data)
+        if rule.words and not any(word in sample for word in rule.words)
+    ]
+    assert [sample for _, sample in lacking] == []
 
 
 def test_every_class_but_other_has_a_row() -> None:

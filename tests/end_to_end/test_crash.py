@@ -103,7 +103,7 @@ def test_an_exporter_killed_again_and_again_shows_what_another_shows(
     serve: Callable[..., Any], run_file: Callable[..., Any], journal: Path, recording: Path, poll: Any
 ) -> None:
     """Killed at many points of a build and started again, it ends up showing what one never disturbed does."""
-    wanted, seconds = (20, 30.0) if recording.name == "made.jsonl" else (8, 15.0)
+    wanted, seconds = (12, 12.0) if recording.name == "made.jsonl" else (6, 6.0)
     build = read_recording(recording).build
     for number in range(1, 3):
         earlier = run_file(build, run=f"2025010{number}T000000Z")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import story
+from story import serial
 
 from build_exporter.collectors.builds import BuildCollector
 from build_exporter.estimate import Accuracy, Estimator
@@ -22,14 +24,10 @@ STEPS = (("a", 100.0), ("b", 300.0), ("c", 200.0))
 
 def run_lines(start: float, count: int = 3) -> list[e.Event]:
     """Return a run of so many steps; with less than all the next one runs."""
-    found: list[e.Event] = [e.BuildStarted(time=start, build="b", jobs=4)]
-    for number, (name, seconds) in enumerate(STEPS[: count + 1]):
-        found.append(e.StepStarted(time=start, build="b", phase="p", step=name))
-        if number == count:
-            return found
-        start += seconds
-        found.append(e.StepFinished(time=start, build="b", phase="p", step=name, status="succeeded"))
-    return [*found, e.BuildFinished(time=start, build="b", status="succeeded")]
+    if count == len(STEPS):
+        return serial(STEPS, start, jobs=4)
+    found = serial(STEPS[:count], start, None, jobs=4)
+    return [*found, story.start(found[-1].time, STEPS[count][0])]
 
 
 @pytest.fixture
@@ -86,29 +84,24 @@ def test_the_exporter_shows_how_good_its_estimates_were(tmp_path: Path) -> None:
     assert {"build_estimate_error_ratio", "build_estimate_band_coverage_ratio"} <= families.keys()
 
 
-def test_a_plan_is_estimated_before_its_first_step(tmp_path: Path) -> None:
+def test_a_plan_is_estimated_before_its_first_step(tmp_path: Path, command: Callable[..., Any]) -> None:
     """Total with band, what it rests on and the longest steps, for people and programs."""
     plan = tmp_path / "plan.yaml"
     plan.write_text(
         "phases:\n  - phase: p\n    steps:\n      - {step: a, seconds: 60}\n      - {step: b, seconds: 15m}\n"
     )
-    command = [sys.executable, "-m", "build_exporter", "plan", "yaml", str(plan), "--estimate", "--jobs", "4"]
-    command += ["--journal", str(tmp_path / "none")]
-    found = json.loads(subprocess.run([*command, "--output", "json"], capture_output=True, check=True).stdout)[
-        "estimate"
-    ]
+    words = ("plan", "yaml", str(plan), "--estimate", "--jobs", "4", "--journal", str(tmp_path / "none"))
+    found = json.loads(command(*words, "--output", "json").stdout)["estimate"]
     assert found["seconds"]["50"] == pytest.approx(960.0, rel=0.01)
     assert found["seconds"]["10"] < 960.0 < found["seconds"]["90"]
     assert [step["step"] for step in found["longest"]] == ["b", "a"]
     assert found["basis"] == "the plan's figures, no finished step yet"
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Estimate at -j4: 16 min 00 s" in shown
+    assert "Estimate at -j4: 16 min 00 s" in command(*words).stdout
 
 
-def test_a_plan_that_nothing_is_known_of_has_no_estimate(tmp_path: Path) -> None:
+def test_a_plan_is_not_estimated_by_nothing(tmp_path: Path, command: Callable[..., Any]) -> None:
     """No number is made up."""
     plan = tmp_path / "plan.yaml"
     plan.write_text("phases:\n  - phase: p\n    steps:\n      - {step: a}\n")
-    command = [sys.executable, "-m", "build_exporter", "plan", "yaml", str(plan), "--estimate"]
-    shown = subprocess.run([*command, "--journal", str(tmp_path)], capture_output=True, text=True, check=True).stdout
-    assert "Estimate: none" in shown
+    words = ("plan", "yaml", str(plan), "--estimate", "--journal", str(tmp_path))
+    assert "Estimate: none" in command(*words).stdout

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from story import serial
 
-from build_exporter.estimate.backtest import ActiveClock, RecordedRun, Settings, backtest, percentile, score
+from build_exporter.estimate.backtest import ActiveClock, RecordedRun, Settings, backtest
 from build_exporter.model import events as e
 from build_exporter.tracker import Run, apply_all
 
@@ -20,14 +18,10 @@ STEPS = (("a", 100.0), ("b", 300.0), ("c", 50.0), ("d", 150.0))
 
 def recorded(day: int, factor: float = 1.0, status: e.BuildStatus = "succeeded", night: float = 0.0) -> RecordedRun:
     """Return a run of four steps; `night` seconds pass before the third."""
-    now = 1_780_000_000.0 + 86_400.0 * day
-    events: list[e.Event] = [e.BuildStarted(time=now, build="b")]
-    for name, seconds in STEPS:
-        now += night if name == "c" else 0.0
-        events.append(e.StepStarted(time=now, build="b", phase="p", step=name))
-        now += seconds * factor
-        events.append(e.StepFinished(time=now, build="b", phase="p", step=name, status="succeeded"))
-    events.append(e.BuildFinished(time=now, build="b", status=status))
+    begin = 1_780_000_000.0 + 86_400.0 * day
+    events = serial([(name, seconds * factor) for name, seconds in STEPS], begin, status)
+    for event in events[5:]:
+        event.time += night
     return RecordedRun("b", f"2026010{day}T000000Z", events)
 
 
@@ -82,23 +76,6 @@ def test_runs_that_failed_are_not_scored_but_their_steps_are() -> None:
     assert [step.predicted_seconds for step in failed.steps] == pytest.approx([taken for _, taken in STEPS], rel=0.01)
 
 
-def test_the_summary_is_of_all_runs() -> None:
-    """Median and 90th percentile are of the sizes of the errors; the band's share counts those inside."""
-    runs = [recorded(day, factor) for day, factor in ((1, 1.0), (2, 1.0), (3, 1.5), (4, 0.5))]
-    scored = list(backtest(runs, Settings((0.1,))))
-    errors = [abs(run.marks[0.1].error_ratio or 0.0) for run in scored[1:]]
-    found = score(scored, 0.1)
-    assert (found.runs, found.without_estimate) == (4, 1)
-    assert found.median_abs_error_ratio == pytest.approx(sorted(errors)[1])
-    assert found.p90_abs_error_ratio == pytest.approx(percentile(sorted(errors), 0.9))
-
-
-def test_percentiles_lie_between_values() -> None:
-    """0.9 of the way from the first of two to the second."""
-    assert percentile([0.0, 10.0], 0.9) == pytest.approx(9.0)
-    assert percentile([3.0], 0.9) == 3.0
-
-
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     """A journal of three equal runs."""
@@ -110,20 +87,9 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def command() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "build_exporter", "backtest", *arguments]
-        return subprocess.run(line, capture_output=True, text=True, check=False)
-
-    return run
-
-
 def test_the_command_speaks_json(journal: Path, command: Any) -> None:
     """Runs and summary by mark, as programs read them."""
-    answer = json.loads(command(str(journal), "--marks", "0.5,0.75", "--output", "json", "--steps").stdout)
+    answer = json.loads(command("backtest", str(journal), "--marks", "0.5,0.75", "--output", "json", "--steps").stdout)
     assert [run["run"] for run in answer["runs"]] == [f"2026010{day}T000000Z" for day in (1, 2, 3)]
     assert set(answer["runs"][2]["marks"]) == {"0.5", "0.75"}
     assert answer["summary"]["0.5"]["band_coverage"] == 1.0
@@ -132,16 +98,16 @@ def test_the_command_speaks_json(journal: Path, command: Any) -> None:
 
 def test_the_command_prints_a_table(journal: Path, command: Any, tmp_path: Path) -> None:
     """People read the errors in percent; without a run that succeeded it says so and exits with 1."""
-    done = command(str(journal), "--steps")
+    done = command("backtest", str(journal), "--steps")
     assert done.returncode == 0
     assert "3 runs: median error" in done.stdout
     assert "p/b" in done.stdout
     (tmp_path / "empty").mkdir()
-    empty = command(str(tmp_path / "empty"))
+    empty = command("backtest", str(tmp_path / "empty"))
     assert (empty.returncode, empty.stdout) == (1, "no run there that succeeded\n")
 
 
 @pytest.mark.parametrize("marks", ["1.0", "x", "", "0.5,-0.1"])
 def test_marks_that_are_none_are_refused(journal: Path, command: Any, marks: str) -> None:
     """A mark is a share of the run's time before its end."""
-    assert command(str(journal), "--marks", marks).returncode == 2
+    assert command("backtest", str(journal), "--marks", marks).returncode == 2

@@ -7,17 +7,27 @@ from statistics import NormalDist
 from typing import Any
 
 import pytest
+from story import end, run_of, start
 
-from build_exporter.estimate import Estimate, Estimator, remaining
+from build_exporter.estimate import Estimator, remaining
 from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
-from build_exporter.estimate.expect import Candidate, Expected, _without_absurd
+from build_exporter.estimate.expect import Expected, _without_absurd
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.estimate.outlook import PERCENTILE_90, Outlook, _few, _sum_up, left_of
+from build_exporter.estimate.outlook import (
+    PERCENTILE_90,
+    Outlook,
+    _few,
+    _gap_ratio,
+    _model,
+    _sum_up,
+    done_steps,
+    left_of,
+)
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.parallel import Parallel, _needs
 from build_exporter.estimate.schedule import schedule
-from build_exporter.estimate.sources import Source, Sources
+from build_exporter.estimate.sources import Source, Sources, favour_same_work
 from build_exporter.estimate.tuning import DEFAULT, Tuning
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
@@ -77,7 +87,7 @@ def test_a_band_has_what_is_unsure_of_each_part() -> None:
 def test_sources_that_lie_apart_widen_their_side_of_the_band() -> None:
     """Three quarters for 200 s and one for 50 s around 100 s: 0.600 up and 0.347 down, 2.4 times that of two runs."""
     long, short = Source(0.0, 0.0, chance=3.0, weight=1.0), Source(0.0, 0.0, chance=1.0, weight=1.0)
-    candidates = [Candidate(1.0, log(200.0), long), Candidate(1.0, log(50.0), short)]
+    candidates = [(1.0, log(200.0), long), (1.0, log(50.0), short)]
     for runs, few in ((1, 1.0), (2, 2.4)):
         found = outlook({("p", "s"): Expected(log(100.0), 0.5, candidates, guess=runs == 2)}, runs)
         _sum_up(found, begun(planned(), running=False))
@@ -222,8 +232,8 @@ def test_times_that_are_none_are_left_out() -> None:
     source = Source(1.0, 1.0)
 
     def kept(times: list[float], typical: list[float]) -> list[float]:
-        of = [[Candidate(1.0, each, source) for each in some] for some in (times, typical)]
-        return [each.seconds for each in _without_absurd(*of)]
+        of = [[(1.0, each, source) for each in some] for some in (times, typical)]
+        return [seconds for _, seconds, _ in _without_absurd(*of)]
 
     assert kept([4.0, 4.0, 5.6, 2.4], []) == [4.0, 4.0]
     assert kept([4.0, 4.0, 5.4, 2.6], []) == [4.0, 4.0, 5.4, 2.6]
@@ -244,6 +254,45 @@ def test_scores_are_of_the_sizes_of_errors() -> None:
     assert score(runs, 0.9).median_abs_error_ratio is None
 
 
-def test_an_estimate_is_a_band() -> None:
-    """The three figures keep their names as label values."""
-    assert dict(Estimate(1.0, 2.0, 3.0).by_percentile) == {"10": 1.0, "50": 2.0, "90": 3.0}
+def past(*names: str, own: bool = True, result: str = "succeeded", gap_ratio: float = 0.0) -> PastRun:
+    """Return an earlier run of steps of these names."""
+    having = frozenset(("p", name) for name in names)
+    return PastRun("b", "r", own, None, None, result, gap_ratio, 1.0, (), names=having)
+
+
+def test_time_between_steps_is_as_in_good_runs_of_this_build() -> None:
+    """The middle of the last three that succeeded weighs as much as ten minutes of this run's steps; 1 at most."""
+    good = [past(gap_ratio=ratio) for ratio in (0.1, 0.3, 0.2, 0.9)]
+    others = [past(gap_ratio=0.9, result="failed"), past(gap_ratio=0.9, own=False)]
+    run = run_of(start(100), end(700), start(730, "t"), end(1330, "t"))
+    assert _gap_ratio(run, History(runs=[*others, *good])) == pytest.approx((30 + 0.2 * 600) / (1200 + 600))
+    assert _gap_ratio(run, History(runs=others)) == pytest.approx(30 / 1200)
+    assert _gap_ratio(run_of(start(100)), History(runs=[past(gap_ratio=9.0)])) == 1.0
+
+
+def test_the_step_that_ended_last_counts_most() -> None:
+    """Steps are ranked by their end, not by their place in the plan; what failed or has no duration is none."""
+    run = run_of(start(1), end(90), start(2, "t"), end(9, "t"), end(99, "u"), start(3, "v"), end(100, "v", "failed"))
+    named = [(step, key) for key, step in run.steps.items()]
+    assert [(done.name[1], done.rank) for done in done_steps(named)] == [("s", 0), ("t", 1)]
+
+
+def test_runs_of_the_very_steps_count_before_others() -> None:
+    """Of runs of different work one with four of five steps alike keeps its weight, the others a fiftieth of it."""
+    names = {("p", name) for name in "abcde"}
+    runs = [past(*"abcd"), past(*"abcxy"), past(*"abcde", own=False)]
+    none = Source(0.0, 0.0)
+    for of, weights in ((names, [1.0, 0.02, 0.02]), (set(list(names)[:4]), [1.0] * 3)):
+        sources = Sources([Source(1.0, 1.0) for _ in runs], [], none, none)
+        favour_same_work(sources, History(runs=runs, repeats=False), of)
+        assert [source.prior for source in sources.runs] == weights
+
+
+def test_the_order_of_steps_is_that_of_a_run_that_succeeded() -> None:
+    """Of this build's own, one of the same work if possible; without any there is no order."""
+    runs = [past(result="failed"), past(own=False), past(), past()]
+    none = Source(0.0, 0.0)
+    for same, found in (({0, 3}, runs[3]), ({0, 1}, runs[2])):
+        sources = [Source(1.0, 1.0, is_same_work=place in same) for place in range(4)]
+        assert _model(History(runs=runs), Sources(sources, [], none, none)) is found
+    assert _model(History(runs=runs[:2]), Sources(sources[:2], [], none, none)) is None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from story import serial
 
 from build_exporter.estimate import Estimate, Estimator
 from build_exporter.model import events as e
@@ -20,15 +21,7 @@ USUAL: Steps = (("a", 100.0), ("b", 300.0), ("c", 50.0), ("d", 150.0))
 
 def events(steps: Steps, start: float = 1000.0, *, end: bool = True, jobs: int = 4) -> list[e.Event]:
     """Return the events of a run; the last step goes on where it has no end."""
-    found: list[e.Event] = [e.BuildStarted(time=start, build="b", jobs=jobs)]
-    now = start
-    for name, seconds in steps:
-        found.append(e.StepStarted(time=now, build="b", phase="p", step=name))
-        now += max(seconds, 0.0)
-        found.append(e.StepFinished(time=now, build="b", phase="p", step=name, status="succeeded", seconds=seconds))
-    if end:
-        found.append(e.BuildFinished(time=now, build="b", status="succeeded"))
-    return found
+    return serial(steps, start, "succeeded" if end else None, jobs=jobs)
 
 
 def after(runs: Sequence[Steps], begun: Steps, running: str | None = None) -> tuple[Tracker, Run, float]:
@@ -137,7 +130,11 @@ def test_an_estimate_is_kept_until_a_step_ends() -> None:
     estimator = Estimator(tracker.builds)
     outlook = estimator.outlook(run, now)
     assert estimator.outlook(run, now + 5.0) is outlook
+    assert outlook is not None
+    assert [each.step.step for each in outlook.steps(run, now)] == ["b", "c", "d"]
+    assert outlook.steps(run, now + 60.0)[0].remaining_seconds == pytest.approx(240.0, rel=0.05)
     tracker.feed("b", run.run, [e.StepFinished(time=now + 300.0, build="b", phase="p", step="b", status="succeeded")])
+    assert [each.step.step for each in outlook.steps(run, now)] == ["c", "d"], "what has ended since is not to come"
     assert estimator.outlook(run, now + 300.0) is not outlook
 
 

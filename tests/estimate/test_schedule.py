@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+import story
+from story import built, end, over, plan, run_of
 
 from build_exporter.estimate import Estimator
 from build_exporter.estimate.schedule import release_needs, schedule
 from build_exporter.model import events as e
-from build_exporter.tracker import Run, Tracker, apply_all
+from build_exporter.tracker import Tracker
 
 
 def test_two_slots_halve_what_is_independent() -> None:
@@ -45,16 +47,16 @@ def test_an_earlier_run_shows_what_waits_for_what() -> None:
     """A step that began as another ended seems to have waited for it."""
     found = release_needs([0, 1, 2], {0: 0.0, 1: 0.0, 2: 10.0}, {0: 10.0, 1: 30.0, 2: 15.0})
     assert found == {0: [], 1: [], 2: [0]}
+    for begun, waited in ((9.5, [0]), (9.4, [])):
+        assert release_needs([0, 1], {0: 0.0, 1: begun}, {0: 10.0, 1: 30.0})[1] == waited, "half a second is no time"
 
 
 def parallel(start: float, until: float | None = None) -> list[e.Event]:
     """Return a run on two slots: a (100 s) beside b (200 s), c (300 s) after a; up to a time."""
     spans = {"a": (0.0, 100.0), "b": (0.0, 200.0), "c": (100.0, 400.0)}
-    found: list[e.Event] = [e.BuildStarted(time=start, build="b")]
-    for name, (begin, end) in spans.items():
-        found.append(e.StepStarted(time=start + begin, build="b", phase="p", step=name))
-        found.append(e.StepFinished(time=start + end, build="b", phase="p", step=name, status="succeeded"))
-    found.append(e.BuildFinished(time=start + 400.0, build="b", status="succeeded"))
+    found = [built(start), over(start + 400.0)]
+    for name, (begin, finish) in spans.items():
+        found += [story.start(start + begin, name), end(start + finish, name)]
     found.sort(key=lambda event: event.time)
     return [event for event in found if until is None or event.time <= start + until]
 
@@ -72,15 +74,11 @@ def test_a_parallel_build_ends_when_its_longest_chain_does() -> None:
 
 def test_needs_of_the_plan_are_kept() -> None:
     """Without history the plan's needs make the schedule."""
-    run = Run("b", "20260101T000000Z")
     steps = [
-        e.PlannedStep(phase="p", step="a", expected_seconds=100.0),
-        e.PlannedStep(phase="p", step="b", expected_seconds=100.0),
-        e.PlannedStep(phase="p", step="c", expected_seconds=100.0, after=["a"]),
-        e.PlannedStep(phase="p", step="d", expected_seconds=100.0, after=["p/c"]),
+        e.PlannedStep(phase="p", step=name, expected_seconds=100.0, after=after)
+        for name, after in (("a", []), ("b", []), ("c", ["a"]), ("d", ["p/c"]))
     ]
-    begun = [e.StepStarted(time=0.0, build="b", phase="p", step=name) for name in "ab"]
-    apply_all(run, [e.BuildStarted(time=0.0, build="b"), e.Plan(time=0.0, build="b", steps=steps), *begun])
+    run = run_of(built(0), e.Plan(time=0.0, build="b", steps=steps), story.start(0, "a"), story.start(0, "b"))
     estimator = Estimator()
     estimate, outlook = estimator(run, 0.0), estimator.outlook(run, 0.0)
     assert estimate is not None
@@ -92,16 +90,11 @@ def test_needs_of_the_plan_are_kept() -> None:
 
 def merges(start: float, seconds: Mapping[str, tuple[float, float]]) -> list[e.Event]:
     """Return the events of merges by their begin and length, as Portage does them side by side."""
-    steps = [e.PlannedStep(phase="merge", step=name) for name in seconds]
     timed: list[e.Event] = []
     for name, (begin, length) in seconds.items():
-        at = start + begin
-        timed.append(e.StepStarted(time=at, build="b", phase="merge", step=name))
-        timed.append(e.StepFinished(time=at + length, build="b", phase="merge", step=name, status="succeeded"))
+        timed += [story.start(start + begin, name, "merge"), end(start + begin + length, name, phase="merge")]
     timed.sort(key=lambda event: event.time)
-    end = timed[-1].time
-    head = [e.BuildStarted(time=start, build="b"), e.Plan(time=start, build="b", steps=steps)]
-    return [*head, *timed, e.BuildFinished(time=end, build="b", status="succeeded")]
+    return [built(start), plan(dict.fromkeys(seconds), start, "merge"), *timed, over(timed[-1].time)]
 
 
 def test_the_run_of_the_same_packages_gives_the_order() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from story import built, plan, run_of, serial
 
 from build_exporter.estimate import Estimator
 from build_exporter.estimate.backtest import RecordedRun, Settings, backtest
 from build_exporter.estimate.schedule import schedule
-from build_exporter.model import events as e
-from build_exporter.tracker import Run, Tracker, apply_all
+from build_exporter.tracker import Tracker, apply_all
 
 
 def test_of_two_chains_the_longer_is_what_hangs_on_a_step() -> None:
@@ -22,16 +20,8 @@ def test_of_two_chains_the_longer_is_what_hangs_on_a_step() -> None:
 
 def recorded(day: int, seconds: float) -> RecordedRun:
     """Return a run of 24 steps that each took so long."""
-    now = 1_780_000_000.0 + 86_400.0 * day
-    events: list[e.Event] = [e.BuildStarted(time=now, build="b")]
-    for number in range(24):
-        step: dict[str, Any] = {"build": "b", "phase": "p", "step": f"s{number}"}
-        events.append(e.StepStarted(time=now, **step))
-        now += seconds
-        events.append(e.StepFinished(time=now, status="succeeded", **step))
-    return RecordedRun(
-        "b", f"2026010{day}T000000Z", [*events, e.BuildFinished(time=now, build="b", status="succeeded")]
-    )
+    events = serial([(f"s{number}", seconds) for number in range(24)], 1_780_000_000.0 + 86_400.0 * day)
+    return RecordedRun("b", f"2026010{day}T000000Z", events)
 
 
 @pytest.mark.parametrize(("last", "words"), [(330.0, "slower"), (270.0, "faster")])
@@ -54,11 +44,9 @@ def test_a_run_unlike_the_others_is_outside_the_band_and_named(last: float, word
 
 def test_nothing_is_said_of_a_run_that_has_not_begun() -> None:
     """A plan alone is no run: no estimate before its start; a step that nothing is known of has no expected time."""
-    run = Run("b", "20260101T000000Z")
-    steps = [e.PlannedStep(phase="p", step="a", expected_seconds=9.0), e.PlannedStep(phase="p", step="b")]
-    apply_all(run, [e.Plan(time=0.0, build="b", steps=steps)])
+    run = run_of(plan({"a": 9.0, "b": None}))
     assert Estimator()(run, 1.0) is None
-    apply_all(run, [e.BuildStarted(time=1.0, build="b")])
+    apply_all(run, [built(1.0)])
     estimator = Estimator()
     assert estimator(run, 1.0) is not None
     assert estimator.expected_seconds(run, run.steps["p", "b"], 1.0) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -13,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from google.protobuf import json_format
+from opentelemetry.proto.trace.v1.trace_pb2 import Status, TracesData
+from ports import free_port
 
+from build_exporter.cli import main
 from build_exporter.export.openmetrics import Export
 from build_exporter.model import events as e
 
@@ -34,27 +40,54 @@ def journal(run_file: Callable[..., Any]) -> Path:
     return path
 
 
-def test_promtool_reads_every_sample_that_was_written(command: Command, journal: Path, tmp_path: Path) -> None:
-    """Blocks made by the real promtool hold as many samples and series as the export says, none dropped."""
+@pytest.fixture
+def blocks(command: Command, journal: Path, tmp_path: Path) -> tuple[Path, str]:
+    """The blocks that the real promtool makes of an export, and what the export said of itself."""
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed")
     done = command("export", "lfs", "--journal", str(journal), "--output", str(tmp_path / "lfs.om"))
-    counted = re.search(r"2 runs: (\d+) samples of (\d+) series$", done.stderr.strip())
-    assert counted is not None, done.stderr
-    made = subprocess.run(
-        ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(tmp_path / "lfs.om"), str(tmp_path / "blocks")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    make = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(tmp_path / "lfs.om"), str(tmp_path / "blocks")]
+    made = subprocess.run(make, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    (tmp_path / "blocks" / "wal").mkdir(exist_ok=True)
-    dump = subprocess.run(
-        ["promtool", "tsdb", "dump", str(tmp_path / "blocks")], capture_output=True, text=True, check=False
-    )
+    return tmp_path / "blocks", done.stderr.strip()
+
+
+def test_promtool_and_prometheus_read_every_sample(blocks: tuple[Path, str], tmp_path: Path, poll: Any) -> None:
+    """The blocks hold as many samples and series as the export says, and Prometheus answers from them as a journal."""
+    directory, said = blocks
+    counted = re.search(r"2 runs: (\d+) samples of (\d+) series$", said)
+    assert counted is not None, said
+    (directory / "wal").mkdir(exist_ok=True)
+    dump = subprocess.run(["promtool", "tsdb", "dump", str(directory)], capture_output=True, text=True, check=False)
     lines = [line for line in dump.stdout.splitlines() if line.startswith("{")]
     assert len(lines) == int(counted[1])
     assert len({line.rsplit("}", 1)[0] for line in lines}) == int(counted[2])
     steps = [line.split() for line in lines if '__name__="build_step_duration_seconds"' in line]
     assert {line[-2] for line in steps} >= {"90", "80"}
+
+    (tmp_path / "prometheus.yml").write_text("{}")
+    address = f"127.0.0.1:{free_port()}"
+    call = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={directory}",
+            "--storage.tsdb.retention.time=100y", f"--web.listen-address={address}"]  # fmt: skip
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(call, stdout=log, stderr=log)
+    try:
+        poll(lambda: _steps(address, 1.78e9) == [], 60, "Prometheus answers")
+        first, second = _steps(address, 1.78e9 + 194), _steps(address, 1.781e9 + 81)
+    finally:
+        server.kill()
+        server.wait(10)
+    assert first == [["20260101T000000Z", "a", "succeeded", "2", "90.0"]]
+    assert second == [["20260102T000000Z", "a", "succeeded", "1", "80.0"]]
+
+
+def _steps(address: str, until: float) -> list[list[str]] | None:
+    """Return the steps that a Prometheus has at a time, None where it does not answer yet."""
+    asked = ("tasks", "--prometheus", f"http://{address}", "--until", str(until), "--output", "csv")
+    done = CliRunner().invoke(main, asked, prog_name="build-exporter")
+    shown = ("run", "step", "state", "attempts", "seconds")
+    rows = csv.DictReader(io.StringIO(done.stdout))
+    return [[row[name] for name in shown] for row in rows] if done.exit_code == 0 else None
 
 
 def test_samples_come_in_order_once_a_millisecond() -> None:
@@ -91,6 +124,32 @@ def test_a_trace_is_one_tree(command: Command, journal: Path) -> None:
     assert attributes["error.type"] == "compiler-error"
     again = command("export", "--journal", str(journal), "--run", "20260101T000000Z", "--format", "otlp").stdout
     assert again == text
+
+
+def test_a_trace_is_what_the_protocol_says(command: Command, journal: Path) -> None:
+    """OpenTelemetry's own message takes every field by name and type, and holds the same spans, ids and times."""
+    text = command("export", "--journal", str(journal), "--format", "otlp").stdout
+    # OTLP writes ids in hex where the protocol buffers' JSON has base64
+    by_proto = re.sub(
+        r'("(?:traceId|spanId|parentSpanId)": ?)"([0-9a-f]+)"',
+        lambda found: f'{found[1]}"{base64.b64encode(bytes.fromhex(found[2])).decode()}"',
+        text,
+    )
+    read = json_format.Parse(by_proto, TracesData())
+    spans = [span for resource in read.resource_spans for scope in resource.scope_spans for span in scope.spans]
+    written = [
+        span
+        for resource in json.loads(text)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    assert [(each.trace_id.hex(), each.span_id.hex(), each.name, each.start_time_unix_nano) for each in spans] == [
+        (each["traceId"], each["spanId"], each["name"], int(each["startTimeUnixNano"])) for each in written
+    ]
+    assert {(len(each.trace_id), len(each.span_id)) for each in spans} == {(16, 8)}
+    assert {len(each.parent_span_id) for each in spans} == {0, 8}
+    assert {Status.StatusCode.Name(each.status.code) for each in spans} >= {"STATUS_CODE_OK", "STATUS_CODE_ERROR"}
+    assert all(each.end_time_unix_nano >= each.start_time_unix_nano for each in spans)
 
 
 def test_lines_and_rows(command: Command, journal: Path) -> None:

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_form
 from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.metric import gauge
 from build_exporter.exposition import OPENMETRICS, TEXT, Family, label_block, render
-from build_exporter.exposition.family import number
+from build_exporter.exposition.family import MAX_KEPT, number
 
 # a lone surrogate is no character: it can be in no event
 labels = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -73,17 +73,8 @@ def test_histograms_add_up(counts: list[int], total: float) -> None:
             by_name.setdefault(sample.name.removeprefix("build_exporter_event_lag_seconds"), []).append(sample)
         buckets = [sample.value for sample in by_name["_bucket"]]
         assert buckets == [sum(counts[: place + 1]) for place in range(9)]
-        assert [float(s.labels["le"]) for s in by_name["_bucket"]] == [
-            0.001,
-            0.005,
-            0.025,
-            0.1,
-            0.5,
-            2.5,
-            10,
-            60,
-            math.inf,
-        ]
+        bounds = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, math.inf]
+        assert [float(s.labels["le"]) for s in by_name["_bucket"]] == bounds
         assert by_name["_count"][0].value == sum(counts)
         assert by_name["_sum"][0].value == total
         assert family.count == len(found.samples)
@@ -192,6 +183,32 @@ def test_only_what_is_catalogued_can_be_shown() -> None:
         Family("build_exporter_event_lag_seconds").add_histogram([1, 2], 3.0)
     with pytest.raises(ValueError, match="bounds"):
         Family("build_threshold").add_histogram([1], 3.0)
+
+
+def test_a_sample_shows_its_newest_value() -> None:
+    """What was rendered for the scrape before is shown again only while value and labels are the same."""
+    row = gauge("build_kept", "", "a", "x")
+    for value, shown in ((1, b"1"), (1.0, b"1"), (True, b"1"), (2.5, b"2.5"), (1, b"1"), (float("nan"), b"NaN")):
+        assert Family(row).add(value, "x").add(7, "y").lines == [
+            b'build_kept{a="x"} %b\n' % shown,
+            b'build_kept{a="y"} 7\n',
+        ]
+    assert Family(gauge("build_kept", "", "b", "x")).add(1, "x").lines == [b'build_kept{b="x"} 1\n']
+    times = Family("build_exporter_event_lag_seconds")
+    counts = [0] * (len(times.metric.buckets) + 1)
+    for half in (1, 2):
+        counts[0] += 1
+        body = b"".join(Family(times.metric).add_histogram(counts, half / 2).lines)
+        assert b"_count %d\n" % half in body
+        assert b"_sum %b\n" % (b"0.5" if half == 1 else b"1") in body
+
+
+def test_the_lines_kept_for_the_next_scrape_are_bounded() -> None:
+    """Labels that never come back, as of a build that is gone, do not stay in memory for ever."""
+    row = gauge("build_bounded", "", "a", "x")
+    for each in range(MAX_KEPT + 10):
+        assert Family(row).add(each, f"{each}").lines == [b'build_bounded{a="%d"} %d\n' % (each, each)]
+    assert len(Family(row)._kept) <= MAX_KEPT
 
 
 def test_blocks_of_labels() -> None:

@@ -51,6 +51,7 @@ SENT: dict[str, tuple[str, Any]] = {
     "a version to come": ("application/openmetrics-text;version=2.0.0,text/plain;q=0.5", TEXT),
     "no number": ("application/openmetrics-text;q=high,text/plain;q=0.1", TEXT),
     "not a number": ("application/openmetrics-text;q=nan", TEXT),
+    "both alike, text first": ("text/plain, application/openmetrics-text", TEXT),
     "JSON alone": ("application/json", TEXT),
     "nonsense": (";;,,=;q=1,/", TEXT),
 }  # fmt: skip

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from build_exporter.mcp.bounded import MIN_BYTES, encode
 
+# a long text of few letters: drawing each of hundreds takes seconds
+texts = st.builds(lambda text, times: text * times, st.text(max_size=5), st.integers(0, 60))
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=300),
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | texts,
     lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(min_size=1, max_size=8), inner, max_size=8),
     max_leaves=120,
 )

@@ -82,7 +82,17 @@ def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
 @pytest.fixture
 def lfs(run_file: Callable[..., Any]) -> Any:
     """A run of a plan of four steps in two phases, of which the first is done and the second runs."""
+    return begin_lfs(run_file)
 
+
+@pytest.fixture(scope="session")
+def begin() -> Callable[..., Any]:
+    """Write the run of the fixture `lfs` into another journal."""
+    return begin_lfs
+
+
+def begin_lfs(run_file: Callable[..., Any]) -> Any:
+    """Write the run of the fixture `lfs`."""
     run = run_file("lfs", clock=time.time() - 700)
     run.add("build_started", target="x86_64-lfs-linux-gnu", book="12.4")
     steps = [("chapter-5", "501-binutils"), ("chapter-5", "502-gcc"), ("chapter-6", "601-m4"), ("chapter-6", "602-sed")]

@@ -13,9 +13,11 @@ Tabs = Callable[..., Any]
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[31m' + "x" * 150
 
 
-@pytest.fixture
-def builds(run_file: Callable[..., Any], lfs: Any) -> None:
-    """A build that runs, one that failed, one that is over and one full of hostile text."""
+@pytest.fixture(scope="module")
+def served(run_file_of_all: Callable[..., Any], serve_all: Serve, begin: Callable[..., Any]) -> Any:
+    """An exporter of a build that runs, one that failed, one that is over and one full of hostile text."""
+    run_file = run_file_of_all
+    begin(run_file)
     run_file("bad").step("p", "s", status="failed", exit_code=2, message="cannot find -lz\nmake: *** Error 2")
     done = run_file("done")
     done.step("p", "s", warnings=3)
@@ -26,17 +28,17 @@ def builds(run_file: Callable[..., Any], lfs: Any) -> None:
     evil.add("tests_reported", phase=HOSTILE, step=HOSTILE, suite=HOSTILE, passed=1, failed=1)
     evil.step(HOSTILE, HOSTILE, status="failed", message=HOSTILE)
     evil.add("note", message=HOSTILE)
+    return serve_all()
 
 
 PAGES = ("/", "/builds/lfs", "/builds/bad", "/builds/done", "/builds/evil", "/builds/lfs/runs", "/alerts", "/runbook",
          "/builds/lfs/steps/chapter-5/502-gcc", "/builds/bad/steps/p/s", "/builds/none")  # fmt: skip
 
 
-@pytest.mark.usefixtures("builds")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility_rules_hold(serve: Serve, tab: Tabs, axe: Path, scheme: str) -> None:
+def test_accessibility_rules_hold(served: Any, tab: Tabs, axe: Path, scheme: str) -> None:
     """axe finds nothing on any page: contrast, names, roles, landmarks, order of headings."""
-    opened = tab(serve(), color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    opened = tab(served, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     found = {}
     for path in PAGES:
         page = opened.go(path)
@@ -50,24 +52,23 @@ def test_accessibility_rules_hold(serve: Serve, tab: Tabs, axe: Path, scheme: st
     assert found == {}
 
 
-@pytest.mark.usefixtures("builds")
-@pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920, 3840])
-def test_every_page_fits_every_width(serve: Serve, tab: Tabs, width: int) -> None:
+def test_every_page_fits_every_width(served: Any, tab: Tabs) -> None:
     """Nothing runs out of the window, from a small phone to 4K, whatever a build calls itself."""
-    opened = tab(serve(), width, 900)
+    opened = tab(served)
     for path in PAGES:
-        opened.go(path)
-        assert opened.fits(), path
+        page = opened.go(path)
+        for width in (320, 390, 768, 1280, 1920, 3840):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert opened.fits(), (path, width)
     opened.errors = [error for error in opened.errors if "404" not in error]
 
 
-@pytest.mark.usefixtures("builds")
-def test_pages_are_good_without_scripts(serve: Serve, tab: Tabs) -> None:
+def test_pages_are_good_without_scripts(served: Any, tab: Tabs) -> None:
     """Without scripts the pages say the same: figures, steps, failures; and the form filters the steps."""
-    page = tab(serve(), java_script_enabled=False).go("/builds/bad")
+    page = tab(served, java_script_enabled=False).go("/builds/bad")
     for words in ("cannot find -lz", "exit code 2", "Failed"):
         assert words in page.inner_text("#main")
-    page = tab(serve(), java_script_enabled=False).go("/builds/lfs")
+    page = tab(served, java_script_enabled=False).go("/builds/lfs")
     assert page.locator("#rows tr:visible").count() == 4
     page.fill("input[type=search]", "GCC")
     page.click("text=Show")
@@ -75,10 +76,9 @@ def test_pages_are_good_without_scripts(serve: Serve, tab: Tabs) -> None:
     assert "502-gcc" in page.inner_text("#rows")
 
 
-@pytest.mark.usefixtures("builds")
-def test_hostile_text_runs_nothing(serve: Serve, tab: Tabs) -> None:
+def test_hostile_text_runs_nothing(served: Any, tab: Tabs) -> None:
     """Text of a build neither runs nor loads anything in a real browser; the page continues being updated."""
-    opened = tab(serve())
+    opened = tab(served)
     for path in ("/", "/builds/evil", "/alerts"):
         page = opened.go(path)
         page.wait_for_selector("#link[data-mode]")
@@ -88,10 +88,9 @@ def test_hostile_text_runs_nothing(serve: Serve, tab: Tabs) -> None:
     assert "<script>alert(1)</script>" in page.inner_text("h1")
 
 
-@pytest.mark.usefixtures("builds")
-def test_pages_are_used_by_keyboard(serve: Serve, tab: Tabs) -> None:
+def test_pages_are_used_by_keyboard(served: Any, tab: Tabs) -> None:
     """The first stop leads past the head to the content; each stop is visible."""
-    page = tab(serve()).go("/builds/lfs")
+    page = tab(served).go("/builds/lfs")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0

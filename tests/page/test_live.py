@@ -22,7 +22,7 @@ def shows(page: Any, text: str, seconds: float = 15.0) -> None:
 
 
 def test_a_build_is_watched_on_a_phone(serve: Serve, lfs: Any, tab: Tabs) -> None:
-    """From a running step through a failure and a second try to the end, without a reload and within the screen."""
+    """From a running step through a failure and a second try to its end and a rating, without a reload or overflow."""
     phone = tab(serve(), 390, 844)
     page = phone.go("/builds/lfs")
     page.evaluate("window.never_reloaded = true")
@@ -49,6 +49,9 @@ def test_a_build_is_watched_on_a_phone(serve: Serve, lfs: Any, tab: Tabs) -> Non
     page.wait_for_selector("#s3[data-state=succeeded]")
     assert page.title() == "Succeeded: lfs"
     assert phone.fits()
+    page.click("[data-rating='4']")
+    shows(page, "Thank you")
+    assert '"rating":4' in lfs.path.read_text().replace(" ", "")
     assert page.evaluate("window.never_reloaded")
 
 
@@ -120,7 +123,7 @@ def test_a_new_build_appears_on_the_empty_page(serve: Serve, run_file: Callable[
     run_file("first", clock=time.time()).add("build_started")
     shows(page, "first")
     run_file("second", clock=time.time()).step("p", "s", status="failed", message="boom")
-    shows(page, "second needs attention")
+    shows(page, "boom")
     assert page.title() == "(1) Builds"
 
 

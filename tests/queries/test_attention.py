@@ -84,7 +84,9 @@ def test_a_step_that_cannot_go_on_is_critical(builder: Callable[..., Any], verdi
     build.add("step_started", phase="p", step="s")
     judged = Judgement(verdict, ("no CPU time", "x waits"))
     found = kinds(build, verdict=lambda run, step: judged, estimate=lambda run, now: Estimate(1.0, 100.0, 200.0))
-    stuck = ("stuck", "critical", "s", f"{verdict.value.replace('-', ' ')}: no CPU time, x waits")
+    words = f"{verdict.value.replace('-', ' ')}: no CPU time, x waits"
+    waiting = ("waiting", "critical", "s", f"{words}; answer it where the build runs")
+    stuck = waiting if verdict is Verdict.WAITING_FOR_INPUT else ("stuck", "critical", "s", words)
     assert found[:-1] == ([] if verdict is Verdict.IDLE else [stuck])
     assert found[-1][:2] == ("late", "warning")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
+
+from zygote import forks
 
 from build_exporter.queries.commands import SUMMARIES
 
@@ -20,9 +21,7 @@ def test_the_guide_names_every_query(repository: Path) -> None:
 
 def test_the_examples_run(repository: Path, tmp_path: Path) -> None:
     """The guide's commands answer from the recorded mini-LFS build."""
-    launcher = tmp_path / "build-exporter"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m build_exporter "$@"\n')
-    launcher.chmod(0o755)
+    forks().install(tmp_path / "build-exporter")
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "BUILD_EXPORTER_JOURNAL": f"{tmp_path}/j"}
     page = (repository / "docs" / "guide" / "queries.md").read_text()
     block = "".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))

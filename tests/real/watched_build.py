@@ -10,7 +10,6 @@ exits with 1 where fewer than 95 % of the verdicts are right, or any says that a
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -66,7 +65,7 @@ def verdict_of(url: str, build: str) -> tuple[str, list[str]]:
     return (running[0]["verdict"] or "-", running[0]["verdict_evidence"]) if running else ("-", [])
 
 
-def commands(tarball: Path, options: list[str]) -> dict[str, list[str]]:
+def commands(tarball: Path, options: list[str], installed: Path) -> dict[str, list[str]]:
     """Return the steps: name and command, run in the build directory."""
     jobs = "-j2"
     return {
@@ -74,7 +73,7 @@ def commands(tarball: Path, options: list[str]) -> dict[str, list[str]]:
         "configure": ["../source/configure", "--prefix=/usr", "MAKEINFO=true", *options],
         "build": ["make", jobs, "MAKEINFO=true"],
         "check": ["make", "MAKEINFO=true", "check-binutils"],
-        "install": ["make", "MAKEINFO=true", "DESTDIR=" + os.path.realpath("."), "install"],
+        "install": ["make", "MAKEINFO=true", f"DESTDIR={installed}", "install"],
     }
 
 
@@ -109,7 +108,7 @@ def main() -> int:
         try:
             while not (found := re.search(r'listen"?[=:] ?"?(127\.0\.0\.1:\d+)', log.read_text())):
                 time.sleep(0.1)
-            return report(journal, build, f"http://{found[1]}", commands(tarball, options))
+            return report(journal, build, f"http://{found[1]}", commands(tarball, options, Path(top, "installed")))
         finally:
             server.terminate()
             server.wait(30)

@@ -51,10 +51,12 @@ def test_the_page_stands_alone(command: Command, journal: Path) -> None:
     page = Page(done.stdout)
     assert page.loads == []
     assert "script" not in page.tags
-    assert page.tags.count("svg") >= 3
+    assert done.stdout.count('class="bars') >= 3
     assert "prefers-color-scheme: dark" in done.stdout
     assert "@media print" in done.stdout
     words = " ".join(" ".join(page.words).split())
+    assert "All 16 steps are done, in 23 min 19 s. What was expected to take 20 min 44 s took 15 min 26 s." in words
+    assert "2 attempts did not succeed and were repeated." in words
     for part in ("16 of 16", "23 min 19 s", "607-findutils", "Attempts that did not succeed", "2 min 26 s"):
         assert part in words, part
 
@@ -62,14 +64,14 @@ def test_the_page_stands_alone(command: Command, journal: Path) -> None:
 def test_a_bar_for_each_step_where_it_ran(command: Command, journal: Path) -> None:
     """The time line has one bar a step, in the order of their starts, none beyond the run's end."""
     text = command("report", "mini-lfs-resumed", "--journal", str(journal)).stdout
-    (line,) = re.findall(r'<svg[^>]*aria-label="Time line of the steps">(.*?)</svg>', text, re.DOTALL)
-    bars = [
-        (float(x), float(w))
-        for x, w in re.findall(r'<rect class="bar \w+" x="([\d.]+)" y="\d+" width="([\d.]+)"', line)
-    ]
+    (line,) = re.findall(r'aria-label="Time line of the steps">(.*?)<div class="axis"', text, re.DOTALL)
+    bars = [(float(x), float(w)) for x, w in re.findall(r'<i style="left:([\d.]+)%;width:([\d.]+)%">', line)]
     assert len(bars) == 16
     assert bars == sorted(bars)
-    assert max(left + wide for left, wide in bars) <= 951
+    assert bars[0][0] == 0
+    assert 99.9 <= max(left + wide for left, wide in bars) <= 100.1
+    # the first pause of 128 s of 1,399 s, between the fourth and the fifth step
+    assert bars[4][0] - sum(bars[3]) == pytest.approx(128 / 1399 * 100, abs=0.1)
 
 
 def test_every_format(command: Command, journal: Path) -> None:

@@ -89,6 +89,7 @@ def test_the_clock_alone_never_claims_the_end(reported: SourceEvent) -> None:
 
 def test_warnings_grow_while_the_step_runs_and_after(reported: SourceEvent) -> None:
     """A late count is taken, a lower one is not."""
+    assert reported.progress(warnings=0).warnings == 0
     assert reported.progress(warnings=3).warnings == 3
     assert reported.progress(warnings=2).warnings == 3
     assert reported.finish().warnings == 3

@@ -70,7 +70,7 @@ class Site:
         self.app = make_app(self.service)
 
     def get(
-        self, path: str, *, method: str = "GET", server: str = "127.0.0.1", **headers: str
+        self, path: str, *, method: str = "GET", server: str = "127.0.0.1", body: bytes = b"", **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of an answer."""
         raw, _, query = path.partition("?")
@@ -81,7 +81,7 @@ class Site:
             "path": unquote(raw),
             "raw_path": raw.encode(),
             "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
+            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
             "server": (server, 10110),
             "root_path": "",
             "scheme": "http",
@@ -89,7 +89,7 @@ class Site:
         sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Any) -> None:
             sent.append(message)

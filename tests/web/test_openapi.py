@@ -11,16 +11,16 @@ import pytest
 from build_exporter.web.routes import ENDPOINTS
 
 
-@pytest.fixture
-def served(serve: Callable[..., Any], run_file: Callable[..., Any]) -> Any:
+@pytest.fixture(scope="module")
+def served(serve_all: Callable[..., Any], run_file_of_all: Callable[..., Any]) -> Any:
     """An exporter over a build with something of everything."""
-    run = run_file("lfs")
+    run = run_file_of_all("lfs")
     run.add("build_started", target="x86_64-lfs-linux-gnu")
     run.add("plan", steps=[{"phase": "p", "step": name, "expected_seconds": 9.0} for name in ("a", "b", "c")])
     run.step("p", "a", cpu_seconds=3.5, warnings=2)
     run.add("tests_reported", phase="p", step="a", suite="check", passed=5, failed=1)
     run.step("p", "b", status="failed", error_class="compiler-error", message="boom")
-    return serve()
+    return serve_all()
 
 
 def test_the_document_is_valid_and_whole(served: Any) -> None:
@@ -32,7 +32,11 @@ def test_the_document_is_valid_and_whole(served: Any) -> None:
     validate(document)
     methods = {(path, method.upper()) for path, item in document["paths"].items() for method in item}
     assert len(methods) == len(ENDPOINTS) > 8
-    assert document["paths"]["/api/v1/builds/{build}/steps"]["get"]["parameters"]
+    steps, report = (document["paths"][f"/api/v1/builds/{{build}}/{name}"]["get"] for name in ("steps", "report"))
+    assert steps["parameters"]
+    assert str(served.get("/api/v1/builds/lfs/steps?after=" + "x" * 8192)[0]) in steps["responses"].keys() - {"404"}
+    csv = served.get("/api/v1/builds/lfs/report?format=csv")[1]["content-type"].partition(";")[0]
+    assert csv in report["responses"]["200"]["content"].keys() - {"application/json"}
 
 
 def test_answers_keep_to_the_document(served: Any) -> None:
@@ -47,7 +51,7 @@ def test_answers_keep_to_the_document(served: Any) -> None:
         operation = result.ok()
 
         @settings(
-            max_examples=12,
+            max_examples=6,
             deadline=None,
             database=None,
             derandomize=True,
@@ -63,7 +67,7 @@ def test_answers_keep_to_the_document(served: Any) -> None:
             case.call_and_validate(excluded_checks=skipped)
 
         check()
-    assert asked > 60
+    assert asked > 50
     assert served.process.poll() is None
     assert "Traceback" not in served.log.read_text()
 

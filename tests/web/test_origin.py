@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import socket
 from typing import Any
@@ -64,18 +65,53 @@ def test_a_browser_that_names_no_origin_says_whose_page_asks(site: Any, sent: st
         ("[::1]:10110", False),
         ("", False),
         (socket.gethostname(), False),
+        (socket.gethostname().upper(), False),
+        ("machine.lan", False),
+        ("machine", False),
+        ("lan", True),
     ],
 )
-def test_a_name_made_to_point_here_reads_nothing(site: Any, host: str, is_refused: bool) -> None:
+def test_a_name_made_to_point_here_reads_nothing(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, host: str, is_refused: bool
+) -> None:
     """Over loopback, of either protocol, only this machine's and the configured names are answered (DNS rebinding)."""
+    if host.endswith(("lan", "machine")):
+        monkeypatch.setattr(socket, "gethostname", lambda: "Machine.lan")
+    site = request.getfixturevalue("site")
     site.service.hosts = ("Builds.example",)
     for server, path in itertools.product(("127.0.0.1", "127.0.0.53", "::1"), ("/", "/metrics")):
         status, _, body = site.get(path, server=server, host=host)
         assert (status, b'"misdirected"' in body) == ((421, True) if is_refused else (200, False)), server
     assert site.get("/-/healthy", host=host)[0] == 200
+    assert site.get("/-/reload", method="POST", host=host)[0] == (421 if is_refused else 200)
 
 
 @pytest.mark.parametrize("server", ["192.168.1.5", "2001:db8::1", "::ffff:10.0.0.1", ""])
 def test_beyond_loopback_any_name_is_right(site: Any, server: str) -> None:
     """On a network address, and on a socket without one, the machine has names that it does not know itself."""
     assert site.get("/metrics", server=server, host="builder.lan")[0] == 200
+
+
+def test_what_is_allowed_is_taken_whole(site: Any) -> None:
+    """A program's own request passes both guards with its body, and one that names two hosts is told so."""
+    line = b'{"time":1.7e9,"event":"note","build":"b","message":"x"}'
+    for headers, builds in (({"origin": "http://evil.example"}, []), ({"host": "evil.example"}, []), ({}, ["b"])):
+        site.get("/api/v1/events", method="POST", body=line, **headers)
+        site.monitor.poll()
+        assert list(site.monitor.tracker.builds) == builds
+    status, _, body = site.get("/", host="localhost", Host="localhost")
+    assert (status, b'"two-hosts"' in body) == (400, True)
+
+
+def test_pages_of_other_sites_open_no_stream(site: Any) -> None:
+    """Browsers let any page open a WebSocket, so a foreign one is refused before it is accepted."""
+    headers = [(b"host", b"localhost"), (b"origin", b"http://evil.example")]
+    scope: dict[str, Any] = {"type": "websocket", "path": "/api/v1/stream", "headers": headers}
+    scope |= {"server": ("127.0.0.1", 1), "extensions": {"websocket.http.response": {}}}
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(site.app(scope, None, send))
+    assert [message.get("status") for message in sent] == [403, None]

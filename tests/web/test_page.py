@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+
+from build_exporter.failures import card
+from build_exporter.web.page.templates import error_lines, more_evidence
 
 RunFiles = Callable[..., Any]
 Pages = Callable[..., Any]
@@ -84,7 +89,7 @@ def test_builds_that_need_a_look_come_first(run_file: RunFiles, page: Pages) -> 
     run_file("going", clock=1.7801e9 - 5).add("step_started", phase="p", step="s")
     words = page().words
     assert words.index("cannot find -lz") < words.index("going") < words.index("good")
-    assert words.index("bad", words.index("cannot find -lz")) < words.index("going")
+    assert words.index("bad") < words.index("cannot find -lz")
 
 
 def test_what_a_page_says_of_a_build(run_file: RunFiles, page: Pages) -> None:
@@ -98,7 +103,7 @@ def test_what_a_page_says_of_a_build(run_file: RunFiles, page: Pages) -> None:
     run.step("chapter-5", "502", status="failed", error_class="disk-full", message="No space left <b>&", exit_code=2)
     run.add("step_started", phase="chapter-5", step="503")
     words = page("/builds/lfs").words
-    for said in ("lfs", "Failed", "x86_64-lfs-linux-gnu", "12.4", "1 of 4", "disk-full", "No space left <b>&",
+    for said in ("lfs", "Failed", "x86_64-lfs-linux-gnu", "12.4", "1 of 4", "disk full", "No space left <b>&",
                  "exit code 2", "1 step blocked", "503", "1 running, 1 failed"):  # fmt: skip
         assert said in words, said
     # at 1.7801e9, long after its time was up, the running step seems all but done
@@ -118,6 +123,22 @@ def test_the_end_is_given_with_its_band_and_basis(run_file: RunFiles, page: Page
         r"1[5-8] min \d\d s left ready [\w-]+ \d\d:\d\d, between [\w-]+ \d\d:\d\d and [\w-]+ \d\d:\d\d", words
     )
     assert re.search(r"from [^.]*\b1 finished step", words)
+
+
+def test_the_page_says_how_good_estimates_were(run_file: RunFiles, page: Pages) -> None:
+    """Of three equal runs the last two had one before them: half way the error of both was nil, within the band."""
+    for day in (4, 3, 2, 1):
+        run = run_file("lfs", f"2026010{5 - day}T000000Z", clock=1.7801e9 - 86_400 * day)
+        run.add("build_started", after=0.0)
+        for step in "abcd" if day > 1 else "a":
+            run.add("step_started", after=0.0, phase="p", step=step)
+            run.add("step_finished", after=1000.0, phase="p", step=step, status="succeeded")
+        if day > 1:
+            run.add("build_finished", after=0.0, status="succeeded")
+    pages = [page("/builds/lfs").words for _ in range(3)]
+    assert "half way through the last run it was wrong by 0.0 %" in pages[0], "one run is scored a time"
+    found = "half way through the last 2 runs it was wrong by 0.0 % of the whole time"
+    assert f"{found}, and the true end was in the band 2 of 2 times" in pages[-1]
 
 
 def test_a_step_beyond_its_time_is_marked_overdue(run_file: RunFiles, page: Pages) -> None:
@@ -170,33 +191,60 @@ def test_steps_are_filtered_without_a_script(run_file: RunFiles, page: Pages) ->
     run.step("p", "bash", status="failed")
 
     def visible(path: str) -> list[str]:
-        return re.findall(r'<tr role="row" [^>]*data-text="p (\w+) ">', page(path).html)
+        return re.findall(r'href="/builds/lfs/steps/p/(\w+)" title', page(path).html.partition('id="rows"')[2])
 
     assert visible("/builds/lfs") == ["gcc", "bash"]
     assert visible("/builds/lfs?state=failed") == ["bash"]
     assert visible("/builds/lfs?q=GC") == ["gcc"]
 
 
-def test_only_rows_that_changed_are_sent_again(run_file: RunFiles, page: Pages) -> None:
+def test_a_long_plan_comes_in_parts_without_a_script(run_file: RunFiles, page: Pages) -> None:
+    """Of 400 steps the page has 300 and a link to the others; the step that runs is among those shown first."""
+    run = run_file("lfs")
+    run.add("plan", steps=[{"phase": "p", "step": f"s{n}"} for n in range(400)])
+    run.add("step_started", phase="p", step="s250")
+
+    def shown(path: str) -> list[str]:
+        return re.findall(r'<tr role="row" class="\w+" id="s(\d+)"', page(path).html)
+
+    assert shown("/builds/lfs") == [str(n) for n in range(100, 400)]
+    assert "#s250" in page("/builds/lfs").links
+    (before,) = [link for link in page("/builds/lfs").links if link.startswith("?begin=")]
+    assert shown("/builds/lfs" + before.partition("#")[0]) == [str(n) for n in range(300)]
+    assert shown("/builds/lfs?begin=10000&q=s25") == ["25", *(str(n) for n in range(250, 260))]
+
+
+def test_the_line_that_says_why_stands_out_once(run_file: RunFiles, site: Any) -> None:
+    """The first error is marked where it stands in the log; evidence that the log's lines show is not repeated."""
+    run_file("lfs").step("p", "s", status="failed", exit_code=2, message="a.c:7:3: error: no foo")
+    site.get("/")
+    context = site.service.context()
+    found = card(context.build("lfs")[1], context.build("lfs")[1].steps["p", "s"])
+    lines = ("cc -c a.c", "src/a.c:7:3: error: no foo", "make: *** Error 2")
+    evidence = ("compiler: src/a.c:7:3: error: no foo", "exit code 2", "make: *** Error 2", "7 MiB left")
+    found = msgspec.structs.replace(found, context=lines, evidence=evidence)
+    assert error_lines(found) == [(lines[0], False), (lines[1], True), (lines[2], False)]
+    assert more_evidence(found) == ["7 MiB left"]
+    assert error_lines(msgspec.structs.replace(found, context=lines[:1])) == [(found.reason, True), (lines[0], False)]
+
+
+def test_only_rows_that_changed_are_sent_again(run_file: RunFiles, site: Any) -> None:
     """Who asks with the cursor of the page gets the rows that changed since; with a foreign one all of them."""
     run = run_file("lfs")
     run.add("plan", steps=[{"phase": "p", "step": f"s{n}"} for n in range(5)])
     run.step("p", "s0")
 
     def rows(since: str) -> tuple[list[str], str, bool]:
-        html = page(f"/builds/lfs/rows?since={since}").html
-        cursor = re.search(r'data-cursor="([^"]+)"', html)
-        assert cursor is not None
-        return re.findall(r'id="s(\d)"', html), cursor[1], "data-whole" in html
+        found = json.loads(site.get(f"/builds/lfs/rows?since={since}")[2])
+        return [row[3] for row in found["rows"]], found["cursor"], found["whole"]
 
     found, cursor, whole = rows("")
-    assert (found, whole) == (list("01234"), True)
+    assert (found, whole) == (["s0", "s1", "s2", "s3", "s4"], True)
     assert rows(cursor)[0] == []
     run.add("step_started", phase="p", step="s1")
     run.add("step_finished", phase="p", step="s1", status="succeeded")
     changed, after, whole = rows(cursor)
-    assert "1" in changed
-    assert "0" not in changed
+    assert changed == ["s1"]
     assert not whole
     assert rows(after)[0] == []
     assert rows("elsewhere.7")[2]

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import h11
 import msgspec
 
 from build_exporter import __version__
 from build_exporter.config.alerting import Alertmanager
 
 TIMEOUT_SECONDS = 2.0
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
 class UnreachableError(Exception):
@@ -78,20 +76,16 @@ class Client:
                 return await self._exchange(method, path, body)
         except TimeoutError:
             raise UnreachableError(f"{self.url} did not answer within {self._timeout:g} s") from None
-        except (OSError, ssl.SSLError, h11.ProtocolError, ValueError) as error:
+        except (OSError, ssl.SSLError, ValueError) as error:
             raise UnreachableError(f"{self.url}: {error}") from None
 
     async def _exchange(self, method: str, path: str, body: bytes | None) -> Answer:
+        from build_exporter.alerting.exchange import exchange  # noqa: PLC0415 - only where there is an Alertmanager
+
         context = self._tls() if self._secure else None
         reader, writer = await asyncio.open_connection(self._host, self._port, ssl=context)
         try:
-            link = h11.Connection(h11.CLIENT)
-            headers = [*self._headers(), ("Content-Length", str(len(body or b"")))]
-            request = h11.Request(method=method, target=self._path + path, headers=headers)
-            data = (link.send(request) or b"") + (link.send(h11.Data(body)) or b"" if body else b"")
-            writer.write(data + (link.send(h11.EndOfMessage()) or b""))
-            await writer.drain()
-            return await _read_answer(link, reader)
+            return await exchange((reader, writer), method, self._path + path, self._headers(), body or b"")
         finally:
             writer.transport.abort()
 
@@ -118,24 +112,6 @@ class Client:
 
 def _secret(path: str | None) -> str:
     return Path(path).read_text().strip() if path is not None else ""
-
-
-async def _read_answer(link: h11.Connection, reader: asyncio.StreamReader) -> Answer:
-    status, date, body, size = 0, "", [], 0
-    while True:
-        event = link.next_event()
-        if event is h11.NEED_DATA:
-            link.receive_data(await reader.read(65536))
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-            date = next((value.decode("latin-1") for name, value in event.headers if name == b"date"), "")
-        elif isinstance(event, h11.Data):
-            body.append(bytes(event.data))
-            size += len(event.data)
-            if size > MAX_ANSWER_BYTES:
-                raise ValueError(f"its answer is longer than {MAX_ANSWER_BYTES} bytes")
-        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            return Answer(status, b"".join(body), date)
 
 
 def _words(body: bytes) -> str:

@@ -169,7 +169,7 @@ def _is_full(place: str) -> bool:
 def oom_kills() -> int | None:
     """Return how many processes the kernel has killed for lack of memory since it started; None where unknown."""
     try:
-        lines = VMSTAT.read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
+        count = VMSTAT.read_bytes().partition(b"\noom_kill ")[2].partition(b"\n")[0]
+    except OSError:
         return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+    return int(count) if count.isdigit() else None

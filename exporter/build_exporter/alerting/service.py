@@ -183,6 +183,9 @@ def _may_fire(build: Build) -> bool:
 
 
 def _has_alerts(build: Build) -> bool:
+    if not build.history:
+        # most builds of a long list
+        return build.current is not None and bool(build.current.alerts.alerts or build.current.alerts.answers)
     logs = [summary.alerts for summary in list(build.history.values())]
     logs += [build.current.alerts] if build.current is not None else []
     return any(log.alerts or log.answers for log in logs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -28,7 +27,7 @@ from build_exporter.model.events import (
     encode_line,
     event_name,
 )
-from build_exporter.model.names import is_build_name
+from build_exporter.model.names import is_build_name, nearest_names
 
 _BEGINNING = (BuildStarted, Plan, StepStarted, StepFinished)
 """Events that may come first of a build."""
@@ -84,9 +83,8 @@ def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, n
 def _check_known(journal: str, name: str) -> None:
     """End with a message where a build has no run that an event could belong to: its name is mistyped."""
     if os.path.isdir(journal) and newest_run(journal, name) is None:  # noqa: PTH112
-        known = builds(journal)
-        nearest = get_close_matches(name, known, n=3) or known[:5]
-        _stop(f"no build {name} in {journal}; there are: {', '.join(nearest) or 'none'}; --new begins one")
+        nearest = nearest_names(name, builds(journal))
+        _stop(f"no build {name} in {journal}; there are: {nearest}; --new begins one")
 
 
 def _stop(message: str) -> Any:

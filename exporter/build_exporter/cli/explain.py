@@ -14,6 +14,7 @@ from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, duration
 from build_exporter.journal.follow import Follower
 from build_exporter.logging_setup import configure_logging
+from build_exporter.model.names import nearest_names
 from build_exporter.model.states import FailureClass
 from build_exporter.tracker import Run, Step, Tracker
 
@@ -41,11 +42,14 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
         tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
     runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
     if build is not None and not runs:
-        raise SystemExit(_usage(f"no build {build} in {journal}"))
+        raise SystemExit(
+            _usage(f"no build {build} in {journal}; there are: {nearest_names(build, list(tracker.builds))}")
+        )
     found = _failed(runs, step)
     if found is None:
         if step is not None and not any(_is_named(each, step) for run in runs for each in run.steps.values()):
-            raise SystemExit(_usage(f"no step {step}"))
+            known = {each.step for run in runs for each in run.steps.values()}
+            raise SystemExit(_usage(f"no step {step}; there are: {nearest_names(step, known)}"))
         click.echo("null" if output == "json" else "nothing has failed")
         raise SystemExit(1)
     made = card(*found, last_lines(journal, *found))

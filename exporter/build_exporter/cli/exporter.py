@@ -18,6 +18,7 @@ from build_exporter import __version__
 from build_exporter.alerting.reachability import parts_up
 from build_exporter.alerting.service import AlertService
 from build_exporter.checksums.background import BackgroundVerifier
+from build_exporter.cli import memory
 from build_exporter.cli.options import read_config, use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.clocks import ClockWatch
@@ -31,7 +32,7 @@ from build_exporter.collectors.host.process_tree import ProcessTrees
 from build_exporter.collectors.plugins import INTERVAL_SECONDS, PluginCollector, plugin_collectors
 from build_exporter.collectors.probes import ProbeCollector
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
-from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner, DirectRunner
+from build_exporter.collectors.runners import REST_SECONDS, BackgroundRunner, CollectorRunner, DirectRunner
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.collectors.sources import SourceFilesCollector
 from build_exporter.collectors.steps import StepCollector
@@ -80,6 +81,8 @@ LIVENESS_SECONDS = 2.0
 PLATFORM_SECONDS = 60.0
 ANALYSIS_SECONDS = 5.0
 STATUS_SECONDS = 2.0
+PROCESS_REST_SECONDS = 2.0
+"""Interval of samples of the running steps' processes while nobody asks: verdicts and alerts need them all the same."""
 CCACHE_SECONDS = 15.0
 
 
@@ -125,6 +128,7 @@ class Exporter:
         overrides: Overrides,
     ) -> None:
         self.monitor = Monitor(journal)
+        self.monitor.decoder.coalescing = not config.uses_progress
         self.config = config
         self._web_file: WebConfigFile | None = None
         self._mcp: McpEndpoint | None = None
@@ -187,7 +191,7 @@ class Exporter:
             *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS, thread="files")] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
             *(
-                BackgroundRunner(row.make(), row.interval, thread=row.thread, rests=True)
+                BackgroundRunner(row.make(), row.interval, thread=row.thread, rest=REST_SECONDS)
                 for row in HOST_COLLECTORS
                 if row.name in enabled
             ),
@@ -202,10 +206,10 @@ class Exporter:
         """Return the collectors that need to know the builds, each with the name it is switched by."""
         helpers = self._surveyor.helpers
         return [
-            BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe)),
+            BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe), rest=PROCESS_REST_SECONDS),
             DirectRunner(self._toolchains),
             BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS, thread="caches"),
-            BackgroundRunner(DistccCollector(helpers), thread="caches", rests=True),
+            BackgroundRunner(DistccCollector(helpers), thread="caches", rest=REST_SECONDS),
         ]
 
     def _parts_up(self) -> dict[str, bool]:
@@ -238,6 +242,7 @@ class Exporter:
         self._hooks.configure(self.config.hooks)
         self._prober.configure(self.config.probes)
         self._custom.configure(self.config.metrics.extra)
+        self.monitor.decoder.coalescing = not self.config.uses_progress
         self._thresholds.thresholds = self.config.threshold_values()
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
@@ -255,6 +260,7 @@ class Exporter:
             ConfigError: the web configuration can't be used.
             CertificateError: a certificate can't be used.
         """
+        memory.settle()
         _allow_many_files()
         server = self._server(web_config)
         sockets = open_sockets(addresses)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from build_exporter.diagnostics.rules.rule import FailureRule, Rank, Rule
+from build_exporter.entry_points import entry_points
 from build_exporter.model.states import FailureClass
 from build_exporter.sources.isolation import PluginError
 from build_exporter.sources.plugins import origin, with_timeout
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 log = logging.getLogger(__name__)
 

@@ -8,17 +8,21 @@ from pathlib import Path
 import click
 
 from build_exporter import __version__
+from build_exporter.cli.options import data_home
 
 
 @click.command()
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
 @click.pass_context
-def man(context: click.Context, directory: Path) -> None:
+def man(context: click.Context, directory: Path | None) -> None:
     """Write a man page for the program and for each of its commands into DIRECTORY.
 
+    Without DIRECTORY they go where `man` finds them: ~/.local/share/man/man1, or /usr/local/share/man/man1 for root.
+
     \b
-    build-exporter man ~/.local/share/man/man1
+    build-exporter man
     """
+    directory = directory or data_home() / "man" / "man1"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         written = [(directory / name).write_text(text, "utf-8") for name, text in pages(context.find_root().command)]

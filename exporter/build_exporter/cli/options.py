@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,13 @@ def use_failure_rules(config: Config) -> None:
 
     own = (Rule(r.error_class, "you", Rank.OWN, (), r.pattern, r.hint or "", ()) for r in config.failures.rules)
     use(all_rules(own))
+
+
+def data_home() -> Path:
+    """Return the directory of shared data that programs look into: the machine's for root, else the user's."""
+    if os.getuid() == 0:
+        return Path("/usr/local/share")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
 def check_journal(journal: str) -> None:

@@ -19,7 +19,7 @@ from build_exporter.journal.current import join_run
 from build_exporter.model.events import Plan, TestScope
 from build_exporter.model.names import is_build_name
 from build_exporter.plan.weighted import WeightedPlan
-from build_exporter.sources.attach import lines_of
+from build_exporter.sources.event_lines import lines_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

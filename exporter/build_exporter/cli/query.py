@@ -6,8 +6,10 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, NoReturn
+from urllib.parse import urlsplit
 
 import click
 from msgspec import inspect
@@ -21,7 +23,7 @@ from build_exporter.config.section import About, field_type
 from build_exporter.config.values import READINGS, allowed, read
 from build_exporter.config.views import View
 from build_exporter.logging_setup import configure_logging
-from build_exporter.model.names import is_build_name
+from build_exporter.model.names import MAX_TIME, is_build_name
 from build_exporter.queries.commands import SUMMARIES, find
 from build_exporter.queries.context import BadRequestError, NotFoundError
 from build_exporter.queries.filters import FILTERS
@@ -50,11 +52,35 @@ class _Text(click.ParamType[Any]):
             self.fail(f"{value!r} is not {self._allowed}", param, ctx)
 
 
+class _List(click.ParamType[Any]):
+    """Some of several words, with commas between them."""
+
+    name = "list"
+
+    def __init__(self, word: click.Choice[str]) -> None:
+        self._word = word
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the words."""
+        words = value.split(",") if isinstance(value, str) else value
+        return tuple(self._word.convert(each.strip(), param, ctx) for each in words)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the words as help shows them."""
+        return ",".join(self._word.choices)
+
+
 def _taken(annotation: Any) -> tuple[click.ParamType[Any], About]:
     """Return the type of an option for a value of the configuration's form, and what is known of it."""
     kind, about, _ = field_type(inspect.type_info(annotation))
     assert about is not None, "every option is described"
-    return click.Choice(kind.values) if isinstance(kind, inspect.LiteralType) else _Text(kind, about), about
+    match kind:
+        case inspect.LiteralType():
+            return click.Choice(tuple(map(str, kind.values))), about
+        case inspect.VarTupleType(item_type=inspect.LiteralType(values=values)):
+            return _List(click.Choice(tuple(map(str, values)))), about
+        case _:
+            return _Text(kind, about), about
 
 
 def _filter_option(name: str) -> click.Option:
@@ -62,7 +88,7 @@ def _filter_option(name: str) -> click.Option:
     return click.Option([f"--{name}"], type=kind, help=about.description)
 
 
-SECONDS: Final = _taken(Annotated[float, section.about("A time.", "seconds")])[0]
+SECONDS: Final = _taken(Annotated[float, section.about("A time.", "seconds", within=(0.1, None))])[0]
 
 
 def command_for(name: str) -> click.Command:
@@ -110,7 +136,7 @@ def run_query(name: str, query: Query, given: Mapping[str, Any], view: View | No
             if not given["watch"]:
                 raise SystemExit(1 if reply.bad else 0)
             sys.stdout.flush()
-            time.sleep(max(0.2, given["interval"]))
+            time.sleep(given["interval"])
     raise AssertionError("wrong use ends the command")
 
 
@@ -148,6 +174,9 @@ def _asked(query: Query, given: Mapping[str, Any]) -> Asked:
         raise click.UsageError(f"{build!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -")
     if given["exporter"] and given["prometheus"]:
         raise click.UsageError("--exporter and --prometheus: give one of them")
+    for option in ("exporter", "prometheus"):
+        if given[option] is not None and urlsplit(given[option]).scheme not in ("http", "https"):
+            raise click.UsageError(f"--{option} {given[option]} is no http:// or https:// address")
     names = (*query.filters, *query.arguments)
     return Asked(
         journal=named_journal(given["journal"]),
@@ -179,19 +208,24 @@ def window_of(since: str | None, until: str | None, length: float | None, now: f
     if since is not None and length is not None:
         raise click.UsageError("--since and --window: give one of them")
     end = now if until is None else moment(until, now, "--until")
-    begin = 0.0 if since is None and length is None else end - length if length else moment(since or "", now, "--since")
+    begin = end - length if length is not None else 0.0 if since is None else moment(since, now, "--since")
     if begin >= end:
         raise click.UsageError("the window of time ends before it begins: --since must be before --until")
     return Window(begin, end)
 
 
 def moment(text: str, now: float, flag: str) -> float:
-    """Return the Unix time that a text names: so long ago, a date, or seconds.
+    """Return the Unix time that a text names: so long ago, a date (without a zone in that of this machine), or seconds.
 
     Raises:
         click.UsageError: it names none.
     """
-    for form in (float, lambda ago: now - READINGS["seconds"].read(ago), READINGS["time"].read):
-        with contextlib.suppress(ValueError):
-            return float(form(text))
+    for form in (float, lambda ago: now - READINGS["seconds"].read(ago), _date):
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            if 0 <= (found := float(form(text))) <= MAX_TIME:
+                return found
     raise click.UsageError(f"{flag} {text!r} is no time; say 2h, 3d (ago), 2026-01-31T08:00 or Unix seconds")
+
+
+def _date(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

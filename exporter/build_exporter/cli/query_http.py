@@ -23,6 +23,7 @@ PROBE_SECONDS: Final = 1.0
 """Longest wait for an exporter that nobody named."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 PAGE: Final = 1000
+NOT_FOUND: Final = 404
 _OVER: Final = {
     "avg": "avg_over_time({series}[{window}s])",
     "max": "max_over_time({series}[{window}s])",
@@ -50,9 +51,12 @@ def get(url: str, timeout: float = TIMEOUT_SECONDS) -> bytes:
         with urlopen(HttpRequest(url), timeout=timeout) as answer:  # noqa: S310 - the scheme is checked
             body: bytes = answer.read(MAX_BYTES)
     except HTTPError as error:
-        raise UnreachableError(f"{shown} answers {error.code} {error.reason}") from None
+        error.close()
+        other = ": another program listens there" if error.code == NOT_FOUND else ""
+        raise UnreachableError(f"{shown} answers {error.code} {error.reason}{other}") from None
     except (URLError, OSError, ValueError) as error:
-        raise UnreachableError(f"{shown} does not answer: {getattr(error, 'reason', error)}") from None
+        reason = getattr(error, "reason", error)
+        raise UnreachableError(f"{shown} does not answer: {getattr(reason, 'strerror', None) or reason}") from None
     return body
 
 
@@ -138,7 +142,7 @@ class PrometheusClient:
         key = (name, over)
         if key not in self._known:
             series = name
-            if self._build is not None and name.startswith("build_") and not name.startswith(_WITHOUT_BUILD):
+            if self._build is not None and name.startswith("build_") and not name.startswith(_OF_ALL):
                 series += f'{{build="{self._build}"}}'
             expression = _OVER[over].format(series=series, window=self._window or 300) if over in _OVER else series
             self._known[key] = self._ask(expression)
@@ -154,4 +158,5 @@ class PrometheusClient:
             raise UnreachableError(f"{self.url} does not answer as Prometheus does") from None
 
 
-_WITHOUT_BUILD: Final = ("build_host_", "build_exporter_", "build_probe_", "build_threshold", "build_platform_")
+_OF_ALL: Final = ("build_info", "build_host_", "build_exporter_", "build_probe_", "build_threshold", "build_platform_")
+"""Beginnings of names without the label `build`, and the one that names the builds there are."""

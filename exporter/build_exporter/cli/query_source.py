@@ -18,7 +18,7 @@ from build_exporter.estimate import Estimator
 from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal
 from build_exporter.model.events import Event
-from build_exporter.queries.context import Context
+from build_exporter.queries.context import Context, NotFoundError
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.request import NoSamples, Request, Samples, Window
 from build_exporter.queries.run_reader import JournalRuns, RunReader
@@ -68,7 +68,7 @@ def request_of(asked: Asked, *, metrics: bool) -> Request:
         prometheus = PrometheusClient(asked.prometheus, now, asked.build, asked.window)
         at = asked.window.until if asked.window is not None else now
         tracker = Tracker()
-        tracker.builds = builds_from(prometheus, at)
+        tracker.builds = builds_from(prometheus, at, asked.build)
         return _request(asked, tracker, at, f"Prometheus {prometheus.url}", prometheus)
     if asked.exporter is not None:
         return _from_exporter(asked, ExporterClient(asked.exporter), now)
@@ -100,6 +100,9 @@ def _reading(found: RunReader) -> dict[str, Any]:
 
 
 def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
+    # the default one may not have begun yet
+    if asked.journal is not None and not Path(asked.journal).is_dir():
+        raise NotFoundError(f"no journal at {asked.journal}: there is no such directory")
     journal = Journal(asked.journal or default_journal())
     samples: Samples = NoSamples()
     source = f"the journal {journal.root}"
@@ -108,7 +111,7 @@ def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
         try:
             client.values("build_exporter_build_info")
         except UnreachableError:
-            pass
+            source = f"{source} alone, as no exporter answers at {client.url}"
         else:
             samples, source = client, f"{source} and the exporter at {client.url}"
     return _request(asked, journal.tracker, now, source, samples, **_reading(journal))

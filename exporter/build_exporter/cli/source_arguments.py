@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,6 +59,8 @@ def known_kind(name: str) -> Kind | PluginKind:
     known = kinds()
     if name in known:
         return known[name]
+    from difflib import get_close_matches  # noqa: PLC0415 - only after a mistake
+
     nearest = get_close_matches(name[:100], known, n=1)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     raise click.UsageError(f"there is no kind {name!r}; {guess}{_names()}")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from build_exporter.cli.options import journal_option
+from build_exporter.cli.options import USAGE_ERROR, journal_option
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary, sources_as_object
@@ -23,6 +23,7 @@ from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.journal.layout import SYSTEM_JOURNAL, builds, pid_namespace
 from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
+from build_exporter.model.names import nearest_names
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import read_builds
@@ -63,7 +64,7 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
     What the running steps are doing is known where an exporter runs.
 
     Exits with 1 when a shown build has failed or was interrupted, or a step of it failed and was never repeated,
-    or there is none.
+    or there is no build; with 2 when there is none of the name given.
 
     \b
     build-exporter status
@@ -77,7 +78,8 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
                 raise SystemExit(0 if good else 1)
             time.sleep(WATCH_SECONDS)
     except UnreachableError as error:
-        raise click.ClickException(str(error)) from None
+        click.echo(f"build-exporter status: {error}", err=True)
+        raise SystemExit(USAGE_ERROR) from None
     except KeyboardInterrupt:
         raise SystemExit(0) from None
 
@@ -85,6 +87,10 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
 def _show(journal: str, build: str | None, output: str, exporter: str | None, *, short: bool, again: bool) -> bool:
     """Write what is asked for; return whether there is a build and all are well."""
     tracker = read_builds(journal)
+    if build is not None and build not in tracker.builds and not again:
+        nearest = nearest_names(build, list(tracker.builds))
+        click.echo(f"build-exporter status: no build {build} in {journal}; there are: {nearest}", err=True)
+        raise SystemExit(USAGE_ERROR)
     here = pid_namespace()
     estimator = Estimator(tracker.builds)
     found = (b.current for b in tracker.builds.values() if build in (None, b.name))
@@ -98,7 +104,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator, doing) for run in runs])))
     elif not runs:
-        click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal}")
+        click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal} yet")
     elif short:
         click.echo("\n".join(short_line(run, now, estimator) for run in runs))
     else:

@@ -20,6 +20,7 @@ from build_exporter.estimate import Estimator
 from build_exporter.failures.step_log import Cards
 from build_exporter.journal.layout import JOURNAL_VARIABLE
 from build_exporter.logging_setup import configure_logging
+from build_exporter.model.names import nearest_names
 from build_exporter.monitor import Monitor
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import Builds, builds
@@ -209,7 +210,7 @@ def _chosen(found: Builds, name: str | None) -> str | None:
     names = [row.build for row in found.builds]
     if name is not None:
         if name not in names:
-            raise NotFoundError(f"no build {name}; there are: {', '.join(names[:10]) or 'none'}")
+            raise NotFoundError(f"no build {name}; there are: {nearest_names(name, names)}")
         return name
     urgent = [row.build for row in found.builds if row.state == "running"]
     return next(iter(urgent or names), None)

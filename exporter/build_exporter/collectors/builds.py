@@ -15,6 +15,7 @@ FINISH_STATUSES = ("succeeded", "failed", "skipped", "interrupted")
 MAX_FLAGS = 20
 """Options of compilers shown with their warnings."""
 RESULTS = ("succeeded", "failed", "interrupted")
+_STEP_STATES = tuple((state, state.label) for state in StepState)
 
 
 class _Families(dict[str, Family]):
@@ -86,9 +87,10 @@ def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -
         if value is not None:
             families[family].add(value, name)
     families["build_waiting_for_input"].add(int(run.waiting_for is not None), name)
+    steps = families["build_steps"]
     for phase in run.phases.values():
-        for step_state in StepState:
-            families["build_steps"].add(phase.states[step_state], name, phase.name, step_state.label)
+        for step_state, label in _STEP_STATES:
+            steps.add(phase.states[step_state], name, phase.name, label)
         if run.has_plan:
             families["build_phase_progress_ratio"].add(phase_progress(run, phase, now), name, phase.name)
     for status in FINISH_STATUSES:

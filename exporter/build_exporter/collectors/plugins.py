@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from build_exporter.catalog import CATALOG, Kind, Metric
+from build_exporter.entry_points import entry_points
 from build_exporter.exposition import Family
 from build_exporter.sources.isolation import PluginError, describe_error
 from build_exporter.sources.plugins import origin, with_timeout
 from build_exporter.sources.protocol import API_VERSION
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "build_exporter.collectors"
 

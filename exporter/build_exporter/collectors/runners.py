@@ -13,8 +13,9 @@ from build_exporter.exposition import Family
 log = logging.getLogger(__name__)
 
 REST_AFTER_SECONDS: Final = 20.0
+"""After so long without a scrape nobody asks."""
 REST_SECONDS: Final = 15.0
-"""Interval of the samples that nobody has asked for in `REST_AFTER_SECONDS`."""
+"""Interval of samples then that nothing but a scrape shows."""
 
 
 class Collector(Protocol):
@@ -76,7 +77,7 @@ class BackgroundRunner:
 
     A scrape takes the newest sample and never waits. A collector that hangs for `timeout` seconds counts as failed
     and its old sample is no longer shown. Those with the same `thread` are sampled by one thread, one after another.
-    One that `rests` is sampled every `REST_SECONDS` while nobody asks for it.
+    One with a `rest` is sampled every so many seconds while nobody asks for it.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class BackgroundRunner:
         timeout: float = 10.0,
         *,
         thread: str = "",
-        rests: bool = False,
+        rest: float = 0.0,
     ) -> None:
         self.name = collector.name
         self.seconds = 0.0
@@ -96,7 +97,7 @@ class BackgroundRunner:
         self._direct = DirectRunner(collector)
         self._interval = interval
         self._timeout = timeout
-        self._rests = rests
+        self._rest = rest
         self._sample: list[Family] = []
         self._asked = time.monotonic()
         self._fresh_until = self._asked + interval + timeout
@@ -114,7 +115,7 @@ class BackgroundRunner:
     def families(self) -> list[Family]:
         """Return the newest sample, empty when it failed or is too old."""
         now = time.monotonic()
-        if self._rests and now - self._asked > REST_AFTER_SECONDS:
+        if self._rest and now - self._asked > REST_AFTER_SECONDS:
             self.due = 0.0
             self.wake.set()
         self._asked = now
@@ -125,8 +126,8 @@ class BackgroundRunner:
         self._sample = self._direct.families()
         self.seconds = self._direct.seconds
         now = time.monotonic()
-        unasked = self._rests and now - self._asked > REST_AFTER_SECONDS
-        pause = max(self._interval, REST_SECONDS) if unasked else self._interval
+        unasked = now - self._asked > REST_AFTER_SECONDS
+        pause = max(self._interval, self._rest) if unasked else self._interval
         # in step with the others of its thread, so that it wakes up once for all
         self.due = max(self.due + pause, now)
         self._fresh_until = self.due + self._timeout

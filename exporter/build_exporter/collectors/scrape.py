@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from build_exporter.collectors.runners import BackgroundRunner, CollectorRunner, SamplingThread
-from build_exporter.exposition import Family, Format, render
+from build_exporter.exposition import Family, Format, render_parts
 
 
 class Scrape:
@@ -35,6 +35,10 @@ class Scrape:
 
     def body(self, form: Format) -> bytes:
         """Return the scrape's body."""
+        return b"".join(self.parts(form))
+
+    def parts(self, form: Format) -> list[bytes]:
+        """Return the scrape's body in parts; what has not changed since the scrape before may be the same objects."""
         families: list[Family] = []
         success = Family("build_exporter_collector_success")
         duration = Family("build_exporter_collector_duration_seconds")
@@ -44,5 +48,5 @@ class Scrape:
             duration.add(collector.seconds, collector.name)
         families.extend((success, duration))
         series = Family("build_exporter_series")
-        families.append(series.add(sum(family.count for family in families) + 1))
-        return render(families, form)
+        families.append(series.add(sum([family.count for family in families]) + 1))
+        return render_parts(families, form)

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable
 from itertools import chain, islice
 
-from build_exporter.estimate import Estimator, Outlook
+from build_exporter.estimate import Estimator, Outlook, expected_by
 from build_exporter.exposition import Family, label_block, sample_line
 from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
@@ -53,7 +53,7 @@ class RunSeries:
     def __init__(self, run: Run, limit: int, estimator: Estimator | None = None) -> None:
         self.run = run
         self._estimator = estimator or Estimator()
-        self._now = 0.0
+        self._outlook: Outlook | None = None
         self._expected_by: tuple[Outlook | None, float | None] = (None, None)
         self.hidden = 0
         self._limit = limit
@@ -68,7 +68,9 @@ class RunSeries:
 
     def bodies(self, now: float) -> dict[str, bytes]:
         """Return each family's lines as they are at `now` (Unix seconds); `counts` has how many samples they are."""
-        run, self._now = self.run, now
+        run = self.run
+        # asked once for all steps: it compares what is known of every build
+        self._outlook = self._estimator.outlook(run, now)
         if run.plans != self._plans:
             self._forget_unplanned()
         if run.changed:
@@ -121,10 +123,10 @@ class RunSeries:
         self._put_failure(key, step)
 
     def _expected(self, step: Step) -> float | None:
-        return self._estimator.expected_seconds(self.run, step, self._now)
+        return expected_by(self._outlook, self.run, step)
 
     def _follow_outlook(self) -> None:
-        outlook, pace = self._estimator.outlook(self.run, self._now), self.run.pace.ratio
+        outlook, pace = self._outlook, self.run.pace.ratio
         if outlook is self._expected_by[0] and pace == self._expected_by[1]:
             return
         self._expected_by = (outlook, pace)

@@ -384,3 +384,8 @@ class Config(Section, frozen=True):
         named = {key: float(value) for key, value in msgspec.structs.asdict(self.thresholds).items()}
         tiers = {f"escalation_{tier}_seconds": limit for tier, limit in enumerate(self.alerting.escalation, 2)}
         return named | {"late_ratio": self.schedule.tolerance} | tiers
+
+    @property
+    def uses_progress(self) -> bool:
+        """Whether a hook or a metric takes every event of progress."""
+        return "step_progress" in {*self.hooks.events, *(each.event for each in self.metrics.extra)}

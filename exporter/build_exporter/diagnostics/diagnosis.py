@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from build_exporter.diagnostics.evidence import Evidence, Reading, read
 from build_exporter.diagnostics.joining import place_of
 from build_exporter.diagnostics.kinds import Kind
-from build_exporter.diagnostics.last_lines import last_lines
+from build_exporter.diagnostics.last_lines import last_lines, speaks
 from build_exporter.diagnostics.rules import RULES, Rank, Rule
 from build_exporter.diagnostics.signals import of_ending, signal_name
 
@@ -32,9 +32,20 @@ AFTER_CERTAIN: Final = 3
 
 OUT_OF_MEMORY: Final = next(rule for rule in RULES if rule.kind == "out-of-memory")
 
-_TESTS: Final = re.compile(r"^\S*make.*\*\*\* \[.*\b(?:check|tests?)(?:-\w+)?\] ")
+_TESTS: Final = re.compile(
+    r"^\S*make.*\*\*\* \[.*\b(?:check|tests?)(?:-(?!dep)\w+)?\] "
+    r"|phase '?check'? failed|in phase 'check'|\(test phase\)|\(%check\)"
+    r"|: do_check: |in check\(\)|^dh_auto_test: "
+)
 _WENT_ON: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: (?!\*\*\*)")
 """A make that goes on after an error, or leaves its directory without a word on it, was meant to."""
+
+_CODE: Final = re.compile(
+    r"(?:\] Error|[Ee]xit(?:ed)? (?:with )?(?:code|status)|non-zero code:) (\d{1,3})\b"
+    r"|ExecutionError\('[^']{1,900}', (\d{1,3}),"
+)
+_SAYS_WHY: Final = re.compile(r"\*\*\* \[[^\]]{1,900}\] (?!\S+ \d)")
+"""A builder's line that says more than a number."""
 
 _REMARK: Final = re.compile(r"^\W*$|^ \*|^Summary")
 _LABEL: Final = re.compile(r"^(?:FAIL|ERROR|FAILED|TIMEOUT)!?\s*: |^test (?=\S+ \.\.\. )|^ *--- FAIL: ")
@@ -79,7 +90,7 @@ def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | 
     reading = read(raw)
     best = _best(reading)
     found = last_lines(reading) if best is None or best.rank <= Rank.RELAYED else None
-    if found is not None and (best is None or best.rank <= Rank.MAKE or found.rank > Rank.LAST or _is_certain(found)):
+    if found is not None and (best is None or found.rank > Rank.LAST or _is_certain(found) or _knows_less(best, found)):
         best = Evidence(
             found.first,
             found.last,
@@ -92,6 +103,12 @@ def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | 
         if ending is not None or best is None:
             return _ended(reading, best, ending, exit_code, signal)
     return _diagnosis(reading, best, exit_code)
+
+
+def _knows_less(best: Evidence, found: Evidence) -> bool:
+    """Return whether the builder's words say less than the last ones before them, though these speak of no trouble."""
+    is_wrapper = best.rule is not None and best.rule.speaker == "wrapper"
+    return best.rank <= Rank.MAKE and not _SAYS_WHY.search(best.text) and (not is_wrapper or speaks(found.text))
 
 
 def _is_certain(found: Evidence) -> bool:
@@ -116,8 +133,8 @@ def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagn
     hint = rule.hint if rule is not None else ""
     if kind == "killed" and (_of_kind(reading, "out-of-memory") or _starved(reading, best, kind)):
         kind, hint = OUT_OF_MEMORY.kind, OUT_OF_MEMORY.hint
-    if kind == "other" and best.rank <= Rank.LAST:
-        kind, hint = _by_stop(reading, exit_code)
+    if kind == "other" and best.rank <= Rank.RELAYED:
+        kind, hint = _by_stop(reading, best, exit_code)
     text = _named(reading, best) if kind == "test-failure" else best.text
     others = sorted((each for each in reading.evidence if each.first != best.first), key=reading.score, reverse=True)
     return Diagnosis(
@@ -165,13 +182,14 @@ def _of_kind(reading: Reading, kind: str) -> Evidence | None:
     return next((each for each in reading.evidence if each.rule is not None and each.rule.kind == kind), None)
 
 
-def _by_stop(reading: Reading, exit_code: int | None) -> tuple[str, str]:
+def _by_stop(reading: Reading, best: Evidence, exit_code: int | None) -> tuple[str, str]:
     """Return class and hint from the builder's own words on the failed target, when nothing else is known."""
-    stop = reading.english(reading.stop) if reading.stop < len(reading.lines) else ""
-    if _TESTS.match(stop):
+    stop = reading.english(reading.stop) if reading.stop < len(reading.lines) else best.text
+    handed_on = (reading.english(each.first) for each in reading.evidence if each.rank == Rank.MAKE)
+    if any(_TESTS.search(text) for text in (stop, *handed_on)):
         return "test-failure", "The suite's own log (test-suite.log, Testing/Temporary) has the failed test."
-    code = re.search(r"\] Error (\d{1,3})\b", stop)
-    number = int(code[1]) if code is not None else exit_code
+    code = _CODE.search(stop)
+    number = int(code[1] or code[2]) if code is not None else exit_code
     found = of_ending(number, None)
     return (found.kind, found.hint) if found is not None else ("other", "")
 

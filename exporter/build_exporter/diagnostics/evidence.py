@@ -27,16 +27,25 @@ STALE_LINES: Final = 30
 STALE_COMMANDS: Final = 2
 """The same of a download: another mirror had the file."""
 
+QUIET_PENALTY: Final = 5
+"""Rank subtracted from what a logger passes on as no trouble."""
+
+_SILENT: Final = frozenset({Kind.COMMAND, Kind.TRACE, Kind.SOURCE})
+_DECORATION: Final = " \t>\u2502\u251c\u2570\u2514\u256d\u250c\u00d7\u2717\u2718\u2500\u25b6"
+"""Blanks, quotation and lines drawn before what a tool passes on."""
+
 LATE_PENALTY: Final = 25
 """Rank subtracted from lines after the first stop: they belong to other jobs or follow from it."""
 
 _GIVEN_UP: Final = re.compile(
     r"^(?:\S*/)?(?:g|re|p|b|d)?make(?:\[\d{1,3}\])?\s?: \*\*\* (?!No rule to make|Waiting for|.*\.\.\.$|Deleting)"
+    r"|^(?:scons: )?\*\*\* \[[^\]]+\] |^\*\*\* Error code \d"
 )
 _RESTART: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: Entering directory|^Making \S+ in |^g?make( |$)")
 _QUIET_LEVELS: Final = frozenset({"info", "extra", "debug", "trace", "note", "state", "cfg"})
 """What a logger says at these levels is how far it is."""
 
+_LOUD_LEVELS: Final = frozenset({"error", "fatal"})
 _NOT_REMADE: Final = re.compile(r"^(?:\S*/)?g?make: Target '.*' not remade because of errors")
 _TOP: Final = re.compile(r"^(?:\S*/)?g?make: \*\*\* ")
 _IGNORED: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: \[.*\] \S+ \d{1,3} \(\w+\)$")
@@ -52,6 +61,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _NOTE: Final = re.compile(r"^\s*= note: (?=\S*(?:ld|mold|lld|link)\S*: )")
 """Lines with which rustc forwards the linker's output."""
 
+_ERROR: Final = re.compile(r"^\s{1,20}(?:\S{1,100}: )?(?:[Ee]rror|ERROR): ")
 _HEADER: Final = re.compile(r"^(?:\s*)Traceback \(most recent call last\):")
 
 
@@ -87,9 +97,16 @@ class Reading:
         """Return what sort of line one is."""
         if index not in self._kinds:
             kind = kind_of(self.lines[index])
-            is_quiet = kind is Kind.WORDS and self._levels[index] in _QUIET_LEVELS
-            self._kinds[index] = Kind.PROGRESS if is_quiet else kind
+            self._kinds[index] = Kind.PROGRESS if kind is Kind.WORDS and self.is_quiet(index) else kind
         return self._kinds[index]
+
+    def is_quiet(self, index: int) -> bool:
+        """Return whether a logger's level before a line says that it is no trouble."""
+        return self._levels[index] in _QUIET_LEVELS
+
+    def is_loud(self, index: int) -> bool:
+        """Return whether a logger's level before a line says that it is trouble."""
+        return self._levels[index] in _LOUD_LEVELS
 
     def english(self, index: int) -> str:
         """Return a line with foreign words replaced."""
@@ -144,7 +161,7 @@ def read(raw: Iterable[str]) -> Reading:
         found = _evidence(reading, index)
         if found is not None:
             reading.evidence.append(found)
-            beyond = found.last if found.last > index and _HEADER.match(reading.lines[index]) else beyond
+            beyond = max(beyond, found.last)
     return reading
 
 
@@ -176,9 +193,10 @@ def _evidence(reading: Reading, index: int) -> Evidence | None:
     kind = reading.kind(index)
     if kind is Kind.SOURCE and _NOTE.match(line):
         kind = Kind.WORDS
-    if kind in (Kind.COMMAND, Kind.TRACE, Kind.SOURCE) or (kind is Kind.PROGRESS and not _speaks(line)):
+    is_quiet = kind is Kind.PROGRESS and reading.is_quiet(index) and kind_of(line) is Kind.WORDS
+    if kind in _SILENT or (kind is Kind.PROGRESS and not is_quiet and not _speaks(line)):
         return None
-    text, last = joined(reading.lines, index)
+    text, last, said = joined(reading.lines, index)
     text = _NOTE.sub("", text)
     foreign = english(text)
     if _GIVEN_UP.match(foreign) or _NINJA_FAILED.match(foreign):
@@ -187,16 +205,37 @@ def _evidence(reading: Reading, index: int) -> Evidence | None:
         return Evidence(
             index, last, text, rule.rank if is_own and rule is not None else Rank.MAKE, rule if is_own else None
         )
-    rule = rule_of(foreign)
+    rule = _rule_of(english(said) if said else foreign)
     if rule is None:
         placed = _PLACED.match(foreign) if not text.isascii() else None
         return Evidence(index, last, text, Rank.PLACED, None) if placed is not None else None
-    if rule.rank is Rank.NOISE:
-        return None
-    rank = int(rule.rank)
-    if kind is Kind.FRAME and rank <= Rank.PROGRAM + 2 and last == index:
-        rank = min(rank, Rank.RELAYED + 1)
-    return Evidence(index, last, text, rank, rule)
+    rank = _rank(rule, kind, is_quiet=is_quiet, is_alone=last == index)
+    return Evidence(index, last, text, rank, rule) if rank > Rank.NOISE else None
+
+
+def _rank(rule: Rule, kind: Kind, *, is_quiet: bool, is_alone: bool) -> int:
+    """Return what a line counts by its rule: less as part of something else, or where a logger plays it down."""
+    if is_quiet:
+        return rule.rank - QUIET_PENALTY if rule.rank >= Rank.PROGRAM else Rank.NOISE
+    if kind is Kind.FRAME and is_alone and Rank.NOISE < rule.rank <= Rank.PROGRAM + 2:
+        return min(rule.rank, Rank.RELAYED + 1)
+    return int(rule.rank)
+
+
+def _rule_of(text: str) -> Rule | None:
+    """Return the rule of a diagnostic; what is set off by blanks or lines drawn before it is read without them, too."""
+    rule = rule_of(text)
+    bare = text.lstrip(_DECORATION)
+    if (
+        bare == text
+        or (rule is not None and rule.rank <= Rank.RELAYED)
+        or kind_of(bare) not in (Kind.WORDS, Kind.FRAME)
+    ):
+        return rule
+    other = rule_of(bare)
+    if rule is None or (other is not None and (other.rank is Rank.NOISE or other.rank > rule.rank)):
+        return other
+    return rule
 
 
 def _speaks(line: str) -> bool:
@@ -208,7 +247,8 @@ def _usage_lines(lines: Sequence[str]) -> set[int]:
     """Return the lines of usage texts: from the first on, as long as they are indented."""
     found: set[int] = set()
     for index, line in enumerate(lines):
-        if (line and (line[0] in "uUTO -") and is_usage(line)) or (index - 1 in found and line[:1] in (" ", "\t")):
+        continues = index - 1 in found and line[:1] in (" ", "\t") and not _ERROR.match(line)
+        if continues or (line and (line[0] in "uUTO -") and is_usage(line)):
             found.add(index)
     return found
 
@@ -253,7 +293,7 @@ def _span(reading: Reading, indexes: Sequence[int]) -> tuple[int, int]:
     begin, ended = 0, None
     stops: list[int] = []
     for index in indexes:
-        if "make" not in reading.lines[index]:
+        if "make" not in reading.lines[index] and "*** " not in reading.lines[index]:
             continue
         text = reading.english(index)
         if _NOT_REMADE.match(text):

@@ -1,9 +1,14 @@
-"""Many words looked for in one scan."""
+"""Many words looked for in one scan of a text or of a block of bytes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Final
 
 try:
     import ahocorasick_rs
@@ -32,3 +37,58 @@ class Finder:
         elif self._pattern is not None:
             for found in self._pattern.finditer(text):
                 yield found.span()
+
+
+FEW_WORDS: Final = 32
+"""So few are found as fast without hyperscan, which calls Python for each."""
+
+Hit = tuple[int, int]
+"""Where a word begins in a block, and its index."""
+
+BlockFinder = Callable[[bytes], list[Hit]]
+"""Returns the words in a block, in order."""
+
+
+@cache
+def hyperscan() -> ModuleType | None:
+    """Return the library, None without the extra; loaded once words are looked for, for the memory it takes."""
+    try:
+        return import_module("hyperscan")
+    except ImportError:
+        return None
+
+
+def finds_all(words: Sequence[bytes]) -> bool:
+    """Return whether `block_finder` finds all of words that overlap; else the first, the longest where it begins."""
+    return len(words) > FEW_WORDS and hyperscan() is not None
+
+
+def block_finder(words: Sequence[bytes]) -> BlockFinder:
+    """Return what finds words in blocks, by the fastest library there is."""
+    if finds_all(words) and (library := hyperscan()) is not None:
+        return _by_hyperscan(library, words)
+    if ahocorasick_rs is not None:
+        kind, dfa = ahocorasick_rs.MatchKind.LeftmostLongest, ahocorasick_rs.Implementation.DFA
+        find = ahocorasick_rs.BytesAhoCorasick(words, kind, implementation=dfa).find_matches_as_indexes
+        return lambda block: [(begin, index) for index, begin, _ in find(block)]
+    indexes = {word: index for index, word in enumerate(words)}
+    pattern = re.compile(b"|".join(map(re.escape, sorted(words, key=len, reverse=True))))
+    return lambda block: [(found.start(), indexes[found[0]]) for found in pattern.finditer(block)]
+
+
+def _by_hyperscan(library: ModuleType, words: Sequence[bytes]) -> BlockFinder:
+    database = library.Database(mode=library.HS_MODE_BLOCK)
+    literals = [b"".join(b"\\x%02x" % byte for byte in word) for word in words]
+    database.compile(expressions=literals, ids=list(range(len(words))), elements=len(words), flags=[0] * len(words))
+    lengths = [len(word) for word in words]
+    # a database has one scratch space
+    lock = threading.Lock()
+
+    def find(block: bytes) -> list[Hit]:
+        hits: list[Hit] = []
+        with lock:
+            database.scan(block, lambda index, _, end, *__: hits.append((end - lengths[index], index)))
+        hits.sort()
+        return hits
+
+    return find

@@ -13,7 +13,8 @@ _CMAKE: Final = re.compile(r"^CMake (?:Error|Deprecation Error)\b.*:$")
 _REQUIRED: Final = re.compile(r"configure: error: .*Package requirements \(|configure: error: .*were not met")
 _LACKS: Final = re.compile(r"^(?:No package \W|Package \W|Requested \W|Package dependency requirement|\S+: )")
 _CUT_SHORT: Final = re.compile(
-    r"(?:configure: error|: error|: fatal error|error(?:: \[GHC-\d+\])?|ERROR|Error):\s*$|error: \[GHC-\d+\]$"
+    r"^ ?\* ERROR: \S+/\S+ failed.{0,40}:$"
+    r"|(?:configure: error|: error|: fatal error|error(?:: \[GHC-\d+\])?|ERROR|Error):\s*$|error: \[GHC-\d+\]$"
     r"|^\s*thread '.{1,100}' (?:\(\d+\) )?panicked at .{1,500}:$"
 )
 _TRACEBACK: Final = re.compile(
@@ -22,39 +23,84 @@ _TRACEBACK: Final = re.compile(
 _UNKNOWN_PACKAGES: Final = re.compile(
     r"(?:dependencies are missing|missing dependencies|is not supported by the following packages?"
     r"|failed to select a version .*|no matching package .*"
-    r"|Unmet build dependencies):\s*$"
+    r"|Unmet build dependencies|==> Missing dependencies|unable to select packages|Unable to find a match)\s*:\s*$"
 )
 
+
+_OCAML: Final = re.compile(r"^File \"[^\"]{1,300}\", lines? \d[^:]{0,80}:$")
+MAX_QUOTED: Final = 20
+"""Lines of source that OCaml quotes before its words."""
+
+_ARROW: Final = re.compile(r"^\s{0,20}(?:-->|--\[|\u256d\u2500\[|\u250c\u2500+)\s{0,4}([^\s:]{1,300}:\d{1,7}:\d{1,7})")
+"""How rustc and its kin point to the place of the words above."""
 
 _UNENDED: Final = re.compile(r"^checking .{1,200}\.\.\. ?(?=(?:\S*configure: error|Invalid configuration))")
 """The script had not ended its line when it failed."""
 
 
 class Joined(NamedTuple):
-    """A diagnostic: its text, and the index of the line it ends with."""
+    """A diagnostic.
+
+    Attributes:
+        text: its words.
+        last: index of the line it ends with.
+        said: as the rules read it, where what they need to know stands on another line than its words; empty otherwise.
+    """
 
     text: str
     last: int
+    said: str = ""
 
 
 def joined(lines: Sequence[str], index: int) -> Joined:
     """Return the diagnostic that begins with a line: the line itself where it is one of a line."""
-    text = lines[index]
-    text = _UNENDED.sub("", text)
-    if _TRACEBACK.match(text):
-        return _traceback(lines, index)
-    if _CMAKE.match(text):
-        return _paragraph(lines, index)
-    if _REQUIRED.search(text):
-        return _requirements(lines, index, text)
-    if _CUT_SHORT.search(text) or _UNKNOWN_PACKAGES.search(text):
-        return _next(lines, index, text)
+    text = _UNENDED.sub("", lines[index])
+    for pattern, join in _JOINS:
+        if pattern.search(text):
+            return join(lines, index, text)
     return Joined(text, index)
 
 
-def _paragraph(lines: Sequence[str], index: int) -> Joined:
+def _dubious(lines: Sequence[str], index: int, text: str) -> Joined:
+    """Join what perl's harness says of a test with the line before it, which names it."""
+    return Joined(f"{lines[max(0, index - 1)].strip()} {text.strip()}", index)
+
+
+def _gradle(lines: Sequence[str], index: int, text: str) -> Joined:
+    """Return what Gradle says after its heading."""
+    found = _next(lines, index, "")
+    more = found.text.strip()
+    return Joined(more, found.last, f"{text} {more}") if more else Joined(text, index)
+
+
+def _waf(lines: Sequence[str], index: int, text: str) -> Joined:
+    """Return the check that failed before waf's words that its configuration did."""
+    for line in reversed(lines[max(0, index - 3) : index]):
+        if line.rstrip().endswith((": not found", ": no")):
+            return Joined(line, index, f"{text}: {line}")
+    return Joined(text, index)
+
+
+def _placed(lines: Sequence[str], index: int, text: str) -> Joined:
+    """Return words with the place that an arrow on the next line points to."""
+    found = _ARROW.match(lines[index + 1]) if index + 1 < len(lines) else None
+    return Joined(text, index, f"{found[1]}: {text}") if found is not None else Joined(text, index)
+
+
+def _ocaml(lines: Sequence[str], index: int, text: str) -> Joined:
+    """Join the place that OCaml or Coq names with the error after the source it quotes."""
+    for at in range(index + 1, min(index + MAX_QUOTED, len(lines))):
+        if lines[at].startswith(("Error", "Fatal error")):
+            error = joined(lines, at)
+            return Joined(f"{text} {error.text}", error.last)
+        if lines[at].startswith(("Warning", "File ")):
+            break
+    return Joined(text, index)
+
+
+def _paragraph(lines: Sequence[str], index: int, text: str) -> Joined:
     """Join a header with the indented lines after it, up to the blank one that ends a sentence."""
-    words, last = [lines[index]], index
+    words, last = [text], index
     for at in range(index + 1, min(index + MAX_JOINED, len(lines))):
         line = lines[at]
         if not line.strip():
@@ -90,14 +136,21 @@ def _requirements(lines: Sequence[str], index: int, text: str) -> Joined:
     return Joined(" ".join(words), last)
 
 
+_DECORATION: Final = " *#\t"
+
+
 def _next(lines: Sequence[str], index: int, text: str) -> Joined:
+    last = index
     for at in range(index + 1, min(index + 4, len(lines))):
-        if lines[at].strip():
-            return Joined(f"{text.rstrip()} {lines[at].strip()}", at)
-    return Joined(text, index)
+        more = lines[at].lstrip(_DECORATION).rstrip()
+        if more:
+            text, last = f"{text.rstrip()} {more}", at
+            if not more.endswith(":"):
+                break
+    return Joined(text, last)
 
 
-def _traceback(lines: Sequence[str], index: int) -> Joined:
+def _traceback(lines: Sequence[str], index: int, text: str) -> Joined:
     """Return the last line of a traceback, which says what was wrong; of a chain the last one's."""
     indent = len(lines[index]) - len(lines[index].lstrip())
     for at in range(index + 1, min(index + 400, len(lines))):
@@ -105,7 +158,22 @@ def _traceback(lines: Sequence[str], index: int) -> Joined:
         depth = len(line) - len(line.lstrip())
         if line.strip() and depth <= indent and not _TRACEBACK.match(line):
             return Joined(line.strip(), at)
-    return Joined(lines[index].strip(), index)
+    return Joined(text.strip(), index)
+
+
+_JOINS: Final = (
+    (_TRACEBACK, _traceback),
+    (_CMAKE, _paragraph),
+    (_REQUIRED, _requirements),
+    (re.compile(r"^\s*Dubious, test returned"), _dubious),
+    (re.compile(r"^\* What went wrong:$"), _gradle),
+    (_OCAML, _ocaml),
+    (_CUT_SHORT, _next),
+    (_UNKNOWN_PACKAGES, _next),
+    (re.compile(r"^The configuration failed"), _waf),
+    (re.compile(r"^(?:error|Error|ERROR)(?:\[[\w:-]{1,80}\])?: \S"), _placed),
+)
+"""How a diagnostic begins, and how the rest of it is found; the first that fits counts."""
 
 
 _PLACES: Final = tuple(

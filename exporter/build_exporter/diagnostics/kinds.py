@@ -40,7 +40,8 @@ _WORDS_AFTER: Final = re.compile(
 )
 _TRACE: Final = re.compile(r"^\++ +\S|^\+\+? |^set [-+]x")
 _SOURCE: Final = re.compile(
-    r"^\s*\d{0,7} ?\|(?: |$)|^\s+\||^\s*[~^|][\s~^|]*$|^\s*(?:-->|:::|=+>)\s|^>>> |^\s+\^|^ {0,6}\.{3}$|^\s+[~^]+"
+    r"^\s*\d{0,7} ?\|(?: |$)|^\s+\||^\s*[~^|][\s~^|]*$|^\s*(?:-->|:::)\s|^=+>\s(?!\w{2,8}: )"
+    r"|^>>> |^\s+\^|^ {0,6}\.{3}$|^\s+[~^]+"
     r"|^\s*(?:= )?(?:note|help|hint): |^ +[a-z_]+\(.*\)[;{]?$"
 )
 _PROGRESS: Final = re.compile(
@@ -50,7 +51,7 @@ _PROGRESS: Final = re.compile(
     r"|^ {2,4}(?:Compiling|Downloaded|Downloading|Finished|Running|Building|Updating|Fresh|Checking|Blocking) "
     r"|^time: |^(?:Building|Linking|Generating|Scanning|Copying|Installing|Unpacking|Preparing|Setting up"
     r"|Extracting|compiling|linking|creating|copying|building|running) \S"
-    r"|^\S+ is up to date|^ ?-{2,4}> |^Step \d+/\d+ : "
+    r"|^\S+ is up to date|^ ?-{2,4}> |^Step \d+(?:/\d+)? : "
     r"|^config\.status: (?:creating|executing)|^[^\w]*$|^>>> |^ \* (?!ERROR)|^(?:Loading|Loaded"
     r"|Parsing|Currently) |^Summary: |^make(?:\[\d+\])?: \[|^\s+(?:from |inlined from )|^In file included from"
     r"|^\S+: (?:In|At) (?:member |static |copy )?(?:function|constructor|destructor|lambda|global|top level"

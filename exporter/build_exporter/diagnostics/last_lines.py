@@ -23,8 +23,15 @@ _SPEAKS: Final = re.compile(r"^(?:\S*/)?[\w.+-]{1,60}(?:\[\d+\])?: \S")
 _IDLE: Final = re.compile(
     r"^(?:See |Please |You |For more|Try |If you|Consider|Note|Hint|hint:|note:|Stopping|Aborting|Done|done"
     r"|Exiting|Leaving|\*\*\* (?:Maybe|Please|Try)|Build|real\t|user\t|sys\t|real |Elapsed|elapsed|Total|Time)\b"
-    r"|^[^\w]*$|^\w+: exit(?:ing)?$"
+    r"|^(?:scons|ninja|samu): |^\S{0,200}(?:[Mm]akefile[\w.-]{0,40}|\.mk|\.make): ?\d+ ?: (?!\*\*\*)"
+    r"|^-> required by|^(?:Called from|Raised at) "
+    r"|^[^\w]*$|^\w+: exit(?:ing)?$|.*\.\.\. ?(?:done|ok|yes|no|found)?[.!]?$|^[\u2500-\u257f]"
 )
+_ANNOUNCES: Final = re.compile(
+    r"failed to run custom build|didn't exit successfully|subprocess-exited|errored out|log lines"
+)
+"""Words before the output of the command that failed."""
+
 _CUT: Final = re.compile(r"^\[?\.\.\. ?.{0,60}\b(?:cut|omitted|truncated|skipped|removed)\b.{0,20}$")
 """Marks of omitted lines in a forwarded log: text before them was not the last."""
 
@@ -38,7 +45,13 @@ def last_lines(reading: Reading) -> Evidence | None:
     """
     found: list[int] = []
     end = reading.stop
-    relayed = [each.first for each in reading.evidence if each.rank == Rank.RELAYED and each.first < end]
+    wrapped = [each.first for each in reading.evidence if each.rank == Rank.MAKE and each.rule is not None]
+    end = min(end, max(wrapped, default=end))
+    relayed = [
+        each.first
+        for each in reading.evidence
+        if each.rank == Rank.RELAYED and each.first < end and not _ANNOUNCES.search(each.text)
+    ]
     end = min(relayed, default=end)
     while end < len(reading.lines) and end > 0 and not reading.lines[end - 1].strip():
         end -= 1
@@ -56,12 +69,18 @@ def last_lines(reading: Reading) -> Evidence | None:
     if not found:
         return None
     troubled = [index for index in found if _TROUBLE.search(reading.english(index)[:1000])]
+    troubled = troubled or [index for index in reversed(found) if reading.is_loud(index)]
     speaking = [index for index in troubled if _SPEAKS.match(reading.lines[index])]
     words = [index for index in found if _SPEAKS.match(reading.lines[index])]
     chosen = next(filter(None, (speaking, troubled, words, found)))[0]
     return Evidence(chosen, chosen, reading.lines[chosen], Rank.LAST + (1 if troubled else 0), None)
 
 
+def speaks(text: str) -> bool:
+    """Return whether a line names the program that says it."""
+    return text[:1].islower() and _SPEAKS.match(text) is not None
+
+
 def _is_noise(reading: Reading, index: int) -> bool:
     rule = rule_of(reading.english(index))
-    return rule is not None and rule.rank <= Rank.MAKE
+    return rule is not None and rule.rank <= Rank.RELAYED

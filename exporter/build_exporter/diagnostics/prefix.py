@@ -32,7 +32,10 @@ _OTHERS: Final = re.compile(
     rf"(?:{_ELAPSED}"
     r"|#\d{1,4} (?:\d{1,6}\.\d{1,4} |(?=ERROR|DONE|CACHED|CANCELED|\[))"
     rf"|(?P<level>\[(?i:{_LEVELS})\s{{0,3}}\] {{0,4}}|##\[\w+\]|::(?:error|warning|notice)[^:\n]{{0,300}}::)"
-    r"|\| (?=.)"
+    r"|\| (?=.)|BUILDSTDERR: |(?:INFO|WARN|FATA|ERRO|DEBU)\[\d{4}\] |:: (?=\S)"
+    r"|:(?:info|debug|notice|error|msg|warn):\w{1,20} "
+    r"|\d{1,4}: (?=(?:FAIL|ERROR|Traceback|not ok|\[  FAILED)\b)"
+    r"|# (?=(?:\S{0,200}make(?:\[\d+\])?: |File \"|Error:|[\w./-]{1,200}\.\w{1,6}:\d+))"
     r"| {1,12}\[(?:exec|javac|java|junit|apply|copy|mkdir)\] "
     r"|\[[a-z][\w.:/-]{0,40}\] +(?=\S)"
     r"|(?:DEBUG|INFO) \w{1,40}\.py:\d+: {1,3}"
@@ -43,6 +46,7 @@ _JOB: Final = re.compile(r"[^\t\n]{1,100}\t[^\t\n]{1,100}\t(?=\d{4}-\d\d-\d\dT)"
 """Job and step, as GitHub's command line shows a run's log."""
 
 _BEGINS: Final = frozenset("#[(|:0123456789 <{=\ufeff")
+_NAMED: Final = ("DEBUG", "INFO", "FATA", "ERRO", "BUILDSTDERR")
 _MAX_PREFIXES: Final = 4
 
 
@@ -92,4 +96,10 @@ def unprefixed(line: str) -> str:
 def _may_begin_with_a_name(line: str) -> bool:
     """Return whether a line may begin with a month, a container's or a job's name: most lines cost only this poll."""
     head = line[:64]
-    return "| " in head or "> " in head or head[3:4] == " " or "\t" in head or head.startswith(("DEBUG", "INFO"))
+    return (
+        "| " in head
+        or "> " in head
+        or head[3:4] == " "
+        or "\t" in head
+        or head.startswith(("DEBUG", "INFO", "BUILDSTDERR"))
+    )

@@ -1,7 +1,7 @@
 """When a run ends, with a band, and what that rests on."""
 
 from build_exporter.estimate.accuracy import Accuracy
-from build_exporter.estimate.estimator import Estimator, remaining
+from build_exporter.estimate.estimator import Estimator, expected_by, remaining
 from build_exporter.estimate.outlook import Estimate, Outlook, StepOutlook
 
-__all__ = ["Accuracy", "Estimate", "Estimator", "Outlook", "StepOutlook", "remaining"]
+__all__ = ["Accuracy", "Estimate", "Estimator", "Outlook", "StepOutlook", "expected_by", "remaining"]

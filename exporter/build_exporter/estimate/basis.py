@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from build_exporter.estimate.sources import Source
 from build_exporter.estimate.table import VARIANTS
+from build_exporter.weighted import weighted_median
 
 if TYPE_CHECKING:
     from build_exporter.estimate.outlook import Outlook
@@ -36,12 +37,21 @@ def _runs(outlook: Outlook) -> list[str]:
     if _share(outlook, *own) > RELEVANT:
         best = max(own, key=lambda source: _share(outlook, source))
         parts.append(f"{_counted(len(own), 'earlier run')} of this build{_pace(best)}")
+    elif any(source.pairs for source in own):
+        parts.append(f"{_counted(len(own), 'earlier run')} of this build left out{_unlike(own)}")
     builds = sorted({past.build for source, past in pairs if not past.own and _share(outlook, source) > RELEVANT / 3})
     others = [source for source, past in pairs if not past.own]
     if builds and _share(outlook, *others) > RELEVANT:
         best = max(others, key=lambda source: _share(outlook, source))
         parts.append(f"runs of {', '.join(builds[:3])}{_pace(best)}")
     return parts
+
+
+def _unlike(sources: list[Source]) -> str:
+    middle = weighted_median(max(sources, key=lambda source: source.compared).pairs)
+    if abs(middle) < OTHER_MACHINE:
+        return " (steps took other times)"
+    return f" (steps take {exp(middle):.1f} times as long now)"
 
 
 def _figures(outlook: Outlook) -> list[str]:

@@ -10,7 +10,7 @@ from build_exporter.estimate.history import History, history_of
 from build_exporter.estimate.outlook import Estimate, Outlook, outlook_of
 from build_exporter.estimate.tuning import DEFAULT, Tuning
 from build_exporter.model.states import BuildState
-from build_exporter.tracker import Build, Run, Step, expected_seconds
+from build_exporter.tracker import Build, Past, Run, Step, expected_seconds
 from build_exporter.tracker.names import name_of
 
 
@@ -59,12 +59,7 @@ class Estimator:
 
     def expected_seconds(self, run: Run, step: Step, now: float) -> float | None:
         """Return what a step should take in all; of one that is done, what was expected; None if unknown."""
-        outlook = self.outlook(run, now)
-        expected = outlook.expected.get(step.key) if outlook is not None else None
-        if expected is not None and not expected.guess:
-            # finer than any clock that times a step
-            return round(exp(expected.seconds), 6)
-        return step.expected_at_start if step.attempts else expected_seconds(run, step)
+        return expected_by(self.outlook(run, now), run, step)
 
     def earlier_times(self, run: Run, step: Step, now: float) -> int:
         """Return how many earlier times of a step there are."""
@@ -73,9 +68,17 @@ class Estimator:
         return len(outlook.history.names.get(name, ())) if outlook is not None else 0
 
     def _past_state(self, run: Run) -> tuple[object, ...]:
-        counts = tuple(len(build.history) for build in list(self._builds.values()))
         # which other builds are alike depends on the steps of this one
-        return (run.run, len(run.steps) if len(counts) > 1 else 0, counts)
+        return (run.run, len(run.steps) if len(self._builds) > 1 else 0, len(self._builds), Past.changes)
+
+
+def expected_by(outlook: Outlook | None, run: Run, step: Step) -> float | None:
+    """Return what a step should take in all by the run's outlook; of one that is done, what was expected."""
+    expected = outlook.expected.get(step.key) if outlook is not None else None
+    if expected is not None and not expected.guess:
+        # finer than any clock that times a step
+        return round(exp(expected.seconds), 6)
+    return step.expected_at_start if step.attempts else expected_seconds(run, step)
 
 
 def remaining(run: Run, now: float, builds: Mapping[str, Build] | None = None) -> Estimate | None:

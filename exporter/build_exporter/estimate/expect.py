@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import fmean, median
@@ -13,15 +13,18 @@ from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import MAX_OWN, History, Taken
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.sources import Done, Source, Sources
-from build_exporter.estimate.table import VARIANTS, by_package, typical_seconds
+from build_exporter.estimate.table import VARIANTS, Variant, by_package, typical_logs, typical_package
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
 
 UNKNOWN_SECONDS: Final = 10.0
 """Seconds of an unknown step before any such step was done: most steps of a plan write a file or two."""
+UNKNOWN_PRIOR: Final = 2.0
+"""Unknown packages of this run that weigh as much as what packages of the shipped table take."""
 SPREAD_PRIOR: Final = 3.0
 """Steps of this run that weigh as much as the usual deviation."""
 TELLING_SECONDS: Final = 20.0
+_TELLING: Final = log(TELLING_SECONDS)
 MOST_OF_A_PACKAGE: Final = 300.0
 CLIPPED: Final = 0.5
 OUTLIER: Final = 1.5
@@ -41,12 +44,8 @@ class Wanted(NamedTuple):
     beside: int
 
 
-class Candidate(NamedTuple):
-    """A time that a source gives for a step: weight, logarithm, the source."""
-
-    weight: float
-    seconds: float
-    source: Source
+Candidate = tuple[float, float, Source]
+"""A time that a source gives for a step: weight, logarithm, the source."""
 
 
 @dataclass(slots=True)
@@ -72,41 +71,50 @@ class Expectations:
     facts: Facts
     sources: Sources
     tuning: Tuning
-    tables: list[dict[Name, float]] = field(init=False)
+    tables: list[Mapping[Name, float]] = field(init=False)
+    sbu: float = field(init=False)
     paces: Paces = field(init=False)
     scatter: dict[float, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
+    variances: dict[float, float] = field(default_factory=dict)
     unknown: list[float] = field(default_factory=list)
+    unknown_packages: list[float] = field(default_factory=list)
     own_packages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     of_package: dict[str, float] = field(default_factory=dict)
+    usual: float | None = None
 
     def __post_init__(self) -> None:
         jobs = self.facts.jobs_or_default
-        self.tables = [dict(typical_seconds(jobs, variant)) for variant in VARIANTS]
+        self.tables = [typical_logs(jobs, variant) for variant in VARIANTS]
+        self.sbu = log(self.facts.sbu_seconds)
         tuning = self.tuning
         self.paces = Paces(tuning, tuning.pace_clip if self.history.repeats else tuning.pace_clip_packages)
 
     def learn(self, done: Sequence[Done]) -> None:
         """Take the steps done: the pace of short and long ones, and of those that nothing is known of."""
-        known: list[tuple[Done, Expected]] = []
+        known: list[tuple[Done, float, float]] = []
         for step in done:
-            expected = self.known(step.name, step.planned_seconds, step.planned_sbu, step.beside)
+            candidates, usual = self._candidates(step.name, step.planned_seconds, step.planned_sbu, step.beside)
             self.own_packages[step.package].append(step.seconds)
-            if expected is None:
-                self.unknown.append(exp(step.seconds))
+            if not candidates:
+                (self.unknown_packages if step.version else self.unknown).append(exp(step.seconds))
             else:
-                known.append((step, expected))
-                self.paces.add(step.seconds - expected.seconds, expected.seconds, step.rank)
+                expected = _mean(candidates)
+                known.append((step, expected, usual))
+                self.paces.add(step.seconds - expected, expected, step.rank)
         if not self.history.repeats:
             self._carry_over(len(done))
+        if not self.history.repeats and self.history.recent:
+            self.usual = fmean(taken.seconds for _, taken in self.history.recent)
         self.paces.settle()
-        for step, expected in known:
-            error = step.seconds - expected.seconds - self.paces.of(expected.seconds)
+        for step, expected, usual in known:
+            error = step.seconds - expected - self.paces.of(expected)
             # short steps are timed too coarsely to say how sure long ones are
-            weight = min(1.0, exp(step.seconds) / TELLING_SECONDS)
-            sums = self.scatter[expected.usual]
+            weight = exp(step.seconds) / TELLING_SECONDS if step.seconds < _TELLING else 1.0
+            sums, square = self.scatter[usual], error * error
             sums[0] += weight
-            sums[1] += weight * min(error * error, 1.0)
-        new = [(step, expected) for step, expected in known if self.is_new(step.name, step.version)]
+            sums[1] += weight * square if square < 1.0 else weight
+        self.variances.clear()
+        new = [(step, expected) for step, expected, _ in known if self.is_new(step.name, step.version)]
         self.of_package = _by_package(new, self.paces, self.tuning)
 
     def _carry_over(self, ranks: int) -> None:
@@ -139,56 +147,82 @@ class Expectations:
             return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
         typical = by_package().get(package)
         if typical is not None:
-            best = max(range(len(VARIANTS)), key=lambda place: self.sources.variants[place].weight)
-            sbu = typical.sbu(self.facts.jobs_or_default, VARIANTS[best].tests, VARIANTS[best].abis)
-            seconds = log(sbu * self.facts.sbu_seconds) + self.sources.variants[best].pace
+            jobs = self.facts.jobs_or_default
+            seconds = self._typical(lambda variant: typical.sbu(jobs, variant.tests, variant.abis))
             return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
-        seconds = fmean(self.unknown) if self.unknown else UNKNOWN_SECONDS
-        return Expected(log(seconds), tuning.spread_unknown, guess=True)
+        return Expected(log(self._guess(is_package=version is not None)), tuning.spread_unknown, guess=True)
+
+    def _typical(self, sbu: Callable[[Variant], float]) -> float:
+        """Return the logarithm of the seconds that so many SBU take in the likeliest variant of the shipped table."""
+        best = max(range(len(VARIANTS)), key=lambda place: self.sources.variants[place].weight)
+        return log(sbu(VARIANTS[best]) * self.facts.sbu_seconds) + self.sources.variants[best].pace
+
+    def _guess(self, *, is_package: bool) -> float:
+        """Return the seconds of a step that nothing is known of, by those of its kind so far: of packages or others."""
+        if not is_package or not self.sources.is_lfs:
+            done = self.unknown + ([] if self.sources.is_lfs else self.unknown_packages)
+            return fmean(done) if done else UNKNOWN_SECONDS
+        usual = exp(self._typical(lambda variant: typical_package(self.facts.jobs_or_default, variant)))
+        return (UNKNOWN_PRIOR * usual + sum(self.unknown_packages)) / (UNKNOWN_PRIOR + len(self.unknown_packages))
 
     def is_new(self, name: Name, version: str | None) -> bool:
         """Return whether a step's package has a version that its last time did not have."""
-        times = self.history.names.get(name)
+        times = self.history.names.get(name) if version is not None else None
         return times is not None and version is not None and times[0].version not in {None, version}
 
     def known(
         self, name: Name, planned_seconds: float | None, planned_sbu: float | None, beside: int
     ) -> Expected | None:
         """Return what the sources say of a step, None where none knows it."""
-        tuning, sources = self.tuning, self.sources
-        candidates = self._of_runs(self.history.names.get(name, ()), name, beside)
-        spread = tuning.spread_own if candidates else tuning.spread_plan
-        beyond = []
-        if name in self.tables[0]:
-            sbu = log(self.facts.sbu_seconds)
-            if not candidates:
-                spread = tuning.spread_table
-            beyond = [
-                Candidate(source.weight, log(table[name]) + sbu + source.pace, source)
-                for source, table in zip(sources.variants, self.tables, strict=True)
-            ]
-        if planned_seconds:
-            source = sources.plan_seconds
-            beyond.append(Candidate(source.weight, log(planned_seconds) + source.pace, source))
-        elif planned_sbu:
-            source = sources.plan_sbu
-            seconds = log(planned_sbu * self.facts.sbu_seconds) + source.pace
-            beyond.append(Candidate(source.weight, seconds, source))
-        candidates = _without_absurd(candidates, beyond) + beyond
+        candidates, spread = self._candidates(name, planned_seconds, planned_sbu, beside)
         if not candidates:
             return None
-        seconds, variance, whole = candidates[0].seconds, 0.0, 0.0
+        seconds, variance = candidates[0][1], 0.0
         # loops, here and below, because this is done of every step to come whenever one has ended
         if len(candidates) > 1:
-            seconds = _mean(candidates)
+            seconds, whole = _mean(candidates), 0.0
             for weight, each, _ in candidates:
                 whole += weight
                 variance += weight * (each - seconds) ** 2
             variance /= whole or 1.0
         count = min(len(candidates), 6)
-        steps, squares = self.scatter[spread]
-        usual = (SPREAD_PRIOR * spread**2 + squares) / (SPREAD_PRIOR + steps)
-        return Expected(seconds, sqrt((variance * count + 3 * usual) / (count + 3)), candidates, spread)
+        variance = (variance * count + 3 * self._usual_variance(spread)) / (count + 3)
+        if self.usual is not None:
+            doubt = variance / _times(self.tuning.decay, len(candidates)) / self.tuning.packages_spread**2
+            seconds = (seconds + doubt * self.usual) / (1.0 + doubt)
+        return Expected(seconds, sqrt(variance), candidates, spread)
+
+    def _usual_variance(self, spread: float) -> float:
+        """Return the variance of steps known in one way: as such steps usually have, and those of this run."""
+        if not self.variances:
+            for each, (steps, squares) in self.scatter.items():
+                self.variances[each] = (SPREAD_PRIOR * each**2 + squares) / (SPREAD_PRIOR + steps)
+        return self.variances.get(spread, spread**2)
+
+    def _candidates(
+        self, name: Name, planned_seconds: float | None, planned_sbu: float | None, beside: int
+    ) -> tuple[list[Candidate], float]:
+        """Return the times that the sources give for a step, and how much steps known in such a way deviate."""
+        tuning, sources = self.tuning, self.sources
+        times = self.history.names.get(name)
+        candidates = self._of_runs(times, name, beside) if times else []
+        spread = tuning.spread_own if candidates else tuning.spread_plan
+        beyond: list[Candidate] = []
+        if name in self.tables[0]:
+            if not candidates:
+                spread = tuning.spread_table
+            beyond = [
+                (source.weight, table[name] + self.sbu + source.pace, source)
+                for source, table in zip(sources.variants, self.tables, strict=True)
+            ]
+        if planned_seconds:
+            source = sources.plan_seconds
+            beyond.append((source.weight, log(planned_seconds) + source.pace, source))
+        elif planned_sbu:
+            source = sources.plan_sbu
+            seconds = log(planned_sbu) + self.sbu + source.pace
+            beyond.append((source.weight, seconds, source))
+        return (_without_absurd(candidates, beyond) + beyond if candidates else beyond), spread
 
     def _of_runs(self, times: Sequence[Taken], name: Name, beside: int) -> list[Candidate]:
         """Return the times of earlier runs, each later one weighing more, those with as many steps beside it more."""
@@ -203,23 +237,28 @@ class Expectations:
             # the same work had the same steps beside it
             is_alike = taken.beside == beside or source.is_same_work
             alike = 1.0 if is_alike else exp(-abs(log((1 + taken.beside) / (1 + beside))) / width)
-            candidates.append(Candidate(weight * alike * source.weight, seconds, source))
+            candidates.append((weight * alike * source.weight, seconds, source))
             weight *= decay
         return candidates
 
 
-def _by_package(known: Sequence[tuple[Done, Expected]], paces: Paces, tuning: Tuning) -> dict[str, float]:
+def _by_package(known: Sequence[tuple[Done, float]], paces: Paces, tuning: Tuning) -> dict[str, float]:
     """Return how much longer than expected, as a logarithm, the steps of each package took beyond the run's pace.
 
     A new compiler that takes longer in its first pass does so in its last.
     """
     sums: dict[str, tuple[float, float]] = {}
     for step, expected in known:
-        weight = min(exp(expected.seconds), MOST_OF_A_PACKAGE)
-        residual = max(-CLIPPED, min(CLIPPED, step.seconds - expected.seconds - paces.of(expected.seconds)))
+        weight = min(exp(expected), MOST_OF_A_PACKAGE)
+        residual = max(-CLIPPED, min(CLIPPED, step.seconds - expected - paces.of(expected)))
         whole, total = sums.get(step.package, (tuning.package_prior, 0.0))
         sums[step.package] = (whole + weight, total + weight * residual)
     return {package: total / whole for package, (whole, total) in sums.items()}
+
+
+def _times(decay: float, count: int) -> float:
+    """Return how many times count as much as so many of them, each of which counts less than the one after it."""
+    return sum(decay**place for place in range(count))
 
 
 def _mean(candidates: Sequence[Candidate]) -> float:
@@ -227,7 +266,7 @@ def _mean(candidates: Sequence[Candidate]) -> float:
     for weight, seconds, _ in candidates:
         whole += weight
         total += weight * seconds
-    return total / whole if whole > 0 else fmean(c.seconds for c in candidates)
+    return total / whole if whole > 0 else fmean(seconds for _, seconds, _ in candidates)
 
 
 def _without_absurd(times: list[Candidate], typical: list[Candidate]) -> list[Candidate]:
@@ -237,8 +276,8 @@ def _without_absurd(times: list[Candidate], typical: list[Candidate]) -> list[Ca
         middle = ordered[len(ordered) // 2]
         if ordered[-1] - middle < OUTLIER and middle - ordered[0] < OUTLIER:
             return times
-        return [time for time in times if abs(time.seconds - middle) < OUTLIER]
+        return [time for time in times if abs(time[1] - middle) < OUTLIER]
     if times and typical:
         middle = _mean(typical)
-        return [time for time in times if abs(time.seconds - middle) < ABSURD]
+        return [time for time in times if abs(time[1] - middle) < ABSURD]
     return times

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import log
+from statistics import median
 from typing import Final, NamedTuple
 
 from build_exporter.estimate.abis import abis_of
@@ -23,6 +24,11 @@ ZERO_SECONDS: Final = 0.3
 LEAST_SECONDS: Final = 0.01
 MAX_SECONDS: Final = 3 * 86400.0
 """No step takes longer; what is recorded as longer is a clock set forward, or a machine that slept."""
+LEAST_SHARED: Final = 5
+"""Steps that two runs must share to show how much faster one was."""
+TELLING_SECONDS: Final = 5.0
+OTHER_MACHINE: Final = 0.3
+"""Runs further apart than this (logarithm) are of another machine, or a disturbed one, and no measure of this one."""
 RECENT: Final = 60
 """Steps of earlier runs whose pace says something of the run after them."""
 
@@ -63,6 +69,7 @@ class History:
         packages: times by package, of steps whose own name is not known.
         recent: the last steps of the same build's runs, the newest first, as (name, place in `names`).
         repeats: whether runs of this build consist of the same steps: those of Portage do not.
+        paces: by how much each of the newest runs of the same build was slower than the one before it, as a logarithm.
     """
 
     runs: list[PastRun] = field(default_factory=list)
@@ -70,6 +77,7 @@ class History:
     packages: dict[str, list[Taken]] = field(default_factory=dict)
     recent: list[tuple[Name, Taken]] = field(default_factory=list)
     repeats: bool = True
+    paces: list[float] = field(default_factory=list)
 
     @property
     def own_runs(self) -> int:
@@ -85,9 +93,11 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
         for summary in [each for each in newest_first(own) if each.run < run.run][:MAX_RUNS]:
             _add(history, run.build, summary, own=True)
     history.repeats = _repeats([past for past in history.runs if past.own])
-    wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
-    for name, build in builds.items():
-        if name != run.build:
+    history.paces = _paces(history.runs[: MAX_OWN + 1])
+    others = [(name, build) for name, build in builds.items() if build.history and name != run.build]
+    if others:
+        wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
+        for name, build in others:
             for summary in newest_first(build)[:MAX_OTHER_RUNS]:
                 _add(history, name, summary, own=False, wanted=wanted)
     return history
@@ -105,6 +115,17 @@ def _repeats(runs: Sequence[PastRun]) -> bool:
     pairs = [(first.names, second.names) for first, second in pairwise(runs[:4])]
     alike = [len(first & second) / (min(len(first), len(second)) or 1) for first, second in pairs]
     return not alike or max(alike) > 0.5
+
+
+def _paces(runs: Sequence[PastRun]) -> list[float]:
+    found = []
+    for new, old in pairwise(runs):
+        before = {(step.phase, step.step): step.seconds for step in old.steps if step.seconds > TELLING_SECONDS}
+        shared = [(s.seconds, before[s.phase, s.step]) for s in new.steps if (s.phase, s.step) in before]
+        ratios = [log(taken / earlier) for taken, earlier in shared if taken > TELLING_SECONDS]
+        if len(ratios) >= LEAST_SHARED and new.jobs == old.jobs and abs(median(ratios)) < OTHER_MACHINE:
+            found.append(median(ratios))
+    return found
 
 
 def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted: set[Name] | None = None) -> None:
@@ -150,7 +171,9 @@ def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted
 
 def log_of(seconds: float) -> float:
     """Return the logarithm of a step's seconds, of something small for 0."""
-    return log(max(seconds, LEAST_SECONDS) if seconds > 0 else ZERO_SECONDS)
+    if seconds >= LEAST_SECONDS:
+        return log(seconds)
+    return log(LEAST_SECONDS if seconds > 0 else ZERO_SECONDS)
 
 
 def earlier(times: Iterable[Taken], before: Taken) -> list[Taken]:

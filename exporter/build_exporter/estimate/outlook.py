@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import NormalDist
@@ -13,11 +14,12 @@ from build_exporter.estimate.expect import Expectations, Expected, Wanted
 from build_exporter.estimate.facts import Facts, facts_of
 from build_exporter.estimate.history import History, PastRun, log_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
-from build_exporter.estimate.sources import Done, Sources, sources_of
-from build_exporter.estimate.tuning import Tuning
-from build_exporter.model.states import StepState
+from build_exporter.estimate.sources import Done, Source, Sources, sources_of, usual_pace_spread
+from build_exporter.estimate.table import typical_steps
+from build_exporter.estimate.tuning import Tuning, between
+from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker import Key, Run, Step
-from build_exporter.tracker.names import name_of, package_of
+from build_exporter.tracker.names import Name, name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
 """Standard deviations between mean and 90th percentile of a normal distribution."""
@@ -63,6 +65,8 @@ class Outlook:
         expected: by key, what each open step should take; running ones too.
         shares: seconds of the estimate that come from each source, by its `id`.
         pending_seconds: sum over those that have not begun.
+        done_seconds: sum over those that have ended.
+        bands: factors of the band's width at the shares of a run; none where none were measured.
         guessed_ratio: share of the time to come that nothing is known of.
         gap_ratio: time between steps for each second of steps.
         basis: in words, what all this rests on.
@@ -76,6 +80,8 @@ class Outlook:
     shares: dict[int, float] = field(default_factory=dict)
     pending_seconds: float = 0.0
     pending_variance: float = 0.0
+    done_seconds: float = 0.0
+    bands: Sequence[float] = ()
     guessed_ratio: float = 0.0
     gap_ratio: float = 0.0
     pace_spread: float = 0.0
@@ -97,13 +103,20 @@ class Outlook:
         steps = self.tuning.steps_share * sqrt(self.pending_variance + own) / whole
         # what is guessed of unknown steps is wrong of all of them alike
         common = hypot(self.pace_spread, steps, GUESS_SPREAD * self.guessed_ratio)
-        band, apart = PERCENTILE_90, self.tuning.apart_share
+        band, apart = PERCENTILE_90 * self._width(run, whole, now), self.tuning.apart_share
         return Estimate(
             seconds * exp(-band * hypot(common, apart * self.spread_down)),
             seconds,
             seconds * exp(band * hypot(common, apart * self.spread_up)),
             self.basis,
         )
+
+    def _width(self, run: Run, left: float, now: float) -> float:
+        """Return the factor of the band's width when so many seconds of steps are left."""
+        if not self.bands:
+            return 1.0
+        done = self.done_seconds + sum(now - step.start for _, step in _running(run, self) if step.start is not None)
+        return between(self.bands, max(0.0, done) / (max(0.0, done) + left))
 
     def steps(self, run: Run, now: float) -> list[StepOutlook]:
         """Return the open steps, in the order in which they should begin."""
@@ -126,15 +139,14 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     """Return what is to come of a run, None where nothing is known of its steps to come."""
     if not run.has_plan:
         return None
-    steps = list(run.steps.values())
-    done = done_steps(steps)
-    facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done))
-    names = {name_of(step.phase, step.step, step.version) for step in steps}
-    sources = sources_of(history, facts, done, names, tuning)
+    named = [(step, name_of(step.phase, step.step, step.version)) for step in list(run.steps.values())]
+    done, table = done_steps(named), typical_steps()
+    facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done if step.name in table))
+    sources = sources_of(history, facts, done, {name for _, name in named}, tuning)
     expectations = Expectations(history, facts, sources, tuning)
     expectations.learn(done)
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
-    opened = {step.key: _expect(expectations, step, beside) for step in steps if not step.state.is_done}
+    opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
     if not done and not any(expected.candidates for expected in opened.values()):
         return None
     outlook = Outlook(opened, sources, facts, history, tuning)
@@ -144,6 +156,8 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     outlook.parallel = parallel_of(
         run, _model(history, sources), opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
     )
+    outlook.done_seconds = sum(exp(step.seconds) for step in done)
+    outlook.bands = _bands(outlook)
     outlook.basis = basis_of(outlook, len(done))
     return outlook
 
@@ -155,13 +169,14 @@ def _model(history: History, sources: Sources) -> PastRun | None:
     return max(found, key=lambda each: each[0])[1] if found else None
 
 
-def done_steps(steps: list[Step]) -> list[Done]:
-    """Return the steps that succeeded, the one that ended last first."""
-    ended = [step for step in steps if step.state is StepState.SUCCEEDED and step.seconds is not None]
-    ended.sort(key=lambda step: step.end or 0.0, reverse=True)
+def done_steps(named: Sequence[tuple[Step, Name]]) -> list[Done]:
+    """Return the steps that succeeded, of steps with their names, the one that ended last first."""
+    succeeded = StepState.SUCCEEDED
+    ended = [each for each in named if each[0].state is succeeded and each[0].seconds is not None]
+    ended.sort(key=lambda each: each[0].end or 0.0, reverse=True)
     return [
         Done(
-            name := name_of(step.phase, step.step, step.version),
+            name,
             package_of(name, step.package),
             log_of(step.seconds or 0.0),
             step.expected_seconds or None,
@@ -170,12 +185,11 @@ def done_steps(steps: list[Step]) -> list[Done]:
             0,
             step.version,
         )
-        for rank, step in enumerate(ended)
+        for rank, (step, name) in enumerate(ended)
     ]
 
 
-def _expect(expectations: Expectations, step: Step, beside: int) -> Expected:
-    name = name_of(step.phase, step.step, step.version)
+def _expect(expectations: Expectations, step: Step, name: Name, beside: int) -> Expected:
     package = package_of(name, step.package)
     return expectations.of(Wanted(name, package, step.version, step.expected_seconds or None, step.sbu or None, beside))
 
@@ -218,15 +232,34 @@ def _few(runs: int) -> float:
     return 1.0 + 1.4 / (runs - 1) if runs > 1 else 1.0
 
 
+def _best(outlook: Outlook) -> Source:
+    """Return the source that most of the estimate comes from."""
+    return max(outlook.sources.all, key=lambda source: outlook.shares.get(id(source), 0.0))
+
+
+def _is_of_runs(outlook: Outlook, best: Source) -> bool:
+    return any(best is source for source in outlook.sources.runs)
+
+
 def _pace_spread(outlook: Outlook) -> float:
     """Return how unsure the pace of the rest of the run is, by what most of the estimate comes from."""
-    tuning, sources = outlook.tuning, outlook.sources
-    best = max(sources.all, key=lambda source: outlook.shares.get(id(source), 0.0))
-    if any(best is source for source in sources.runs) or best is sources.plan_seconds:
+    tuning, sources, best = outlook.tuning, outlook.sources, _best(outlook)
+    if _is_of_runs(outlook, best) or best is sources.plan_seconds:
         own = sum(past.own for past in outlook.history.runs)
         factor = 1.0 + 1.0 / own if best.prior >= 1.0 and own else 2.0
-        return factor * tuning.pace_spread / sqrt(1.0 + best.compared / tuning.pace_evidence)
+        usual = usual_pace_spread(outlook.history, tuning)
+        return factor / sqrt(usual**-2 + best.compared / tuning.pace_evidence / tuning.pace_spread**2)
     return tuning.scale_spread / sqrt(1.0 + tuning.scale_evidence * best.compared / tuning.pace_evidence)
+
+
+def _bands(outlook: Outlook) -> Sequence[float]:
+    """Return the factors of the band's width, by what the estimate rests on."""
+    best = _best(outlook)
+    if outlook.parallel is not None or not outlook.history.repeats:
+        return outlook.tuning.bands_packages if _is_of_runs(outlook, best) else ()
+    if _is_of_runs(outlook, best):
+        return outlook.tuning.bands_run if best.prior >= 1.0 else ()
+    return outlook.tuning.bands_table if best in outlook.sources.variants else ()
 
 
 def _gap_ratio(run: Run, history: History) -> float:

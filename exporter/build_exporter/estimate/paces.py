@@ -3,7 +3,7 @@ compiling does, and short steps are mostly the one, long steps mostly the other.
 
 from __future__ import annotations
 
-from math import ceil, exp
+from math import ceil, copysign, exp, log
 from typing import Final
 
 from build_exporter.estimate.tuning import Tuning
@@ -12,6 +12,8 @@ BIN: Final = 0.4
 """Width of a class of times, as a logarithm."""
 BINS: Final = 40
 FIRST: Final = -5.0
+_LONG: Final = log(3.0)
+"""Logarithm of the seconds from which a step counts in full: shorter ones are timed coarsely."""
 
 
 class Paces:
@@ -30,9 +32,11 @@ class Paces:
     def add(self, residual: float, expected: float, rank: int) -> None:
         """Take a step: logarithms of its time over the expected one and of that; how many steps ended after it."""
         place = _bin(expected)
-        weight = 0.5 ** (rank / self._tuning.half_life) * min(1.0, exp(expected) / 3.0)
+        clipped, weight = self._clipped, 0.5 ** (rank / self._tuning.half_life)
+        if expected < _LONG:
+            weight *= exp(expected) / 3.0
         self._weights[place] += weight
-        self._sums[place] += weight * max(-self._clipped, min(self._clipped, residual))
+        self._sums[place] += weight * (residual if -clipped < residual < clipped else copysign(clipped, residual))
 
     def settle(self) -> None:
         """Work out the pace of each length."""
@@ -49,4 +53,5 @@ class Paces:
 
 
 def _bin(expected: float) -> int:
-    return max(0, min(BINS - 1, ceil((expected - FIRST) / BIN)))
+    place = ceil((expected - FIRST) / BIN)
+    return place if 0 <= place < BINS else 0 if place < 0 else BINS - 1

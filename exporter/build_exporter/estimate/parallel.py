@@ -59,7 +59,9 @@ def parallel_of(
     if not any(needs) and past is not None:
         needs = _as_before(run, past, places)
         slots = max(slots, _most_at_once(past))
-    left = [running.get(key, exp(expected[key].seconds)) for key in keys]
+    left = [exp(each.seconds) for each in expected.values()]
+    for key, seconds in running.items():
+        left[places[key]] = seconds
     found = schedule(left, needs, [places[key] for key in running], slots)
     idle = run.gap_seconds / run.busy_seconds if run.busy_seconds else 0.0
     critical = frozenset(keys[place] for place in found.critical)
@@ -83,23 +85,31 @@ def schedule_of(run: Run, expected: Mapping[Key, Expected], slots: int, now: flo
 
 def _needs(run: Run, places: Mapping[Key, int]) -> list[list[int]]:
     """Return the open steps that each open step waits for, by the plan."""
-    by_name: dict[str, list[Key]] = {}
-    for key in places:
-        by_name.setdefault(key[1], []).append(key)
-        by_name.setdefault(f"{key[0]}/{key[1]}", []).append(key)
-    needs: list[list[int]] = []
-    for key in places:
-        found: set[int] = set()
-        for name in run.steps[key].after:
-            same = by_name.get(name, [])
+    bare: dict[str, list[int]] = {}
+    for key, place in places.items():
+        bare.setdefault(key[1], []).append(place)
+    keys, steps, needs = list(places), run.steps, list[list[int]]()
+    for place, key in enumerate(keys):
+        found: list[int] = []
+        for name in steps[key].after:
+            same = bare.get(name, [])
+            if "/" in name:
+                same = same + _whole(name, places)
             if len(same) > 1:
                 # a bare name means the step of its own phase, where that has one
-                same = [each for each in same if each[0] == key[0]] or same
-            for each in same:
-                if each != key:
-                    found.add(places[each])
-        needs.append(sorted(found))
+                same = [each for each in same if keys[each][0] == key[0]] or same
+            found += same
+        if len(found) > 1 or found == [place]:
+            found = sorted(set(found) - {place})
+        needs.append(found)
     return needs
+
+
+def _whole(name: str, places: Mapping[Key, int]) -> list[int]:
+    """Return the places of the steps that `PHASE/STEP` names; both may have slashes of their own."""
+    parts = name.split("/")
+    keys = [("/".join(parts[:cut]), "/".join(parts[cut:])) for cut in range(1, len(parts))]
+    return [places[key] for key in keys if key in places]
 
 
 def _as_before(run: Run, past: PastRun, places: Mapping[Key, int]) -> list[list[int]]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from math import exp, log
-from typing import Final
+from math import copysign, exp, log, sqrt
+from typing import Final, NamedTuple
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.estimate.table import VARIANTS, typical_seconds
+from build_exporter.estimate.table import VARIANTS, typical_logs
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
 from build_exporter.weighted import weighted_median
@@ -34,8 +34,7 @@ TELLING_SECONDS: Final = 1.0
 """Shorter steps are recorded too coarsely to compare."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A step done in this run, its time, its figure in the plan, and its place from the last that ended, 0."""
 
     name: Name
@@ -86,8 +85,12 @@ class Source:
         if self.pairs:
             self.compared = sum(weight for _, weight in self.pairs)
             middle = weighted_median(self.pairs)
-            clipped = sum(w * max(-CLIPPED, min(CLIPPED, r - middle)) for r, w in self.pairs)
-            scatter = sum(w * min(abs(r - middle), 1.0) for r, w in self.pairs) / self.compared
+            clipped = scatter = 0.0
+            for residual, weight in self.pairs:
+                apart = residual - middle
+                clipped += weight * (apart if -CLIPPED < apart < CLIPPED else copysign(CLIPPED, apart))
+                scatter += weight * (apart if 0.0 <= apart < 1.0 else min(-apart, 1.0) if apart < 0.0 else 1.0)
+            scatter /= self.compared
             strength = self.strength
             if len(self.pairs) > 2 and abs(middle) > OTHER_MACHINE and scatter < abs(middle) / 2:
                 strength *= OTHER_MACHINE_STRENGTH
@@ -102,12 +105,16 @@ class Source:
 
 @dataclass(slots=True)
 class Sources:
-    """All sources: earlier runs by their place in the history, the table's variants, the plan by its units."""
+    """All sources: earlier runs by their place in the history, the table's variants, the plan by its units.
+
+    `is_lfs` is whether the table has steps of the run, so that its figures say something of the others as well.
+    """
 
     runs: list[Source]
     variants: list[Source]
     plan_seconds: Source
     plan_sbu: Source
+    is_lfs: bool = False
 
     @property
     def all(self) -> list[Source]:
@@ -120,14 +127,17 @@ def sources_of(
 ) -> Sources:
     """Return every source, judged by the steps done so far; `names` are those of all steps of the run."""
     sbu = log(facts.sbu_seconds)
+    # the more its runs differ, the sooner this one's own pace counts
+    pace = tuning.own_pace * (tuning.pace_spread / usual_pace_spread(history, tuning)) ** 2
     found = Sources(
-        runs=[_of_run(past, facts, tuning) for past in history.runs],
+        runs=[_of_run(past, facts, tuning, pace) for past in history.runs],
         variants=[Source(tuning.table * facts.prior(variant), tuning.scale_pace) for variant in VARIANTS],
         plan_seconds=Source(tuning.plan_seconds, tuning.other_pace),
         plan_sbu=Source(tuning.plan, tuning.scale_pace),
     )
     favour_same_work(found, history, names)
-    tables = [typical_seconds(facts.jobs_or_default, variant) for variant in VARIANTS]
+    tables = [typical_logs(facts.jobs_or_default, variant) for variant in VARIANTS]
+    found.is_lfs = not names.isdisjoint(tables[0])
     for step in done:
         for taken in history.names.get(step.name, ()):
             source = found.runs[taken.run]
@@ -135,7 +145,7 @@ def sources_of(
             source.compare(step.seconds, taken.seconds + shift)
         if step.name in tables[0]:
             for source, table in zip(found.variants, tables, strict=True):
-                source.compare(step.seconds, log(table[step.name]) + sbu)
+                source.compare(step.seconds, table[step.name] + sbu)
         if step.planned_seconds:
             found.plan_seconds.compare(step.seconds, log(step.planned_seconds))
         elif step.planned_sbu:
@@ -156,8 +166,16 @@ def favour_same_work(sources: Sources, history: History, names: AbstractSet[Name
             source.prior *= 1.0 if source.is_same_work else OTHER_WORK
 
 
-def _of_run(past: PastRun, facts: Facts, tuning: Tuning) -> Source:
+def usual_pace_spread(history: History, tuning: Tuning) -> float:
+    """Return the standard deviation (logarithm) of the paces of this machine's runs."""
+    # two runs differ by both their deviations; the middle of several runs has less of its own
+    squares = sum(pace * pace for pace in history.paces) * 2 / 3
+    prior = tuning.pace_prior
+    return sqrt((prior * tuning.pace_spread**2 + squares) / (prior + len(history.paces)))
+
+
+def _of_run(past: PastRun, facts: Facts, tuning: Tuning, own_pace: float) -> Source:
     prior = 1.0 if past.own else tuning.other
     if facts.differ(past):
         return Source(prior * tuning.other, tuning.other_pace, differs=True)
-    return Source(prior, tuning.own_pace if past.own else tuning.other_pace)
+    return Source(prior, own_pace if past.own else tuning.other_pace)

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import log
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from build_exporter.tracker.names import Name
 
 DEFAULT_JOBS: Final = 4
 """Default when unknown: the book's own."""
+
+LEAST_OF_A_PACKAGE: Final = 0.02
+"""SBU; what takes less writes a file or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,14 @@ def by_package() -> Mapping[str, TypicalStep]:
 
 
 @cache
-def typical_seconds(jobs: int, variant: Variant) -> Mapping[Name, float]:
-    """Return each step's SBU under such settings."""
-    return {name: step.sbu(jobs, variant.tests, variant.abis) for name, step in typical_steps().items()}
+def typical_logs(jobs: int, variant: Variant) -> Mapping[Name, float]:
+    """Return the logarithm of each step's SBU under such settings."""
+    return {name: log(step.sbu(jobs, variant.tests, variant.abis)) for name, step in typical_steps().items()}
+
+
+@cache
+def typical_package(jobs: int, variant: Variant) -> float:
+    """Return the mean SBU of a package under such settings, without the longest tenth, which are like no other."""
+    packages = sorted(step.sbu(jobs, variant.tests, variant.abis) for step in by_package().values())
+    packages = [sbu for sbu in packages if sbu > LEAST_OF_A_PACKAGE]
+    return fmean(packages[: len(packages) - len(packages) // 10]) if packages else LEAST_OF_A_PACKAGE

@@ -6,7 +6,12 @@ every group of records when the others alone are looked at.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+BAND_MARKS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
+"""Shares of a run at which the width of the band was measured; between them it is in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Tuning:
             of an earlier run.
         package_prior: seconds of a package's steps that count as much as the assumption that a new version takes as
             long as the one before.
+        packages_spread: standard deviation of what packages take (logarithm): where runs consist of different packages,
+            one whose times scatter is expected nearer to what a package usually takes, as it was often held up.
         size_width: steps whose times differ by this factor (logarithm) count half for each other's pace.
         size_prior: so many steps count as much as the assumption that long and short steps keep the same pace.
         pace_clip, pace_clip_packages: a step further than this (logarithm) from what was expected counts for the pace
@@ -40,6 +47,9 @@ class Tuning:
         scale_evidence: so many times as fast it becomes sure against figures in SBU, which say nothing of it at first.
         steps_share, apart_share: how much of the steps' own deviations, and of how far the sources are apart, shows in
             the error of the whole, so that the band holds in eight of ten cases.
+        bands_run, bands_table: by what factor the band is wider, in ten cases of which eight should be in it, when each
+            share of `BAND_MARKS` of the run is done: with runs of the same steps before it, and without;
+            bands_packages: the same for runs of different packages and for steps side by side.
     """
 
     decay: float = 0.5
@@ -54,11 +64,12 @@ class Tuning:
     plan: float = 0.01
     plan_seconds: float = 0.2
     package_prior: float = 100.0
+    packages_spread: float = 1.0
     size_width: float = 0.8
     size_prior: float = 2.0
     half_life: float = 10.0
     pace_clip: float = 0.1
-    pace_clip_packages: float = 1.5
+    pace_clip_packages: float = 0.8
     beside: float = 0.5
     spread_own: float = 0.035
     spread_other: float = 0.08
@@ -67,11 +78,26 @@ class Tuning:
     spread_plan: float = 0.5
     spread_unknown: float = 1.0
     pace_spread: float = 0.018
+    pace_prior: float = 4.0
     scale_spread: float = 0.13
     pace_evidence: float = 600.0
     scale_evidence: float = 5.0
     steps_share: float = 0.55
     apart_share: float = 0.75
+    bands_run: Sequence[float] = (1.0, 0.8, 1.0, 1.2, 0.75, 0.95)
+    bands_packages: Sequence[float] = (4.0,) * len(BAND_MARKS)
+    bands_table: Sequence[float] = (1.0, 1.0, 0.9, 1.25, 1.0, 1.25)
 
 
 DEFAULT = Tuning()
+
+
+def between(factors: Sequence[float], share: float) -> float:
+    """Return the factor at a share of a run, in proportion between those at `BAND_MARKS`."""
+    if share >= BAND_MARKS[-1]:
+        return factors[-1]
+    place = next(place for place, mark in enumerate(BAND_MARKS) if mark > share or mark == BAND_MARKS[-1])
+    if not place:
+        return factors[0]
+    low, high = BAND_MARKS[place - 1], BAND_MARKS[place]
+    return factors[place - 1] + (factors[place] - factors[place - 1]) * (share - low) / (high - low)

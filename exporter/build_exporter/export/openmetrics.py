@@ -20,8 +20,8 @@ from build_exporter.monitor import Monitor
 
 MAX_POINTS: Final = 20_000
 """Moments of a run at which its state is written; an interval that needs more is made longer."""
-LEAVE_OUT: Final = frozenset({"build_step_failure_info", "build_runs_total", "build_failures_total", "build_info"})
-"""Texts, and counts over runs, which a run by itself does not have; `build_info` is written without the run."""
+LEAVE_OUT: Final = frozenset({"build_step_failure_info", "build_runs_total", "build_failures_total"})
+"""Texts, and counts over runs, which a run by itself does not have."""
 _LINE: Final = re.compile(rb"^(\w+)(\{.*\})? (\S+)\n$", re.DOTALL)
 
 

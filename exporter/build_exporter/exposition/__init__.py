@@ -5,6 +5,16 @@ series that no longer change, so samples are kept as the bytes they are shown as
 """
 
 from build_exporter.exposition.family import Family, label_block, sample_line
-from build_exporter.exposition.formats import OPENMETRICS, TEXT, Format, negotiate, render
+from build_exporter.exposition.formats import OPENMETRICS, TEXT, Format, negotiate, render, render_parts
 
-__all__ = ["OPENMETRICS", "TEXT", "Family", "Format", "label_block", "negotiate", "render", "sample_line"]
+__all__ = [
+    "OPENMETRICS",
+    "TEXT",
+    "Family",
+    "Format",
+    "label_block",
+    "negotiate",
+    "render",
+    "render_parts",
+    "sample_line",
+]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from typing import Final, NamedTuple
 
 from build_exporter.catalog import Kind, Metric, metric
+
+MAX_KEPT: Final = 4096
+"""Lines of a family that are kept for the next scrape."""
 
 
 def escape_label(value: str) -> str:
@@ -28,10 +31,6 @@ def label_block(names: Sequence[str], values: Sequence[str]) -> str:
     return f"{{{pairs}}}"
 
 
-_kept_block = lru_cache(maxsize=16384)(label_block)
-"""The same, kept: a scrape shows the label sets of the scrape before."""
-
-
 def number(value: float) -> str:
     """Return a sample value as both formats spell it: integers without a fraction, `NaN`, `+Inf`, `-Inf`."""
     if isinstance(value, int):
@@ -49,6 +48,18 @@ def sample_line(name: str, labels: str, value: float) -> bytes:
     return f"{name}{labels} {number(value)}\n".encode("utf-8", "replace")
 
 
+class _Kept(NamedTuple):
+    """What a label set was last rendered as: the value, its lines, and the sample's name with its labels."""
+
+    value: object
+    lines: bytes
+    prefix: str = ""
+
+
+_kept: Final[dict[tuple[object, ...], dict[tuple[str, ...], _Kept]]] = {}
+"""By name, label names and bounds of a family, then by label values: most samples are those of the scrape before."""
+
+
 class Family:
     """One family with its samples: by its name in the catalog, or one that is declared elsewhere.
 
@@ -56,12 +67,13 @@ class Family:
         KeyError: the name is not in the catalog.
     """
 
-    __slots__ = ("count", "lines", "metric")
+    __slots__ = ("_kept", "count", "lines", "metric")
 
     def __init__(self, name: str | Metric) -> None:
-        self.metric: Metric = metric(name) if isinstance(name, str) else name
+        row = self.metric = metric(name) if isinstance(name, str) else name
         self.lines: list[bytes] = []
         self.count = 0
+        self._kept = _kept.setdefault((row.name, row.labels, row.buckets), {})
 
     def add(self, value: float, *labels: str) -> Family:
         """Add one sample, label values in the catalog's order; return the family itself.
@@ -69,7 +81,11 @@ class Family:
         Raises:
             ValueError: not one value for each label of the catalog's row.
         """
-        self.lines.append(sample_line(self.metric.name, _kept_block(self.metric.labels, labels), value))
+        kept = self._kept.get(labels)
+        if kept is None or kept.value != value:
+            prefix = kept.prefix if kept is not None else self.metric.name + label_block(self.metric.labels, labels)
+            kept = self._keep(labels, _Kept(value, sample_line(prefix, "", value), prefix))
+        self.lines.append(kept.lines)
         self.count += 1
         return self
 
@@ -87,14 +103,27 @@ class Family:
         """
         if self.metric.kind is not Kind.HISTOGRAM or len(counts) != len(self.metric.buckets) + 1:
             raise ValueError(f"{self.metric.name} has {len(self.metric.buckets)} bounds, got {len(counts)} counts")
-        name, seen = self.metric.name, 0
+        value = (*counts, total)
+        kept = self._kept.get(labels)
+        if kept is None or kept.value != value:
+            kept = self._keep(labels, _Kept(value, self._histogram(counts, total, labels)))
+        self.lines.append(kept.lines)
+        self.count += len(counts) + 2
+        return self
+
+    def _keep(self, labels: tuple[str, ...], kept: _Kept) -> _Kept:
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        self._kept[labels] = kept
+        return kept
+
+    def _histogram(self, counts: Sequence[int], total: float, labels: tuple[str, ...]) -> bytes:
+        name, seen, lines = self.metric.name, 0, []
         for bound, count in zip((*self.metric.buckets, math.inf), counts, strict=True):
             seen += count
             le = "+Inf" if bound == math.inf else repr(float(bound))
-            block = _kept_block((*self.metric.labels, "le"), (*labels, le))
-            self.lines.append(sample_line(f"{name}_bucket", block, seen))
-        block = _kept_block(self.metric.labels, labels)
-        self.lines.append(sample_line(f"{name}_sum", block, total))
-        self.lines.append(sample_line(f"{name}_count", block, seen))
-        self.count += len(counts) + 2
-        return self
+            block = label_block((*self.metric.labels, "le"), (*labels, le))
+            lines.append(sample_line(f"{name}_bucket", block, seen))
+        block = label_block(self.metric.labels, labels)
+        lines += [sample_line(f"{name}_sum", block, total), sample_line(f"{name}_count", block, seen)]
+        return b"".join(lines)

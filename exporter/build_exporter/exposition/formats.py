@@ -60,6 +60,11 @@ def _offered(kind: str, version: str) -> Format | None:
 
 def render(families: Iterable[Family], form: Format) -> bytes:
     """Return the body of a scrape: each family's header and lines; families without samples are left out."""
+    return b"".join(render_parts(families, form))
+
+
+def render_parts(families: Iterable[Family], form: Format) -> list[bytes]:
+    """Return the same in parts: lines that a family was given as one are one part."""
     parts: list[bytes] = []
     headers = _headers[form]
     for family in families:
@@ -68,7 +73,7 @@ def render(families: Iterable[Family], form: Format) -> bytes:
             parts.extend(family.lines)
     if form is OPENMETRICS:
         parts.append(b"# EOF\n")
-    return b"".join(parts)
+    return parts
 
 
 def header(row: Metric, form: Format) -> bytes:

@@ -8,13 +8,13 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from build_exporter.config.schema import Hooks
+from build_exporter.entry_points import entry_points
 from build_exporter.hooks.process import hooks_in, run_hook
 from build_exporter.model.events import Event, MilestoneReached, event_name
 from build_exporter.model.redaction import redact
@@ -22,6 +22,9 @@ from build_exporter.model.text import plain, plain_line
 from build_exporter.monitor import Monitor
 from build_exporter.sources.isolation import PluginError
 from build_exporter.sources.plugins import origin, with_timeout
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +146,7 @@ class HookRunner:
                 self._count(program, "failed")
 
     def _run(self, program: Path | EntryPoint, payload: dict[str, Any]) -> None:
-        if isinstance(program, EntryPoint):
+        if not isinstance(program, Path):
             self._handle(program, payload)
             return
         try:

@@ -6,9 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from operator import attrgetter
 
 import msgspec
 
+from build_exporter.journal.coalesce import coalesce
 from build_exporter.model.events import AnyEvent, Event, clean_names
 from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, MAX_LINE_BYTES, is_build_name
 
@@ -27,6 +29,7 @@ class Reason(StrEnum):
 
 UNKNOWN_EVENT = "unknown"
 
+_time_of, _build_of = attrgetter("time"), attrgetter("build")
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
 
@@ -90,6 +93,8 @@ class Decoder:
         earliest_future: earliest time, in Unix seconds, of the lines rejected as too far ahead since a reader last
             set it to None: once the clock has come near it, they can be taken.
         counting: whether rejected lines count: not while lines are read again.
+        coalescing: whether progress that newer progress of its step replaces may be left out.
+        left_out: lines of progress left out since a reader last set it to 0.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -98,6 +103,8 @@ class Decoder:
         self.last_reject: tuple[Reason, bytes] | None = None
         self.earliest_future: float | None = None
         self.counting = True
+        self.coalescing = False
+        self.left_out = 0
         self._clock = clock
 
     @property
@@ -115,6 +122,9 @@ class Decoder:
     def decode(self, data: bytes, build: str) -> list[Event]:
         """Return the events in whole lines of a file of `build`, in their order."""
         decode = _decoder.decode
+        if self.coalescing:
+            data, left_out = coalesce(data)
+            self.left_out += left_out
         try:
             if not data.isascii():
                 # the decoder ignores fields it does not know
@@ -128,7 +138,7 @@ class Decoder:
             for event in events:
                 clean_names(event)
         horizon = self.horizon
-        if events and (max([e.time for e in events]) > horizon or {e.build for e in events} != {build}):
+        if events and (max(map(_time_of, events)) > horizon or set(map(_build_of, events)) != {build}):
             events = list(self._plausible(events, build, horizon))
         return events
 

@@ -40,12 +40,16 @@ HELD_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one run in their order; `from_start` when the run's file is read from its beginning."""
+    """Events of one run in their order; `from_start` when the run's file is read from its beginning.
+
+    `left_out` counts the lines of progress that newer ones among the events replace.
+    """
 
     build: str
     run: str
     events: list[Event]
     from_start: bool
+    left_out: int = 0
 
 
 @dataclass(slots=True)
@@ -204,13 +208,14 @@ class Follower:
             if chunk is None:
                 self.errors.pop(file.path, None)
                 return
-            yield Batch(build, run, self._decode(build, run, chunk, file.position), chunk.from_start)
+            events = self._decode(build, run, chunk, file.position)
+            yield Batch(build, run, events, chunk.from_start, self.decoder.left_out)
 
     def _decode(self, build: str, run: str, chunk: Chunk, end: int) -> list[Event]:
         """Return the events of a chunk that ends at a position of the run's file; count what is rejected once."""
         directory = self._builds.get(build, _Directory())
         cut = max(0, directory.counted.get(run, 0) - (end - len(chunk.data)))
-        self.decoder.earliest_future = None
+        self.decoder.earliest_future, self.decoder.left_out = None, 0
         self.decoder.counting = False
         events = self.decoder.decode(chunk.data[:cut], build) if cut else []
         self.decoder.counting = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 MAX_LINE_BYTES = 64 * 1024
@@ -67,3 +68,13 @@ def run_start(run: str) -> float:
         ValueError: `run` is not a run name.
     """
     return datetime.strptime(run, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def nearest_names(name: str, known: Collection[str]) -> str:
+    """Return those of the known names that are most like one that is not among them, in words.
+
+    Where none is alike the first five; `none` where there are none.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - slow to load, and not for what builds wait for
+
+    return ", ".join(get_close_matches(name[:100], known, n=3) or sorted(known)[:5]) or "none"

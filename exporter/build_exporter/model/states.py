@@ -27,7 +27,11 @@ class StepState(IntEnum):
     @property
     def is_done(self) -> bool:
         """Whether nothing more is expected of the step: it succeeded or was skipped."""
-        return self in (StepState.SUCCEEDED, StepState.SKIPPED)
+        return self in DONE
+
+
+DONE: Final = (StepState.SUCCEEDED, StepState.SKIPPED)
+"""States of a step that nothing more is expected of."""
 
 
 class BuildState(StrEnum):

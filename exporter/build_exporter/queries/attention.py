@@ -83,11 +83,15 @@ def _running(context: Context, run: Run) -> Iterator[Attention]:
         judged = context.verdict(run, step)
         if judged is not None and judged.verdict in _STUCK:
             words = f"{judged.verdict.value.replace('-', ' ')}: {', '.join(judged.evidence)}"
-            yield _of("stuck", "critical", shown(words), step, step.start)
+            if judged.verdict is Verdict.WAITING_FOR_INPUT:
+                yield _of("waiting", "critical", f"{shown(words)}; answer it where the build runs", step, step.start)
+            else:
+                yield _of("stuck", "critical", shown(words), step, step.start)
         elif is_overdue(context, run, step):
             expected = context.expected(run, step, context.now) or 1.0
             times = (context.now - (step.start or context.now)) / expected
-            yield _of("overdue", "warning", f"takes {times:.1f} times as long as expected", step, step.start)
+            much = f"{times:,.1f}" if times < 10 else f"{times:,.0f}"
+            yield _of("overdue", "warning", f"takes {much} times as long as expected", step, step.start)
 
 
 def _late(context: Context, run: Run) -> Iterator[Attention]:

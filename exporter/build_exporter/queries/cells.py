@@ -22,21 +22,24 @@ def header(name: str) -> str:
 
 def unit_name(name: str, row: object) -> str:
     """Return a column's name with the unit that its row has for it, as the rows of `resources` have."""
-    return "_bytes" if name == "value" and getattr(row, "unit", "").startswith("bytes") else name
+    if name != "value":
+        return name
+    unit = getattr(row, "unit", "")
+    return "_bytes" if unit.startswith("bytes") else {"ratio": "_share", "seconds": "_seconds"}.get(unit, name)
 
 
-def cell(name: str, value: object) -> str:
-    """Return a value as a person reads it, by its field's name."""
+def cell(name: str, value: object, clock: Callable[[float], str] = clock_time) -> str:
+    """Return a value as a person reads it, by its field's name; times as `clock` writes them."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return _figure(name, value) if isinstance(value, int | float) else str(value)
+    return _figure(name, value, clock) if isinstance(value, int | float) else str(value)
 
 
-def _figure(name: str, value: float) -> str:
+def _figure(name: str, value: float, clock: Callable[[float], str]) -> str:
     if name in _TIMES:
-        return clock_time(value)
+        return clock(value)
     for ending, form in _FORMS.items():
         if name.endswith(ending):
             return form(value)
@@ -45,9 +48,13 @@ def _figure(name: str, value: float) -> str:
 
 def _short(seconds: float) -> str:
     sign = "-" if seconds < 0 else ""
-    return f"{sign}{abs(seconds):.3g} s" if abs(seconds) < 10 else sign + duration(abs(seconds))
+    if abs(seconds) >= 10:
+        return sign + duration(abs(seconds))
+    if abs(seconds) >= 1 or not seconds:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1e3:.3g} ms" if abs(seconds) >= 1e-3 else f"{seconds * 1e6:.3g} µs"
 
 
 _FORMS: Final[dict[str, Callable[[float], str]]] = {
-    "seconds": _short, "_bytes": size, "progress_ratio": percent, "success_ratio": percent,
+    "seconds": _short, "_bytes": size, "progress_ratio": percent, "_share": percent, "success_ratio": percent,
 }  # fmt: skip

@@ -95,7 +95,7 @@ def estimate(context: Context, name: str) -> EstimateAnswer:
         slots=_slots(outlook),
         steps=steps[:MAX_STEPS],
         longest=sorted(steps, key=lambda step: -step.remaining_seconds)[:LONGEST],
-        accuracy=_accuracy(context, name),
+        accuracy=accuracy(context, name),
     )
 
 
@@ -123,7 +123,8 @@ def _row(found: StepOutlook, now: float) -> ExpectedStep:
     )
 
 
-def _accuracy(context: Context, name: str) -> Accuracy | None:
+def accuracy(context: Context, name: str) -> Accuracy | None:
+    """Return how good estimates of a build's last runs were, as far as that is known; each call scores one run more."""
     if context.accuracy is None:
         return None
     # a run each time it is asked: scoring all at once would keep the answer waiting

@@ -22,9 +22,11 @@ FILTERS: Final[Mapping[str, Any]] = {
     "threshold": Annotated[float | None, about("From where on the answer is not fine, or a row is shown.", "number")],
     "tolerance": Annotated[float | None, about("Lateness that is still on schedule.", "ratio", within=(0, 10))],
     "metric": Annotated[Literal["last", "avg", "p50", "p95", "max"] | None, about("Over the window, of Prometheus.")],
-    "resource": Annotated[str | None, about("Some of cpu,memory,disk,io. Default: all.", "name")],
+    "resource": Annotated[
+        tuple[Literal["cpu", "memory", "disk", "io"], ...] | None, about("Only these resources. Default: all.")
+    ],
     "trend": Annotated[Literal["increasing", "decreasing", "steady"] | None, about("Only what moves so.")],
-    "bucket": Annotated[float | None, about("Length of each part, as 30m.", "seconds")],
+    "bucket": Annotated[float | None, about("Length of each part, as 30m.", "seconds", within=(1, None))],
     "limit": Annotated[int | None, about("At most so many rows.", "count", within=(1, None))],
     "free": Annotated[
         int | None, about("Free disk space. Default: what is free where the journal is.", "bytes", within=(0, None))

@@ -20,12 +20,18 @@ _STATUS: Final[Mapping[StepState, Literal["succeeded", "failed", "skipped", "int
 }
 
 
-def builds_from(samples: Samples, now: float) -> dict[str, Build]:
-    """Return builds by name with their newest runs, made from `build_*` metrics as of `now`."""
+def builds_from(samples: Samples, now: float, only: str | None = None) -> dict[str, Build]:
+    """Return builds by name with their newest runs, made from `build_*` metrics as of `now`.
+
+    `only`: of other builds than this one the names alone are known.
+    """
     found: dict[str, Build] = {}
-    for sample in samples.values("build_info"):
+    # the newest run last: exported runs have no end of their series, and are there beside the next for a while
+    for sample in sorted(samples.values("build_info"), key=lambda sample: sample.labels.get("run", "")):
         name = sample.labels.get("build", "")
-        if name:
+        if name and only not in (None, name):
+            found.setdefault(name, Build(name))
+        elif name:
             run = Run(name, sample.labels.get("run") or RUN)
             apply_all(run, _events(_OfBuild(samples, name), sample.labels, now))
             found[name] = Build(name, run)

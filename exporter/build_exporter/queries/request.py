@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from build_exporter.model.events import Event
+from build_exporter.model.names import nearest_names
 from build_exporter.queries.context import Context, NotFoundError, shown
 from build_exporter.tracker import Run, RunSummary
 
@@ -115,7 +115,7 @@ class Request:
         """
         newest = self.newest()
         if self.run is not None:
-            return [self.named(run.build, self.run) for run in newest]
+            return self._of_that_name(self.run, newest)
         if self.window is None:
             return newest
         return [run for each in newest for run in [each, *self._earlier(each)] if self._overlaps(run)]
@@ -147,6 +147,20 @@ class Request:
         self.read_history(build)
         return sorted(self.context.builds[build].history.values(), key=lambda summary: summary.run)
 
+    def _of_that_name(self, name: str, newest: Sequence[Run]) -> list[Run]:
+        """Return the run of a name of each build that has one."""
+        found: list[Run] = []
+        for each in newest:
+            try:
+                found.append(self.named(each.build, name))
+            except NotFoundError:
+                if len(newest) == 1:
+                    raise
+        if newest and not found:
+            known = ", ".join(f"{run.run} of {run.build}" for run in newest[:5])
+            raise NotFoundError(f"no build has a run {shown(name)}; the newest: {known}")
+        return found
+
     def in_window(self, time: float | None) -> bool:
         """Return whether something that happened at a time is asked for."""
         return self.window is None or self.window.holds(time)
@@ -160,11 +174,6 @@ class Request:
         assert self.window is not None
         begin, end = run.start, run.end or run.last_event
         return begin is not None and end is not None and begin <= self.window.until and end >= self.window.since
-
-
-def nearest_names(name: str, known: Collection[str]) -> str:
-    """Return the names most like one that there is not, without such the first ones; `none` where there are none."""
-    return ", ".join(get_close_matches(name[:100], known, n=3) or sorted(known)[:5]) or "none"
 
 
 class Reply(NamedTuple):

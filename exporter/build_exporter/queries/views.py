@@ -10,10 +10,11 @@ import msgspec
 
 from build_exporter.config.schema import Config
 from build_exporter.config.views import View
+from build_exporter.model.names import nearest_names
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import NotFoundError
 from build_exporter.queries.filters import FILTERS
-from build_exporter.queries.request import Reply, nearest_names
+from build_exporter.queries.request import Reply
 
 
 class ViewRow(Answer, frozen=True):
@@ -33,9 +34,15 @@ def listed(config: Config) -> Reply:
 
 def asked(view: View) -> str:
     """Return the query of a view with its filters, as a person would type it."""
-    texts = ((name, f"{value:g}" if isinstance(value, float) else value) for name, value in filters_of(view).items())
-    filters = (f"--{name} {text}" if name in FILTERS else f"{text}" for name, text in texts)
+    given = filters_of(view)
+    filters = (f"--{name} {_typed(value)}" if name in FILTERS else _typed(value) for name, value in given.items())
     return " ".join((view.query, *filters))
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def find_view(config: Config, name: str) -> View:

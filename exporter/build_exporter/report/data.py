@@ -20,6 +20,7 @@ from build_exporter.queries.failures import cards
 from build_exporter.queries.request import Request
 from build_exporter.queries.suites import Suite, suites_of
 from build_exporter.report.sections import Section, section_of
+from build_exporter.report.words import summary
 from build_exporter.toolchain.summary import summary as toolchain_summary
 from build_exporter.tracker import Build, Run
 
@@ -58,7 +59,7 @@ class ReportAttempt(Answer, frozen=True):
 
 
 class Report(Answer, frozen=True):
-    """A run: summary, time line, phases, slowest steps, tests, failures, analysis and a comparison where asked for.
+    """A run: its summary in words, steps, tests, failures, analysis, sections, and a comparison where asked for.
 
     `expected_seconds` sums what was expected of the steps that succeeded, `taken_seconds` what those steps took.
     """
@@ -66,6 +67,7 @@ class Report(Answer, frozen=True):
     version: str
     made: float
     source: str
+    summary: str
     board: Board
     steps: list[ReportStep]
     suites: list[Suite]
@@ -94,16 +96,19 @@ def report(request: Request, compare_with: str | None = None, views: Sequence[Vi
     other = request.named(run.build, compare_with) if compare_with is not None else None
     analysis = analyze(run, history, os.cpu_count())
     expected, taken = _expected(run)
+    bad_attempts = list(_bad_attempts(request, run))
     context = Context({run.build: Build(run.build, run)}, run.end or request.now, card=request.context.card)
+    shown_board = board(context, run.build)
     return Report(
         version=__version__,
         made=request.now,
         source=request.source,
-        board=board(context, run.build),
+        summary=summary(shown_board, analysis, len(bad_attempts), (expected, taken)),
+        board=shown_board,
         steps=list(report_steps(run)),
         suites=suites_of(run.steps.values()),
         failures=cards(context, run),
-        bad_attempts=list(_bad_attempts(request, run)),
+        bad_attempts=bad_attempts,
         expected_seconds=expected,
         taken_seconds=taken,
         toolchain=shown_or_none(toolchain_summary(run)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.formatting import date_time, duration, percent, size
 from build_exporter.report import plots
 from build_exporter.report.data import Report, ReportStep
 from build_exporter.sources.isolation import PluginError
@@ -63,17 +64,26 @@ def _render(path: Path, report: Report, *, autoescape: bool, **more: Any) -> str
         lstrip_blocks=True,
     )
     environment.filters.update(
-        duration=_duration, clock=lambda time: "" if time is None else clock_time(time), cell=_cell,
+        duration=_duration, clock=lambda when: "" if when is None else date_time(when), cell=_cell, by_phase=_by_phase,
         size=lambda count: "" if count is None else size(count),
         percent=lambda ratio: "" if ratio is None else percent(ratio),
     )  # fmt: skip
-    return environment.get_template(path.name).render(report=report, board=report.board, **more)
+    given = {"report": report, "board": report.board, "zone": time.strftime("%Z"), **more}
+    return environment.get_template(path.name).render(given)
 
 
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return ("-" if seconds < 0 else "") + duration(abs(seconds))
+
+
+def _by_phase(steps: Sequence[ReportStep]) -> list[tuple[str, list[ReportStep]]]:
+    """Return the steps of each phase, in the order of the phases' first steps."""
+    found: dict[str, list[ReportStep]] = {}
+    for step in steps:
+        found.setdefault(step.phase, []).append(step)
+    return list(found.items())
 
 
 def _cell(text: object) -> str:

@@ -1,26 +1,58 @@
-"""Figures of a report as inline SVG: text that a page's own style colours, in light, dark and print.
+"""Figures of a report as rows of HTML that the page's style draws: in light, dark and print, wide or on a phone.
 
-A plotting library would bring megabytes of script or of fonts for four plots of bars, and its images keep one colour
-scheme; these are some kilobytes and follow the page.
+A plotting library would bring megabytes of script or of fonts for bars, and its images keep one colour scheme and one
+width. Rows keep their text legible on a phone, and a figure of hundreds of steps goes over the pages of a print.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from html import escape
 from typing import Final, NamedTuple
 
-from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.formatting import duration, local_time, percent, size
 from build_exporter.report.data import Report, ReportStep
 from build_exporter.report.sections import Section
 
-WIDTH: Final = 960.0
-LABEL: Final = 190.0
-ROW: Final = 16.0
 MAX_ROWS: Final = 400
 """Steps of a time line; the shortest of more are left out."""
 MAX_BARS: Final = 15
-MAX_LABEL: Final = 28
+DAY: Final = 86400.0
+TICKS: Final = 4
+"""Parts of the time axis."""
+
+
+class Row(NamedTuple):
+    """A bar: label, class of colour, where it begins and ends, the text beside it, what a pointer shows, a mark."""
+
+    label: str
+    kind: str
+    end: float
+    value: str = ""
+    title: str = ""
+    begin: float = 0.0
+    mark: float | None = None
+
+
+def draw(rows: Iterable[Row], most: float, what: str, kind: str = "") -> str:
+    """Return bars as HTML, `most` as wide as there is room; empty without rows, or where nothing is longer than 0."""
+    drawn = [_row(row, most) for row in rows] if most > 0 else []
+    return f'<div class="bars {kind}" role="list" aria-label="{escape(what)}">{"".join(drawn)}</div>' if drawn else ""
+
+
+def _row(row: Row, most: float) -> str:
+    mark = "" if row.mark is None else f'<b style="left:{_share(row.mark, most)}"></b>'
+    value = f'<span class="value">{escape(row.value)}</span>' if row.value else ""
+    return (
+        f'<div class="row {escape(row.kind)}" role="listitem" title="{escape(row.title or row.label)}">'
+        f'<span class="name">{escape(row.label)}</span>'
+        f'<span class="track"><i style="left:{_share(row.begin, most)};width:{_share(row.end - row.begin, most)}"></i>'
+        f"{mark}</span>{value}</div>"
+    )
+
+
+def _share(value: float, most: float) -> str:
+    return f"{min(max(value / most, 0.0), 1.0) * 100:.2f}%"
 
 
 def gantt(report: Report) -> str:
@@ -30,16 +62,16 @@ def gantt(report: Report) -> str:
     if not ran:
         return ""
     kept = sorted(ran, key=lambda step: -(step.seconds or 0.0))[:MAX_ROWS]
-    rows = sorted(kept, key=lambda step: step.start or 0.0)
-    begin = min(step.start or 0.0 for step in rows)
+    steps = sorted(kept, key=lambda step: step.start or 0.0)
+    begin = min(step.start or 0.0 for step in steps)
     span = max(end - begin, 1.0)
-    scale = (WIDTH - LABEL - 10) / span
-    parts = [*_time_axis(begin, span, scale, len(rows) * ROW)]
-    for place, step in enumerate(rows):
-        left = LABEL + ((step.start or begin) - begin) * scale
-        wide = max(1.5, ((step.end or end) - (step.start or begin)) * scale)
-        parts.append(_Bar(step.step, left, wide, step.state, _title(step)).draw(place))
-    return _svg(len(rows) * ROW + 22, parts, "Time line of the steps")
+    rows = (
+        Row(
+            step.step, step.state, (step.end or end) - begin, title=_title(step), begin=(step.start or begin) - begin
+        )
+        for step in steps
+    )  # fmt: skip
+    return draw(rows, span, "Time line of the steps", "gantt") + _axis(begin, span)
 
 
 def _title(step: ReportStep) -> str:
@@ -47,112 +79,45 @@ def _title(step: ReportStep) -> str:
     return f"{step.phase}/{step.step}: {step.state}{took}"
 
 
-def _time_axis(begin: float, span: float, scale: float, height: float) -> list[str]:
-    parts = []
-    for part in range(5):
-        at = LABEL + span * scale * part / 4
-        anchor = ("start", "middle", "middle", "middle", "end")[part]
-        parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{height:.0f}"/>')
-        label = clock_time(begin + span * part / 4)
-        parts.append(f'<text class="axis" x="{at:.1f}" y="{height + 15:.0f}" text-anchor="{anchor}">{label}</text>')
-    return parts
-
-
-class _Bar(NamedTuple):
-    """A bar: the label beside it, where it begins, how wide it is, its class of colour, and what a pointer shows."""
-
-    label: str
-    left: float
-    wide: float
-    kind: str
-    title: str
-
-    def draw(self, place: int) -> str:
-        """Return the bar in a row."""
-        y = place * ROW
-        name = self.label if len(self.label) <= MAX_LABEL else self.label[: MAX_LABEL - 1] + "…"
-        return (
-            f'<text class="label" x="{LABEL - 8}" y="{y + 12:.0f}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="bar {escape(self.kind)}" x="{self.left:.1f}" y="{y + 2:.0f}" width="{self.wide:.1f}" '
-            f'height="{ROW - 4:.0f}" rx="2"><title>{escape(self.title)}</title></rect>'
-        )
-
-
-def _svg(height: float, parts: Sequence[str], title: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" aria-label="{escape(title)}">'
-        + "".join(parts)
-        + "</svg>"
-    )
+def _axis(begin: float, span: float) -> str:
+    form = "%H:%M:%S" if span < 600 else "%H:%M" if span < DAY else "%m-%d %H:%M"
+    times = (local_time(begin + span * part / TICKS, form) for part in range(TICKS + 1))
+    return f'<div class="axis" aria-hidden="true">{"".join(f"<span>{each}</span>" for each in times)}</div>'
 
 
 def slowest(report: Report) -> str:
     """Return the slowest steps as bars, with a mark where each was expected to end."""
-    rows = sorted((s for s in report.steps if s.seconds), key=lambda s: -(s.seconds or 0.0))[:MAX_BARS]
-    if not rows:
-        return ""
-    most = max(max(step.seconds or 0.0, step.expected_seconds or 0.0) for step in rows)
-    scale = (WIDTH - LABEL - 100) / most
-    parts = []
-    for place, step in enumerate(rows):
-        wide = (step.seconds or 0.0) * scale
-        parts.append(_Bar(step.step, LABEL, wide, step.state, _title(step)).draw(place))
-        parts.append(
-            _value(place, LABEL + max(wide, (step.expected_seconds or 0.0) * scale), duration(step.seconds or 0))
-        )
-        if step.expected_seconds:
-            at = LABEL + step.expected_seconds * scale
-            parts.append(_mark(place, at, f"expected {duration(step.expected_seconds)}"))
-    return _svg(len(rows) * ROW + 4, parts, "The slowest steps and what they were expected to take")
+    steps = sorted((s for s in report.steps if s.seconds), key=lambda s: -(s.seconds or 0.0))[:MAX_BARS]
+    most = max((max(step.seconds or 0.0, step.expected_seconds or 0.0) for step in steps), default=0.0)
+    rows = (Row(s.step, s.state, s.seconds or 0.0, _took(s), _title(s), mark=s.expected_seconds) for s in steps)
+    return draw(rows, most, "The slowest steps and what they were expected to take", "expected")
 
 
-def _value(place: int, at: float, text: str) -> str:
-    return f'<text class="axis" x="{at + 6:.1f}" y="{place * ROW + 12:.0f}">{escape(text)}</text>'
-
-
-def _mark(place: int, at: float, title: str) -> str:
-    y = place * ROW
-    line = f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{y:.0f}" y2="{y + ROW:.0f}">'
-    return f"{line}<title>{escape(title)}</title></line>"
+def _took(step: ReportStep) -> str:
+    took = duration(step.seconds or 0.0)
+    return f"{took}, expected {duration(step.expected_seconds)}" if step.expected_seconds else took
 
 
 def phases(report: Report) -> str:
     """Return each phase's share of the time as one bar."""
     found = report.analysis.phases
-    most = max((row.seconds for row in found), default=0.0)
-    if not most:
-        return ""
-    scale = (WIDTH - LABEL - 150) / most
-    parts = []
-    for place, row in enumerate(found):
-        parts.append(_Bar(row.phase, LABEL, row.seconds * scale, "phase", f"{row.steps} steps").draw(place))
-        parts.append(_value(place, LABEL + row.seconds * scale, f"{duration(row.seconds)}, {percent(row.share)}"))
-    return _svg(len(found) * ROW + 4, parts, "Time by phase")
+    rows = (
+        Row(row.phase, "phase", row.seconds, f"{duration(row.seconds)}, {percent(row.share)}", f"{row.steps} steps")
+        for row in found
+    )
+    return draw(rows, max((row.seconds for row in found), default=0.0), "Time by phase")
 
 
 def memory(report: Report) -> str:
     """Return the steps with the highest peak of memory as bars; empty where none was measured."""
-    rows = sorted((s for s in report.steps if s.max_rss_bytes), key=lambda s: -(s.max_rss_bytes or 0))[:MAX_BARS]
-    most = max((step.max_rss_bytes or 0 for step in rows), default=0)
-    if not most:
-        return ""
-    scale = (WIDTH - LABEL - 100) / most
-    parts = []
-    for place, step in enumerate(rows):
-        wide = (step.max_rss_bytes or 0) * scale
-        parts.append(_Bar(step.step, LABEL, wide, "memory", f"{step.phase}/{step.step}").draw(place))
-        parts.append(_value(place, LABEL + wide, size(step.max_rss_bytes or 0)))
-    return _svg(len(rows) * ROW + 4, parts, "Peak memory")
+    steps = sorted((s for s in report.steps if s.max_rss_bytes), key=lambda s: -(s.max_rss_bytes or 0))[:MAX_BARS]
+    peaks = [(step, step.max_rss_bytes or 0) for step in steps]
+    rows = (Row(step.step, "memory", peak, size(peak), f"{step.phase}/{step.step}") for step, peak in peaks)
+    return draw(rows, max((peak for _, peak in peaks), default=0), "Peak memory")
 
 
 def bars(section: Section) -> str:
     """Return the rows of a section of the configuration as bars; empty without any."""
-    most = max((bar.length for bar in section.bars), default=0.0)
-    if not most:
-        return ""
-    scale = (WIDTH - LABEL - 100) / most
-    parts = []
-    for place, bar in enumerate(section.bars[:MAX_ROWS]):
-        parts.append(_Bar(bar.label, LABEL, bar.length * scale, bar.state, bar.detail).draw(place))
-        parts.append(_value(place, LABEL + bar.length * scale, bar.value))
-    return _svg(min(len(section.bars), MAX_ROWS) * ROW + 4, parts, section.title)
+    shown = section.bars[:MAX_ROWS]
+    rows = (Row(bar.label, bar.state, bar.length, bar.value, bar.detail) for bar in shown)
+    return draw(rows, max((bar.length for bar in shown), default=0.0), section.title)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from build_exporter.config.views import ReportForm, View
+from build_exporter.formatting import date_time
 from build_exporter.queries.cells import cell, header, unit_name
 from build_exporter.queries.commands import find
 from build_exporter.queries.common import Answer
@@ -83,7 +84,7 @@ def _filled(view: View, reply: Reply, columns: Sequence[str], reason: str | None
 
 
 def _cell(row: msgspec.Struct, name: str) -> str:
-    return cell(unit_name(name, row), getattr(row, name))
+    return cell(unit_name(name, row), getattr(row, name), date_time)
 
 
 def _bar(row: msgspec.Struct, value: str, columns: Sequence[str]) -> SectionBar:

@@ -7,17 +7,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import msgspec
-
 from build_exporter.diagnostics.diagnosis import class_of
 from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
 from build_exporter.journal.lines import LineFile
-from build_exporter.model.events import BuildStarted, Event, Plan, StepFinished, StepStarted, clean_names, encode_line
-from build_exporter.model.names import MAX_LINE_BYTES, run_name
+from build_exporter.model.events import BuildStarted, Event, StepFinished, StepStarted, clean_names, encode_line
+from build_exporter.model.names import run_name
 from build_exporter.model.states import BuildState
 from build_exporter.sources.dedup import is_recorded, is_recorded_by_count
+from build_exporter.sources.event_lines import lines_of
 from build_exporter.sources.protocol import JournalAware, Source, SourceEvent
 from build_exporter.sources.step_logs.backfill import BACKFILL_SECONDS, backfill
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
@@ -182,20 +181,3 @@ def read_run(path: str, build: str, name: str) -> Run:
     finally:
         file.close()
     return run
-
-
-def lines_of(event: Event) -> Iterator[bytes]:
-    """Yield the event's lines: one, or as many as a long plan needs.
-
-    Raises:
-        ValueError: it is too long for a line and can't be parted.
-    """
-    line = encode_line(event)
-    if len(line) <= MAX_LINE_BYTES:
-        yield line
-        return
-    if not isinstance(event, Plan) or len(event.steps) < 2:
-        raise ValueError(f"an event of {len(line)} bytes fits no line")
-    middle = len(event.steps) // 2
-    yield from lines_of(msgspec.structs.replace(event, steps=event.steps[:middle]))
-    yield from lines_of(msgspec.structs.replace(event, steps=event.steps[middle:], milestones=None, continues=True))

@@ -145,7 +145,8 @@ class LineCutter:
             data = data[end + 1 :]
         end = data.rfind(b"\n") + 1
         if end:
-            block, self._torn = self._torn + data[:end], data[end:]
+            block = b"".join((self._torn, memoryview(data)[:end])) if self._torn else data[:end]
+            self._torn = data[end:]
         else:
             block, self._torn = b"", self._torn + data
         if len(self._torn) > self._line_bytes:

@@ -12,7 +12,7 @@ import msgspec
 
 from build_exporter.model.events import EVENT_TYPES, AnyEvent, Event, encode_line
 from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, MAX_LINE_BYTES, MAX_TIME, is_build_name
-from build_exporter.sources.attach import lines_of
+from build_exporter.sources.event_lines import lines_of
 from build_exporter.sources.protocol import Settings, Source, SourceError, SourceEvent
 
 MAX_EVENTS_PER_POLL: Final = 250_000

@@ -15,14 +15,17 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from build_exporter.config.kinds import AUTO, NoOptions, filled
 from build_exporter.config.section import Section
+from build_exporter.entry_points import entry_points
 from build_exporter.sources.isolation import IsolatedSource, PluginError, describe_error
 from build_exporter.sources.protocol import API_VERSION, Settings, Source
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 log = logging.getLogger(__name__)
 

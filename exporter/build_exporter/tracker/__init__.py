@@ -7,16 +7,16 @@ from build_exporter.tracker.progress import (
     build_progress,
     expected_seconds,
     phase_progress,
-    planned_ahead,
     step_progress,
 )
 from build_exporter.tracker.state import Key, LogShape, Run, Step
-from build_exporter.tracker.tracker import Build, RunSummary, Tracker, Usage, summarise, tally
+from build_exporter.tracker.tracker import Build, Past, RunSummary, Tracker, Usage, summarise, tally
 
 __all__ = [
     "Build",
     "Key",
     "LogShape",
+    "Past",
     "PastStep",
     "Run",
     "RunSummary",
@@ -30,7 +30,6 @@ __all__ = [
     "expected_seconds",
     "past_steps",
     "phase_progress",
-    "planned_ahead",
     "step_progress",
     "summarise",
     "tally",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from build_exporter.model.states import StepState
+from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker.state import Key, Pace, Phase, Run, Step
 
 MAX_STEPS = 200_000
@@ -19,7 +19,7 @@ MAX_FLAGGED: Final = 10_000
 MAX_FLAGS: Final = 1000
 """Most warning options counted by name; compilers have some hundred."""
 OTHER_FLAG: Final = "other"
-_DONE: Final = (StepState.SUCCEEDED, StepState.SKIPPED)
+_RUNNING, _SUCCEEDED, _FAILED = StepState.RUNNING, StepState.SUCCEEDED, StepState.FAILED
 TOO_MANY_STEPS: Final[Key] = ("", "too many steps")
 
 
@@ -52,8 +52,6 @@ def recount(run: Run) -> None:
         if step.state.is_done:
             phase.done_weight += step.weight
             run.done_weight += step.weight
-        else:
-            phase.remaining_squares += step.weight**2
         if step.state is StepState.SUCCEEDED:
             learn_pace(run, step)
 
@@ -69,7 +67,6 @@ def enter(run: Run, step: Step) -> None:
     phase.states[StepState.PENDING] += 1
     phase.weight += step.weight
     run.weight += step.weight
-    phase.remaining_squares += step.weight**2
 
 
 def name(step: Step, package: str | None, version: str | None) -> None:
@@ -105,28 +102,28 @@ def move(run: Run, step: Step, state: StepState) -> None:
     add_work_time(run)
     key, before = step.key, step.state
     phase = run.phases[step.phase]
-    is_done = state in _DONE
-    if (before in _DONE) is not is_done:
+    was_done, is_done = before in DONE, state in DONE
+    if was_done is not is_done:
         weight = step.weight if is_done else -step.weight
         phase.done_weight += weight
         run.done_weight += weight
-        phase.remaining_squares -= weight * abs(weight)
-    phase.states[before] -= 1
-    phase.states[state] += 1
+    states = phase.states
+    states[before] -= 1
+    states[state] += 1
     step.state = state
-    if before is StepState.RUNNING:
+    if before is _RUNNING:
         del run.running[key]
-    elif before is StepState.FAILED:
+    elif before is _FAILED:
         del run.failed[key]
-    if state is StepState.RUNNING:
+    if state is _RUNNING:
         run.running[key] = step
-    elif state is StepState.FAILED:
-        run.failed[key] = step
-    elif state is StepState.SUCCEEDED:
+    elif state is _SUCCEEDED:
         learn_pace(run, step)
         if step.start is not None and step.end is not None and step.seconds is not None:
             beyond = step.end - step.start - step.seconds
             run.gap_seconds += beyond if 0.0 < beyond <= MAX_GAP_SECONDS else 0.0
+    elif state is _FAILED:
+        run.failed[key] = step
     run.changed[key] = step
 
 
@@ -152,7 +149,8 @@ def learn_pace(run: Run, step: Step) -> None:
     if step.seconds is None:
         return
     pace = run.pace if step.has_figures else run.unweighted_pace
-    pace.learn(step.seconds, step.weight)
+    pace.taken += step.seconds
+    pace.planned += step.weight
     if step.sbu:
         run.sbu_seconds += step.seconds
         run.sbu_done += step.sbu

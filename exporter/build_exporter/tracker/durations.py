@@ -12,6 +12,8 @@ from build_exporter.model.states import StepState
 if TYPE_CHECKING:
     from build_exporter.tracker.state import Run
 
+COARSE: Final = 1.0
+"""Seconds by which clocks may differ that were never set."""
 MAX_PAST_STEPS: Final = 20_000
 """Steps kept of one run for estimates: the largest BitBake builds have half of that."""
 
@@ -34,15 +36,19 @@ class PastStep:
 
 
 def past_steps(run: Run) -> tuple[PastStep, ...]:
-    """Return the steps of a run that succeeded, in the order in which they began."""
+    """Return the steps of a run that succeeded, in the order in which they began.
+
+    Where the clock was set back to before the run's start, that is the order of the journal.
+    """
     origin = run.start or 0.0
     taken = [
         ((step.end or 0.0) - step.seconds if step.start is None else step.start, step)
         for step in run.steps.values()
         if step.state is StepState.SUCCEEDED and step.seconds is not None
     ]
-    taken.sort(key=lambda each: each[0])
-    starts = [start for start, _ in taken]
+    starts = sorted(start for start, _ in taken)
+    if starts and starts[0] >= origin - COARSE:
+        taken.sort(key=lambda each: each[0])
     ends = sorted(step.end if step.end is not None else start for start, step in taken)
     return tuple(
         PastStep(

@@ -31,7 +31,7 @@ class EarlierRuns:
         steps: the steps of the newest run that succeeded, in their order; empty where runs are of different steps.
         places: each step's place among them by its bare name.
         seconds: usual time of a step by its bare name.
-        sequential: whether they ran one after the other.
+        sequential: whether they ran one after the other, in the same order in the newest two runs.
     """
 
     steps: tuple[PlannedStep, ...]
@@ -61,9 +61,15 @@ def earlier_runs(runs: Sequence[tuple[tuple[PastStep, ...], float]]) -> EarlierR
         else (),
         places={name: place for place, name in enumerate(names[0])} if is_plan else {},
         seconds={name: statistics.median(each) for name, each in taken.items()},
-        sequential=concurrency < SIDE_BY_SIDE,
+        sequential=concurrency < SIDE_BY_SIDE and all(_same_order(names[0], other) for other in names[1:2]),
     )
 
 
 def _alike(first: set[Name], second: set[Name]) -> bool:
     return len(first & second) >= ALIKE * len(first | second)
+
+
+def _same_order(first: Sequence[Name], second: Sequence[Name]) -> bool:
+    """Return whether the steps of both are in one order: a clock set meanwhile leaves them in another."""
+    both = set(first) & set(second)
+    return [name for name in first if name in both] == [name for name in second if name in both]

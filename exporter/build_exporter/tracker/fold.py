@@ -11,17 +11,25 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from build_exporter.model import events as e
-from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
+from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted_plan import follow_earlier
-from build_exporter.tracker.aggregates import count_flags, enter, move, name, place, recount
+from build_exporter.tracker.aggregates import count_flags, enter, move, place, recount
+from build_exporter.tracker.in_order import (
+    begin,
+    describe,
+    end_attempt,
+    finish,
+    forget_attempt,
+    is_plain,
+    start_attempt,
+)
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
-from build_exporter.tracker.progress import CEILING, expected_seconds, raise_floors, step_progress
-from build_exporter.tracker.state import CLASS_SECONDS, NO_TESTS, LogShape, Run, Step, Waits
+from build_exporter.tracker.progress import CEILING, raise_floors, step_progress
+from build_exporter.tracker.state import CLASS_SECONDS, MAX_ATTEMPT_TIMES, LogShape, Run, Step, with_time
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
-MAX_ATTEMPT_TIMES = 32
 MAX_NOTES = 100
 MAX_MILESTONES = 1000
 MAX_SUITES = 100
@@ -42,15 +50,23 @@ def apply(run: Run, event: e.Event) -> None:
 
 def apply_all(run: Run, events: Iterable[e.Event]) -> None:
     """Change `run` by events of it, in their order."""
-    handlers = _HANDLERS
-    newest = -1.0 if run.last_event is None else run.last_event
+    newest, plain = run.newest, is_plain(run)
     for event in events:
-        kind = type(event)
-        if event.time > newest and kind not in _NOT_BUILD_ACTIVITY:
-            newest = run.last_event = event.time
-        handler = handlers.get(kind)
+        time, kind = event.time, type(event)
+        if time > newest:
+            newest = run.newest = time
+            quick = _IN_ORDER.get(kind) if plain else None
+            if quick is not None:
+                run.last_event = time
+                if quick(run, event):
+                    continue
+        if (run.last_event is None or time > run.last_event) and kind not in _NOT_BUILD_ACTIVITY:
+            run.last_event = time
+        handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(run, event)
+            if kind is not e.StepProgress:
+                plain = is_plain(run)
 
 
 def _build_started(run: Run, event: e.BuildStarted) -> None:
@@ -88,57 +104,31 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
     if event.time in step.starts:
         run.ignored["step_started"] += 1
         return
-    if step.attempts and not step.starts and event.time <= (step.end or 0.0):
+    if step.attempts and step.began is None and event.time <= (step.end or 0.0):
         # its end was read first
-        step.starts = (*step.starts, event.time)[-MAX_ATTEMPT_TIMES:]
+        step.began = with_time(step.began, event.time)
         step.start = event.time
         if step.seconds is None and step.end is not None:
             step.seconds = step.end - step.start
             run.revision += 1
-        _describe(run, step, event)
+        describe(run, step, event)
         run.changed[step.key] = step
         return
     if step.state is not StepState.PENDING:
         # a first attempt begins with nothing done: it takes nothing from what is shown
-        raise_floors(run, event.time)
+        raise_floors(run, event.time, (run.phases[step.phase],))
     run.status = None if run.status is not BuildState.SUCCEEDED else run.status
     run.end = None if run.status is None else run.end
     if run.start is None:
         run.start = event.time
     if step.state is StepState.RUNNING:
         run.finished["interrupted"] += 1
-    step.starts = (*step.starts, event.time)[-MAX_ATTEMPT_TIMES:]
-    step.attempts = max(step.attempts + 1, event.attempt or 0)
     _count_unclassed(run, step)
-    step.start, step.end, step.seconds, step.ratio, step.message = event.time, None, None, None, None
-    step.exit_code = step.signal = step.error_class = None
-    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = step.disk_bytes = (
-        step.disk_before_bytes
-    ) = None
-    step.warnings = step.waits = None
-    step.reported_ratio = step.reported_warnings = step.log_read = False
-    step.floor = 0.0
-    if run.warning_flags:
+    if step.state is not StepState.PENDING:
+        move(run, step, StepState.PENDING)
+        forget_attempt(step)
         count_flags(run, step.key, {})
-    step.tests = NO_TESTS
-    step.expected_at_start = expected_seconds(run, step)
-    _describe(run, step, event)
-    move(run, step, StepState.RUNNING)
-
-
-def _describe(run: Run, step: Step, event: e.StepStarted) -> None:
-    name(step, event.package, event.version)
-    step.log = event.log if event.log and is_path(event.log) else None
-    step.pid = event.pid
-    own = run.pid_namespace if event.pid == run.pid else None
-    step.pid_namespace = event.pid_namespace if event.pid_namespace is not None else own
-    if step.log:
-        # steps with one log for all come one after the other: no more than the last needs to be known
-        before = run.newest_log
-        step.shares_log = before is not None and before[0] == step.log and before[1] != step.key
-        if before is not None and step.shares_log and before[1] in run.steps:
-            run.steps[before[1]].shares_log = True
-        run.newest_log = (step.log, step.key)
+    start_attempt(run, step, event)
 
 
 def _step_progress(run: Run, event: e.StepProgress) -> None:
@@ -260,30 +250,12 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
         step.start = None
     if run.start is None:
         run.start = event.time
-    step.ends = (*step.ends, event.time)[-MAX_ATTEMPT_TIMES:]
-    step.end = event.time
-    step.seconds = _duration(step, event)
-    step.exit_code, step.signal = event.exit_code, event.signal
-    step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
-    step.read_bytes, step.written_bytes, step.disk_bytes = event.read_bytes, event.written_bytes, event.disk_bytes
-    step.disk_before_bytes = event.disk_before_bytes
-    waits = (event.cpu_wait_seconds, event.memory_wait_seconds, event.io_wait_seconds)
-    step.waits = None if waits == (None, None, None) else Waits(*(each or 0.0 for each in waits))
-    if event.warnings is not None:
-        step.warnings, step.reported_warnings = event.warnings, True
-    # what it did last is no reason why it ended
-    step.message = event.message and event.message[:MAX_TEXT_LENGTH]
+    end_attempt(step, event)
     step.error_class = failure_class(event.error_class) if state is StepState.FAILED else None
     run.finished[event.status] += 1
     _count_failure(run, step)
     move(run, step, state)
     check_milestones(run, event.time, step.step)
-
-
-def _duration(step: Step, event: e.StepFinished) -> float | None:
-    if event.seconds is not None:
-        return event.seconds
-    return max(0.0, event.time - step.start) if step.start is not None else None
 
 
 def _tests_reported(run: Run, event: e.TestsReported) -> None:
@@ -360,7 +332,8 @@ def _step(run: Run, event: e.StepStarted | e.StepFinished | e.TestsReported) -> 
     step = run.steps.get((event.phase, event.step))
     if step is None:
         # one more step than planned makes what is done a smaller share
-        raise_floors(run, event.time)
+        known = run.phases.get(event.phase)
+        raise_floors(run, event.time, () if known is None else (known,))
         key = place(run, event.phase, event.step)
         if key in run.steps:
             return run.steps[key]
@@ -382,6 +355,9 @@ _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
     {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
 """Events from people, Alertmanager and the exporter are no sign of build activity."""
+
+_IN_ORDER: Final[dict[type[e.Event], Callable[[Run, Any], bool]]] = {e.StepStarted: begin, e.StepFinished: finish}
+"""What is tried first of an event later than all before it."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.Feedback: _feedback,

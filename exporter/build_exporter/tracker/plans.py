@@ -52,7 +52,7 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
         run.reopened = False
     elif not event.continues:
         # half a plan would make what is done seem more than it is, so only whole ones count
-        raise_floors(run, event.time)
+        raise_floors(run, event.time, run.phases.values())
     if not event.continues:
         for step in run.steps.values():
             step.planned = False

@@ -7,12 +7,11 @@ sees the same events, shows no less than what was shown before.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from build_exporter.model.events import PlannedMilestone
-from build_exporter.model.states import BuildState, StepState
+from build_exporter.model.states import DONE, BuildState, StepState
 from build_exporter.tracker.state import Phase, Run, Step
 
 CEILING = 0.999
@@ -21,6 +20,7 @@ CEILING = 0.999
 APPROACH_FROM = 0.9
 """Ratio above which what time or size stand for is taken to be ever less: a step they say is done still runs."""
 
+_RUNNING = StepState.RUNNING
 MAX_CREDITED = 500
 """Most running steps whose partial progress counts, which bounds the cost of an event."""
 
@@ -32,10 +32,8 @@ def expected_seconds(run: Run, step: Step) -> float | None:
     """
     if not step.has_figures:
         return None
-    pace = run.pace.ratio
-    if pace is None:
-        return step.expected_seconds
-    return step.weight * pace
+    pace = run.pace
+    return step.weight * (pace.taken / pace.planned) if pace.planned else step.expected_seconds
 
 
 def step_progress(run: Run, step: Step, now: float | None = None) -> float | None:
@@ -44,7 +42,7 @@ def step_progress(run: Run, step: Step, now: float | None = None) -> float | Non
     With `now` (Unix seconds) a running step without a ratio gets one by its time.
     """
     state = step.state
-    if state is StepState.RUNNING:
+    if state is _RUNNING:
         # first, because each event asks this of every running step
         if step.ratio is not None:
             return max(step.floor, step.ratio)
@@ -52,7 +50,7 @@ def step_progress(run: Run, step: Step, now: float | None = None) -> float | Non
             return None
         expected = expected_seconds(run, step)
         return min(CEILING, approach((now - step.start) / expected)) if expected else None
-    if state.is_done:
+    if state in DONE:
         return 1.0
     if state is StepState.PENDING:
         return 0.0
@@ -110,40 +108,42 @@ def is_reached(run: Run, milestone: PlannedMilestone, now: float) -> bool:
     return milestone.progress is not None and (build_progress(run, now) or 0.0) >= milestone.progress
 
 
-def raise_floors(run: Run, now: float) -> None:
-    """Keep what progress is at `now`, so that it can't go back below it."""
+def raise_floors(run: Run, now: float, losing: Iterable[Phase] = ()) -> None:
+    """Keep what progress is at `now`, so that it can't go back below it.
+
+    That is of the run, of the phases with running steps, and of those `losing` a share of what is done.
+    """
     if not run.plans:
         return
     # one poll at each step, as every event that starts or ends one comes here; and in the order in which progress is
     # added up to be shown, so that a floor is not below it by a rounding
-    whole, by_phase = 0.0, dict[str, float]()
-    for step in _credited(run):
-        credit = step.weight * (step_progress(run, step, now) or 0.0)
-        whole += credit
-        by_phase[step.phase] = by_phase.get(step.phase, 0.0) + credit
+    whole, by_phase = 0.0, {phase.name: 0.0 for phase in losing}
+    if run.running:
+        for step in _credited(run):
+            credit = step.weight * (step_progress(run, step, now) or 0.0)
+            whole += credit
+            by_phase[step.phase] = by_phase.get(step.phase, 0.0) + credit
     ratio = _whole(run, whole)
     if ratio > run.floor:
         run.floor = min(ratio, CEILING)
     for name, credit in by_phase.items():
         phase = run.phases[name]
-        phase.floor = _phase_ratio(phase, credit)
+        phase.floor = min(_phase_ratio(phase, credit), CEILING)
+
+
+def hold_floors(run: Run, phase: Phase) -> None:
+    """Keep what progress is while nothing runs, of the run and of a phase of it."""
+    ratio = run.done_weight / run.weight
+    if ratio > run.floor and run.plans:
+        run.floor = min(ratio, CEILING)
+    ratio = phase.done_weight / phase.weight
+    if ratio > phase.floor:
+        phase.floor = min(ratio, CEILING)
 
 
 def _whole(run: Run, credit: float) -> float:
     """Return the share done of all planned time; `credit` is what running steps have done of theirs, in seconds."""
     return (run.done_weight + credit) / run.weight if run.weight else 0.0
-
-
-def planned_ahead(run: Run) -> tuple[float, float]:
-    """Return the planned seconds of the steps that have not begun, and the root of the sum of their squares."""
-    weight = squares = 0.0
-    for phase in run.phases.values():
-        weight += phase.weight - phase.done_weight
-        squares += phase.remaining_squares
-    for step in run.running.values():
-        weight -= step.weight
-        squares -= step.weight**2
-    return max(0.0, weight), math.sqrt(max(0.0, squares))
 
 
 def _credited(run: Run) -> Iterator[Step]:

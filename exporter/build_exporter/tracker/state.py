@@ -25,6 +25,9 @@ UNKNOWN_WEIGHT = 10.0
 SBU_PRIOR_SECONDS = 100.0
 """Seconds an SBU counts for beside steps planned in seconds; of no effect where all steps are planned alike."""
 
+MAX_ATTEMPT_TIMES: Final = 32
+"""Starts, and ends, kept of a step or a run: at least of so many newest attempts, of no more than twice as many."""
+
 WAITING = "waiting-for-input: "
 """Prefix of a note that the build waits for a person."""
 
@@ -33,6 +36,27 @@ Key = tuple[str, str]
 
 NO_TESTS: Final[Mapping[str, TestsReported]] = MappingProxyType({})
 """The tests of most steps: one object serves all."""
+
+
+Times = float | list[float] | None
+"""Times of some attempts: of one, as most steps have, the time alone, which costs no memory of its own."""
+
+
+def with_time(times: Times, time: float) -> Times:
+    """Return times with one more at their end."""
+    if times is None:
+        return time
+    if not isinstance(times, list):
+        return [times, time]
+    times.append(time)
+    if len(times) > 2 * MAX_ATTEMPT_TIMES:
+        # seldom, and then many: each deletion moves all that stay
+        del times[:-MAX_ATTEMPT_TIMES]
+    return times
+
+
+def _tuple(times: Times) -> tuple[float, ...]:
+    return () if times is None else tuple(times) if isinstance(times, list) else (times,)
 
 
 class Waits(NamedTuple):
@@ -51,7 +75,7 @@ class Step:
         key: phase and step.
         weight: expected time in seconds as planned, what progress is weighted by. Never 0, so that each step counts.
         has_figures: whether the plan has a duration for the step.
-        starts, ends: of its newest attempts.
+        began, ended: its newest attempts; `starts` and `ends` have them as tuples.
     """
 
     phase: str
@@ -71,8 +95,8 @@ class Step:
     expected_at_start: float | None = None
     state: StepState = StepState.PENDING
     attempts: int = 0
-    starts: tuple[float, ...] = ()
-    ends: tuple[float, ...] = ()
+    began: Times = None
+    ended: Times = None
     start: float | None = None
     end: float | None = None
     seconds: float | None = None
@@ -112,6 +136,16 @@ class Step:
         self.key = (self.phase, self.step)
         self.weigh()
 
+    @property
+    def starts(self) -> tuple[float, ...]:
+        """The starts of its newest attempts, in the order in which they were read."""
+        return _tuple(self.began)
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The ends of its newest attempts."""
+        return _tuple(self.ended)
+
     def weigh(self) -> None:
         """Set `weight` and `has_figures` by the planned figures."""
         seconds = self.usual_seconds if self.usual_seconds is not None else self.expected_seconds
@@ -142,50 +176,26 @@ class LogShape:
 
 @dataclass(slots=True)
 class Pace:
-    """Successful steps compared with their plan, summed over steps; seconds.
-
-    `logs` and `squares` are sums, weighted by planned seconds, of the logarithm of taken over planned and its square.
-    """
+    """Seconds that successful steps took, and those planned for them, summed over steps."""
 
     taken: float = 0.0
     planned: float = 0.0
-    logs: float = 0.0
-    squares: float = 0.0
-    steps: int = 0
-
-    def learn(self, taken: float, planned: float) -> None:
-        """Count one step that succeeded."""
-        error = math.log(max(taken, 0.1) / planned)
-        self.taken += taken
-        self.planned += planned
-        self.logs += planned * error
-        self.squares += planned * error * error
-        self.steps += 1
 
     @property
     def ratio(self) -> float | None:
         """Seconds taken for each second planned, None before the first step."""
         return self.taken / self.planned if self.planned else None
 
-    @property
-    def spread(self) -> float | None:
-        """Standard deviation of that ratio's logarithm over steps, None before the third."""
-        if self.steps < 3:
-            return None
-        mean = self.logs / self.planned
-        return math.sqrt(max(0.0, self.squares / self.planned - mean * mean))
-
 
 @dataclass(slots=True, eq=False)
 class Phase:
-    """Sums over the steps of one phase, in planned seconds; `remaining_squares` sums the squares of those not done."""
+    """Sums over the steps of one phase, in planned seconds."""
 
     name: str
     steps: int = 0
     states: list[int] = field(default_factory=lambda: [0] * len(StepState))
     weight: float = 0.0
     done_weight: float = 0.0
-    remaining_squares: float = 0.0
     floor: float = 0.0
 
 
@@ -210,6 +220,8 @@ class Run:
     start: float | None = None
     end: float | None = None
     last_event: float | None = None
+    newest: float = -1.0
+    """Latest time of any event applied: an event after it can't have come before."""
     status: BuildState | None = None
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)

@@ -8,7 +8,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from itertools import count as counting
+from typing import Any, ClassVar, NamedTuple
 
 from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
@@ -119,6 +120,28 @@ def tally(summary: RunSummary) -> Tally | None:
     return Tally(dict(summary.results), failures)
 
 
+class Past(dict[str, RunSummary]):
+    """A build's earlier runs by their names.
+
+    Attributes:
+        changes: differs after any change of any build's: who keeps what follows from them compares one number.
+    """
+
+    changes: ClassVar[int] = 0
+
+    def __setitem__(self, run: str, summary: RunSummary) -> None:
+        super().__setitem__(run, summary)
+        Past.changes = next(_changes)
+
+    def pop(self, run: str, *default: Any) -> Any:
+        """Remove a run and return it."""
+        Past.changes = next(_changes)
+        return super().pop(run, *default)
+
+
+_changes = counting(1)
+
+
 @dataclass(slots=True, eq=False)
 class Build:
     """A line of builds: its newest run, the earlier ones by their names, and what those counted that were removed.
@@ -128,7 +151,7 @@ class Build:
 
     name: str
     current: Run | None = None
-    history: dict[str, RunSummary] = field(default_factory=dict)
+    history: dict[str, RunSummary] = field(default_factory=Past)
     removed: Tally = field(default_factory=Tally)
     history_complete: bool = False
     logs: dict[Key, tuple[str, LogShape]] = field(default_factory=dict)
@@ -216,7 +239,8 @@ class Tracker:
                 known.history[current.run] = summarise(current)
                 known.learn_logs(current)
                 known.learn_suites(current)
-            known.history.pop(run, None)
+            if run in known.history:
+                known.history.pop(run)
             current = known.current = Run(build, run, earlier=known.earlier(run))
         if run == current.run:
             apply_all(current, events)
@@ -248,6 +272,7 @@ class Tracker:
     def forget(self, build: str) -> None:
         """Drop a build whose directory is gone."""
         self.builds.pop(build, None)
+        Past.changes = next(_changes)
 
 
 def has_results(report: TestsReported) -> bool:

@@ -46,7 +46,7 @@ _WORDS: Final = {
     "semaphore": "waits for a semaphore",
     "open": "waits for the other end of a pipe",
 }
-_CLOSED: Final = frozenset({"lock", "file lock", "semaphore", "open", "wait"})
+_CLOSED: Final = frozenset({"lock", "file lock", "semaphore", "open"})
 """Waits that only another process or thread of the step can end."""
 
 
@@ -57,17 +57,20 @@ class Waits(NamedTuple):
         reading: the program that reads from a terminal, empty without one.
         words: what each waits for, as `NAME waits for a lock`.
         is_closed: whether nothing from outside the step, nor time, can end any of the waits.
+        hiding: the program that waits for a child which is not seen, empty where there is none.
     """
 
     reading: str = ""
     words: tuple[str, ...] = ()
     is_closed: bool = False
+    hiding: str = ""
 
 
 class _Wait(NamedTuple):
     words: str
     is_closed: bool
     is_terminal: bool = False
+    is_for_child: bool = False
 
 
 def waits_of(processes: Mapping[int, ProcessView], root: int, proc: str = "/proc") -> Waits:
@@ -81,6 +84,9 @@ def waits_of(processes: Mapping[int, ProcessView], root: int, proc: str = "/proc
         if not waits:
             # one that can't be seen may do anything
             return Waits(words=())
+        if any(wait.is_for_child for wait in waits):
+            # there is one, and it is of another user whose processes /proc hides
+            return Waits(hiding=leaf.name)
         found += [(leaf.name, wait) for wait in waits]
     reading = next((name for name, wait in found if wait.is_terminal), "")
     words = tuple(dict.fromkeys(f"{name} {wait.words}" for name, wait in found))
@@ -109,7 +115,7 @@ def _wait(directory: str, call: list[str], outside: str) -> _Wait | None:
     if kind is None:
         return _Wait(f"is in system call {call[0]}", is_closed=False)
     timed = kind == "lock" and int(call[1 + FUTEX_TIMEOUT], 16) != 0
-    return _Wait(_WORDS[kind], is_closed=kind in _CLOSED and not timed)
+    return _Wait(_WORDS[kind], is_closed=kind in _CLOSED and not timed, is_for_child=kind == "wait")
 
 
 def _transfer(kind: str, target: str, outside: str) -> _Wait:

@@ -48,6 +48,7 @@ class Observation:
         throttled: share of time a CPU quota held the processes back.
         activity: the kind of work, by the programs.
         program: the program that stands for it.
+        is_torn: whether the log ends within a line, looked at where the waits can't be seen.
         hidden: why nothing can be seen, empty where it can.
     """
 
@@ -67,6 +68,7 @@ class Observation:
     throttled: float = 0.0
     activity: Verdict | None = None
     program: str = ""
+    is_torn: bool = False
     hidden: str = ""
 
 
@@ -136,6 +138,8 @@ def _waiting(seen: Observation) -> Judgement | None:
     if seen.is_closed:
         return Judgement(Verdict.STUCK, evidence)
     if not seen.waits and silent > max(LEAST_SILENCE_SECONDS, SILENCE_FACTOR * seen.longest_silence):
+        if seen.is_torn:
+            return Judgement(Verdict.UNKNOWN, (*evidence, "its log ends within a line: it may wait for an answer"))
         return Judgement(Verdict.STUCK, (*evidence, f"its longest silence before was {seen.longest_silence:.0f} s"))
     return Judgement(Verdict.IDLE, evidence)
 

@@ -17,12 +17,12 @@ class Limits:
         """Find the control groups of a process, of both versions."""
         self._proc, self._sys = Path(proc), Path(sys)
         self._groups = self._find(pid)
-        self._periods: tuple[int, int] | None = None
+        self._periods: dict[Path, tuple[int, int]] = {}
         self._heat: int | None = None
 
     def memory_pressure(self) -> float | None:
         """Return the share of the last ten seconds in which all processes waited for memory; None where not known."""
-        own = [group / "memory.pressure" for group in self._groups if group != self._sys / "fs/cgroup"]
+        own = [groups[0] / "memory.pressure" for groups in self._groups if groups]
         for path in (*own, self._proc / "pressure/memory"):
             found = _FULL.search(_text(path))
             if found:
@@ -33,29 +33,37 @@ class Limits:
         """Return the share of the time since the last call, `seconds` ago, in which a quota or heat held it back."""
         before, self._periods = self._periods, self._read_periods()
         shares = [0.0]
-        if before is not None and self._periods is not None and self._periods[0] > before[0]:
-            shares.append((self._periods[1] - before[1]) / (self._periods[0] - before[0]))
+        for group, (periods, held) in self._periods.items():
+            if group in before and periods > before[group][0]:
+                shares.append((held - before[group][1]) / (periods - before[group][0]))
         hot, self._heat = self._heat, _number(self._sys / _HEAT)
         if hot is not None and self._heat is not None and seconds > 0:
             shares.append((self._heat - hot) / 1000.0 / seconds)
         return min(1.0, max(shares))
 
-    def _find(self, pid: int) -> list[Path]:
+    def _find(self, pid: int) -> list[list[Path]]:
+        """Return the groups of a process, each with those above it: a quota holds back all below."""
         base = self._sys / "fs/cgroup"
-        groups = []
+        unified = base / "unified"
+        found = []
         for line in _text(self._proc / str(pid) / "cgroup").splitlines():
             _, controllers, path = line.split(":", 2)
-            if not controllers or "cpu" in controllers.split(","):
-                groups += [base / controllers / path.strip("/")] if controllers else [base / path.strip("/")]
-        return groups
+            # what begins with .. is outside what is mounted here
+            if ".." in path.split("/") or (controllers and "cpu" not in controllers.split(",")):
+                continue
+            top = base / controllers if controllers else unified if unified.is_dir() else base
+            group = top / path.strip("/")
+            found.append([each for each in (group, *group.parents) if top in each.parents])
+        return found
 
-    def _read_periods(self) -> tuple[int, int] | None:
-        """Return the quota's periods so far and those in which the group was held back."""
-        for group in self._groups:
+    def _read_periods(self) -> dict[Path, tuple[int, int]]:
+        """Return the quota's periods so far, and those in which the group was held back, of each group with a quota."""
+        found = {}
+        for group in (each for groups in self._groups for each in groups):
             fields = dict(line.split() for line in _text(group / "cpu.stat").splitlines() if line.count(" ") == 1)
             if int(fields.get("nr_periods", 0)):
-                return int(fields["nr_periods"]), int(fields.get("nr_throttled", 0))
-        return None
+                found[group] = int(fields["nr_periods"]), int(fields.get("nr_throttled", 0))
+        return found
 
 
 def _text(path: Path) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from build_exporter.journal.layout import pid_namespace
 from build_exporter.tracker import Key, Run, Step
 
 SCAN_SECONDS: Final = 5.0
@@ -52,6 +53,7 @@ class StepRoots:
         self._runs = runs
         self._proc, self._groups = proc, groups
         self._clock = clock
+        self._here = pid_namespace()
         self.matches: tuple[Match, ...] = ()
         self._found: dict[_Name, int] = {}
         self._next_scan, self._interval = 0.0, SCAN_SECONDS
@@ -74,8 +76,12 @@ class StepRoots:
         return roots
 
     def pid_of(self, run: Run, step: Step) -> int | None:
-        """Return the root process of a running step, None where it is not known."""
-        return step.pid or self._found.get(_name(run, step))
+        """Return the root process of a running step, None where it is not known.
+
+        A pid of another namespace is one of another process here.
+        """
+        recorded = step.pid if step.pid_namespace in (None, self._here) else None
+        return recorded or self._found.get(_name(run, step))
 
     def _is_there(self, pid: int) -> bool:
         return os.path.exists(f"{self._proc}/{pid}")  # noqa: PTH110 - each second

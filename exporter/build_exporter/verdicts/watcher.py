@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,7 @@ from build_exporter.model.states import StepState, Verdict
 from build_exporter.tracker import Key, Run, Step
 from build_exporter.verdicts.activity import ProcessView, activity, asked_for, is_driver
 from build_exporter.verdicts.blocked import Waits, waits_of
-from build_exporter.verdicts.judge import IDLE_CPU, Judgement, Observation, judge
+from build_exporter.verdicts.judge import IDLE_CPU, LEAST_SILENCE_SECONDS, Judgement, Observation, judge
 from build_exporter.verdicts.limits import Limits
 
 JUDGE_SECONDS: Final = 2.0
@@ -30,7 +31,7 @@ MAX_STEPS: Final = 64
 MAX_ARGUMENTS: Final = 32
 """Command lines read for one step in one sample."""
 
-HIDDEN = Judgement(Verdict.UNKNOWN, ("no process of the step is seen",))
+NOT_SEEN: Final = "no process of the step is seen"
 NOT_KNOWN = Judgement(Verdict.UNKNOWN, ("which process is the step's is not known",))
 ELSEWHERE = Judgement(Verdict.UNKNOWN, ("its process is of another pid namespace or boot",))
 
@@ -80,6 +81,7 @@ class _Watch:
     """One running step's samples of the last seconds."""
 
     limits: Limits
+    began: float
     quiet_since: float
     judged: float = 0.0
     samples: deque[_Sample] = field(default_factory=deque)
@@ -110,6 +112,8 @@ class Verdicts:
         self._tick = 1 / os.sysconf("SC_CLK_TCK")
         self._watched: dict[Name, _Watch] = {}
         self._judgements: dict[Name, Judgement] = {}
+        why = ": /proc hides those of other users (hidepid)" if hides_processes(proc) else ""
+        self._not_seen = Judgement(Verdict.UNKNOWN, (f"{NOT_SEEN}{why}",))
 
     def judgement(self, run: Run, step: Step) -> Judgement | None:
         """Return what a running step is doing; None for one that does not run."""
@@ -118,7 +122,7 @@ class Verdicts:
         found = self._judgements.get((run.build, step.key))
         if found is None and step.pid_namespace not in (None, self._here):
             return ELSEWHERE
-        return found or (HIDDEN if self._pid_of(run, step) is not None else NOT_KNOWN)
+        return found or (self._not_seen if self._pid_of(run, step) is not None else NOT_KNOWN)
 
     def observe(self, trees: Mapping[str, Mapping[int, SampledTree]]) -> None:
         """Take a sample of each build's trees, by the pids of their roots, and judge the steps they belong to."""
@@ -137,7 +141,7 @@ class Verdicts:
     def _observe(self, name: Name, step: Step, tree: SampledTree, now: float) -> Judgement:
         watch = self._watched.get(name)
         if watch is None:
-            watch = self._watched[name] = _Watch(Limits(tree.root.pid, self._proc), now)
+            watch = self._watched[name] = _Watch(Limits(tree.root.pid, self._proc), now, now)
         self._add(watch, tree, now)
         known = self._judgements.get(name)
         if known is not None and now - watch.judged < JUDGE_SECONDS:
@@ -165,7 +169,7 @@ class Verdicts:
         seconds = last.time - first.time
         quiet = now - watch.quiet_since
         silence = self._log_silence(step)
-        if silence is not None and quiet < silence:
+        if silence is not None and quiet < silence and watch.quiet_since > watch.began:
             # it was silent and went on: that is how long it may be
             watch.longest_silence = max(watch.longest_silence, silence)
         watch.waits = waits_of(tree.members, tree.root.pid, self._proc) if quiet >= ASK_SECONDS else Waits()
@@ -187,6 +191,8 @@ class Verdicts:
             throttled=watch.limits.throttled(now - watch.judged),
             activity=kind,
             program=program,
+            is_torn=quiet >= LEAST_SILENCE_SECONDS and not watch.waits.words and _is_torn(step.log),
+            hidden=f"{watch.waits.hiding} waits for a process that is not seen" if watch.waits.hiding else "",
         )
 
     def _activity(self, watch: _Watch, tree: SampledTree) -> tuple[Verdict | None, str]:
@@ -209,6 +215,32 @@ class Verdicts:
             return max(0.0, self._wall() - os.stat(step.log).st_mtime) if step.log else None  # noqa: PTH116
         except (OSError, ValueError):
             return None
+
+
+def hides_processes(proc: str) -> bool:
+    """Return whether a mounted /proc hides the processes of other users from users without rights."""
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a string
+            mounts = [line.split() for line in file]
+    except OSError:
+        return False
+    options = [each[3].split(",") for each in mounts if len(each) > 3 and each[1] == proc]
+    found = [option for each in options[-1:] for option in each if option.startswith("hidepid=")]
+    return bool(found) and found[0] not in ("hidepid=0", "hidepid=off")
+
+
+def _is_torn(log: str | None) -> bool:
+    """Return whether a log has a last line without an end."""
+    try:
+        descriptor = os.open(log or "", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except (OSError, ValueError):
+        return False
+    try:
+        found = os.fstat(descriptor)
+        is_text = stat.S_ISREG(found.st_mode) and found.st_size > 0
+        return is_text and os.pread(descriptor, 1, found.st_size - 1) not in (b"", b"\n")
+    finally:
+        os.close(descriptor)
 
 
 def _arguments(path: str) -> list[str]:

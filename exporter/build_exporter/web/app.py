@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from build_exporter.collectors.exporter import WebCounts
@@ -35,7 +35,7 @@ def make_app(service: Service) -> ASGIApp:
     routes = [route for topic in TOPICS for route in topic.routes(service)]
     if service.mcp is not None:
         routes.append(Route("/mcp", service.mcp))
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error, Exception: _on_error})
+    app = ExceptionMiddleware(Router(routes), {HTTPException: _on_http_error})
     names = {route.endpoint: route.path for route in reversed(routes)}
     guarded = RateLimit(HostCheck(SameOrigin(app), lambda: service.hosts), lambda: service.max_requests_per_second)
     return _Counted(guarded, service.counts, names)
@@ -47,12 +47,11 @@ async def _on_http_error(request: Request, problem: Exception) -> Response:
     return error(problem.status_code, code, problem.detail, headers=problem.headers)
 
 
-async def _on_error(request: Request, problem: Exception) -> Response:
-    return error(500, "internal", "the exporter met an error it did not expect; its log has it")
-
-
 class _Counted:
-    """Counts and times answers by handler and status, and puts the headers on that every answer has."""
+    """Counts and times answers by handler and status, and puts the headers on that every answer has.
+
+    It stands for the application of the library, which would load a table of HTML's 2,231 entities for its own pages.
+    """
 
     def __init__(self, app: ASGIApp, counts: WebCounts, names: Mapping[Any, str]) -> None:
         self._app = app
@@ -61,12 +60,17 @@ class _Counted:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
+        has_begun = False
+        # by this the router leaves the answer of what it does not know to the handler above
+        scope["app"] = self
 
         async def counted(message: Message) -> None:
+            nonlocal has_begun
             # the router notes in the scope what it chose; a path itself is no label: whoever asks would make series
             if message["type"] == "websocket.accept":
                 self._counts.requests[self._names.get(scope.get("endpoint"), _UNKNOWN), "101"] += 1
             elif message["type"] in ("http.response.start", "websocket.http.response.start"):
+                has_begun = True
                 handler = self._names.get(scope.get("endpoint"), _UNKNOWN)
                 self._counts.answered(handler, message["status"], time.perf_counter() - began)
                 if handler in PAGES and message["status"] == 200 and _is_load(scope):
@@ -74,4 +78,11 @@ class _Counted:
                 message["headers"] = [*message.get("headers", ()), *_COMMON_HEADERS]
             await send(message)
 
-        await self._app(scope, receive, counted)
+        try:
+            await self._app(scope, receive, counted)
+        except Exception:
+            if scope["type"] == "http" and not has_begun:
+                answer = error(500, "internal", "the exporter met an error it did not expect; its log has it")
+                await answer(scope, receive, counted)
+            # the server logs it
+            raise

@@ -2,23 +2,82 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable
+import zlib
+from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Final
 
 MIN_BYTES: Final = 512
 """Below this an answer is sent as it is."""
+KEPT_BYTES: Final = 4096
+"""Parts from this size on are compressed on their own and kept; smaller ones are compressed together."""
+
+_HEAD: Final = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff"
+"""No name and no time, the fastest level, an unknown system; see RFC 1952."""
+_LAST_BLOCK: Final = b"\x03\0"
+"""An empty block that ends a stream of RFC 1951."""
 
 
-def _choose() -> Callable[[bytes], bytes]:
+def _choose() -> ModuleType:
     try:
-        from isal import igzip  # noqa: PLC0415
+        from isal import isal_zlib  # noqa: PLC0415
     except ImportError:
-        return lambda data: gzip.compress(data, compresslevel=1, mtime=0)
-    return lambda data: bytes(igzip.compress(data, compresslevel=1, mtime=0))
+        return zlib
+    return isal_zlib
 
 
-compress: Final = _choose()
+_library: Final = _choose()
+
+
+class Packer:
+    """Makes one gzip stream of an answer in parts; what a large part was compressed to is kept for the next answer.
+
+    A part is recognised by being the very object of the answer before. One thread may use it at a time.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[bytes, bytes]] = {}
+
+    def pack(self, parts: Iterable[bytes]) -> bytes:
+        """Return the parts, joined, as gzip."""
+        packed, kept, crc, size = [_HEAD], {}, 0, 0
+        for part, is_joined in _pieces(parts):
+            known = self._kept.get(id(part))
+            if known is None or known[0] is not part:
+                known = (part, _deflate(part))
+            if not is_joined:
+                kept[id(part)] = known
+            packed.append(known[1])
+            crc, size = _library.crc32(part, crc), size + len(part)
+        self._kept = kept
+        packed += (_LAST_BLOCK, crc.to_bytes(4, "little"), (size % 2**32).to_bytes(4, "little"))
+        return b"".join(packed)
+
+
+def compress(data: bytes) -> bytes:
+    """Return data as gzip."""
+    return Packer().pack((data,))
+
+
+def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield large parts as they are, and the small ones between them joined; with each whether it is such a joint."""
+    small: list[bytes] = []
+    for part in parts:
+        if len(part) < KEPT_BYTES:
+            small.append(part)
+            continue
+        yield b"".join(small), True
+        small.clear()
+        yield part, False
+    yield b"".join(small), True
+
+
+def _deflate(data: bytes) -> bytes:
+    """Return data compressed on its own: it ends at a whole byte, and nothing after it refers to it."""
+    if not data:
+        return b""
+    stream = _library.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return bytes(stream.compress(data) + stream.flush(zlib.Z_FULL_FLUSH))
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +54,7 @@ class Endpoint:
         method: GET, or another one with a handler of its own.
         body: the type of a request's body.
         handler: returns what answers where `ask` does not.
+        forms: media types, beside JSON, that an answer may have where it is asked for.
         statuses: further status codes than 200, and 400, 404 of questions, with what they mean.
     """
 
@@ -66,6 +67,7 @@ class Endpoint:
     method: str = "GET"
     body: Any = None
     handler: Callable[[Service], Handler] | None = None
+    forms: Sequence[str] = ()
     statuses: Mapping[int, str] | None = None
 
     def route(self, service: Service) -> Route:

@@ -10,6 +10,7 @@ import msgspec
 
 from build_exporter import __version__
 from build_exporter.web.endpoint import Endpoint
+from build_exporter.web.http import MAX_URL_BYTES
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 
@@ -52,16 +53,19 @@ def _operation(each: Endpoint, answer: dict[str, Any]) -> dict[str, Any]:
         ((schema,), _) = msgspec.json.schema_components([each.body], ref_template=_REFERENCE)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     problems = {400: "The parameters are not as they must be.", 404: "It is not there."} if each.ask else {}
-    responses = {200: "The answer.", **problems, **(each.statuses or {})}
+    long = {414: f"The address has more than {MAX_URL_BYTES} bytes."}
+    responses = {200: "The answer.", **problems, **(each.statuses or {}), **long}
     operation["responses"] = {
-        str(status): {"description": words, "content": {"application/json": {"schema": _schema(status, answer)}}}
+        str(status): {"description": words, "content": _content(each, status, answer)}
         for status, words in responses.items()
     }
     return operation
 
 
-def _schema(status: int, answer: dict[str, Any]) -> dict[str, Any]:
-    return answer if status < 400 else {"$ref": _REFERENCE.format(name=ErrorAnswer.__name__)}
+def _content(each: Endpoint, status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    if status >= 400:
+        return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=ErrorAnswer.__name__)}}}
+    return {"application/json": {"schema": answer}, **{form: {"schema": {"type": "string"}} for form in each.forms}}
 
 
 def _parameters(each: Endpoint) -> Iterator[dict[str, Any]]:

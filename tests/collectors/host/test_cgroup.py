@@ -188,7 +188,7 @@ def test_a_real_control_groups_cpu_time_is_reported(
             first = usage(real_group)
             process.stdin.write(b"\n")
             process.stdin.flush()
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while groups(trees)['cpu_seconds_total{build="lfs"}'] < 0.3:
                 assert time.monotonic() < deadline
             low = usage(real_group) - first

@@ -119,11 +119,6 @@ def work(tmp_path: Path) -> Iterator[Work]:
     made.end()
 
 
-def times(run: Run) -> list[tuple[str, str, float | None, float | None, int]]:
-    """Return what is known of the steps' times."""
-    return [(s.step, s.state.label, s.start, s.end, s.attempts) for s in run.steps.values()]
-
-
 def test_real_makefile(records: Path, tmp_path: Path) -> None:
     """A real Makefile's packages in their order, without the update of the tracking file; known by its first line."""
     (tmp_path / "logs").mkdir()
@@ -171,29 +166,6 @@ def test_times_are_those_of_the_files(work: Work) -> None:
     run = work.poll()
     assert [each.seconds for each in run.steps.values()] == [100, 100, 100, 100]
     assert (run.state, run.end, run.start) == (BuildState.SUCCEEDED, BEGIN + 400, BEGIN)
-
-
-def test_followed_attached_late_and_restarted_alike(work: Work, tmp_path: Path) -> None:
-    """A build written step by step ends in the state of its import, whoever followed it from whenever."""
-    chance = random.Random(2)
-    moments: list[Callable[[], None]] = []
-    for number, target in enumerate(TARGETS):
-        moment = BEGIN + 100 * number
-        moments.append(lambda target=target, moment=moment: work.write(target, moment + 1, "a"))  # type: ignore[misc]
-        moments.append(lambda target=target, moment=moment: work.write(target, moment + 90, "ab"))  # type: ignore[misc]
-        moments.append(lambda target=target, moment=moment: work.stamp(target, moment + 100))  # type: ignore[misc]
-    late: list[Attachment] = []
-    for write in moments:
-        write()
-        work.poll(from_start=chance.random() < 0.4)
-        late.append(Attachment(Blfs(Settings(work.root)), str(tmp_path / f"late-{len(late)}")))
-        late[-1].poll(time.time())
-    wanted = times(work.poll())
-    assert {state for _, state, *_ in wanted} == {"succeeded"}
-    for index, attached in enumerate(late):
-        attached.poll(time.time())
-        (name,) = runs(str(tmp_path / f"late-{index}"), "blfs")
-        assert times(read_run(run_path(str(tmp_path / f"late-{index}"), "blfs", name), "blfs", name)) == wanted
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs GNU make")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -17,7 +15,7 @@ from build_exporter.journal.layout import run_path, runs
 from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings
-from build_exporter.tracker import Run, Step
+from build_exporter.tracker import Run
 
 BEGIN = datetime(2026, 3, 1, 20, 0, 0, tzinfo=UTC).timestamp()
 HONG_KONG = timezone(timedelta(hours=8), "HKT")
@@ -159,128 +157,6 @@ def state_of(journal: Path, build: str = "lfs") -> Run:
     return read_run(run_path(str(journal), build, names[-1]), build, names[-1])
 
 
-def describe_step(step: Step) -> str:
-    """Return what matters of a step, as a line."""
-    seconds = "-" if step.seconds is None else f"{step.seconds:g}"
-    disk = "-" if step.disk_bytes is None else f"{step.disk_bytes // 1024}K"
-    return f"{step.phase} {step.step} {step.state.label} {step.attempts} {seconds}s {disk} {step.version or '-'}"
-
-
-def describe(run: Run) -> str:
-    """Return the state of a run, for comparing two and for golden files. Times are seconds since its start."""
-    start = run.start or 0.0
-    until = "-" if run.end is None else f"{run.end - start:.3f}"
-    return "\n".join((
-        f"{run.run} {run.state} book={run.book} target={run.target or '-'} jobs={run.jobs} until={until}",
-        *(f"milestone {name} {time - start:.3f}" for name, time in run.milestones.items()),
-        *(f"{describe_step(step)} at={(step.start or step.end or start) - start:g}" for step in run.steps.values()),
-        "",
-    ))  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A moment of a recorded build: what is written then, and when that was."""
-
-    name: str
-    data: bytes
-    time: float
-
-
-def pieces_of(record: Path, run: Run, *, stamps: bool) -> Iterator[Piece]:
-    """Yield a recorded tree's files as the build wrote them: each log in parts, and its stamp where wanted."""
-    start = run.start or 0.0
-    yield Piece("Makefile", (record / "Makefile").read_bytes(), start - 1)
-    for index, step in enumerate(run.steps.values()):
-        began, ended = step.start or step.end or start, step.end or start
-        found = next((record / "logs").glob(f"{step.step}*"), None)
-        data = found.read_bytes() if found is not None and not found.name.endswith(".MISSING") else b""
-        if found is not None and data:
-            first, middle = data.find(b"\n") + 1, len(data) // 2
-            name = f"logs/{found.name}"
-            yield Piece(name, data[:first], began)
-            if index % 3 == 0:
-                yield Piece(name, data[: max(first, middle)], (began + ended) / 2)
-            yield Piece(name, data, ended)
-        if stamps:
-            yield Piece(step.step, b"", ended + 0.25)
-
-
-def write_piece(tree: Path, piece: Piece, *, times: bool) -> None:
-    """Write a piece as the build did: a log grows, all else is new; its time is the recorded one, or that of now."""
-    path = tree / piece.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    have = path.stat().st_size if path.exists() else 0
-    with path.open("ab") as file:
-        file.write(piece.data[have:])
-    if times:
-        os.utime(path, (piece.time, piece.time))
-
-
-class Replay:
-    """A recorded build written again, and followed while it is."""
-
-    def __init__(self, record: Path, place: Path, *, stamps: bool, times: bool = True) -> None:
-        self._place = place
-        self._times = times
-        self.wanted = self.imported(record)
-        self.pieces = list(pieces_of(record, self.wanted, stamps=stamps))
-        self.tree = place / "jhalfs"
-        self.tree.mkdir()
-        # no one builds here, and time passes so fast that this machine's processes would be gone through at each poll
-        self._nobody = place / "proc"
-        self._nobody.mkdir()
-        self.stamps = stamps
-
-    def _attach(self, name: str) -> Attachment:
-        return attach(self.tree, self._place / name, proc=self._nobody)
-
-    def imported(self, tree: Path) -> Run:
-        """Import a tree into a journal of its own and return the run."""
-        journal = self._place / "imported"
-        shutil.rmtree(journal, ignore_errors=True)
-        attachment = attach(tree, journal)
-        attachment.poll(time.time(), over=True)
-        attachment.close()
-        return state_of(journal)
-
-    def write(self, begin: int, end: int) -> None:
-        """Write pieces at once."""
-        for piece in self.pieces[begin:end]:
-            write_piece(self.tree, piece, times=self._times)
-
-    def follow(self, seed: int = 1, moments: int = 20) -> dict[str, Run]:
-        """Write the build piece by piece; return the final states by how it was followed.
-
-        One source follows from the start, one is made again at random moments on the same journal, and at the same
-        moments others are attached late, each with an empty journal.
-        """
-        chance = random.Random(seed)
-        marked = set(chance.sample(range(10, len(self.pieces)), moments))
-        followed = {"from the start": self._attach("from the start")}
-        for index, piece in enumerate(self.pieces):
-            write_piece(self.tree, piece, times=self._times)
-            if index in marked:
-                if "restarted" in followed:
-                    followed.pop("restarted").close()
-                followed["restarted"] = self._attach("restarted")
-                late = followed[f"late {index}"] = self._attach(f"late {index}")
-                late.poll(piece.time + 0.1)
-            for name in ("from the start", "restarted"):
-                if name in followed:
-                    followed[name].poll(piece.time + 0.1)
-        for attachment in followed.values():
-            attachment.poll(self.pieces[-1].time + 1, over=not self.stamps)
-            attachment.close()
-        return {name: state_of(self._place / name) for name in followed}
-
-
-@pytest.fixture
-def replay(tmp_path: Path) -> Callable[..., Replay]:
-    """Make replays of recorded trees."""
-    return lambda record, **options: Replay(record, tmp_path, **options)
-
-
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     """A tree before its first step."""
@@ -320,9 +196,3 @@ def imported(tmp_path: Path) -> Callable[[Path], Run]:
         return state_of(journal)
 
     return take
-
-
-@pytest.fixture
-def shown() -> Callable[[Run], str]:
-    """Describe a run, to compare it."""
-    return describe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_stamp_of_the_attempt_before_marks_nothing(bench: Bench, done: float, 
     """Dates have whole seconds: a stamp up to one before them is of this attempt, unless it is older than the log."""
     bench.log("401-creatingdirs", 0, None, 5)
     bench.stamp("401-creatingdirs", done)
-    assert bench.rows()["401-creatingdirs"][0] == ending
+    assert bench.rows()["401-creatingdirs"] == (ending, 0, 0 if ending else 5)
     bench.touch(f"logs/{bench.tree['401-creatingdirs'].log}", -1.5)
     assert bench.rows()["401-creatingdirs"][0] == "succeeded"
 
@@ -123,6 +124,21 @@ def test_a_log_without_end_has_a_day(bench: Bench, changed: float, end: float) -
     assert bench.rows() == {"401-creatingdirs": (None, 0, end)}
 
 
+def test_a_step_was_done_before_the_next_began(bench: Bench) -> None:
+    """jhalfs begins none after a failure, so what has neither end nor stamp ended when the next began."""
+    bench.log("401-creatingdirs", 0, None, 5)
+    bench.log("402-environment", 5, None, 9)
+    assert bench.rows() == {"401-creatingdirs": ("succeeded", 0, 5), "402-environment": (None, 5, 9)}
+
+
+def test_a_copy_that_is_still_written_decides_nothing(bench: Bench) -> None:
+    """A stamp whose time is none says that the step is done; how long it took the next poll may show, or nothing."""
+    bench.log("401-creatingdirs", 0, None, 900_000)
+    bench.stamp("401-creatingdirs", 900_000)
+    assert bench.rows() == {"401-creatingdirs": (None, 0, 0)}
+    assert bench.rows(Closed.OVER) == {"401-creatingdirs": ("succeeded", None, 0)}
+
+
 def test_files_changed_after_the_next_step_began_are_copies(bench: Bench) -> None:
     """Most of them, by more than five seconds: then no stamp says when a step ended."""
     bench.whole(*STEPS[:3])
@@ -145,12 +161,22 @@ def test_a_finished_tree_is_complete(bench: Bench) -> None:
     found = bench.read()
     assert (found.complete, found.pending, found.run_start) == (True, None, bench.zero)
     assert {each.ending for each in found.attempts} == {"succeeded"}
+    bench.log(names[0], 9000, 60, 9060)
+    bench.stamp(names[0], 9061)
+    found = bench.read()
+    assert (found.complete, found.pending) == (True, None), "what an earlier run built is done"
+    assert [each.step for each in found.attempts] == [names[0]]
+    bench.whole(*names)
+    found = bench.read()
     assert found.current is not None
     assert (found.current.step, found.current.ending) == (names[-1], "succeeded")
 
 
 def test_logs_alone_are_a_finished_build(bench: Bench) -> None:
-    """An archive without stamps is done to its last complete log; one log that is being written is no archive."""
+    """An archive without stamps is done to its last complete log; one log alone is complete or was left so."""
+    bench.log(STEPS[0], 0, 60, 60)
+    assert bench.rows(Closed.OVER)[STEPS[0]] == ("succeeded", 0, 60)
+    assert bench.rows(Closed.GONE)[STEPS[0]] == ("failed", 0, 60)
     for place, name in enumerate(STEPS):
         bench.log(name, 100 * place, 60, 100 * place + 60)
     assert [ending for ending, _, _ in bench.rows(Closed.GONE).values()] == ["succeeded"] * 4
@@ -208,6 +234,9 @@ def test_a_step_whose_log_is_gone_lies_between_its_neighbours(bench: Bench) -> N
     for name in (STEPS[0], STEPS[2]):
         bench.touch(f"logs/{bench.tree[name].log}", 900_000)
     assert bench.rows()["402-environment"] == ("succeeded", 60, 200)
+    bench.log(STEPS[0], 0, 260, 900_000)
+    assert bench.rows()["402-environment"] == ("succeeded", None, 200), "the one before seems to overlap the next"
+    bench.log(STEPS[0], 0, 60, 900_000)
     (bench.tree.path / "402-environment").unlink()
     assert "402-environment" not in bench.rows()
 
@@ -216,6 +245,7 @@ def test_what_began_before_the_first_step_is_of_an_earlier_run(bench: Bench) -> 
     """Built anew from its first step on, a tree shows no attempt of the build before."""
     bench.whole(*STEPS[:2])
     bench.log("401-creatingdirs", 1000, None, 1010)
+    (bench.tree.path / "logs" / "402-environment").unlink()  # its stamp is older than the run
     assert bench.rows() == {"401-creatingdirs": (None, 1000, 1010)}
     assert bench.read().run_start == bench.zero + 1000
 
@@ -230,3 +260,21 @@ def test_a_clean_disk_gives_no_negative_use(bench: Bench) -> None:
         bench.stamp("401-creatingdirs", 61)
         (attempt,) = bench.read().attempts
         assert (attempt.seconds, attempt.disk_bytes, attempt.disk_before_bytes) == (60, disk, 1_000_000 * 1024)
+
+
+def test_a_date_that_cannot_be_read_is_the_end_of_the_step_before(bench: Bench) -> None:
+    """Steps follow each other, so the next one began when the one before had taken its time."""
+    bench.whole(*STEPS[:2])
+    path = bench.tree.path / "logs" / "402-environment"
+    path.write_text("no date\n" + path.read_text().partition("\n")[2])
+    bench.touch("logs/402-environment", 160)
+    assert bench.rows()["402-environment"] == ("succeeded", 60, 162)
+
+
+@pytest.mark.parametrize(("setting", "hours"), [("Asia/Shanghai", 8), ("America/Chicago", -6)])
+def test_the_configured_zone_says_what_an_abbreviation_means(bench: Bench, setting: str, hours: int) -> None:
+    """CST in the new system's logs is that of jhalfs' setting, where nothing else decides."""
+    bench.tree.zone = timezone(timedelta(hours=hours), "CST")
+    bench.tree.put("jhalfs.config", f"TIMEZONE <{setting}>\n")
+    bench.log("801-Shell", 0, None, 900_000)
+    assert bench.read().run_start == bench.zero

@@ -1,9 +1,8 @@
-"""Nine complete LFS builds of others: what their trees say, and the same end however they are read."""
+"""Nine complete LFS builds of others: what their trees say."""
 
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shutil
 import time
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from build_exporter.model.states import StepState
 from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run
 
 if TYPE_CHECKING:
-    from tests.sources.jhalfs.conftest import Replay, Tree
+    from tests.sources.jhalfs.conftest import Tree
 
 TREES = (
     "20240216.systemd",
@@ -34,32 +32,6 @@ TREES = (
     "20240330.sysv",
     "20240502.sysv-m32",
 )
-
-GOLDEN = Path(__file__).parent.parent / "golden"
-
-
-def summary(run: Run) -> str:
-    """Return the state of a run, phase by phase."""
-    start, end = run.start or 0.0, run.end or 0.0
-    lines = [f"{run.run} {run.state} book={run.book} jobs={run.jobs} seconds={end - start:g}"]
-    lines += [f"milestone {name}: {time - start:g}" for name, time in run.milestones.items()]
-    for name, phase in run.phases.items():
-        steps = [step for step in run.steps.values() if step.phase == name]
-        counts = " ".join(f"{s.label}={phase.states[s]}" for s in StepState if phase.states[s])
-        seconds = sum(step.seconds or 0.0 for step in steps)
-        disk = max((step.disk_bytes or 0 for step in steps), default=0)
-        lines.append(f"{name}: {counts} attempts={sum(s.attempts for s in steps)} seconds={seconds:g} most_disk={disk}")
-    return "\n".join(lines) + "\n"
-
-
-@pytest.mark.parametrize("name", TREES)
-def test_import_amounts_to_what_it_did_before(name: str, records: Path, imported: Callable[[Path], Run]) -> None:
-    """States, counts, durations and milestones of a real build stay what they were checked to be."""
-    found = summary(imported(records / "jhalfs/alfs-sysroot" / name))
-    golden = GOLDEN / f"jhalfs-{name}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(found)
-    assert found == golden.read_text()
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -90,51 +62,6 @@ def test_no_time_jumps_where_the_zone_changes(name: str, records: Path, imported
         assert one.end is not None
         assert other.start is not None
         assert -1 <= other.start - one.end <= 60, other.step
-
-
-@pytest.mark.parametrize(
-    ("name", "stamps"),
-    [("20240216.systemd-multilib", True), ("20240309.x32m64-sysv", False)],
-    ids=["multilib", "logs alone"],
-)
-def test_followed_attached_late_and_restarted_alike(
-    name: str,
-    stamps: bool,
-    records: Path,
-    replay: Callable[..., Replay],
-    shown: Callable[[Run], str],
-) -> None:
-    """The build written again, log by log, ends in the state of its import, whoever followed it from whenever."""
-    again = replay(records / "jhalfs/alfs-sysroot" / name, stamps=stamps)
-    if not stamps:
-        # the archive has the settings in its report alone, a build that runs in a file of their own
-        report = next((records / "jhalfs/alfs-sysroot" / name).glob("*-SBU_DU-*.report"))
-        shutil.copyfile(report, again.tree / "jhalfs.config")
-    found = {how: shown(run) for how, run in again.follow().items()}
-    wanted = shown(again.imported(again.tree))
-    assert wanted.split()[1] == "succeeded"
-    if not stamps:
-        # only the end of the last step, of which the archive shows nothing, was made up by the replay
-        assert wanted.splitlines()[:-1] == shown(again.wanted).splitlines()[:-1]
-    assert len(found) == 22
-    for how, state in found.items():
-        assert state == wanted, how
-
-
-@pytest.mark.parametrize("stamps", [True, False], ids=["stamps", "logs alone"])
-def test_followed_where_times_are_of_now(
-    stamps: bool, records: Path, replay: Callable[..., Replay], shown: Callable[[Run], str]
-) -> None:
-    """An old build's logs, written again without their times, give the durations in them, followed or not."""
-    again = replay(records / "jhalfs/alfs-sysroot/20240222.systemd", stamps=stamps, times=False)
-    found = {how: shown(run) for how, run in again.follow().items()}
-    wanted = shown(again.imported(again.tree)).splitlines()
-    for how, state in found.items():
-        # that the last step has no known end, who saw it begin takes for none at all
-        assert state.splitlines()[:-1] == wanted[:-1], how
-    assert "succeeded" in wanted[0]
-    seconds = {line.split()[1]: line.split()[4] for line in wanted if line.startswith("chapter-")}
-    assert seconds["502-gcc-pass1"] == "634s"
 
 
 def test_real_failures(records: Path, tree: Tree, imported: Callable[[Path], Run]) -> None:

@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
+from build_exporter.model.events import StepFinished
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.sources.make.open_files import FileWriters
+from build_exporter.sources.make.source import Make
+from build_exporter.sources.protocol import Settings
+from build_exporter.tracker import Run
 from build_exporter.tracker.progress import build_progress
 
 FAILING = """\
@@ -45,13 +49,56 @@ make[1]: Leaving directory '/p/src'
 """
 
 
-@pytest.mark.parametrize("kind", ["failing", "recursive", "cmake"])
+FLAT = """\
+gcc -c -o a.o a.c
+a.c:3:5: error: 'x' undeclared (first use in this function)
+make: *** [Makefile:4: a.o] Error 1
+"""
+OTHER = FLAT.replace("a.", "b.").replace("'x'", "'y'")
+BELOW = """\
+make[1]: Entering directory '/p/lib'
+gcc -c -o a.o a.c
+a.c:3:5: error: 'x' undeclared (first use in this function)
+make[1]: *** [Makefile:4: a.o] Error 1
+make[1]: Leaving directory '/p/lib'
+make: *** [Makefile:2: all] Error 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        (FLAT * 2, "xx"),
+        (FLAT + OTHER, "xy"),
+        (FLAT + OTHER + FLAT, "xyx"),
+        (BELOW * 2, "xx"),
+        (BELOW + OTHER, "xy"),
+        (FLAT + OTHER + "make: Target 'all' not remade because of errors.\n", "x"),
+        (FLAT + "make: *** Waiting for unfinished jobs....\n" + OTHER, "x"),
+    ],
+    ids=["twice", "others", "thrice", "below", "below-others", "keep-going", "parallel"],
+)
+def test_failing_builds_in_one_file_fail_each(
+    console: Callable[[str], Run], tmp_path: Path, text: str, reasons: str
+) -> None:
+    """Builds whose output was appended to one file have failed each for its reason; a make that goes on, once."""
+    run = console(text)
+    (step,) = run.steps.values()
+    assert (step.attempts, run.failures) == (len(reasons), {("build", "compiler-error"): len(reasons)})
+    events = Make(Settings(tmp_path / "text.log", "b")).poll(time.time(), over=True)
+    messages = [each.event.message or "" for each in events if isinstance(each.event, StepFinished)]
+    assert [message.partition("'")[2][:1] for message in messages] == list(reasons)
+
+
+@pytest.mark.parametrize("kind", ["failing", "again", "recursive", "cmake"])
 def test_however_followed_it_is_the_same(
     project: Any, tmp_path: Path, followed_alike: Callable[[Path], None], kind: str
 ) -> None:
     """A console read piece by piece, by exporters started again or attached late, gives the result of the import."""
     if kind == "failing":
         data = FAILING.encode()
+    elif kind == "again":
+        data = (BELOW * 2 + FLAT + OTHER).encode()
     elif kind == "recursive":
         assert project.recursive().run("make -j3 && make install") == 0
         data = project.log.read_bytes()

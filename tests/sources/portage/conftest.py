@@ -18,8 +18,6 @@ from build_exporter.tracker import Run
 NOW = time.time()
 """Logs of the tests are written to about now, so they are not silent."""
 
-State = dict[str, object]
-
 
 def _attach(log: Path, journal: Path, **options: object) -> Attachment:
     """Attach a new source to a journal."""
@@ -30,22 +28,6 @@ def states(journal: Path) -> dict[str, Run]:
     """Return the runs of a journal by name."""
     names = runs(str(journal), "portage")
     return {name: read_run(run_path(str(journal), "portage", name), "portage", name) for name in names}
-
-
-def summary(journal: Path) -> dict[str, State]:
-    """Return the state of a journal's runs, comparable between journals."""
-    return {
-        name: {
-            "state": str(run.state),
-            "times": (run.start, run.end),
-            "target": run.target,
-            "steps": {
-                key: (step.state.label, step.attempts, step.start, step.end, step.seconds, step.expected_seconds)
-                for key, step in sorted(run.steps.items())
-            },
-        }
-        for name, run in states(journal).items()
-    }
 
 
 class EmergeLog:
@@ -110,56 +92,6 @@ def imported(tmp_path: Path) -> Callable[..., dict[str, Run]]:
         return states(journal)
 
     return take
-
-
-@pytest.fixture
-def followed(tmp_path: Path) -> Callable[..., None]:
-    """Write a record piece by piece under a follower, restarted and attached late; compare with its import."""
-
-    def check(record: Path, pieces: int, seed: int = 1, **options: object) -> None:
-        now = time.time()
-
-        def attach(log: Path, journal: Path) -> Attachment:
-            return _attach(log, journal, **options)
-
-        chance = random.Random(seed)
-        data = record.read_bytes()
-        cuts = [*sorted({chance.randrange(len(data)) for _ in range(pieces)}), len(data)]
-        late_at = set(chance.sample(range(len(cuts)), min(10, len(cuts))))
-        restart_at = set(chance.sample(range(len(cuts)), min(10, len(cuts))))
-        grown = tmp_path / "grown.log"
-        grown.touch()
-        whole, began = attach(grown, tmp_path / "followed"), 0
-        restarted = attach(grown, tmp_path / "restarted")
-        late: list[Attachment] = []
-        for index, cut in enumerate(cuts):
-            with grown.open("ab") as file:
-                file.write(data[began:cut])
-            began = cut
-            if index in restart_at:
-                restarted.close()
-                restarted = attach(grown, tmp_path / "restarted")
-            if index in late_at:
-                late.append(attach(grown, tmp_path / f"late-{len(late)}"))
-            for each in (whole, restarted, *late):
-                each.poll(now)
-        for each in (whole, restarted, *late):
-            each.poll(now, over=True)
-            each.close()
-        final = attach(record, tmp_path / "final")
-        final.poll(now, over=True)
-        final.close()
-        wanted = summary(tmp_path / "final")
-        assert wanted
-        names = ["followed", "restarted", *(f"late-{index}" for index in range(len(late)))]
-        for name in names:
-            found = summary(tmp_path / name)
-            # a late attachment emits only the newest past runs
-            assert found == {run: state for run, state in wanted.items() if run in found}, name
-            assert len(found) >= min(50, len(wanted)), name
-        assert summary(tmp_path / "followed").keys() == wanted.keys()
-
-    return check
 
 
 @pytest.fixture

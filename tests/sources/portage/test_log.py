@@ -25,6 +25,7 @@ def labels(run: Run) -> dict[str, str]:
 
 def test_failed_package_fails_the_run(log: Any, imported: Callable[..., Runs]) -> None:
     """A package begun and not completed when emerge gives up has failed, with emerge's status."""
+    log.add("Started emerge on: x")  # one that said nothing more
     log.emerge("--oneshot --jobs=3 app-misc/a")
     log.begin(1, 1, "app-misc/a-1.0-r2")
     log.end(1)
@@ -34,79 +35,112 @@ def test_failed_package_fails_the_run(log: Any, imported: Callable[..., Runs]) -
     assert (step.package, step.version, run.target, run.jobs) == ("app-misc/a", "1.0-r2", "app-misc/a", 3)
 
 
-@pytest.mark.parametrize("status", [130, 143, None])
-def test_ended_by_somebody_is_interrupted(status: int | None, log: Any, imported: Callable[..., Runs]) -> None:
-    """Ctrl-C, a signal, or no word of an exit at all is no failure of the package."""
-    log.emerge()
-    log.begin(1, 2, "app-misc/a-1")
-    log.end(status)
-    (run,) = imported(log.path).values()
-    assert (str(run.state), labels(run)) == ("interrupted", {"app-misc/a-1": "interrupted"})
+def play(log: Any, script: str) -> None:
+    """Write a log: `emerge ARGUMENTS`, `1/2 a` begins, `1/2 a done`, a stage, `exit N`, `gone`, `cleaning`."""
+    for words in (line.split() for line in script.split(";")):
+        if words[0] == "emerge":
+            log.emerge(" ".join(words[1:]) or "@world")
+        elif words[0] in ("exit", "gone"):
+            log.end(int(words[1]) if words[1:] else None)
+        elif words[0] == "cleaning":
+            log.add("*** Finished. Cleaning up...")
+        else:
+            number, total = words[0].split("/")
+            package = f"app-misc/{words[1]}-1"
+            if words[2:] == ["done"]:
+                log.complete(number, total, package)
+            elif words[2:]:
+                log.add(f"=== ({number} of {total}) {words[2]} ({package}::/r/a.ebuild)")
+            else:
+                log.begin(number, total, package)
 
 
-def test_keep_going_counts_anew(log: Any, imported: Callable[..., Runs]) -> None:
-    """After a failure --keep-going begins its count again with fewer: one run, the failed one failed, the rest done."""
-    log.emerge("--keep-going=y @world")
-    log.begin(1, 3, "app-misc/bad-1")
-    log.begin(1, 2, "app-misc/b-1")
-    log.complete(1, 2, "app-misc/b-1")
-    log.begin(2, 2, "app-misc/c-1")
-    log.complete(2, 2, "app-misc/c-1")
-    log.end(1)
-    (run,) = imported(log.path).values()
-    assert labels(run) == {"app-misc/bad-1": "failed", "app-misc/b-1": "succeeded", "app-misc/c-1": "succeeded"}
-    assert str(run.state) == "failed"
+BOTH = "emerge; 1/2 a; 1/2 a done; 2/2 b"
+STORIES = {
+    "the package begun when emerge gave up": ("emerge; 1/2 a; exit 1", "failed: a failed"),
+    "an exit of 127": (f"{BOTH}; exit 127", "failed: a succeeded, b failed"),
+    "a signal": (f"{BOTH}; exit 128", "interrupted: a succeeded, b interrupted"),
+    "no word of an exit": (f"{BOTH}; gone", "interrupted: a succeeded, b interrupted"),
+    "no word, and all merged": (f"{BOTH}; 2/2 b done; gone", "succeeded: a succeeded, b succeeded"),
+    "no word, and one never begun": ("emerge; 1/2 a; 1/2 a done; gone", "interrupted: a succeeded"),
+    "success, and the last end lost": (f"{BOTH}; exit 0", "succeeded: a succeeded, b succeeded"),
+    "failure after all were merged": (f"{BOTH}; 2/2 b done; exit 1", "failed: a succeeded, b succeeded"),
+    "nothing to merge": ("emerge; exit 0; emerge x; 1/1 x; 1/1 x done; exit 0", "succeeded: x succeeded"),
+    "begun out of turn": (
+        "emerge --jobs=3; 1/3 a; 3/3 c; 2/3 b; 1/3 a done; 3/3 c done; 2/3 b done; gone",
+        "succeeded: a succeeded, c succeeded, b succeeded",
+    ),
+    "a package begun again": (f"emerge; 1/2 a; {BOTH[8:]}; exit 0", "succeeded: a succeeded 2, b succeeded"),
+    "a stage after the end": ("emerge; 1/1 a; 1/1 a done; 1/1 a Cleaning; exit 0", "succeeded: a succeeded"),
+    "a start lost of a package that another emerge merged": (
+        "emerge a; 1/1 a; 1/1 a done; exit 0; emerge; 1/3 a Cleaning; 1/3 a done; 2/3 b; 2/3 b done; gone",
+        "succeeded: a succeeded", "interrupted: a succeeded, b succeeded",
+    ),
+    "a log that begins in the middle": (
+        "1/2 a Cleaning; 1/2 a done; 2/2 b; 2/2 b done; exit 0", "succeeded: a succeeded, b succeeded",
+    ),
+    "--keep-going counts anew with fewer": (
+        "emerge --keep-going=y @world; 1/3 bad; 1/2 b; 1/2 b done; 2/2 c; 2/2 c done; exit 1",
+        "failed: bad failed, b succeeded, c succeeded",
+    ),
+    "--keep-going and no word": (
+        "emerge --keep-going @world; 1/2 bad; 1/1 b; 1/1 b done; gone", "failed: bad failed, b succeeded",
+    ),
+    "--keep-going cut off": (
+        "emerge --keep-going @world; 1/2 bad; 1/1 b; gone", "interrupted: bad failed, b interrupted",
+    ),
+    "two side by side": (
+        "emerge; 1/3 a; emerge x; 1/2 x; 1/3 a done; 2/3 b; 1/2 x done; 2/2 y; 2/2 y done; exit 0; 2/3 b done; gone",
+        "interrupted: a succeeded, b succeeded", "succeeded: x succeeded, y succeeded",
+    ),
+    "the older ends first": (
+        "emerge a; 1/1 a; emerge x; 1/2 x; 1/1 a done; exit 0; 1/2 x done; 2/2 y; 2/2 y done; exit 0",
+        "succeeded: a succeeded", "succeeded: x succeeded, y succeeded",
+    ),
+    "a failure given to the younger, which continues": (
+        # what was first taken for a failure of x counts as an attempt
+        "emerge @world; 1/3 a; emerge x; 1/1 x; exit 1; 1/1 x done; exit 0",
+        "failed: a failed", "succeeded: x succeeded 2",
+    ),
+    "the same with a third emerge between": (
+        "emerge @world; 1/3 a; emerge x; 1/1 x; exit 1; emerge y; 1/1 y; 1/1 y done; exit 0; 1/1 x done; exit 0",
+        "failed: a failed", "succeeded: x succeeded 2", "succeeded: y succeeded",
+    ),
+    "who cleans up is who fails then": (
+        "emerge @world; 1/1 a; 1/1 a done; emerge x; 1/1 x; cleaning; exit 1; 1/1 x done; exit 0",
+        "failed: a succeeded", "succeeded: x succeeded",
+    ),
+    "a killed emerge whose package is built again": (
+        f"emerge; 1/2 a; emerge --resume; {BOTH[8:]}; 2/2 b done; exit 0",
+        "interrupted: a interrupted", "succeeded: a succeeded, b succeeded",
+    ),
+}  # fmt: skip
 
 
-def test_emerges_side_by_side(log: Any, imported: Callable[..., Runs]) -> None:
-    """Each of two emerges at once gets its own packages and its own end, though the lines name neither."""
-    log.emerge("@world")
-    log.begin(1, 3, "app-misc/a-1")
-    log.emerge("app-misc/x")
-    log.begin(1, 2, "app-misc/x-1")
-    log.complete(1, 3, "app-misc/a-1")
-    log.begin(2, 3, "app-misc/b-1")
-    log.complete(1, 2, "app-misc/x-1")
-    log.begin(2, 2, "app-misc/y-1")
-    log.complete(2, 2, "app-misc/y-1")
-    log.add("*** Finished. Cleaning up...")
-    log.end(0)
-    log.complete(2, 3, "app-misc/b-1")
-    log.begin(3, 3, "app-misc/c-1")
-    log.end(1)
-    world, x = imported(log.path).values()
-    assert labels(world) == {"app-misc/a-1": "succeeded", "app-misc/b-1": "succeeded", "app-misc/c-1": "failed"}
-    assert (labels(x), str(x.state)) == ({"app-misc/x-1": "succeeded", "app-misc/y-1": "succeeded"}, "succeeded")
+@pytest.mark.parametrize("story", STORIES)
+def test_each_emerge_ends_as_it_did(story: str, log: Any, imported: Callable[..., Runs]) -> None:
+    """Each emerge gets its own packages and its own end, though the lines name neither emerge nor failed package."""
+    script, *ends = STORIES[story]
+    play(log, script)
+    found = []
+    for run in imported(log.path).values():
+        steps = (
+            f"{step.step[9:-2]} {step.state.label}{f' {step.attempts}' if step.attempts > 1 else ''}"
+            for step in run.steps.values()
+        )
+        found.append(f"{run.state}: {', '.join(steps)}")
+    assert found == ends
 
 
-def test_end_given_to_the_wrong_emerge_is_put_right(log: Any, imported: Callable[..., Runs]) -> None:
-    """A failure first taken for the younger emerge's is the older one's once the younger continues."""
-    log.emerge("@world")
-    log.begin(1, 3, "app-misc/a-1")
-    log.emerge("app-misc/x")
-    log.begin(1, 1, "app-misc/x-1")
-    log.end(1)
-    log.complete(1, 1, "app-misc/x-1")
-    log.end(0)
-    world, x = imported(log.path).values()
-    assert (str(world.state), labels(world)) == ("failed", {"app-misc/a-1": "failed"})
-    assert (str(x.state), labels(x)) == ("succeeded", {"app-misc/x-1": "succeeded"})
-
-
-def test_killed_emerge_is_over_when_its_package_is_built_again(log: Any, imported: Callable[..., Runs]) -> None:
-    """A power cut leaves no line: the emerge is interrupted as of its last one when the next builds the same."""
-    log.emerge()
-    last = log.begin(1, 2, "app-misc/a-1")
-    log.add("Started emerge on: x", 5000)
-    log.add("*** emerge --resume")
-    log.begin(1, 2, "app-misc/a-1")
-    log.complete(1, 2, "app-misc/a-1")
-    log.begin(2, 2, "app-misc/b-1")
-    log.complete(2, 2, "app-misc/b-1")
-    log.end(0)
-    killed, resumed = imported(log.path).values()
-    assert (str(killed.state), killed.end) == ("interrupted", last)
-    assert (str(resumed.state), len(resumed.steps)) == ("succeeded", 2)
+def test_a_package_is_expected_to_take_what_it_took(log: Any, imported: Callable[..., Runs]) -> None:
+    """In any version; its second emerge has the first one's time, of ten seconds."""
+    for version in (1, 2):
+        log.emerge()
+        log.begin(1, 1, f"app-misc/a-{version}")
+        log.complete(1, 1, f"app-misc/a-{version}")
+        log.end(0)
+    _, second = imported(log.path).values()
+    assert second.steps["merge", "app-misc/a-2"].expected_seconds == 10
 
 
 def test_emerges_of_the_same_second_are_two_runs(log: Any, imported: Callable[..., Runs]) -> None:
@@ -283,39 +317,16 @@ def test_two_roots_at_once(log: Any, imported: Callable[..., Runs]) -> None:
     assert str(run.state) == "succeeded"
 
 
-@pytest.mark.parametrize(
-    ("done", "status", "state", "last"),
-    [
-        (2, None, "succeeded", "succeeded"),
-        (1, None, "interrupted", "interrupted"),
-        (1, 0, "succeeded", "succeeded"),
-        (1, 127, "failed", "failed"),
-        (1, 128, "interrupted", "interrupted"),
-        (2, 1, "failed", "succeeded"),
-    ],
-)
-def test_an_emerge_ends_as_it_says_or_as_its_packages_did(
-    log: Any, imported: Callable[..., Runs], done: int, status: int | None, state: str, last: str
+def test_emerges_without_an_end_are_bounded(
+    log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
 ) -> None:
-    """Without an exit line it has succeeded where all was merged; with one its status counts, from 128 on a signal."""
-    log.emerge()
-    for number in (1, 2):
-        log.begin(number, 2, f"app-misc/p{number}-1")
-        if number <= done:
-            log.complete(number, 2, f"app-misc/p{number}-1")
-    log.end(status)
-    (run,) = imported(log.path).values()
-    assert (str(run.state), labels(run)) == (state, {"app-misc/p1-1": "succeeded", "app-misc/p2-1": last})
-
-
-def test_an_emerge_that_never_began_its_last_package_was_interrupted(log: Any, imported: Callable[..., Runs]) -> None:
-    """Everything that was begun is merged, but not everything that was to be."""
-    log.emerge()
-    log.begin(1, 2, "app-misc/p1-1")
-    log.complete(1, 2, "app-misc/p1-1")
-    log.end(None)
-    (run,) = imported(log.path).values()
-    assert (str(run.state), labels(run)) == ("interrupted", {"app-misc/p1-1": "succeeded"})
+    """Of forty emerges of which none ends the newest thirty-two continue."""
+    log.clock = float(int(time.time()) - 100)
+    for number in range(40):
+        log.emerge()
+        log.begin(1, 1, f"app-misc/p{number}-1")
+    attached(log.path).poll(time.time())
+    assert [str(run.state) for run in runs_of().values()] == ["interrupted"] * 8 + ["running"] * 32
 
 
 @pytest.mark.parametrize(("silence", "state"), [(86_399, "running"), (86_401, "interrupted")])
@@ -323,8 +334,9 @@ def test_a_day_of_silence_is_a_death(
     log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs], silence: int, state: str
 ) -> None:
     """An emerge that says nothing for a day is over, as of its last line, when another begins."""
-    log.clock = float(int(time.time()) - silence - 10)
+    log.clock = float(int(time.time()) - silence - 80_010)
     log.emerge("app-misc/long")
+    log.clock += 80_000  # since its start, which says nothing
     last = log.begin(1, 1, "app-misc/long-1")
     log.add("Started emerge on: x", silence)
     log.add("*** emerge app-misc/x", 0)

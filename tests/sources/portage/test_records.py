@@ -1,4 +1,4 @@
-"""Real emerge logs: counts against what qlop and emlop say of them, and the same end however they are read."""
+"""Real emerge logs: counts against what qlop and emlop say of them."""
 
 from __future__ import annotations
 
@@ -73,12 +73,6 @@ def test_binary_merges_are_apart(records: Path, imported: Callable[..., Runs]) -
     runs = list(imported(records / "portage/qlop/sync.log").values())
     assert list(runs[0].steps) == [("binary", "dev-util/ccache-2.3")]
     assert {phase for phase, _ in runs[1].steps} == {"merge"}
-
-
-@pytest.mark.parametrize("name", COUNTS)
-def test_same_end_however_it_is_read(name: str, records: Path, followed: Callable[..., None]) -> None:
-    """Followed from the start, restarted at random moments, or attached late: the state is the import's."""
-    followed(records / "portage" / name, pieces=60)
 
 
 def test_side_by_side(records: Path, imported: Callable[..., Runs]) -> None:

@@ -23,7 +23,7 @@ class Process:
     `ticks`, `read_bytes` and `written_bytes` hold what the process used itself and, as the kernel adds it up, what
     those of its children used that have ended and were waited for, and so does `faults`, the pages that were read from
     storage. `name` is the program's, `state` the kernel's letter. `quiet` counts the readings in a row that found
-    nothing used since the one before.
+    nothing used since the one before; `text` and `io_text` are what the kernel gave as the newest.
     """
 
     pid: int
@@ -41,6 +41,8 @@ class Process:
     quiet: int = 0
     stat: int = -1
     io: int = -1
+    text: bytes = b""
+    io_text: bytes = b""
 
 
 @dataclass(slots=True)
@@ -120,17 +122,20 @@ class ProcessReader:
         """
         try:
             process.stat, text = self._pread(process.stat, process.pid, "stat")
-            found = parse_stat(text)
+            # most processes of a build wait: nothing of their line changes
+            found = parse_stat(text) if text != process.text else None
         except OSError as error:
             if error.errno in _GONE | _DENIED:
                 return False
             raise
         except ValueError:
             return False
-        if found.start != process.start:
+        if found is not None and found.start != process.start:
             return False
         before = (process.ticks, process.read_bytes, process.written_bytes)
-        process.parent, _, process.ticks, process.pages, process.name, process.state, process.faults = found
+        if found is not None:
+            process.parent, _, process.ticks, process.pages, process.name, process.state, process.faults = found
+            process.text = text
         self._update_io(process, keep=True)
         is_quiet = before == (process.ticks, process.read_bytes, process.written_bytes)
         process.quiet = process.quiet + 1 if is_quiet else 0
@@ -156,7 +161,9 @@ class ProcessReader:
                 process.io, text = self._pread(process.io, process.pid, "io")
             else:
                 text = read(f"{self._proc}/{process.pid}/io")
-            fields = text.split()
+            if text == process.io_text:
+                return
+            process.io_text, fields = text, text.split()
             process.read_bytes, process.written_bytes, process.reports_io = int(fields[9]), int(fields[11]), True
         except OSError as error:
             if error.errno in _DENIED or error.errno == errno.ENOENT:

@@ -11,13 +11,25 @@ from typing import Final
 
 from build_exporter.diagnostics.rules.compilers import COMPILERS
 from build_exporter.diagnostics.rules.configure import CONFIGURE
+from build_exporter.diagnostics.rules.languages import LANGUAGES
 from build_exporter.diagnostics.rules.machine import MACHINE
+from build_exporter.diagnostics.rules.packages import PACKAGES
 from build_exporter.diagnostics.rules.programs import PROGRAMS
 from build_exporter.diagnostics.rules.relayed import NOISE, RELAYED
 from build_exporter.diagnostics.rules.rule import Rank, Rule
 from build_exporter.diagnostics.rules.tests import TESTS
 
-RULES: Final[tuple[Rule, ...]] = (*NOISE, *MACHINE, *RELAYED, *TESTS, *CONFIGURE, *COMPILERS, *PROGRAMS)
+RULES: Final[tuple[Rule, ...]] = (
+    *NOISE,
+    *MACHINE,
+    *PACKAGES,
+    *RELAYED,
+    *TESTS,
+    *CONFIGURE,
+    *LANGUAGES,
+    *COMPILERS,
+    *PROGRAMS,
+)
 
 WORDS: Final = tuple(sorted({word for rule in RULES for word in rule.words}))
 """Every literal of the table: a line with none of them is evidence of nothing."""

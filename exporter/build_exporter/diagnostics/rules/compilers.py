@@ -18,10 +18,10 @@ _LINKED: Final = "A symbol or object does not fit: check the order of libraries,
 COMPILERS: Final = (
     Rule(
         "internal-compiler-error", "compiler", Rank.ROOT,
-        ("internal compiler error", "LLVM ERROR", "PLEASE submit a", "signal terminated program", "thread 'rustc'",
+        ("internal compiler error", "LLVM ERROR", "PLEASE submit a", "Please submit a full", "signal terminated program", "thread 'rustc'",
          "command failed due to signal", "clang frontend command failed", "unable to execute command: ",
-         "compiler unexpectedly panicked"),
-        r"internal compiler error\b(?!, )|^LLVM ERROR: |PLEASE submit a (?:full )?bug report|signal terminated program"
+         "compiler unexpectedly panicked", "frontend command failed"),
+        r"internal compiler error\b(?!, )|^LLVM ERROR: |PLEASE submit a (?:full )?bug report|^Please submit a full bug report|signal terminated program"
         r"|thread 'rustc'.* panicked|frontend command failed|command failed due to signal"
         r"|unable to execute command: (?:Segmentation|Aborted|Illegal|Bus)|the compiler unexpectedly panicked",
         "The compiler crashed: repeat the step (if it passes, suspect memory or heat), then lower -O or use another version.",
@@ -45,7 +45,7 @@ COMPILERS: Final = (
     ),
     Rule(
         "bad-option", "compiler", Rank.TOOL,
-        ("option", "argument", "bad value", "flag provided", "unknown target"),
+        ("option", "argument", "bad value", "flag provided", "unknown target", "target release", "source release", "release version ", "Source option ", " flag", "flag "),
         r"^(?!.*\b(?:warning|note): )(?:(?:(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|cc|cc1\w*|c\+\+|clang\S*|ld\S*|as|ar"
         r"|rustc|gfortran|collect2|nasm|objcopy)(?:-[\d.]+)?: )?(?:fatal )?error: .*"
         r"(?:(?:unrecognized|unknown|unsupported|invalid|unexpected|illegal)\b.{0,40}(?:option|argument)"
@@ -53,7 +53,7 @@ COMPILERS: Final = (
         r"|(?:\S*/)?[\w.+-]{1,60}: (?:illegal|invalid|unrecognized|unknown"
         r"|unrecognised) (?:command[- ]line )?(?:option|argument|flag)"
         r"|(?:error: )?(?:Unknown|Invalid|Unrecognized) option:? |flag provided but not defined:"
-        r"|.{0,80}: (?:unrecognized arguments|no such option): |error: unrecognized arguments: )",
+        r"|(?:error: )?(?:invalid (?:source|target) release|release version \d+ not supported|Source option \d+ is no longer)|.{0,80}: (?:unrecognized arguments|no such option): |error: unrecognized arguments: )",
         _OPTION,
         ("cc1: error: unrecognized command-line option '-fno-foo'",
          "clang: error: unknown argument: '-fno-foo'",
@@ -77,8 +77,15 @@ COMPILERS: Final = (
          "libtool:   error: cannot find the library 'libfoo.la' or unhandled argument 'libfoo.la'"),
     ),
     Rule(
+        "missing-program", "compiler driver", Rank.TOOL, ("error trying to exec", "cannot execute "),
+        r"error trying to exec '|: cannot execute '[^']+': (?:execvp|posix_spawnp?|.*No such)",
+        "The compiler's own program (cc1, as, ld) is not there, or its loader is not: the installation is incomplete.",
+        ("gcc: fatal error: cannot execute 'cc1plus': execvp: No such file or directory",
+         "gcc: error trying to exec 'cc1': execvp: No such file or directory"),
+    ),
+    Rule(
         "missing-file", "compiler", Rank.TOOL,
-        ("No such file or directory", "no such file or directory", "no input files", "no such file"),
+        ("No such file or directory", "no such file or directory", "no input files", "no such file", "No such"),
         r"(?:^|/)(?:[\w.+]+-)*(?:gcc|g\+\+|cc|cc1\w*|c\+\+|clang\S*|ld(?:\.\w+)?|ld64\.\w+|rust-lld|wild|mold|as"
         r"|ar|gfortran|nasm|objcopy|strip|ranlib|nm)(?:-[\d.]+)?: "
         r"(?!warning)(?:.*no input files|.*(?:[Nn]o such file or directory|no such file)\b)"
@@ -93,11 +100,11 @@ COMPILERS: Final = (
         ("undefined reference", "undefined symbol", "ultiple definition of", "uplicate symbol", "relocation", "ld: ",
          "lld: error", "ld.gold: ", "ld.bfd: ",
          "mold: ", "ndefined symbols for", "undefined!", "overflowed by", "will not fit in region", "DSO missing",
-          "ld.lld", "libtool: error", "libtool:   error", "wild: ", "lto-wrapper: ", "file not recognized", "modpost: "),
+          "ld.lld", "libtool: error", "libtool:   error", "wild: ", "lto-wrapper: ", "file not recognized", "relocation target ", "modpost: "),
         r"undefined reference to|undefined symbol: |undefined symbol '|[Mm]ultiple definition of"
         r"|[Dd]uplicate symbol|relocation truncated|relocation R_\w+ against"
         r"|^(?:ERROR: )?(?:modpost: )?\"?\S+\"? \[\S+\] undefined!|^ERROR: modpost: |lto-wrapper: fatal error: "
-        r"|: file not recognized: |[Uu]ndefined symbols for"
+        r"|: file not recognized: |\): relocation target \S+ not defined|[Uu]ndefined symbols for"
         r"|overflowed by \d+ bytes|will not fit in region|DSO missing from"
         r"|^(?:\S*/)?(?:[\w-]+-)?(?:ld(?:\.(?:bfd|gold|lld))?|ld64\.lld|rust-lld|lld|mold"
         r"|wild): (?:(?:fatal )?error: |fatal: )|^(?:\S*/)?(?:[\w-]+-)?ld(?:\.bfd|\.gold)?: (?!.*: in function "
@@ -116,7 +123,7 @@ COMPILERS: Final = (
     Rule(
         "assembler-error", "assembler", Rank.TOOL,
         (": Error: ", "nasm: ", ".asm:", ".s:", ".S:", "<inline asm>", "impossible constraint", "mnemonic", "<instantiation>",
-         "yasm: ", "Fatal error: "),
+         "yasm: ", "Fatal error: ", "{standard input}", ".nasm:", "unknown directive", "invalid operand for"),
         r"^[^:]{1,300}:\d+: Error: |^\{standard input\}:.*Error: |^\S+\.(?:asm|nasm|s):\d+(?::\d+)?: (?:fatal: "
         r"|error: |panic: )|^<(?:inline asm|instantiation)>:\d+:\d+: error: "
         r"|error: (?:invalid instruction mnemonic|unknown directive|invalid operand for instruction"
@@ -128,11 +135,11 @@ COMPILERS: Final = (
     ),
     Rule(
         "dependency-unsatisfied", "compiler", Rank.TOOL,
-        ("no required module provides package", "cannot find package", "can't find crate", "E0463", "is not in std",
+        ("no required module provides package", "cannot find package", "can't find crate", "E0463", "is not in std", "is not in GOROOT", "module lookup disabled", "no such module ",
          "missing go.sum entry", "Could not find module", "does not exist",
          "cannot find module providing", "is not supported by the following package", "requires rustc",
           "failed to select a version", "no matching package", "requires go >="),
-        r"no required module provides package|cannot find package|can't find crate for|is not in std\b"
+        r"no required module provides package|cannot find package|can't find crate for|is not in (?:std|GOROOT)\b|module lookup disabled by|no such module '"
         r"|missing go\.sum entry|Could not find module '|error: package \S+ does not exist$|cannot find module providing|is not supported by the following package"
         r"|requires rustc \d|failed to select a version|no matching package|requires go >= ?\d",
         "Install the module or crate named (vendor directory, lock file), or the compiler's version that the package asks for.",
@@ -144,9 +151,9 @@ COMPILERS: Final = (
     ),
     Rule(
         "configure-error", "autotools", Rank.TOOL,
-        ("configure.ac:", "configure.in:", ".m4:", "Makefile.am:", "aclocal: error", "automake: error",
-         "autoconf: error", "libtoolize: ", "undefined macro"),
-        r"^(?!.*: warning: )(?:\S*(?:configure\.(?:ac|in)|\.m4|Makefile\.am):\d+: (?!installing"
+        ("configure.ac:", "configure.in:", ".m4:", "Makefile.am:", ".am: error", ".am:", "aclocal: error", "automake: error",
+         "autoconf: error", "libtoolize: ", "undefined macro", "aclocal: ", "aclocal-", "automake: ", "automake-", "autoconf: ", "autoconf-", "autom4te: ", "autom4te-", "libtoolize-", "autopoint: ", "autopoint-"),
+        r"^(?!.*: warning: )(?:\S*(?:configure\.(?:ac|in)|\.m4|[\w.-]+\.am):(?:\d+:)? (?!installing"
         r"|required file '\S*' (?:created|found)).{0,200}|(?:aclocal|automake|autoconf|autom4te|libtoolize"
         r"|autopoint)(?:-[\d.]+)?: +(?:error|ERROR): .*)",
         "Run `autoreconf -fi` with the tools the package asks for: pkg-config, libtool and gettext bring the macros named.",
@@ -159,21 +166,20 @@ COMPILERS: Final = (
         ("x.ll:77:15: error: CHECK-NEXT: expected string not found in input",),
     ),
     Rule(
-        "build-script-error", "gradle", Rank.TOOL, ("ParseError at ", "unparsed line", "Unable to parse",
-         "What went wrong"),
-        r"^ERROR: ParseError at |unparsed line: |^ERROR: Unable to parse ",
+        "build-script-error", "gradle", Rank.TOOL, ("ParseError at ", "unparsed line", "Unable to parse", "error: line "),
+        r"^ERROR: ParseError at |unparsed line: |^ERROR: Unable to parse |^error: line \d+: ",
         "The recipe or build file named cannot be read: correct the line.",
-        ("ERROR: ParseError at /build/meta-x/foo_1.0.bb:12: unparsed line: 'SRC_URI += '",),
+        ("ERROR: ParseError at /build/meta-x/foo_1.0.bb:12: unparsed line: 'SRC_URI += '", "error: line 43: Unknown tag: Foo: bar"),
     ),
     Rule(
         "compiler-error", "compiler", Rank.TOOL,
-        ("rror", "ERROR", ".go:", "vet: "),
+        ("rror", "ERROR", ".go:", "vet: ", "): Fatal", ") Fatal"),
         r"^(?!.*\bwarning: )(?:error\[E\d+\]: |<[\w -]{1,40}>: (?:fatal )?error: |error: static assertion failed"
         r"|\S+\.dtsi?:\d+\.\d+-\d+(?:\.\d+)?: ERROR \(|Error: \S+\.dtsi?:\d+\.\d+|(?:Fatal )?Error: .* \(\d\)"
         r"|(?:Error: |ERROR: )?(?:[A-Za-z]:)?[^\s:'\"][^:]{0,400}:\d+(?:[:.]\d+)?(?:-\d+(?:[:.]\d+)?)?:? (?:\d+:\d+ )?(?:-+ )?(?:error: )?(?:(?:fata"
         r"l|syntax|parse|parser|lexical|type|semantic|compile|catastrophic|Fatal|internal) )?[Ee]rror\b(?!s\b|\.)"
         r"|[^\s:()]{1,300}\(\d+(?:, ?\d+)?\):? (?:[Ff]atal )?(?:error|Error|Fatal)\b"
-        r"|(?:vet: )?(?:\./|\.\./)*[\w./@+-]+\.go:\d+:\d+: (?!too many errors)\S"
+        r"|(?:vet: )?(?:\./|\.\./)*[\w./@+-]+\.go:\d+(?::\d+)?: (?!too many errors)\S"
         r"|(?:\S*/)?(?:[\w.+]+-)*(?:gcc|g\+\+|c\+\+|cc|cc1\w*|clang\S*|gfortran|f951|d21|gnat1|javac|rustc|ghc|moc"
         r"|uic|bindgen|protoc|flex|bison|icc|icx|nvcc|zig|swiftc|valac"
         r"|tsc)(?:-[\d.]+)?: (?:fatal )?error: (?!linker command failed))",

@@ -14,14 +14,16 @@ _SAYS: Final = r"(?:configure: error: |^CMake Error.*?: |(?:meson\S*:\d+:\d+: |^
 CONFIGURE: Final = (
     Rule(
         "dependency-unsatisfied", "configure", Rank.TOOL,
-        (*_WORDS, "No package", ", not found"),
+        (*_WORDS, "No package", ", not found", "The configuration failed", "selection of kernel headers", "Kernel Headers"),
         _SAYS + r"(?:[Pp]ackage requirements \(|Could not find a package configuration file"
         r"|By not providing \"?'?Find|Could NOT find|[Rr]equired packages? (?:was|were) not found"
         r"|[Dd]ependency '?\"?[^'\"]{1,80}'?\"? (?:not found|lookup)|Unknown module\(s\) in QT"
         r"|development package not found|CMake [\d.]+ or higher is required|Meson version is"
         r"|[Vv]ersion .{1,40} (?:or (?:newer|higher|later|greater) )?is required|requires? .{1,60} >=? ?\d"
         r"|Dependency .*found: NO|Found unsuitable version|Invalid version of dependency"
-        r"|\b(?:[Pp]erl|[Pp]ython) modules?\b.{0,60}(?:required|not found|missing|not available|not installed)|but it set .*_FOUND to FALSE)",
+        r"|\b(?:[Pp]erl|[Pp]ython) modules?\b.{0,60}(?:required|not found|missing|not available|not installed)|but it set .*_FOUND to FALSE"
+        r"|is missing modules|\bis required to compile\b|[Nn]either a subproject|not found using pkg-config|subproject downloading is disabled)"
+        r"|^The configuration failed: Checking for (?!program)|Kernel Headers.* expected \S+ got|[Ii]ncorrect selection of kernel headers",
         _PACKAGE,
         ("configure: error: Package requirements (liblz4) were not met:",
          'CMake Error at CMakeLists.txt:25 (find_package): Could not find a package configuration file provided by "ECM" (requested',
@@ -32,7 +34,7 @@ CONFIGURE: Final = (
          "meson.build:5:4: ERROR: Invalid version of dependency, need 'glib-2.0' ['>= 2.66'] found '2.56.4'."),
     ),
     Rule(
-        "missing-program", "configure", Rank.TOOL, (*_WORDS, "asm not found", "asm/yasm not found"),
+        "missing-program", "configure", Rank.TOOL, (*_WORDS, "asm not found", "asm/yasm not found", "The configuration failed"),
         r"^[ny]asm(?:/yasm)? not found or too old|" + _SAYS + r"(?:no acceptable \S+ compiler"
         r"|no (?:nasm|yasm|bison|flex|gperf|gettext|python3?|perl|cmake|ninja|makeinfo)\b.{0,40} found|(?:cannot|could not|unable to) (?:find|locate) .{0,60}(?:compiler"
         r"|program|utility|executable|interpreter)|not found in (?:your |the )?\$?PATH"
@@ -44,7 +46,7 @@ CONFIGURE: Final = (
         r"|\b(?:bison|flex|yacc|m4|perl|python3?|makeinfo|nasm|yasm|gperf|msgfmt|xsltproc|pkg-config|pkgconf|gawk"
         r"|awk|ninja|rustc|cargo|tclsh|intltool|help2man|autopoint|swig|doxygen)\b.{0,40}\b(?:not found|is missing"
         r"|is required|required but|could not be found|too old))"
-        r"|^Could not find the program \[",
+        r"|^Could not find the program \[|^The configuration failed: Checking for program",
         "Install the program named, or put its directory into PATH; inside a chroot it must be there as well.",
         ("configure: error: no acceptable C compiler found in $PATH",
          "nasm/yasm not found or too old. Use --disable-x86asm for a crippled build.",
@@ -54,15 +56,18 @@ CONFIGURE: Final = (
          "configure: error: Your intltool is too old.  You need intltool 0.40 or later."),
     ),
     Rule(
-        "missing-header", "configure", Rank.TOOL, _WORDS,
-        _SAYS + r"(?:\S+\.h(?:pp)?\b.{0,60}(?:not found|missing|required|unusable|not usable|could not be found)"
+        "missing-header", "configure", Rank.TOOL, (*_WORDS, "ernel headers", "kernel source", "ernel header", "ernel source"),
+        r"[Kk]ernel (?:headers?|source).{0,80}(?:cannot|could not|can't) be found|nable to (?:find|locate) (?:the )?kernel (?:source"
+        r"|headers)|^==> ERROR: Missing \S+ kernel headers|" + _SAYS + r"(?:\S+\.h(?:pp)?\b.{0,60}(?:not found|missing|required|unusable|not usable|could not be found)"
         r"|(?:cannot|could not|can't|unable to) find .{0,60}\.h(?:pp)?\b"
         r"|[Hh]eaders? (?:files? )?(?:'?\"?\S+'?\"? )?(?:(?:is|are|were|was|could) )?(?:not found|missing"
         r"|required|not be found)|C header '|missing .{0,40}(?:headers?|\.h)\b|kernel headers? .{0,20}not"
         r"|[Yy]ou need .{0,40}\bheaders?\b)",
         "Install the package that has the header (`-dev`, `-devel`, or the step before in the book).",
         ("configure: error: gmp.h not found", "meson.build:9:0: ERROR: C header 'zlib.h' not found",
-         "configure: error: readline headers not found"),
+         "configure: error: readline headers not found",
+         "Error! Your kernel headers for kernel 6.1.0-9-amd64 cannot be found.",
+         "ERROR: Unable to find the kernel source tree for the currently running kernel."),
     ),
     Rule(
         "missing-library", "configure", Rank.TOOL, (*_WORDS, "please install", "Unable to find", "Cannot find"),
@@ -70,7 +75,7 @@ CONFIGURE: Final = (
         r"|required|not usable|could not be found|not be found|unusable)|(?:cannot|could not|can't"
         r"|unable to) find .{0,60}(?:lib\w+|librar(?:y|ies))|shared or static library '"
         r"|[Bb]uilding \S+ requires .{0,80}(?:GMP|MPFR|MPC|lib)|missing required .{0,20}librar"
-        r"|you need (?:to have |to install )?(?:lib\S+|.{1,40} librar))"
+        r"|set to NOTFOUND|requires? (?:the )?\S{1,40} librar|you need (?:to have |to install )?(?:lib\S+|.{1,40} librar))"
         r"|^\*\*\* .{0,60}(?:please install|Unable to find|Cannot find) .{0,60}(?:lib\w+|-dev|-devel|package)",
         "Install the library's development package, or build the step that makes it first.",
         ("configure: error: zlib library not found",
@@ -100,11 +105,11 @@ CONFIGURE: Final = (
     Rule(
         "configure-error", "configure", Rank.TOOL,
         ("configure: error: ", "CMake Error", "meson", "ERROR: ", "Project ERROR", "Invalid configuration",
-         "syntax error near", "config.status: error", "configure: line", "Problem encountered",
-         "unable to create an executable file"),
+         "syntax error near", "ernel configuration is", "compiler failed to generate", "The configuration failed", "config.status: error", "configure: line", "Problem encountered",
+         "unable to create an executable file", "configure: "),
         r"configure: error: (?=\S)|^CMake Error\b|meson\S*:\d+:\d+: ERROR: |^ERROR: .*\b[Mm]eson\b"
         r"|^ERROR: (?:Compiler \S+ can|Problem encountered|Executables created by)|^Project ERROR: "
-        r"|^Invalid configuration '|^\S*configure: (?:line )?\d+: .*(?:syntax error|unexpected)"
+        r"|^Invalid configuration '|[Kk]ernel configuration is invalid|^The configuration failed|The compiler failed to generate an executable|^\S*configure: (?:line )?\d+: .*(?:syntax error|unexpected)"
         r"|^config\.status: error: |^\S+ is unable to create an executable file\.$",
         _LOG,
         ("configure: error: C compiler cannot create executables",
@@ -115,15 +120,17 @@ CONFIGURE: Final = (
     ),
     Rule(
         "missing-file", "make", Rank.STOP, ("No rule to make target", "no known rule to make it",
-         "don't know how to make"),
-        r"No rule to make target|missing and no known rule to make it|don't know how to make",
+         "don't know how to make", "No Builder for target", ", needed by"),
+        r"No rule to make target|No Builder for target|^scons: \*\*\* .* not found, needed by|missing and no known rule to make it|don't know how to make",
         "The file does not exist and no rule makes it: a source is missing, a name is wrong, or an earlier target made nothing.",
         ("make[1]: *** No rule to make target 'a.pem', needed by 'certs/x509'.  Stop.",
-         "ninja: error: 'a.c', needed by 'a.o', missing and no known rule to make it"),
+         "ninja: error: 'a.c', needed by 'a.o', missing and no known rule to make it",
+         "scons: *** No Builder for target 'a.c', needed by 'a'.  Stop.",
+         "scons: *** [a.o] Source 'a.c' not found, needed by target 'a.o'."),
     ),
     Rule(
         "missing-file", "make", Rank.STOP, ("No targets specified", "No SConstruct", "no makefile found",
-         "No such file or directory", "build.ninja"),
+         "No such file or directory", "build.ninja", "ninja: error: ", "ninja: fatal: ", "samu: "),
         r"No targets specified and no makefile found|No SConstruct file found|no makefile found|^(?:ninja"
         r"|samu): (?:error|fatal): (?:loading|chdir|opening).*No such file"
         r"|^\S*make(?:\[\d+\])?: \*\*\* \S+: No such file or directory\.  Stop",
@@ -133,7 +140,7 @@ CONFIGURE: Final = (
     ),
     Rule(
         "build-script-error", "make", Rank.STOP,
-        ("missing separator", "Stop.", "recipe commences", "ninja: error: ", "ninja: fatal: ", "samu: ", "scons: *** "),
+        ("missing separator", "Stop.", "recipe commences", "ninja: error: ", "ninja: fatal: ", "samu: ", "scons: *** ", "unterminated", "multiple target patterns", "commands commence"),
         r"^(?:\S+:\d+: )?\*\*\* .*(?:missing separator|recipe commences|unterminated|multiple target patterns"
         r"|commands commence)|^\S+:\d+: \*\*\* .*Stop\.|^(?:ninja|samu): (?:error|fatal): "
         r"|^\S*make(?:\[\d+\])?: \*\*\* (?!\[)[^\[]*Stop\.|^scons: \*\*\* (?!\[)",

@@ -19,7 +19,7 @@ MACHINE: Final = (
     Rule(
         "disk-full", "kernel", Rank.ROOT,
         ("No space left on device", "Disk quota exceeded", "ENOSPC", "disk space monitor", "free space", "disk is full",
-         "not enough disk space", "write error (disk full?)", "Wrote only "),
+         "not enough disk space", "write error (disk full?)", "Wrote only ", "isk is full"),
         r"^(?!.*/dev/full)(?!WARNING: ).*(?:No space left on device|Disk quota exceeded|\bENOSPC\b"
         r"|disk space monitor action is|not enough (?:free |disk )+space|[Dd]isk is full|write error \(disk full\?\)|^tar: .*: Wrote only \d+ of \d+ bytes)",
         _DISK,
@@ -31,9 +31,10 @@ MACHINE: Final = (
     Rule(
         "out-of-memory", "kernel", Rank.ROOT,
         ("ut of memory", "oom-kill", "OOMKilled", "oom_reaper", "annot allocate memory", "emory exhausted", "bad_alloc",
-         "OutOfMemoryError", "MemoryError", "out-of-memory", "memory allocation of", "process OOM"),
+         "OutOfMemoryError", "MemoryError", "out-of-memory", "memory allocation of", "process OOM",
+         "eap exhausted", "ENOMEM", "insufficient memory for", "GC overhead limit"),
         r"(?i:\bout of memory\b)|\boom-kill(?:er)?\b|OOMKilled|oom_reaper:|[Cc]annot allocate memory"
-        r"|(?:virtual )?memory exhausted|std::bad_alloc|OutOfMemoryError|\bprocess OOM\b|^MemoryError\b|memory allocation of \d+ bytes",
+        r"|(?:virtual )?memory exhausted|std::bad_alloc|OutOfMemoryError|\bprocess OOM\b|^MemoryError\b|[Hh]eap exhausted|\bENOMEM\b|insufficient memory for|GC overhead limit|memory allocation of \d+ bytes",
         _MEMORY,
         ("virtual memory exhausted: Cannot allocate memory",
          "cc1plus: out of memory allocating 65536 bytes after a total of 812 bytes",
@@ -45,8 +46,9 @@ MACHINE: Final = (
     ),
     Rule(
         "killed", "compiler driver", Rank.ROOT,
-        ("Killed signal terminated", "error: Killed (program", "SIGKILL", "ignal 9"),
-        r"Killed signal terminated program|internal compiler error: Killed \(program|\bSIGKILL\b"
+        ("Killed signal terminated", "error: Killed (program", "SIGKILL", "ignal 9", "command: Killed",
+         "daemon disappeared unexpectedly"),
+        r"Killed signal terminated program|unable to execute command: Killed|daemon disappeared unexpectedly|internal compiler error: Killed \(program|\bSIGKILL\b"
         r"|(?:killed|terminated|exited|died)\b.{0,40} signal 9\b|^Signal 9$",
         _KILLED,
         ("c++: fatal error: Killed signal terminated program cc1plus",
@@ -81,11 +83,11 @@ MACHINE: Final = (
     Rule(
         "interrupted", "person", Rank.STOP,
         ("KeyboardInterrupt", "interrupted by user", "Keyboard Interrupt", "Interrupt", "Terminated", "Hangup",
-         "operation was canceled", "SIGTERM", "SIGINT", "aborted by user", "aborted by the user"),
+         "operation was canceled", "Exiting on signal", "SIGTERM", "SIGINT", "aborted by user", "aborted by the user", "borted by user", "borted by the user"),
         r"^KeyboardInterrupt$|[Ii]nterrupted by user|^Keyboard Interrupt"
         r"|^\S*make(?:\[\d+\])?: \*\*\* .*\] (?:Interrupt|Terminated|Hangup)"
         r"|operation was canceled|(?:[Rr]eceived|[Cc]aught|on) (?:signal )?SIG(?:TERM|INT)\b|^Interrupt$"
-        r"|[Aa]borted by (?:the )?user",
+        r"|[Aa]borted by (?:the )?user|^Exiting on signal ",
         "Somebody or something ended the build; start it again where it stopped.",
         ("make: *** [Makefile:7: a.o] Interrupt", "KeyboardInterrupt", "ninja: build stopped: interrupted by user."),
     ),
@@ -93,7 +95,7 @@ MACHINE: Final = (
         "checksum-mismatch", "download", Rank.TOOL,
         ("hecksum", "CHECKSUM", "ash mismatch", "ash Mismatch", "HASH mismatch", "VERIFY FAILED", "wrong sha",
          "wrong md5", "did NOT match",
-         "alidity check", "BAD signature", ": FAILED", "digest", "Invalid checksum", "do not match the hash"),
+         "alidity check", "BAD signature", ": FAILED", "digest", "Invalid checksum", "do not match the hash", "DO NOT MATCH THE HASH"),
         r"(?i:hash mismatch)|VERIFY FAILED|has wrong (?:sha\d+|md5) hash|checksums? (?:mismatch|failed"
         r"|did NOT match|verification failed)"
         r"|(?i:(?:checksum|digest)s?\b.{0,60}(?:mismatch|does ?n[o']t match|do not match|changed between|failed"
@@ -129,9 +131,9 @@ MACHINE: Final = (
           "Unable to establish SSL", "404 Not Found",
          "certificate", "Connection reset", "Could not fetch", "cannot download", "urlopen error", "as a dependency of",
          "remote error: ", "early EOF", "RPC failed", "npm ERR! network", "npm error network", "net/http: ", "ETIMEDOUT",
-         "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "Could not resolve all", "No more mirrors", "Unable to connect to",
-         "unable to connect to", "ould not connect to"),
-        r"^curl: \(\d+\)|(?:ERROR|error:?) (?:4\d\d|5\d\d)\b(?:: |$)|[Cc]ould(?: not|n't) resolve"
+         "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "No more mirrors", "Unable to connect to",
+         "unable to connect to", "ould not connect to", "rror 4", "rror: 4", "rror 5", "rror: 5", "RROR: 4", "RROR: 5", "ould not resolve", "ouldn't resolve", "ailed to clone", "unable to establish SSL", "onnection reset", "ailed retrieving file", "ould not download", "ould not fetch", "HTTP Error ", "annot download", "into submodule path", "error: failed to get", "npm ERR! 404", "npm error 404"),
+        r"^curl: \(\d+\)|(?:ERROR|error:?) (?:4\d\d|5\d\d)\b(?:: |$)|[Cc]ould(?: not|n't) resolve (?:host|proxy|hostname|'?[\w-]{1,60}\.\w)"
         r"|unable to resolve host|[Ff]ailed to (?:download|fetch|clone)|Couldn't download|[Uu]nable to (?:fetch"
         r"|download|establish SSL)"
         r"|Temporary failure in name resolution|unable to access '\w+://|Could not read from remote repository"
@@ -142,7 +144,7 @@ MACHINE: Final = (
         r"|HTTP Error \d+|urlopen error|certificate (?:verify failed|problem|has expired)|[Cc]annot download"
         r"|Clone of '.*' into submodule path .* failed|^error: failed to get '\S+' as a dependency|^fatal: remote error: "
         r"|^fatal: early EOF|RPC failed; |^npm (?:ERR!|error) (?:network|404) |net/http: |\bE(?:TIMEDOUT|CONNRESET"
-        r"|NOTFOUND|AI_AGAIN)\b|Could not resolve all (?:artifacts|files|dependencies)|^No more mirrors to try"
+        r"|NOTFOUND|AI_AGAIN)\b|^No more mirrors to try"
         r"|(?:[Uu]nable to|[Cc]ould not) connect to (?:a repository|the server|server|host|\S+\.\w+)",
         _NETWORK,
         ("curl: (22) The requested URL returned error: 404",
@@ -158,7 +160,7 @@ MACHINE: Final = (
     Rule(
         "permission-denied", "program", Rank.PROGRAM,
         ("ermission denied", "peration not permitted", "ead-only file system", "EACCES", "EPERM", "must be root",
-         "are you root", "be run as root"),
+         "are you root", "be run as root", "be root", "as root"),
         r"[Pp]ermission denied|[Oo]peration not permitted|[Rr]ead-only file system|\b(?:EACCES|EPERM)\b|(?:must"
         r"|should|needs? to) be (?:run as )?root\b|are you root\?",
         _ACCESS,

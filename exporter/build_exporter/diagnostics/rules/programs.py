@@ -14,11 +14,11 @@ PROGRAMS: Final = (
         "patch-failed", "patch", Rank.TOOL,
         ("Hunk #", "hunk", "patch: ****", "file to patch", "previously applied", "patch failed",
          "patch does not apply", "does not apply", "Patch failed", "atch cannot be applied", "corrupt patch",
-         "malformed patch", "can't apply patch"),
+         "malformed patch", "can't apply patch", "Applying ", ": patch ", "Patch application"),
         r"^(?!.*\bwarning:)(?:Hunk #\d+ FAILED|\d+ out of \d+ hunks? (?:FAILED|ignored)|patch: \*\*\*\* "
         r"|can't find file to patch|Reversed \(or previously applied\)|.*error: (?:patch failed|corrupt patch)"
         r"|.*patch does not apply|Patch \S+ does not apply|Patch failed at|.*[Pp]atch cannot be applied"
-        r"|.*malformed patch|Applying \S+ .*FAILED|.*can't apply patch)",
+        r"|.*malformed patch|.* failed \(\w+ phase\): patch .*failed with|==> ERROR: Patch application has failed|Applying \S+ .*FAILED|.*can't apply patch)",
         "The patch was made for another version, or is applied already: refresh it, drop it, or check -p and the directory.",
         ("Hunk #1 FAILED at 12.", "1 out of 3 hunks FAILED -- saving rejects to file x.c.rej",
          "patch: **** malformed patch at line 12:", "error: patch failed: x.c:3",
@@ -29,19 +29,22 @@ PROGRAMS: Final = (
         "missing-program", "shell", Rank.PROGRAM + 1,
         ("not found", "No such file or directory", "bad interpreter", "applet not found", "executable file not found",
          "is missing on your system", "command not", "Cannot run program", "ENOENT", "not installed?", " in PATH",
-         "could not be found"),
+         "could not be found", "unable to execute ", "Can't exec ", "Os { code: 2,", "execvp: ", "xargs: ", "n $PATH", "the PATH", "$PATH", "Unknown command",
+         "You must install ", "You must have ", "is not installed", "pahole"),
         r"unable to execute '[^'/]{1,100}': No such|Cannot run program \"[^\"]+\"|^Error: spawn \S+ ENOENT"
         r"|^error: linker '[^']+' not found|^Can't exec \"[^\"]+\": No such|^is '[^']+' not installed\?"
         r"|[Tt]he [\w+.-]+ command could not be found|[Ff]ailed to (?:execute|run|spawn) .{0,200}: No such file or directory"
-        r"|repr: Os \{ code: 2,|execvp: [^/\s]+: No such file|^xargs: [^\s:]+: No such file"
-        r"|[Cc]ould not find '?[\w+.-]+'? in (?:the |your )?\$?PATH\b"
+        r"|: cannot execute: required file not found|^You must install '[^']+' on your build machine|^error: toolchain '.*' is not installed"
+        r"|^(?:\*\*Error\*\*: )?You must have '[^']+' installed|pahole.{0,20} is not available"
+        r"|(?:[Cc]ommand|execute|spawn|\brun\b|repr).{0,80}Os \{ code: 2,|execvp: [^/\s]+: No such file|^xargs: [^\s:]+: No such file"
+        r"|[Cc]ould not find '?[\w+.-]+'? in (?:the |your )?\$?PATH\b|[Pp]rogram \S+ not found in .{0,40}\bPATH\b"
         r"|^(?:[\w./+-]{1,200}: ){0,2}(?:line ?\d+: |\d+: )?(?:[\w./+-]{1,200}: )?(?:exec: )?[^\s:]{1,200}: (?:command not found|not found)$"
         r"|^\S*make(?:\[\d+\])?: (?:exec: )?[^\s:*]{1,200}: (?:No such file or directory|[Cc]ommand not found)"
         r"|^(?:\S*/)?env: '?[^':]{1,100}'?: No such file or directory|bad interpreter: No such file"
         r"|[^:]{1,100}: applet not found|exec: \"[^\"]+\": executable file not found"
         r"|^[^\s:]{1,200}: ligne? ?\d+: \S+ ?: command not found"
         r"|^(?:[\w./+-]{1,200}: )line ?\d+: \S+: No such file or directory$|^(?:zsh|fish|ksh|mksh|-?bash|dash"
-        r"|sh)?:? ?(?:\d+: )?command not found: \S+|^Unknown command",
+        r"|sh)?:? ?(?:\d+: )?command not found: \S+|^Unknown command|^\"[^\"]{0,200}\": command not found",
         _INSTALL,
         ("/bin/sh: 1: makeinfo: not found", "bash: line 3: flex: command not found",
          "make: g++: No such file or directory", "env: 'python': No such file or directory",
@@ -55,19 +58,19 @@ PROGRAMS: Final = (
     Rule(
         "dependency-unsatisfied", "script", Rank.TOOL,
         ("Can't locate", "nable to locate package", "no installation candidate", "ModuleNotFoundError", "ImportError", "No module named", "Cannot find module",
-         "cannot load such file", "Nothing PROVIDES", "nmet build dep", "nmet dep", "unsatisfied", "are needed by",
+         "cannot load such file", "no such file to load", "Nothing PROVIDES", "nmet build dep", "nmet dep", "unsatisfied", "are needed by",
          "is needed by",
          "Could not find a version", "No matching distribution", "no ebuilds to satisfy", "could not resolve",
           "unable to satisfy", "unresolvable", "ConflictError", "ResolutionImpossible", "not found:",
           "can't find package", "target not found:", "Could not resolve dependencies", "depends on",
          "pkg-config search path", "No package", "required by crate", "could not find system library", "-sys",
          "Failed dependencies", "Failed build dependencies", "ERESOLVE", "no buildable providers",
-         "dependencies are missing", "missing dependencies", "Could not load module", "Missing dependency on"),
+         "dependencies are missing", "missing dependencies", "Could not load module", "Missing dependency on", "system library ", "Nothing RPROVIDES", "module "),
         r"^\S+: (?:At least the following dependencies are missing|Encountered missing dependencies):|^\S+: Missing "
         r"dependency on a foreign|^Package \S+ was not found in the pkg-config search path|^No package '[^']+' found$|-sys' crate"
         r"|system library '[^']+' required by|^error: Failed (?:build )?dependencies|\bERESOLVE\b|no buildable providers"
         r"|Can't locate \S+ in @INC|^(?:ModuleNotFoundError|ImportError): |^\S*python\S*: No module named "
-        r"|Cannot find module '|cannot load such file -- |Nothing (?:R?PROVIDES)|[Uu]nmet (?:build )?dependenc"
+        r"|Cannot find module '|(?:cannot load such file|no such file to load) -- |Nothing (?:R?PROVIDES)|[Uu]nmet (?:build )?dependenc"
         r"|unsatisfied (?:requirements|dependenc)|(?:is|are) needed by \S+$"
         r"|Could not find a version that satisfies|No matching distribution found|no ebuilds to satisfy"
         r"|could not resolve (?:all )?(?:files|dependencies)|unable to satisfy|ResolutionImpossible"
@@ -87,10 +90,12 @@ PROGRAMS: Final = (
     Rule(
         "missing-file", "program", Rank.PROGRAM,
         ("No such file or directory", "annot stat", "an't open", "annot open", "FileNotFoundError", "annot find",
-         "does not exist", "ENOENT", "no such file", "did not match any file", "No such file"),
-        r"(?:^|: )[Nn]o such file(?: or directory)?(?:$|[ ,;.(])|pathspec '.*' did not match any file|^\S+: (?:cannot stat"
-        r"|can't open|cannot open|cannot access|can't cd to) |^(?:Exception: )?FileNotFoundError: |\bENOENT\b"
-        r"|: [Ff]ile .{1,200} does not exist",
+         "does not exist", "ENOENT", "no such file", "did not match any file", "No such file", "annot access", "an't cd to", "Os { code: 2,",
+         "File not found", "Directory not found", "nonexistent", "is not readable", "could not find ", "MSB4019", "Configuration file "),
+        r"\b[Nn]o such file(?: or directory)?\b|(?:cannot create|can't create) \S{1,300}: (?:Directory )?nonexistent|Directory nonexistent|pathspec '.*' did not match any file|: (?:cannot stat"
+        r"|can't open|cannot open|cannot access|can't cd to) |^(?:Exception: )?FileNotFoundError: |\bENOENT\b|Os \{ code: 2, kind: NotFound"
+        r"|(?:^|: )[Ff]ile .{1,200} (?:does not exist|is not readable)|^error: could not find 'Cargo\.toml'"
+        r"|error MSB4019: |^\*\*\* +Configuration file .{1,100} not found",
         _FILE,
         ("cp: cannot stat 'foo.conf': No such file or directory",
          "tar: x.tar.xz: Cannot open: No such file or directory",
@@ -102,11 +107,12 @@ PROGRAMS: Final = (
         "build-script-error", "shell", Rank.TOOL,
         ("yntax error", "unbound variable", "parameter not set", "unexpected EOF", "ad substitution", "SyntaxError",
          "IndentationError", "TabError", "requires explicit package", "Parse error", "unexpected token",
-         "failed to produce output path"),
+         "failed to produce output path", "undefined variable ", "error: attribute ", ": unbound variable", "Missing script: "),
         r"^[^\s:]{1,200}: (?:-c: )?(?:(?:line )?\d+: )?(?:\S{1,100}: )?(?:[Ss]yntax error|unbound variable"
         r"|parameter not set|[Bb]ad substitution|unexpected EOF)|^(?:SyntaxError|IndentationError|TabError): "
         r"|^syntax error at \S+ line|requires explicit package name|^(?:.*: )?unexpected token"
-        r"|failed to produce output path",
+        r"|failed to produce output path|^error: (?:undefined variable '|attribute '[^']+' missing|syntax error, unexpected)"
+        r"|: error: \S+: unbound variable$|^npm (?:ERR!|error) Missing script: ",
         "The build's own script is wrong at the place named, or another shell or interpreter runs it than was meant.",
         ("./build.sh: line 3: syntax error near unexpected token 'fi'",
          "/bin/bash: -c: line 0: syntax error near unexpected token ';'", "build.sh: 7: Bad substitution",
@@ -117,9 +123,9 @@ PROGRAMS: Final = (
         ("Error: ", "Exception: ", "Error", "Exception", " line ", "panicked at", "Uncaught", ".rb:",
          "uncaught exception"),
         r"^(?:Exception: (?!\S*(?:ExecutionError|CalledProcessError)))?(?:[A-Za-z_][\w.]{0,100}\.)?[A-Z]\w{1,60}"
-        r"(?:Error|Exception|Warning)(?:: |$)(?!.*\berror: )"
-        r"|^[A-Z].{2,200} at \S{1,200}\.(?:p[lm]|PL|pm\.in|t) line \d+\.?"
-        r"|^.{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^\s*thread '.*' panicked at|^Uncaught "
+        r"(?:Error|Exception)(?:: |$)(?!.*\berror: )"
+        r"|^(?!at )[A-Z].{2,200} at \S{1,200}\.(?:p[lm]|PL|pm\.in|t) line \d+\.?"
+        r"|^(?!at ).{2,200} at \S{1,200} line \d+(?:, <\w+> line \d+)?\.$|^\s*thread '.*' panicked at|^Uncaught "
         r"|^Exception in thread|\.rb:\d+:in .*\(\w+(?:Error|Exception)\)",
         "The build's own script or generator failed at the place named: its input, its version or its interpreter's does not fit.",
         ("AttributeError: module 'x' has no attribute 'y'", "Undefined subroutine &main::x called at gen.pl line 3.",
@@ -129,7 +135,7 @@ PROGRAMS: Final = (
     Rule(
         "build-script-error", "archive", Rank.TOOL - 3,
         ("tar: ", "gzip: ", "xz: ", "bzip2: ", "unzip:", "zstd: ", "lzip: ", "cpio: ", "End-of-central-directory",
-         "not in gzip format", "bsdtar: "),
+         "not in gzip format", "bsdtar: ", "unlzma: ", "lzma: "),
         r"^(?:\S*/)?(?:bsd)?(?:tar|gzip|xz|bzip2|unzip|zstd|lzip|cpio|unlzma|lzma): (?!(?:Removing|Ignoring"
         r"|The following|Skipping|Exiting|Child|warning|WARNING|stdout: write)).{3,}"
         r"|End-of-central-directory signature not found",
@@ -139,7 +145,7 @@ PROGRAMS: Final = (
     ),
     Rule(
         "other", "kernel build", Rank.TOOL, ("FAILED: load BTF", "failed to find", "ailed to generate BTF",
-         "ould not allocate block in", "BTF"),
+         "ould not allocate block in", "BTF", "Could not allocate block"),
         r"^FAILED: load BTF|[Ff]ailed to generate BTF|^mkfs\S*: Could not allocate block",
         "BTF: use a pahole that fits the compiler's DWARF, or more memory. An image that is too small for its content: raise its size.",
         ("FAILED: load BTF from vmlinux: No data available",
@@ -147,17 +153,18 @@ PROGRAMS: Final = (
     ),
     Rule(
         "other", "package tool", Rank.PLAIN + 2,
-        ("gyp: ", "rpmbuild: error", "apk: ", "xbps", "E: ", "error: ", "ERROR: ", "ebuild", "pip", "!!! ",
-         "npm ERR! ", "npm error ", "fatal: "),
-        r"^gyp: |^E: (?!Build|Sub-process)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
+        ("gyp: ", "What went wrong: ", "rpmbuild: error", "apk: ", "xbps", "E: ", "error: ", "ERROR: ", "ebuild", "pip", "!!! ",
+         "npm ERR! ", "npm error ", "fatal: ", "fatal"),
+        r"^gyp: |^ERROR: (?:\S+ do_\w+: )?QA Issue: |^\* What went wrong: \S|^ ?\* ERROR: \S+/\S+ failed.{0,40}: \S|^==> ERROR: |^E: (?!Build|Sub-process)\S|^(?:=> )?ERROR: \S+-\d\S*: |^!!! (?:ERROR|All ebuilds|Error)|^npm (?:ERR!"
         r"|error) (?!code|errno|path|command|A complete|syscall)\S|^(?:git-lfs|git): fatal|^fatal: (?!error)\S",
-        "", ("E: The package cache file is corrupted",
+        "", ("E: The package cache file is corrupted", "==> ERROR: pkgver is not allowed to be empty.",
+         " * ERROR: dev-libs/x-1.0::gentoo failed (pretend phase): Your kernel lacks CONFIG_X",
          "fatal: destination path 'x' already exists and is not an empty directory."),
     ),
     Rule(
         "other", "crash", Rank.PROGRAM + 2,
         ("Segmentation fault", "core dumped", "Aborted", "Illegal instruction", "Bus error", "Assertion", "SIGSEGV",
-         "SIGABRT", "assertion failed"),
+         "SIGABRT", "assertion failed", "SIGILL", "SIGBUS"),
         r"Segmentation fault|core dumped\)|\bIllegal instruction\b|\bBus error\b|Assertion '.*' failed"
         r"|\bSIG(?:SEGV|ABRT|ILL|BUS)\b",
         "A program of the build crashed: repeat it; if it passes, suspect memory; else run it alone under gdb.",

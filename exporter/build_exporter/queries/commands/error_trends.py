@@ -21,8 +21,8 @@ class ErrorTrendRow(Answer, frozen=True):
     failures: int
     runs_with: int
     runs: int
-    earlier_per_run: float
-    later_per_run: float
+    earlier_per_run: float | None
+    later_per_run: float | None
     trend: str
 
 
@@ -47,8 +47,8 @@ def _rows(request: Request, newest: Run) -> Iterator[ErrorTrendRow]:
             failures=total,
             runs_with=sum(count > 0 for count in counts),
             runs=len(counts),
-            earlier_per_run=earlier,
-            later_per_run=later,
+            earlier_per_run=earlier if half else None,
+            later_per_run=later if half else None,
             trend=_trend(len(counts), earlier, later),
         )
 

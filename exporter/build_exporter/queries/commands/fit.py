@@ -43,6 +43,7 @@ def fit(request: Request) -> Reply:
             fits.append(each)
             lines.append(_line(run, each))
             rows += _rows(run, each)
+    lines = lines or ["no build is running: no step is to come"]
     return Reply(rows, bad=bool(rows), lines=lines, answer=Fits(fits=fits))
 
 

@@ -49,7 +49,7 @@ METRICS: Final = (
 
 def resources(request: Request) -> Reply:
     """Return the figures of the resources asked for."""
-    wanted = {name.strip() for name in (request.filter("resource") or "cpu,memory,disk,io").split(",")}
+    wanted = request.filter("resource") or ("cpu", "memory", "disk", "io")
     rows = [row for row in _host(request) if row.resource in wanted]
     rows += [row for run in request.runs() for row in _steps(request, run) if row.resource in wanted]
     limit = request.filter("threshold")

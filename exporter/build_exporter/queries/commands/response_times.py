@@ -6,15 +6,17 @@ from collections.abc import Iterator
 
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import shown
+from build_exporter.queries.histograms import figures
 from build_exporter.queries.probes import probes
 from build_exporter.queries.request import Query, Reply, Request
 
 
 class ResponseRow(Answer, frozen=True):
-    """Response times of the exporter and of probed services."""
+    """A response time of the exporter or of a probed service; `phase` is a part of it, null for the whole."""
 
     of: str
     name: str
+    phase: str | None
     seconds: float
 
 
@@ -26,30 +28,34 @@ def response_times(request: Request) -> Reply:
 
 
 def _exporter(request: Request) -> Iterator[ResponseRow]:
-    sums = request.samples.values("build_exporter_http_request_duration_seconds_sum")
-    counts = {
-        tuple(sorted(each.labels.items())): each.value
-        for each in request.samples.values("build_exporter_http_request_duration_seconds_count")
-    }
-    for sample in sums:
-        count = counts.get(tuple(sorted(sample.labels.items())), 0.0)
-        if count:
-            yield ResponseRow(of="exporter", name=shown(sample.labels.get("handler", "")), seconds=sample.value / count)
     over = request.filter("metric") or "last"
+    for handler, seconds in figures(request, "build_exporter_http_request_duration_seconds", "handler", over).items():
+        yield ResponseRow(of="exporter", name=shown(handler), phase=None, seconds=seconds)
+    for seconds in figures(request, "build_exporter_event_lag_seconds", "", over).values():
+        yield ResponseRow(of="exporter", name="from an event to its reading", phase=None, seconds=seconds)
     for sample in request.samples.values("build_exporter_collector_duration_seconds", over):
-        yield ResponseRow(of="collector", name=shown(sample.labels.get("collector", "")), seconds=sample.value)
+        name = shown(sample.labels.get("collector", ""))
+        yield ResponseRow(of="collector", name=name, phase=None, seconds=sample.value)
 
 
 def _services(request: Request) -> Iterator[ResponseRow]:
+    parts: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for each in request.samples.values("build_probe_phase_seconds", request.filter("metric") or "last"):
+        key = shown(each.labels.get("probe", "")), shown(each.labels.get("kind", ""))
+        parts.setdefault(key, []).append((shown(each.labels.get("phase", "")), each.value))
     for row in probes(request):
         if row.seconds is not None:
-            yield ResponseRow(of=row.kind, name=row.service, seconds=row.seconds)
+            yield ResponseRow(of=row.kind, name=row.service, phase=None, seconds=row.seconds)
+        for phase, seconds in parts.get((row.service, row.kind), ()):
+            yield ResponseRow(of=row.kind, name=row.service, phase=phase, seconds=seconds)
 
 
 QUERY = Query(
     response_times,
     ResponseRow,
-    "Show how long the exporter's handlers and collectors, and the services it probes, take to answer.",
+    "Show how long the exporter's handlers and collectors take, and the services it probes with each part of an answer."
+    "\n\nHandlers are counted in buckets: shown is the average, or what --metric asks for, since the exporter's start; "
+    "of Prometheus in the window, without one in the last five minutes.",
     filters=("metric", "threshold"),
     example="--threshold 0.5",
     not_fine="an answer takes longer than --threshold seconds",

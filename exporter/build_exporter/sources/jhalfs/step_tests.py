@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,12 @@ def script_of(log: Path, target: str) -> Path | None:
     """Return the script of a step by its log and its target, None where there is none."""
     if log.parent.name != "logs" or "/" in target or target.startswith("."):
         return None
-    return next((log.parent.parent / "lfs-commands").glob(f"*/{_literal(target)}"), None)
+    try:
+        with os.scandir(log.parent.parent / "lfs-commands") as chapters:
+            scripts = [Path(chapter.path, target) for chapter in chapters]
+    except OSError:
+        return None
+    return next((script for script in scripts if script.exists()), None)
 
 
 def runs_tests(script: Path) -> bool:
@@ -34,7 +40,3 @@ def runs_tests(script: Path) -> bool:
         OSError: it can't be read or is no regular file.
     """
     return _KEPT.search(read_ends(script, SCRIPT_BYTES, 0, follow_links=False).head) is not None
-
-
-def _literal(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)

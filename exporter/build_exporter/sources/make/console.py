@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 
 from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.sources.make import patterns
@@ -10,8 +10,9 @@ from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
 from build_exporter.sources.make.failures import Reasons, UnplacedFailure, UnplacedFailures
 from build_exporter.sources.make.limits import KEPT_LINES, MAX_LEVEL, MAX_STEPS, OTHERS
-from build_exporter.sources.make.parts import Key, Listener, Part, Status, idle
+from build_exporter.sources.make.parts import Listener, Part, Status, Visits, idle
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
+from build_exporter.sources.make.repeats import Repeats
 from build_exporter.sources.make.tallies import CountReader, SuiteFeed
 from build_exporter.sources.step_logs.suites.reader import SuiteReader
 
@@ -23,7 +24,6 @@ class Console:
         stage: the current stage, None before the first line that implies one.
         parts: steps at work, by the part they are of.
         has_failed, interrupted: the stage has failed, somebody stopped the build.
-        steps: how many steps there were.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -31,26 +31,25 @@ class Console:
         self.parts: dict[str, Part] = {}
         self.has_failed = False
         self.interrupted, self._least_level = False, MAX_LEVEL
-        self.steps = 0
-        self._listener = listener
-        self._tool = "make"
+        self._listener, self._tool = listener, "make"
         self._directories = Directories()
         self._warned = WarningAttribution(listener)
-        self._visits: Counter[Key] = Counter()
-        self._reasons = Reasons()
-        self._unplaced = UnplacedFailures()
+        self._visits, self._reasons = Visits(), Reasons()
+        self._unplaced, self._repeats = UnplacedFailures(), Repeats()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
         self._counted: tuple[int, int] | None = None
         self._counts, self._suites = CountReader(), SuiteFeed(listener)
-        self._is_configured = False
-        self._is_fresh = False
+        self._is_configured = self._is_fresh = self._is_revisiting = False
         self._lines = 0
-        self._is_revisiting = False
 
-    def feed(self, text: str, raw: str = "") -> None:
-        """Take the next line, plain and without its time stamp; `raw` with it."""
+    def feed(self, text: str, raw: str = "", *, is_dull: bool = False) -> None:
+        """Take the next line, plain, without its time stamp, and as it was; `is_dull` where it is work at most."""
         self.flush(now=False)
+        if is_dull:
+            self._reasons.keep(raw or text)
+            self._take_work(text, is_dull=True)
+            return
         self._take(text, raw)
         if "arning" in text or "ARNING" in text:
             is_whole = self._counted is not None or self.stage is Stage.CONFIGURE
@@ -99,6 +98,7 @@ class Console:
     def conclude(self) -> None:
         """Take the end of the console for a failure where it ends in an error that make does not speak of."""
         self.settle()
+        self._try_again()
         is_open = self.stage is not None and not (self.has_failed or self.interrupted)
         if is_open and (cause := self._reasons.last_cause()) is not None:
             self.has_failed = True
@@ -131,6 +131,8 @@ class Console:
                 self.has_failed = False
                 for each in (self._broken, self._gone, self._visits):
                     each.clear()
+        else:
+            self._repeats.read(text)
 
     def _enter(self, level: int, path: str) -> None:
         if self.stage in (None, Stage.CONFIGURE):
@@ -162,15 +164,29 @@ class Console:
         self._is_fresh = self._is_fresh or not self._directories.opened
 
     def _take_failure(self, failure: Failure) -> None:
-        if self.stage is None:
-            self._begin_stage(Stage.BUILD, "make")
+        if self.stage is None or self._repeats.is_anew(failure):
+            self._begin_stage(self.stage or Stage.BUILD, self._tool, restart=True)
+        self._judge(failure)
+        if self._repeats.is_later(failure):
+            self._repeats.keep(failure, self._reasons.cause(failure, is_known=False))
+            self._reasons.forget()
+
+    def _try_again(self) -> None:
+        """Take the failures of further makes for those of further attempts."""
+        for failure, cause in self._repeats.take():
+            self._begin_stage(self.stage or Stage.BUILD, self._tool, restart=True)
+            kept, self._reasons, self.has_failed = self._reasons, Reasons(), True
+            self._break_part(self._tool, failure, cause)
+            self._reasons = kept
+
+    def _judge(self, failure: Failure) -> None:
         self.interrupted, self._least_level = self.interrupted or failure.stopped, min(self._least_level, failure.level)
         self._place(failure.level + 1, failure.target)
         if not self._directories.is_below(failure.level):
             self.has_failed = True
         if self.interrupted:  # what else make says is for want of what was stopped
             if not self._directories.is_below(failure.level):
-                self._directories.opened.clear()
+                self._directories.close()
             return
         self._is_fresh = self._is_fresh or not self._directories.opened
         there = [each for each in self._directories.opened if each.level == failure.level]
@@ -211,8 +227,7 @@ class Console:
     def _break(self, there: Open, failure: Failure, cause: Diagnosis | None = None) -> None:
         """Fail the part that a directory is of, unless the failure is only handed on from one below it."""
         name = self._tool if self._counted is not None else there.name or self._tool
-        below = there.path.rstrip("/") + "/"
-        is_handed_on = any(path == there.path or path.startswith(below) for path in self._broken)
+        is_handed_on = any(f"{path}/".startswith(f"{there.path.rstrip('/')}/") for path in self._broken)
         is_known = bool(self._broken)
         self._broken.append(there.path)
         if not is_handed_on:
@@ -228,6 +243,7 @@ class Console:
             return
         cause = cause or self._reasons.cause(failure, is_known=bool(self._broken) if is_known is None else is_known)
         self._broken.append("")
+        self._repeats.broke()
         self._suites.fail(name, self._part(name))
         self._end(name, "failed", cause, failure.exit_code if failure is not None else None)
         # make may go on with other targets: the part has failed for all that
@@ -252,11 +268,9 @@ class Console:
             return
         if turn.is_command:
             # a shell shows a command only when the one before is over
-            self._directories.opened.clear()
-            self._begin_stage(turn.stage, turn.tool, restart=True)
-            return
-        if self.stage is None:
-            self._begin_stage(turn.stage, turn.tool)
+            self._directories.close()
+        if turn.is_command or self.stage is None:
+            self._begin_stage(turn.stage, turn.tool, restart=turn.is_command)
             return
         if turn.stage is self.stage:
             return
@@ -289,26 +303,26 @@ class Console:
         if self._tool in self._gone:
             return
         self._counted = (done, total)
-        part = self._part(self._tool)
-        part.progress.feed(f"[{done}/{total}]")
+        self._part(self._tool).progress.feed(f"[{done}/{total}]")
 
-    def _take_work(self, text: str) -> None:
-        built = patterns.built_path(text)
+    def _take_work(self, text: str, *, is_dull: bool = False) -> None:
+        built = patterns.built_path(text) if not is_dull else None
         if self.stage in (None, Stage.CONFIGURE):
             if not patterns.is_compiling(text) and built is None:
                 self._touch(self._tool if self.stage is not None else "", text)
                 return
             self._begin_stage(Stage.BUILD, "make")
-        elif self._is_installing(text):
+        elif not is_dull and self._is_installing(text):
             self._begin_stage(Stage.INSTALL, "make")
-        if patterns.NOISE.match(text):
+        if (not is_dull or text[:1] in patterns.NOISE_BEGINS) and patterns.NOISE.match(text):
             return
         leaves = self._directories.leaves()
         is_below = any(each.name for each in leaves)
         self._is_fresh = self._is_fresh and not is_below and not patterns.is_compiling(text)
         self._lines += 1
         if self._lines % 50 == 0:
-            self._end_idle()
+            for name in idle(self.parts, self._lines, self._tool):
+                self._end(name, "succeeded", time=self.parts[name].last)
         if self._counted is not None or self.stage is Stage.CONFIGURE:
             self._touch(self._tool, text)
         elif is_below:
@@ -339,17 +353,11 @@ class Console:
 
     def _part(self, name: str) -> Part:
         if name not in self.parts:
-            stage = (self.stage or Stage.BUILD).value
-            if self.steps >= MAX_STEPS:
+            if self._visits.are_many:
                 if OTHERS in self.parts:
                     return self.parts[OTHERS]
-                name = shown = OTHERS
-            else:
-                self.steps += 1
-                self._visits[stage, name] += 1
-                visit = self._visits[stage, name]
-                shown = name if visit == 1 else f"{name}#{visit}"
-            part = Part((stage, shown), self._listener.moment)
+                name = OTHERS
+            part = Part(self._visits.key((self.stage or Stage.BUILD).value, name), self._listener.moment)
             part.suites = SuiteReader() if self.stage is Stage.TEST else None
             self.parts[name] = part
             self._warned.begin(name, part)
@@ -361,27 +369,20 @@ class Console:
 
     def _begin_stage(self, stage: Stage, tool: str, *, restart: bool = False) -> None:
         self.settle()
+        self._try_again()
         self._end_parts("interrupted" if self.has_failed else "succeeded")
         if self.has_failed and (restart or self.stage is None or ORDER.index(stage) <= ORDER.index(self.stage)):
             # done again after it had failed: further attempts, not further parts
             self._visits.clear()
-        for each in (self._broken, self._gone, self._warned, self._suites):
+        for each in (self._broken, self._gone, self._warned, self._suites, self._repeats, self._directories.left):
             each.clear()
-        self.has_failed = self.interrupted = self._is_configured = False
+        self.has_failed = self.interrupted = self._is_configured = self._is_revisiting = False
         self._is_fresh = self.stage is None
-        self._counted, self._least_level = None, MAX_LEVEL
-        self._directories.left.clear()
-        self._is_revisiting = False
-        self.stage, self._tool = stage, tool
-
-    def _end_idle(self) -> None:
-        for name in idle(self.parts, self._lines, self._tool):
-            self._end(name, "succeeded", time=self.parts[name].last)
+        self.stage, self._tool, self._counted, self._least_level = stage, tool, None, MAX_LEVEL
 
     def _end_parts(self, status: Status) -> None:
         for name, part in list(self.parts.items()):
-            is_known = part.line is not None or name == self._tool
-            self._end(name, status, time=part.last if is_known else None)
+            self._end(name, status, time=part.last if part.line is not None or name == self._tool else None)
 
     def _end(
         self,

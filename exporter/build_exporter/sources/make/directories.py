@@ -51,6 +51,7 @@ class Directories:
         self.lowest: int | None = None
         self.left: set[tuple[int, str]] = set()
         self._announced: deque[str] = deque(maxlen=MAX_ANNOUNCED)
+        self._leaves: list[Open] | None = None
 
     def announce(self, text: str) -> None:
         """Take a line that may announce the next directory: it distinguishes the first one from the top."""
@@ -68,6 +69,7 @@ class Directories:
     def enter(self, level: int, path: str) -> None:
         """Note a directory entered."""
         self.lowest = level if self.lowest is None else min(level, self.lowest)
+        self._leaves = None
         if len(self.opened) < MAX_OPEN:
             self.opened.append(Open(level, path, self.name(path)))
 
@@ -78,6 +80,7 @@ class Directories:
             if each.level == level and each.path == path:
                 if len(self.left) < MAX_OPEN:
                     self.left.add((level, path))
+                self._leaves = None
                 return self.opened.pop(index)
         return None
 
@@ -91,13 +94,21 @@ class Directories:
 
     def leaves(self) -> list[Open]:
         """Return the open directories in which no other one is open: work is done in these."""
+        if self._leaves is not None:
+            return self._leaves
         found: list[Open] = []
         for each in self.opened:
             below = each.path.rstrip("/") + "/"
             deeper = any(other.path.startswith(below) for other in self.opened)
             if not deeper and each.name not in (one.name for one in found):
                 found.append(each)
+        self._leaves = found
         return found
+
+    def close(self) -> None:
+        """Forget the directories open."""
+        self.opened.clear()
+        self._leaves = None
 
     def name(self, path: str) -> str:
         """Return the name of the part a directory belongs to: its path below the top, cut; empty for the top."""

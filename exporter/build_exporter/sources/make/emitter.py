@@ -82,7 +82,11 @@ class Emitter:
             return
         if part.key in self._waiting:
             del self._waiting[part.key]
-            if part.key in self._shadow.steps:
+            known = self._shadow.steps.get(part.key)
+            if known is not None and status == known.state.label == "failed":
+                # an end like the last one is another attempt's only after a start
+                self._emit_start(part.key, self.moment)
+            elif known is not None:
                 # values of an earlier attempt are not this one's, though no start is emitted for it
                 again = self._start_event(part.key)
                 again.time = self._times.of(again)

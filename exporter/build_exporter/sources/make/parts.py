@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from build_exporter.diagnostics.diagnosis import Diagnosis
-from build_exporter.sources.make.limits import IDLE_LINES
+from build_exporter.sources.make.limits import IDLE_LINES, MAX_STEPS
 from build_exporter.sources.step_logs.counters import Counters
 from build_exporter.sources.step_logs.growth import is_task
 from build_exporter.sources.step_logs.suites.reader import SuiteReader
@@ -66,6 +67,32 @@ class Part:
         self.size += len(text) + 1
         if is_task(text):
             self.tasks += share
+
+
+class Visits:
+    """Names parts: one that is done again within a stage is numbered, and of very many the rest are one."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._visits: Counter[Key] = Counter()
+
+    def clear(self) -> None:
+        """Begin anew with the numbers."""
+        self._visits.clear()
+
+    @property
+    def are_many(self) -> bool:
+        """Whether no further part has a name of its own."""
+        return self._steps >= MAX_STEPS
+
+    def key(self, stage: str, name: str) -> Key:
+        """Return the step of a part that begins."""
+        if self.are_many:
+            return stage, name
+        self._steps += 1
+        self._visits[stage, name] += 1
+        visit = self._visits[stage, name]
+        return stage, name if visit == 1 else f"{name}#{visit}"
 
 
 def idle(parts: Mapping[str, Part], lines: int, tool: str) -> list[str]:

@@ -83,6 +83,9 @@ _OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
 """A message of make itself, no sign of work."""
 
 NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
+NOISE_BEGINS: Final = frozenset(("", *" {}#*=-"))
+"""First characters of noise without words."""
+
 BUILDING: Final = re.compile(r"\b(?:Building|Compiling|Linking|Generating)\b")
 _COUNTED: Final = re.compile(r"^\[\s*(\d{1,7})/(\d{1,7})\] (\S*)")
 _PERCENT: Final = re.compile(r"^\[\s*(\d{1,3})%\] ")
@@ -218,6 +221,12 @@ def failure_of(text: str) -> Failure | None:
         target[1] if target is not None else needed[1] if needed is not None else "",
         is_needed=needed is not None,
     )
+
+
+def is_waiting(text: str) -> bool:
+    """Return whether make says that it waits for the jobs that still run."""
+    found = _GIVEN_UP.match(text)
+    return found is not None and _WAITING.match(found[2]) is not None
 
 
 def ignored_level(text: str) -> int | None:

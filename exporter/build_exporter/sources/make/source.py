@@ -15,6 +15,7 @@ from build_exporter.sources.make import patterns
 from build_exporter.sources.make.console import Console
 from build_exporter.sources.make.emitter import KIND, Emitter
 from build_exporter.sources.make.history import Earlier, earlier_steps, is_of, newest
+from build_exporter.sources.make.marks import marked
 from build_exporter.sources.make.open_files import FileWriters
 from build_exporter.sources.make.parts import Status
 from build_exporter.sources.make.text import ScriptMark, script_mark, stamped
@@ -128,14 +129,15 @@ class Make:
 
     def _take(self, lines: list[str], begin: int, size: int) -> None:
         position = max(begin, self.tail.position - sum(map(len, lines)) - len(lines))
-        for raw in lines:
+        special = marked(lines)
+        for number, raw in enumerate(lines):
             position += len(raw) + 1
             share = min(1.0, (position - begin) / max(1, size - begin))
             for piece in shown(raw):
-                self._line(piece, share)
+                self._line(piece, share, is_dull=number not in special)
 
-    def _line(self, piece: str, share: float) -> None:
-        mark = script_mark(piece)
+    def _line(self, piece: str, share: float, *, is_dull: bool = False) -> None:
+        mark = script_mark(piece) if not is_dull else None
         if mark is not None:
             self._take_mark(mark)
             return
@@ -165,7 +167,8 @@ class Make:
             emitter.moment = max(emitter.moment, reached)
         if emitter.is_over:
             emitter.resume()
-        self._console.feed(text, piece)
+        # what stood before a line hid how it begins
+        self._console.feed(text, piece, is_dull=is_dull and len(text) == len(piece))
 
     def _refuse_other_kinds(self) -> None:
         """Refuse a record of a tool that another kind knows; what a failed command wrote may be shown in it."""

@@ -6,7 +6,7 @@ Each line is read once. A log that starts again makes all readers start again, w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +15,11 @@ from build_exporter.sources.jhalfs.step_tests import runs_tests, script_of, test
 from build_exporter.sources.step_logs.growth import TASK_WORDS
 from build_exporter.sources.step_logs.progress import LogProgress
 from build_exporter.sources.step_logs.reader import Reader
-from build_exporter.sources.step_logs.scan import LineScan, last_lines, plain, related
+from build_exporter.sources.step_logs.scan import LineScan, Near, last_lines, plain, word_count
 from build_exporter.sources.step_logs.suites import SuiteReader
 
 LAST_LINES: Final = 20
-"""Lines at a block's end in which a counter is searched: the newest counts."""
+"""Lines at a log's end in which a counter is searched: the newest counts."""
 
 MAX_READ_BYTES: Final = 512 * 1024 * 1024
 """Bytes read of one log."""
@@ -67,6 +67,7 @@ class AttemptLogs:
         self.runs_tests = False
         self.behind = False
         self._make_readers = make_readers
+        self._beside = test_log(path)
         self._step = step
         self._start = start
         self._skip = skip
@@ -102,7 +103,7 @@ class AttemptLogs:
         """Read every log; return whether none began again that had been read before."""
         if not self._read_file(self.path, self.readers, over=over, share=share):
             return False
-        beside = test_log(self.path)
+        beside = self._beside
         if beside is None:
             return True
         readers = [reader for reader in self.readers if isinstance(reader, SuiteReader)]
@@ -136,7 +137,7 @@ class AttemptLogs:
                 self._skip, self._skipped = more, file.position
                 continue
             if read.data:
-                _feed(read.data, readers)
+                _feed(read.data, readers, is_newest=not more)
         return True
 
     def _read_step_script(self, may_read: MayRead) -> None:
@@ -150,29 +151,40 @@ class AttemptLogs:
             return
 
 
-def _feed(block: bytes, readers: Sequence[Reader]) -> None:
-    """Give readers the lines of a block that they want, and progress its last lines and the number of its tasks."""
+def _feed(block: bytes, readers: Sequence[Reader], *, is_newest: bool = True) -> None:
+    """Give readers the lines of a block that they want, and progress the number of its tasks.
+
+    Of the newest block it gets the last lines, too.
+    """
     block = plain(block)
-    wanted = _wanted(tuple(dict.fromkeys(map(type, readers))))
-    progress = [reader for reader in readers if isinstance(reader, LogProgress)]
-    suites = [reader for reader in readers if isinstance(reader, SuiteReader)]
-    for suite in suites:
-        suite.feed_block()
-    scan = LineScan(tuple(wanted), TASK_WORDS if progress else ())
-    for line, words in scan.lines(block, lambda: any(reader.is_busy for reader in suites)):
-        kinds = {kind for word in words for kind in wanted[word]}
-        for reader in readers:
-            if type(reader) in kinds or (reader.is_busy and not words):
+    kinds = tuple(map(type, readers))
+    suites = next((reader for reader in readers if isinstance(reader, SuiteReader)), None)
+    if suites is not None:
+        suites.feed_block()
+    for line, words in LineScan(_words(kinds)).lines(block, lambda: suites is not None and suites.is_busy):
+        wanting = _wanting(kinds, words)
+        for place, reader in enumerate(readers):
+            if place in wanting or reader.is_busy:
                 reader.feed(line, words)
-    for each in progress:
-        each.feed_block(scan.counted, last_lines(block, LAST_LINES))
+    for each in readers:
+        if isinstance(each, LogProgress):
+            each.feed_block(word_count(TASK_WORDS).count(block), last_lines(block, LAST_LINES) if is_newest else ())
 
 
 @cache
-def _wanted(kinds: tuple[type[Reader], ...]) -> dict[bytes, frozenset[type[Reader]]]:
-    """Return which kinds of readers want a line in which a word was found."""
-    words: dict[type[Reader], tuple[bytes, ...]] = {kind: getattr(kind, "WORDS") for kind in kinds}  # noqa: B009
-    near = related(tuple(dict.fromkeys(word for each in words.values() for word in each)))
-    return {
-        word: frozenset(kind for kind in kinds if not set(each).isdisjoint(words[kind])) for word, each in near.items()
-    }
+def _words(kinds: tuple[type[Reader], ...]) -> tuple[bytes, ...]:
+    """Return the words of kinds of readers."""
+    return tuple(dict.fromkeys(word for kind in kinds for word in words_of(kind)))
+
+
+@lru_cache(1024)
+def _wanting(kinds: tuple[type[Reader], ...], words: Near) -> frozenset[int]:
+    """Return which of the readers want a line that may hold some words."""
+    return frozenset(place for place, kind in enumerate(kinds) if not words_of(kind).isdisjoint(words))
+
+
+@cache
+def words_of(kind: type[Reader]) -> frozenset[bytes]:
+    """Return the words of a kind of readers."""
+    words: tuple[bytes, ...] = getattr(kind, "WORDS")  # noqa: B009 - a property of the protocol
+    return frozenset(words)

@@ -32,10 +32,14 @@ _NUMBER: Final = re.compile(r"\s*\d+(?:\.\d+)?")
 STATUS_CHARACTERS: Final = 60
 """Characters of a line that a ninja status may take."""
 
+NUMBERED_CHARACTERS: Final = 2 * STATUS_CHARACTERS
+
 STATUS_LINES: Final = 3
 """Lines with numbers that count up to one total, until their form is taken for a status."""
 
 MAX_FORMS: Final = 100
+
+_DIGITS: Final = str.maketrans("123456789", "000000000")
 
 COUNTER_BEGINS: Final = frozenset(" [(<|0123456789")
 """First characters of the first three kinds of lines: a cheap test that most lines fail."""
@@ -101,6 +105,8 @@ class Counters:
 
     def feed(self, line: str) -> None:
         """Take one line into account."""
+        if not _may_count(line):
+            return
         found = _read(line)
         if found is None and (status := self._status.read(line)) is not None:
             found = ("edges", status[0] / status[1])
@@ -128,6 +134,16 @@ class Counters:
         if percent not in self._leading[-1:]:
             self._leading = [*self._leading, percent][-STATUS_LINES:]
         return ("percent", percent / 100) if len(self._leading) >= STATUS_LINES else None
+
+
+def _may_count(line: str) -> bool:
+    """Return whether a line may hold a counter: most lines cost only this."""
+    head = line[:NUMBERED_CHARACTERS].translate(_DIGITS)
+    return "0/" in head or "0%" in head or "0 /" in head or "0of" in head or "0 of" in head or _may_end(line)
+
+
+def _may_end(line: str) -> bool:
+    return " of " in line or line.endswith("%]")
 
 
 def _read(line: str) -> tuple[str, float] | None:

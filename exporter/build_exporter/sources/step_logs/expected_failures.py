@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from build_exporter.tracker import Step
 
 SHIPPED: Final = "expected-failures.yaml"
@@ -54,23 +52,25 @@ class ExpectedFailures:
 
     def __init__(self, own: Own | None = None, uncounted: Iterable[str] = ()) -> None:
         """Take the shipped lists and add the user's own to them."""
-        shipped, silent = _shipped()
-        self._patterns = dict(shipped)
+        self._patterns: dict[str, tuple[str, ...]] = {}
         self._numbers: dict[str, int] = {}
-        self._uncounted = silent | {name.lower() for name in uncounted}
+        self._uncounted = {name.lower() for name in uncounted}
         for package, given in (own or {}).items():
-            name = package.lower()
             if isinstance(given, int):
-                self._numbers[name] = given
+                self._numbers[package.lower()] = given
             else:
-                self._patterns[name] = (*self._patterns.get(name, ()), *given)
+                self._patterns[package.lower()] = tuple(given)
 
     def of(self, step: Step) -> ExpectedFailurePatterns:
         """Return what is known of the package that a step builds."""
         names = names_of(step)
-        patterns = tuple(pattern for name in names for pattern in self._patterns.get(name, ()))
+        shipped, silent = _shipped()
+        lists = (shipped, self._patterns)
+        patterns = tuple(pattern for name in names for each in lists for pattern in each.get(name, ()))
         number = max((self._numbers.get(name, 0) for name in names), default=0)
-        return ExpectedFailurePatterns(patterns, number, any(name in self._uncounted for name in names))
+        return ExpectedFailurePatterns(
+            patterns, number, any(name in silent or name in self._uncounted for name in names)
+        )
 
 
 def names_of(step: Step) -> list[str]:
@@ -89,6 +89,8 @@ def names_of(step: Step) -> list[str]:
 
 @cache
 def _shipped() -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
+    import yaml  # noqa: PLC0415 - large, and only for who reads logs of tests
+
     text = Path(__file__).with_name(SHIPPED).read_text("utf-8")
     content: dict[str, Any] = yaml.safe_load(text)
     patterns = {

@@ -1,6 +1,6 @@
-"""One pass over whole blocks of a log: a search for many words picks the few lines that are read closely.
+"""One pass over whole blocks of a log: a search for many words picks the few lines that are then read closely.
 
-A word that begins with a line's end stands at a line's beginning; none ends with one.
+A word that begins with a line's end stands at a line's beginning, one that ends with it at a line's end.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
-
+from build_exporter.diagnostics.finder import block_finder, finds_all
 from build_exporter.diagnostics.prefix import parted
 from build_exporter.diagnostics.terminal import shown
 
@@ -21,35 +20,79 @@ MAX_LINE: Final = 500
 SAMPLE_LINES: Final = 8
 """Lines of a block that show whether something else stands before each line of the log."""
 
-Hit = tuple[int, int, int]
-"""Index of a word, and where it begins and ends."""
-
-Finder = Callable[[bytes], Sequence[Hit]]
+Near = tuple[bytes, ...]
+"""The words that may stand where something was found."""
 
 _COLOUR: Final = re.compile(rb"\x1b(?:\[[0-9;]*[mK]|\(B|\]8;[^\x07\x1b\n]*(?:\x07|\x1b\\))")
-_STEERED: Final = re.compile(rb"[^\n]*[\r\x08\x1b][^\n]*")
+_STEERED: Final = re.compile(rb"(?m)^[^\n\r\x08\x1b]*[\r\x08\x1b][^\n]*")
 
 
-@cache
-def finder(words: tuple[bytes, ...]) -> Finder:
-    """Return what finds words in a block, the longest that begins at a place, and none within another."""
-    automaton = BytesAhoCorasick(words, MatchKind.LeftmostLongest, implementation=Implementation.DFA)
-    return automaton.find_matches_as_indexes
+class WordSearch:
+    """Finds words in blocks."""
+
+    def __init__(self, words: Sequence[bytes]) -> None:
+        # one that takes a line's end may hide another that begins with it
+        ends = [] if finds_all(words) else [word for word in words if word.endswith(b"\n")]
+        others = [word for word in words if word not in ends]
+        self._sets = [(block_finder(each), [_near(word, each) for word in each]) for each in (others, ends) if each]
+
+    def hits(self, block: bytes) -> list[tuple[int, Near]]:
+        """Return in order where words begin in whole lines, and which; one at the block's beginning at -1."""
+        first = block.find(b"\n")
+        # the block is not copied to put a line's end before it
+        hits = [(start - 1, near) for start, near in self._found(b"\n" + block[: first + 1])]
+        found = [hit for hit in self._found(block) if hit[0] >= first]
+        return hits + found
+
+    def _found(self, block: bytes) -> list[tuple[int, Near]]:
+        hits = [(start, near[index]) for find, near in self._sets for start, index in find(block)]
+        hits.sort()
+        return hits
 
 
-def related(words: Sequence[bytes]) -> dict[bytes, list[bytes]]:
-    """Return for each word the words that may stand where it was found: in it, or begun within it."""
-    return {word: [each for each in words if _may_stand_in(each, word)] for word in words}
+def _near(word: bytes, words: Sequence[bytes]) -> Near:
+    """Return the words that may stand where one was found: in it, or begun within it."""
+    return (word,) if finds_all(words) else tuple(each for each in words if _may_stand_in(each, word))
 
 
 def _may_stand_in(each: bytes, word: bytes) -> bool:
+    if each[:1] not in word:
+        return False
     return each in word or any(each.startswith(word[begin:]) for begin in range(1, len(word)))
 
 
+@cache
+def word_search(words: tuple[bytes, ...]) -> WordSearch:
+    """Return the search for some words, made once."""
+    return WordSearch(words)
+
+
+class WordCount:
+    """Counts words in blocks."""
+
+    def __init__(self, words: Sequence[bytes]) -> None:
+        begins = [word for word in words if word.startswith(b"\n")]
+        self._begins = tuple(word[1:] for word in begins)
+        # one that is everywhere is found fastest by itself
+        self._sets = [
+            block_finder(each) for each in (begins, *([word] for word in words if word not in begins)) if each
+        ]
+
+    def count(self, block: bytes) -> int:
+        """Return how often the words are in a block of whole lines."""
+        return sum(len(find(block)) for find in self._sets) + block.startswith(self._begins)
+
+
+@cache
+def word_count(words: tuple[bytes, ...]) -> WordCount:
+    """Return the count of some words, made once."""
+    return WordCount(words)
+
+
 def words_in(line: str, words: tuple[bytes, ...]) -> list[bytes]:
-    """Return those of the words that a single line holds."""
-    hits = finder(words)(b"\n" + line.encode("utf-8", "replace") + b"\n")
-    return list(dict.fromkeys(words[index] for index, _, _ in hits))
+    """Return the words that a single line may hold."""
+    hits = word_search(words).hits(line.encode("utf-8", "replace") + b"\n")
+    return list(dict.fromkeys(word for _, near in hits for word in near))
 
 
 def plain(block: bytes) -> bytes:
@@ -93,54 +136,39 @@ def _unprefixed(line: bytes) -> bytes:
 
 
 class LineScan:
-    """Finds the lines of blocks that hold any of some words.
+    """Finds the lines of blocks that may hold any of some words."""
 
-    Attributes:
-        counted: how often the words to be counted were found so far.
-    """
+    def __init__(self, words: tuple[bytes, ...]) -> None:
+        self._words = words
+        self._search = word_search(words)
 
-    def __init__(self, words: Sequence[bytes], counted: Sequence[bytes] = ()) -> None:
-        """Look for `words`, and count those in `counted`, whose lines alone are not wanted."""
-        wanted = frozenset(words)
-        # those whose lines are not wanted come first, so that the index identifies their hits
-        self._words = (*(word for word in dict.fromkeys(counted) if word not in wanted), *dict.fromkeys(words))
-        self._unwanted = len(self._words) - len(wanted)
-        self._counted = frozenset(self._words.index(word) for word in counted if word in wanted)
-        self._find = finder(self._words)
-        self.counted = 0
-
-    def lines(self, block: bytes, is_busy: Callable[[], bool]) -> Iterator[tuple[str, list[bytes]]]:
-        """Yield lines of a block that ends with a line's end, and the words found in each; each line once, in order.
+    def lines(self, block: bytes, is_busy: Callable[[], bool]) -> Iterator[tuple[str, Near]]:
+        """Yield lines of a block of whole ones, and the words there may be in each, in order.
 
         While `is_busy` every line is wanted, with no words where it has none. Takes linear time however long lines are.
         """
-        block = b"\n" + block
-        all_hits = self._find(block)
-        first, words, counted = self._unwanted, self._words, self._counted
-        hits = [hit for hit in all_hits if hit[0] >= first]
-        self.counted += len(all_hits) - len(hits)
-        done = 1
+        done = 0
         if is_busy():
             done = yield from self._busy_lines(block, done, is_busy)
-        begin = end = 0
-        found: list[bytes] = []
-        for index, start, _ in hits:
-            self.counted += index in counted
+        begin = end = -1
+        found: Near = ()
+        for start, near in self._search.hits(block):
             if start < done - 1:
                 continue
             if start < end:
-                found.append(words[index])
+                found = found if found == near else found + near
                 continue
             if found:
                 yield _text(block, begin, end), found
-                done, found = end + 1, []
+                done, found = end + 1, ()
                 if is_busy():
                     done = yield from self._busy_lines(block, done, is_busy)
                     if start < done - 1:
                         continue
-            begin = start + 1 if block[start] == 10 else block.rfind(b"\n", done - 1, start) + 1
+            # the last byte, which -1 is too, ends a line
+            begin = start + 1 if block[start] == 10 else block.rfind(b"\n", max(0, done - 1), start) + 1
             end = block.find(b"\n", start + 1)
-            found = [words[index]]
+            found = near
         if found:
             yield _text(block, begin, end), found
             if is_busy():
@@ -148,12 +176,12 @@ class LineScan:
 
     def _busy_lines(
         self, block: bytes, begin: int, is_busy: Callable[[], bool]
-    ) -> Generator[tuple[str, list[bytes]], None, int]:
+    ) -> Generator[tuple[str, Near], None, int]:
         """Yield every line from a place on while somebody is busy; return where the first that is not read begins."""
         while is_busy() and begin < len(block):
             end = block.find(b"\n", begin)
             text = _text(block, begin, end)
-            yield text, words_in(text, self._words)
+            yield text, tuple(words_in(text, self._words))
             begin = end + 1
         return begin
 

@@ -161,8 +161,9 @@ class StepLogWatcher:
                 emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
                 count += self._append(run, emitted)
         for run in self._runs():
-            with self._isolated.of(run.build):
-                count += self._append(run, list(self._classify(run)))
+            if run.failed:
+                with self._isolated.of(run.build):
+                    count += self._append(run, list(self._classify(run)))
         wanted = {name for _, steps in attempts.values() for name in steps}
         for name in self._watched.keys() - wanted:
             del self._watched[name]
@@ -173,6 +174,8 @@ class StepLogWatcher:
         """Yield each build's run with the attempts that run, have ended since a time, or aren't read to the end."""
         behind = {name[:3] for name, logs in self._watched.items() if logs.behind}
         for run in self._runs():
+            if not (run.running or behind or (run.last_event or 0.0) >= since):
+                continue
             steps = list(run.running.values())
             if (run.last_event or 0.0) >= since:
                 steps += [step for step in list(run.steps.values()) if step.end is not None and step.end >= since]

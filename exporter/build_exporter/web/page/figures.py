@@ -11,8 +11,8 @@ from build_exporter.formatting import percent
 from build_exporter.model.states import BuildState
 from build_exporter.queries.build import Board, MilestoneRow
 from build_exporter.queries.context import Context
-from build_exporter.queries.steps import StepRow
 from build_exporter.tracker import Run
+from build_exporter.web.page.rows import Row
 
 LEAST_SPAN: Final = 60.0
 """Seconds that a time axis covers at least."""
@@ -122,19 +122,19 @@ def _ticks(bare: Axis) -> Iterator[float]:
         when += step
 
 
-def bars(step: StepRow, along: Axis, now: float, planned: tuple[float, float] | None) -> list[Bar]:
-    """Return what to draw of a step; `planned` is when it should begin and end, where it has not begun."""
-    if step.state == "pending":
-        return [_bar("ghost", along, *planned)] if planned is not None else []
-    begin = step.start if step.start is not None else (step.end or 0.0) - (step.seconds or 0.0)
-    end = now if step.state == "running" else step.end
-    if end is None or (step.start is None and step.end is None):
+def bars(row: Row, along: Axis, now: float) -> list[Bar]:
+    """Return what to draw of a step, for who reads the page without scripts; `steps.js` draws the same."""
+    if row.begin is not None and row.until is not None:
+        return [_bar("ghost", along, row.begin, row.until)]
+    end = now if row.state == "running" else row.end
+    begin = row.start if row.start is not None else (row.end or 0.0) - (row.seconds or 0.0)
+    if row.state == "pending" or end is None:
         return []
-    due = begin + (step.expected_seconds or math.inf)
-    if step.state != "running":
+    due = begin + (row.expected or math.inf)
+    if row.state != "running":
         return [_bar("fill", along, begin, end)]
-    drawn = [_bar("fill", along, begin, min(end, due) if step.overdue else end)]
-    if step.overdue and due < end:
+    drawn = [_bar("fill", along, begin, min(end, due) if row.overdue else end)]
+    if row.overdue and due < end:
         drawn.append(_bar("over", along, due, end))
     elif end < due < math.inf:
         drawn.append(_bar("ghost", along, end, due))

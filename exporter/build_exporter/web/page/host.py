@@ -127,4 +127,4 @@ def _pressure(proc: str) -> Iterator[HostLine]:
         share = float(found[1]) / 100.0 if found else 0.0
         if share >= 0.01:
             kind = "warning" if share >= HIGH_PRESSURE and resource != "cpu" else "info"
-            yield HostLine(f"Waiting for {words}", f"{share:.0%}", share, kind, "")
+            yield HostLine(f"Waiting for {words}", f"{100 * share:.0f} %", share, kind, "")

@@ -1,4 +1,4 @@
-"""What each address of the page answers."""
+"""What each address of the page responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from build_exporter.queries.context import BadRequestError, NotFoundError
-from build_exporter.queries.steps import StepFilter
 from build_exporter.web.page import responses, views
 from build_exporter.web.page.rows import Rows
 from build_exporter.web.service import Service
@@ -52,7 +51,7 @@ class Pages:
     async def build(self, request: Request) -> Response:
         """Return the page of a build, filtered where the query asks for it."""
         name, live = request.path_params["build"], "live" in request.query_params
-        given = {key: value for key, value in request.query_params.items() if key in ("state", "q") and value}
+        given = {key: value for key, value in request.query_params.items() if key in ("state", "q", "begin") and value}
         try:
             wanted = None if live else _filter(given)
         except BadRequestError as problem:
@@ -64,13 +63,13 @@ class Pages:
         )
 
     async def rows(self, request: Request) -> Response:
-        """Return the rows of the table of steps that changed since a cursor."""
+        """Return the rows of the table of steps that changed since a cursor, as `rows.Changes`."""
         name, cursor = request.path_params["build"], request.query_params.get("since", "")
-        return self._page(
-            request,
-            "rows.html",
-            lambda: views.changed_rows(self._service.context(), name, self._rows_of(name), cursor),
-        )
+        try:
+            found = views.changed_rows(self._service.context(), name, self._rows_of(name), cursor)
+        except NotFoundError as problem:
+            return self._message(request, 404, str(problem))
+        return responses.json(request, found)
 
     async def runs(self, request: Request) -> Response:
         """Return the page of a build's runs."""
@@ -111,8 +110,8 @@ class Pages:
         return responses.icon(request.path_params["name"]) or self._message(request, 404, "no such icon")
 
 
-def _filter(given: dict[str, str]) -> StepFilter:
+def _filter(given: dict[str, str]) -> views.Wanted:
     try:
-        return msgspec.convert(given, StepFilter)
+        return msgspec.convert(given, views.Wanted, strict=False)
     except msgspec.ValidationError as problem:
         raise BadRequestError(str(problem)) from None

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -36,6 +37,12 @@ def html(request: Request, template: str, values: Mapping[str, object], status: 
     headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
     body = render(template, values).encode("utf-8", "replace")
     return _compressed(request, HTMLResponse(body, status, headers))
+
+
+def json(request: Request, value: object) -> Response:
+    """Return a value as JSON."""
+    headers = {"cache-control": "no-store"}
+    return _compressed(request, Response(msgspec.json.encode(value), 200, headers, "application/json"))
 
 
 class _File(NamedTuple):

@@ -6,17 +6,24 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from build_exporter import __version__
+from build_exporter.failures import Card
 from build_exporter.formatting import clock_time, duration, percent, size
 from build_exporter.web.page.rows import step_url
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 @cache
 def environment() -> Environment:
     """Return the templates' environment; it escapes whatever a template puts out."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - large, and only for pages
+
     made = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -25,7 +32,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(duration=duration, clock=clock_time, percent=percent, size=size, iso=_iso, hour=_hour)
+    made.filters.update(duration=duration, clock=_clock, percent=percent, size=size, iso=_iso, hour=_hour)
+    made.filters.update(code=_code, error_lines=error_lines, more_evidence=more_evidence)
     made.globals.update(version=__version__, step_url=step_url, zone=time.strftime("%Z"))
     return made
 
@@ -47,3 +55,38 @@ def _hour(when: float) -> str:
         return time.strftime("%H:%M", time.localtime(when))
     except (OverflowError, ValueError, OSError):
         return ""
+
+
+def _clock(when: float) -> str:
+    """Return a time of today without its day."""
+    try:
+        today = time.localtime(when)[:3] == time.localtime()[:3]
+    except (OverflowError, ValueError, OSError):
+        today = False
+    return _hour(when) if today else clock_time(when)
+
+
+def _code(text: str) -> Markup:
+    """Return a text whose parts between backticks are code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
+def error_lines(card: Card) -> list[tuple[str, bool]]:
+    """Return the lines of a failure and whether each says why; that one comes first if it is not among them."""
+    lines = list(card.context)
+    reason = card.reason.splitlines()[0].strip() if card.reason.strip() else ""
+    if not reason:
+        return [(line, False) for line in lines]
+    at = next((n for n, line in enumerate(lines) if line.strip().endswith(reason)), None)
+    if at is None:
+        at, lines = 0, [card.reason, *lines]
+    return [(line, n == at) for n, line in enumerate(lines)]
+
+
+def more_evidence(card: Card) -> list[str]:
+    """Return the evidence of a failure that neither its lines nor its exit code have shown."""
+    seen = {line.strip() for line, _ in error_lines(card)} | {f"exit code {card.exit_code}"}
+    return [each for each in card.evidence if not seen & {each, each.partition(": ")[2]}]

@@ -5,29 +5,32 @@ from __future__ import annotations
 from typing import Any, Final
 
 from build_exporter.analysis.fit import Fit, fit_disk
-from build_exporter.model.states import BuildState
+from build_exporter.model.states import BuildState, StepState
 from build_exporter.queries.alerts import AlertRow, alert_stats, alerts
 from build_exporter.queries.attention import Attention
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import BuildRow, builds
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
+from build_exporter.queries.estimate import accuracy
 from build_exporter.queries.log import LogPart, log
 from build_exporter.queries.probe_list import probe_list
 from build_exporter.queries.runs import runs
-from build_exporter.queries.schedule import schedule
 from build_exporter.queries.step import step
-from build_exporter.queries.steps import StepFilter, StepRow
-from build_exporter.tracker import Key, Run
-from build_exporter.web.page.figures import axis, segments, time_line
+from build_exporter.queries.steps import StepFilter, StepRow, matches
+from build_exporter.tracker import Run
+from build_exporter.web.page.figures import Axis, axis, bars, segments, time_line
 from build_exporter.web.page.host import HostLine, host_lines
-from build_exporter.web.page.rows import Rows, rendered
+from build_exporter.web.page.rows import Changes, Rows
 from build_exporter.web.service import Service
 
 MOST_BOARDS: Final = 12
 """Builds that are shown in full on the list of builds; the others have a line each."""
 MOST_ROWS: Final = 500
 MOST_NEXT: Final = 7
+FIRST_ROWS: Final = 300
+"""Steps in the page itself; scripts fetch the others, and without scripts the page has links to them."""
 TAIL_BYTES: Final = 16384
+TAIL_LINES: Final = 30
 RUNBOOK: Final = {
     "failed": "BuildFailed",
     "waiting": "BuildWaitingForInput",
@@ -69,11 +72,16 @@ def _mood(states: list[str]) -> str:
     return next((state for state in _STATES if state in states), "idle")
 
 
-def build_page(service: Service, context: Context, name: str, rows: Rows, wanted: StepFilter | None) -> dict[str, Any]:
+class Wanted(StepFilter, frozen=True, kw_only=True):
+    """Which steps the page itself shows: those of a filter, from the `begin`-th on (null: around those that run)."""
+
+    begin: int | None = None
+
+
+def build_page(service: Service, context: Context, name: str, rows: Rows, wanted: Wanted | None) -> dict[str, Any]:
     """Return the values of a build's page.
 
-    The steps that `wanted` does not want are hidden. With None the rows of steps are left out: a script asks for those
-    that changed by themselves.
+    With `wanted` None the rows of steps are left out: a script asks for those that changed by themselves.
 
     Raises:
         NotFoundError: there is no such build.
@@ -82,20 +90,18 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     known = board(context, name)
     along = axis(context, run)
     if wanted is not None:
-        rows.update(context, run, along)
-    planned = schedule(context, run)
+        rows.update(context, run)
     log_step = _step_with_log(known)
     return {
         "b": known,
         "now": context.now,
+        "accuracy": accuracy(context, known.build) if known.estimate is not None else None,
         "segments": segments(known),
         "line": time_line(known),
         "axis": along,
-        "wanted": wanted or StepFilter(),
-        "live": wanted is None,
-        "cursor": rows.cursor,
-        "rows": () if wanted is None else rendered(context, run, list(run.steps.values()), along, wanted),
-        "next": [(each, _start(planned, run, each)) for each in known.upcoming[:MOST_NEXT]],
+        "wanted": wanted or Wanted(),
+        "table": _table(context, run, rows, along, wanted) if wanted is not None else None,
+        "next": [(each, rows.planned.get((each.phase, each.step), (None,))[0]) for each in known.upcoming[:MOST_NEXT]],
         "log_step": log_step,
         "log_tail": _tail(context, name, log_step) if wanted is not None else "",
         "host": _host(service, context, run) if run.state is BuildState.RUNNING else [],
@@ -105,20 +111,34 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
     }
 
 
-def changed_rows(context: Context, name: str, rows: Rows, cursor: str) -> dict[str, Any]:
-    """Return the values of the rows that changed since a cursor.
+def _table(context: Context, run: Run, rows: Rows, along: Axis | None, wanted: Wanted) -> dict[str, Any]:
+    """Return a part of the rows, with their bars, and where the parts before and after it begin."""
+    found = sorted((step for step in list(run.steps.values()) if matches(step, wanted)), key=lambda step: step.index)
+    places = {step.state: at for at, step in reversed(list(enumerate(found)))}
+    current = places.get(StepState.FAILED, places.get(StepState.RUNNING))
+    begin = wanted.begin if wanted.begin is not None else (current or 0) - FIRST_ROWS // 3
+    begin = max(0, min(begin, len(found) - FIRST_ROWS))
+    part = [rows.row(context, run, step) for step in found[begin : begin + FIRST_ROWS]]
+    return {
+        "rows": [(row, bars(row, along, context.now) if along is not None else []) for row in part],
+        "matching": len(found),
+        "current": found[current].index if current is not None else None,
+        "first": begin + 1,
+        "last": begin + len(part),
+        "before": max(0, begin - FIRST_ROWS) if begin else None,
+        "after": begin + FIRST_ROWS if begin + len(part) < len(found) else None,
+    }
+
+
+def changed_rows(context: Context, name: str, rows: Rows, cursor: str) -> Changes:
+    """Return the rows that changed since a cursor.
 
     Raises:
         NotFoundError: there is no such build.
     """
     _, run = context.build(name)
-    along = axis(context, run)
-    rows.update(context, run, along)
-    return {
-        "rows": rendered(context, run, rows.changed(run, cursor), along),
-        "cursor": rows.cursor,
-        "whole": rows.is_whole(cursor),
-    }
+    rows.update(context, run)
+    return rows.changed(context, run, cursor)
 
 
 def step_page(context: Context, build: str, phase: str, name: str) -> dict[str, Any]:
@@ -176,11 +196,6 @@ def _is_of(alert: AlertRow, build: str, thing: Attention) -> bool:
     return alert.build == build and alert.alert == RUNBOOK.get(thing.kind)
 
 
-def _start(planned: dict[Key, tuple[float, float]], run: Run, row: StepRow) -> float | None:
-    found = planned.get((row.phase, row.step))
-    return found[0] if found is not None else None
-
-
 def _step_with_log(known: Board) -> StepRow | None:
     """Return the step whose log is worth watching: the one that failed last, else the one that has run longest."""
     for each in known.recent if known.failures else ():
@@ -190,13 +205,14 @@ def _step_with_log(known: Board) -> StepRow | None:
 
 
 def _tail(context: Context, build: str, row: StepRow | None) -> str:
-    """Return the end of a step's log, for who reads the page without scripts; empty where it can't be read."""
+    """Return the last lines of a step's log, for who reads the page without scripts; empty where it can't be read."""
     if row is None or not row.log:
         return ""
     try:
-        return log(context, build, LogPart(step=f"{row.phase}/{row.step}", offset=-TAIL_BYTES, limit=TAIL_BYTES)).text
+        part = log(context, build, LogPart(step=f"{row.phase}/{row.step}", offset=-TAIL_BYTES, limit=TAIL_BYTES))
     except (NotFoundError, BadRequestError):
         return ""
+    return "".join(part.text.splitlines(keepends=True)[-TAIL_LINES:])
 
 
 def _host(service: Service, context: Context, run: Run | None) -> list[HostLine]:

@@ -7,23 +7,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from build_exporter.exposition import negotiate
-from build_exporter.web.compress import MIN_BYTES, accepts_gzip, compress
+from build_exporter.web.compress import MIN_BYTES, Packer, accepts_gzip
 from build_exporter.web.service import Service
 
 
 def routes(service: Service) -> list[Route]:
     """Return the route of a scrape, at the path that the service names."""
 
+    packer = Packer()
+
     async def metrics(request: Request) -> Response:
         form = negotiate(request.headers.get("accept", ""))
         service.monitor.poll()
         if request.headers.get("user-agent", "").startswith("Prometheus/"):
             service.scraped_at = service.monitor.clock()
-        body = service.scrape.body(form)
+        parts = service.scrape.parts(form)
         headers = {"content-type": form.content_type, "vary": "Accept, Accept-Encoding"}
-        if len(body) >= MIN_BYTES and accepts_gzip(request.headers.get("accept-encoding", "")):
-            body = compress(body)
+        if sum(map(len, parts)) >= MIN_BYTES and accepts_gzip(request.headers.get("accept-encoding", "")):
             headers["content-encoding"] = "gzip"
-        return Response(body, headers=headers)
+            return Response(packer.pack(parts), headers=headers)
+        return Response(b"".join(parts), headers=headers)
 
     return [Route(service.telemetry_path, metrics)]

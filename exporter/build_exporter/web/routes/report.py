@@ -95,6 +95,7 @@ ENDPOINTS: Final = (
         OfReport,
         dict[str, Any],
         handler=_reporting,
+        forms=[form for form in TYPES.values() if form != "application/json"],
         statuses={400: "The parameters are not as they must be.", 404: "There is no such build or run."},
     ),
 )

@@ -263,14 +263,6 @@ def test_logs_elsewhere(
     assert log.is_relative_to(elsewhere) is (place == "PORTAGE_LOGDIR")
 
 
-def test_followed_is_as_imported(gentoo: Any, followed: Callable[..., None]) -> None:
-    """The log of failures and binaries gives the same runs from wherever, and however often again, it is followed."""
-    gentoo.open()
-    gentoo.merge("--jobs=3", "--keep-going", "--buildpkg", "broken", "gated", "user", "quick", status=1)
-    gentoo.merge("--usepkg", "quick", "untested", status=1, features="test")
-    followed(gentoo.log, 40, tmpdir=str(gentoo.root / "var/tmp"))
-
-
 def test_figures_of_a_cgroup(gentoo: Any, imported: Callable[..., Runs]) -> None:
     """FEATURES="cgroup" gives a package's CPU time."""
     if os.geteuid() != 0:

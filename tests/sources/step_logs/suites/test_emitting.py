@@ -84,14 +84,6 @@ def test_a_suite_is_not_counted_under_two_names(tested: Tested) -> None:
     assert step.write("PASS: b.sh\n").poll(after=10.0) == {"m4": Results(passed=2)}
 
 
-def test_what_is_repeated_at_the_end_is_not_counted_again(tested: Tested) -> None:
-    """`contrib/test_summary`, whole or through grep, shows GCC's summaries again: they are those that were there."""
-    digest = f"cat <<'EOF' |\nNative configuration is x86_64-pc-linux-gnu\n{GCC}{GCC_SUMMARY}EOF\nMail -s\n"
-    step = tested()
-    step.write(GCC + GCC_SUMMARY + digest + GCC_SUMMARY)
-    assert step.end() == {"gcc": Results(passed=1234, failed=2)}
-
-
 def test_parallel_runs_of_one_tool_add_up(tested: Tested) -> None:
     """GCC's tests run in parts beside each other: each part's summary counts once."""
     step = tested()

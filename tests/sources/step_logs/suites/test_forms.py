@@ -17,19 +17,6 @@ def read(text: str) -> dict[str, Results]:
 
 
 WRITTEN = {
-    "dejagnu": (
-        """
-\t\t=== libfoo Summary ===
-
-# of expected passes\t\t1234
-# of unexpected failures\t5
-# of expected failures\t\t67
-# of unresolved testcases\t1
-# of unsupported tests\t\t89
-/src/testsuite
-""",
-        {"libfoo": Results(passed=1234, failed=5, expected_failed=67, skipped=89, errors=1)},
-    ),
     "two dejagnu tools": (
         """
 \t\t=== a Summary ===
@@ -38,6 +25,10 @@ WRITTEN = {
 # of expected passes\t\t20
 """,
         {"a": Results(passed=10), "b": Results(passed=20)},
+    ),
+    "dejagnu, one tool in two directories, beginnings cut off": (
+        "\t\t=== a Summary ===\n# of expected passes\t\t10\nx\n\t\t=== a Summary ===\n# of expected passes\t\t20\nx\n",
+        {"a": Results(passed=30)},
     ),
     "automake": (
         """
@@ -110,14 +101,6 @@ m_rootdir_acl: create fs image from dir with ACL: failed
 Tests failed: m_rootdir_acl
 """,
         {"e2fsprogs": Results(passed=391, failed=1)},
-    ),
-    "autotest": (
-        """
-ERROR: 263 tests were run,
-5 failed (3 expected failures).
-12 tests were skipped.
-""",
-        {"autotest": Results(passed=258, failed=2, expected_failed=3)},
     ),
     "prove": (
         """

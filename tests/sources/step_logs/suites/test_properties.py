@@ -150,15 +150,3 @@ def test_a_restart_ends_with_the_same(tested: Callable[..., Any], lines: list[st
     count = len(other.reported)
     other.restart(log).poll(over=True)
     assert len(other.reported) == count
-
-
-def test_a_flood_of_suites_and_names_is_bounded() -> None:
-    """A log made to fill the memory of an exporter does not."""
-    reader = SuiteReader()
-    for number in range(20_000):
-        reader.feed(f"\t\t=== tool{number} tests ===")
-        reader.feed(f"FAIL: test {number}")
-    ledger = reader.ledger
-    assert len(ledger.suites) <= MAX_SUITES + 1
-    assert sum(len(suite.failing) for suite in ledger.suites.values()) <= 5000 * (MAX_SUITES + 1)
-    assert sum(results.failed for results in reader.results.values()) == 20_000

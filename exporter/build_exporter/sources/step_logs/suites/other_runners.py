@@ -148,7 +148,7 @@ class PerlCore(Runner):
 class QtTest(Runner):
     """Reads QtTest: `FAIL!  : tst_QDir::mkdir() …`, `Totals: 320 passed, 34 failed, 7 skipped, …`; programs add up."""
 
-    WORDS = (b"* Start testing of ", b"   : ", b"!  : ", b"L  : ", b"S  : ", b"\nTotals: ")
+    WORDS = (b"* Start testing of ", b"P   : ", b"S   : ", b"!  : ", b"L  : ", b"S  : ", b"\nTotals: ")
     NAME: Final = "qttest"
     _START: Final = re.compile(r"^\*+ Start testing of ")
     _CASE: Final = re.compile(r"^(PASS|FAIL!|SKIP|XFAIL|XPASS|BPASS|BFAIL|BXFAIL|BXPASS) *: ([\w:]+\(.*?\))")

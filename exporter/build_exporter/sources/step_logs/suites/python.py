@@ -66,13 +66,7 @@ class PyTest(Runner):
 
     WORDS = (
         b"session starts",
-        b". [",
-        b"F [",
-        b"E [",
-        b"s [",
-        b"x [",
-        b"X [",
-        b"   [",
+        b"%]\n",
         b"no tests ran in ",
         b" passed",
         b" failed",

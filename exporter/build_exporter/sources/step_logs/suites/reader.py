@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.expected_failures import NO_EXPECTED_FAILURES, ExpectedFailurePatterns
 from build_exporter.sources.step_logs.reader import StepContext
-from build_exporter.sources.step_logs.scan import related, shown_last, words_in
+from build_exporter.sources.step_logs.scan import shown_last, words_in
 from build_exporter.sources.step_logs.suites.detection import SuiteDetector
 from build_exporter.sources.step_logs.suites.drivers import CTest, GoogleTest, Lit, Meson
 from build_exporter.sources.step_logs.suites.gnu import CHECK, Automake, Autotest, DejaGnu, ShownLog
@@ -125,11 +125,9 @@ class SuiteReader:
 
     def _interested(self, words: Sequence[bytes]) -> list[Runner]:
         """Return the runners for which a line with some words may matter, in the order in which they read it."""
-        wanted, first = _wanted(), self._taking
-        if len(words) == 1 and not self._busy and first is None:
-            return [self._runners[index] for index in wanted.get(words[0], ())]
-        indexes = {index for word in words for index in wanted.get(word, ())}
-        found = [each for index, each in enumerate(self._runners) if index in indexes or each in self._busy]
+        found, first = [self._runners[place] for place in _interested(tuple(words))], self._taking
+        if self._busy:
+            found = [each for each in self._runners if each in found or each in self._busy]
         # the others read a line only where the first does not take it
         return found if first is None else [first, *(each for each in found if each is not first)]
 
@@ -210,13 +208,10 @@ class SuiteReader:
         return names
 
 
-@cache
-def _wanted() -> dict[bytes, list[int]]:
-    """Return which runners, by their place in `RUNNERS`, want a line in which a word was found."""
-    return {
-        word: [index for index, each in enumerate(RUNNERS) if not set(near).isdisjoint(each.WORDS)]
-        for word, near in related(SuiteReader.WORDS).items()
-    }
+@lru_cache(1024)
+def _interested(words: tuple[bytes, ...]) -> tuple[int, ...]:
+    """Return which runners, by their place in `RUNNERS`, want a line that may hold some words."""
+    return tuple(place for place, each in enumerate(RUNNERS) if not set(words).isdisjoint(each.WORDS))
 
 
 def excused(suite: Suite, is_recorded: Callable[[str], bool], number: int) -> tuple[Results, int]:

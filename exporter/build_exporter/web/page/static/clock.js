@@ -23,7 +23,7 @@ export function duration(seconds) {
 function clock(when, short) {
   const date = new Date(when * 1000);
   const hour = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  if (short) return hour;
+  if (short || date.toDateString() === new Date().toDateString()) return hour;
   const near = Math.abs(Date.now() / 1000 - when) < 6 * 86400;
   const day = near ? date.toLocaleDateString("en-GB", { weekday: "short" }) : date.toLocaleDateString("sv-SE");
   return `${day} ${hour}`;
@@ -41,9 +41,14 @@ export function localise(within) {
   }
 }
 
+/** Returns the exporter's time, in Unix seconds. */
+export function present() {
+  return Date.now() / 1000 - skew;
+}
+
 /** Lets the durations run that go on. */
 export function tick() {
-  const now = Date.now() / 1000 - skew;
+  const now = present();
   for (const each of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-since]"))) {
     put(each, duration(now - Number(each.dataset.since)));
   }

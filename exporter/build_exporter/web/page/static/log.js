@@ -27,11 +27,13 @@ class Log {
     this.next = -PART;
     this.over = false;
     this.following = true;
+    this.height = element.clientHeight;
     this.status = document.createElement("span");
     this.earlier = button("Earlier", () => void this.before());
     this.follow = button("Follow", () => this.toggle(!this.following));
     this.wrap = button("Wrap", () => this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap"))));
-    this.wrap.setAttribute("aria-pressed", "false");
+    // on a phone lines that aren't wrapped can't be read
+    this.wrap.setAttribute("aria-pressed", String(element.classList.toggle("wrap", window.innerWidth < 700)));
     this.status.className = "dim small";
     this.status.setAttribute("role", "status");
     element.closest(".card")?.querySelector(".tools")?.append(this.status, this.earlier, this.follow, this.wrap);
@@ -138,6 +140,11 @@ class Log {
 
   scrolled() {
     const { scrollTop, clientHeight, scrollHeight } = this.element;
+    if (clientHeight !== this.height) {
+      // the window changed, not what its owner looks at
+      this.height = clientHeight;
+      return this.toggle(this.following);
+    }
     const atEnd = scrollTop + clientHeight >= scrollHeight - 24;
     if (atEnd !== this.following) this.toggle(atEnd);
   }

@@ -4,7 +4,7 @@ import { localise, tick } from "./clock.js";
 import { follow } from "./live.js";
 import { watchLog } from "./log.js";
 import { morph } from "./morph.js";
-import { filterRows, keepFilter, takeRows } from "./steps.js";
+import { drawRows, keepFilter, takeRows } from "./steps.js";
 import { drawTicks, keepZoom } from "./zoom.js";
 
 /** Refreshes that may follow one another at once; then one comes each second. */
@@ -49,8 +49,7 @@ async function run() {
 
 /** Loads the page and its rows and puts in what changed. */
 async function load() {
-  const rows = document.getElementById("rows");
-  const [page] = await Promise.all([text(`${location.pathname}?live`), rows ? text(rowsAddress(rows)).then((html) => takeRows(rows, html)) : null]);
+  const page = await text(`${location.pathname}?live`);
   const fresh = new DOMParser().parseFromString(page, "text/html");
   const main = document.getElementById("main");
   const other = fresh.getElementById("main");
@@ -63,15 +62,9 @@ async function load() {
   localise(document.body);
   tick();
   drawTicks();
-  filterRows();
+  await takeRows(text);
   fillName();
   watchLog();
-}
-
-/** @param {HTMLElement} rows */
-function rowsAddress(rows) {
-  const build = encodeURIComponent(document.body.dataset.build ?? "");
-  return `/builds/${build}/rows?since=${encodeURIComponent(rows.dataset.cursor ?? "")}`;
 }
 
 /**
@@ -96,6 +89,7 @@ if ("live" in document.body.dataset) {
   window.setInterval(() => {
     tokens = Math.min(BURST, tokens + 1);
     tick();
+    drawRows();
     // bars and estimates move on without an event, too
     if (!document.hidden && Date.now() - latest > DRIFT) refresh();
   }, 1000);

@@ -1,0 +1,155 @@
+"""Attempts that begin and succeed as almost all do: what the rest of the fold comes to for them, in fewer steps.
+
+Events come here only if they are later than every one before, so that none is one of those read again.
+"""
+
+from __future__ import annotations
+
+from build_exporter.model import events as e
+from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
+from build_exporter.model.states import DONE, StepState
+from build_exporter.tracker.aggregates import MAX_GAP_SECONDS, add_work_time, count_flags, name
+from build_exporter.tracker.plans import check_milestones
+from build_exporter.tracker.progress import expected_seconds, hold_floors, raise_floors
+from build_exporter.tracker.state import NO_TESTS, Run, Step, Waits, with_time
+
+_PENDING, _RUNNING, _SUCCEEDED = StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED
+
+
+def is_plain(run: Run) -> bool:
+    """Return whether a run goes on, with nothing that a step's start or end could change but its own figures."""
+    return (
+        run.status is None
+        and run.start is not None
+        and not run.unclassed
+        and (run.earlier is None or (run.plans > 0 and not run.adopted))
+    )
+
+
+def begin(run: Run, event: e.StepStarted) -> bool:
+    """Begin an attempt at a step never tried, or done and tried again while nothing runs; return False for any other.
+
+    Long, as `finish` is: every other line of a journal may be for it, and a call costs as much as five assignments.
+    """
+    step = run.steps.get((event.phase, event.step))
+    if step is None:
+        return False
+    state = step.state
+    if state is not _PENDING:
+        if run.running or state not in DONE:
+            return False
+        phase, weight = run.phases[step.phase], step.weight
+        hold_floors(run, phase)
+        phase.done_weight -= weight
+        run.done_weight -= weight
+        forget_attempt(step)
+        if run.warning_flags:
+            count_flags(run, step.key, {})
+    start_attempt(run, step, event)
+    return True
+
+
+def start_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
+    """Put a step that neither runs nor has failed into its next attempt; of the one before nothing is left."""
+    time, told, attempts = event.time, event.attempt, step.attempts + 1
+    step.attempts = attempts if told is None or told <= attempts else told
+    step.began = with_time(step.began, time)
+    step.start = time
+    step.tests = NO_TESTS
+    step.expected_at_start = expected_seconds(run, step) if step.has_figures else None
+    describe(run, step, event)
+    add_work_time(run)
+    states, key = run.phases[step.phase].states, step.key
+    states[step.state] -= 1
+    states[1] += 1
+    step.state = _RUNNING
+    run.running[key] = run.changed[key] = step
+    run.revision += 1
+
+
+def forget_attempt(step: Step) -> None:
+    """Forget how a step's newest attempt went."""
+    step.end = step.seconds = step.ratio = step.message = None
+    step.exit_code = step.signal = step.error_class = None
+    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = None
+    step.disk_bytes = step.disk_before_bytes = step.warnings = step.waits = None
+    step.reported_ratio = step.reported_warnings = step.log_read = False
+    step.floor = 0.0
+
+
+def describe(run: Run, step: Step, event: e.StepStarted) -> None:
+    """Take what a start says of the attempt: package, log, process."""
+    log, pid = event.log, event.pid
+    if event.package != step.package or event.version != step.version:
+        name(step, event.package, event.version)
+    step.pid = pid
+    step.pid_namespace = event.pid_namespace
+    if event.pid_namespace is None and pid == run.pid:
+        step.pid_namespace = run.pid_namespace
+    if log != step.log:
+        log = step.log = log if log and is_path(log) else None
+    if log:
+        # steps with one log for all come one after the other: no more than the last needs to be known
+        before = run.newest_log
+        step.shares_log = before is not None and before[0] == log and before[1] != step.key
+        if before is not None and step.shares_log and before[1] in run.steps:
+            run.steps[before[1]].shares_log = True
+        run.newest_log = (log, step.key)
+
+
+def finish(run: Run, event: e.StepFinished) -> bool:
+    """End a running attempt that succeeded; return False, having done nothing, where it is another end."""
+    running = run.running
+    step = running.get((event.phase, event.step))
+    if step is None or event.status != "succeeded" or step.start is None:
+        return False
+    time, weight, phase = event.time, step.weight, run.phases[step.phase]
+    if len(running) > 1:
+        # the pace changes with it, and by a slower one the others have done less
+        raise_floors(run, time)
+    add_work_time(run)
+    end_attempt(step, event)
+    phase.done_weight += weight
+    run.done_weight += weight
+    states, key, seconds = phase.states, step.key, step.seconds or 0.0
+    states[1] -= 1
+    states[2] += 1
+    step.state = _SUCCEEDED
+    pace = run.pace if step.has_figures else run.unweighted_pace
+    pace.taken += seconds
+    pace.planned += weight
+    if step.sbu:
+        run.sbu_seconds += seconds
+        run.sbu_done += step.sbu
+    beyond = time - step.start - seconds
+    if 0.0 < beyond <= MAX_GAP_SECONDS:
+        run.gap_seconds += beyond
+    del running[key]
+    run.changed[key] = step
+    run.finished["succeeded"] += 1
+    run.revision += 1
+    if run.planned_milestones:
+        check_milestones(run, time, step.step)
+    return True
+
+
+def end_attempt(step: Step, event: e.StepFinished) -> None:
+    """Take the figures of an attempt that ended."""
+    time = event.time
+    step.ended = with_time(step.ended, time)
+    step.end = time
+    seconds = event.seconds
+    if seconds is None and step.start is not None:
+        seconds = max(0.0, time - step.start)
+    step.seconds = seconds
+    step.exit_code, step.signal = event.exit_code, event.signal
+    step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
+    step.read_bytes, step.written_bytes = event.read_bytes, event.written_bytes
+    step.disk_bytes, step.disk_before_bytes = event.disk_bytes, event.disk_before_bytes
+    cpu, memory, disk = event.cpu_wait_seconds, event.memory_wait_seconds, event.io_wait_seconds
+    has_waits = cpu is not None or memory is not None or disk is not None
+    step.waits = Waits(cpu or 0.0, memory or 0.0, disk or 0.0) if has_waits else None
+    if event.warnings is not None:
+        step.warnings, step.reported_warnings = event.warnings, True
+    # what it did last is no reason why it ended
+    step.message = event.message and event.message[:MAX_TEXT_LENGTH]

@@ -1,0 +1,44 @@
+"""An estimate is worked out again when what it rests on changes, and not for each of thousands of builds."""
+
+from __future__ import annotations
+
+from build_exporter.estimate import Estimator
+from build_exporter.model.events import BuildFinished, BuildStarted, Event, Plan, PlannedStep, StepFinished, StepStarted
+from build_exporter.tracker import Tracker
+
+START = 1.78e9
+
+
+def events(build: str, seconds: float, *, over: bool) -> list[Event]:
+    """Return a run of five steps that each took so long, or its beginning: the first step done, the second begun."""
+    steps = [PlannedStep(phase="p", step=f"s{n}") for n in range(5)]
+    found: list[Event] = [BuildStarted(time=START, build=build), Plan(time=START, build=build, steps=steps)]
+    for n in range(5 if over else 1):
+        at = START + n * seconds
+        found.append(StepStarted(time=at, build=build, phase="p", step=f"s{n}"))
+        found.append(StepFinished(time=at + seconds, build=build, phase="p", step=f"s{n}", status="succeeded"))
+    if over:
+        return [*found, BuildFinished(time=START + 5 * seconds, build=build, status="succeeded")]
+    return [*found, StepStarted(time=START + seconds, build=build, phase="p", step="s1")]
+
+
+def test_an_estimate_follows_the_earlier_runs_of_every_build() -> None:
+    """Another build's new run changes nothing; its earlier run is a measure, until the build is gone."""
+    tracker, now = Tracker(), START + 120.0
+    run = tracker.feed("lfs", "20260601T000000Z", events("lfs", 100.0, over=False))
+    estimator = Estimator(tracker.builds)
+    first = estimator.outlook(run, now)
+    assert first is not None
+    assert first.history.names == {}
+    assert estimator.outlook(run, now + 1) is first
+    tracker.feed("other", "20260501T000000Z", events("other", 50.0, over=True))
+    assert (estimator.outlook(run, now) or first).history.names == {}
+    tracker.feed("other", "20260502T000000Z", events("other", 50.0, over=False))
+    second = estimator.outlook(run, now)
+    assert second is not None
+    assert len(second.history.names) == 5
+    assert estimator.outlook(run, now) is second
+    tracker.forget("other")
+    third = estimator.outlook(run, now)
+    assert third is not None
+    assert third.history.names == {}

@@ -1,0 +1,164 @@
+"""Starts and ends that come in their order are folded in a quicker way: it must come to what the other one does."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from build_exporter.model import events as e
+from build_exporter.tracker import Run, apply_all, build_progress, fold, phase_progress, step_progress
+
+B: dict[str, Any] = {"build": "b"}
+names = st.tuples(st.sampled_from("pq"), st.sampled_from("abc"))
+some = st.none() | st.integers(0, 50)
+_Made = tuple[str, tuple[str, str], float, dict[str, Any]]
+made: st.SearchStrategy[_Made] = st.one_of(
+    st.tuples(
+        st.just("start"),
+        names,
+        st.integers(-3, 90),
+        st.fixed_dictionaries({"attempt": some, "log": st.sampled_from((None, "/x", "/y", "\0")), "pid": some})
+        | st.fixed_dictionaries({"package": st.sampled_from((None, "gcc")), "version": st.sampled_from((None, "1"))}),
+    ),
+    st.tuples(
+        st.just("end"),
+        names,
+        st.integers(-3, 90),
+        st.fixed_dictionaries(
+            {
+                "status": st.sampled_from(("succeeded", "succeeded", "succeeded", "failed", "skipped", "interrupted")),
+                "seconds": some,
+                "io_wait_seconds": some,
+                "warnings": some,
+                "message": st.sampled_from((None, "", "done")),
+                "error_class": st.sampled_from((None, "compiler-error")),
+            }
+        ),
+    ),
+    st.tuples(st.just("at"), names, st.integers(0, 90), st.fixed_dictionaries({"ratio": st.none() | st.floats(0, 1)})),
+    st.tuples(st.just("plan"), names, st.integers(0, 9), st.fixed_dictionaries({"expected_seconds": some})),
+    st.tuples(st.just("over"), names, st.integers(0, 9), st.just({})),
+)
+
+
+def _events(lives: list[_Made]) -> list[e.Event]:
+    time = 1000.0
+    planned = [
+        e.PlannedStep(phase=phase, step=step, expected_seconds=10.0, sbu=1.0 if step == "a" else None)
+        for phase, step in (("p", "a"), ("p", "b"), ("q", "a"))
+    ]
+    milestone = e.PlannedMilestone(name="m", step="b")
+    found: list[e.Event] = [e.BuildStarted(time=time, **B, pid=7, pid_namespace="x/1")]
+    found.append(e.Plan(time=time, **B, steps=planned, milestones=[milestone]))
+    for kind, (phase, step), passed, fields in lives:
+        time += passed
+        which = {**B, "time": time, "phase": phase, "step": step}
+        if kind == "start":
+            found.append(e.StepStarted(**which, **fields))
+        elif kind == "end":
+            found.append(e.StepFinished(**which, **fields))
+        elif kind == "at":
+            found.append(e.StepProgress(**which, **fields))
+        elif kind == "plan":
+            more = [*planned, e.PlannedStep(phase=phase, step=step + "2", **fields)]
+            found.append(e.Plan(time=time, **B, steps=more))
+        else:
+            found.append(e.BuildFinished(time=time, **B, status="failed"))
+    return found
+
+
+def _state(run: Run) -> dict[str, Any]:
+    """Return all of a run's state but the floors: those of the quick way are raised later."""
+    known = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+    for name in ("floor", "alerts", "revision", "phases", "running", "failed", "changed"):
+        known.pop(name)
+    phases = {name: (each.steps, each.states, each.weight, each.done_weight) for name, each in run.phases.items()}
+    steps = {key: [getattr(step, each.name) for each in dataclasses.fields(step)] for key, step in run.steps.items()}
+    sets = [list(which) for which in (run.running, run.failed, run.changed)]
+    return known | {"steps": steps, "phases": phases, "sets": sets}
+
+
+def _shown(run: Run, now: float) -> list[float | None]:
+    return [build_progress(run, now), *(phase_progress(run, phase, now) for phase in run.phases.values())]
+
+
+@given(st.lists(made, max_size=30))
+def test_the_quick_way_comes_to_the_same(lives: list[_Made]) -> None:
+    """A step's figures, the sums and what is shown do not depend on which way events are folded."""
+    quick, slow = Run("b", "20260101T000000Z"), Run("b", "20260101T000000Z")
+    for event in _events(lives):
+        apply_all(quick, [event])
+        with mock.patch.dict(fold._IN_ORDER, clear=True):
+            apply_all(slow, [event])
+        assert _state(quick) == _state(slow)
+        for later in (0.0, 5.0, 1000.0):
+            now = max(event.time, quick.last_event or 0.0) + later
+            assert _shown(quick, now) == pytest.approx(_shown(slow, now))
+
+
+def _start(time: float, step: str, **fields: Any) -> e.Event:
+    return e.StepStarted(time=time, **B, phase="p", step=step, **fields)
+
+
+def _end(time: float, step: str, **fields: Any) -> e.Event:
+    return e.StepFinished(time=time, **B, phase="p", step=step, status="succeeded", **fields)
+
+
+def _plan(time: float, **seconds: float) -> e.Event:
+    steps = [e.PlannedStep(phase="p", step=name, expected_seconds=each) for name, each in seconds.items()]
+    return e.Plan(time=time, **B, steps=steps)
+
+
+def test_figures_of_two_attempts_in_order() -> None:
+    """Two attempts of 10 and 30 s with 5 s before each and 2 s after the first's own 8: the sums are those by hand."""
+    run = Run("b", "20260101T000000Z")
+    opening = [e.BuildStarted(time=100, **B), _plan(100, a=20, b=20)]
+    apply_all(run, [*opening, _start(105, "a"), _end(115, "a", seconds=8, cpu_seconds=6, warnings=2)])
+    step = run.steps["p", "a"]
+    assert (step.seconds, step.cpu_seconds, step.warnings, run.pace.ratio) == (8, 6, 2, 8 / 20)
+    apply_all(run, [_start(120, "a")])
+    assert (step.attempts, step.end, step.seconds, step.cpu_seconds, step.warnings) == (2, None, None, None, None)
+    assert (step.expected_at_start, run.done_weight, list(run.running)) == (8.0, 0.0, [("p", "a")])
+    apply_all(run, [_end(150, "a")])
+    assert (list(step.starts), list(step.ends), step.seconds) == ([105, 120], [115, 150], 30)
+    # nothing ran before the first step, so that only the second pause counts
+    assert (run.busy_seconds, run.work_seconds, run.gap_seconds) == (40, 40, 5 + 2)
+    assert (run.pace.taken, run.pace.planned, run.done_weight, run.finished["succeeded"]) == (38, 40, 20, 2)
+    assert run.phases["p"].states[:3] == [1, 0, 1]
+
+
+def test_a_phase_keeps_its_progress_when_there_is_more_of_it_to_do() -> None:
+    """Half a phase is done: it stays so when the step is done again, a plan adds some, or an unknown one begins."""
+    opening = [e.BuildStarted(time=100, **B), _plan(100, a=10, b=10), _start(101, "a"), _end(111, "a")]
+    for more in (_start(112, "a"), _plan(112, a=10, b=10, c=80), _start(112, "z")):
+        run = Run("b", "20260101T000000Z")
+        apply_all(run, opening)
+        assert (phase_progress(run, run.phases["p"], 111), build_progress(run, 111)) == (0.5, 0.5)
+        apply_all(run, [more])
+        assert (phase_progress(run, run.phases["p"], 112), build_progress(run, 112)) == (0.5, 0.5)
+
+
+def test_an_event_is_known_again_though_the_last_time_was_set_back() -> None:
+    """A start read twice stays one, also where the monitor has taken a later time for a wrong clock's."""
+    run = Run("b", "20260101T000000Z")
+    opening = [e.BuildStarted(time=100, **B), _plan(100, a=20), _start(5000, "a"), _end(5010, "a")]
+    apply_all(run, opening)
+    run.last_event = 200.0
+    apply_all(run, opening[2:])
+    assert (run.steps["p", "a"].attempts, run.ignored["step_started"], run.finished["succeeded"]) == (1, 1, 1)
+
+
+def test_a_slow_step_takes_nothing_from_what_is_shown_of_those_beside_it() -> None:
+    """Two steps of 10 s run for 90: after one ends, the other counts 0.95, and the build's progress stays."""
+    run = Run("b", "20260101T000000Z")
+    opening = [e.BuildStarted(time=100, **B), _plan(100, a=10, b=10), _start(101, "a"), _start(102, "b")]
+    apply_all(run, [*opening, _end(192, "a", seconds=90)])
+    whole = ((1 - 0.01 / (91 / 10 - 0.8)) + (1 - 0.01 / 8.2)) / 2
+    assert step_progress(run, run.steps["p", "b"], 192) == pytest.approx(0.95)
+    assert build_progress(run, 192) == pytest.approx(whole)
+    assert phase_progress(run, run.phases["p"], 192) == pytest.approx(whole)
