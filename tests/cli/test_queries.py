@@ -107,6 +107,13 @@ def test_errors_and_their_resolution(command: Command, journal: Path) -> None:
     assert resolution["code"] == 1, "161 s is more than 150"
 
 
+def test_one_run_shows_no_trend_of_errors(command: Command, journal: Path) -> None:
+    """Where there is one run there is no earlier half: its failures are counted, and nothing is said of a trend."""
+    (row,) = ask(command, journal, "error-trends", "--build", "mini-lfs-resumed")["rows"]
+    assert (row["failures"], row["runs"], row["earlier_per_run"], row["later_per_run"]) == (2, 1, None, None)
+    assert "no build is running" in command("fit", "--journal", str(journal)).stdout
+
+
 def test_tasks_are_filtered(command: Command, journal: Path) -> None:
     """Only steps in a state, of a phase, of at least so many seconds, and at most so many rows."""
     rows = ask(command, journal, "tasks", "--build", "mini-lfs", "--phase", "chapter-5")["rows"]

@@ -9,6 +9,7 @@ import logging
 import shutil
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ scrape_configs:
 PROBES = """
 probes:
   - {name: nobody, kind: tcp, target: "127.0.0.1:1", interval: 1s, timeout: 500ms}
+views:
+  - {name: failed, title: What failed here, query: errors, columns: [step, error_class], report: list}
 """
 Ask = Callable[..., Result]
 
@@ -160,6 +163,13 @@ def test_a_run_of_one_build_needs_no_build_named(ask: Ask, exporter: str) -> Non
     """`--run` finds the build that has the run."""
     done = ask("progress", "--exporter", exporter, "--run", "20260102T030405Z", "--output", "csv")
     assert {row["build"] for row in rows(done)} == {"live"}
+
+
+def test_the_exporters_own_report_has_the_sections_of_its_configuration(exporter: str) -> None:
+    """The report that the page links to has the views of the running exporter as sections."""
+    with urllib.request.urlopen(f"{exporter}/api/v1/builds/live/report?format=md", timeout=30) as answer:
+        text = answer.read().decode()
+    assert "## What failed here\n\n- two, other\n" in text
 
 
 def test_another_program_at_the_address(ask: Ask, exporter: str, prometheus: str) -> None:

@@ -23,7 +23,9 @@ def lines(monitor: Monitor) -> Callable[..., list[str]]:
 
     def show(max_steps: int = 100, max_builds: int = 10) -> list[str]:
         monitor.poll()
-        text = render(StepCollector(monitor, max_steps, max_builds).collect(), TEXT).decode()
+        families = list(StepCollector(monitor, max_steps, max_builds).collect())
+        assert [each.count for each in families] == [b"".join(each.lines).count(b"\n") for each in families]
+        text = render(families, TEXT).decode()
         return [line.removeprefix("build_") for line in text.splitlines() if not line.startswith("#")]
 
     return show

@@ -14,7 +14,16 @@ from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
 from build_exporter.estimate.expect import Expected, _without_absurd
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
-from build_exporter.estimate.outlook import PERCENTILE_90, Outlook, _few, _gap_ratio, _sum_up, done_steps, left_of
+from build_exporter.estimate.outlook import (
+    PERCENTILE_90,
+    Outlook,
+    _few,
+    _gap_ratio,
+    _model,
+    _sum_up,
+    done_steps,
+    left_of,
+)
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.parallel import Parallel, _needs
 from build_exporter.estimate.schedule import schedule
@@ -277,3 +286,13 @@ def test_runs_of_the_very_steps_count_before_others() -> None:
         sources = Sources([Source(1.0, 1.0) for _ in runs], [], none, none)
         favour_same_work(sources, History(runs=runs, repeats=False), of)
         assert [source.prior for source in sources.runs] == weights
+
+
+def test_the_order_of_steps_is_that_of_a_run_that_succeeded() -> None:
+    """Of this build's own, one of the same work if possible; without any there is no order."""
+    runs = [past(result="failed"), past(own=False), past(), past()]
+    none = Source(0.0, 0.0)
+    for same, found in (({0, 3}, runs[3]), ({0, 1}, runs[2])):
+        sources = [Source(1.0, 1.0, is_same_work=place in same) for place in range(4)]
+        assert _model(History(runs=runs), Sources(sources, [], none, none)) is found
+    assert _model(History(runs=runs[:2]), Sources(sources[:2], [], none, none)) is None

@@ -67,6 +67,21 @@ def test_the_scatter_of_runs_is_measured_between_neighbours() -> None:
     assert other_machine.history.paces == [pytest.approx(log(1.1))]
 
 
+def test_runs_of_different_packages_have_the_wider_band() -> None:
+    """A run after two of other packages has the factor of such runs, one after equal runs has its own."""
+    tracker = Tracker()
+    for day, names in enumerate(("abcdef", "ghijkl", "abcghi")):
+        tracker.feed("b", f"2026011{day}T000000Z", run_of(day, 100.0, tuple(names)))
+    steps = [e.PlannedStep(phase="p", step=name) for name in "abg"]
+    events = run_of(9, 100.0, tuple("abg"))
+    run = tracker.feed("b", "20260120T000000Z", [events[0], e.Plan(time=events[0].time, build="b", steps=steps)])
+    tracker.feed("b", run.run, events[1:3])
+    outlook = Estimator(tracker.builds).outlook(run, events[2].time)
+    assert outlook is not None
+    assert outlook.bands == DEFAULT.bands_packages
+    assert outlook_after([100.0, 100.0], 100.0).bands == DEFAULT.bands_run
+
+
 def test_history_that_is_left_out_is_named() -> None:
     """An earlier run whose step took a twelfth is not counted beside a plan, and the basis says so."""
     steps = [e.PlannedStep(phase="p", step=name, expected_seconds=100.0) for name in "abcdefghijkl"]
@@ -86,7 +101,8 @@ def test_history_that_is_left_out_is_named() -> None:
 def test_the_band_is_as_wide_as_its_share_of_the_run_needs(share: float, factor: float) -> None:
     """In proportion between the marks at which it was measured, and as at the last one after it."""
     assert between((1.0, 0.8, 1.0, 1.2, 0.75, 0.95), share) == pytest.approx(factor)
-    assert len(DEFAULT.bands_run) == len(DEFAULT.bands_table) == len(BAND_MARKS)
+    widths = (DEFAULT.bands_run, DEFAULT.bands_packages, DEFAULT.bands_table)
+    assert {len(each) for each in widths} == {len(BAND_MARKS)}
 
 
 def test_the_band_is_widened_by_its_factor() -> None:

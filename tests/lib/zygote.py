@@ -41,8 +41,7 @@ class Zygote:
     """The process that forks; started when it is first needed, ended with this process."""
 
     def __init__(self) -> None:
-        self._place = tempfile.TemporaryDirectory(prefix="zygote")
-        self._path = f"{self._place.name}/s"
+        self._path = f"{tempfile.mkdtemp(prefix='zygote')}/s"
         reading, self._life = os.pipe()
         words = [sys.executable, __file__, self._path, str(reading)]
         self._process = subprocess.Popen(words, pass_fds=[reading], stdin=subprocess.DEVNULL)
@@ -232,6 +231,9 @@ def main(path: str, life: int) -> None:
             if life in ready:
                 for pid in children:
                     os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(OSError):
+                    Path(path).unlink()
+                    Path(path).parent.rmdir()
                 return
             if listener.fileno() in ready:
                 connection = listener.accept()[0]

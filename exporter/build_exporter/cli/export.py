@@ -65,7 +65,7 @@ def export(
             sys.stdout.write(text)
         else:
             output.write_text(text, "utf-8")
-        click.echo(f"{len(runs)} runs: {counted}", err=True)
+        click.echo(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}: {counted}", err=True)
     except (UnreachableError, NotFoundError, OSError) as error:
         click.echo(f"build-exporter: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None

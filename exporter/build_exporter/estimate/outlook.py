@@ -253,10 +253,10 @@ def _pace_spread(outlook: Outlook) -> float:
 
 
 def _bands(outlook: Outlook) -> Sequence[float]:
-    """Return the factors of the band's width; they were measured where steps run one after the other."""
+    """Return the factors of the band's width, by what the estimate rests on."""
     best = _best(outlook)
     if outlook.parallel is not None or not outlook.history.repeats:
-        return ()
+        return outlook.tuning.bands_packages if _is_of_runs(outlook, best) else ()
     if _is_of_runs(outlook, best):
         return outlook.tuning.bands_run if best.prior >= 1.0 else ()
     return outlook.tuning.bands_table if best in outlook.sources.variants else ()

@@ -48,7 +48,8 @@ class Tuning:
         steps_share, apart_share: how much of the steps' own deviations, and of how far the sources are apart, shows in
             the error of the whole, so that the band holds in eight of ten cases.
         bands_run, bands_table: by what factor the band is wider, in ten cases of which eight should be in it, when each
-            share of `BAND_MARKS` of the run is done: with runs of the same steps before it, and without.
+            share of `BAND_MARKS` of the run is done: with runs of the same steps before it, and without;
+            bands_packages: the same for runs of different packages and for steps side by side.
     """
 
     decay: float = 0.5
@@ -84,6 +85,7 @@ class Tuning:
     steps_share: float = 0.55
     apart_share: float = 0.75
     bands_run: Sequence[float] = (1.0, 0.8, 1.0, 1.2, 0.75, 0.95)
+    bands_packages: Sequence[float] = (4.0,) * len(BAND_MARKS)
     bands_table: Sequence[float] = (1.0, 1.0, 0.9, 1.25, 1.0, 1.25)
 
 

@@ -65,6 +65,7 @@ STORIES = {
     "no word, and one never begun": ("emerge; 1/2 a; 1/2 a done; gone", "interrupted: a succeeded"),
     "success, and the last end lost": (f"{BOTH}; exit 0", "succeeded: a succeeded, b succeeded"),
     "failure after all were merged": (f"{BOTH}; 2/2 b done; exit 1", "failed: a succeeded, b succeeded"),
+    "nothing to merge": ("emerge; exit 0; emerge x; 1/1 x; 1/1 x done; exit 0", "succeeded: x succeeded"),
     "begun out of turn": (
         "emerge --jobs=3; 1/3 a; 3/3 c; 2/3 b; 1/3 a done; 3/3 c done; 2/3 b done; gone",
         "succeeded: a succeeded, c succeeded, b succeeded",

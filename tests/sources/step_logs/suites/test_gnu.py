@@ -104,6 +104,7 @@ def test_automakes_tests_count_once() -> None:
     assert counts(summary + "PASS: a\nFAIL: b\n") == {"m4 1.4": Results(8, 1, errors=2)}
     assert counts((summary + "FAIL: b\n") * 3) == {"m4 1.4": Results(21, 1, errors=6)}
     assert ledger((summary + "FAIL: b\n") * 3).suites["m4 1.4"].failing == {"b": 1}, "the same test each time"
+    assert counts(summary + "ERROR: x\n") == {"m4 1.4": Results(7, errors=2)}, "no test is before it"
     glibc = "Summary of test results:\n   9 PASS\nmake: x\n"
     assert counts(glibc + "PASS: a\n") == {"glibc": Results(9), "make check": Results(1)}, "another package's"
 
