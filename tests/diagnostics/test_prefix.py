@@ -112,7 +112,7 @@ def test_a_line_is_read_as_a_terminal_shows_it(raw: str, texts: list[str]) -> No
 def test_a_hostile_line_takes_linear_time() -> None:
     """A line of megabytes, whatever it is made of, is read about as fast as its bytes are counted."""
     for unit in ("\r", "\x1b[", "a\x08", "[", "#1 ", "1", "2026-", "a | ", "\x1b]", "\t", " "):
-        began = time.perf_counter()
+        began = time.process_time()
         for text in shown(unit * (1_000_000 // len(unit)))[:1000]:
             parted(text)
-        assert time.perf_counter() - began < 2.0, repr(unit)
+        assert time.process_time() - began < 2.0, repr(unit)
