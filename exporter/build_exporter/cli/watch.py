@@ -18,13 +18,15 @@ from build_exporter.cli.query_http import PROBE_SECONDS, UnreachableError, get
 from build_exporter.cli.query_source import DEFAULT_EXPORTER, named_journal
 from build_exporter.estimate import Estimator
 from build_exporter.failures.step_log import Cards
-from build_exporter.journal.layout import JOURNAL_VARIABLE
+from build_exporter.journal.layout import JOURNAL_VARIABLE, pid_namespace
+from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
 from build_exporter.monitor import Monitor
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import Builds, builds
 from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.summary import rank
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +43,7 @@ class ExporterBoards:
         self._url = url.rstrip("/")
 
     def read(self, build: str | None) -> View:
-        """Return all builds and the board of one: by its name, else of one that runs.
+        """Return all builds and the board of one: by its name, else of the most urgent.
 
         Raises:
             UnreachableError: the exporter does not answer.
@@ -72,6 +74,9 @@ class JournalBoards:
         self._monitor.poll()
         for _ in self._monitor.read_history():
             pass
+        here = pid_namespace()
+        for run in self._monitor.newest_runs():
+            mark_writer(run, here)
         context = Context(
             self._monitor.tracker.builds, time.time(), estimate=self._estimator,
             expected=self._estimator.expected_seconds, card=self._cards, journal=self._monitor.follower.root,
@@ -113,7 +118,7 @@ class Boards:
 @click.command()
 @journal_option
 @click.option("--exporter", metavar="URL", help=f"A running exporter's address. Default: {DEFAULT_EXPORTER}.")
-@click.option("--build", metavar="NAME", help="Begin with this build. Default: one that runs.")
+@click.option("--build", metavar="NAME", help="Begin with this build. Default: the first of `status`.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds a frame.")
 @click.option("--once", is_flag=True, help="Print one frame and end; so it is without a terminal.")
 def watch(journal: str, exporter: str | None, build: str | None, interval: float, once: bool) -> None:
@@ -202,7 +207,7 @@ def _keys() -> Iterator[Callable[[float], str]]:
 
 
 def _chosen(found: Builds, name: str | None) -> str | None:
-    """Return the build to show: the one named, else one that needs a look, else the one active last.
+    """Return the build to show: the one named, else the first in the order of `status`.
 
     Raises:
         NotFoundError: there is none of that name.
@@ -212,5 +217,5 @@ def _chosen(found: Builds, name: str | None) -> str | None:
         if name not in names:
             raise NotFoundError(f"no build {name}; there are: {nearest_names(name, names)}")
         return name
-    urgent = [row.build for row in found.builds if row.state == "running"]
-    return next(iter(urgent or names), None)
+    rows = sorted(found.builds, key=lambda row: rank(row.state, row.steps.failed, row.waiting_for, row.idle_since))
+    return rows[0].build if rows else None
