@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,16 @@ PAGES = sorted(path.name for path in (Path(__file__).parents[2] / "docs/tasks").
 
 
 @pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The new system's root, which LFS names."""
+def system(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The new system's root, which LFS names, on a machine that has the example of a plug-in installed."""
+    site = tmp_path / "site"
+    installed = site / "build_exporter_dpkg-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: build-exporter-dpkg\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[build_exporter.sources]\ndpkg = build_exporter_dpkg:Dpkg\n")
+    shutil.copy(repository / "examples/plugin/build_exporter_dpkg.py", site)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    (tmp_path / "examples").symlink_to(repository / "examples")
     monkeypatch.setenv("LFS", str(tmp_path / "lfs"))
     return tmp_path / "lfs"
 
@@ -44,7 +54,10 @@ def test_every_example_and_link_of_a_task_works(
     for name in ("binutils", "gcc", "libxml2", "wget"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "Makefile").write_text("all:\n\t@echo made\n")
-    run_examples(f"docs/tasks/{page}", blocks)
+    ended = run_examples(f"docs/tasks/{page}", blocks)
+    if page == "write-a-plugin.md":
+        assert "dpkg" in ended[0].stdout
+        assert "dh_auto_build" in ended[1].stdout
 
 
 def test_the_index_has_every_task(repository: Path) -> None:
