@@ -54,8 +54,11 @@ def test_a_pause_before_a_repeat_is_a_persons_and_all_attempts_are_time_of_steps
     ]
     apply_all(run, again)
     found = analyze(run)
-    assert (found.step_seconds, found.idle_seconds, found.recommendations) == (10.0, 20.0, [])
-    assert [(gap.after, gap.before) for gap in found.gaps] == [("p/b", "p/c")]
+    assert (found.step_seconds, found.idle_seconds, found.recommendations) == (10.0, 365.0, [])
+    assert [(gap.after, gap.before, gap.after_failure) for gap in found.gaps] == [
+        ("p/b", "p/b", True),
+        ("p/b", "p/c", False),
+    ]
     assert [(row.step, row.seconds) for row in found.slowest] == [("b", 6.0), ("a", 3.0), ("c", 1.0)]
 
 

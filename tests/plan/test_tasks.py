@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,22 @@ PAGES = sorted(path.name for path in (Path(__file__).parents[2] / "docs/tasks").
 
 
 @pytest.fixture
-def system(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The new system's root, which LFS names, on a machine that has the example of a plug-in installed."""
-    site = tmp_path / "site"
-    installed = site / "build_exporter_dpkg-1.0.dist-info"
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The new system's root, which LFS names."""
+    monkeypatch.setenv("LFS", str(tmp_path / "lfs"))
+    return tmp_path / "lfs"
+
+
+def install_example(repository: Path, top: Path) -> None:
+    """Leave the example of a plug-in as an installer does, where the program `build-exporter` finds it."""
+    installed = top / "site" / "build_exporter_dpkg-1.0.dist-info"
     installed.mkdir(parents=True)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: build-exporter-dpkg\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text("[build_exporter.sources]\ndpkg = build_exporter_dpkg:Dpkg\n")
-    shutil.copy(repository / "examples/plugin/build_exporter_dpkg.py", site)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    (tmp_path / "examples").symlink_to(repository / "examples")
-    monkeypatch.setenv("LFS", str(tmp_path / "lfs"))
-    return tmp_path / "lfs"
+    shutil.copy(repository / "examples/plugin/build_exporter_dpkg.py", top / "site")
+    (top / "examples").symlink_to(repository / "examples")
+    program = f'PYTHONPATH="{top}/site:$PYTHONPATH" exec "{sys.executable}" -m build_exporter "$@"'
+    (top / "build-exporter").write_text(f"#!/bin/sh\n{program}\n")
 
 
 @pytest.mark.usefixtures("system")
@@ -54,6 +58,8 @@ def test_every_example_and_link_of_a_task_works(
     for name in ("binutils", "gcc", "libxml2", "wget"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "Makefile").write_text("all:\n\t@echo made\n")
+    if page == "write-a-plugin.md":
+        install_example(repository, tmp_path)
     ended = run_examples(f"docs/tasks/{page}", blocks)
     if page == "write-a-plugin.md":
         assert "dpkg" in ended[0].stdout

@@ -273,9 +273,10 @@ def earlier_attempts(step: Step) -> list[tuple[float, float]]:
 
 
 def _idle_time(facts: _Facts) -> Iterator[Recommendation]:
-    """Time in which nothing ran, beyond the usual pause between this run's steps."""
-    usual = median(gap.seconds for gap in facts.gaps) if len(facts.gaps) > 5 else 0.0
-    long = [gap for gap in facts.gaps if gap.seconds > max(2 * usual, LEAST_PAUSE_SECONDS)]
+    """Time in which nothing ran, beyond the usual pause between this run's steps, and without a failure to repair."""
+    own = [gap for gap in facts.gaps if not gap.after_failure]
+    usual = median(gap.seconds for gap in own) if len(own) > 5 else 0.0
+    long = [gap for gap in own if gap.seconds > max(2 * usual, LEAST_PAUSE_SECONDS)]
     total = sum(gap.seconds for gap in long)
     if long:
         most = max(long, key=lambda gap: gap.seconds)

@@ -48,12 +48,16 @@ class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
-    """A time in which no step ran, though the one before had not failed: after which step, before which."""
+    """A time in which no step ran: after which step, before which.
+
+    `after_failure`: the step before did not succeed, or the one after is tried again; a person's work lies between.
+    """
 
     after: str
     before: str
     start: float
     seconds: float
+    after_failure: bool = False
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,16 +129,16 @@ def analyze(run: Run, history: Sequence[RunSummary] = (), cores: int | None = No
 
 
 def idle_gaps(run: Run) -> list[Gap]:
-    """Return the times between steps in which none ran, at least ten seconds each, in their order.
-
-    The time between a failure and what follows it, or before a step is tried again, is a person's and not among them.
-    """
+    """Return the times between steps in which none ran, at least ten seconds each, in their order."""
     spans = sorted(span for step in list(run.steps.values()) for span in _spans(step))
     found, last = [], spans[0] if spans else None
     for before, span in pairwise(spans):
         last = max(last or before, before, key=lambda each: each[1])
-        if span[0] - last[1] >= LEAST_GAP_SECONDS and last[3] and not span[4]:
-            found.append(Gap(after=last[2], before=span[2], start=last[1], seconds=span[0] - last[1]))
+        if span[0] - last[1] >= LEAST_GAP_SECONDS:
+            repaired = span[4] or not last[3]
+            found.append(
+                Gap(after=last[2], before=span[2], start=last[1], seconds=span[0] - last[1], after_failure=repaired)
+            )
     return found
 
 
