@@ -313,10 +313,7 @@ class Follower:
         if total > self._reported and total >= self._reported * 10 and self.decoder.last_reject is not None:
             reason, line = self.decoder.last_reject
             text = redact(line.decode("utf-8", "backslashreplace"))
-            log.warning(
-                "journal lines rejected, the newest is shown",
-                extra={"reason": str(reason), "line": text, "total": total},
-            )
+            log.warning("journal lines rejected", extra={"reason": str(reason), "line": text, "total": total})
             self._reported = total
 
 
