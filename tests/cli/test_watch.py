@@ -236,3 +236,12 @@ def test_the_journal_stands_in_while_the_exporter_is_gone(
     watching.wait_for("exporter http")
     watching.press("q")
     assert watching.process.wait(15) == 0
+
+
+def test_an_exporter_that_was_named_must_answer(builds: Path) -> None:
+    """`--exporter` with a wrong address ends with a sentence and 2: the journal is not shown in its place."""
+    address = f"http://127.0.0.1:{free_port()}"
+    done = forks().run(["watch", "--once", "--journal", str(builds), "--exporter", address])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"build-exporter watch: {address}")
+    assert done.stderr.count("\n") == 1

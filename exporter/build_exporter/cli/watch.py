@@ -124,7 +124,8 @@ class Boards:
 def watch(journal: str, exporter: str | None, build: str | None, interval: float, once: bool) -> None:
     """Draw the builds in the terminal: progress, time left, running steps, failures; works over ssh.
 
-    Asks a running exporter, and reads the journal itself where none answers. Keys: q ends, n and p show the next and
+    Asks a running exporter, and reads the journal itself where none answers; one named by --exporter must answer at
+    first. Keys: q ends, n and p show the next and
     the previous build. NO_COLOR is respected.
 
     \b
@@ -135,8 +136,11 @@ def watch(journal: str, exporter: str | None, build: str | None, interval: float
     is_default = named_journal(journal) is None and JOURNAL_VARIABLE not in os.environ
     boards = Boards(journal, exporter or (DEFAULT_EXPORTER if is_default else None))
     try:
+        if exporter is not None:
+            # one that was named is what the user wants to see; later its journal may stand in
+            ExporterBoards(exporter).read(build)
         boards.read(build)
-    except NotFoundError as error:
+    except (NotFoundError, UnreachableError) as error:
         click.echo(f"build-exporter watch: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None
     from rich.console import Console  # noqa: PLC0415 - slow to load
