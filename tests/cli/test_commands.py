@@ -98,9 +98,7 @@ def test_the_hooks_path_can_be_sourced(command: Command) -> None:
     assert sourced.stderr == ""
 
 
-@pytest.mark.parametrize(
-    "words", ["--help", "hook", "status --journal {}", "tasks --journal {}", "report --journal {}"]
-)
+@pytest.mark.parametrize("words", ["hook", "status --journal {}", "tasks --journal {}"])
 def test_output_that_cannot_be_written_is_no_answer(run_file: Callable[..., Any], words: str) -> None:
     """On a full disk a command ends with one line and 74, which no answer has; where the reader is gone, silently."""
     run = run_file("lfs")

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from build_exporter.cli import main
 from build_exporter.cli.query import window_of
 from build_exporter.cli.query_output import fitting
-from build_exporter.model.names import nearest_names
+from build_exporter.model.names import nearest_names, run_start
 from build_exporter.queries.commands import SUMMARIES, find
 from build_exporter.queries.commands.history import HistoryRow
 from build_exporter.queries.filters import ARGUMENTS, FILTERS
@@ -201,12 +201,24 @@ def test_a_journal_that_is_not_there(
     assert "there is no such directory" not in command(*words.split()).stderr
 
 
-def test_what_there_is_is_counted(command: Command, tmp_path: Path, run_file: Callable[..., Any]) -> None:
+def recorded(build: Path, steps: dict[str, str], run: str = "20260101T000000Z") -> None:
+    """Write a run that failed, with steps and their results, in a journal of its own."""
+    names = [{"event": "build_started"}]
+    for step, status in steps.items():
+        names += [{"event": event, "phase": "p", "step": step} for event in ("step_started", "step_finished")]
+        names[-1]["status"] = status
+    names.append({"event": "build_finished", "status": "failed"})
+    begin = run_start(run)
+    lines = [json.dumps({"time": begin + n, "build": build.name, **each}) for n, each in enumerate(names)]
+    build.mkdir(exist_ok=True)
+    (build / f"{run}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_what_there_is_is_counted(command: Command, tmp_path: Path) -> None:
     """A message that lists five of eight builds, steps or runs says that there are three more; five are all."""
     for number in range(8):
-        run = run_file(f"b{number}")
-        run.step("p", f"s{number}")
-    journal = str(run.path.parents[1])
+        recorded(tmp_path / f"b{number}", {f"s{number}": "succeeded"})
+    journal = str(tmp_path)
     for words in ("status", "explain", "report", "watch --once", "alerts list", "tasks"):
         named = ("zzz",) if words == "report" else ("--build", "zzz")
         done = command(*words.split(), *named, "--journal", journal)
@@ -220,19 +232,14 @@ def test_what_there_is_is_counted(command: Command, tmp_path: Path, run_file: Ca
     assert nearest_names("zzz", ["a", "b", "c", "d", "e"]) == "a, b, c, d, e"
 
 
-def test_history_of_a_step_has_the_steps_result(command: Command, run_file: Callable[..., Any]) -> None:
+def test_history_of_a_step_has_the_steps_result(command: Command, tmp_path: Path) -> None:
     """The times of a package are of steps that succeeded, in a run that failed as well, and the answer says so."""
     for day in (1, 2):
-        run = run_file("lfs", f"2026010{day}T000000Z")
-        run.add("build_started")
-        run.step("p", "make")
-        run.step("p", "gcc", status="failed")
-        run.add("build_finished", status="failed")
-    journal = run.path.parents[1]
-    found = ask(command, journal, "history", "make")
+        recorded(tmp_path / "lfs", {"make": "succeeded", "gcc": "failed"}, f"2026010{day}T000000Z")
+    found = ask(command, tmp_path, "history", "make")
     assert [row["result"] for row in found["rows"]] == ["succeeded", "succeeded"]
-    assert "`failing-steps` lists those that failed" in command("history", "make", "--journal", str(journal)).stdout
-    assert [row["result"] for row in ask(command, journal, "history")["rows"]] == ["failed", "failed"]
+    assert "`failing-steps` lists those that failed" in command("history", "make", "--journal", str(tmp_path)).stdout
+    assert [row["result"] for row in ask(command, tmp_path, "history")["rows"]] == ["failed", "failed"]
 
 
 def test_a_mistyped_command_is_guessed(command: Command) -> None:

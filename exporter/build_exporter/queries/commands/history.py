@@ -54,7 +54,7 @@ def _rows(request: Request, newest: Run, wanted: str | None) -> Iterator[History
                 usage = summary.usage.get(sample.key)
                 yield _of(
                     base,
-                    result=StepState.SUCCEEDED.value,
+                    result=StepState.SUCCEEDED.label,
                     phase=shown(sample.key[0]),
                     step=shown(sample.key[1]),
                     version=shown_or_none(sample.version),
@@ -78,7 +78,7 @@ def _newest(request: Request, run: Run, wanted: str | None) -> Iterator[HistoryR
             step = run.steps[sample.key]
             yield _of(
                 base,
-                result=step.state.value,
+                result=step.state.label,
                 phase=shown(step.phase),
                 step=shown(step.step),
                 version=shown_or_none(step.version),
