@@ -63,6 +63,21 @@ def idle_since(run: Run, now: float) -> float | None:
     return last if run.state is BuildState.RUNNING and is_silent and (not run.running or run.writer_is_gone) else None
 
 
+_BAD = (BuildState.FAILED, BuildState.INTERRUPTED)
+
+
+def is_bad(run: Run) -> bool:
+    """Return whether a run has failed or was interrupted, or a step of it failed and was never repeated."""
+    return run.state in _BAD or bool(run.failed)
+
+
+def rank(state: BuildState, failed_steps: int, waiting_for: str | None, idle: float | None) -> int:
+    """Return what builds are sorted by: 0 those that need a person, 1 those that run, 2 others, idle ones included."""
+    if state in _BAD or failed_steps or waiting_for is not None:
+        return 0
+    return 1 if state == BuildState.RUNNING and idle is None else 2
+
+
 def tests_run(report: TestsReported) -> int:
     """Return how many tests a suite had, the skipped ones as well."""
     optional = (report.expected_failed, report.unexpected_passed, report.skipped, report.errors)

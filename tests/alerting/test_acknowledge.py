@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from build_exporter.alerting.links import KEY_FILE, Claim, Links
+
 
 @pytest.fixture
 def stands(
@@ -192,3 +194,22 @@ def test_acknowledging_and_sending_on_by_the_api(stands: Any, receiver: Any, pol
     assert (status, answered[0]["alert"]) == (200, "BuildFailed")
     rows = json.loads(served.get("/api/v1/alerts")[2])["alerts"]
     assert [(row["alert"], row["tier"], row["acknowledged"]["by"]) for row in rows] == [("BuildFailed", 2, "ada")]
+
+
+def test_links_hold_over_a_restart_of_an_exporter_that_was_there_before_its_journal(
+    serve: Callable[..., Any], tmp_path: Any, command: Callable[..., Any], poll: Callable[..., None]
+) -> None:
+    """The first build makes the journal, the exporter then keeps its key there, and had nothing to complain about."""
+    journal = tmp_path / "later"
+    served = serve(journal=journal)
+    assert not journal.exists()
+    command("run", "--journal", str(journal), "--build", "lfs", "--", "false")
+    poll((journal / KEY_FILE).exists, 30, "the key")
+    poll(lambda: json.loads(served.get("/api/v1/alerts")[2])["alerts"], 30, "the alert")
+    (row,) = json.loads(served.get("/api/v1/alerts")[2])["alerts"]
+    claim = Claim("lfs", row["alert"], row["failure"], int(time.time()) + 60)
+    link = f"/alerts/acknowledge?link={Links('', key=(journal / KEY_FILE).read_bytes()).sign(claim)}"
+    assert served.get(link)[0] == 200
+    assert "links to acknowledge" not in served.log.read_text()
+    served.kill()
+    assert serve(journal=journal).get(link)[0] == 200

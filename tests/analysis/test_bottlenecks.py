@@ -43,6 +43,31 @@ def test_fewer_jobs_than_cores(make_run: MakeRun) -> None:
     assert found[0].saves_seconds == pytest.approx(200.0)
 
 
+def test_a_pause_before_a_repeat_is_a_persons_and_all_attempts_are_time_of_steps(make_run: MakeRun) -> None:
+    """A failure, 345 s of a person's, and the repeat: both attempts count, and nothing is to be saved by no pause."""
+    run = make_run({"p/a": 3.0, "p/b": {"seconds": 3.0, "status": "failed"}}, over=False)
+    again = [
+        e.StepStarted(time=1351.0, build="lfs", phase="p", step="b"),
+        e.StepFinished(time=1354.0, build="lfs", phase="p", step="b", status="succeeded"),
+        e.StepStarted(time=1374.0, build="lfs", phase="p", step="c"),
+        e.StepFinished(time=1375.0, build="lfs", phase="p", step="c", status="succeeded"),
+    ]
+    apply_all(run, again)
+    found = analyze(run)
+    assert (found.step_seconds, found.idle_seconds, found.recommendations) == (10.0, 365.0, [])
+    assert [(gap.after, gap.before, gap.after_failure) for gap in found.gaps] == [
+        ("p/b", "p/b", True),
+        ("p/b", "p/c", False),
+    ]
+    assert [(row.step, row.seconds) for row in found.slowest] == [("b", 6.0), ("a", 3.0), ("c", 1.0)]
+
+
+def test_a_step_that_waits_keeps_no_core_busy(make_run: MakeRun) -> None:
+    """`sleep` uses no CPU: none of its time is that of one core, and no process after the other holds it up."""
+    found = analyze(make_run({"p/sleep": step(100.0, 0.0), "p/link": step(100.0, 0.5)}))
+    assert (found.serial_ratio, found.bounds) == (0.5, {"serial": 0.5})
+
+
 def test_failed_attempts_cost_their_time(make_run: MakeRun) -> None:
     """A step that failed after 120 s and was tried again cost those 120 s."""
     run = make_run({"p/a": {"seconds": 120.0, "status": "failed"}}, over=False)

@@ -59,8 +59,12 @@ def test_completion_and_pages_are_put_where_they_are_found(
     assert "build-exporter" in (tmp_path / places[shell]).read_text()
     assert ("fpath=(" in done.stdout) == (shell == "zsh")
     if shell == "bash":
-        assert CliRunner().invoke(main, ["man"]).exit_code == 0
-        assert (tmp_path / "data" / "man" / "man1" / "build-exporter-view.1").exists()
+        written = CliRunner().invoke(main, ["man"])
+        assert written.exit_code == 0
+        pages = tmp_path / "data" / "man" / "man1"
+        assert (pages / "build-exporter-view.1").exists()
+        removal = written.stdout.partition("; to remove them: ")[2]
+        assert removal.strip() == f"rm {pages}/build-exporter*.1"
 
 
 def test_man_pages(command: Command, tmp_path: Path) -> None:

@@ -52,6 +52,26 @@ def test_a_failed_run_is_taken_up_again(command: Command, journal: Path) -> None
     assert len(list((journal / "lfs").glob("*.jsonl"))) == 2
 
 
+@pytest.mark.parametrize("status", ["failed", "succeeded"])
+@pytest.mark.parametrize("words", [("message=x",), ("message=x", "further=1")], ids=["quick", "other way"])
+def test_a_note_joins_a_run_that_is_over(
+    command: Command, journal: Path, run_file: Callable[..., Any], status: str, words: tuple[str, ...]
+) -> None:
+    """A note about a build that has ended is added to that run: its state stays what it is, and so does its alert."""
+    run = run_file("lfs")
+    run.add("build_started")
+    run.step("p", "s", 1, status)
+    run.add("build_finished", status=status)
+    before = command("status", "--short", "--journal", str(journal)).stdout
+    for arguments in (["note", *words], ["milestone_reached", "milestone=m"]):
+        assert command("emit", "--journal", str(journal), "--build", "lfs", *arguments).returncode == 0
+    assert len(list((journal / "lfs").glob("*.jsonl"))) == 1
+    assert [event["event"] for event in lines(journal)][-2:] == ["note", "milestone_reached"]
+    assert command("status", "--short", "--journal", str(journal)).stdout == before
+    command("emit", "--journal", str(journal), "--build", "lfs", "step_started", "phase=p", "step=s")
+    assert len(list((journal / "lfs").glob("*.jsonl"))) == 2, "work that goes on after the end is another run"
+
+
 def test_many_events_come_from_standard_input(command: Command, journal: Path) -> None:
     """Another tool's output is taken as a whole: times of its own stay, fields of its own stay."""
     reported = '{"event":"note","message":"a","time":1700000000,"mine":[1]}\n\n{"event":"note","message":"b"}\n'

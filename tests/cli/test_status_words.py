@@ -35,6 +35,7 @@ def test_a_success_with_a_failed_step_is_not_green(journal: Path, run_file: RunF
     assert code == 1
     assert "succeeded, 1 step failed" in shown
     assert "build-exporter explain mkae --build k" in shown
+    assert [forks().run([each, "--journal", str(journal)]).returncode for each in ("progress", "tasks")] == [1, 1]
     run.step("p", "mkae", 5)
     code, shown = status(journal)
     assert (code, "failed" in shown) == (0, False)

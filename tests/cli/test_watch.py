@@ -20,6 +20,8 @@ import pytest
 from ports import free_port
 from zygote import forks
 
+from build_exporter.journal.layout import pid_namespace
+
 RunFiles = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "build_exporter", "watch"]
 
@@ -63,7 +65,7 @@ def once(journal: Path, columns: int, *flags: str) -> str:
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_a_frame_fits_and_says_what_matters(builds: Path, columns: int) -> None:
     """In 40 columns as in 200: state, progress, time left, the running step, the other builds; no line is wider."""
-    shown = once(builds, columns)
+    shown = once(builds, columns, "--build", "lfs")
     assert max(map(len, shown.splitlines())) <= columns
     for words in ("lfs RUNNING", "4 of 12 steps", "ready", "004-step", "005-step", "blfs", "done"):
         assert words in shown
@@ -77,6 +79,28 @@ def test_a_failure_is_explained(builds: Path) -> None:
     assert "x.c:1: error: boom" in shown
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+def test_a_failed_build_comes_first_and_an_idle_one_is_not_running(journal: Path, run_file: RunFiles) -> None:
+    """As in `status`: a build whose writer is gone is idle, not running, and hides no failed one."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    failed = run_file("broken", clock=time.time() - 60)
+    failed.add("build_started", after=0)
+    failed.step("p", "one", 1, "failed")
+    left = run_file("left", clock=time.time() - 10)
+    left.add("build_started", after=0, pid=gone.pid, pid_namespace=pid_namespace())
+    left.step("p", "one", 0)
+    shown = once(journal, 80)
+    assert "broken FAILED" in shown
+    assert "○ left" in shown
+    shown = once(journal, 80, "--build", "left")
+    assert "left IDLE since" in shown
+    assert "RUNNING" not in shown
+    order = [
+        line.split()[0] for line in forks().run(["status", "--short", "--journal", str(journal)]).stdout.splitlines()
+    ]
+    assert order == ["broken", "left"]
 
 
 def test_no_build_and_a_wrong_name(builds: Path, tmp_path: Path) -> None:
@@ -105,7 +129,8 @@ def test_the_screen_is_filled_and_kept_within_through_a_resize(builds: Path, pol
         has_all = any("lfs RUNNING" in line for line in lines) and any(line.startswith("host ") for line in lines)
         return has_all and "q quit" in lines[-1] and len(lines) <= height and max(map(len, lines)) <= width
 
-    command = f"env -u COLUMNS -u LINES {sys.executable} -m build_exporter watch --interval 0.2 --journal {builds}"
+    watching = f"{sys.executable} -m build_exporter watch --build lfs --interval 0.2 --journal {builds}"
+    command = f"env -u COLUMNS -u LINES {watching}"
     try:
         tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", command)
         poll(lambda: is_drawn(80, 24), 60, "the small screen")
@@ -203,7 +228,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 def test_keys_choose_a_build_and_end(builds: Path, terminal: Callable[..., Terminal], run_file: RunFiles) -> None:
     """The board follows the journal, n shows the next build, a resize changes the width, q ends it with 0."""
-    watching = terminal(builds)
+    watching = terminal(builds, "--build", "lfs")
     watching.wait_for("4 of 12 steps")
     run_file("lfs", "20260103T000000Z", clock=time.time()).add(
         "step_finished", after=0, phase="chapter-6", step="004-step", status="succeeded"
@@ -232,3 +257,12 @@ def test_the_journal_stands_in_while_the_exporter_is_gone(
     watching.wait_for("exporter http")
     watching.press("q")
     assert watching.process.wait(15) == 0
+
+
+def test_an_exporter_that_was_named_must_answer(builds: Path) -> None:
+    """`--exporter` with a wrong address ends with a sentence and 2: the journal is not shown in its place."""
+    address = f"http://127.0.0.1:{free_port()}"
+    done = forks().run(["watch", "--once", "--journal", str(builds), "--exporter", address])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"build-exporter watch: {address}")
+    assert done.stderr.count("\n") == 1

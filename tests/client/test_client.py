@@ -174,6 +174,22 @@ def test_a_workflow_that_caught_a_failure_still_failed(journal: Path) -> None:
     assert run.steps["p", "s"].attempts == 2
 
 
+def test_a_milestone_alone_joins_a_run_that_succeeded_and_work_after_it_begins_another(journal: Path) -> None:
+    """What is reported after the end belongs to the run that ended; a step begins a run of its own."""
+    with Workflow("lfs", journal=str(journal)) as workflow, workflow.step("p", "s"):
+        pass
+    (first,) = (journal / "lfs").iterdir()
+    later = Workflow("lfs", journal=str(journal), resume=True)
+    later.milestone("published")
+    assert list((journal / "lfs").iterdir()) == [first]
+    assert newest(journal, "lfs").state is BuildState.SUCCEEDED
+    with later.step("p", "t"):
+        pass
+    later.milestone("again")
+    first_lines, second_lines = (path.read_text() for path in sorted((journal / "lfs").iterdir()))
+    assert ("published" in first_lines, '"t"' in first_lines, "again" in second_lines) == (True, False, True)
+
+
 def test_many_threads_tell_at_once(journal: Path) -> None:
     """Steps that run side by side in threads lose nothing and tear no line."""
     with Workflow("threads", journal=str(journal)) as workflow:

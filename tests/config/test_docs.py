@@ -9,9 +9,8 @@ import pytest
 from zygote import forks
 
 from build_exporter.cli.docs import render_configuration
-from build_exporter.config.docs import PLANNED
 from build_exporter.config.schema import Config
-from build_exporter.config.section import About, field_type, fields_of
+from build_exporter.config.section import fields_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "configuration.md"
@@ -27,13 +26,10 @@ def test_page_is_what_the_schema_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == render_configuration()
 
 
-def test_page_names_every_key_with_default_and_marker() -> None:
-    """A reader finds each top-level key once, and sees where nothing acts on it yet."""
+def test_page_names_every_key() -> None:
+    """A reader finds each top-level key once."""
     for section, field in zip(render_configuration().split("\n## ")[1:], fields_of(Config), strict=True):
-        about = field_type(field.type)[1]
-        assert isinstance(about, About)
         assert section.startswith(f"`{field.name}`\n")
-        assert about.planned == (PLANNED in section.split("\n| ", 1)[0])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +38,7 @@ def test_page_names_every_key_with_default_and_marker() -> None:
         "| `stalled_seconds` | a duration, at least 1s | `30m` | ",
         "| `runs` | a whole number, at least 1, or none | `50` | ",
         "| `kind` | auto, bitbake, blfs, ",
-        "| `filesystems` | a list, each item: a path | empty | ",
+        "| `hosts` | a list, each item: a name | empty | ",
         "| `timeout` | a duration, 10ms to 1h | `5s` | ",
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 import pytest
 from msgspec import inspect
@@ -13,7 +13,7 @@ from build_exporter.cli.options import read_config
 from build_exporter.config.load import load
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config, EventName, Milestone, Source, Thresholds
-from build_exporter.config.section import About, Section, about, field_type, fields_of, without_effect
+from build_exporter.config.section import About, Section, field_type, fields_of
 from build_exporter.config.values import READINGS, read, written
 from build_exporter.model.events import EVENT_NAMES
 from build_exporter.sources.registry import BUILT_IN
@@ -152,29 +152,6 @@ def test_thresholds_are_exported_under_their_names(loaded: Loaded) -> None:
     assert values.items() >= tiers.items()
     assert set(values) == {field.name for field in fields_of(Thresholds)} | {"late_ratio"} | tiers.keys()
     assert all(isinstance(value, float) for value in values.values())
-
-
-class Inner(Section, frozen=True):
-    """A section with one field that works and one that does not yet."""
-
-    works: Annotated[int, about("Works.", "count")] = 0
-    waits: Annotated[int, about("Waits.", "count", planned=True)] = 0
-
-
-class Outer(Section, frozen=True):
-    """A section that holds others."""
-
-    one: Annotated[Inner, about("One.")] = Inner()
-    many: Annotated[tuple[Inner, ...], about("Many.")] = ()
-
-
-def test_what_has_no_effect_yet_is_named() -> None:
-    """No one waits for a setting that nothing acts on: where it is set, it is named, and only there."""
-    assert list(without_effect(Outer(one=Inner(works=1), many=(Inner(),)))) == []
-    assert list(without_effect(Outer(one=Inner(waits=1), many=(Inner(), Inner(waits=2))))) == [
-        "one.waits",
-        "many[1].waits",
-    ]
 
 
 def every_field(*sections: type[Section]) -> Iterator[tuple[str, inspect.Field, inspect.Type, About]]:

@@ -65,7 +65,7 @@ def test_exported_private_variables_of_a_parent_are_not_taken_over(hook: Any) ->
 
 
 def test_every_function_returns_zero_and_prints_nothing(hook: Any) -> None:
-    """Nothing that reports a build can make a step fail or get into its output."""
+    """Nothing that reports a build can make a step fail or get into its output; wrong calls are reported, each once."""
     calls = """be_start b --jobs many --deadline never --what
         be_start b --target
         be_step_start p s --log
@@ -77,14 +77,30 @@ def test_every_function_returns_zero_and_prints_nothing(hook: Any) -> None:
         be_milestone ''
         be_note
         be_plan /no/such/plan
+        be_plan /no/such/plan
+        be_step p
+        be_step p s
         be_exit 3
+        be_start 'bad name'
         be_end
-        be_end what"""
+        be_end nosuch
+        be_end nosuch"""
     checked = "".join(f"{call.strip()}; echo $?\n" for call in calls.splitlines())
     done = hook.run(f'. "$HOOK"; echo $?; {checked}')
     assert set(done.stdout.split()) == {"0"}
-    assert done.stderr.splitlines() == ["build-events: be_plan: can not read the file '/no/such/plan'"]
-    assert len(hook.events()) > 10
+    not_ended = "is not succeeded, failed, interrupted or an exit status; the run is not ended"
+    assert done.stderr.splitlines() == [
+        f"build-events: {complaint}"
+        for complaint in (
+            "be_plan: can not read the file '/no/such/plan'",
+            "be_step: PHASE STEP COMMAND... are needed; nothing is run or recorded",
+            "be_start: a build's name is 1 to 100 of A-Z a-z 0-9 . _ + -; it is recorded as bad-name",
+            f"be_end: '' {not_ended}",
+            f"be_end: 'nosuch' {not_ended}",
+        )
+    ]
+    assert len(hook.events("b")) == 10
+    assert [event["event"] for event in hook.events("bad-name")] == ["build_started"], "no alert for a slip"
 
 
 def test_tracing_shows_the_build_and_not_the_hook(hook: Any) -> None:

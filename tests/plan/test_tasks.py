@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,18 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The new system's root, which LFS names."""
     monkeypatch.setenv("LFS", str(tmp_path / "lfs"))
     return tmp_path / "lfs"
+
+
+def install_example(repository: Path, top: Path) -> None:
+    """Leave the example of a plug-in as an installer does, where the program `build-exporter` finds it."""
+    installed = top / "site" / "build_exporter_dpkg-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: build-exporter-dpkg\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[build_exporter.sources]\ndpkg = build_exporter_dpkg:Dpkg\n")
+    shutil.copy(repository / "examples/plugin/build_exporter_dpkg.py", top / "site")
+    (top / "examples").symlink_to(repository / "examples")
+    program = f'PYTHONPATH="{top}/site:$PYTHONPATH" exec "{sys.executable}" -m build_exporter "$@"'
+    (top / "build-exporter").write_text(f"#!/bin/sh\n{program}\n")
 
 
 @pytest.mark.usefixtures("system")
@@ -44,7 +58,12 @@ def test_every_example_and_link_of_a_task_works(
     for name in ("binutils", "gcc", "libxml2", "wget"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "Makefile").write_text("all:\n\t@echo made\n")
-    run_examples(f"docs/tasks/{page}", blocks)
+    if page == "write-a-plugin.md":
+        install_example(repository, tmp_path)
+    ended = run_examples(f"docs/tasks/{page}", blocks)
+    if page == "write-a-plugin.md":
+        assert "dpkg" in ended[0].stdout
+        assert "dh_auto_build" in ended[1].stdout
 
 
 def test_the_index_has_every_task(repository: Path) -> None:

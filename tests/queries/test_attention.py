@@ -53,7 +53,7 @@ def test_silence_is_a_stall_from_its_limit_on(builder: Callable[..., Any]) -> No
     build.add("step_started", phase="p", step="s")
     assert (kinds(build, 59.9), [kind for kind, *_ in kinds(build, 60.0)]) == ([], ["stalled"])
     build.add("build_finished", status="interrupted")
-    assert kinds(build, 1e6) == [("interrupted", "critical", None, "the build was interrupted")]
+    assert kinds(build, 1e6) == [("interrupted", "critical", None, "the build ended before all its steps were done")]
 
 
 def test_attempts_count_from_the_third_on(builder: Callable[..., Any]) -> None:

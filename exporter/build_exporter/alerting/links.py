@@ -92,27 +92,30 @@ def _text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def link_key(journal: str) -> bytes:
-    """Return the key that signs links: kept beside the journal for its owner alone, made where there is none.
+def kept_key(journal: str, key: bytes) -> bytes | None:
+    """Return the key that signs links, kept beside the journal for its owner alone: `key` where none is kept yet.
 
-    Where it can't be kept, or the file system does not answer, it is one for this process.
+    It is `key`, for this process alone, where none can be kept or the file system does not answer, and None where the
+    journal is not there yet.
     """
     kept: list[bytes] = []
     try:
-        if not call_with_timeout(lambda: kept.append(_kept_key(Path(journal) / KEY_FILE))):
+        if not call_with_timeout(lambda: kept.append(_kept_key(Path(journal) / KEY_FILE, key))):
             raise TimeoutError(f"{journal} does not answer")
+    except FileNotFoundError:
+        return None
     except OSError as error:
         log.warning("links to acknowledge hold until the exporter ends only", extra={"error": str(error)})
-        return secrets.token_bytes(32)
-    return kept[0] if len(kept[0]) == 32 else secrets.token_bytes(32)
+        return key
+    return kept[0] if len(kept[0]) == 32 else key
 
 
-def _kept_key(path: Path) -> bytes:
-    """Return the content of the key's file, made where there is none; empty where it is not this user's own file."""
+def _kept_key(path: Path, key: bytes) -> bytes:
+    """Return the content of the key's file, `key` where there was none; empty where it is not this user's own file."""
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
+            file.write(key)
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)

@@ -12,6 +12,9 @@ EVERY_SECONDS: Final = 30.0
 SCRAPED_SECONDS: Final = 120.0
 """Prometheus counts as gone when it has not scraped for so long: eight scrapes at the longest usual interval."""
 
+NOBODY: Final = "nobody is notified, unless Prometheus does it"
+"""Prometheus has its own list of Alertmanagers, which the exporter does not know."""
+
 
 class Reachability:
     """Asks Alertmanagers for their health; `answers` says of each address whether it answered last."""
@@ -23,10 +26,25 @@ class Reachability:
     async def run(self) -> None:
         """Ask again and again until cancelled."""
         while True:
-            clients = self.clients
-            found = await asyncio.gather(*map(_is_healthy, clients))
-            self.answers = dict(zip((client.url for client in clients), found, strict=True))
+            self.answers = await health(self.clients)
             await asyncio.sleep(EVERY_SECONDS)
+
+    def unheard(self) -> str:
+        """Return why the exporter's alerts arrive nowhere, empty where an Alertmanager answers or was not asked."""
+        return unheard(self.clients, self.answers)
+
+
+async def health(clients: Sequence[Client]) -> dict[str, bool]:
+    """Return whether each Alertmanager is healthy, by address."""
+    found = await asyncio.gather(*map(_is_healthy, clients))
+    return dict(zip((client.url for client in clients), found, strict=True))
+
+
+def unheard(clients: Sequence[Client], answers: Mapping[str, bool]) -> str:
+    """Return why alerts sent to these Alertmanagers arrive nowhere, empty where one answers or none was asked."""
+    if not clients:
+        return f"no Alertmanager is configured: {NOBODY}"
+    return f"Alertmanager cannot be reached: {NOBODY}" if answers and not any(answers.values()) else ""
 
 
 async def _is_healthy(client: Client) -> bool:

@@ -11,7 +11,7 @@ from build_exporter.alerting.acknowledgements import acknowledge
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.fast_path import FastPath
 from build_exporter.alerting.host_watch import HostWatch
-from build_exporter.alerting.links import Links, link_key
+from build_exporter.alerting.links import Links, kept_key
 from build_exporter.alerting.reachability import Reachability
 from build_exporter.alerting.silences import Silences, owner_of
 from build_exporter.alerting.webhook import Inbox
@@ -45,7 +45,8 @@ class AlertService:
         verdict: Callable[[Run, Step], Judgement | None] = lambda run, step: None,
     ) -> None:
         self._monitor = monitor
-        self.links = Links("http://localhost:10110", key=link_key(monitor.follower.root))
+        self.links = Links("http://localhost:10110")
+        self._is_key_kept = False
         self.silences = Silences(self.firing, self.acknowledge, owner_of(self.links.key), clock=monitor.clock)
         self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
         self.inbox = Inbox()
@@ -55,8 +56,14 @@ class AlertService:
         self._complained = False
         self._checked = 0.0
         self._words: dict[tuple[str, Kind, str, str], dict[str, str]] = {}
+        self._keep_key()
         self.configure(config)
         monitor.after_poll.append(self.check)
+
+    def _keep_key(self) -> None:
+        key = kept_key(self._monitor.follower.root, self.links.key)
+        if key is not None:
+            self._is_key_kept, self.links.key, self.silences.owner = True, key, owner_of(key)
 
     def configure(self, config: Alerting) -> None:
         """Take a configuration."""
@@ -149,6 +156,9 @@ class AlertService:
     def check(self) -> None:
         """Act on what stands and what is over."""
         if self._monitor.ready:
+            if not self._is_key_kept and self._monitor.tracker.builds:
+                # the first build has made the journal
+                self._keep_key()
             self.fast_path.check()
             if time.monotonic() - self._checked >= SILENCE_CHECK_SECONDS:
                 self._checked = time.monotonic()

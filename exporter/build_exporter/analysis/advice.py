@@ -249,7 +249,8 @@ def _beyond_plan(facts: _Facts) -> Iterator[Recommendation]:
 
 def _failed_attempts(facts: _Facts) -> Iterator[Recommendation]:
     """Time that attempts took which did not succeed: start to the next start of the same step."""
-    lost = {step: _lost(step) for step in facts.timed if step.attempts > 1}
+    lost = {step: sum(end - start for start, end in earlier_attempts(step)) for step in facts.timed}
+    lost = {step: seconds for step, seconds in lost.items() if seconds}
     total = sum(lost.values())
     if total:
         most = sorted(lost, key=lambda step: -lost[step])[:MAX_STEPS]
@@ -257,23 +258,25 @@ def _failed_attempts(facts: _Facts) -> Iterator[Recommendation]:
             kind="failed-attempts",
             action="put right what made these steps fail before the next run",
             saves_seconds=total,
-            arithmetic=" + ".join(f"{lost[step]:.0f} s" for step in most if lost[step]),
+            arithmetic=" + ".join(f"{lost[step]:.0f} s" for step in most),
             evidence=[f"{len(lost)} steps were tried more than once"],
             steps=[_label(step) for step in most],
         )
 
 
-def _lost(step: Step) -> float:
-    """Return the seconds of a step's attempts before the newest."""
+def earlier_attempts(step: Step) -> list[tuple[float, float]]:
+    """Return start and end of a step's attempts before the newest, as far as they are kept."""
+    if step.attempts < 2:
+        return []
     ends = [end for end in step.ends if step.start is None or end <= step.start]
-    starts = step.starts[: len(ends)]
-    return sum(max(0.0, end - start) for start, end in zip(starts, ends, strict=False))
+    return [(start, max(start, end)) for start, end in zip(step.starts, ends, strict=False)]
 
 
 def _idle_time(facts: _Facts) -> Iterator[Recommendation]:
-    """Time in which nothing ran, beyond the usual pause between this run's steps."""
-    usual = median(gap.seconds for gap in facts.gaps) if len(facts.gaps) > 5 else 0.0
-    long = [gap for gap in facts.gaps if gap.seconds > max(2 * usual, LEAST_PAUSE_SECONDS)]
+    """Time in which nothing ran, beyond the usual pause between this run's steps, and without a failure to repair."""
+    own = [gap for gap in facts.gaps if not gap.after_failure]
+    usual = median(gap.seconds for gap in own) if len(own) > 5 else 0.0
+    long = [gap for gap in own if gap.seconds > max(2 * usual, LEAST_PAUSE_SECONDS)]
     total = sum(gap.seconds for gap in long)
     if long:
         most = max(long, key=lambda gap: gap.seconds)

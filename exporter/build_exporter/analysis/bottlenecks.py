@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from build_exporter.analysis.advice import Recommendation, recommendations
-from build_exporter.analysis.bound import SERIAL_CORES, Bound, bound_of
+from build_exporter.analysis.advice import Recommendation, earlier_attempts, recommendations
+from build_exporter.analysis.bound import Bound, bound_of, is_serial
 from build_exporter.analysis.differences import Differences, differences
+from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, RunSummary, Step
 
 MAX_SLOWEST: Final = 10
@@ -20,7 +21,9 @@ LEAST_GAP_SECONDS: Final = 10.0
 
 
 class SlowStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step by its duration; `share` is that of all steps' time, `cores` how many it kept busy (null: not measured).
+    """A step by the time of all its attempts; `share` is that of all steps' time.
+
+    `cores` is how many its newest attempt kept busy (null: not measured).
 
     `efficiency_ratio` is the share of the parallel jobs that it kept busy; `bound` what held it up, null: not measured,
     or nothing in particular.
@@ -45,12 +48,16 @@ class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
-    """A time in which no step ran: after which step, before which."""
+    """A time in which no step ran: after which step, before which.
+
+    `after_failure`: the step before did not succeed, or the one after is tried again; a person's work lies between.
+    """
 
     after: str
     before: str
     start: float
     seconds: float
+    after_failure: bool = False
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +96,10 @@ def analyze(run: Run, history: Sequence[RunSummary] = (), cores: int | None = No
         history: summaries of earlier runs.
         cores: CPUs of the machine, None where not known.
     """
-    timed = [step for step in list(run.steps.values()) if step.seconds is not None and step.attempts]
-    whole = sum(step.seconds or 0.0 for step in timed)
+    timed = [
+        step for step in list(run.steps.values()) if step.attempts and (step.seconds is not None or _seconds(step))
+    ]
+    whole = sum(map(_seconds, timed))
     measured = [step for step in timed if step.cpu_seconds is not None and step.seconds]
     span = sum(step.seconds or 0.0 for step in measured)
     cpu = sum(step.cpu_seconds or 0.0 for step in measured)
@@ -121,21 +130,31 @@ def analyze(run: Run, history: Sequence[RunSummary] = (), cores: int | None = No
 
 def idle_gaps(run: Run) -> list[Gap]:
     """Return the times between steps in which none ran, at least ten seconds each, in their order."""
-    spans = sorted(
-        (step.start, step.end if step.end is not None else float("inf"), f"{step.phase}/{step.step}")
-        for step in list(run.steps.values())
-        if step.start is not None
-    )
+    spans = sorted(span for step in list(run.steps.values()) for span in _spans(step))
     found, last = [], spans[0] if spans else None
     for before, span in pairwise(spans):
         last = max(last or before, before, key=lambda each: each[1])
         if span[0] - last[1] >= LEAST_GAP_SECONDS:
-            found.append(Gap(after=last[2], before=span[2], start=last[1], seconds=span[0] - last[1]))
+            repaired = span[4] or not last[3]
+            found.append(
+                Gap(after=last[2], before=span[2], start=last[1], seconds=span[0] - last[1], after_failure=repaired)
+            )
     return found
 
 
+def _spans(step: Step) -> Iterator[tuple[float, float, str, bool, bool]]:
+    """Yield start, end and name of a step's attempts, whether each succeeded, and whether it is a repeat."""
+    name = f"{step.phase}/{step.step}"
+    earlier = earlier_attempts(step)
+    for nth, (start, end) in enumerate(earlier):
+        yield start, end, name, False, nth > 0
+    if step.start is not None:
+        went_well = step.state not in (StepState.FAILED, StepState.INTERRUPTED)
+        yield step.start, step.end if step.end is not None else float("inf"), name, went_well, bool(earlier)
+
+
 def _seconds(step: Step) -> float:
-    return step.seconds or 0.0
+    return (step.seconds or 0.0) + sum(end - start for start, end in earlier_attempts(step))
 
 
 def _cores(step: Step) -> float | None:
@@ -143,7 +162,7 @@ def _cores(step: Step) -> float | None:
 
 
 def _serial(steps: Iterable[Step]) -> float:
-    return sum(step.seconds or 0.0 for step in steps if (_cores(step) or 0.0) <= SERIAL_CORES)
+    return sum(step.seconds or 0.0 for step in steps if is_serial(_cores(step) or 0.0))
 
 
 def _bounds(steps: Sequence[Step], whole: float, jobs: int | None) -> dict[Bound, float]:
@@ -151,7 +170,7 @@ def _bounds(steps: Sequence[Step], whole: float, jobs: int | None) -> dict[Bound
     for step in steps:
         bound = bound_of(step, jobs)
         if bound is not None:
-            sums[bound] = sums.get(bound, 0.0) + (step.seconds or 0.0)
+            sums[bound] = sums.get(bound, 0.0) + _seconds(step)
     return {bound: seconds / whole for bound, seconds in sorted(sums.items(), key=lambda each: -each[1])}
 
 

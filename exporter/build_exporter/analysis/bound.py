@@ -13,6 +13,8 @@ MEMORY_SHARE: Final = 0.1
 IO_SHARE: Final = 0.25
 BUSY_SHARE: Final = 0.7
 """A step that keeps this share of the jobs busy is held up by the CPUs."""
+WAITING_CORES: Final = 0.5
+"""A step that keeps fewer cores busy than this on average waits for most of its time: nothing ran on a core."""
 SERIAL_CORES: Final = 1.3
 """A step that keeps no more cores busy than this on average ran one process after the other."""
 
@@ -31,4 +33,9 @@ def bound_of(step: Step, jobs: int | None) -> Bound | None:
         return None
     if jobs is not None and cores >= BUSY_SHARE * jobs:
         return "cpu"
-    return "serial" if cores <= SERIAL_CORES else None
+    return "serial" if is_serial(cores) else None
+
+
+def is_serial(cores: float) -> bool:
+    """Return whether so many busy cores are those of one process after the other."""
+    return WAITING_CORES <= cores <= SERIAL_CORES

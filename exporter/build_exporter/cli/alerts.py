@@ -18,6 +18,7 @@ import msgspec
 from build_exporter.alerting.acknowledgements import LAST_TIER, Answered, acknowledge, escalate, firing
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
 from build_exporter.alerting.conditions import HostConditions
+from build_exporter.alerting.reachability import health, unheard
 from build_exporter.alerting.sample import sample_alert
 from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option, words_of
 from build_exporter.config.alerting import Alerting, Alertmanager
@@ -33,6 +34,7 @@ from build_exporter.queries.context import BadRequestError, Context, NotFoundErr
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_URL = "http://localhost:9093"
+ROUTED = "notified as routed by Alertmanager"
 
 
 @click.group()
@@ -105,11 +107,20 @@ def list_(journal: str, config_path: str | None, build: str | None, history: boo
     elif not found.alerts:
         click.echo("no alert fires" if not history else "no alert is known")
     else:
-        click.echo("\n".join(line for row in found.alerts for line in _row_lines(row, context.now)))
+        way = _way(config_path) if any(row.next_tier_at for row in found.alerts) else ""
+        click.echo("\n".join(line for row in found.alerts for line in _row_lines(row, context.now, way)))
     raise SystemExit(1 if any(row.state == "firing" and row.acknowledged is None for row in found.alerts) else 0)
 
 
-def _row_lines(row: AlertRow, now: float) -> Iterator[str]:
+def _way(config_path: str | None) -> str:
+    """Return who notifies people of a further tier, as far as the configuration and its Alertmanagers show it."""
+    if config_path is None:
+        return f"{ROUTED}, where there is one"
+    clients = [Client(server, timeout=2.0) for server in load_config(config_path).alerting.servers()]
+    return unheard(clients, asyncio.run(health(clients))) or ROUTED
+
+
+def _row_lines(row: AlertRow, now: float, way: str) -> Iterator[str]:
     over = f", over after {duration(row.until - row.since)}" if row.until is not None else ""
     tier = f", tier {row.tier}" if row.tier > 1 else ""
     named = ", ".join(f"{name} {value}" for name, value in row.labels.items())
@@ -121,7 +132,7 @@ def _row_lines(row: AlertRow, now: float) -> Iterator[str]:
         said = f": {row.acknowledged.message}" if row.acknowledged.message else ""
         yield f"  acknowledged by {row.acknowledged.by or 'somebody'}, {clock_time(row.acknowledged.at)}{said}"
     elif row.next_tier_at is not None:
-        yield f"  goes to tier {row.tier + 1} in {duration(row.next_tier_at - now)} unless acknowledged"
+        yield f"  tier {row.tier + 1} in {duration(row.next_tier_at - now)} unless acknowledged; {way}"
 
 
 @alerts.command()
@@ -197,6 +208,8 @@ def escalate_(
 ) -> None:
     """Send the incidents of BUILD on to the next tier now, or only ALERT.
 
+    The tier is recorded in the journal. Whom it reaches is decided by the routes of Alertmanager.
+
     \b
     build-exporter alerts escalate lfs-12.4
     """
@@ -206,18 +219,20 @@ def escalate_(
         rows = [row for row in firing(context, build, alert) if row.has_tiers or alert]
         return escalate(context, rows, by, message, tier)
 
-    _report(_answered(act), "sent on", output)
+    _report(_answered(act), "recorded", output, lambda: _way(config_path))
 
 
-def _report(answered: list[Answered], done: str, output: str) -> None:
+def _report(answered: list[Answered], done: str, output: str, way: Callable[[], str] | None = None) -> None:
+    """Print what was answered; `way` returns how a tier that was recorded is notified."""
     if output == "json":
         _json(answered)
         return
+    notifies = way() if way is not None and answered else ""
     for each in answered:
         before = each.before
         also = f"; {before.by or 'somebody'} acknowledged it before, {clock_time(before.at)}" if before else ""
-        to = f" to tier {each.tier}" if done == "sent on" else ""
-        click.echo(f"{each.build}: {each.alert} {done}{to}{also}")
+        what = f"tier {each.tier} recorded; {notifies}" if notifies else done
+        click.echo(f"{each.build}: {each.alert} {what}{also}")
 
 
 @alerts.command()

@@ -10,7 +10,6 @@ from msgspec import structs
 from build_exporter.cli.options import read_config
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.schema import Config
-from build_exporter.config.section import without_effect
 from build_exporter.config.values import escaped
 from build_exporter.logging_setup import configure_logging
 from build_exporter.sources.registry import fault_of
@@ -49,14 +48,13 @@ def check(file: str) -> None:
 
 
 def summary(loaded: Config) -> str:
-    """Return one line: what the configuration sets, and which of it has no effect yet."""
+    """Return one line: what the configuration sets."""
     parts = [
         _part(key, getattr(loaded, key))
         for key in structs.asdict(loaded)
         if getattr(loaded, key) != getattr(Config(), key)
     ]
-    unused = ", ".join(without_effect(loaded))
-    return (", ".join(parts) or "all defaults") + (f"; not acted on yet: {unused}" if unused else "")
+    return ", ".join(parts) or "all defaults"
 
 
 def _part(key: str, value: object) -> str:

@@ -13,7 +13,7 @@ from msgspec import inspect
 
 from build_exporter.cli.options import USAGE_ERROR, journal_option, words_of
 from build_exporter.journal.append import Writer
-from build_exporter.journal.current import join_run
+from build_exporter.journal.current import GOES_ON, join_run
 from build_exporter.journal.layout import RUN_FILE_VARIABLE, builds, newest_run
 from build_exporter.model.events import (
     EVENT_NAMES,
@@ -21,16 +21,10 @@ from build_exporter.model.events import (
     AnyEvent,
     BuildStarted,
     Event,
-    Plan,
-    StepFinished,
-    StepStarted,
     encode_line,
     event_name,
 )
 from build_exporter.model.names import is_build_name, nearest_names
-
-_BEGINNING = (BuildStarted, Plan, StepStarted, StepFinished)
-"""Events that may come first of a build."""
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
@@ -42,7 +36,10 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 @click.option("--build", metavar="NAME", help="The line of builds. Default: the surrounding run's.")
 @click.option("--new", is_flag=True, help="Begin a new run even where the newest is unfinished, or a new build.")
 def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, new: bool) -> None:
-    """Append an event to a run: the surrounding one, else the build's newest unfinished one, else a new one.
+    """Append an event to a run: the surrounding one, else the build's newest, else a new one.
+
+    Where the newest run is over, build_started, plan, step_started and step_finished begin a new one (build_started
+    takes up one that has not succeeded); any other event, such as a note, joins it.
 
     With `-` events are read from standard input, a JSON object a line; `time` and `build` are filled in where missing.
     Nothing is written unless every line is right. Numbers and JSON values are taken as such, anything else as text.
@@ -67,11 +64,12 @@ def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, n
     if not lines:
         return
     starts = any(isinstance(given, BuildStarted) for given, _ in lines)
-    if event != "-" and not new and not around and not any(isinstance(given, _BEGINNING) for given, _ in lines):
+    goes_on = any(event_name(given) in GOES_ON for given, _ in lines)
+    if event != "-" and not new and not around and not goes_on:
         _check_known(journal, name)
     try:
         joined = around if around and not build and not new else None
-        path = joined or join_run(journal, name, time.time(), resume=starts, new=new)
+        path = joined or join_run(journal, name, time.time(), resume=starts, new=new, goes_on=goes_on)
         writer = Writer(path)
         for _, line in lines:
             writer.append(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def man(context: click.Context, directory: Path | None) -> None:
     except OSError as error:
         click.echo(f"build-exporter: {directory}: {error.strerror}", err=True)
         raise SystemExit(1) from None
-    click.echo(f"{directory}: {len(written)} pages")
+    click.echo(f"{directory}: {len(written)} pages; to remove them: rm {shlex.quote(str(directory))}/build-exporter*.1")
 
 
 def pages(main: click.Command) -> Iterator[tuple[str, str]]:

@@ -129,7 +129,7 @@ def serve(
     found = WatchedSources(config, watched, watch_options)
 
     def attaching(row: Watched) -> Callable[[], Attachment]:
-        return lambda: Attachment(row.make(), journal, known)
+        return lambda: Attachment(row.make(), journal, known, row.path)
 
     sources = SourceRunner((row.label, attaching(row)) for row in found.rows)
     if sources.prepare(SECONDS):

@@ -119,6 +119,7 @@ class Watched:
 
     label: str
     make: Callable[[], Source]
+    path: Path
 
 
 class WatchedSources:
@@ -159,7 +160,7 @@ class WatchedSources:
         def make() -> Source:
             return find_kind(row.kind, path).make(Settings(path, row.build, row.chosen()))
 
-        return Watched(f"{row.kind}/{row.build or build_name_from(path.name)}", make)
+        return Watched(f"{row.kind}/{row.build or build_name_from(path.name)}", make, path)
 
     def _named(self, text: str) -> Watched:
         name, value = pair(text, f"--watch takes KIND=PATH with one of {AUTO}, {', '.join(sorted(kinds()))}")
@@ -173,7 +174,7 @@ class WatchedSources:
             kind = find_kind(name, path)
             return kind.make(Settings(path, options=self._options(kind)))
 
-        return Watched(f"{name}/{build_name_from(path.name)}", make)
+        return Watched(f"{name}/{build_name_from(path.name)}", make, path)
 
     def _options(self, kind: Kind | PluginKind) -> Mapping[str, Any]:
         self._used.add(kind.name)

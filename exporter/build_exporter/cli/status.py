@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -27,7 +27,7 @@ from build_exporter.model.names import nearest_names
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import read_builds
-from build_exporter.summary import Suite, bad_suites, elapsed, state_text
+from build_exporter.summary import Suite, bad_suites, elapsed, idle_since, is_bad, rank, state_text
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
@@ -41,8 +41,6 @@ THROUGHPUT_MIN_SECONDS = 60.0
 """Below this a rate per hour is meaningless."""
 
 WATCH_SECONDS = 2.0
-
-_BAD = (BuildState.FAILED, BuildState.INTERRUPTED)
 
 _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "running": "blue"}
 
@@ -96,8 +94,8 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     found = (b.current for b in tracker.builds.values() if build in (None, b.name))
     for run in filter(None, (each.current for each in tracker.builds.values())):
         mark_writer(run, here)
-    runs = sorted((run for run in found if run is not None), key=urgency)
     now = time.time()
+    runs = by_urgency((run for run in found if run is not None), now)
     doing = nobody if short else ask_exporter(exporter, runs)
     if again:
         begin_frame()
@@ -115,11 +113,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
         click.echo("\n\n".join(texts))
     if is_default_journal():
         _mention_system_journal(journal)
-    return bool(runs) and not any(map(_is_bad, runs))
-
-
-def _is_bad(run: Run) -> bool:
-    return run.state in _BAD or bool(run.failed)
+    return bool(runs) and not any(map(is_bad, runs))
 
 
 def _mention_system_journal(journal: str) -> None:
@@ -129,10 +123,13 @@ def _mention_system_journal(journal: str) -> None:
         click.echo(f"{count} of the system: build-exporter status --journal {SYSTEM_JOURNAL}", err=True)
 
 
-def urgency(run: Run) -> tuple[int, float]:
-    """Return what builds are sorted by: those that need a person first, then those that run, the newest first."""
-    rank = 0 if _is_bad(run) or run.waiting_for is not None else 1 if run.state is BuildState.RUNNING else 2
-    return rank, -(run.last_event or 0.0)
+def by_urgency(runs: Iterable[Run], now: float) -> list[Run]:
+    """Return the runs that need a person first, then those that run, then others; the newest of each first."""
+
+    def key(run: Run) -> tuple[int, float]:
+        return rank(run.state, len(run.failed), run.waiting_for, idle_since(run, now)), -(run.last_event or 0.0)
+
+    return sorted(runs, key=key)
 
 
 def short_line(run: Run, now: float, estimator: Estimator) -> str:

@@ -7,7 +7,7 @@ import os
 
 import msgspec
 
-from build_exporter.cli.status import as_object, urgency
+from build_exporter.cli.status import as_object, by_urgency
 from build_exporter.estimate import Estimator
 from build_exporter.monitor import Monitor
 
@@ -27,7 +27,7 @@ class StatusFile:
         if path is None or not self._monitor.ready:
             return False
         now = self._monitor.clock()
-        runs = sorted(self._monitor.newest_runs(), key=urgency)
+        runs = by_urgency(self._monitor.newest_runs(), now)
         text = msgspec.json.encode([as_object(run, now, self._estimator) for run in runs])
         fresh = f"{path}.new"
         try:

@@ -18,12 +18,15 @@ from build_exporter.cli.query_http import PROBE_SECONDS, UnreachableError, get
 from build_exporter.cli.query_source import DEFAULT_EXPORTER
 from build_exporter.estimate import Estimator
 from build_exporter.failures.step_log import Cards
+from build_exporter.journal.layout import pid_namespace
+from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
 from build_exporter.monitor import Monitor
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import Builds, builds
 from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.summary import rank
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +43,7 @@ class ExporterBoards:
         self._url = url.rstrip("/")
 
     def read(self, build: str | None) -> View:
-        """Return all builds and the board of one: by its name, else of one that runs.
+        """Return all builds and the board of one: by its name, else of the most urgent.
 
         Raises:
             UnreachableError: the exporter does not answer.
@@ -71,6 +74,9 @@ class JournalBoards:
         self._monitor.poll()
         for _ in self._monitor.read_history():
             pass
+        here = pid_namespace()
+        for run in self._monitor.newest_runs():
+            mark_writer(run, here)
         context = Context(
             self._monitor.tracker.builds, time.time(), estimate=self._estimator,
             expected=self._estimator.expected_seconds, card=self._cards, journal=self._monitor.follower.root,
@@ -112,13 +118,14 @@ class Boards:
 @click.command()
 @recorded_journal_option
 @click.option("--exporter", metavar="URL", help=f"A running exporter's address. Default: {DEFAULT_EXPORTER}.")
-@click.option("--build", metavar="NAME", help="Begin with this build. Default: one that runs.")
+@click.option("--build", metavar="NAME", help="Begin with this build. Default: the first of `status`.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds a frame.")
 @click.option("--once", is_flag=True, help="Print one frame and end; so it is without a terminal.")
 def watch(journal: str, exporter: str | None, build: str | None, interval: float, once: bool) -> None:
     """Draw the builds in the terminal: progress, time left, running steps, failures; works over ssh.
 
-    Asks a running exporter, and reads the journal itself where none answers. Keys: q ends, n and p show the next and
+    Asks a running exporter, and reads the journal itself where none answers; one named by --exporter must answer at
+    first. Keys: q ends, n and p show the next and
     the previous build. NO_COLOR is respected.
 
     \b
@@ -128,8 +135,11 @@ def watch(journal: str, exporter: str | None, build: str | None, interval: float
     configure_logging("error", "logfmt")
     boards = Boards(journal, exporter or (DEFAULT_EXPORTER if is_default_journal() else None))
     try:
+        if exporter is not None:
+            # one that was named is what the user wants to see; later its journal may stand in
+            ExporterBoards(exporter).read(build)
         boards.read(build)
-    except NotFoundError as error:
+    except (NotFoundError, UnreachableError) as error:
         click.echo(f"build-exporter watch: {error}", err=True)
         raise SystemExit(USAGE_ERROR) from None
     from rich.console import Console  # noqa: PLC0415 - slow to load
@@ -200,7 +210,7 @@ def _keys() -> Iterator[Callable[[float], str]]:
 
 
 def _chosen(found: Builds, name: str | None) -> str | None:
-    """Return the build to show: the one named, else one that needs a look, else the one active last.
+    """Return the build to show: the one named, else the first in the order of `status`.
 
     Raises:
         NotFoundError: there is none of that name.
@@ -210,5 +220,5 @@ def _chosen(found: Builds, name: str | None) -> str | None:
         if name not in names:
             raise NotFoundError(f"no build {name}; there are: {nearest_names(name, names)}")
         return name
-    urgent = [row.build for row in found.builds if row.state == "running"]
-    return next(iter(urgent or names), None)
+    rows = sorted(found.builds, key=lambda row: rank(row.state, row.steps.failed, row.waiting_for, row.idle_since))
+    return rows[0].build if rows else None

@@ -25,6 +25,8 @@ MARKS = {
 }
 """A state's shape and colour: never the colour alone."""
 
+_IDLE = ("○", "yellow")
+
 _FILLED, _EMPTY = "━", "─"
 _WIDE = 60
 _ROOMY = 32
@@ -70,12 +72,24 @@ def _cut(text: Text, width: int) -> Text:
 
 
 def _header(board: BuildRow, width: int) -> Text:
-    mark, style = MARKS[board.state]
-    parts: list[tuple[str, str]] = [(f"{mark} {board.build} ", "bold"), (board.state.upper(), style)]
+    mark, style = _mark(board)
+    parts: list[tuple[str, str]] = [(f"{mark} {board.build} ", "bold"), (_state(board), style)]
     if board.elapsed_seconds is not None:
         parts.append((f" · {duration(board.elapsed_seconds)}", ""))
     parts += [(f" · ended {clock_time(board.end)}", "")] if board.end is not None else []
     return _cut(Text.assemble(*parts, (f" · run {board.run}", "dim") if width >= _WIDE else ""), width)
+
+
+def _mark(row: BuildRow) -> tuple[str, str]:
+    mark, style = MARKS[row.state] if row.idle_since is None else _IDLE
+    return mark, "yellow" if row.state == "succeeded" and row.steps.failed else style
+
+
+def _state(row: BuildRow) -> str:
+    if row.idle_since is not None:
+        return f"IDLE since {clock_time(row.idle_since)}"
+    failed = row.steps.failed if row.state == "succeeded" else 0
+    return row.state.upper() + (f", {failed} step{'s' if failed > 1 else ''} failed" if failed else "")
 
 
 def _progress(board: Board, width: int) -> Text:
@@ -88,7 +102,7 @@ def _progress(board: Board, width: int) -> Text:
     figure = f"{percent(board.progress_ratio):>8}"
     room = max(4, width - len(figure) - len(words) - 1)
     filled = int(room * board.progress_ratio)
-    style = MARKS[board.state][1]
+    style = _mark(board)[1]
     return Text.assemble((_FILLED * filled, style), (_EMPTY * (room - filled), "dim"), figure, words)
 
 
@@ -98,7 +112,7 @@ def _estimate(board: BuildRow, width: int) -> Text | None:
     end, left = board.estimate.end, board.estimate.remaining_seconds
     band = f", between {clock_time(end.p10)} and {clock_time(end.p90)}" if width >= _WIDE else ""
     words = f"ready {clock_time(end.p50)}{band}; {duration(left.p50)} left"
-    if board.state != "running":
+    if board.state != "running" or board.idle_since is not None:
         words = f"{duration(left.p50)} of work left, from {duration(left.p10)} to {duration(left.p90)}"
     text = Text.assemble((words, "bold"), (f"  {board.estimate.basis}", "dim"))
     return _cut(text, width)
@@ -173,7 +187,7 @@ def _failure(card: Card, width: int) -> list[Text]:
 def _others(found: Builds, board: Board, width: int) -> Text:
     parts: list[tuple[str, str]] = [("builds  ", "dim")]
     for row in found.builds[:8]:
-        mark, style = MARKS[row.state]
+        mark, style = _mark(row)
         ratio = f" {percent(row.progress_ratio)}" if row.progress_ratio is not None else ""
         parts.append((f"{mark} {row.build}{ratio}  ", f"{style} underline" if row.build == board.build else style))
     return _cut(Text.assemble(*parts), width)

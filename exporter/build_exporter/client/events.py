@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 from build_exporter.journal.append import LINE_LIMIT, Writer
-from build_exporter.journal.current import join_run
+from build_exporter.journal.current import GOES_ON, join_run
 from build_exporter.journal.layout import default_journal, pid_namespace
 from build_exporter.journal.spool import keep
-from build_exporter.model.events import Event, EventsLost, encode_line
+from build_exporter.model.events import Event, EventsLost, encode_line, event_name
 from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ def progress_fields(
 class EventLog:
     """Appends events to a run of `build`: a new one, or the newest where that has not succeeded and `new` is false.
 
+    Events that come before work goes on join the newest run even where that has succeeded.
+
     Raises:
         ValueError: `build` can't name a build.
     """
@@ -69,6 +71,7 @@ class EventLog:
         self._new = new
         self._lock = threading.Lock()
         self._writer: Writer | None = None
+        self._goes_on = self._is_ours = False
         self._logged = False
         self._pending: list[bytes] = []
         self._lost = 0
@@ -94,10 +97,8 @@ class EventLog:
                 if len(line) > LINE_LIMIT:
                     raise ValueError(f"an event of {len(line)} bytes, a line holds {LINE_LIMIT}")
                 self._pending.append(line)
-                if self._writer is None:
-                    path = join_run(self._journal, self.build, event.time, resume=True, new=self._new)
-                    self._writer = Writer(path)
-                self._writer.append_lines(self._report_lost(event.time) + b"".join(self._pending))
+                writer = self._join(event)
+                writer.append_lines(self._report_lost(event.time) + b"".join(self._pending))
             except (OSError, ValueError) as error:
                 self._drop_oldest()
                 if not self._logged:
@@ -107,6 +108,17 @@ class EventLog:
             self._pending.clear()
             self._lost = 0
         return True
+
+    def _join(self, event: Event) -> Writer:
+        """Return the writer of the newest run, of one that is not over as soon as work goes on."""
+        # those that are not yet written count too
+        self._goes_on = self._goes_on or self._new or event_name(event) in GOES_ON
+        if self._writer is None or (self._goes_on and not self._is_ours):
+            path = join_run(self._journal, self.build, event.time, resume=True, new=self._new, goes_on=self._goes_on)
+            if self._writer is not None:
+                self._writer.close()
+            self._writer, self._is_ours = Writer(path), self._goes_on
+        return self._writer
 
     def _report_lost(self, now: float) -> bytes:
         return encode_line(EventsLost(time=now, build=self.build, count=self._lost)) if self._lost else b""

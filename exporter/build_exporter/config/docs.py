@@ -46,8 +46,6 @@ STORED: Final[Mapping[Form, str]] = {
     "path": "absolute path",
 }
 
-PLANNED: Final = "**Not acted on yet**: accepted and checked, without effect."
-
 
 def render(outside: Outside) -> str:
     """Return the text of the reference page, with the kinds of source and the queries there are."""
@@ -59,7 +57,7 @@ def render(outside: Outside) -> str:
 def _top_level(field: inspect.Field, outside: Outside) -> Iterator[str]:
     kind, about, _ = field_type(field.type)
     assert about is not None, "every field is described"
-    yield f"\n## `{field.name}`\n\n{about.description}" + (f" {PLANNED}\n" if about.planned else "\n")
+    yield f"\n## `{field.name}`\n\n{about.description}\n"
     if (section := _section(kind)) is None:
         yield f"\nA mapping of names of your own to {_words(kind, about)}.\n"
     else:
@@ -78,8 +76,7 @@ def _table(section: type[Section], path: str, outside: Outside, which: str = "")
         words = _words(kind, about) + (", or none" if optional else "")
         if isinstance(kind, inspect.DictType):
             words = f"a mapping of names of your own to {words}"
-        meaning = about.description + (f" {PLANNED}" if about.planned else "")
-        yield f"| `{field.name}` | {_cell(words)} | {_default(field, about)} | {_cell(meaning)} |\n"
+        yield f"| `{field.name}` | {_cell(words)} | {_default(field, about)} | {_cell(about.description)} |\n"
         if (within := _section(kind)) is not None:
             inner.append((within, f"{path}.{field.name}{_each(kind)}"))
     for within, place in inner:

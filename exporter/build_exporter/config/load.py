@@ -134,7 +134,7 @@ UNSET: Final = _Nothing()
 INVALID: Final = _Nothing()
 """The value is invalid, which has been reported."""
 
-_NAME: Final = About("", "name", (None, None), secret=False, planned=False)
+_NAME: Final = About("", "name", (None, None), secret=False)
 _WORD: Final = re.compile(r"[\w .<-]{1,60}")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 

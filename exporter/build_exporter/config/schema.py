@@ -272,9 +272,6 @@ class Metrics(Section, frozen=True):
     max_builds: Annotated[
         int, about("Builds with series; beyond it the oldest lose theirs.", "count", within=(1, None))
     ] = 100
-    filesystems: Annotated[
-        tuple[str, ...], about("Mount points to watch in addition to those that builds write to.", "path", planned=True)
-    ] = ()
     status_file: Annotated[
         str | None,
         about(

@@ -22,8 +22,6 @@ class About(msgspec.Struct, frozen=True):
     """Least and greatest value in the unit it is stored in; None: no bound."""
     secret: bool
     """The value may hold a credential: no error repeats it."""
-    planned: bool
-    """The field has no effect yet, which the reference page and `config check` report."""
 
 
 def about(
@@ -32,10 +30,9 @@ def about(
     *,
     within: Bounds = (None, None),
     secret: bool = False,
-    planned: bool = False,
 ) -> Meta:
-    """Return a field's `About` as the annotation that `msgspec.inspect` hands on; remove `planned` when it works."""
-    return Meta(extra={"about": About(description, form, within, secret, planned)})
+    """Return a field's `About` as the annotation that `msgspec.inspect` hands on."""
+    return Meta(extra={"about": About(description, form, within, secret)})
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -112,19 +109,3 @@ def fields_of(section: type[Section]) -> tuple[inspect.Field, ...]:
     kind = inspect.type_info(section)
     assert isinstance(kind, inspect.StructType), "a section is a struct"
     return kind.fields
-
-
-def without_effect(section: Section, path: str = "") -> Iterator[str]:
-    """Yield the paths of settings without effect yet."""
-    for field in fields_of(type(section)):
-        value = getattr(section, field.name)
-        default = field.default_factory() if callable(field.default_factory) else field.default
-        about = field_type(field.type)[1]
-        if about is not None and about.planned and value != default:
-            yield path + field.name
-        elif isinstance(value, Section):
-            yield from without_effect(value, f"{path}{field.name}.")
-        elif isinstance(value, tuple):
-            for index, item in enumerate(value):
-                if isinstance(item, Section):
-                    yield from without_effect(item, f"{path}{field.name}[{index}].")

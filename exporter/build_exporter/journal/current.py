@@ -1,4 +1,4 @@
-"""Choose the run a writer joins: the build's newest unless it is over, or a new one.
+"""Choose the run a writer joins: the build's newest, or a new one where that is over and work goes on.
 
 Kept to what `os` and `time` give, because the step wrapper asks before the wrapped command may start.
 """
@@ -12,8 +12,12 @@ from build_exporter.journal.layout import newest_run, run_path
 
 _BLOCK_BYTES = 64 * 1024
 _LOCK_SECONDS = 0.5
-_ONGOING = (b"build_started", b"plan", b"step_started", b"step_finished")
-"""Events that continue a run. Not `step_progress`: progress from a step's log may be written after the run's end."""
+GOES_ON = ("build_started", "plan", "step_started", "step_finished")
+"""Events by which work goes on: they begin a run or continue one, others join the newest even when it is over.
+
+Not `step_progress`: progress from a step's log may be written after the run's end.
+"""
+_ONGOING = frozenset(name.encode() for name in GOES_ON)
 
 
 def unfinished_run(journal: str, build: str, *, resume: bool = False) -> str | None:
@@ -30,8 +34,12 @@ def unfinished_run(journal: str, build: str, *, resume: bool = False) -> str | N
     return None if over else newest
 
 
-def join_run(journal: str, build: str, now: float, *, resume: bool = False, new: bool = False) -> str:
+def join_run(  # noqa: PLR0913
+    journal: str, build: str, now: float, *, resume: bool = False, new: bool = False, goes_on: bool = True
+) -> str:
     """Return the file of the unfinished run, else of a new one, empty, begun at `now` (Unix seconds).
+
+    Without `goes_on`, for events that are none of `GOES_ON`, it is the newest run, over or not.
 
     Two writers that ask at the same time get the same run.
 
@@ -41,7 +49,9 @@ def join_run(journal: str, build: str, now: float, *, resume: bool = False, new:
     os.makedirs(f"{journal}/{build}", exist_ok=True)
     lock = lock_build(f"{journal}/{build}")
     try:
-        found = None if new else unfinished_run(journal, build, resume=resume)
+        found = None
+        if not new:
+            found = unfinished_run(journal, build, resume=resume) if goes_on else newest_run(journal, build)
         return found or make_run(journal, build, now)
     finally:
         if lock >= 0:

@@ -96,10 +96,8 @@ class Ingest:
         newest = newest_run(self.root, piece.build)
         began = piece.began
         if newest is not None:
-            if not piece.goes_on:
-                return newest
             began = max(began, run_start(newest.rpartition("/")[2][:16]) + 1.0)
-        return join_run(self.root, piece.build, began, resume=piece.starts)
+        return join_run(self.root, piece.build, began, resume=piece.starts, goes_on=piece.goes_on)
 
     def _stamp(self, build: str, writer: Writer) -> tuple[int, int, int]:
         """Return what changes when another writer appends to the run, or begins another one."""

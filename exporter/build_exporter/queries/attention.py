@@ -75,7 +75,7 @@ def _waiting(context: Context, run: Run) -> Iterator[Attention]:
 
 def _interrupted(context: Context, run: Run) -> Iterator[Attention]:
     if run.state is BuildState.INTERRUPTED:
-        yield _of("interrupted", "critical", "the build was interrupted", since=run.end)
+        yield _of("interrupted", "critical", "the build ended before all its steps were done", since=run.end)
 
 
 def _running(context: Context, run: Run) -> Iterator[Attention]:

@@ -12,7 +12,7 @@
 #
 # Every function but be_step returns 0 whatever happens, and none prints on stdout. An event is one line, appended to
 #   $BUILD_EXPORTER_JOURNAL/<build>/<run>.jsonl
-# by one write(). When that fails the build goes on, and one line on stderr says so.
+# by one write(). When that fails, or a function is called wrongly, the build goes on, and one line on stderr says so.
 #
 # BE_LOG_DIR=DIR   be_step writes its command's output to DIR/STEP.log; with BE_LOG_TEE=1 it is shown as well
 # BE_ROOT=DIR      in a chroot: DIR is this root as seen from outside, put before the paths of logs for the exporter there
@@ -41,6 +41,8 @@ if [ "${_be_owner-}" != "$$" ]; then
 	_be_retry=0     # time before which a directory that could not be made is not tried again
 	_be_checked=''  # uptime at which the clock's base was last compared with date
 	_be_warning=''  # why the last event was not written
+	_be_complaint='' # how a function was called wrongly
+	_be_complaints='' # those reported before, a line each
 	_be_home=''     # the process that may say so: not a subshell beside it
 fi
 
@@ -404,7 +406,26 @@ _be_run_name() {
 # stderr, once for a journal, why events are lost.
 _be_quietly() {
 	{ "$@" || :; } 2>&-
+	[ -z "$_be_warning$_be_complaint" ] || _be_report
+}
+
+_be_report() {
 	[ -z "$_be_warning" ] || _be_warn
+	[ -z "$_be_complaint" ] || _be_complain
+}
+
+_be_misuse() { _be_complaint=$1; }
+
+# Report a wrong call on stderr, the same one once.
+_be_complain() {
+	case $_be_newline$_be_complaints in
+	*"$_be_newline$_be_complaint$_be_newline"*) ;;
+	*)
+		_be_complaints=$_be_complaints$_be_complaint$_be_newline
+		printf 'build-events: %s\n' "$_be_complaint" >&2 || :
+		;;
+	esac
+	_be_complaint=''
 }
 
 _be_warn() {
@@ -504,6 +525,8 @@ be_start() { _be_quietly _be_start "$@"; }
 _be_start() {
 	_be_file_name "${1-}" build
 	_be_build=$_be_named _be_new='' _be_fields='' _be_directory=''
+	[ "$_be_named" = "${1-}" ] ||
+		_be_complaint="be_start: a build's name is 1 to 100 of A-Z a-z 0-9 . _ + -; it is recorded as $_be_named"
 	[ "$#" -eq 0 ] || shift
 	while [ "$#" -gt 0 ]; do
 		case $1 in
@@ -612,12 +635,18 @@ _be_note() {
 be_end() { _be_quietly _be_end "${1-}"; }
 
 _be_end() {
-	_be_open='' _be_begun=''
 	case $1 in
-	0 | succeeded) _be_emit build_finished ',"status":"succeeded"' ;;
-	129 | 130 | 143 | interrupted) _be_emit build_finished ',"status":"interrupted"' ;;
-	*) _be_emit build_finished ',"status":"failed"' ;;
+	succeeded | failed | interrupted) _be_word=$1 ;;
+	*)
+		if ! _be_integer "$1"; then
+			_be_complaint="be_end: '$1' is not succeeded, failed, interrupted or an exit status; the run is not ended"
+			return 0
+		fi
+		_be_outcome "$1"
+		;;
 	esac
+	_be_open='' _be_begun=''
+	_be_emit build_finished ",\"status\":\"$_be_word\""
 }
 
 # be_exit STATUS: end what this shell began and did not end: steps, and the run if it called be_start.
@@ -736,6 +765,10 @@ _be_outcome() {
 # be_step PHASE STEP COMMAND...: run COMMAND as a step and return its status. It runs in this shell: a function keeps
 # what it sets, and errexit works inside it as it would without the hook.
 be_step() {
+	if [ "$#" -lt 3 ]; then
+		_be_quietly _be_misuse 'be_step: PHASE STEP COMMAND... are needed; nothing is run or recorded'
+		return 0
+	fi
 	_be_quietly _be_step_begin "$@"
 	if [ -n "$_be_compound" ]; then
 		# not as a condition: that would take errexit from the function's body
@@ -790,7 +823,6 @@ _be_is_compound() {
 
 # _be_run LOG SHOWN PHASE STEP COMMAND...: run COMMAND with its output where it belongs.
 _be_run() {
-	[ "$#" -gt 4 ] || return 0
 	case $1$2 in
 	'')
 		shift 4
@@ -904,21 +936,17 @@ _be_find_exit_trap() {
 # ---------------------------------------------------------------------------------------------------------- plan
 
 # be_plan FILE: the steps to come in their order, lines `PHASE STEP [SBU] [PACKAGE VERSION]`, `#` begins a comment.
-be_plan() {
-	_be_complaint=''
-	_be_quietly _be_plan "${1-}"
-	[ -z "$_be_complaint" ] || printf 'build-events: be_plan: %s\n' "$_be_complaint" >&2 || :
-}
+be_plan() { _be_quietly _be_plan "${1-}"; }
 
 _be_plan() {
 	if [ ! -f "$1" ] || [ ! -r "$1" ]; then
-		_be_complaint="can not read the file '$1'"
+		_be_complaint="be_plan: can not read the file '$1'"
 		return 0
 	fi
 	_be_steps=$(_be_plan_steps <"$1")
 	_be_n=$(printf %s "$_be_steps" | command wc -c)
 	if [ "$((${_be_n:-${#_be_steps}}))" -gt 65200 ]; then
-		_be_complaint="$1 is not recorded: it would be longer than the 65536 bytes of one event"
+		_be_complaint="be_plan: $1 is not recorded: it would be longer than the 65536 bytes of one event"
 	elif [ -n "$_be_steps" ]; then
 		_be_printf=_be_printf_long
 		_be_emit plan ",\"steps\":[$_be_steps]"

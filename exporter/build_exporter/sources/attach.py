@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 from build_exporter.diagnostics.diagnosis import class_of
@@ -42,14 +43,20 @@ class Attachment:
     Attributes:
         source: what is attached.
         taken: number of events emitted so far, including known ones; if it does not rise, the source makes no progress.
+        record: the path it reads, None where only the source knows it.
     """
 
     def __init__(
-        self, source: Source, journal: str, known_failures: Callable[[Step], ExpectedFailurePatterns] | None = None
+        self,
+        source: Source,
+        journal: str,
+        known_failures: Callable[[Step], ExpectedFailurePatterns] | None = None,
+        record: Path | None = None,
     ) -> None:
         """Attach a source to a journal; `known_failures`: tests known to fail, by default the shipped lists."""
         self.source = source
         self.taken = 0
+        self.record = record
         self._journal = journal
         self._runs: dict[str, tuple[Run, Writer]] = {}
         self._known_failures = known_failures

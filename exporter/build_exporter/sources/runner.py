@@ -31,6 +31,9 @@ WATCH_SECONDS = 1.0
 RELOG_SECONDS = 60.0
 """Least time between two lines of the log on a source whose trouble has other words each time."""
 
+UNRECOGNISED_BYTES = 64 * 1024
+"""A file of this size from which no event came is likely to be of another kind."""
+
 
 class RunningSource:
     """One source, attached and polled in a thread of its own until stopped.
@@ -61,6 +64,7 @@ class RunningSource:
         self._clock = clock
         self._timeout = timeout
         self._can_read = True
+        self._is_unrecognised = False
         self._hangs = False
         self._moved = ((0, 0), time.monotonic())
         self._polls = 0
@@ -154,12 +158,26 @@ class RunningSource:
                 if not self._can_read:
                     log.info("source is back", extra={"source_name": self.name})
                 self._can_read, self._logged = True, ""
+                self._look_for_events(attachment)
             finally:
                 self._is_polling = False
             took, used = time.perf_counter() - began, time.thread_time() - used
             self._stop.wait(max(POLL_SECONDS, min(LONGEST_REST_SECONDS, max(took, used * rest_ratio))))
             # the first poll that succeeds reads a whole past; what it costs says nothing of those to come
             rest_ratio = REST_RATIO if self._can_read else 0.0
+
+    def _look_for_events(self, attachment: Attachment) -> None:
+        """Log once that a long file has given no event."""
+        record = attachment.record
+        if self._is_unrecognised or attachment.taken or record is None or not record.is_file():
+            return
+        size = record.stat().st_size
+        if size >= UNRECOGNISED_BYTES:
+            self._is_unrecognised = True
+            log.warning(
+                "nothing recognised in a file: is it of this kind?",
+                extra={"source_name": self.name, "path": str(record), "bytes": size},
+            )
 
     def _fail(self, message: str, *, unexpected: bool = False) -> None:
         self._can_read = False

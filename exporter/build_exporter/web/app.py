@@ -17,7 +17,7 @@ from build_exporter.collectors.exporter import WebCounts
 from build_exporter.web.errors import error
 from build_exporter.web.origin import HostCheck, SameOrigin
 from build_exporter.web.rate import RateLimit
-from build_exporter.web.routes import TOPICS
+from build_exporter.web.routes import BUSY, TOPICS
 from build_exporter.web.routes.page import PAGES
 from build_exporter.web.service import Service
 
@@ -32,7 +32,7 @@ def _is_load(scope: Scope) -> bool:
 
 def make_app(service: Service) -> ASGIApp:
     """Return the application."""
-    routes = [route for topic in TOPICS for route in topic.routes(service)]
+    routes = [route for topic in sorted(TOPICS, key=lambda topic: topic not in BUSY) for route in topic.routes(service)]
     if service.mcp is not None:
         routes.append(Route("/mcp", service.mcp))
     app = ExceptionMiddleware(Router(routes), {HTTPException: _on_http_error})

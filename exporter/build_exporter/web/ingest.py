@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
+from build_exporter.journal.current import GOES_ON
 from build_exporter.journal.decode import judge
 from build_exporter.journal.ingest import Piece
-from build_exporter.model.events import AnyEvent, BuildFinished, BuildStarted, Event, Plan, StepFinished, StepStarted
+from build_exporter.model.events import EVENT_TYPES, AnyEvent, BuildFinished, BuildStarted, Event
 from build_exporter.model.names import MAX_LINE_BYTES, is_build_name
 from build_exporter.queries.context import BadRequestError
 
@@ -18,7 +19,7 @@ MAX_EVENTS: Final = 5000
 ACCEPTED: Final = "accepted"
 UNKNOWN: Final = "unknown-event"
 
-_GOING_ON: Final = frozenset({BuildStarted, Plan, StepStarted, StepFinished})
+_GOING_ON: Final = frozenset(kind for kind in EVENT_TYPES if kind.__struct_config__.tag in GOES_ON)
 _LOCAL_FIELDS: Final = ("log", "pid", "pid_namespace", "tarballs")
 """Fields that name files and processes of the exporter's machine: who may post events need not be a user of it."""
 _LOCAL_KEYS: Final = tuple(f'"{name}"'.encode() for name in _LOCAL_FIELDS)

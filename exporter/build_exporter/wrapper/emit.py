@@ -10,13 +10,12 @@ import time
 
 from build_exporter.journal.append import LINE_LIMIT, Writer
 from build_exporter.journal.command_uses import count_command
-from build_exporter.journal.current import join_run
+from build_exporter.journal.current import GOES_ON, join_run
 from build_exporter.journal.layout import RUN_FILE_VARIABLE, default_journal, newest_run
 from build_exporter.wrapper.emit_fields import FIELDS
 from build_exporter.wrapper.event_line import event_line
 
 _BUILD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-")
-_BEGINNING = ("build_started", "plan", "step_started", "step_finished")
 
 
 class NotPlainError(Exception):
@@ -34,7 +33,10 @@ def emit(arguments: list[str]) -> bool:
         if len(line) > LINE_LIMIT:
             return False
         count_command(journal, "emit")
-        Writer(path or join_run(journal, options["build"], time.time(), resume=event == "build_started")).append(line)
+        if not path:
+            starts, goes_on = event == "build_started", event in GOES_ON
+            path = join_run(journal, options["build"], time.time(), resume=starts, goes_on=goes_on)
+        Writer(path).append(line)
     except (NotPlainError, OSError):
         return False
     return True
@@ -95,7 +97,7 @@ def _is_digits(text: str) -> bool:
 
 def _run_file(event: str, journal: str, options: dict[str, str]) -> str:
     """Return the surrounding run's file, empty where the event joins or begins a run of its build."""
-    is_sure = options["run"] or event in _BEGINNING or newest_run(journal, options["build"]) is not None
+    is_sure = options["run"] or event in GOES_ON or newest_run(journal, options["build"]) is not None
     if not is_sure or (event == "build_started" and options["run"]):
         raise NotPlainError
     return options["run"]

@@ -122,7 +122,9 @@ def test_pressure_is_node_exporters(agree: Agree, node_exporter: Peer) -> None:
 
 def test_file_systems_are_node_exporters(agree: Agree) -> None:
     """Sizes are those node_exporter shows, free space within what a machine in use moves."""
-    [labels] = [series for series in (_root_labels(Filesystem()),) if series]
+    labels = _root_labels(Filesystem())
+    if labels is None:
+        pytest.skip("in a chroot the root is no mount point")
     theirs = "|mountpoint|/"
     agree(
         Filesystem(),
@@ -136,9 +138,10 @@ def test_file_systems_are_node_exporters(agree: Agree) -> None:
     )
 
 
-def _root_labels(collector: Collector) -> str:
+def _root_labels(collector: Collector) -> str | None:
     text = b"".join(line for family in collector.collect() for line in family.lines).decode()
-    return next(line[line.index("{") : line.index("}") + 1] for line in text.splitlines() if 'mountpoint="/",' in line)
+    roots = (line for line in text.splitlines() if 'mountpoint="/",' in line)
+    return next((line[line.index("{") : line.index("}") + 1] for line in roots), None)
 
 
 def test_disks_are_node_exporters(agree: Agree, node_exporter: Peer, samples_of: SamplesOf) -> None:

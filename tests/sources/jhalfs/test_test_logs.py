@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tarfile
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -223,8 +223,7 @@ def test_odd_files_in_place_of_logs_are_left_alone(tree: Tree, imported: Callabl
 def test_a_whole_lfs_without_tests_shows_of_none(records: Path, tmp_path: Path) -> None:
     """Every log of a real build whose tests were switched off: no result is found, and none is missed."""
     (archive,) = (records / "jhalfs" / "raw-full").glob("*.tar.xz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", archive, "-C", tmp_path], check=True)
     (top,) = (path for path in tmp_path.iterdir() if path.is_dir())
     (top / "makelog").rename(top / "logs")
     (top / "config" / "Makefile").rename(top / "Makefile")

@@ -241,6 +241,39 @@ def test_trouble_in_new_words_each_time_does_not_fill_the_log(
     assert len(caplog.records) == 1
 
 
+def test_a_long_file_of_another_kind_is_logged_once(
+    tmp_path: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who names the wrong file or kind reads so in the log, once the file is 64 KiB long, and not before."""
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
+    record = tmp_path / "other.log"
+    record.write_text("x" * (64 * 1024 - 1))
+    polls = 0
+
+    class Silent:
+        kind = build = "silent"
+
+        def poll(self, now: float, *, over: bool = False) -> list[SourceEvent]:
+            nonlocal polls
+            polls += 1
+            return []
+
+    running = runner.RunningSource(lambda: Attachment(Silent(), str(tmp_path / "journal"), record=record))
+    running.start()
+    try:
+        poll(lambda: polls > 2, what="some looks")
+        assert not caplog.records
+        record.write_text("x" * 64 * 1024)
+        poll(lambda: caplog.records, what="it is logged")
+        seen = polls
+        poll(lambda: polls > seen + 2, what="further looks")
+    finally:
+        running.stop()
+    assert [(each.message, each.__dict__["bytes"]) for each in caplog.records] == [
+        ("nothing recognised in a file: is it of this kind?", 65536)
+    ]
+
+
 def test_endless_look_ends(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A generator that never stops costs so many events, not the memory or the disk."""
     monkeypatch.setattr(isolation, "MAX_EVENTS_PER_POLL", 1000)

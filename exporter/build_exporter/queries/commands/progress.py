@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from build_exporter.model.states import BuildState, StepState
+from build_exporter.model.states import StepState
 from build_exporter.queries.common import Answer, end_estimate
 from build_exporter.queries.context import shown
 from build_exporter.queries.request import Query, Reply, Request
+from build_exporter.summary import is_bad
 from build_exporter.tracker import Run, build_progress, phase_progress
 
 
@@ -30,7 +31,7 @@ def progress(request: Request) -> Reply:
     """Return each build's run and its phases."""
     runs = request.runs()
     rows = [row for run in runs for row in _rows(request, run)]
-    return Reply(rows, bad=any(run.state in (BuildState.FAILED, BuildState.INTERRUPTED) for run in runs))
+    return Reply(rows, bad=any(map(is_bad, runs)))
 
 
 def _rows(request: Request, run: Run) -> Iterator[ProgressRow]:
@@ -68,5 +69,5 @@ QUERY = Query(
     ProgressRow,
     "Show how far builds and their phases are, weighted by time, and when they end.",
     example="--build lfs-12.4",
-    not_fine="a build has failed or was interrupted",
+    not_fine="a build has failed or was interrupted, or a step of it failed and was never repeated",
 )

@@ -92,7 +92,11 @@ class Pages:
 
     async def alerts(self, request: Request) -> Response:
         """Return the page of alerts."""
-        return self._page(request, "alerts.html", lambda: views.alerts_page(self._service.context()), here="/alerts")
+        return self._page(request, "alerts.html", self._alerts, here="/alerts")
+
+    def _alerts(self) -> dict[str, Any]:
+        alerting = self._service.alerts
+        return views.alerts_page(self._service.context()) | {"unheard": alerting.reach.unheard() if alerting else ""}
 
     async def runbook(self, request: Request) -> Response:
         """Return the runbook."""
