@@ -19,8 +19,14 @@ def main() -> None:
         if emit(sys.argv[2:]):
             return
     from build_exporter.cli import main as cli_main  # noqa: PLC0415
+    from build_exporter.cli.standard_output import guard_standard_output  # noqa: PLC0415
 
-    cli_main(prog_name="build-exporter")
+    guard_standard_output()
+    try:
+        cli_main(prog_name="build-exporter")
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ def percent(ratio: float) -> str:
     return f"{int(ratio * 1000) / 10:.1f} %"
 
 
+def count_of(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 step`, `2 steps`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def size(count: float) -> str:
     """Return bytes in the largest binary unit that keeps at least one."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from build_exporter import __version__
 from build_exporter.cli import COMMANDS
 
 Command = Callable[..., Any]
+COMMAND = (sys.executable, "-m", "build_exporter")
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -93,3 +96,20 @@ def test_the_hooks_path_can_be_sourced(command: Command) -> None:
     sourced = subprocess.run(["sh", "-euc", f". '{path}'; type be_step"], capture_output=True, text=True, check=False)
     assert sourced.returncode == 0, sourced.stderr
     assert sourced.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["hook", "status --journal {}", "tasks --journal {}"])
+def test_output_that_cannot_be_written_is_no_answer(run_file: Callable[..., Any], words: str) -> None:
+    """On a full disk a command ends with one line and 74, which no answer has; where the reader is gone, silently."""
+    run = run_file("lfs")
+    run.step("p", "a")
+    command = [*COMMAND, *words.format(run.path.parents[1]).split()]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.stderr == "build-exporter: standard output can't be written to: No space left on device\n"
+    assert done.returncode == 74
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(writing)
+    assert not re.search("Traceback|Exception|written", done.stderr), done.stderr

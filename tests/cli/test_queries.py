@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from build_exporter.cli import main
 from build_exporter.cli.query import window_of
 from build_exporter.cli.query_output import fitting
+from build_exporter.model.names import nearest_names, run_start
 from build_exporter.queries.commands import SUMMARIES, find
 from build_exporter.queries.commands.history import HistoryRow
 from build_exporter.queries.filters import ARGUMENTS, FILTERS
@@ -178,13 +179,67 @@ def test_wrong_use_is_one_sentence(command: Command, journal: Path, arguments: l
     assert "Traceback" not in done.stderr
 
 
-def test_a_journal_that_is_not_there(command: Command, tmp_path: Path) -> None:
-    """A journal that was named and does not exist is wrong use; it is not made."""
-    done = command("progress", "--journal", str(tmp_path / "none"))
-    assert (done.returncode, done.stderr) == (
-        2, f"build-exporter: no journal at {tmp_path}/none: there is no such directory\n",
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    ["progress", "explain", "status", "report", "export", "watch --once", "alerts list", "alerts stats",
+     "alerts ack lfs", "alerts escalate lfs"],
+)  # fmt: skip
+def test_a_journal_that_is_not_there(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """A journal that was named and does not exist is wrong use, as is a file; nothing is made. The default may come."""
+    done = command(*words.split(), "--journal", str(tmp_path / "none"))
+    assert done == (2, "", f"build-exporter: no journal at {tmp_path}/none: there is no such directory\n")
     assert not (tmp_path / "none").exists()
+    file = tmp_path / "file"
+    file.write_text("")
+    for place in (file, file / "below"):
+        done = command(*words.split(), "--journal", str(place))
+        reason = f"{file} is a file; a journal is a directory"
+        assert done == (2, "", f"build-exporter: no journal at {place}: {reason}\n")
+    monkeypatch.setenv("BUILD_EXPORTER_JOURNAL", str(tmp_path / "none"))
+    assert "there is no such directory" not in command(*words.split()).stderr
+
+
+def recorded(build: Path, steps: dict[str, str], run: str = "20260101T000000Z") -> None:
+    """Write a run that failed, with steps and their results, in a journal of its own."""
+    names = [{"event": "build_started"}]
+    for step, status in steps.items():
+        names += [{"event": event, "phase": "p", "step": step} for event in ("step_started", "step_finished")]
+        names[-1]["status"] = status
+    names.append({"event": "build_finished", "status": "failed"})
+    begin = run_start(run)
+    lines = [json.dumps({"time": begin + n, "build": build.name, **each}) for n, each in enumerate(names)]
+    build.mkdir(exist_ok=True)
+    (build / f"{run}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_what_there_is_is_counted(command: Command, tmp_path: Path) -> None:
+    """A message that lists five of eight builds, steps or runs says that there are three more; five are all."""
+    for number in range(8):
+        recorded(tmp_path / f"b{number}", {f"s{number}": "succeeded"})
+    journal = str(tmp_path)
+    for words in ("status", "explain", "report", "watch --once", "alerts list", "tasks"):
+        named = ("zzz",) if words == "report" else ("--build", "zzz")
+        done = command(*words.split(), *named, "--journal", journal)
+        assert done.returncode == 2
+        assert done.stderr.endswith("there are: b0, b1, b2, b3, b4, and 3 more\n"), words
+    assert command("explain", "zzz", "--journal", journal).stderr.endswith("s0, s1, s2, s3, s4, and 3 more\n")
+    assert command("tasks", "--run", "zzz", "--journal", journal).stderr.endswith(", and 3 more\n")
+    assert "b0 is a build, no step: build-exporter explain --build b0" in command(
+        "explain", "b0", "--journal", journal
+    ).stderr  # fmt: skip
+    assert nearest_names("zzz", ["a", "b", "c", "d", "e"]) == "a, b, c, d, e"
+
+
+def test_history_of_a_step_has_the_steps_result(command: Command, tmp_path: Path) -> None:
+    """The times of a package are of steps that succeeded, in a run that failed as well, and the answer says so."""
+    for day in (1, 2):
+        recorded(tmp_path / "lfs", {"make": "succeeded", "gcc": "failed"}, f"2026010{day}T000000Z")
+    found = ask(command, tmp_path, "history", "make")
+    assert [row["result"] for row in found["rows"]] == ["succeeded", "succeeded"]
+    assert "`failing-steps` lists those that failed" in command("history", "make", "--journal", str(tmp_path)).stdout
+    assert [row["result"] for row in ask(command, tmp_path, "history")["rows"]] == ["failed", "failed"]
 
 
 def test_a_mistyped_command_is_guessed(command: Command) -> None:

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
 from zygote import forks
+
+from build_exporter.cli import main
 
 RunFiles = Callable[..., Any]
 
@@ -91,3 +95,19 @@ def test_two_replays_of_one_second_are_two_runs(journal: Path) -> None:
     started = [forks().start(words, [0, 1, 2], dict(os.environ)) for _ in range(3)]
     assert [process.wait(60) for process in started] == [0, 0, 0]
     assert len(list((journal / "mini-lfs").glob("*.jsonl"))) == 3
+
+
+def test_roots_builds_are_mentioned_to_who_named_no_journal(
+    journal: Path, run_file: RunFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user without builds is pointed to those of the system; who names a journal asks about that one."""
+    run_file("lfs").step("p", "a")
+    monkeypatch.setattr("build_exporter.cli.status.SYSTEM_JOURNAL", str(journal))
+    monkeypatch.setattr("build_exporter.journal.layout.SYSTEM_JOURNAL", str(tmp_path / "mine"))
+    monkeypatch.delenv("BUILD_EXPORTER_JOURNAL", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "named").mkdir()
+    footer = f"1 build of the system: build-exporter status --journal {journal}\n"
+    assert CliRunner().invoke(main, ["status"]).stderr == footer
+    assert CliRunner().invoke(main, ["status", "--journal", str(tmp_path / "named")]).stderr == ""
+    assert CliRunner().invoke(main, ["status"], env={"BUILD_EXPORTER_JOURNAL": str(tmp_path / "named")}).stderr == ""

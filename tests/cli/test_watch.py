@@ -159,6 +159,27 @@ def test_a_dumb_terminal_gets_one_plain_frame(builds: Path) -> None:
         os.close(master)
 
 
+@pytest.mark.parametrize("words", ["status", "progress"])
+def test_what_was_scrolled_off_stays(builds: Path, words: str) -> None:
+    """With --watch a terminal is erased from its top on, and what is above it is kept."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    command = [*COMMAND[:-1], words, "--watch", "--journal", str(builds)]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment) as process:
+        try:
+            shown = b""
+            while b"lfs" not in shown:
+                assert select.select([master], [], [], 30.0)[0], shown
+                shown += os.read(master, 65536)
+        finally:
+            process.kill()
+            os.close(slave)
+            os.close(master)
+    assert shown.startswith(b"\x1b[H\x1b[J")
+    assert b"[3J" not in shown
+    assert b"[2J" not in shown
+
+
 class Terminal:
     """`watch` in a terminal."""
 

@@ -143,6 +143,22 @@ def test_explain_needs_journal_and_log_alone(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["explain", "--journal", str(tmp_path)]).exit_code == 1
 
 
+def test_without_a_log_nothing_is_made_up(tmp_path: Path) -> None:
+    """Where only the exit code is known, it is said once, and how to have a log next time."""
+    writer = Writer(run_path(str(tmp_path), "lfs", RUN))
+    for event in events(exit_code=1):
+        writer.append(encode_line(event))
+    writer.close()
+    shown = CliRunner().invoke(main, ["explain", "--journal", str(tmp_path)]).output
+    lines = [line.split(maxsplit=1) for line in shown.splitlines()[1:]]
+    assert [name for name, _ in lines] == ["class", "reason", "ended", "log", "page"]
+    assert [value for _, value in lines[1:3]] == ["exit code 1", "exit code 1"]
+    assert "BE_LOG_DIR" in lines[3][1]
+    assert "--log" in lines[3][1]
+    run = failed_run(exit_code=1, message="no licence")
+    assert card(run, run.steps["chapter-8", "810-gcc"]).evidence == ("exit code 1",)
+
+
 def test_a_log_of_somebody_else_is_not_shown(tmp_path: Path) -> None:
     """An event may name any file: only a plain one of the run's own user is read, so no link leads elsewhere."""
     secret = tmp_path / "secret"

@@ -82,7 +82,9 @@ def test_every_format(command: Command, journal: Path) -> None:
     assert round(found["analysis"]["idle_seconds"]) == 102  # 248 s less the two attempts that did not succeed
     rows = list(csv.DictReader(io.StringIO(command(*call, "csv").stdout)))
     assert [row["step"] for row in rows][:2] == ["501-binutils-pass1", "601-m4"]
-    assert "| chapter-6/603-bash | 2 min 20 s |" in command(*call, "md").stdout
+    markdown = command(*call, "md").stdout
+    assert "| chapter-6/603-bash | 2 min 20 s |" in markdown
+    assert markdown.endswith(".\n")
     assert "The SBU unit value is equal to 225 seconds at -j2." in command(*call, "sbu").stdout
 
 
@@ -96,7 +98,9 @@ def test_text_of_a_build_stays_text(
     page = command(*call, "html").stdout
     assert "<script" not in page
     assert "&lt;script&gt;" in page
-    assert NASTY not in command(*call, "md").stdout
+    markdown = command(*call, "md").stdout
+    assert NASTY not in markdown
+    assert "0 of 1 step is done" in markdown
 
 
 def test_comparison_with_the_run_before(command: Command, run_file: Callable[..., Any]) -> None:
@@ -118,7 +122,7 @@ def test_a_template_of_ones_own(command: Command, journal: Path, tmp_path: Path)
     mine = tmp_path / "mine.md"
     mine.write_text("{{ board.build }} took {{ report.analysis.wall_seconds | duration }}\n")
     call = ("report", "mini-lfs-resumed", "--journal", str(journal), "--format", "md", "--template", str(mine))
-    assert command(*call).stdout == "mini-lfs-resumed took 23 min 19 s"
+    assert command(*call).stdout == "mini-lfs-resumed took 23 min 19 s\n"
     mine.write_text("{{ board.nothing }}")
     done = command(*call)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -280,12 +280,13 @@ def _idle_time(facts: _Facts) -> Iterator[Recommendation]:
     total = sum(gap.seconds for gap in long)
     if long:
         most = max(long, key=lambda gap: gap.seconds)
+        pauses = "1 pause" if len(long) == 1 else f"{len(long)} pauses"
         yield Recommendation(
             kind="idle",
             action=f"see what the build waits for, as before {most.before}",
             saves_seconds=total,
             arithmetic=" + ".join(f"{gap.seconds:.0f} s" for gap in sorted(long, key=lambda g: -g.seconds)[:MAX_STEPS]),
-            evidence=[f"no step ran in {len(long)} pauses, the longest of {most.seconds:.0f} s after {most.after}"],
+            evidence=[f"no step ran in {pauses}, the longest of {most.seconds:.0f} s after {most.after}"],
             steps=[],
         )
 

@@ -20,11 +20,12 @@ from build_exporter.alerting.client import Client, RefusedError, UnreachableErro
 from build_exporter.alerting.conditions import HostConditions
 from build_exporter.alerting.reachability import health, unheard
 from build_exporter.alerting.sample import sample_alert
-from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option, words_of
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.values import READINGS
 from build_exporter.formatting import clock_time, duration
 from build_exporter.logging_setup import configure_logging
+from build_exporter.model.names import nearest_names
 from build_exporter.monitor import Monitor
 from build_exporter.queries.alerts import AlertRow, AlertStats, alert_stats
 from build_exporter.queries.alerts import alerts as alerts_of
@@ -69,19 +70,23 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _context(journal: str, config: Alerting | None = None) -> Context:
+def _context(journal: str, config: Alerting | None = None, build: str | None = None) -> Context:
+    """Return what the journal says; end the command where it has no build of the name given."""
     monitor = Monitor(journal)
     monitor.poll()
     for _ in monitor.read_history():
         pass
     escalation = (config or Alerting()).escalation
     now = time.time()
+    known = monitor.tracker.builds
+    if build is not None and build not in known:
+        _stop(f"no build {build} in {journal}; there are: {nearest_names(build, known)}")
     host = HostConditions(journal).incidents(now)
-    return Context(monitor.tracker.builds, now, escalation=escalation, host_incidents=host, journal=journal)
+    return Context(known, now, escalation=escalation, host_incidents=host, journal=journal)
 
 
 @alerts.command(name="list")
-@journal_option
+@recorded_journal_option
 @_config_option
 @click.option("--build", metavar="NAME", help="Only this build.")
 @click.option("--all", "history", is_flag=True, help="Also those that are over.")
@@ -95,7 +100,7 @@ def list_(journal: str, config_path: str | None, build: str | None, history: boo
     build-exporter alerts list
     build-exporter alerts list --all --build lfs-12.4 --output json
     """
-    context = _context(journal, load_config(config_path).alerting)
+    context = _context(journal, load_config(config_path).alerting, build)
     found = _answered(lambda: alerts_of(context, build, history=history))
     if output == "json":
         _json(found)
@@ -131,7 +136,7 @@ def _row_lines(row: AlertRow, now: float, way: str) -> Iterator[str]:
 
 
 @alerts.command()
-@journal_option
+@recorded_journal_option
 @_config_option
 @click.option("--build", metavar="NAME", help="Only this build.")
 @_output_option
@@ -141,7 +146,7 @@ def stats(journal: str, config_path: str | None, build: str | None, output: str)
     \b
     build-exporter alerts stats
     """
-    found = _answered(lambda: alert_stats(_context(journal, load_config(config_path).alerting), build))
+    found = _answered(lambda: alert_stats(_context(journal, load_config(config_path).alerting, build), build))
     if output == "json":
         _json(found)
         return
@@ -168,7 +173,7 @@ def _mean(seconds: float | None) -> str:
 @alerts.command()
 @click.argument("build")
 @click.argument("alert", required=False)
-@journal_option
+@recorded_journal_option
 @_by_option
 @_output_option
 def ack(build: str, alert: str | None, journal: str, by: str, message: str, output: str) -> None:
@@ -179,7 +184,7 @@ def ack(build: str, alert: str | None, journal: str, by: str, message: str, outp
     \b
     build-exporter alerts ack lfs-12.4 --message "needs more memory, -j4 is running"
     """
-    context = _context(journal)
+    context = _context(journal, build=build)
     _report(_answered(lambda: acknowledge(context, firing(context, build, alert), by, message)), "acknowledged", output)
 
 
@@ -187,7 +192,7 @@ def ack(build: str, alert: str | None, journal: str, by: str, message: str, outp
 @click.argument("build")
 @click.argument("alert", required=False)
 @click.option("--tier", type=click.IntRange(2, LAST_TIER), help="Default: the next one.")
-@journal_option
+@recorded_journal_option
 @_config_option
 @_by_option
 @_output_option
@@ -208,7 +213,7 @@ def escalate_(
     \b
     build-exporter alerts escalate lfs-12.4
     """
-    context = _context(journal, load_config(config_path).alerting)
+    context = _context(journal, load_config(config_path).alerting, build)
 
     def act() -> list[Answered]:
         rows = [row for row in firing(context, build, alert) if row.has_tiers or alert]
@@ -305,7 +310,7 @@ def _answered(act: Callable[[], T]) -> T:
     except BadRequestError as problem:
         _stop(str(problem))
     except OSError as problem:
-        click.echo(f"build-exporter alerts: the journal can't be written: {problem}", err=True)
+        click.echo(f"build-exporter alerts: the journal can't be written: {words_of(problem)}", err=True)
     sys.exit(1)
 
 

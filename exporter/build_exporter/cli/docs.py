@@ -21,7 +21,7 @@ _HEAD: Final = """\
 # Command line
 
 This page is made from the commands' help (`make docs`). Exit codes: 0 done, 1 the answer is no or the run failed,
-2 wrong use; `run` exits as the command it runs.
+2 wrong use, 74 standard output can't be written, such as on a full disk; `run` exits as the command it runs.
 """
 
 _WIDTH: Final = 110

@@ -11,7 +11,7 @@ import click
 import msgspec
 from msgspec import inspect
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import USAGE_ERROR, journal_option, words_of
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import GOES_ON, join_run
 from build_exporter.journal.layout import RUN_FILE_VARIABLE, builds, newest_run
@@ -74,7 +74,7 @@ def emit(event: str, fields: tuple[str, ...], journal: str, build: str | None, n
         for _, line in lines:
             writer.append(line)
     except (OSError, ValueError) as error:
-        click.echo(f"build-exporter: the journal can't be written: {error}", err=True)
+        click.echo(f"build-exporter: the journal can't be written: {words_of(error)}", err=True)
         raise SystemExit(1) from None
 
 

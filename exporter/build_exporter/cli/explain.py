@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Final
 
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option
 from build_exporter.failures import Card, card
 from build_exporter.failures.step_log import last_lines
-from build_exporter.formatting import clock_time, duration
+from build_exporter.formatting import clock_time, count_of, duration
 from build_exporter.journal.follow import Follower
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
 from build_exporter.model.states import FailureClass
 from build_exporter.tracker import Run, Step, Tracker
 
+NO_LOG: Final = "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"
+
 
 @click.command()
 @click.argument("step", required=False)
-@journal_option
+@recorded_journal_option
 @click.option("--build", metavar="NAME", help="Of this build; without it the one that failed last.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @config_option("Configuration file, for its failure rules.")
@@ -48,6 +51,8 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     found = _failed(runs, step)
     if found is None:
         if step is not None and not any(_is_named(each, step) for run in runs for each in run.steps.values()):
+            if step in tracker.builds:
+                raise SystemExit(_usage(f"{step} is a build, no step: build-exporter explain --build {step}"))
             known = {each.step for run in runs for each in run.steps.values()}
             raise SystemExit(_usage(f"no step {step}; there are: {nearest_names(step, known)}"))
         click.echo("null" if output == "json" else "nothing has failed")
@@ -88,13 +93,16 @@ def _lines(made: Card, now: float) -> Iterator[str]:
     if made.context:
         yield "  log"
         yield from (f"    {line}" for line in made.context)
-    for text in made.evidence:
+    for text in (each for each in made.evidence if each not in ended):
         yield f"  evidence   {text}"
     if made.hint is not None:
         yield f"  hint       {made.hint}"
     if made.blocked_steps:
-        yield f"  blocked    {made.blocked_steps} steps wait for it"
-    yield from (f"  {name:10} {value}" for name, value in (("log file", made.log), ("page", made.page)) if value)
+        wait = "waits" if made.blocked_steps == 1 else "wait"
+        yield f"  blocked    {count_of(made.blocked_steps, 'step')} {wait} for it"
+    yield f"  log file   {made.log or NO_LOG}"
+    if made.page is not None:
+        yield f"  page       {made.page}"
 
 
 def _usage(message: str) -> int:

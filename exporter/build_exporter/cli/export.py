@@ -13,13 +13,15 @@ from typing import Final
 import click
 from rich.progress import track
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import USAGE_ERROR, recorded_journal_option, words_of
 from build_exporter.cli.query import SECONDS
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_source import Asked, named_journal, request_of
+from build_exporter.cli.stop import write_document
 from build_exporter.config.schema import Config
 from build_exporter.export.openmetrics import Export
 from build_exporter.export.traces import trace
+from build_exporter.formatting import count_of
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.events import encode_line
 from build_exporter.queries.attempts import attempts
@@ -31,12 +33,12 @@ from build_exporter.tracker import Run
 
 @click.command()
 @click.argument("build", required=False)
-@journal_option
+@recorded_journal_option
 @click.option("--exporter", metavar="URL", help="Ask this running exporter; it has the newest run.")
 @click.option("--run", "run_name", metavar="RUN", help="Only this run. Default: all.")
 @click.option("--format", "form", type=click.Choice(["openmetrics", "jsonl", "csv", "otlp"]), default="openmetrics",
               show_default=True)  # fmt: skip
-@click.option("--interval", type=SECONDS, default=60.0, show_default="60s", help="Between samples, for openmetrics.")
+@click.option("--interval", type=SECONDS, default=60.0, help="Between samples, for openmetrics. Default: 60s.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write to this file. Default: standard output.")  # fmt: skip
 def export(
@@ -61,14 +63,11 @@ def export(
             raise NotFoundError(f"no run in {request.source}")
         shown = track(runs, "runs", transient=True, disable=not sys.stderr.isatty())
         text, counted = FORMS[form](request, shown, interval)
-        if output is None:
-            sys.stdout.write(text)
-        else:
-            output.write_text(text, "utf-8")
-        click.echo(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}: {counted}", err=True)
     except (UnreachableError, NotFoundError, OSError) as error:
-        click.echo(f"build-exporter: {error}", err=True)
+        click.echo(f"build-exporter: {words_of(error)}", err=True)
         raise SystemExit(USAGE_ERROR) from None
+    write_document(text, output)
+    click.echo(f"{count_of(len(runs), 'run')}: {counted}", err=True)
 
 
 def _runs(request: Request) -> Iterator[Run]:
@@ -89,12 +88,12 @@ def _openmetrics(request: Request, runs: Iterable[Run], interval: float) -> tupl
     for run in runs:
         found.add(run.build, run.run, list(request.events(run)), max(1.0, interval))
     left_out = "".join(f", {count} left out ({reason})" for reason, count in found.dropped.items())
-    return "".join(found.lines()), f"{found.samples} samples of {len(found.series)} series{left_out}"
+    return "".join(found.lines()), f"{count_of(found.samples, 'sample')} of {len(found.series)} series{left_out}"
 
 
 def _jsonl(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, str]:
     lines = [encode_line(event).decode() for run in runs for event in request.events(run)]
-    return "".join(lines), f"{len(lines)} events"
+    return "".join(lines), count_of(len(lines), "event")
 
 
 def _csv(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, str]:
@@ -106,7 +105,7 @@ def _csv(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, s
         for step in report_steps(run):
             writer.writerow([run.build, run.run, *(csv_cell(getattr(step, name)) for name in step.__struct_fields__)])
             count += 1
-    return text.getvalue(), f"{count} steps"
+    return text.getvalue(), count_of(count, "step")
 
 
 def csv_cell(value: object) -> object:
@@ -117,7 +116,7 @@ def csv_cell(value: object) -> object:
 def _otlp(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, str]:
     traces = [trace(run, attempts(request, run)) for run in runs]
     spans = sum(len(each["scopeSpans"][0]["spans"]) for each in traces)
-    return json.dumps({"resourceSpans": traces}, ensure_ascii=False) + "\n", f"{spans} spans"
+    return json.dumps({"resourceSpans": traces}, ensure_ascii=False) + "\n", count_of(spans, "span")
 
 
 FORMS: Final[dict[str, Form]] = {"openmetrics": _openmetrics, "jsonl": _jsonl, "csv": _csv, "otlp": _otlp}

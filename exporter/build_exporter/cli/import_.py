@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from build_exporter.cli.options import config_option, journal_option, load_config
+from build_exporter.cli.options import config_option, journal_option, load_config, words_of
 from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.source_arguments import checked_options, expected_failures, find_kind, pair
 from build_exporter.config.values import escaped
@@ -70,7 +70,7 @@ def import_(
         with progress_shown(f"reading {escaped(str(path))}"), contextlib.redirect_stdout(sys.stderr):
             lines = attachment.poll(time.time(), over=True)
     except (SourceError, OSError) as error:
-        click.echo(f"build-exporter: {escaped(str(error))}", err=True)
+        click.echo(f"build-exporter: {escaped(words_of(error))}", err=True)
         raise SystemExit(1) from None
     finally:
         attachment.close()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from build_exporter.journal.command_uses import count_command
-from build_exporter.journal.layout import default_journal
+from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal
 
 if TYPE_CHECKING:
     from build_exporter.config.schema import Config
@@ -22,16 +23,45 @@ USAGE_ERROR = 2
 CONFIG_VARIABLE = "BUILD_EXPORTER_CONFIG"
 
 
+class JournalError(click.ClickException):
+    """A journal that can't be used: one sentence, and exit code 2."""
+
+    exit_code = USAGE_ERROR
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence on standard error."""
+        click.echo(f"build-exporter: {self.format_message()}", file=file, err=True)
+
+
 def journal_option(command: F) -> F:
     """Add `--journal DIR`, given to the command as a string with its default filled in."""
-    option = click.option(
+    return _journal_option(_counted)(command)
+
+
+def recorded_journal_option(command: F) -> F:
+    """Add `--journal DIR` to a command that only reads: one named on the command line must be there."""
+    return _journal_option(_recorded)(command)
+
+
+def _journal_option(callback: Callable[[click.Context, click.Parameter, str], str]) -> Callable[[F], F]:
+    return click.option(
         "--journal",
         metavar="DIR",
         default=default_journal,
-        callback=_counted,
+        callback=callback,
         help="Journal directory. Default: $BUILD_EXPORTER_JOURNAL, else the system's or the user's.",
     )
-    return option(command)
+
+
+def _recorded(context: click.Context, option: click.Parameter, journal: str) -> str:
+    if not context.resilient_parsing:
+        check_journal(journal, must_exist=is_named(context))
+    return _counted(context, option, journal)
+
+
+def is_named(context: click.Context) -> bool:
+    """Return whether the command line names the journal; the default one may not have begun yet."""
+    return context.get_parameter_source("journal") is click.core.ParameterSource.COMMANDLINE
 
 
 def _counted(context: click.Context, option: click.Parameter, journal: str) -> str:
@@ -44,6 +74,11 @@ def _counted(context: click.Context, option: click.Parameter, journal: str) -> s
     else:
         count_command(journal, command)
     return journal
+
+
+def is_default_journal() -> bool:
+    """Return whether neither the command line nor the environment names the journal."""
+    return not is_named(click.get_current_context()) and JOURNAL_VARIABLE not in os.environ
 
 
 def config_option(help_text: str, *, early: bool = False) -> Callable[[F], F]:
@@ -96,6 +131,13 @@ def use_failure_rules(config: Config) -> None:
     use(all_rules(own))
 
 
+def words_of(error: Exception) -> str:
+    """Return what an error says, that of a file without the system's number: `FILE: No such file or directory`."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+
+
 def data_home() -> Path:
     """Return the directory of shared data that programs look into: the machine's for root, else the user's."""
     if os.getuid() == 0:
@@ -103,13 +145,27 @@ def data_home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
-def check_journal(journal: str) -> None:
+def check_journal(journal: str, *, must_exist: bool = False) -> None:
     """Refuse a journal that can never be a directory: a file is in its place, or in that of a directory above it.
 
+    Args:
+        journal: its path.
+        must_exist: refuse one that is not there, too.
+
     Raises:
-        click.UsageError: it names the file.
+        JournalError: it says what is wrong.
     """
     path = Path(journal).absolute()
-    there = next((each for each in (path, *path.parents) if each.exists()), None)
-    if there is not None and not there.is_dir():
-        raise click.UsageError(f"--journal {journal}: {there} is a file; a journal is a directory")
+    missing: OSError | None = None
+    for each in (path, *path.parents):
+        try:
+            is_directory = stat.S_ISDIR(each.stat().st_mode)
+        except OSError as error:
+            missing = missing or error
+            continue
+        if not is_directory:
+            raise JournalError(f"no journal at {journal}: {each} is a file; a journal is a directory")
+        break
+    if must_exist and missing is not None:
+        reason = "there is no such directory" if isinstance(missing, FileNotFoundError) else missing.strerror
+        raise JournalError(f"no journal at {journal}: {reason}")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from build_exporter.cli.options import journal_option
+from build_exporter.cli.options import journal_option, words_of
 from build_exporter.cli.plan_estimate import PlanEstimate, Wanted, estimate_lines, estimate_object, estimate_plan
 from build_exporter.cli.plan_table import as_object, table
 from build_exporter.cli.stop import stop, stop_at_unreadable_plans
@@ -122,4 +122,4 @@ def _append(journal: str, build: str, lines: list[bytes]) -> None:
             writer.append(line)
         writer.close()
     except (OSError, ValueError) as error:
-        stop("plan", f"the journal can't be written: {error}", 1)
+        stop("plan", f"the journal can't be written: {words_of(error)}", 1)

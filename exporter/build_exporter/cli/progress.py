@@ -17,3 +17,9 @@ def progress_shown(words: str) -> Iterator[None]:
 
     with Console(stderr=True).status(words):
         yield
+
+
+def begin_frame() -> None:
+    """Go to the top of the terminal and erase what is below; what has been scrolled off stays."""
+    if sys.stdout.isatty():
+        sys.stdout.write("\x1b[H\x1b[J")

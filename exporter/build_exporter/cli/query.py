@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import click
 from msgspec import inspect
 
-from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option
+from build_exporter.cli.progress import begin_frame
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_output import print_reply
 from build_exporter.cli.query_source import Asked, free_here, named_journal, request_of
@@ -29,8 +30,6 @@ from build_exporter.queries.context import BadRequestError, NotFoundError
 from build_exporter.queries.filters import FILTERS
 from build_exporter.queries.request import Query, Reply, Window
 from build_exporter.queries.views import shaped
-
-CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
 
 
 class _Text(click.ParamType[Any]):
@@ -112,7 +111,7 @@ def _help(name: str, query: Query) -> str:
 
 
 COMMON: Final[tuple[Callable[[Any], Any], ...]] = (
-    journal_option,
+    recorded_journal_option,
     click.option("--exporter", metavar="URL", help="Ask this running exporter."),
     click.option("--prometheus", metavar="URL", help="Ask this Prometheus: for windows of time and other machines."),
     click.option("--build", metavar="NAME", help="Only this build."),
@@ -122,7 +121,7 @@ COMMON: Final[tuple[Callable[[Any], Any], ...]] = (
     click.option("--window", type=SECONDS, help="So long up to --until, as 90m, 24h."),
     config_option("Configuration, for its schedule, thresholds and views.", early=True),
     click.option("--watch", is_flag=True, help="Show it again and again until Ctrl-C."),
-    click.option("--interval", type=SECONDS, default=2.0, show_default="2s", help="Time from one to the next."),
+    click.option("--interval", type=SECONDS, default=2.0, help="Time from one to the next. Default: 2s."),
     click.option("--output", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True),
 )
 
@@ -159,8 +158,8 @@ def _answer(name: str, query: Query, given: Mapping[str, Any], view: View | None
         reply, row = shaped(view, reply, row)
     if (limit := given.get("limit")) is not None:
         reply = reply._replace(rows=reply.rows[:limit])
-    if given["watch"] and sys.stdout.isatty():
-        sys.stdout.write(CLEAR)
+    if given["watch"]:
+        begin_frame()
     head = {"query": name, "source": request.source, "now": request.now}
     if view is not None:
         head["view"] = view.name

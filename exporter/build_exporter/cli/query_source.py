@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import click
 
+from build_exporter.cli.options import is_named
 from build_exporter.cli.query_http import PROBE_SECONDS, ExporterClient, PrometheusClient, UnreachableError
 from build_exporter.config.schema import Config
 from build_exporter.estimate import Estimator
 from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal
 from build_exporter.model.events import Event
-from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.queries.context import Context
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.request import NoSamples, Request, Samples, Window
 from build_exporter.queries.run_reader import JournalRuns, RunReader
@@ -43,8 +44,7 @@ class Asked:
 
 def named_journal(journal: str) -> str | None:
     """Return the journal of a command's `--journal`, None where it is only the default."""
-    source = click.get_current_context().get_parameter_source("journal")
-    return journal if source is click.core.ParameterSource.COMMANDLINE else None
+    return journal if is_named(click.get_current_context()) else None
 
 
 def free_here(journal: str) -> dict[str, int]:
@@ -100,9 +100,6 @@ def _reading(found: RunReader) -> dict[str, Any]:
 
 
 def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
-    # the default one may not have begun yet
-    if asked.journal is not None and not Path(asked.journal).is_dir():
-        raise NotFoundError(f"no journal at {asked.journal}: there is no such directory")
     journal = Journal(asked.journal or default_journal())
     samples: Samples = NoSamples()
     source = f"the journal {journal.root}"

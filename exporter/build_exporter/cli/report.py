@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,11 @@ import click
 import jinja2
 
 from build_exporter.analysis.sbu import sbu_report
-from build_exporter.cli.options import USAGE_ERROR, config_option, journal_option, load_config
+from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option, words_of
 from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_source import Asked, free_here, named_journal, request_of
+from build_exporter.cli.stop import write_document
 from build_exporter.config.views import View
 from build_exporter.logging_setup import configure_logging
 from build_exporter.queries.commands import find
@@ -31,7 +31,7 @@ ALL_FORMATS = (*FORMATS, "sbu")
 
 @click.command()
 @click.argument("build", required=False)
-@journal_option
+@recorded_journal_option
 @click.option("--exporter", metavar="URL", help="Ask this running exporter; it has the newest run.")
 @click.option("--run", "run_name", metavar="RUN", help="This run; `previous` names the one before the newest.")
 @click.option("--compare", "compare_with", metavar="RUN", help="Compare with this run, or with `previous`.")
@@ -68,11 +68,6 @@ def report(
         with progress_shown("making the report"):
             request = request_of(asked, metrics=any(query.metrics for query in questions))
             text = _text(request, compare_with, form, template, views)
-        if output is None:
-            sys.stdout.write(text)
-        else:
-            output.write_text(text, "utf-8")
-            click.echo(f"{output}: {len(text.encode()):,} bytes", err=True)
     except (
         UnreachableError,
         NotFoundError,
@@ -82,8 +77,11 @@ def report(
         ValueError,
         OSError,
     ) as error:
-        click.echo(f"build-exporter: {error}", err=True)
+        click.echo(f"build-exporter: {words_of(error)}", err=True)
         raise SystemExit(USAGE_ERROR) from None
+    write_document(text, output)
+    if output is not None:
+        click.echo(f"{output}: {len(text.encode()):,} bytes", err=True)
 
 
 def _text(request: Request, compare_with: str | None, form: str, template: Path | None, views: Sequence[View]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,14 +11,15 @@ from typing import Any
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import USAGE_ERROR, is_default_journal, recorded_journal_option
+from build_exporter.cli.progress import begin_frame
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
-from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.formatting import clock_time, count_of, duration, percent, size
 from build_exporter.journal.layout import SYSTEM_JOURNAL, builds, pid_namespace
 from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
@@ -46,7 +46,7 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "runnin
 
 
 @click.command()
-@journal_option
+@recorded_journal_option
 @click.option("--build", metavar="NAME", help="Only this build.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--short", is_flag=True, help="One line a build.")
@@ -97,8 +97,8 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     now = time.time()
     runs = by_urgency((run for run in found if run is not None), now)
     doing = nobody if short else ask_exporter(exporter, runs)
-    if again and sys.stdout.isatty():
-        click.clear()
+    if again:
+        begin_frame()
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator, doing) for run in runs])))
     elif not runs:
@@ -111,14 +111,15 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
             for run in runs
         ]
         click.echo("\n\n".join(texts))
-    _mention_system_journal(journal)
+    if is_default_journal():
+        _mention_system_journal(journal)
     return bool(runs) and not any(map(is_bad, runs))
 
 
 def _mention_system_journal(journal: str) -> None:
     """Say that root has builds in a journal of its own, which a user's status does not show."""
     if os.path.realpath(journal) != SYSTEM_JOURNAL and (names := builds(SYSTEM_JOURNAL)):
-        count = f"{len(names)} build{'s' if len(names) > 1 else ''}"
+        count = count_of(len(names), "build")
         click.echo(f"{count} of the system: build-exporter status --journal {SYSTEM_JOURNAL}", err=True)
 
 
@@ -302,10 +303,11 @@ def _lines(run: Run, now: float, estimator: Estimator, doing: Verdicts) -> Itera
 
 
 def _time_lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
+    ago = f", {duration(max(0.0, now - run.end))} ago" if run.end is not None else ""
     if run.start is not None:
-        yield f"  time       {elapsed(run, now)}"
-    if run.end is not None:
-        yield f"  ended      {clock_time(run.end)}, {duration(max(0.0, now - run.end))} ago"
+        yield f"  time       {elapsed(run, now)}{ago}"
+    elif run.end is not None:
+        yield f"  ended      {clock_time(run.end)}{ago}"
     estimate = estimator(run, now)
     if estimate is not None:
         band = f"{duration(estimate.low)} to {duration(estimate.high)}"
@@ -324,7 +326,7 @@ def _step_lines(run: Run, now: float, estimator: Estimator, doing: Verdicts) -> 
         yield from (f"             {line}" for line in excerpt(step.message).splitlines())
     blocked = run.blocked()
     if blocked:
-        yield f"  blocked    {len(blocked)} steps wait for it"
+        yield f"  blocked    {count_of(len(blocked), 'step')} {'waits' if len(blocked) == 1 else 'wait'} for it"
 
 
 def _suite_lines(run: Run) -> Iterator[str]:

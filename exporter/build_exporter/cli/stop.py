@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from build_exporter.cli.options import USAGE_ERROR
+from build_exporter.cli.options import USAGE_ERROR, words_of
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import escaped
 from build_exporter.plan.book_entities import BookError
@@ -22,6 +23,18 @@ def stop(command: str, message: str, code: int = USAGE_ERROR) -> NoReturn:
     sys.exit(code)
 
 
+def write_document(text: str, output: Path | None) -> None:
+    """Write a document to a file or standard output; exit with one sentence where the file can't be written."""
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, "utf-8")
+    except OSError as error:
+        click.echo(f"build-exporter: {words_of(error)}", err=True)
+        sys.exit(USAGE_ERROR)
+
+
 @contextmanager
 def stop_at_unreadable_plans(command: str) -> Iterator[None]:
     """End the command when a plan or the files it names can't be read: with 2 for its content, else with 1."""
@@ -32,6 +45,6 @@ def stop_at_unreadable_plans(command: str) -> Iterator[None]:
         click.echo(str(error), err=True)
         sys.exit(USAGE_ERROR)
     except OSError as error:
-        stop(command, f"{error.filename}: {error.strerror}", 1)
+        stop(command, words_of(error), 1)
     except (BookError, ValueError) as error:
         stop(command, str(error), 1)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import USAGE_ERROR, is_default_journal, recorded_journal_option
 from build_exporter.cli.query_http import PROBE_SECONDS, UnreachableError, get
-from build_exporter.cli.query_source import DEFAULT_EXPORTER, named_journal
+from build_exporter.cli.query_source import DEFAULT_EXPORTER
 from build_exporter.estimate import Estimator
 from build_exporter.failures.step_log import Cards
-from build_exporter.journal.layout import JOURNAL_VARIABLE, pid_namespace
+from build_exporter.journal.layout import pid_namespace
 from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
@@ -116,7 +116,7 @@ class Boards:
 
 
 @click.command()
-@journal_option
+@recorded_journal_option
 @click.option("--exporter", metavar="URL", help=f"A running exporter's address. Default: {DEFAULT_EXPORTER}.")
 @click.option("--build", metavar="NAME", help="Begin with this build. Default: the first of `status`.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds a frame.")
@@ -133,8 +133,7 @@ def watch(journal: str, exporter: str | None, build: str | None, interval: float
       build-exporter watch --build lfs-12.4
     """
     configure_logging("error", "logfmt")
-    is_default = named_journal(journal) is None and JOURNAL_VARIABLE not in os.environ
-    boards = Boards(journal, exporter or (DEFAULT_EXPORTER if is_default else None))
+    boards = Boards(journal, exporter or (DEFAULT_EXPORTER if is_default_journal() else None))
     try:
         if exporter is not None:
             # one that was named is what the user wants to see; later its journal may stand in

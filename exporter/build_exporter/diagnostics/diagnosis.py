@@ -17,6 +17,7 @@ from build_exporter.diagnostics.last_lines import last_lines, speaks
 from build_exporter.diagnostics.rules import RULES, Rank, Rule
 from build_exporter.diagnostics.signals import of_ending, signal_name
 
+UNKNOWN_SPEAKER: Final = "unknown"
 MAX_REASON: Final = 300
 """Longest reason, in characters."""
 
@@ -140,7 +141,7 @@ def _diagnosis(reading: Reading, best: Evidence, exit_code: int | None) -> Diagn
     return Diagnosis(
         _short(text),
         kind,
-        rule.speaker if rule is not None else "unknown",
+        rule.speaker if rule is not None else UNKNOWN_SPEAKER,
         place_of(reading.lines, best.first, best.last, best.text),
         tuple(reading.lines[max(0, best.first - CONTEXT_BEFORE) : best.last + 1 + CONTEXT_AFTER]),
         hint,
@@ -209,7 +210,7 @@ def _ended(
     return Diagnosis(
         _short(reason),
         ending.kind if ending is not None else "other",
-        "kernel" if number else "unknown",
+        "kernel" if number else UNKNOWN_SPEAKER,
         None,
         tuple(reading.lines[-CONTEXT_AFTER:]),
         ending.hint if ending is not None else "",

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from build_exporter.diagnostics.diagnosis import Diagnosis, diagnose, with_failed_tests
+from build_exporter.diagnostics.diagnosis import UNKNOWN_SPEAKER, Diagnosis, diagnose, with_failed_tests
 from build_exporter.diagnostics.signals import signal_name
 from build_exporter.failures.book import page_of
 from build_exporter.failures.excerpt import excerpt
@@ -139,18 +139,23 @@ def failed_tests(step: Step) -> list[str]:
 
 def _context(found: Diagnosis, reason: str, has_log: bool) -> Sequence[str]:
     if not has_log:
-        return [line for line in reason.splitlines() if line.strip()][:MAX_CONTEXT_LINES]
+        # a single line is the reason itself
+        said = [line for line in reason.splitlines() if line.strip()]
+        return said[:MAX_CONTEXT_LINES] if len(said) > 1 else ()
     return [line for line in found.context if line.strip()][:MAX_CONTEXT_LINES]
 
 
 def _evidence(step: Step, found: Diagnosis, reason: str) -> Iterable[str]:
     """Return how it ended, who said what, and what the tests gave, the strongest first."""
     failed = sum(report.failed + (report.errors or 0) for report in step.tests.values())
-    own = [f"{found.speaker}: {found.reason}"] if found.reason and found.reason != reason else []
+    speaker = f"{found.speaker}: " if found.speaker != UNKNOWN_SPEAKER else ""
+    own = [f"{speaker}{found.reason}"] if found.reason else []
     ended = [f"exit code {step.exit_code}"] if step.exit_code else []
     ended += [f"ended by {signal_name(step.signal)}"] if step.signal else []
     tests = [f"{failed} tests failed"] if failed else []
-    return [*own, *ended, *tests, *found.evidence][:MAX_EVIDENCE]
+    said = (reason, f"{speaker}{reason}")
+    every = dict.fromkeys((*own, *ended, *tests, *found.evidence))
+    return [text for text in every if text not in said][:MAX_EVIDENCE]
 
 
 def _line(text: str) -> str:

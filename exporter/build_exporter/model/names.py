@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 MAX_LINE_BYTES = 64 * 1024
@@ -23,6 +23,9 @@ FUTURE_TOLERANCE_SECONDS = 86400.0
 
 MAX_PATH_LENGTH = 4095
 """Longest path that Linux takes, in bytes."""
+
+LISTED_NAMES = 5
+"""Names that a message lists."""
 
 BUILD_PATTERN = r"^[A-Za-z0-9._+-]{1,100}\Z"
 RUN_PATTERN = r"^[0-9]{8}T[0-9]{6}Z\Z"
@@ -73,8 +76,14 @@ def run_start(run: str) -> float:
 def nearest_names(name: str, known: Collection[str]) -> str:
     """Return those of the known names that are most like one that is not among them, in words.
 
-    Where none is alike the first five; `none` where there are none.
+    Where none is alike the first five, and how many more; `none` where there are none.
     """
     from difflib import get_close_matches  # noqa: PLC0415 - slow to load, and not for what builds wait for
 
-    return ", ".join(get_close_matches(name[:100], known, n=3) or sorted(known)[:5]) or "none"
+    return listed_names(get_close_matches(name[:100], known, n=3) or sorted(known)) or "none"
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """Return the first five names with commas between them, and how many more there are."""
+    more = len(names) - LISTED_NAMES
+    return ", ".join([*names[:LISTED_NAMES], *([f"and {more} more"] if more > 0 else [])])

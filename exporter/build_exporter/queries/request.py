@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from build_exporter.model.events import Event
-from build_exporter.model.names import nearest_names
+from build_exporter.model.names import listed_names, nearest_names
 from build_exporter.queries.context import Context, NotFoundError, shown
 from build_exporter.tracker import Run, RunSummary
 
@@ -138,7 +138,7 @@ class Request:
         if name == "previous" and older:
             name = older[-1]
         if name not in older or self.load is None:
-            known = ", ".join([newest.run, *reversed(older)][:5])
+            known = listed_names([newest.run, *reversed(older)])
             raise NotFoundError(f"no run {shown(name)} of {build}; the newest: {known}")
         return self.load(build, name)
 
@@ -157,7 +157,7 @@ class Request:
                 if len(newest) == 1:
                     raise
         if newest and not found:
-            known = ", ".join(f"{run.run} of {run.build}" for run in newest[:5])
+            known = listed_names([f"{run.run} of {run.build}" for run in newest])
             raise NotFoundError(f"no build has a run {shown(name)}; the newest: {known}")
         return found
 

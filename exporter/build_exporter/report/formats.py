@@ -62,6 +62,7 @@ def _render(path: Path, report: Report, *, autoescape: bool, **more: Any) -> str
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters.update(
         duration=_duration, clock=lambda when: "" if when is None else date_time(when), cell=_cell, by_phase=_by_phase,

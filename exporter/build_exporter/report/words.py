@@ -27,7 +27,7 @@ def _outcome(board: Board, analysis: Analysis, failures: Sequence[Card]) -> str:
     done, total = board.steps.succeeded + board.steps.skipped, board.steps.total
     time = "" if analysis.wall_seconds is None else f" {duration(analysis.wall_seconds)}"
     steps = f"{total} step" if total == 1 else f"{total} steps"
-    so_far = f"{done} of {steps} {'is' if done == 1 else 'are'} done{time and f' after{time}'}."
+    so_far = f"{done} of {steps} {'is' if 1 in (done, total) else 'are'} done{time and f' after{time}'}."
     if board.state == "succeeded" and done == total:
         return f"All {steps} are done{time and f', in{time}'}."
     if failures:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from build_exporter.analysis.samples import times_of, times_of_summary
+from build_exporter.model.states import StepState
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import shown, shown_or_none
 from build_exporter.queries.request import Query, Reply, Request
 from build_exporter.tracker import Run
 
+ONLY_SUCCESSES: Final = "steps that succeeded; `failing-steps` lists those that failed"
+
 
 class HistoryRow(Answer, frozen=True):
-    """A step that succeeded in a run; without a step the run as a whole."""
+    """A step that succeeded in a run; without a step the run as a whole. `result` is that of what the row is about."""
 
     build: str
     run: str
@@ -31,7 +35,8 @@ def history(request: Request) -> Reply:
     """Return past runs, or with a package the steps that build it, oldest first."""
     wanted = request.filter("package")
     rows = [row for run in request.newest() for row in _rows(request, run, wanted)]
-    return Reply(rows, bad=not rows)
+    lines = [ONLY_SUCCESSES] if wanted is not None and rows else []
+    return Reply(rows, bad=not rows, lines=lines)
 
 
 def _rows(request: Request, newest: Run, wanted: str | None) -> Iterator[HistoryRow]:
@@ -49,6 +54,7 @@ def _rows(request: Request, newest: Run, wanted: str | None) -> Iterator[History
                 usage = summary.usage.get(sample.key)
                 yield _of(
                     base,
+                    result=StepState.SUCCEEDED.label,
                     phase=shown(sample.key[0]),
                     step=shown(sample.key[1]),
                     version=shown_or_none(sample.version),
@@ -72,6 +78,7 @@ def _newest(request: Request, run: Run, wanted: str | None) -> Iterator[HistoryR
             step = run.steps[sample.key]
             yield _of(
                 base,
+                result=step.state.label,
                 phase=shown(step.phase),
                 step=shown(step.step),
                 version=shown_or_none(step.version),
@@ -94,7 +101,7 @@ def matches(wanted: str, step: str) -> bool:
 QUERY = Query(
     history,
     HistoryRow,
-    "List past runs; with PACKAGE how long its steps took in each of them.",
+    "List past runs; with PACKAGE how long its steps took in each of them, where they succeeded.",
     arguments=("package",),
     example="gcc --build lfs-12.4",
     not_fine="there is nothing to list",
