@@ -63,6 +63,7 @@ def test_mistakes_are_one_sentence(served: Any, path: str, status: int, words: s
 
 def test_a_command_knows_earlier_runs_of_an_exporter(served: Any, command: Callable[..., Any], tmp_path: Path) -> None:
     """`--exporter` with `--run previous` and `history` answer as the journal would, without reading it."""
+    (tmp_path / "none").mkdir()
     far = ("--exporter", served.url, "--journal", str(tmp_path / "none"), "--output", "json")
     before = command("errors", *far, "--build", "lfs", "--run", "previous")
     assert before.returncode == 1, before.stderr
