@@ -1,4 +1,4 @@
-"""Attempts that begin and succeed as almost all do: what the rest of the fold comes to for them, in fewer steps.
+"""A fast path of the fold for attempts that begin and succeed in order, as almost all do.
 
 Events come here only if they are later than every one before, so that none is one of those read again.
 """
@@ -51,8 +51,8 @@ def begin(run: Run, event: e.StepStarted) -> bool:
 
 def start_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
     """Put a step that neither runs nor has failed into its next attempt; of the one before nothing is left."""
-    time, told, attempts = event.time, event.attempt, step.attempts + 1
-    step.attempts = attempts if told is None or told <= attempts else told
+    time, reported, attempts = event.time, event.attempt, step.attempts + 1
+    step.attempts = attempts if reported is None or reported <= attempts else reported
     step.began = with_time(step.began, time)
     step.start = time
     step.tests = NO_TESTS
@@ -78,7 +78,7 @@ def forget_attempt(step: Step) -> None:
 
 
 def describe(run: Run, step: Step, event: e.StepStarted) -> None:
-    """Take what a start says of the attempt: package, log, process."""
+    """Record the package, log and process that a start names."""
     log, pid = event.log, event.pid
     if event.package != step.package or event.version != step.version:
         name(step, event.package, event.version)

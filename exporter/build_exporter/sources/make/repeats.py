@@ -1,4 +1,4 @@
-"""Tell further runs of make on one console from one make that goes on after failures."""
+"""Distinguish further runs of make on one console from one make that continues after failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class Repeats:
 
     def clear(self) -> None:
         """Forget all: another make has begun."""
-        self.__init__()  # type: ignore[misc]
+        self._targets.clear()
+        self._later.clear()
+        self._is_waiting = self._is_below = False
 
     def read(self, text: str) -> None:
         """Take a message of make's that is no failure."""
