@@ -26,7 +26,11 @@ PERCENTILE_90: Final = 1.2816
 OVERDUE_SHARE: Final = 0.1
 """Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
 GUESS_SPREAD: Final = 0.8
-"""Standard deviation (logarithm) of the time of all steps together that nothing is known of."""
+"""Standard deviation (logarithm) of the time of all steps together that nothing is known of, once many are done."""
+GUESS_STEPS: Final = 8
+"""Steps done after which that deviation is the root of two times as large."""
+GUESS_SECONDS: Final = 30.0
+"""Seconds of steps that have to be done before steps of which nothing is known are estimated."""
 GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
 _NORMAL: Final = NormalDist()
@@ -68,6 +72,7 @@ class Outlook:
         done_seconds: sum over those that have ended.
         bands: factors of the band's width at the shares of a run; none where none were measured.
         guessed_ratio: share of the time to come that nothing is known of.
+        guess_spread: how much that share deviates (logarithm), by how many steps are done.
         gap_ratio: time between steps for each second of steps.
         basis: in words, what all this rests on.
     """
@@ -83,6 +88,7 @@ class Outlook:
     done_seconds: float = 0.0
     bands: Sequence[float] = ()
     guessed_ratio: float = 0.0
+    guess_spread: float = GUESS_SPREAD
     gap_ratio: float = 0.0
     pace_spread: float = 0.0
     spread_up: float = 0.0
@@ -102,7 +108,7 @@ class Outlook:
         own = sum((self.expected[key].spread * left) ** 2 for key, left in running)
         steps = self.tuning.steps_share * sqrt(self.pending_variance + own) / whole
         # what is guessed of unknown steps is wrong of all of them alike
-        common = hypot(self.pace_spread, steps, GUESS_SPREAD * self.guessed_ratio)
+        common = hypot(self.pace_spread, steps, self.guess_spread * self.guessed_ratio)
         band, apart = PERCENTILE_90 * self._width(run, whole, now), self.tuning.apart_share
         return Estimate(
             seconds * exp(-band * hypot(common, apart * self.spread_down)),
@@ -147,7 +153,8 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     expectations.learn(done)
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
     opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
-    if not done and not any(expected.candidates for expected in opened.values()):
+    seconds = sum(exp(step.seconds) for step in done)
+    if seconds < GUESS_SECONDS and opened and all(expected.guess for expected in opened.values()):
         return None
     outlook = Outlook(opened, sources, facts, history, tuning)
     _sum_up(outlook, run)
@@ -156,7 +163,8 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     outlook.parallel = parallel_of(
         run, _model(history, sources), opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
     )
-    outlook.done_seconds = sum(exp(step.seconds) for step in done)
+    outlook.done_seconds = seconds
+    outlook.guess_spread = GUESS_SPREAD * sqrt(1.0 + GUESS_STEPS / max(1, len(done)))
     outlook.bands = _bands(outlook)
     outlook.basis = basis_of(outlook, len(done))
     return outlook
