@@ -60,6 +60,8 @@ async function load() {
   const main = document.getElementById("main");
   const other = fresh.getElementById("main");
   if (!main || !other) throw new Error("no page");
+  // what was waited for has begun, or is gone: another page, with other scripts' work to do
+  if (fresh.body.dataset.build !== document.body.dataset.build) return location.reload();
   morph(main, other);
   document.title = fresh.title;
   const icon = fresh.querySelector("link[rel=icon]")?.getAttribute("href");
