@@ -13,11 +13,11 @@ from typing import Final
 import click
 from rich.progress import track
 
-from build_exporter.cli.options import USAGE_ERROR, recorded_journal_option, words_of
+from build_exporter.cli.options import recorded_journal_option, words_of
 from build_exporter.cli.query import SECONDS
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_source import Asked, named_journal, request_of
-from build_exporter.cli.stop import write_document
+from build_exporter.cli.stop import stop, write_document
 from build_exporter.config.schema import Config
 from build_exporter.export.openmetrics import Export
 from build_exporter.export.traces import trace
@@ -64,8 +64,7 @@ def export(
         shown = track(runs, "runs", transient=True, disable=not sys.stderr.isatty())
         text, counted = FORMS[form](request, shown, interval)
     except (UnreachableError, NotFoundError, OSError) as error:
-        click.echo(f"build-exporter: {words_of(error)}", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("", words_of(error))
     write_document(text, output)
     click.echo(f"{count_of(len(runs), 'run')}: {counted}", err=True)
 

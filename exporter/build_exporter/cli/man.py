@@ -10,6 +10,7 @@ import click
 
 from build_exporter import __version__
 from build_exporter.cli.options import data_home
+from build_exporter.cli.stop import stop
 
 
 @click.command()
@@ -28,8 +29,7 @@ def man(context: click.Context, directory: Path | None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         written = [(directory / name).write_text(text, "utf-8") for name, text in pages(context.find_root().command)]
     except OSError as error:
-        click.echo(f"build-exporter: {directory}: {error.strerror}", err=True)
-        raise SystemExit(1) from None
+        stop("", f"{directory}: {error.strerror}", 1)
     click.echo(f"{directory}: {len(written)} pages; to remove them: rm {shlex.quote(str(directory))}/build-exporter*.1")
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import journal_option
+from build_exporter.cli.stop import stop
 from build_exporter.logging_setup import configure_logging
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def mcp(journal: str, allow_acknowledge: bool) -> None:
     try:
         from build_exporter.mcp.server import make_server  # noqa: PLC0415 - an extra, and slow to load
     except ImportError as error:
-        click.echo(f"build-exporter mcp: install the package's extra, build-exporter[mcp] ({error})", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("mcp", f"install the package's extra, build-exporter[mcp] ({error})")
     from build_exporter.cli.mcp_tools import announce, journal_tools  # noqa: PLC0415
 
     configure_logging("warn", "logfmt")

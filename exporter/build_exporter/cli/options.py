@@ -33,6 +33,10 @@ class JournalError(click.ClickException):
         click.echo(f"build-exporter: {self.format_message()}", file=file, err=True)
 
 
+output_option = click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+"""Adds `--output`, for commands that show a table."""
+
+
 def journal_option(command: F) -> F:
     """Add `--journal DIR`, given to the command as a string with its default filled in."""
     return _journal_option(_counted)(command)

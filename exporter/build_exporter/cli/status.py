@@ -11,12 +11,13 @@ from typing import Any
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, is_default_journal, recorded_journal_option
+from build_exporter.cli.options import is_default_journal, output_option, recorded_journal_option
 from build_exporter.cli.progress import begin_frame
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary, sources_as_object
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
+from build_exporter.cli.stop import print_json, stop
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, count_of, duration, percent, size
@@ -48,7 +49,7 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "runnin
 @click.command()
 @recorded_journal_option
 @click.option("--build", metavar="NAME", help="Only this build.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 @click.option("--short", is_flag=True, help="One line a build.")
 @click.option("--watch", is_flag=True, help="Show it again every two seconds until Ctrl-C.")
 @click.option(
@@ -76,8 +77,7 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
                 raise SystemExit(0 if good else 1)
             time.sleep(WATCH_SECONDS)
     except UnreachableError as error:
-        click.echo(f"build-exporter status: {error}", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("status", str(error))
     except KeyboardInterrupt:
         raise SystemExit(0) from None
 
@@ -87,8 +87,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     tracker = read_builds(journal)
     if build is not None and build not in tracker.builds and not again:
         nearest = nearest_names(build, list(tracker.builds))
-        click.echo(f"build-exporter status: no build {build} in {journal}; there are: {nearest}", err=True)
-        raise SystemExit(USAGE_ERROR)
+        stop("status", f"no build {build} in {journal}; there are: {nearest}")
     here = pid_namespace()
     estimator = Estimator(tracker.builds)
     found = (b.current for b in tracker.builds.values() if build in (None, b.name))
@@ -100,7 +99,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     if again:
         begin_frame()
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator, doing) for run in runs])))
+        print_json([as_object(run, now, estimator, doing) for run in runs])
     elif not runs:
         click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal} yet")
     elif short:
