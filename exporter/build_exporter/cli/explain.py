@@ -13,11 +13,11 @@ from build_exporter.cli.stop import print_json, stop
 from build_exporter.failures import Card, card
 from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, count_of, duration
-from build_exporter.journal.follow import Follower
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
 from build_exporter.model.states import FailureClass
-from build_exporter.tracker import Run, Step, Tracker
+from build_exporter.monitor import read_newest
+from build_exporter.tracker import Run, Step
 
 NO_LOG: Final = "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"
 
@@ -40,9 +40,7 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     """
     configure_logging("warn", "logfmt")
     load_config(config_path)
-    tracker = Tracker()
-    for batch in Follower(journal).poll():
-        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    tracker = read_newest(journal)
     runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
     if build is not None and not runs:
         stop("explain", f"no build {build} in {journal}; there are: {nearest_names(build, list(tracker.builds))}")

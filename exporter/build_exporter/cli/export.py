@@ -16,6 +16,7 @@ from rich.progress import track
 from build_exporter.cli.options import recorded_journal_option, words_of
 from build_exporter.cli.query import SECONDS
 from build_exporter.cli.query_http import UnreachableError
+from build_exporter.cli.query_output import csv_cell
 from build_exporter.cli.query_source import Asked, named_journal, request_of
 from build_exporter.cli.stop import stop, write_document
 from build_exporter.config.schema import Config
@@ -105,11 +106,6 @@ def _csv(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, s
             writer.writerow([run.build, run.run, *(csv_cell(getattr(step, name)) for name in step.__struct_fields__)])
             count += 1
     return text.getvalue(), count_of(count, "step")
-
-
-def csv_cell(value: object) -> object:
-    """Return a cell; a text that a sheet would run as a formula gets a quote before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def _otlp(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from build_exporter import __version__
-from build_exporter.cli.options import data_home
+from build_exporter.cli.options import commands, data_home
 from build_exporter.cli.stop import stop
 
 
@@ -35,17 +35,8 @@ def man(context: click.Context, directory: Path | None) -> None:
 
 def pages(main: click.Command) -> Iterator[tuple[str, str]]:
     """Yield file name and text of every page: one for the program, one for each command and subcommand."""
-    yield from _pages(main, "build-exporter", None)
-
-
-def _pages(command: click.Command, path: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
-    context = click.Context(command, parent, info_name=path.rsplit(maxsplit=1)[-1])
-    yield f"{path.replace(' ', '-')}.1", render(command, path, context)
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            assert child is not None
-            yield from _pages(child, f"{path} {name}", context)
+    for command, path, context in commands(main, "build-exporter"):
+        yield f"{path.replace(' ', '-')}.1", render(command, path, context)
 
 
 def render(command: click.Command, path: str, context: click.Context) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -173,3 +173,16 @@ def check_journal(journal: str, *, must_exist: bool = False) -> None:
     if must_exist and missing is not None:
         reason = "there is no such directory" if isinstance(missing, FileNotFoundError) else missing.strerror
         raise JournalError(f"no journal at {journal}: {reason}")
+
+
+def commands(
+    command: click.Command, path: str, parent: click.Context | None = None, **settings: Any
+) -> Iterator[tuple[click.Command, str, click.Context]]:
+    """Yield a command and those below it, each with its whole name and the context for its help."""
+    context = click.Context(command, parent, info_name=path.rsplit(maxsplit=1)[-1], **settings)
+    yield command, path, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from commands(child, f"{path} {name}", context, **settings)

@@ -22,7 +22,7 @@ class Runner:
     """
 
     WORDS: ClassVar[tuple[bytes, ...]] = ()
-    takes_all = False
+    takes_all: bool = False
 
     @property
     def is_busy(self) -> bool:
