@@ -83,7 +83,7 @@ def test_runs_of_different_packages_have_the_wider_band() -> None:
 
 
 def test_packages_whose_times_scattered_have_a_wider_band() -> None:
-    """Where each package took twice as long the next time, a single one may too: its band has half and twice its time."""
+    """Where each package took twice as long the next time, the band of a single one has half and twice its time."""
     for factor, scatter in ((1.0, 0.0), (2.0, log(2.0) ** 2)):
         tracker = Tracker()
         for day, names in enumerate(("abcdef", "ghijkl", "abcghi")):
