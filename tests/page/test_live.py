@@ -117,7 +117,7 @@ def test_without_a_socket_the_page_is_still_live(serve: Serve, lfs: Any, tab: Ta
 
 
 def test_a_new_build_appears_on_the_empty_page(serve: Serve, run_file: Callable[..., Any], tab: Tabs) -> None:
-    """Whoever waits on the empty page, or on that of a build to come, sees it as soon as it begins; failures are first."""
+    """Whoever waits on the empty page, or on that of a build to come, sees it once it begins; failures are first."""
     served = serve()
     page, waiting = tab(served).go("/"), tab(served).go("/builds/second")
     shows(waiting, "It shows here as soon as it begins.")
