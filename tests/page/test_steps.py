@@ -91,7 +91,7 @@ def test_only_the_steps_in_sight_are_drawn(served: Any, large: Any, tab: Tabs) -
 
 
 def test_a_log_is_followed_in_colour(serve: Serve, lfs: Any, tab: Tabs, tmp_path: Path) -> None:
-    """A log's end is shown and followed in colour, its markup as text; its beginning can be had; a new attempt's is next."""
+    """A log's end is followed in colour, its markup is text; its beginning can be had; each attempt has its own."""
     log = tmp_path / "gcc.log"
     log.write_text("first line\n" + "padding " * 8 + "\n" + "line\n" * 40_000 + "\x1b[1;31merror:\x1b[0m <b>bold</b>\n")
     lfs.add("step_started", phase="chapter-5", step="502-gcc", log=str(log))
