@@ -27,6 +27,8 @@ OVERDUE_SHARE: Final = 0.1
 """Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
 GUESS_SPREAD: Final = 1.5
 """Standard deviation (logarithm) of the time of all steps together that nothing is known of."""
+GUESS_SECONDS: Final = 30.0
+"""Seconds of steps that have to be done before steps of which nothing is known are estimated."""
 GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
 _NORMAL: Final = NormalDist()
@@ -159,7 +161,9 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     expectations.learn(done)
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
     opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
-    if not done and not any(expected.candidates for expected in opened.values()):
+    seconds = sum(exp(step.seconds) for step in done)
+    is_early = not done or (opened and seconds < GUESS_SECONDS)
+    if is_early and not any(expected.candidates for expected in opened.values()):
         return None
     outlook = Outlook(opened, sources, facts, history, tuning, scatter_before=expectations.scatter_before)
     _sum_up(outlook, run)
@@ -168,7 +172,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     outlook.parallel = parallel_of(
         run, _model(history, sources), opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
     )
-    outlook.done_seconds = sum(exp(step.seconds) for step in done)
+    outlook.done_seconds = seconds
     outlook.bands = _bands(outlook)
     outlook.basis = basis_of(outlook, len(done))
     return outlook
