@@ -82,7 +82,9 @@ _STOPPED: Final = re.compile(r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|^wait: 
 """A make prints the last when it was stopped while one of its commands ended by the same signal."""
 
 _IGNORED: Final = re.compile(_LEVEL + rf"\[.*\] \S+ \d{{1,3}}{_SHUFFLED} \(\w+\){_SHUFFLED}$")
-_OWN: Final = re.compile(r"^(?:\S*/)?(?:g|re)?make(?:\[\d{1,3}\])?\s?: |^[^\s:]{1,300}:\d{1,6}: \*\*\* \[")
+_OWN: Final = re.compile(
+    r"^(?:\S*/)?(?:g|re)?make(?:\[\d{1,3}\])?\s?: |^[^\s:]{1,300}:\d{1,6}: \*\*\* \[[^\]]{1,500}\] error "
+)
 """A message of make itself, no sign of work."""
 
 NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
