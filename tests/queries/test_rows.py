@@ -163,7 +163,7 @@ def test_history_is_of_the_runs_in_the_window(builder: Callable[..., Any]) -> No
 
 def test_what_fits_is_asked_of_builds_that_go_on(story: Any) -> None:
     """Disk and memory of a running build, where what is free is known; nothing is to come of one that is over."""
-    given = {"free": 2**40, "memory": 2**40}
+    given: dict[str, Any] = {"free": 2**40, "memory": 2**40}
     assert [each.resource for each in ask(story, "fit", **given).answer.fits] == ["disk", "memory"]
     with pytest.raises(BadRequestError, match="--free and --memory"):
         ask(story, "fit", free=1)
