@@ -46,11 +46,12 @@ def as_csv(rows: Sequence[msgspec.Struct], row: type[msgspec.Struct]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(row.__struct_fields__)
-    writer.writerows([_csv_cell(getattr(each, name)) for name in row.__struct_fields__] for each in rows)
+    writer.writerows([csv_cell(getattr(each, name)) for name in row.__struct_fields__] for each in rows)
     return text.getvalue()
 
 
-def _csv_cell(value: object) -> object:
+def csv_cell(value: object) -> object:
+    """Return a cell: empty for None; a text that a sheet would run as a formula gets a quote before it."""
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
         return f"'{value}"
     return "" if value is None else str(value).lower() if isinstance(value, bool) else value
@@ -102,8 +103,11 @@ def _least_width(name: str, rows: Sequence[msgspec.Struct]) -> int:
 
 def _is_shown(name: str, rows: Sequence[msgspec.Struct]) -> bool:
     values = {getattr(each, name) for each in rows}
-    if name in ("build", "run"):
+    if name == "build":
         return len(values) > 1
+    if name == "run":
+        # of one run a build, which is the usual answer, the build's name says enough
+        return len(values) > len({getattr(each, "build", None) for each in rows})
     return bool(values - {None, ""})
 
 

@@ -82,7 +82,9 @@ def build_progress(run: Run, now: float) -> float | None:
 
 
 def phase_progress(run: Run, phase: Phase, now: float) -> float:
-    """Return a phase's ratio at `now`."""
+    """Return a phase's ratio at `now`: 1 once its run succeeded, by whatever step a failure of it was repaired."""
+    if run.status is BuildState.SUCCEEDED:
+        return 1.0
     credit = 0.0
     for step in _credited(run):
         if step.phase == phase.name:
@@ -129,16 +131,6 @@ def raise_floors(run: Run, now: float, losing: Iterable[Phase] = ()) -> None:
     for name, credit in by_phase.items():
         phase = run.phases[name]
         phase.floor = min(_phase_ratio(phase, credit), CEILING)
-
-
-def hold_floors(run: Run, phase: Phase) -> None:
-    """Keep what progress is while nothing runs, of the run and of a phase of it."""
-    ratio = run.done_weight / run.weight
-    if ratio > run.floor and run.plans:
-        run.floor = min(ratio, CEILING)
-    ratio = phase.done_weight / phase.weight
-    if ratio > phase.floor:
-        phase.floor = min(ratio, CEILING)
 
 
 def _whole(run: Run, credit: float) -> float:
