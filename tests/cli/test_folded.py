@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from build_exporter.cli import folded as module
+from build_exporter.cli.folded import folded
 
 
 def test_long_values_fold_under_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,11 +18,11 @@ def test_long_values_fold_under_themselves(monkeypatch: pytest.MonkeyPatch) -> N
         "  left       short",
     )
     monkeypatch.setenv("COLUMNS", "30")
-    monkeypatch.setattr(module.sys.stdout, "isatty", lambda: True)
-    assert module.folded("\n".join(lines)).split("\n") == [
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert folded("\n".join(lines)).split("\n") == [
         "  left       two hours and one",
         "             minute",
         *lines[1:],
     ]
-    monkeypatch.setattr(module.sys.stdout, "isatty", lambda: False)
-    assert module.folded(lines[0]) == lines[0]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    assert folded(lines[0]) == lines[0]
