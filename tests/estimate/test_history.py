@@ -135,6 +135,7 @@ def test_more_jobs_take_less_time() -> None:
     assert estimate is not None
     # half serial, half shared by four: (0.5 + 0.5 / 4) / 1 of 600 s
     assert estimate.middle == pytest.approx(375.0, rel=0.01)
+    assert "1 earlier run of this build (with another -j, tests or ABIs: converted)" in estimate.basis
 
 
 def test_an_estimate_is_kept_until_a_step_ends() -> None:
