@@ -1,4 +1,4 @@
-"""What the plans of every kind share: their options, and how they are shown, estimated and recorded."""
+"""Options that all plans share, and how plans are shown, estimated and recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One BitBake build as events: from its buildstats, and its console log if there is one."""
+"""Convert one BitBake build to events, from its buildstats and its console log if there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an emerge lives: by the locks it holds on the packages it builds, and by the processes there are.
+"""Find out whether an emerge lives, by its locks on the packages it builds and by the process table.
 
 Portage locks a package's build directory before it says `Cleaning`, and takes the lock's file away before it lets go:
 a file that no one locks is that of an emerge which died. Locks are seen from outside a container or chroot too.

@@ -1,4 +1,4 @@
-"""Which phase of an ebuild a package is in, out of its build.log."""
+"""Read the phase of an ebuild from its build.log."""
 
 from __future__ import annotations
 

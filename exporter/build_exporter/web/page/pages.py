@@ -1,4 +1,4 @@
-"""What each address of the page responses."""
+"""Responses of each address of the page."""
 
 from __future__ import annotations
 
