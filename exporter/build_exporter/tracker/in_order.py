@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
-from build_exporter.model.states import StepState
+from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker.aggregates import MAX_GAP_SECONDS, add_work_time, count_flags, name
 from build_exporter.tracker.plans import check_milestones
 from build_exporter.tracker.progress import expected_seconds, raise_floors
@@ -47,7 +47,15 @@ def begin(run: Run, event: e.StepStarted, following: e.Event | None) -> e.Event 
         _attempt(run, step, event, following)
         return following
     if step.state is not _PENDING:
-        return None
+        if step.state not in DONE:
+            return None
+        phase = run.phases[step.phase]
+        raise_floors(run, event.time, (phase,))
+        phase.done_weight -= step.weight
+        run.done_weight -= step.weight
+        forget_attempt(step)
+        if run.warning_flags:
+            count_flags(run, step.key, {})
     start_attempt(run, step, event)
     return event
 

@@ -137,6 +137,16 @@ def test_a_copy_that_is_still_written_decides_nothing(bench: Bench) -> None:
     bench.stamp("401-creatingdirs", 900_000)
     assert bench.rows() == {"401-creatingdirs": (None, 0, 0)}
     assert bench.rows(Closed.OVER) == {"401-creatingdirs": ("succeeded", None, 0)}
+    bench.log("Cus-001-editor", 50, None, 900_000)
+    bench.stamp("Cus-001-editor", 900_000)
+    assert bench.rows()["Cus-001-editor"] == ("succeeded", None, 50), "the last step has none after it to wait for"
+
+
+def test_a_run_without_logs_began_with_its_first_stamp(bench: Bench) -> None:
+    """Where the logs were thrown away the earliest stamp is all that is known, in whole seconds."""
+    for name, done in (("402-environment", 30.0), ("401-creatingdirs", 10.75), ("501-linker", 90.0)):
+        bench.stamp(name, done)
+    assert bench.read().run_start == bench.zero + 10
 
 
 def test_files_changed_after_the_next_step_began_are_copies(bench: Bench) -> None:

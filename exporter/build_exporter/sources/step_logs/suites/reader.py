@@ -21,6 +21,7 @@ from build_exporter.sources.step_logs.suites.detection import SuiteDetector
 from build_exporter.sources.step_logs.suites.drivers import CTest, GoogleTest, Lit, Meson
 from build_exporter.sources.step_logs.suites.gnu import CHECK, Automake, Autotest, DejaGnu, ShownLog
 from build_exporter.sources.step_logs.suites.languages import Cargo, GoTest, NodeTest, NodeTools
+from build_exporter.sources.step_logs.suites.libraries import Catch, Check, Cmocka
 from build_exporter.sources.step_logs.suites.other_runners import Curl, E2fsprogs, PerlCore, QtTest, TclTest, UtilLinux
 from build_exporter.sources.step_logs.suites.perl import Prove, Tap
 from build_exporter.sources.step_logs.suites.python import PyTest, RegressionTest, UnitTest
@@ -69,8 +70,22 @@ class _Pace:
 
 
 RUNNERS: Final[tuple[type[Runner], ...]] = (
-    *(ShownLog, RegressionTest, CTest, Meson, Lit, DejaGnu, UnitTest, PyTest, GoogleTest, QtTest, Automake, Autotest),
-    *(Prove, PerlCore, Tap, TclTest, UtilLinux, E2fsprogs, Cargo, GoTest, Curl, NodeTest, NodeTools),
+    *(
+        ShownLog,
+        RegressionTest,
+        CTest,
+        Meson,
+        Lit,
+        DejaGnu,
+        UnitTest,
+        PyTest,
+        GoogleTest,
+        Cmocka,
+        QtTest,
+        Automake,
+        Autotest,
+    ),
+    *(Prove, PerlCore, Tap, TclTest, UtilLinux, E2fsprogs, Cargo, GoTest, Curl, NodeTest, NodeTools, Check, Catch),
 )
 """In the order in which they read a line that several may want."""
 
