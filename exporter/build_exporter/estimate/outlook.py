@@ -94,6 +94,11 @@ class Outlook:
     basis: str = ""
     parallel: Parallel | None = None
 
+    @property
+    def is_of_unknown_machine(self) -> bool:
+        """Whether nothing has shown yet how long an SBU takes: no earlier run and no step of this one."""
+        return not self.history.runs and not any(source.compared for source in self.sources.all)
+
     def at(self, run: Run, now: float) -> Estimate:
         """Return the estimate at `now`."""
         running = [(key, left_of(step, self.expected[key], now)) for key, step in _running(run, self)]
@@ -260,6 +265,8 @@ def _pace_spread(outlook: Outlook) -> float:
         factor = 1.0 + 1.0 / own if best.prior >= 1.0 and own else 2.0
         usual = usual_pace_spread(outlook.history, tuning)
         return factor / sqrt(usual**-2 + best.compared / tuning.pace_evidence / tuning.pace_spread**2)
+    if outlook.is_of_unknown_machine:
+        return tuning.machine_spread
     return tuning.scale_spread / sqrt(1.0 + tuning.scale_evidence * best.compared / tuning.pace_evidence)
 
 

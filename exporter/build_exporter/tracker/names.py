@@ -29,4 +29,7 @@ def name_of(phase: str, step: str, version: str | None) -> Name:
 
 def package_of(name: Name, package: str | None) -> str:
     """Return what a step builds: the package it names, else its name without the number of a pass."""
-    return package.lower() if package else _PASS.sub("", name[1])
+    bare = name[1]
+    if package:
+        return package.lower()
+    return _PASS.sub("", bare) if "-pass" in bare or "-build_" in bare else bare
