@@ -252,7 +252,27 @@ def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     operation.complete(text)
     run = newest(journal, "odd")
     assert run.count(StepState.SUCCEEDED) == 1
-    assert run.notes[0][1] == text[: MAX_TEXT_LENGTH // 4].replace("\ud800", "?")
+    kept = text[: MAX_TEXT_LENGTH // 4].replace("\ud800", "?")
+    assert run.notes[0][1] == kept
+    operation.complete("again")
+    failing = Operation("odd", journal=str(journal))
+    failing.start([text])
+    failing.update(text, text, done=1, total=-5)
+    failing.fail(text, error_class=text)
+    run = newest(journal, "odd")
+    assert (run.count(StepState.FAILED), run.finished) == (1, {"failed": 1}), "an end by `complete` ended its run"
+    (step,) = run.failed.values()
+    assert (step.message, step.ratio) == (kept, None)
+
+
+def test_an_event_too_long_for_a_line_is_left_out_alone(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A plan that no line holds is reported once; the steps themselves are recorded, before it and after it."""
+    with caplog.at_level(logging.WARNING), Operation("large", ["a" * 200 + str(n) for n in range(999)],
+                                                     journal=str(journal)) as operation:  # fmt: skip
+        operation.update("a")
+        operation.update("b")
+    assert [step.state for step in newest(journal, "large").steps.values()] == [StepState.SUCCEEDED] * 2
+    assert ["a line holds" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_a_name_no_build_can_have_is_refused() -> None:

@@ -170,8 +170,8 @@ class Verdicts:
         quiet = now - watch.quiet_since
         silence = self._log_silence(step)
         if silence is not None and quiet < silence and watch.quiet_since > watch.began:
-            # it was silent and went on: that is how long it may be
-            watch.longest_silence = max(watch.longest_silence, silence)
+            # its log was silent for so long when it last did something: that is how long it may be
+            watch.longest_silence = max(watch.longest_silence, silence - quiet)
         watch.waits = waits_of(tree.members, tree.root.pid, self._proc) if quiet >= ASK_SECONDS else Waits()
         kind, program = self._activity(watch, tree)
         return Observation(
