@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"^(?:(?:\d{3,4}|Cus)-(?:\d{2,3}-)?(?=[A-Za-z]))")
 _PASS: Final = re.compile(r"-(?:pass|build_)\d$")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def name_of(phase: str, step: str, version: str | None) -> Name:
     """Return a step's phase and bare name."""
     bare = _NUMBER.sub("", step)

@@ -229,11 +229,11 @@ def _interested(words: tuple[bytes, ...]) -> tuple[int, ...]:
     return tuple(place for place, each in enumerate(RUNNERS) if not set(words).isdisjoint(each.WORDS))
 
 
-def excused(suite: Suite, is_recorded: Callable[[str], bool], number: int) -> tuple[Results, int]:
+def excused(suite: Suite, is_known: Callable[[str], bool], number: int) -> tuple[Results, int]:
     """Return a suite's counts with the failures that are known as expected ones, and what is left of `number`."""
     results = suite.results
-    failed = min(results.failed, sum(count for name, count in suite.failing.items() if is_recorded(name)))
-    errors = min(results.errors, sum(count for name, count in suite.broken.items() if is_recorded(name)))
+    failed = min(results.failed, sum(count for name, count in suite.failing.items() if is_known(name)))
+    errors = min(results.errors, sum(count for name, count in suite.broken.items() if is_known(name)))
     more = min(number, results.failed - failed)
     failed += more
     expected = results.expected_failed + failed + errors
