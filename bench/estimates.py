@@ -18,7 +18,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from build_exporter.estimate.backtest import MARKS, ActiveClock, RecordedRun, Settings, backtest, percentile, read_runs
+from build_exporter.estimate.backtest import (
+    MARKS,
+    ActiveClock,
+    RecordedRun,
+    Settings,
+    backtest,
+    percentile,
+    read_runs,
+    score,
+)
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import Run, Step, apply_all
 from build_exporter.tracker.names import Name, name_of
@@ -151,8 +160,7 @@ def measure(journals: Sequence[str], history: str) -> dict[str, object]:
     }
     for name, errors in {"build-exporter": own, **other_errors(runs, history)}.items():
         found[name] = {f"{mark:g}": _figures(errors[mark]) for mark in MARKS}
-    inside = {mark: [bool(r.marks[mark].inside_band) for r in scored] for mark in MARKS}
-    found["band"] = {f"{mark:g}": statistics.fmean(each) if each else None for mark, each in inside.items()}
+    found["band"] = {f"{mark:g}": score(scored, mark).band_coverage for mark in MARKS}
     if history == "earlier":
         found["steps"] = {
             build: {"steps": count, "build-exporter": _figures(ours), "emlop's method": _figures(theirs)}

@@ -80,6 +80,15 @@ def read_builds(journal: str) -> Tracker:
     return tracker
 
 
+def read_newest(journal: str) -> Tracker:
+    """Return every build's newest run as its journal has it now."""
+    follower, tracker = Follower(journal), Tracker()
+    for batch in follower.poll():
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    follower.close()
+    return tracker
+
+
 AHEAD_SECONDS = 60.0
 """An event further ahead than this comes from a wrong clock; its build's last event is then the time it was read."""
 

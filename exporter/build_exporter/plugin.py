@@ -7,13 +7,13 @@ any release. `docs/guide/plugins.md` says how to write a plug-in, `build_exporte
 
 from build_exporter.catalog.metric import Metric, counter, gauge
 from build_exporter.config.section import Section, about
+from build_exporter.diagnostics.diagnosis import first_error
 from build_exporter.diagnostics.rules.rule import FailureRule
 from build_exporter.model import events
 from build_exporter.model.names import build_name_from
 from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
 from build_exporter.sources.files import Directory, Limits, Lines, TailFile, read_ends
-from build_exporter.sources.first_error import first_error
 from build_exporter.sources.protocol import API_VERSION, Settings, Source, SourceError, SourceEvent
 from build_exporter.sources.sequence import Attempt, Emitter
 

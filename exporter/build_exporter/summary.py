@@ -97,17 +97,3 @@ def missing_sources(run: Run) -> Iterator[tuple[Step, str]]:
     for step, source in steps_at_risk(run):
         what = source.state + (f", {source.detail}" if source.detail else "")
         yield step, f"needs {source.file}: {what}"
-
-
-def step_summary(step: Step) -> str:
-    """Return a step's tests and warnings from its log: `209 of 260 tests passed, 1 failed, 2 warnings`."""
-    reports = list(step.tests.values())
-    parts = []
-    if reports:
-        passed, total = sum(report.passed for report in reports), sum(map(tests_run, reports))
-        bad = sum(report.failed + (report.errors or 0) for report in reports)
-        parts.append(f"{passed} of {total} tests passed" if total else "no test results")
-        parts += [f"{bad} failed"] if bad else []
-    if step.warnings:
-        parts.append(f"{step.warnings} warning{'s' if step.warnings != 1 else ''}")
-    return ", ".join(parts)

@@ -82,6 +82,22 @@ def test_runs_of_different_packages_have_the_wider_band() -> None:
     assert outlook_after([100.0, 100.0], 100.0).bands == DEFAULT.bands_run
 
 
+def test_packages_whose_times_scattered_have_a_wider_band() -> None:
+    """Where each package took twice as long the next time, the band of a single one has half and twice its time."""
+    for factor, scatter in ((1.0, 0.0), (2.0, log(2.0) ** 2)):
+        tracker = Tracker()
+        for day, names in enumerate(("abcdef", "ghijkl", "abcghi")):
+            tracker.feed("b", f"2026011{day}T000000Z", run_of(day, 100.0 * (factor if day == 2 else 1.0), tuple(names)))
+        events = run_of(9, 100.0, ("d", "j"))
+        steps = [e.PlannedStep(phase="p", step=name) for name in "dj"]
+        run = tracker.feed("b", "20260120T000000Z", [events[0], e.Plan(time=events[0].time, build="b", steps=steps)])
+        outlook = Estimator(tracker.builds).outlook(run, events[0].time)
+        assert outlook is not None
+        assert outlook.scatter_before == pytest.approx(scatter)
+        found = outlook.at(run, events[0].time)
+        assert (found.high > 2 * found.middle, found.low < found.middle / 2) == (factor > 1.0, factor > 1.0)
+
+
 def test_history_that_is_left_out_is_named() -> None:
     """An earlier run whose step took a twelfth is not counted beside a plan, and the basis says so."""
     steps = [e.PlannedStep(phase="p", step=name, expected_seconds=100.0) for name in "abcdefghijkl"]

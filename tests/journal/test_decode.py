@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from build_exporter.journal.decode import Decoder, Reason
 from build_exporter.model import events as e
@@ -201,3 +205,47 @@ def test_every_event_survives_its_line(decoder: Decoder) -> None:
     examples = _examples()
     assert {type(event) for event in examples} == set(e.EVENT_TYPES)
     assert decoder.decode(b"".join(map(e.encode_line, examples)), "lfs") == examples
+
+
+def _expected(decoder: Decoder, *messages: str) -> tuple[bytes, list[e.Event]]:
+    """Return lines of notes and their events, which the decoder expects."""
+    data = b"".join(GOOD.replace(b'"m"', msgspec.json.encode(message)) + b"\n" for message in messages)
+    events = Decoder(lambda: NOW).decode(data, "lfs")
+    decoder.expect(data, "lfs", events)
+    return data, events
+
+
+def test_what_was_decoded_before_it_was_written_is_not_decoded_again() -> None:
+    """Two posted blocks, another writer's line after them: the events are the objects that were posted."""
+    decoder = Decoder(lambda: NOW)
+    (first, one), (second, two) = _expected(decoder, "a", "b"), _expected(decoder, "c")
+    found = decoder.decode(first, "lfs")
+    found += decoder.decode(second + changed(b'"m"', b'"d"') + b"\n", "lfs")
+    assert [getattr(event, "message", "") for event in found] == ["a", "b", "c", "d"]
+    assert all(event is before for event, before in zip(found, one + two, strict=False))
+    # only what is read next is expected
+    assert decoder.decode(first, "lfs")[0] is not one[0]
+
+
+_block = st.tuples(
+    st.sampled_from(("posted", "posted", "other", "lost")), st.lists(st.sampled_from(("m", "\\", "ä", "")), max_size=3)
+)
+
+
+@given(st.lists(_block, max_size=8), st.lists(st.integers(0, 12), max_size=6))
+def test_what_is_read_does_not_depend_on_what_was_expected(
+    blocks: list[tuple[str, list[str]]], ends: list[int]
+) -> None:
+    """Posted lines, others between them, posted ones never written, read up to any line: the events are the same."""
+    decoder, plain = Decoder(lambda: NOW), Decoder(lambda: NOW)
+    file = b""
+    for number, (kind, messages) in enumerate(blocks):
+        named = [f"{message}{number}" for message in messages]
+        data = _expected(decoder if kind != "other" else Decoder(lambda: NOW), *named)[0]
+        file += data if kind != "lost" else b"torn\n"
+    lines = file.splitlines(keepends=True)
+    cuts = [0, *sorted(ends), len(lines)]
+    for begin, end in pairwise(cuts):
+        piece = b"".join(lines[begin:end])
+        assert decoder.decode(piece, "lfs") == plain.decode(piece, "lfs")
+    assert decoder.rejected == plain.rejected

@@ -87,18 +87,46 @@ def _shown(run: Run, now: float) -> list[float | None]:
     return [build_progress(run, now), *(phase_progress(run, phase, now) for phase in run.phases.values())]
 
 
-@given(st.lists(made, max_size=30))
-def test_the_quick_way_comes_to_the_same(lives: list[_Made]) -> None:
-    """A step's figures, the sums and what is shown do not depend on which way events are folded."""
+@given(st.lists(made, max_size=30), st.lists(st.integers(1, 9), min_size=32, max_size=32))
+def test_the_quick_way_comes_to_the_same(lives: list[_Made], sizes: list[int]) -> None:
+    """Figures, sums and what is shown depend neither on the way events are folded nor on where a read ends."""
     quick, slow = Run("b", "20260101T000000Z"), Run("b", "20260101T000000Z")
-    for event in _events(lives):
-        apply_all(quick, [event])
+    coming = _events(lives)
+    for size in sizes:
+        read, coming = coming[:size], coming[size:]
+        if not read:
+            break
+        apply_all(quick, read)
         with mock.patch.dict(fold._IN_ORDER, clear=True):
-            apply_all(slow, [event])
+            for event in read:
+                apply_all(slow, [event])
         assert _state(quick) == _state(slow)
         for later in (0.0, 5.0, 1000.0):
-            now = max(event.time, quick.last_event or 0.0) + later
+            now = max(read[-1].time, quick.last_event or 0.0) + later
             assert _shown(quick, now) == pytest.approx(_shown(slow, now))
+
+
+_SUCCESS = st.fixed_dictionaries({"status": st.just("succeeded"), "seconds": some, "warnings": some, "signal": some})
+_TURN = st.tuples(names, st.integers(1, 90), st.integers(0, 9), _SUCCESS, st.booleans())
+
+
+@given(st.lists(_TURN, max_size=12), st.integers(1, 9))
+def test_a_start_and_the_end_after_it_come_to_what_both_do(turns: list[Any], size: int) -> None:
+    """Attempts that succeed one after the other, as almost all do, with warnings and a failed one among them."""
+    lives: list[_Made] = []
+    for name, pause, length, fields, fails in turns:
+        end = {**fields, "status": "failed"} if fails and len(lives) % 5 == 0 else fields
+        lives += [("start", name, pause, {}), ("end", name, length, end)]
+    quick, slow = Run("b", "20260101T000000Z"), Run("b", "20260101T000000Z")
+    coming = _events(lives)
+    for event in coming:
+        with mock.patch.dict(fold._IN_ORDER, clear=True):
+            apply_all(slow, [event])
+    while coming:
+        apply_all(quick, coming[:size])
+        coming = coming[size:]
+    assert _state(quick) == _state(slow)
+    assert _shown(quick, 1e6) == pytest.approx(_shown(slow, 1e6))
 
 
 def _start(time: float, step: str, **fields: Any) -> e.Event:
@@ -130,6 +158,12 @@ def test_figures_of_two_attempts_in_order() -> None:
     assert (run.busy_seconds, run.work_seconds, run.gap_seconds) == (40, 40, 5 + 2)
     assert (run.pace.taken, run.pace.planned, run.done_weight, run.finished["succeeded"]) == (38, 40, 20, 2)
     assert run.phases["p"].states[:3] == [1, 0, 1]
+    # a third attempt, its start and end read at once, keeps nothing of the second's and adds 10 s and a pause of 50 s
+    apply_all(run, [_start(200, "a"), _end(210, "a")])
+    assert (step.attempts, step.start, step.end, step.seconds, step.expected_at_start) == (3, 200, 210, 10, 19.0)
+    assert (run.busy_seconds, run.work_seconds, run.gap_seconds, run.last_event) == (50, 50, 5 + 2 + 50, 210)
+    assert (run.pace.taken, run.pace.planned, run.done_weight, run.finished["succeeded"]) == (48, 60, 20, 3)
+    assert (run.phases["p"].states[:3], run.phases["p"].done_weight, dict(run.running)) == ([1, 0, 1], 20, {})
 
 
 def test_a_phase_keeps_its_progress_when_there_is_more_of_it_to_do() -> None:

@@ -79,7 +79,7 @@ class _Scale:
     def __init__(self, run: Run, known: Mapping[Key, Need]) -> None:
         self._sums: dict[str | None, list[int]] = {None: [0, 0]}
         for step in list(run.steps.values()):
-            need = known.get(identity(step.key))
+            need = known.get(identity(step.key)) if step.disk_bytes is not None else None
             if need is None or not need.peak or step.disk_bytes is None:
                 continue
             for name in (None, _package(step)):

@@ -33,7 +33,7 @@ STEP: Final[tuple[Metric, ...]] = (
         "build_step_verdict",
         "",
         f"{_STEP} verdict",
-        "What a running step is doing, inferred from its processes: 1 for the current verdict, 0 for the others.",
+        "What a running step does, by its processes: 1 for the verdict, 0 for those this attempt had before.",
     ),
     gauge("build_step_attempts", "", _STEP, "Attempts made at the step in this run."),
     gauge("build_step_warnings", "", _STEP, "Compiler warnings the step's newest attempt printed."),

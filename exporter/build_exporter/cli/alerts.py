@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
-import msgspec
 
 from build_exporter.alerting.acknowledgements import LAST_TIER, Answered, acknowledge, escalate, firing
 from build_exporter.alerting.client import Client, RefusedError, UnreachableError
 from build_exporter.alerting.conditions import HostConditions
 from build_exporter.alerting.reachability import health, unheard
 from build_exporter.alerting.sample import sample_alert
-from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option, words_of
+from build_exporter.cli.options import config_option, load_config, output_option, recorded_journal_option, words_of
+from build_exporter.cli.stop import print_json, stop
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.values import READINGS
 from build_exporter.formatting import clock_time, duration
@@ -54,10 +53,6 @@ def _server_options(command: F) -> F:
     return _config_option(url(command))
 
 
-def _output_option(command: F) -> F:
-    return click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)(command)
-
-
 def _by_option(command: F) -> F:
     by = click.option("--by", metavar="NAME", default=_user, help="Who answers. Default: the user.")
     return by(click.option("--message", metavar="TEXT", default="", help="What is done about it.")(command))
@@ -80,7 +75,7 @@ def _context(journal: str, config: Alerting | None = None, build: str | None = N
     now = time.time()
     known = monitor.tracker.builds
     if build is not None and build not in known:
-        _stop(f"no build {build} in {journal}; there are: {nearest_names(build, known)}")
+        stop("alerts", f"no build {build} in {journal}; there are: {nearest_names(build, known)}")
     host = HostConditions(journal).incidents(now)
     return Context(known, now, escalation=escalation, host_incidents=host, journal=journal)
 
@@ -90,7 +85,7 @@ def _context(journal: str, config: Alerting | None = None, build: str | None = N
 @_config_option
 @click.option("--build", metavar="NAME", help="Only this build.")
 @click.option("--all", "history", is_flag=True, help="Also those that are over.")
-@_output_option
+@output_option
 def list_(journal: str, config_path: str | None, build: str | None, history: bool, output: str) -> None:
     """List the alerts that fire, with who has them.
 
@@ -103,7 +98,7 @@ def list_(journal: str, config_path: str | None, build: str | None, history: boo
     context = _context(journal, load_config(config_path).alerting, build)
     found = _answered(lambda: alerts_of(context, build, history=history))
     if output == "json":
-        _json(found)
+        print_json(found)
     elif not found.alerts:
         click.echo("no alert fires" if not history else "no alert is known")
     else:
@@ -139,7 +134,7 @@ def _row_lines(row: AlertRow, now: float, way: str) -> Iterator[str]:
 @recorded_journal_option
 @_config_option
 @click.option("--build", metavar="NAME", help="Only this build.")
-@_output_option
+@output_option
 def stats(journal: str, config_path: str | None, build: str | None, output: str) -> None:
     """Show how often alerts fired, how long they took to be acknowledged and resolved, and what that suggests.
 
@@ -148,7 +143,7 @@ def stats(journal: str, config_path: str | None, build: str | None, output: str)
     """
     found = _answered(lambda: alert_stats(_context(journal, load_config(config_path).alerting, build), build))
     if output == "json":
-        _json(found)
+        print_json(found)
         return
     click.echo("\n".join(_stats_lines(found)))
 
@@ -175,7 +170,7 @@ def _mean(seconds: float | None) -> str:
 @click.argument("alert", required=False)
 @recorded_journal_option
 @_by_option
-@_output_option
+@output_option
 def ack(build: str, alert: str | None, journal: str, by: str, message: str, output: str) -> None:
     """Acknowledge the alerts of BUILD that fire, or only ALERT: you have it, nobody else is called.
 
@@ -195,7 +190,7 @@ def ack(build: str, alert: str | None, journal: str, by: str, message: str, outp
 @recorded_journal_option
 @_config_option
 @_by_option
-@_output_option
+@output_option
 def escalate_(
     build: str,
     alert: str | None,
@@ -225,7 +220,7 @@ def escalate_(
 def _report(answered: list[Answered], done: str, output: str, way: Callable[[], str] | None = None) -> None:
     """Print what was answered; `way` returns how a tier that was recorded is notified."""
     if output == "json":
-        _json(answered)
+        print_json(answered)
         return
     notifies = way() if way is not None and answered else ""
     for each in answered:
@@ -254,7 +249,7 @@ def silence(
     try:
         seconds = float(READINGS["seconds"].read(length))
     except ValueError:
-        _stop(f"{length!r} is no duration; say 30m or 2h")
+        stop("alerts", f"{length!r} is no duration; say 30m or 2h")
     matched = {"build": build} | ({"alertname": alert} if alert else {})
     now = time.time()
     body = {
@@ -295,8 +290,7 @@ def _ask(server: Alertmanager, method: str, path: str, body: object) -> Any:
     try:
         return asyncio.run(Client(server, timeout=10.0).ask(method, path, body))
     except (UnreachableError, RefusedError) as problem:
-        click.echo(f"build-exporter alerts: {problem}", err=True)
-        sys.exit(1)
+        stop("alerts", str(problem), 1)
 
 
 T = TypeVar("T")
@@ -306,18 +300,8 @@ def _answered(act: Callable[[], T]) -> T:
     try:
         return act()
     except NotFoundError as problem:
-        click.echo(f"build-exporter alerts: {problem}", err=True)
+        stop("alerts", str(problem), 1)
     except BadRequestError as problem:
-        _stop(str(problem))
+        stop("alerts", str(problem))
     except OSError as problem:
-        click.echo(f"build-exporter alerts: the journal can't be written: {words_of(problem)}", err=True)
-    sys.exit(1)
-
-
-def _stop(message: str) -> NoReturn:
-    click.echo(f"build-exporter alerts: {message}", err=True)
-    sys.exit(USAGE_ERROR)
-
-
-def _json(answer: object) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(answer)))
+        stop("alerts", f"the journal can't be written: {words_of(problem)}", 1)

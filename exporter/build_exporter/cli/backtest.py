@@ -10,7 +10,9 @@ from typing import Any, Final
 import click
 import msgspec
 
+from build_exporter.cli.options import output_option
 from build_exporter.cli.progress import progress_shown
+from build_exporter.cli.stop import print_json
 from build_exporter.estimate.backtest import (
     MARKS,
     HistoryMode,
@@ -58,7 +60,7 @@ def _shares(context: click.Context, option: click.Parameter, text: str) -> tuple
 )
 @click.option("--build", metavar="NAME", help="Score the runs of this build alone; the others still are history.")
 @click.option("--steps", is_flag=True, help="Score each step as well: what was expected of it when it began.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 def backtest(
     journals: tuple[str, ...],
     history: HistoryMode,
@@ -85,7 +87,7 @@ def backtest(
             found = score_runs(read_runs([journal]), settings)
         runs += [run for run in found if build in (None, run.build)]
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(as_object(runs, marks, steps=steps))))
+        print_json(as_object(runs, marks, steps=steps))
     elif runs:
         click.echo("\n".join(_table(runs, marks, steps=steps)))
     else:

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from build_exporter.cli.options import data_home
+from build_exporter.cli.stop import stop
 
 PROGRAM = "build-exporter"
 VARIABLE = "_BUILD_EXPORTER_COMPLETE"
@@ -44,8 +45,7 @@ def completion(context: click.Context, shell: str, install: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     except OSError as error:
-        click.echo(f"build-exporter: {path}: {error.strerror}", err=True)
-        raise SystemExit(1) from None
+        stop("", f"{path}: {error.strerror}", 1)
     click.echo(f"{path}: used by the next {shell}")
     if shell == "zsh" and os.getuid() != 0:
         click.echo(f"before compinit in ~/.zshrc: fpath=({path.parent} $fpath)")

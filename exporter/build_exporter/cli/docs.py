@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-import click
-
 from build_exporter.cli import main
+from build_exporter.cli.options import commands
 from build_exporter.config import docs
 from build_exporter.config.kinds import Outside
 from build_exporter.queries.filters import questions
@@ -29,7 +28,7 @@ _WIDTH: Final = 110
 
 def render() -> str:
     """Return the page as Markdown."""
-    return "\n".join([_HEAD, *_sections(main, "build-exporter", None)])
+    return "\n".join([_HEAD, *_sections()])
 
 
 def render_configuration() -> str:
@@ -37,17 +36,10 @@ def render_configuration() -> str:
     return docs.render(Outside({kind.name: kind.options for kind in BUILT_IN}, questions()))
 
 
-def _sections(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:
-    context = click.Context(
-        command, parent, info_name=path.rsplit(maxsplit=1)[-1], terminal_width=_WIDTH, max_content_width=_WIDTH
-    )
-    lines = (line.rstrip() for line in command.get_help(context).splitlines())
-    yield f"## {path}\n\n```\n" + "\n".join(lines) + "\n```\n"
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            assert child is not None
-            yield from _sections(child, f"{path} {name}", context)
+def _sections() -> Iterator[str]:
+    for command, path, context in commands(main, "build-exporter", terminal_width=_WIDTH, max_content_width=_WIDTH):
+        lines = (line.rstrip() for line in command.get_help(context).splitlines())
+        yield f"## {path}\n\n```\n" + "\n".join(lines) + "\n```\n"
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import asyncio
 import sys
 
 import click
-import msgspec
 
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.doctor import Chain, Check
-from build_exporter.cli.options import config_option, load_config
+from build_exporter.cli.options import config_option, load_config, output_option
+from build_exporter.cli.stop import print_json
 from build_exporter.config.alerting import Alertmanager
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.text import plain_line
@@ -31,7 +31,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 )
 @config_option("Configuration file (YAML).")
 @click.option("--test/--no-test", default=True, show_default=True, help="Send a test alert to the receivers.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 def doctor(
     exporter: str, prometheus: str, urls: tuple[str, ...], config_path: str | None, test: bool, output: str
 ) -> None:
@@ -50,7 +50,7 @@ def doctor(
     chain = Chain(_client(exporter), _client(prometheus), [Client(each, TIMEOUT_SECONDS) for each in servers], test)
     checks = asyncio.run(_checked(chain, show=output == "table"))
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(checks)))
+        print_json(checks)
     sys.exit(1 if any(check.state == "failed" for check in checks) else 0)
 
 

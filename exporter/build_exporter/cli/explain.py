@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from typing import Final
 
 import click
-import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option
+from build_exporter.cli.options import config_option, load_config, recorded_journal_option
+from build_exporter.cli.stop import print_json, stop
 from build_exporter.failures import Card, card
 from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, count_of, duration
-from build_exporter.journal.follow import Follower
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
 from build_exporter.model.states import FailureClass
-from build_exporter.tracker import Run, Step, Tracker
+from build_exporter.monitor import read_newest
+from build_exporter.tracker import Run, Step
 
 NO_LOG: Final = "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"
 
@@ -40,26 +40,22 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     """
     configure_logging("warn", "logfmt")
     load_config(config_path)
-    tracker = Tracker()
-    for batch in Follower(journal).poll():
-        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    tracker = read_newest(journal)
     runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
     if build is not None and not runs:
-        raise SystemExit(
-            _usage(f"no build {build} in {journal}; there are: {nearest_names(build, list(tracker.builds))}")
-        )
+        stop("explain", f"no build {build} in {journal}; there are: {nearest_names(build, list(tracker.builds))}")
     found = _failed(runs, step)
     if found is None:
         if step is not None and not any(_is_named(each, step) for run in runs for each in run.steps.values()):
             if step in tracker.builds:
-                raise SystemExit(_usage(f"{step} is a build, no step: build-exporter explain --build {step}"))
+                stop("explain", f"{step} is a build, no step: build-exporter explain --build {step}")
             known = {each.step for run in runs for each in run.steps.values()}
-            raise SystemExit(_usage(f"no step {step}; there are: {nearest_names(step, known)}"))
+            stop("explain", f"no step {step}; there are: {nearest_names(step, known)}")
         click.echo("null" if output == "json" else "nothing has failed")
         raise SystemExit(1)
     made = card(*found, last_lines(journal, *found))
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(made)))
+        print_json(made)
     else:
         click.echo("\n".join(_lines(made, time.time())))
 
@@ -103,8 +99,3 @@ def _lines(made: Card, now: float) -> Iterator[str]:
     yield f"  log file   {made.log or NO_LOG}"
     if made.page is not None:
         yield f"  page       {made.page}"
-
-
-def _usage(message: str) -> int:
-    click.echo(f"build-exporter explain: {message}", err=True)
-    return USAGE_ERROR

@@ -13,11 +13,12 @@ from typing import Final
 import click
 from rich.progress import track
 
-from build_exporter.cli.options import USAGE_ERROR, recorded_journal_option, words_of
+from build_exporter.cli.options import recorded_journal_option, words_of
 from build_exporter.cli.query import SECONDS
 from build_exporter.cli.query_http import UnreachableError
+from build_exporter.cli.query_output import csv_cell
 from build_exporter.cli.query_source import Asked, named_journal, request_of
-from build_exporter.cli.stop import write_document
+from build_exporter.cli.stop import stop, write_document
 from build_exporter.config.schema import Config
 from build_exporter.export.openmetrics import Export
 from build_exporter.export.traces import trace
@@ -64,8 +65,7 @@ def export(
         shown = track(runs, "runs", transient=True, disable=not sys.stderr.isatty())
         text, counted = FORMS[form](request, shown, interval)
     except (UnreachableError, NotFoundError, OSError) as error:
-        click.echo(f"build-exporter: {words_of(error)}", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("", words_of(error))
     write_document(text, output)
     click.echo(f"{count_of(len(runs), 'run')}: {counted}", err=True)
 
@@ -106,11 +106,6 @@ def _csv(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, s
             writer.writerow([run.build, run.run, *(csv_cell(getattr(step, name)) for name in step.__struct_fields__)])
             count += 1
     return text.getvalue(), count_of(count, "step")
-
-
-def csv_cell(value: object) -> object:
-    """Return a cell; a text that a sheet would run as a formula gets a quote before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def _otlp(request: Request, runs: Iterable[Run], interval: float) -> tuple[str, str]:

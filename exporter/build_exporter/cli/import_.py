@@ -12,6 +12,7 @@ import click
 from build_exporter.cli.options import config_option, journal_option, load_config, words_of
 from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.source_arguments import checked_options, expected_failures, find_kind, pair
+from build_exporter.cli.stop import stop
 from build_exporter.config.values import escaped
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import is_build_name
@@ -70,11 +71,9 @@ def import_(
         with progress_shown(f"reading {escaped(str(path))}"), contextlib.redirect_stdout(sys.stderr):
             lines = attachment.poll(time.time(), over=True)
     except (SourceError, OSError) as error:
-        click.echo(f"build-exporter: {escaped(words_of(error))}", err=True)
-        raise SystemExit(1) from None
+        stop("", words_of(error), 1)
     finally:
         attachment.close()
     if not attachment.taken:
-        click.echo(f"build-exporter: {escaped(str(path))}: no build found there by kind {found.name}", err=True)
-        raise SystemExit(1)
+        stop("", f"{path}: no build found there by kind {found.name}", 1)
     click.echo(f"{source.build}: {lines} new events from {path}" if lines else f"{source.build}: nothing new in {path}")

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from build_exporter import __version__
-from build_exporter.cli.options import data_home
+from build_exporter.cli.options import commands, data_home
+from build_exporter.cli.stop import stop
 
 
 @click.command()
@@ -28,24 +29,14 @@ def man(context: click.Context, directory: Path | None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         written = [(directory / name).write_text(text, "utf-8") for name, text in pages(context.find_root().command)]
     except OSError as error:
-        click.echo(f"build-exporter: {directory}: {error.strerror}", err=True)
-        raise SystemExit(1) from None
+        stop("", f"{directory}: {error.strerror}", 1)
     click.echo(f"{directory}: {len(written)} pages; to remove them: rm {shlex.quote(str(directory))}/build-exporter*.1")
 
 
 def pages(main: click.Command) -> Iterator[tuple[str, str]]:
     """Yield file name and text of every page: one for the program, one for each command and subcommand."""
-    yield from _pages(main, "build-exporter", None)
-
-
-def _pages(command: click.Command, path: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
-    context = click.Context(command, parent, info_name=path.rsplit(maxsplit=1)[-1])
-    yield f"{path.replace(' ', '-')}.1", render(command, path, context)
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            assert child is not None
-            yield from _pages(child, f"{path} {name}", context)
+    for command, path, context in commands(main, "build-exporter"):
+        yield f"{path.replace(' ', '-')}.1", render(command, path, context)
 
 
 def render(command: click.Command, path: str, context: click.Context) -> str:

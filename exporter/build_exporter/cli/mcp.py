@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import journal_option
+from build_exporter.cli.stop import stop
 from build_exporter.logging_setup import configure_logging
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ def mcp(journal: str, allow_acknowledge: bool) -> None:
     try:
         from build_exporter.mcp.server import make_server  # noqa: PLC0415 - an extra, and slow to load
     except ImportError as error:
-        click.echo(f"build-exporter mcp: install the package's extra, build-exporter[mcp] ({error})", err=True)
-        raise SystemExit(USAGE_ERROR) from None
-    from build_exporter.cli.mcp_tools import announce, journal_tools  # noqa: PLC0415
+        stop("mcp", f"install the package's extra, build-exporter[mcp] ({error})")
+    from build_exporter.cli.mcp_tools import announcing, journal_tools  # noqa: PLC0415
 
     configure_logging("warn", "logfmt")
     monitor, tools = journal_tools(journal, allow_acknowledge=allow_acknowledge)
@@ -43,13 +41,10 @@ def mcp(journal: str, allow_acknowledge: bool) -> None:
     @asynccontextmanager
     async def lifespan(changes: Changes) -> AsyncIterator[None]:
         monitor.start()
-        announcing = asyncio.create_task(announce(monitor, changes))
         try:
-            yield
+            async with announcing(monitor, changes):
+                yield
         finally:
-            announcing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await announcing
             await monitor.stop()
 
     make_server(tools, lifespan).run("stdio")

@@ -12,7 +12,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import Receive, Scope, Send
 
-from build_exporter.cli.mcp_tools import announce, tools_of
+from build_exporter.cli.mcp_tools import announcing, tools_of
 from build_exporter.mcp.server import Changes, make_server
 from build_exporter.web.service import Service
 
@@ -29,12 +29,8 @@ class McpEndpoint:
 
         @asynccontextmanager
         async def lifespan(changes: Changes) -> AsyncIterator[None]:
-            announcing = asyncio.create_task(announce(monitor, changes), name="mcp changes")
-            try:
+            async with announcing(monitor, changes):
                 yield
-            finally:
-                announcing.cancel()
-                await asyncio.gather(announcing, return_exceptions=True)
 
         tools = tools_of(service.context, monitor.follower.root, allow_acknowledge=allow_acknowledge)
         server = make_server(tools, lifespan)

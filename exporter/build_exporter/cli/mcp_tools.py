@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from build_exporter.alerting.acknowledgements import acknowledge
@@ -56,8 +57,18 @@ def tools_of(context: Callable[[], Context], journal: str, *, allow_acknowledge:
     return Tools(context, request, answer if allow_acknowledge else None)
 
 
-async def announce(monitor: Monitor, changes: Changes) -> None:
-    """Publish which builds have changed, again and again."""
+@asynccontextmanager
+async def announcing(monitor: Monitor, changes: Changes) -> AsyncIterator[None]:
+    """Publish which builds have changed for as long as the context lasts."""
+    task = asyncio.create_task(_announce(monitor, changes), name="mcp changes")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _announce(monitor: Monitor, changes: Changes) -> None:
     seen: dict[str, float | None] = {}
     while True:
         now = {run.build: run.last_event for run in monitor.newest_runs()}

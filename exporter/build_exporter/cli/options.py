@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +31,10 @@ class JournalError(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the sentence on standard error."""
         click.echo(f"build-exporter: {self.format_message()}", file=file, err=True)
+
+
+output_option = click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+"""Adds `--output`, for commands that show a table."""
 
 
 def journal_option(command: F) -> F:
@@ -169,3 +173,16 @@ def check_journal(journal: str, *, must_exist: bool = False) -> None:
     if must_exist and missing is not None:
         reason = "there is no such directory" if isinstance(missing, FileNotFoundError) else missing.strerror
         raise JournalError(f"no journal at {journal}: {reason}")
+
+
+def commands(
+    command: click.Command, path: str, parent: click.Context | None = None, **settings: Any
+) -> Iterator[tuple[click.Command, str, click.Context]]:
+    """Yield a command and those below it, each with its whole name and the context for its help."""
+    context = click.Context(command, parent, info_name=path.rsplit(maxsplit=1)[-1], **settings)
+    yield command, path, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from commands(child, f"{path} {name}", context, **settings)

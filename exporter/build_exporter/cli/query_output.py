@@ -46,11 +46,12 @@ def as_csv(rows: Sequence[msgspec.Struct], row: type[msgspec.Struct]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(row.__struct_fields__)
-    writer.writerows([_csv_cell(getattr(each, name)) for name in row.__struct_fields__] for each in rows)
+    writer.writerows([csv_cell(getattr(each, name)) for name in row.__struct_fields__] for each in rows)
     return text.getvalue()
 
 
-def _csv_cell(value: object) -> object:
+def csv_cell(value: object) -> object:
+    """Return a cell: empty for None; a text that a sheet would run as a formula gets a quote before it."""
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
         return f"'{value}"
     return "" if value is None else str(value).lower() if isinstance(value, bool) else value

@@ -16,9 +16,9 @@ from build_exporter.cli.options import is_named
 from build_exporter.cli.query_http import PROBE_SECONDS, ExporterClient, PrometheusClient, UnreachableError
 from build_exporter.config.schema import Config
 from build_exporter.estimate import Estimator
-from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal
 from build_exporter.model.events import Event
+from build_exporter.monitor import read_newest
 from build_exporter.queries.context import Context
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.request import NoSamples, Request, Samples, Window
@@ -100,7 +100,8 @@ def _reading(found: RunReader) -> dict[str, Any]:
 
 
 def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
-    journal = Journal(asked.journal or default_journal())
+    root = asked.journal or default_journal()
+    journal = JournalRuns(root, read_newest(root))
     samples: Samples = NoSamples()
     source = f"the journal {journal.root}"
     if metrics:
@@ -112,15 +113,6 @@ def _from_journal(asked: Asked, now: float, *, metrics: bool) -> Request:
         else:
             samples, source = client, f"{source} and the exporter at {client.url}"
     return _request(asked, journal.tracker, now, source, samples, **_reading(journal))
-
-
-class Journal(JournalRuns):
-    """A journal read once: the newest run of each build at once, earlier ones when asked for."""
-
-    def __init__(self, root: str) -> None:
-        super().__init__(root, Tracker())
-        for batch in Follower(root).poll():
-            self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
 
 
 class ExporterRuns(RunReader):

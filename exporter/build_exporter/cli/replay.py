@@ -9,7 +9,8 @@ from types import FrameType
 
 import click
 
-from build_exporter.cli.options import USAGE_ERROR, journal_option
+from build_exporter.cli.options import journal_option
+from build_exporter.cli.stop import stop
 from build_exporter.formatting import duration
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import make_run
@@ -56,20 +57,17 @@ def replay(file: Path, journal: str, speed: float, build: str | None, keep_times
     try:
         recording = read_recording(file)
     except ValueError as error:
-        click.echo(f"build-exporter: {error}", err=True)
-        raise SystemExit(1) from None
+        stop("", str(error), 1)
     if recording.unreadable and not quiet:
         click.echo(f"{recording.unreadable} lines of {file} are no events and left out", err=True)
     name = build or recording.build
     if not is_build_name(name):
-        click.echo(f"build-exporter: {name!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -", err=True)
-        raise SystemExit(USAGE_ERROR)
+        stop("", f"{name!r} can't name a build: 1 to 100 of A-Z a-z 0-9 . _ + -")
     begin = recording.start if keep_times else time.time()
     try:
         writer = Writer(_run_file(journal, name, begin, new=not keep_times))
     except OSError as error:
-        click.echo(f"build-exporter: {error.filename or journal}: {error.strerror}", err=True)
-        raise SystemExit(1) from None
+        stop("", f"{error.filename or journal}: {error.strerror}", 1)
     run = Path(writer.path).stem
     if not quiet:
         click.echo(f"{name}, run {run}: {duration(recording.seconds / speed)} at {speed:g} times the speed", err=True)
@@ -94,5 +92,4 @@ def replay(file: Path, journal: str, speed: float, build: str | None, keep_times
         )
         raise SystemExit(130) from None
     except OSError as error:
-        click.echo(f"build-exporter: {writer.path}: {error.strerror}", err=True)
-        raise SystemExit(1) from None
+        stop("", f"{writer.path}: {error.strerror}", 1)

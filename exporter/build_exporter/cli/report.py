@@ -12,11 +12,11 @@ import click
 import jinja2
 
 from build_exporter.analysis.sbu import sbu_report
-from build_exporter.cli.options import USAGE_ERROR, config_option, load_config, recorded_journal_option, words_of
+from build_exporter.cli.options import config_option, load_config, recorded_journal_option, words_of
 from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_source import Asked, free_here, named_journal, request_of
-from build_exporter.cli.stop import write_document
+from build_exporter.cli.stop import stop, write_document
 from build_exporter.config.views import View
 from build_exporter.logging_setup import configure_logging
 from build_exporter.queries.commands import find
@@ -77,8 +77,7 @@ def report(
         ValueError,
         OSError,
     ) as error:
-        click.echo(f"build-exporter: {words_of(error)}", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("", words_of(error))
     write_document(text, output)
     if output is not None:
         click.echo(f"{output}: {len(text.encode()):,} bytes", err=True)

@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from build_exporter.cli.exporter import PLUGIN_COLLECTORS, REFUSED_COLLECTORS, Exporter, Overrides
-from build_exporter.cli.options import USAGE_ERROR, check_journal, config_option, journal_option, load_config
+from build_exporter.cli.options import check_journal, config_option, journal_option, load_config
 from build_exporter.cli.source_arguments import Watched, WatchedSources, expected_failures
+from build_exporter.cli.stop import stop
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import check_target, words_for
@@ -140,10 +141,8 @@ def serve(
     try:
         asyncio.run(exporter.serve(addresses, web_config, allow_anonymous=allow_anonymous))
     except (AddressError, ConfigError, CertificateError, TokenError) as error:
-        click.echo(f"build-exporter: {error}", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("", str(error))
     except ImportError as error:
         extra = "mcp" if (error.name or "").startswith("mcp") else "auth"
         needs = f"{config_path} asks for web.mcp" if extra == "mcp" else f"{web_config} names users"
-        click.echo(f"build-exporter: {needs}: pip install 'build-exporter[{extra}]' ({error})", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("", f"{needs}: pip install 'build-exporter[{extra}]' ({error})")

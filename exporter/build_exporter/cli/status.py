@@ -10,13 +10,15 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec import to_builtins
 
-from build_exporter.cli.options import USAGE_ERROR, is_default_journal, recorded_journal_option
+from build_exporter.cli.options import is_default_journal, output_option, recorded_journal_option
 from build_exporter.cli.progress import begin_frame
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.status_analysis import analysis_lines
-from build_exporter.cli.status_sources import source_summary, sources_as_object
+from build_exporter.cli.status_sources import source_summary
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
+from build_exporter.cli.stop import print_json, stop
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, count_of, duration, percent, size
@@ -27,7 +29,10 @@ from build_exporter.model.names import nearest_names
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import read_builds
-from build_exporter.summary import Suite, bad_suites, elapsed, idle_since, is_bad, rank, state_text
+from build_exporter.queries.build import sources_of
+from build_exporter.queries.rates import rate, success_ratio
+from build_exporter.queries.suites import suite as suite_row
+from build_exporter.summary import bad_suites, elapsed, idle_since, is_bad, rank, state_text
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
@@ -37,8 +42,6 @@ MAX_SUITES = 10
 """Suites with failures that are listed of one build."""
 
 THROUGHPUT_WINDOW_SECONDS = 3600.0
-THROUGHPUT_MIN_SECONDS = 60.0
-"""Below this a rate per hour is meaningless."""
 
 WATCH_SECONDS = 2.0
 
@@ -48,7 +51,7 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "red", "runnin
 @click.command()
 @recorded_journal_option
 @click.option("--build", metavar="NAME", help="Only this build.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 @click.option("--short", is_flag=True, help="One line a build.")
 @click.option("--watch", is_flag=True, help="Show it again every two seconds until Ctrl-C.")
 @click.option(
@@ -76,8 +79,7 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
                 raise SystemExit(0 if good else 1)
             time.sleep(WATCH_SECONDS)
     except UnreachableError as error:
-        click.echo(f"build-exporter status: {error}", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("status", str(error))
     except KeyboardInterrupt:
         raise SystemExit(0) from None
 
@@ -87,8 +89,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     tracker = read_builds(journal)
     if build is not None and build not in tracker.builds and not again:
         nearest = nearest_names(build, list(tracker.builds))
-        click.echo(f"build-exporter status: no build {build} in {journal}; there are: {nearest}", err=True)
-        raise SystemExit(USAGE_ERROR)
+        stop("status", f"no build {build} in {journal}; there are: {nearest}")
     here = pid_namespace()
     estimator = Estimator(tracker.builds)
     found = (b.current for b in tracker.builds.values() if build in (None, b.name))
@@ -100,7 +101,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     if again:
         begin_frame()
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode([as_object(run, now, estimator, doing) for run in runs])))
+        print_json([as_object(run, now, estimator, doing) for run in runs])
     elif not runs:
         click.echo(f"no build in {journal}" if build is None else f"no build {build} in {journal} yet")
     elif short:
@@ -172,7 +173,7 @@ def next_step(run: Run) -> str | None:
 def as_object(run: Run, now: float, estimator: Estimator, doing: Verdicts = nobody) -> dict[str, Any]:
     """Return what is shown of a run as plain data; times Unix seconds, durations seconds, shares as ratios."""
     estimate = estimator(run, now)
-    hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
+    hour = rate(run, now - THROUGHPUT_WINDOW_SECONDS, now)
     return {
         "build": run.build,
         "run": run.run,
@@ -185,7 +186,7 @@ def as_object(run: Run, now: float, estimator: Estimator, doing: Verdicts = nobo
         "steps_finished": dict(run.finished),
         "success_ratio": success_ratio(run),
         "steps_per_hour": {
-            "since_start": None if run.start is None else throughput(run, run.start, run.stopped or now),
+            "since_start": None if run.start is None else rate(run, run.start, run.stopped or now),
             "last_hour": hour,
         },
         "estimated_remaining_seconds": dict(estimate.by_percentile) if estimate else None,
@@ -194,27 +195,12 @@ def as_object(run: Run, now: float, estimator: Estimator, doing: Verdicts = nobo
         "toolchain": _toolchain_object(run),
         "waiting_for": run.waiting_for,
         "milestones": run.milestones,
-        "sources": sources_as_object(run),
+        "sources": to_builtins(sources_of(run)),
         "warnings": sum(step.warnings or 0 for step in run.steps.values()),
-        "bad_suites": [_suite_object(suite) for suite in bad_suites(run)],
+        "bad_suites": [to_builtins(suite_row(suite.step, suite.report)) for suite in bad_suites(run)],
         "running": [_running_object(run, step, now, estimator, doing) for step in run.running.values()],
         "failed": [_step_object(run, step, now, estimator) for step in run.failed.values()],
         "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
-    }
-
-
-def _suite_object(suite: Suite) -> dict[str, Any]:
-    report = suite.report
-    return {
-        "phase": suite.step.phase,
-        "step": suite.step.step,
-        "suite": report.suite,
-        "passed": report.passed,
-        "failed": report.failed,
-        "expected_failed": report.expected_failed or 0,
-        "unexpected_passed": report.unexpected_passed or 0,
-        "skipped": report.skipped or 0,
-        "errors": report.errors or 0,
     }
 
 
@@ -227,21 +213,6 @@ def _toolchain_object(run: Run) -> dict[str, Any]:
         "ccache_hit_ratio": ccache_ratio(run),
         "tools": [msgspec.structs.asdict(tool) for tool in known_tools(run)],
     }
-
-
-def success_ratio(run: Run) -> float | None:
-    """Return the share of ended attempts that succeeded, None before the first has ended; skipped ones don't count."""
-    tried = run.finished["succeeded"] + run.finished["failed"] + run.finished["interrupted"]
-    return run.finished["succeeded"] / tried if tried else None
-
-
-def throughput(run: Run, begin: float, end: float) -> float | None:
-    """Return steps done an hour between two Unix times, None where they are too close."""
-    begin = max(begin, run.start or begin)
-    if end - begin < THROUGHPUT_MIN_SECONDS:
-        return None
-    done = sum(1 for s in run.steps.values() if s.state is StepState.SUCCEEDED and begin < (s.end or 0.0) <= end)
-    return done * 3600.0 / (end - begin)
 
 
 def _running_object(run: Run, step: Step, now: float, estimator: Estimator, doing: Verdicts) -> dict[str, Any]:
@@ -282,8 +253,8 @@ def _lines(run: Run, now: float, estimator: Estimator, doing: Verdicts) -> Itera
     counts = [f"{run.count(each)} {each.label}" for each in StepState if run.count(each)]
     yield f"  steps      {', '.join(counts) or 'none yet'}"
     yield from _time_lines(run, now, estimator)
-    hour = throughput(run, now - THROUGHPUT_WINDOW_SECONDS, now)
-    whole = throughput(run, run.start, run.stopped or now) if run.start is not None else None
+    hour = rate(run, now - THROUGHPUT_WINDOW_SECONDS, now)
+    whole = rate(run, run.start, run.stopped or now) if run.start is not None else None
     if whole is not None:
         last = f", {hour:.1f} in the last hour" if hour is not None and run.stopped is None else ""
         yield f"  speed      {whole:.1f} steps an hour{last}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -12,7 +12,6 @@ from build_exporter.formatting import clock_time
 from build_exporter.model.states import SourceState
 from build_exporter.summary import missing_sources
 from build_exporter.tracker import Run
-from build_exporter.tracker.sources import steps_at_risk
 
 MAX_LINES: Final = 10
 
@@ -29,19 +28,3 @@ def source_summary(run: Run) -> Iterator[str]:
         yield click.style(f"  will fail  {escaped(step.step)} {escaped(what)}", fg="red")
     if len(at_risk) > MAX_LINES:
         yield f"             and {len(at_risk) - MAX_LINES} more"
-
-
-def sources_as_object(run: Run) -> dict[str, Any] | None:
-    """Return the same as plain data, None before any file was verified."""
-    verified = run.sources_verified
-    if verified is None:
-        return None
-    return {
-        "time": verified.time,
-        "directory": run.tarballs,
-        "files": {state.value: getattr(verified, state.value) for state in SourceState},
-        "at_risk": [
-            {"phase": step.phase, "step": step.step, "file": bad.file, "state": bad.state, "detail": bad.detail}
-            for step, bad in steps_at_risk(run)
-        ],
-    }

@@ -1,4 +1,4 @@
-"""How a command ends with an error: one line for each problem on standard error, and an exit code."""
+"""What commands print and how they end: JSON, documents, and one line per problem on standard error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+import msgspec
 
 from build_exporter.cli.options import USAGE_ERROR, words_of
 from build_exporter.config.problems import ConfigError
@@ -19,8 +20,13 @@ from build_exporter.plan.book_entities import BookError
 def stop(command: str, message: str, code: int = USAGE_ERROR) -> NoReturn:
     """Print a message with the command's name before each line, control characters escaped, and exit with a code."""
     for line in message.splitlines():
-        click.echo(f"build-exporter {command}: {escaped(line)}", err=True)
+        click.echo(f"build-exporter {command}".rstrip() + f": {escaped(line)}", err=True)
     sys.exit(code)
+
+
+def print_json(answer: object) -> None:
+    """Print an answer as indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(answer)))
 
 
 def write_document(text: str, output: Path | None) -> None:
@@ -31,8 +37,7 @@ def write_document(text: str, output: Path | None) -> None:
     try:
         output.write_text(text, "utf-8")
     except OSError as error:
-        click.echo(f"build-exporter: {words_of(error)}", err=True)
-        sys.exit(USAGE_ERROR)
+        stop("", words_of(error))
 
 
 @contextmanager

@@ -16,13 +16,12 @@ from build_exporter.cli.options import journal_option
 from build_exporter.cli.stop import stop, stop_at_unreadable_plans
 from build_exporter.cli.verify_output import Progress, VerifyResult, as_csv, as_json, table
 from build_exporter.config.values import escaped
-from build_exporter.journal.follow import Follower
 from build_exporter.model.states import SourceState
+from build_exporter.monitor import read_newest
 from build_exporter.plan.book import Revision, read_book
 from build_exporter.plan.jhalfs_makefile import is_makefile, read
 from build_exporter.plan.jhalfs_sources import LISTS, MISSING_FILES, jhalfs_sources, sources_directory
 from build_exporter.plan.yaml_plan import read_yaml
-from build_exporter.tracker import Tracker
 from build_exporter.tracker.sources import planned_sources
 
 NICENESS = 10
@@ -141,10 +140,7 @@ def _planned(
 
 
 def _of_build(name: str, journal: str) -> tuple[Manifest, Path | None]:
-    tracker = Tracker()
-    for batch in Follower(journal).poll():
-        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
-    build = tracker.builds.get(name)
+    build = read_newest(journal).builds.get(name)
     if build is None or build.current is None:
         raise ValueError(f"no build {name} in {journal}")
     manifest = Manifest()

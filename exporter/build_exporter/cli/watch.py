@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
-from build_exporter.cli.options import USAGE_ERROR, is_default_journal, recorded_journal_option
+from build_exporter.cli.options import is_default_journal, recorded_journal_option
 from build_exporter.cli.query_http import PROBE_SECONDS, UnreachableError, get
 from build_exporter.cli.query_source import DEFAULT_EXPORTER
+from build_exporter.cli.stop import stop
 from build_exporter.estimate import Estimator
 from build_exporter.failures.step_log import Cards
 from build_exporter.journal.layout import pid_namespace
@@ -140,8 +141,7 @@ def watch(journal: str, exporter: str | None, build: str | None, interval: float
             ExporterBoards(exporter).read(build)
         boards.read(build)
     except (NotFoundError, UnreachableError) as error:
-        click.echo(f"build-exporter watch: {error}", err=True)
-        raise SystemExit(USAGE_ERROR) from None
+        stop("watch", str(error))
     from rich.console import Console  # noqa: PLC0415 - slow to load
 
     from build_exporter.cli.watch_frame import frame  # noqa: PLC0415

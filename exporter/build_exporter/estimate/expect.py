@@ -81,6 +81,7 @@ class Expectations:
     own_packages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     of_package: dict[str, float] = field(default_factory=dict)
     usual: float | None = None
+    scatter_before: float = 0.0
 
     def __post_init__(self) -> None:
         jobs = self.facts.jobs_or_default
@@ -118,7 +119,8 @@ class Expectations:
         self.of_package = _by_package(new, self.paces, self.tuning)
 
     def _carry_over(self, ranks: int) -> None:
-        """Take the pace of the last steps of the runs before: the next one begins at it."""
+        """Take the pace and the scatter of the last steps of the runs before: the next one begins with them."""
+        squares = []
         for place, (name, taken) in enumerate(self.history.recent):
             times = self.history.names[name]
             before = times[times.index(taken) + 1 :] if taken in times else []
@@ -126,6 +128,8 @@ class Expectations:
                 candidates = self._of_runs(before, name, taken.beside)
                 expected = _mean(candidates)
                 self.paces.add(taken.seconds - expected, expected, ranks + place)
+                squares.append(min(1.0, (taken.seconds - expected) ** 2))
+        self.scatter_before = fmean(squares) if squares else 0.0
 
     def of(self, wanted: Wanted) -> Expected:
         """Return what a step should take."""

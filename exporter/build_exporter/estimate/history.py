@@ -79,11 +79,6 @@ class History:
     repeats: bool = True
     paces: list[float] = field(default_factory=list)
 
-    @property
-    def own_runs(self) -> int:
-        """Number of runs of the same build."""
-        return sum(run.own for run in self.runs)
-
 
 def history_of(run: Run, builds: Mapping[str, Build]) -> History:
     """Return the earlier runs to compare a run with: those of its build before it, and the newest of other builds."""

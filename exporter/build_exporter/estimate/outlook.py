@@ -25,7 +25,7 @@ PERCENTILE_90: Final = 1.2816
 """Standard deviations between mean and 90th percentile of a normal distribution."""
 OVERDUE_SHARE: Final = 0.1
 """Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
-GUESS_SPREAD: Final = 0.8
+GUESS_SPREAD: Final = 1.5
 """Standard deviation (logarithm) of the time of all steps together that nothing is known of."""
 GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
@@ -66,6 +66,7 @@ class Outlook:
         shares: seconds of the estimate that come from each source, by its `id`.
         pending_seconds: sum over those that have not begun.
         done_seconds: sum over those that have ended.
+        scatter_before: variance of single steps (logarithm) in earlier runs, where runs consist of different packages.
         bands: factors of the band's width at the shares of a run; none where none were measured.
         guessed_ratio: share of the time to come that nothing is known of.
         gap_ratio: time between steps for each second of steps.
@@ -81,6 +82,7 @@ class Outlook:
     pending_seconds: float = 0.0
     pending_variance: float = 0.0
     done_seconds: float = 0.0
+    scatter_before: float = 0.0
     bands: Sequence[float] = ()
     guessed_ratio: float = 0.0
     gap_ratio: float = 0.0
@@ -99,17 +101,22 @@ class Outlook:
             seconds = self.parallel.at(dict(running), now)
         if whole <= 0 or seconds <= 0:
             return Estimate(0.0, 0.0, 0.0, self.basis)
-        own = sum((self.expected[key].spread * left) ** 2 for key, left in running)
+        own = sum(self.variance_of(self.expected[key], left) for key, left in running)
         steps = self.tuning.steps_share * sqrt(self.pending_variance + own) / whole
+        width, apart = self._width(run, whole, now), self.tuning.apart_share
         # what is guessed of unknown steps is wrong of all of them alike
-        common = hypot(self.pace_spread, steps, GUESS_SPREAD * self.guessed_ratio)
-        band, apart = PERCENTILE_90 * self._width(run, whole, now), self.tuning.apart_share
+        guess = GUESS_SPREAD * self.guessed_ratio
+        down, up = (hypot(self.pace_spread, steps, apart * each) for each in (self.spread_down, self.spread_up))
         return Estimate(
-            seconds * exp(-band * hypot(common, apart * self.spread_down)),
+            seconds * exp(-PERCENTILE_90 * hypot(guess, width * down)),
             seconds,
-            seconds * exp(band * hypot(common, apart * self.spread_up)),
+            seconds * exp(PERCENTILE_90 * hypot(guess, width * up)),
             self.basis,
         )
+
+    def variance_of(self, expected: Expected, seconds: float) -> float:
+        """Return the variance of so many seconds of a step."""
+        return (expected.spread**2 + self.scatter_before) * seconds**2
 
     def _width(self, run: Run, left: float, now: float) -> float:
         """Return the factor of the band's width when so many seconds of steps are left."""
@@ -149,7 +156,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
     if not done and not any(expected.candidates for expected in opened.values()):
         return None
-    outlook = Outlook(opened, sources, facts, history, tuning)
+    outlook = Outlook(opened, sources, facts, history, tuning, scatter_before=expectations.scatter_before)
     _sum_up(outlook, run)
     outlook.gap_ratio = _gap_ratio(run, history)
     outlook.pace_spread = _pace_spread(outlook)
@@ -205,7 +212,7 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
         whole += seconds
         if key not in run.running:
             outlook.pending_seconds += seconds
-            outlook.pending_variance += (expected.spread * seconds) ** 2
+            outlook.pending_variance += outlook.variance_of(expected, seconds)
         weight, chance = 0.0, 0.0
         for each, _, source in expected.candidates:
             weight += each

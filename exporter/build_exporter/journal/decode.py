@@ -28,6 +28,9 @@ class Reason(StrEnum):
 
 
 UNKNOWN_EVENT = "unknown"
+MOST_EXPECTED = 64
+MOST_EXPECTED_BYTES = 64 * 1024
+"""Builds, blocks of a build and bytes of a block that are expected at most."""
 
 _time_of, _build_of = attrgetter("time"), attrgetter("build")
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
@@ -106,6 +109,7 @@ class Decoder:
         self.coalescing = False
         self.left_out = 0
         self._clock = clock
+        self._expected: dict[str, list[tuple[bytes, list[Event]]]] = {}
 
     @property
     def horizon(self) -> float:
@@ -119,9 +123,36 @@ class Decoder:
         self.rejected[reason] += count
         self.last_reject = (reason, line[:200])
 
+    def expect(self, data: bytes, build: str, events: list[Event]) -> None:
+        """Keep the events of whole lines about to be appended to a run of `build`: read next, they need no decoding."""
+        if not data.isascii() or b"\\" in data or b"\x7f" in data:
+            # their names may have to be cleaned
+            return
+        if len(self._expected) > MOST_EXPECTED:
+            self._expected.clear()
+        waiting = self._expected.setdefault(build, [])
+        if len(waiting) < MOST_EXPECTED and len(data) <= MOST_EXPECTED_BYTES:
+            waiting.append((data, events))
+
+    def _as_expected(self, data: bytes, build: str) -> tuple[list[Event], bytes]:
+        """Return the events of the expected lines at the beginning of a block, and the rest of the block."""
+        waiting = self._expected.pop(build, None)
+        found: list[Event] = []
+        place = 0
+        for number, (text, events) in enumerate(waiting or ()):
+            if place == len(data) and waiting:
+                # the block ends where others that are expected begin
+                self._expected[build] = waiting[number:]
+            if not data.startswith(text, place):
+                break
+            place += len(text)
+            found += events
+        return found, data[place:]
+
     def decode(self, data: bytes, build: str) -> list[Event]:
         """Return the events in whole lines of a file of `build`, in their order."""
         decode = _decoder.decode
+        events, data = self._as_expected(data, build)
         if self.coalescing:
             data, left_out = coalesce(data)
             self.left_out += left_out
@@ -130,9 +161,9 @@ class Decoder:
                 # the decoder ignores fields it does not know
                 data.decode()
             # `decode_lines` takes values, not lines: two on one line, one over two; which depends on where a read ended
-            events = [decode(line) for line in data.split(b"\n") if line]
+            events += [decode(line) for line in data.split(b"\n") if line]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            events = list(self._one_by_one(data))
+            events += self._one_by_one(data)
         if b"\\" in data or b"\x7f" in data or not data.isascii():
             # no other line can hold a control character
             for event in events:

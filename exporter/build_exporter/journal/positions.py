@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -140,8 +139,3 @@ def _end_of_line(descriptor: int, position: int, size: int, otherwise: int) -> i
             return position + end
         position += len(data)
     return otherwise
-
-
-def is_behind(positions: Mapping[str, Position], ends: Mapping[str, Position]) -> bool:
-    """Return whether any build continues beyond its position."""
-    return any(positions.get(build, START) < end for build, end in ends.items())

@@ -7,9 +7,10 @@ import msgspec
 from build_exporter.failures import Card
 from build_exporter.model.states import BuildState, SourceState, StateName, StepState
 from build_exporter.queries.builds import BuildRow, build_row
-from build_exporter.queries.common import Answer, StepCounts, StepName, counts_of, name_of
+from build_exporter.queries.common import Answer, StepCounts, StepName, counts_of, milestones_of, name_of
 from build_exporter.queries.context import Context, shown, shown_or_none
-from build_exporter.queries.failures import card
+from build_exporter.queries.failures import cards
+from build_exporter.queries.rates import rate
 from build_exporter.queries.steps import StepRow, TestSums, row, test_sums
 from build_exporter.queries.suites import Suite, suite, suites_of
 from build_exporter.summary import bad_suites
@@ -26,8 +27,6 @@ MAX_AROUND = 20
 """Steps of a board that ended last, and that come next."""
 MAX_ATTENTION = 500
 WINDOW_SECONDS = 3600.0
-MIN_SECONDS = 60.0
-"""Below this a rate an hour says nothing."""
 
 
 class PhaseRow(Answer, frozen=True):
@@ -156,7 +155,6 @@ def board(context: Context, name: str) -> Board:
     """
     build, run = context.build(name)
     steps = list(run.steps.values())
-    failed = sorted(run.failed.values(), key=lambda step: step.end or 0.0, reverse=True)
     blocked = run.blocked()
     return Board(
         **msgspec.structs.asdict(build_row(context, build, run, MAX_ATTENTION)),
@@ -166,19 +164,19 @@ def board(context: Context, name: str) -> Board:
         sbu_seconds=run.seconds_per_sbu,
         phases=_phases(context, run),
         running_steps=[row(context, run, step) for step in list(run.running.values())[:MAX_STEPS]],
-        failures=[card(context, run, step) for step in failed[:MAX_STEPS]],
+        failures=cards(context, run, MAX_STEPS),
         blocked=[name_of(step) for step in blocked[:MAX_STEPS]],
         blocked_count=len(blocked),
         recent=[row(context, run, step) for step in _recent(steps)],
         upcoming=[row(context, run, step) for step in _upcoming(run, steps)],
         milestones=_milestones(run),
-        rates=_rates(context, run, steps),
+        rates=_rates(context, run),
         sums=_sums(run, steps),
         notes=[NoteRow(time=time, message=shown(message)) for time, message in list(run.notes)],
-        toolchain=_toolchain(run),
+        toolchain=toolchain_of(run),
         suites=suites_of(steps),
         bad_suites=[suite(each.step, each.report) for each in bad_suites(run)],
-        sources=_sources(run),
+        sources=sources_of(run),
     )
 
 
@@ -219,35 +217,25 @@ def _upcoming(run: Run, steps: list[Step]) -> list[Step]:
 
 
 def _milestones(run: Run) -> list[MilestoneRow]:
-    reached = dict(run.milestones)
-    planned = {each.name: each for each in run.planned_milestones}
-    names = [*sorted(reached, key=lambda name: reached[name]), *(name for name in planned if name not in reached)]
     return [
         MilestoneRow(
             name=shown(name),
-            reached=reached.get(name),
-            phase=shown_or_none(plan.phase) if (plan := planned.get(name)) else None,
+            reached=reached,
+            phase=shown_or_none(plan.phase) if plan else None,
             step=shown_or_none(plan.step) if plan else None,
             progress_ratio=plan.progress if plan else None,
         )
-        for name in names
+        for name, reached, plan in milestones_of(run)
     ]
 
 
-def _rates(context: Context, run: Run, steps: list[Step]) -> Rates:
+def _rates(context: Context, run: Run) -> Rates:
     end = run.stopped or context.now
     since = run.start or end
     return Rates(
-        steps_per_hour_since_start=_rate(steps, since, end),
-        steps_per_hour_lately=_rate(steps, max(since, context.now - WINDOW_SECONDS), context.now),
+        steps_per_hour_since_start=rate(run, since, end),
+        steps_per_hour_lately=rate(run, context.now - WINDOW_SECONDS, context.now),
     )
-
-
-def _rate(steps: list[Step], begin: float, end: float) -> float | None:
-    if end - begin < MIN_SECONDS:
-        return None
-    done = sum(1 for step in steps if step.state is StepState.SUCCEEDED and begin < (step.end or 0.0) <= end)
-    return done * 3600.0 / (end - begin)
 
 
 def _sums(run: Run, steps: list[Step]) -> Sums:
@@ -264,7 +252,8 @@ def _sums(run: Run, steps: list[Step]) -> Sums:
     )
 
 
-def _toolchain(run: Run) -> ToolchainView | None:
+def toolchain_of(run: Run) -> ToolchainView | None:
+    """Return the toolchain of a run, None where nothing is known of it."""
     known, tools = run.toolchain, known_tools(run)
     if known is None and not tools:
         return None
@@ -283,7 +272,8 @@ def _toolchain(run: Run) -> ToolchainView | None:
     )
 
 
-def _sources(run: Run) -> Sources | None:
+def sources_of(run: Run) -> Sources | None:
+    """Return the files that a run's steps are built from, None before any was verified."""
     verified = run.sources_verified
     if verified is None:
         return None

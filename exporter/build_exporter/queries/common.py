@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
+from build_exporter.model.events import PlannedMilestone
 from build_exporter.model.states import StepState
 from build_exporter.queries.context import Context, shown
-from build_exporter.queries.estimate import Percentiles
+from build_exporter.queries.estimate import Percentiles, band_of
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.state import Phase
 
@@ -64,11 +67,17 @@ def end_estimate(context: Context, run: Run) -> EndEstimate | None:
     left = context.estimate(run, context.now)
     if left is None:
         return None
-    band = Percentiles(p10=left.low, p50=left.middle, p90=left.high)
-    end = Percentiles(p10=context.now + left.low, p50=context.now + left.middle, p90=context.now + left.high)
-    return EndEstimate(remaining_seconds=band, end=end, basis=left.basis)
+    return EndEstimate(remaining_seconds=band_of(left), end=band_of(left, context.now), basis=left.basis)
 
 
 def elapsed_seconds(context: Context, run: Run) -> float | None:
     """Return for how long a run has gone on, or went on; None before its start."""
     return None if run.start is None else max(0.0, (run.stopped or context.now) - run.start)
+
+
+def milestones_of(run: Run) -> Iterator[tuple[str, float | None, PlannedMilestone | None]]:
+    """Yield name, time (None: to come) and plan of each milestone: those reached by their time, then those to come."""
+    reached = dict(run.milestones)
+    planned = {each.name: each for each in run.planned_milestones}
+    for name in [*sorted(reached, key=lambda name: reached[name]), *(name for name in planned if name not in reached)]:
+        yield name, reached.get(name), planned.get(name)

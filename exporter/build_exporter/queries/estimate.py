@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from build_exporter.estimate import Estimator
+from build_exporter.estimate import Estimate, Estimator
 from build_exporter.estimate.outlook import Outlook, StepOutlook
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run
@@ -24,6 +24,11 @@ class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
     p10: float
     p50: float
     p90: float
+
+
+def band_of(left: Estimate, since: float = 0.0) -> Percentiles:
+    """Return the band of what is left in seconds, or with `since` of the Unix time of its end."""
+    return Percentiles(p10=since + left.low, p50=since + left.middle, p90=since + left.high)
 
 
 class ExpectedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +94,8 @@ def estimate(context: Context, name: str) -> EstimateAnswer:
         build=run.build,
         run=run.run,
         now=now,
-        remaining_seconds=Percentiles(p10=left.low, p50=left.middle, p90=left.high) if left is not None else None,
-        end=Percentiles(p10=now + left.low, p50=now + left.middle, p90=now + left.high) if left is not None else None,
+        remaining_seconds=band_of(left) if left is not None else None,
+        end=band_of(left, now) if left is not None else None,
         basis=left.basis if left is not None else _reason(run),
         slots=_slots(outlook),
         steps=steps[:MAX_STEPS],

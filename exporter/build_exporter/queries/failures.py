@@ -5,7 +5,7 @@ from __future__ import annotations
 from build_exporter.failures import Card
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context
-from build_exporter.tracker import Run, Step
+from build_exporter.tracker import Run
 
 
 class Failures(Answer, frozen=True):
@@ -27,12 +27,7 @@ def failures(context: Context, build: str) -> Failures:
     return Failures(build=run.build, run=run.run, now=context.now, failures=cards(context, run))
 
 
-def cards(context: Context, run: Run) -> list[Card]:
-    """Return the card of each failed step, the newest failure first."""
+def cards(context: Context, run: Run, most: int | None = None) -> list[Card]:
+    """Return the card of each failed step, the newest failure first; at most so many."""
     failed = sorted(run.failed.values(), key=lambda step: step.end or 0.0, reverse=True)
-    return [card(context, run, step) for step in failed]
-
-
-def card(context: Context, run: Run, step: Step) -> Card:
-    """Return the card of a failed step."""
-    return context.card(run, step)
+    return [context.card(run, step) for step in failed[:most]]

@@ -148,15 +148,14 @@ def _whole(data: bytes, *, is_full: bool) -> bytes:
 
 
 def _step_of(context: Context, run: Run, name: str) -> Step:
-    found = [step for step in list(run.steps.values()) if name in _names(step)]
+    steps = list(run.steps.values())
+    # masking every name takes seconds in a build of 100,000 steps
+    found = [step for step in steps if name in (step.step, f"{step.phase}/{step.step}")] or [
+        step for step in steps if name in (shown(step.step), f"{shown(step.phase)}/{shown(step.step)}")
+    ]
     if not found:
         raise NotFoundError(f"no step {shown(name)} in {run.build}")
     if len(found) > 1:
         names = ", ".join(f"{shown(step.phase)}/{shown(step.step)}" for step in found[:10])
         raise BadRequestError(f"several steps have this name; allowed: {names}")
     return found[0]
-
-
-def _names(step: Step) -> tuple[str, ...]:
-    phase, name = shown(step.phase), shown(step.step)
-    return (step.step, name, f"{step.phase}/{step.step}", f"{phase}/{name}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import shown, shown_or_none
-from build_exporter.queries.request import Request, Sample
+from build_exporter.queries.request import Reply, Request, Sample
 
 DAY: Final = 86400.0
 
@@ -60,3 +60,9 @@ def too_slow(request: Request, row: ProbeRow) -> bool:
     """Return whether a service does not answer, or answers slower than the threshold."""
     limit = request.filter("threshold")
     return not row.up or (limit is not None and (row.seconds or 0.0) > limit)
+
+
+def probe_reply(request: Request, kinds: Collection[str] | None, otherwise: str) -> Reply:
+    """Return the probes of some kinds as an answer, bad where one is too slow; `otherwise` says there is none."""
+    rows = list(probes(request, kinds))
+    return Reply(rows, bad=any(too_slow(request, row) for row in rows), lines=[] if rows else [otherwise])

@@ -7,7 +7,6 @@ import msgspec
 from build_exporter.failures import Card
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
-from build_exporter.queries.failures import card
 from build_exporter.queries.steps import StepRow, row
 from build_exporter.queries.suites import Suite, suites_of
 
@@ -72,5 +71,5 @@ def step(context: Context, build: str, phase: str, name: str) -> StepDetail:
         suites=suites_of([found]),
         warning_flags={shown(flag): count for flag, count in run.warning_flags.get(found.key, {}).items()},
         earlier=earlier[:MAX_EARLIER],
-        failure=card(context, run, found) if found.key in run.failed else None,
+        failure=context.card(run, found) if found.key in run.failed else None,
     )

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from build_exporter.config.schema import LogPatterns
+from build_exporter.diagnostics.diagnosis import first_error
 from build_exporter.model.events import BuildFinished, BuildStarted, StepFinished, StepStarted
 from build_exporter.model.names import MAX_NAME_LENGTH, build_name_from
 from build_exporter.sources.birthtime import birth_time
 from build_exporter.sources.dates import leading_date
 from build_exporter.sources.distinct_times import DistinctTimes
 from build_exporter.sources.files import TailFile, milliseconds
-from build_exporter.sources.first_error import first_error
 from build_exporter.sources.idle import IdleTimer
 from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any, Final
 
 from build_exporter.model import events as e
@@ -50,15 +51,19 @@ def apply(run: Run, event: e.Event) -> None:
 
 def apply_all(run: Run, events: Iterable[e.Event]) -> None:
     """Change `run` by events of it, in their order."""
-    newest, plain = run.newest, is_plain(run)
-    for event in events:
+    newest, plain, taken = run.newest, is_plain(run), None
+    for event, following in pairwise((*events, None)):
+        if event is taken or event is None:
+            continue
         time, kind = event.time, type(event)
         if time > newest:
             newest = run.newest = time
             quick = _IN_ORDER.get(kind) if plain else None
             if quick is not None:
                 run.last_event = time
-                if quick(run, event):
+                taken = quick(run, event, following)
+                if taken is not None:
+                    newest = run.newest = taken.time
                     continue
         if (run.last_event is None or time > run.last_event) and kind not in _NOT_BUILD_ACTIVITY:
             run.last_event = time
@@ -356,8 +361,11 @@ _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
 )
 """Events from people, Alertmanager and the exporter are no sign of build activity."""
 
-_IN_ORDER: Final[dict[type[e.Event], Callable[[Run, Any], bool]]] = {e.StepStarted: begin, e.StepFinished: finish}
-"""What is tried first of an event later than all before it."""
+_IN_ORDER: Final[dict[type[e.Event], Callable[[Run, Any, e.Event | None], e.Event | None]]] = {
+    e.StepStarted: begin,
+    e.StepFinished: finish,
+}
+"""What is tried first of an event later than all before it, and of the one that follows it."""
 
 _HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
     e.Feedback: _feedback,

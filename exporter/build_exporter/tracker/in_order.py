@@ -10,7 +10,7 @@ from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker.aggregates import MAX_GAP_SECONDS, add_work_time, count_flags, name
 from build_exporter.tracker.plans import check_milestones
-from build_exporter.tracker.progress import expected_seconds, hold_floors, raise_floors
+from build_exporter.tracker.progress import expected_seconds, raise_floors
 from build_exporter.tracker.state import NO_TESTS, Run, Step, Waits, with_time
 
 _PENDING, _RUNNING, _SUCCEEDED = StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED
@@ -26,38 +26,65 @@ def is_plain(run: Run) -> bool:
     )
 
 
-def begin(run: Run, event: e.StepStarted) -> bool:
-    """Begin an attempt at a step never tried, or done and tried again while nothing runs; return False for any other.
+def begin(run: Run, event: e.StepStarted, following: e.Event | None) -> e.Event | None:
+    """Begin an attempt at a step never tried, or take a whole attempt that succeeds with the following event.
 
-    Long, as `finish` is: every other line of a journal may be for it, and a call costs as much as five assignments.
+    Returns:
+        The last event that was applied, None where neither was.
     """
     step = run.steps.get((event.phase, event.step))
     if step is None:
-        return False
-    state = step.state
-    if state is not _PENDING:
-        if run.running or state not in DONE:
-            return False
-        phase, weight = run.phases[step.phase], step.weight
-        hold_floors(run, phase)
-        phase.done_weight -= weight
-        run.done_weight -= weight
+        return None
+    if (
+        type(following) is e.StepFinished
+        and following.step == event.step
+        and following.phase == event.phase
+        and following.status == "succeeded"
+        and following.time > event.time
+        and not run.running
+        and (step.state is _PENDING or step.state is _SUCCEEDED)
+    ):
+        _attempt(run, step, event, following)
+        return following
+    if step.state is not _PENDING:
+        if step.state not in DONE:
+            return None
+        phase = run.phases[step.phase]
+        raise_floors(run, event.time, (phase,))
+        phase.done_weight -= step.weight
+        run.done_weight -= step.weight
         forget_attempt(step)
         if run.warning_flags:
             count_flags(run, step.key, {})
     start_attempt(run, step, event)
-    return True
+    return event
+
+
+def _attempt(run: Run, step: Step, start: e.StepStarted, end: e.StepFinished) -> None:
+    """Take an attempt that nothing ran beside: what its start adds to the sums and its end takes back is left out."""
+    phase = run.phases[step.phase]
+    if step.state is _PENDING:
+        phase.done_weight += step.weight
+        run.done_weight += step.weight
+        phase.states[0] -= 1
+        phase.states[2] += 1
+        step.state = _SUCCEEDED
+    else:
+        _forget_course(step)
+        if run.warning_flags:
+            count_flags(run, step.key, {})
+    _describe_attempt(run, step, start)
+    add_work_time(run)
+    passed = end.time - start.time
+    run.busy_seconds += passed
+    run.work_seconds += passed
+    run.last_event = run.counted_until = end.time
+    _succeed(run, step, end)
 
 
 def start_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
     """Put a step that neither runs nor has failed into its next attempt; of the one before nothing is left."""
-    time, reported, attempts = event.time, event.attempt, step.attempts + 1
-    step.attempts = attempts if reported is None or reported <= attempts else reported
-    step.began = with_time(step.began, time)
-    step.start = time
-    step.tests = NO_TESTS
-    step.expected_at_start = expected_seconds(run, step) if step.has_figures else None
-    describe(run, step, event)
+    _describe_attempt(run, step, event)
     add_work_time(run)
     states, key = run.phases[step.phase].states, step.key
     states[step.state] -= 1
@@ -67,12 +94,27 @@ def start_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
     run.revision += 1
 
 
+def _describe_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
+    time, reported, attempts = event.time, event.attempt, step.attempts + 1
+    step.attempts = attempts if reported is None or reported <= attempts else reported
+    step.began = with_time(step.began, time)
+    step.start = time
+    step.tests = NO_TESTS
+    step.expected_at_start = expected_seconds(run, step) if step.has_figures else None
+    describe(run, step, event)
+
+
 def forget_attempt(step: Step) -> None:
     """Forget how a step's newest attempt went."""
-    step.end = step.seconds = step.ratio = step.message = None
-    step.exit_code = step.signal = step.error_class = None
+    step.end = step.seconds = step.message = step.exit_code = step.signal = None
     step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = None
-    step.disk_bytes = step.disk_before_bytes = step.warnings = step.waits = None
+    step.disk_bytes = step.disk_before_bytes = step.waits = None
+    _forget_course(step)
+
+
+def _forget_course(step: Step) -> None:
+    """Forget of an attempt what the end of the next one does not always replace."""
+    step.ratio = step.warnings = step.error_class = None
     step.reported_ratio = step.reported_warnings = step.log_read = False
     step.floor = 0.0
 
@@ -97,40 +139,45 @@ def describe(run: Run, step: Step, event: e.StepStarted) -> None:
         run.newest_log = (log, step.key)
 
 
-def finish(run: Run, event: e.StepFinished) -> bool:
-    """End a running attempt that succeeded; return False, having done nothing, where it is another end."""
+def finish(run: Run, event: e.StepFinished, following: e.Event | None) -> e.Event | None:
+    """End a running attempt that succeeded; return its event, or None, having done nothing, where it is another end."""
     running = run.running
     step = running.get((event.phase, event.step))
     if step is None or event.status != "succeeded" or step.start is None:
-        return False
-    time, weight, phase = event.time, step.weight, run.phases[step.phase]
+        return None
     if len(running) > 1:
         # the pace changes with it, and by a slower one the others have done less
-        raise_floors(run, time)
+        raise_floors(run, event.time)
     add_work_time(run)
-    end_attempt(step, event)
-    phase.done_weight += weight
-    run.done_weight += weight
-    states, key, seconds = phase.states, step.key, step.seconds or 0.0
-    states[1] -= 1
-    states[2] += 1
+    phase = run.phases[step.phase]
+    phase.done_weight += step.weight
+    run.done_weight += step.weight
+    phase.states[1] -= 1
+    phase.states[2] += 1
     step.state = _SUCCEEDED
+    del running[step.key]
+    _succeed(run, step, event)
+    return event
+
+
+def _succeed(run: Run, step: Step, event: e.StepFinished) -> None:
+    """Take the figures of an attempt that succeeded, and add them to the sums."""
+    end_attempt(step, event)
+    time, seconds = event.time, step.seconds or 0.0
     pace = run.pace if step.has_figures else run.unweighted_pace
     pace.taken += seconds
-    pace.planned += weight
+    pace.planned += step.weight
     if step.sbu:
         run.sbu_seconds += seconds
         run.sbu_done += step.sbu
-    beyond = time - step.start - seconds
+    beyond = time - (step.start or 0.0) - seconds
     if 0.0 < beyond <= MAX_GAP_SECONDS:
         run.gap_seconds += beyond
-    del running[key]
-    run.changed[key] = step
+    run.changed[step.key] = step
     run.finished["succeeded"] += 1
     run.revision += 1
     if run.planned_milestones:
         check_milestones(run, time, step.step)
-    return True
 
 
 def end_attempt(step: Step, event: e.StepFinished) -> None:

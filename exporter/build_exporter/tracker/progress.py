@@ -131,16 +131,6 @@ def raise_floors(run: Run, now: float, losing: Iterable[Phase] = ()) -> None:
         phase.floor = min(_phase_ratio(phase, credit), CEILING)
 
 
-def hold_floors(run: Run, phase: Phase) -> None:
-    """Keep what progress is while nothing runs, of the run and of a phase of it."""
-    ratio = run.done_weight / run.weight
-    if ratio > run.floor and run.plans:
-        run.floor = min(ratio, CEILING)
-    ratio = phase.done_weight / phase.weight
-    if ratio > phase.floor:
-        phase.floor = min(ratio, CEILING)
-
-
 def _whole(run: Run, credit: float) -> float:
     """Return the share done of all planned time; `credit` is what running steps have done of theirs, in seconds."""
     return (run.done_weight + credit) / run.weight if run.weight else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -57,10 +57,14 @@ class Ingested(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A body as far as it can be accepted: what goes to which run, and the answer."""
+    """A body as far as it can be accepted: what goes to which run, and the answer.
+
+    `events` are those of the one piece where there is no more than one, else none.
+    """
 
     pieces: list[Piece]
     answer: Ingested
+    events: list[Event] = field(default_factory=list)
 
 
 def lines_of(body: bytes, content_type: str) -> list[bytes]:
@@ -105,7 +109,7 @@ def _read_at_once(lines: list[bytes], horizon: float) -> Batch | None:
         not lines
         or len(max(lines, key=len)) >= MAX_LINE_BYTES
         or b"\r" in text
-        or any(key in text for key in _LOCAL_KEYS)
+        or any(map(text.__contains__, _LOCAL_KEYS))
     ):
         return None
     decode = _decoder.decode
@@ -122,7 +126,7 @@ def _read_at_once(lines: list[bytes], horizon: float) -> Batch | None:
     if not is_build_name(build) or max([event.time for event in events]) > horizon:
         return None
     piece = Piece(build, text, events[0].time, goes_on=bool(kinds & _GOING_ON), starts=False, ends=False)
-    return Batch([piece], Ingested(len(lines), 0, [ACCEPTED] * len(lines), []))
+    return Batch([piece], Ingested(len(lines), 0, [ACCEPTED] * len(lines), []), events)
 
 
 def _read_one_by_one(lines: list[bytes], horizon: float) -> Batch:

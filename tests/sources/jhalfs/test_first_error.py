@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from build_exporter.sources.first_error import MAX_MESSAGE, first_error, was_stopped
+from build_exporter.diagnostics.diagnosis import MAX_REASON, first_error, was_stopped
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_message_is_short() -> None:
     began = time.perf_counter()
     found = first_error(["x.c:1:1: error: " + "a" * 1_000_000, *["*** " * 500] * 500])
     assert found is not None
-    assert len(found) == MAX_MESSAGE
+    assert len(found) == MAX_REASON
     assert time.perf_counter() - began < 5
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from build_exporter.sources.attach import Attachment
-from build_exporter.sources.portage.lines import LineType, read_line
+from build_exporter.sources.portage.lines import LineType, read_line, read_usage
 from build_exporter.sources.portage.paths import find_log, find_paths
 from build_exporter.sources.portage.processes import Hold, is_emerge, lock_of, sees_all_processes
-from build_exporter.sources.portage.usage import read_usage
 from build_exporter.tracker import Run
 
 pytestmark = pytest.mark.xdist_group("emerge")  # an emerge of one test is one that another could mean

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from build_exporter.analysis.comparison import Comparison, StepChange, compare
 from build_exporter.formatting import duration
-from build_exporter.queries.common import Answer
 from build_exporter.queries.context import BadRequestError, shown, shown_or_none
 from build_exporter.queries.request import Query, Reply, Request
 from build_exporter.tracker import Run
-
-
-class ChangeRow(Answer, frozen=True):
-    """A step in both runs; `significant` where the difference is beyond noise."""
-
-    phase: str
-    step: str
-    version_before: str | None
-    version: str | None
-    before_seconds: float | None
-    seconds: float | None
-    difference_seconds: float | None
-    ratio: float | None
-    significant: bool
-    cause: str | None
 
 
 def compare_(request: Request) -> Reply:
@@ -35,7 +21,7 @@ def compare_(request: Request) -> Reply:
     history = [each for each in request.history(after.build) if each.run < after.run]
     found = compare(before, after, history)
     least = request.filter("threshold") or 0.0
-    rows = [_row(change) for change in found.steps if abs(change.difference_seconds or 0.0) >= least]
+    rows = [_shown(change) for change in found.steps if abs(change.difference_seconds or 0.0) >= least]
     slower = [row for row in rows if row.significant and row.cause is None and (row.difference_seconds or 0) > 0]
     return Reply(rows, bad=bool(slower), lines=lines(found), answer=found)
 
@@ -62,24 +48,19 @@ def lines(found: Comparison) -> list[str]:
     ]
 
 
-def _row(change: StepChange) -> ChangeRow:
-    return ChangeRow(
+def _shown(change: StepChange) -> StepChange:
+    return msgspec.structs.replace(
+        change,
         phase=shown(change.phase),
         step=shown(change.step),
         version_before=shown_or_none(change.version_before),
         version=shown_or_none(change.version),
-        before_seconds=change.before_seconds,
-        seconds=change.seconds,
-        difference_seconds=change.difference_seconds,
-        ratio=change.ratio,
-        significant=change.significant,
-        cause=change.cause,
     )
 
 
 QUERY = Query(
     compare_,
-    ChangeRow,
+    StepChange,
     "Compare the newest run, or FIRST, with the one before it, or SECOND, step by step.",
     filters=("threshold", "limit"),
     arguments=("first", "second"),

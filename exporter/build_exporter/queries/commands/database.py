@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from build_exporter.queries.probes import ProbeRow, probes, too_slow
+from build_exporter.queries.probes import ProbeRow, probe_reply
 from build_exporter.queries.request import Query, Reply, Request
-
-KINDS = ("database",)
 
 
 def database(request: Request) -> Reply:
     """Return what the probes of databases found."""
-    rows = list(probes(request, KINDS))
-    lines = [] if rows else ["no probe of a database is configured, or nothing answers for it"]
-    return Reply(rows, bad=any(too_slow(request, row) for row in rows), lines=lines)
+    return probe_reply(request, ("database",), "no probe of a database is configured, or nothing answers for it")
 
 
 QUERY = Query(

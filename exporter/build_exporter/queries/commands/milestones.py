@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from build_exporter.model.events import PlannedMilestone
 from build_exporter.model.states import BuildState
-from build_exporter.queries.common import Answer
+from build_exporter.queries.common import Answer, milestones_of
 from build_exporter.queries.context import shown
 from build_exporter.queries.request import Query, Reply, Request
 from build_exporter.tracker import Run
@@ -33,11 +33,7 @@ def milestones(request: Request) -> Reply:
 
 
 def _rows(request: Request, run: Run) -> Iterator[MilestoneRow]:
-    reached = dict(run.milestones)
-    planned = {each.name: each for each in run.planned_milestones}
-    to_come = [name for name in planned if name not in reached]
-    for name in [*sorted(reached, key=lambda name: reached[name]), *to_come]:
-        when = reached.get(name)
+    for name, when, planned in milestones_of(run):
         if request.window is None or request.in_window(when):
             yield MilestoneRow(
                 build=run.build,
@@ -46,7 +42,7 @@ def _rows(request: Request, run: Run) -> Iterator[MilestoneRow]:
                 state="to come" if when is None else "reached",
                 reached=when,
                 after_seconds=when - run.start if when is not None and run.start is not None else None,
-                by=_by(planned.get(name)),
+                by=_by(planned),
             )
 
 

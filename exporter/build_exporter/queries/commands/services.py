@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from build_exporter.queries.probes import ProbeRow, probes, too_slow
+from build_exporter.queries.probes import ProbeRow, probe_reply
 from build_exporter.queries.request import Query, Reply, Request
 
 
 def services(request: Request) -> Reply:
     """Return what each configured probe found."""
-    rows = list(probes(request))
-    lines = [] if rows else ["no probes are configured, or nothing answers for them"]
-    return Reply(rows, bad=any(too_slow(request, row) for row in rows), lines=lines)
+    return probe_reply(request, None, "no probes are configured, or nothing answers for them")
 
 
 QUERY = Query(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from build_exporter.model.states import StepState
 from build_exporter.queries.common import Answer
+from build_exporter.queries.rates import rate, success_ratio
 from build_exporter.queries.request import Query, Reply, Request
 from build_exporter.tracker import Run
-
-LEAST_SECONDS = 60.0
-"""Below this a rate an hour says nothing."""
 
 
 class SpeedRow(Answer, frozen=True):
@@ -38,31 +35,15 @@ def speed(request: Request) -> Reply:
 def _row(request: Request, run: Run) -> SpeedRow:
     end = run.end or request.now
     window = request.window
-    tried = run.finished["succeeded"] + run.finished["failed"] + run.finished["interrupted"]
     return SpeedRow(
         build=run.build,
         run=run.run,
         steps_per_hour=rate(run, run.start or end, end),
         steps_per_hour_lately=rate(run, window.since, window.until) if window else rate(run, end - 3600.0, end),
-        success_ratio=run.finished["succeeded"] / tried if tried else None,
+        success_ratio=success_ratio(run),
         sbu_seconds=run.seconds_per_sbu,
         pace_ratio=run.seconds_per_planned,
         concurrency=run.concurrency,
-    )
-
-
-def rate(run: Run, begin: float, end: float) -> float | None:
-    """Return the steps that succeeded an hour between two times, None where they are too close."""
-    begin = max(begin, run.start or begin)
-    if end - begin < LEAST_SECONDS:
-        return None
-    return finished_between(run, begin, end) * 3600.0 / (end - begin)
-
-
-def finished_between(run: Run, begin: float, end: float) -> int:
-    """Return how many steps succeeded after one time and up to another."""
-    return sum(
-        step.state is StepState.SUCCEEDED and begin < (step.end or 0.0) <= end for step in list(run.steps.values())
     )
 
 

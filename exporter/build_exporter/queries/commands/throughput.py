@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from build_exporter.queries.commands.speed import finished_between
 from build_exporter.queries.common import Answer
+from build_exporter.queries.rates import finished_between
 from build_exporter.queries.request import Query, Reply, Request
 from build_exporter.tracker import Run
 

@@ -7,12 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal
 
-from build_exporter.diagnostics.diagnosis import diagnose
+from build_exporter.diagnostics.diagnosis import MAX_REASON, diagnose, first_error
 from build_exporter.diagnostics.prefix import parted
 from build_exporter.diagnostics.terminal import shown
 from build_exporter.sources.bitbake.display import Display, Shown
 from build_exporter.sources.bitbake.stats import SETSCENE, Key
-from build_exporter.sources.first_error import MAX_MESSAGE, first_error
 
 MAX_LINE: Final = 4000
 KEPT_LINES: Final = 2000
@@ -37,7 +36,6 @@ _ERRORS: Final = re.compile(r"Summary: There (?:was|were) \d+ ERROR messages?.* 
 _DISK: Final = re.compile(r"WARNING: (The free (?:space|inode) of \S+ .*)")
 _DISK_STOP: Final = re.compile(r'ERROR: .*disk space monitor action is "')
 _INTERRUPT: Final = re.compile(r"WARNING: Exiting due to interrupt|Keyboard Interrupt, closing down")
-_SETSCENE_FAILED: Final = re.compile(r"WARNING: Setscene task \(.*\) failed with exit code")
 _GENERIC: Final = re.compile(
     r"Error executing a python function|ExecutionError\(|Function failed|Execution of '.*' failed with exit code"
 )
@@ -59,7 +57,6 @@ class Console:
         disk: what the disk monitor said as it let no more tasks begin; empty where it did not.
         interrupted: whether somebody ended the build.
         summary: how it ended by its own account, None before.
-        setscene_failed: tasks that could not be restored, and were or will be run instead.
         early: errors before the first task: recipes that can't be parsed, dependencies that nothing provides.
     """
 
@@ -74,7 +71,6 @@ class Console:
     disk: str = ""
     interrupted: bool = False
     summary: Literal["succeeded", "failed"] | None = None
-    setscene_failed: int = 0
     early: list[str] = field(default_factory=list)
     _display: Display = field(default_factory=Display)
     _begun: set[Key] = field(default_factory=set)
@@ -162,7 +158,7 @@ class Console:
         if key[0].endswith(SETSCENE):
             self.batches[-1].add(key)
         elif what == "Failed" and len(self.messages) < MAX_FAILURES:
-            self.messages[key] = (first_error(self._output) or self._reason or self._abort)[:MAX_MESSAGE]
+            self.messages[key] = (first_error(self._output) or self._reason or self._abort)[:MAX_REASON]
             self._output.clear()
             self._reason = ""
         if self.keeps_signs:
@@ -172,8 +168,6 @@ class Console:
     def _warning(self, line: str) -> None:
         if _INTERRUPT.match(line):
             self.interrupted = True
-        elif _SETSCENE_FAILED.match(line):
-            self.setscene_failed += 1
         elif (free := _DISK.match(line)) is not None:
             self._free = free[1]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
+from build_exporter.diagnostics.diagnosis import first_error
 from build_exporter.model import events as e
 from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.stats import SETSCENE, BuildStats, Key, Task
 from build_exporter.sources.files import FUTURE_SECONDS, TailFile, read_ends
-from build_exporter.sources.first_error import first_error
 from build_exporter.sources.protocol import SourceEvent
 from build_exporter.tracker.state import UNKNOWN_WEIGHT
 

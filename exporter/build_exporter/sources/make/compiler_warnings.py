@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from build_exporter.sources.make.directories import Directories, part_of_path
-from build_exporter.sources.make.parts import Listener, Part
+from build_exporter.sources.make.emitter import Emitter
+from build_exporter.sources.make.parts import Part
 from build_exporter.sources.step_logs.warnings import WarningReader
 
 _PLACE: Final = re.compile(r"^([^\s:\"'`]{1,1000}):\d+")
@@ -19,8 +20,8 @@ class WarningAttribution:
     was at work is the next one's; what comes of a part that has failed still counts there.
     """
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
         self._waiting = WarningReader()
         self._over: dict[str, Part] = {}
 
@@ -43,7 +44,7 @@ class WarningAttribution:
         part = parts.get(name)
         if part is None and name in self._over:
             part = self._over[name]
-            self._listener.warned(part)
+            self._emitter.warned(part)
         elif part is None:
             part = next(reversed(parts.values()), None)
         (part.warnings if part is not None else self._waiting).feed(text)

@@ -8,9 +8,10 @@ from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.sources.make import patterns
 from build_exporter.sources.make.compiler_warnings import WarningAttribution
 from build_exporter.sources.make.directories import Directories, Open, part_of_path
+from build_exporter.sources.make.emitter import Emitter
 from build_exporter.sources.make.failures import Reasons, UnplacedFailure, UnplacedFailures
 from build_exporter.sources.make.limits import KEPT_LINES, MAX_LEVEL, MAX_STEPS, OTHERS
-from build_exporter.sources.make.parts import Listener, Part, Status, Visits, idle
+from build_exporter.sources.make.parts import Part, Status, Visits, idle
 from build_exporter.sources.make.patterns import ORDER, Failure, Stage, Turn
 from build_exporter.sources.make.repeats import Repeats
 from build_exporter.sources.make.tallies import CountReader, SuiteFeed
@@ -26,20 +27,20 @@ class Console:
         has_failed, interrupted: the stage has failed, somebody stopped the build.
     """
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, emitter: Emitter) -> None:
         self.stage: Stage | None = None
         self.parts: dict[str, Part] = {}
         self.has_failed = False
         self.interrupted, self._least_level = False, MAX_LEVEL
-        self._listener, self._tool = listener, "make"
+        self._emitter, self._tool = emitter, "make"
         self._directories = Directories()
-        self._warned = WarningAttribution(listener)
+        self._warned = WarningAttribution(emitter)
         self._visits, self._reasons = Visits(), Reasons()
         self._unplaced, self._repeats = UnplacedFailures(), Repeats()
         self._broken: deque[str] = deque(maxlen=KEPT_LINES)
         self._gone: set[str] = set()
         self._counted: tuple[int, int] | None = None
-        self._counts, self._suites = CountReader(), SuiteFeed(listener)
+        self._counts, self._suites = CountReader(), SuiteFeed(emitter)
         self._is_configured = self._is_fresh = self._is_revisiting = False
         self._lines = 0
 
@@ -152,11 +153,11 @@ class Console:
         is_suspect = self._unplaced.leave(level, left)
         if not left.name:
             if self._tool in self.parts:
-                self.parts[self._tool].last = self._listener.moment
+                self.parts[self._tool].last = self._emitter.moment
         elif all(each.name != left.name for each in self._directories.opened):
             part = self.parts.get(left.name)
             if part is not None and (self._is_revisiting or is_suspect):
-                part.last, part.line = self._listener.moment, self._lines
+                part.last, part.line = self._emitter.moment, self._lines
             elif self._counted is None:
                 self._end(left.name, "succeeded")
             if not self._is_revisiting:
@@ -357,13 +358,13 @@ class Console:
                 if OTHERS in self.parts:
                     return self.parts[OTHERS]
                 name = OTHERS
-            part = Part(self._visits.key((self.stage or Stage.BUILD).value, name), self._listener.moment)
+            part = Part(self._visits.key((self.stage or Stage.BUILD).value, name), self._emitter.moment)
             part.suites = SuiteReader() if self.stage is Stage.TEST else None
             self.parts[name] = part
             self._warned.begin(name, part)
-            self._listener.began(part.key)
+            self._emitter.began(part.key)
         part = self.parts[name]
-        part.last = self._listener.moment
+        part.last = self._emitter.moment
         part.touched += 1
         return part
 
@@ -396,4 +397,4 @@ class Console:
         # one that is not there is part of a step that stands for many
         if part is not None:
             self._warned.end(name, part)
-            self._listener.ended(part, status, cause, exit_code, self._listener.moment if time is None else time)
+            self._emitter.ended(part, status, cause, exit_code, self._emitter.moment if time is None else time)

@@ -1,13 +1,12 @@
-"""The parts of a build at work, and their listener."""
+"""The parts of a build at work."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
-from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.sources.make.limits import IDLE_LINES, MAX_STEPS
 from build_exporter.sources.step_logs.counters import Counters
 from build_exporter.sources.step_logs.growth import is_task
@@ -16,31 +15,6 @@ from build_exporter.sources.step_logs.warnings import WarningReader
 
 Key = tuple[str, str]
 Status = Literal["succeeded", "failed", "interrupted"]
-
-
-class Listener(Protocol):
-    """Receives what happens, as it is read."""
-
-    @property
-    def moment(self) -> float:
-        """The time of the line being read, in Unix seconds."""
-        ...
-
-    def began(self, key: Key) -> None:
-        """Take note that a step began."""
-        ...
-
-    def ended(self, part: Part, status: Status, cause: Diagnosis | None, exit_code: int | None, time: float) -> None:
-        """Take note that a step ended, at a time in Unix seconds."""
-        ...
-
-    def tested(self, part: Part) -> None:
-        """Take note that a step that is over may have had further test results."""
-        ...
-
-    def warned(self, part: Part) -> None:
-        """Take note that a step that is over may have had a further warning."""
-        ...
 
 
 @dataclass(slots=True)

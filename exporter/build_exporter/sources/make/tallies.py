@@ -6,8 +6,9 @@ import re
 from typing import Final
 
 from build_exporter.sources.make import patterns
+from build_exporter.sources.make.emitter import Emitter
 from build_exporter.sources.make.limits import KEPT_CHARACTERS
-from build_exporter.sources.make.parts import Listener, Part
+from build_exporter.sources.make.parts import Part
 from build_exporter.sources.step_logs.counters import Status
 
 _COMPILING: Final = re.compile(r"\b(?:Building|Compiling|Linking|CC|CXX|LD)\b|\s-[co]\s|%\]")
@@ -40,8 +41,8 @@ class CountReader:
 class SuiteFeed:
     """Gives lines to the suites of a part, be it one that has failed: with `-k` make goes on to other suites."""
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, emitter: Emitter) -> None:
+        self._emitter = emitter
         self._failed: dict[str, Part] = {}
 
     def fail(self, name: str, part: Part) -> None:
@@ -58,4 +59,4 @@ class SuiteFeed:
         if part is not None and part.suites is not None:
             part.suites.feed(text[:KEPT_CHARACTERS])
             if name not in parts:
-                self._listener.tested(part)
+                self._emitter.tested(part)

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from build_exporter.diagnostics.diagnosis import first_error, was_stopped
 from build_exporter.sources.files import milliseconds, read_ends
-from build_exporter.sources.first_error import first_error, was_stopped
 
 TAIL_BYTES: Final = 256 * 1024
 MESSAGE_LENGTH: Final = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 
 MAX_PACKAGE_LENGTH: Final = 200
 """Longest category/name-version taken for one: it becomes a label's value, with the root behind it at times."""
@@ -58,6 +58,13 @@ _USAGE: Final = re.compile(rf"=== Resource usage for build of {_PACKAGE}: (.{{1,
 _COMPLETED: Final = re.compile(rf"::: completed emerge {_OF} {_PACKAGE} to (\S+)")
 _EXIT: Final = re.compile(r"\*\*\* exiting (?:(successfully)|unsuccessfully with status '(\d{1,3})')")
 _VERSION: Final = re.compile(r"-(?=\d)")
+_CPU: Final = re.compile(r"\bCPU: (\d{1,12}(?:\.\d{1,6})?)s")
+_SIZES: Final = {
+    "max_rss_bytes": re.compile(r"\bMaxMem: (\d{1,12}(?:\.\d{1,6})?) ([KMGTP]i)?B"),
+    "read_bytes": re.compile(r"\bI/O R: (\d{1,12}(?:\.\d{1,6})?) ([KMGTP]i)?B"),
+    "written_bytes": re.compile(r"\bI/O W: (\d{1,12}(?:\.\d{1,6})?) ([KMGTP]i)?B"),
+}
+_POWERS: Final = {"": 0, "Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5}
 _FIRST_LINE: Final = re.compile(r"\d{9,10}: {1,2}(?:Started emerge on: |>>> |\*\*\* |=== |::: |--- )")
 
 
@@ -78,6 +85,17 @@ def split_package(package: str) -> tuple[str, str]:
     """Return category/name and version of category/name-version; an empty version where there is none."""
     name, *version = _VERSION.split(package, maxsplit=1)
     return name, version[0] if version else ""
+
+
+def read_usage(text: str) -> dict[str, Any]:
+    """Return CPU time in seconds, and sizes in bytes as rounded as the log has them, as fields of a step's end."""
+    found: dict[str, Any] = {}
+    if cpu := _CPU.search(text):
+        found["cpu_seconds"] = float(cpu[1])
+    for name, pattern in _SIZES.items():
+        if size := pattern.search(text):
+            found[name] = int(float(size[1]) * 1024 ** _POWERS[size[2] or ""])
+    return found
 
 
 def _read(piece: str) -> Entry | None:

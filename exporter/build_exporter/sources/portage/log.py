@@ -8,8 +8,8 @@ from typing import Final, Literal, NamedTuple
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, StepFinished, StepStarted
 from build_exporter.sources.implausible import ImplausibleLines
 from build_exporter.sources.portage.history import BINARY, MERGE, History
-from build_exporter.sources.portage.host_facts import HostFacts
-from build_exporter.sources.portage.lines import Entry, LineType, split_package
+from build_exporter.sources.portage.host_state import HostState
+from build_exporter.sources.portage.lines import Entry, LineType, read_usage, split_package
 from build_exporter.sources.portage.session import (
     Merge,
     Session,
@@ -20,7 +20,6 @@ from build_exporter.sources.portage.session import (
     session_of_package,
     session_of_termination,
 )
-from build_exporter.sources.portage.usage import read_usage
 
 DEAD_SECONDS: Final = 86400.0
 """An emerge without a line for this long is taken for dead: its machine or its terminal went down."""
@@ -59,12 +58,12 @@ class EmergeLog:
         newest: Unix seconds of the newest line.
     """
 
-    def __init__(self, build: str, build_context: HostFacts) -> None:
+    def __init__(self, build: str, host: HostState) -> None:
         self.out: list[tuple[Session, Event]] = []
         self.sessions: list[Session] = []
         self.history = History()
         self._build = build
-        self._host = build_context
+        self._host = host
         self._ended: list[Session] = []
         self._gone: tuple[Session, float] | None = None
         self._left_out = ImplausibleLines()

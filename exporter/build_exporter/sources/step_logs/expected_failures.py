@@ -6,13 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from build_exporter.sources.step_logs.books_failures import EXPECTED, UNCOUNTED
 from build_exporter.tracker import Step
-
-SHIPPED: Final = "expected-failures.yaml"
 
 Own = Mapping[str, "tuple[str, ...] | int"]
 """By package: patterns of the tests' names, or how many of them may fail."""
@@ -64,12 +61,11 @@ class ExpectedFailures:
     def of(self, step: Step) -> ExpectedFailurePatterns:
         """Return what is known of the package that a step builds."""
         names = names_of(step)
-        shipped, silent = _shipped()
-        lists = (shipped, self._patterns)
-        patterns = tuple(pattern for name in names for each in lists for pattern in each.get(name, ()))
+        shipped = tuple(known.test for known in EXPECTED if any(name in known.packages for name in names))
+        patterns = shipped + tuple(pattern for name in names for pattern in self._patterns.get(name, ()))
         number = max((self._numbers.get(name, 0) for name in names), default=0)
         return ExpectedFailurePatterns(
-            patterns, number, any(name in silent or name in self._uncounted for name in names)
+            patterns, number, any(name in UNCOUNTED or name in self._uncounted for name in names)
         )
 
 
@@ -85,15 +81,3 @@ def names_of(step: Step) -> list[str]:
             if form:
                 found[form] = None
     return list(found)
-
-
-@cache
-def _shipped() -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
-    import yaml  # noqa: PLC0415 - large, and only for who reads logs of tests
-
-    text = Path(__file__).with_name(SHIPPED).read_text("utf-8")
-    content: dict[str, Any] = yaml.safe_load(text)
-    patterns = {
-        package.lower(): tuple(row["test"] for row in rows) for package, rows in content["expected_failures"].items()
-    }
-    return patterns, frozenset(name.lower() for name in content["uncounted"])

@@ -45,6 +45,8 @@ def _accepting(service: Service) -> Handler:
             return error(400, "not-json", str(problem))
         try:
             async with lock:
+                if batch.events:
+                    service.monitor.decoder.expect(batch.pieces[0].lines, batch.pieces[0].build, batch.events)
                 await _append(ingest, batch)
         except OSError as problem:
             log.warning("posted events can't be written", extra={"error": problem.strerror or str(problem)})

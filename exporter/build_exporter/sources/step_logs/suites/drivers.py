@@ -60,17 +60,12 @@ class Meson(Runner):
             },
             name=self.NAME,
         )
-        self._is_open = False
+        self.takes_all = False
 
     @property
     def is_busy(self) -> bool:
         """Whether it is inside a block, so that any line may matter."""
         return bool(self._table.suite)
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether what is written now is within its tests."""
-        return self._is_open
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -80,14 +75,14 @@ class Meson(Runner):
         case = self._CASE.match(line) if "/" in line[:14] else None
         if case is not None and int(case[1]) <= int(case[2]):
             self._case(case, ledger)
-        elif self._is_open and _BROKEN_OFF.match(line) is not None:
-            self._is_open = False
-        return self._is_open
+        elif self.takes_all and _BROKEN_OFF.match(line) is not None:
+            self.takes_all = False
+        return self.takes_all
 
     def _case(self, case: re.Match[str], ledger: Ledger) -> None:
         suite = ledger.suite(self.NAME)
-        if not self._is_open:
-            self._is_open = True
+        if not self.takes_all:
+            self.takes_all = True
             suite.begin()
         if case[4] != "RUNNING":
             suite.case(self._WORDS[case[4]], case[3], once=True)
@@ -99,7 +94,7 @@ class Meson(Runner):
     def _take(self, found: tuple[str, Results] | None, ledger: Ledger) -> None:
         if found is not None:
             ledger.summary(*found)
-            self._is_open = False
+            self.takes_all = False
 
 
 class CTest(Runner):
@@ -118,18 +113,13 @@ class CTest(Runner):
     _END: Final = re.compile(r"^\d+% tests passed,?(?: (\d+) tests? failed)? out of (\d+)\s*$")
 
     def __init__(self) -> None:
-        self._is_open = False
+        self.takes_all = False
         self._skipped = 0
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether what is written now is within its tests."""
-        return self._is_open
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
         if line.startswith(self._START):
-            self._is_open, self._skipped = True, 0
+            self.takes_all, self._skipped = True, 0
             return True
         if "% tests passed" in line[:20] and (end := self._END.match(line)) is not None:
             self._sum_up(number(end[1] or "0"), number(end[2]), ledger)
@@ -138,9 +128,9 @@ class CTest(Runner):
         if case is not None:
             self._case(case[1], case[2], ledger)
             return True
-        if self._is_open and (line.startswith("No tests were found") or _BROKEN_OFF.match(line) is not None):
-            self._is_open = False
-        return self._is_open
+        if self.takes_all and (line.startswith("No tests were found") or _BROKEN_OFF.match(line) is not None):
+            self.takes_all = False
+        return self.takes_all
 
     def _case(self, name: str, word: str, ledger: Ledger) -> None:
         suite = ledger.suite(self.NAME)
@@ -157,7 +147,7 @@ class CTest(Runner):
     def _sum_up(self, failed: int, total: int, ledger: Ledger) -> None:
         skipped = min(self._skipped, max(0, total - failed))
         ledger.summary(self.NAME, Results(max(0, total - failed - skipped), failed, skipped=skipped))
-        self._is_open, self._skipped = False, 0
+        self.takes_all, self._skipped = False, 0
 
 
 class GoogleTest(Runner):

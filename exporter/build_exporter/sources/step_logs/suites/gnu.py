@@ -63,25 +63,20 @@ class DejaGnu(Runner):
             may_be_empty=True,
         )
         self._begun: dict[str, int] = {}
-        self._is_digest = False
+        self.takes_all = False
 
     @property
     def is_busy(self) -> bool:
         """Whether it is inside a block, so that any line may matter."""
-        return self._is_digest or bool(self._table.suite)
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether what is written now is within its tests."""
-        return self._is_digest
+        return self.takes_all or bool(self._table.suite)
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
-        if self._is_digest:
-            self._is_digest = line.strip() != self._DIGEST_END
+        if self.takes_all:
+            self.takes_all = line.strip() != self._DIGEST_END
             return True
         if line.startswith(self._DIGEST):
-            self._is_digest = True
+            self.takes_all = True
             return True
         self._take(self._table.feed(line), ledger)
         if self._table.suite:
@@ -120,25 +115,20 @@ class ShownLog(Runner):
     _END: Final = re.compile(r"^(?:Testsuite summary|make(?:\[\d+\])?: )")
 
     def __init__(self) -> None:
-        self._is_shown = False
+        self.takes_all = False
 
     @property
     def is_busy(self) -> bool:
         """Whether it is inside a block, so that any line may matter."""
-        return self._is_shown
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether what is written now is within its tests."""
-        return self._is_shown
+        return self.takes_all
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
-        if self._is_shown:
-            self._is_shown = self._END.match(line) is None
+        if self.takes_all:
+            self.takes_all = self._END.match(line) is None
         else:
-            self._is_shown = "test-suite.log" in line and self._START.match(line) is not None
-        return self._is_shown
+            self.takes_all = "test-suite.log" in line and self._START.match(line) is not None
+        return self.takes_all
 
 
 class Automake(Runner):

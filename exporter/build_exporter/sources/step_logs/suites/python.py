@@ -205,7 +205,7 @@ class RegressionTest(Runner):
     }
 
     def __init__(self) -> None:
-        self._is_open = False
+        self.takes_all = False
         self._is_end = False
         self._has_heading = False
         self._listed: Outcome | None = None
@@ -214,19 +214,14 @@ class RegressionTest(Runner):
     @property
     def is_busy(self) -> bool:
         """Whether it is inside a block, so that any line may matter."""
-        return self._is_open and (self._is_end or not self._has_heading)
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether what is written now is within its tests."""
-        return self._is_open
+        return self.takes_all and (self._is_end or not self._has_heading)
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
-        if not self._is_open:
+        if not self.takes_all:
             if self._START.match(line) is None:
                 return False
-            self._is_open, self._is_end, self._counts = True, False, {}
+            self.takes_all, self._is_end, self._counts = True, False, {}
             self._has_heading = line.startswith("==")
             if self._has_heading:
                 # what is run to learn a profile from has no heading, and no result
@@ -234,7 +229,7 @@ class RegressionTest(Runner):
         if line.startswith("== Tests result:"):
             self._is_end, self._counts = True, {}
         elif self._STOP.match(line) is not None:
-            self._is_open = False
+            self.takes_all = False
             if self._counts:
                 ledger.summary(self.NAME, Results(**self._counts))
         elif self._is_end:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -221,14 +221,8 @@ def excused(suite: Suite, is_recorded: Callable[[str], bool], number: int) -> tu
     errors = min(results.errors, sum(count for name, count in suite.broken.items() if is_recorded(name)))
     more = min(number, results.failed - failed)
     failed += more
-    counts = Results(
-        results.passed,
-        results.failed - failed,
-        results.expected_failed + failed + errors,
-        results.unexpected_passed,
-        results.skipped,
-        results.errors - errors,
-    )
+    expected = results.expected_failed + failed + errors
+    counts = replace(results, failed=results.failed - failed, expected_failed=expected, errors=results.errors - errors)
     return counts, number - more
 
 
@@ -245,13 +239,8 @@ def _report(context: StepContext, suite: str, results: Results, replaces: str | 
         phase=context.step.phase,
         step=context.step.step,
         suite=suite,
-        passed=results.passed,
-        failed=results.failed,
-        expected_failed=results.expected_failed,
-        unexpected_passed=results.unexpected_passed,
-        skipped=results.skipped,
-        errors=results.errors,
         replaces=replaces,
+        **asdict(results),
     )
 
 

@@ -18,18 +18,15 @@ class Runner:
     Attributes:
         WORDS: texts, one of which is in every line that matters while the runner is not busy; one that
             begins (ends) with a line's end stands at a line's beginning (end).
+        takes_all: what is written now is within its tests: no other runner reads it.
     """
 
     WORDS: ClassVar[tuple[bytes, ...]] = ()
+    takes_all: bool = False
 
     @property
     def is_busy(self) -> bool:
         """Whether it is inside a block, so that any line may matter."""
-        return False
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether what is written now is within its tests: no other runner reads it."""
         return False
 
     def feed(self, line: str, ledger: Ledger) -> bool:

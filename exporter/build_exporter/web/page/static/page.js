@@ -9,6 +9,8 @@ import { drawTicks, keepZoom } from "./zoom.js";
 
 /** Refreshes that may follow one another at once; then one comes each second. */
 const BURST = 4;
+/** A load that takes longer, of a very large build, is followed by a pause nine times as long. */
+const SLOW = 150;
 const PAUSE_HIDDEN = 10_000;
 const DRIFT = 5_000;
 
@@ -16,6 +18,7 @@ let tokens = BURST;
 let busy = false;
 let wanted = false;
 let latest = 0;
+let took = 0;
 /** @type {number | undefined} */
 let timer;
 
@@ -23,7 +26,8 @@ let timer;
 function refresh() {
   wanted = true;
   if (busy || timer !== undefined) return;
-  const pause = document.hidden ? PAUSE_HIDDEN : tokens > 0 ? 0 : 1000;
+  const rest = took > SLOW ? 9 * took : 0;
+  const pause = document.hidden ? PAUSE_HIDDEN : Math.max(rest, tokens > 0 ? 0 : 1000);
   if (pause > 0) {
     timer = window.setTimeout(run, pause);
   } else {
@@ -36,6 +40,7 @@ async function run() {
   busy = true;
   wanted = false;
   tokens = Math.max(0, tokens - 1);
+  const began = Date.now();
   try {
     await load();
     link.reached();
@@ -43,6 +48,7 @@ async function run() {
     link.missed();
   }
   latest = Date.now();
+  took = latest - began;
   busy = false;
   if (wanted) refresh();
 }
