@@ -69,13 +69,33 @@ def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
         tracker.remember(build, run)
 
 
-def read_builds(journal: str) -> Tracker:
-    """Return every build's newest run as its journal has it now, with the runs before it that its estimate rests on."""
+def read_older_runs(follower: Follower, tracker: Tracker) -> Iterator[None]:
+    """Read the older runs that have not been, pausing after each piece."""
+    for build in follower.build_names():
+        for name in follower.older_runs(build):
+            run = Run(build, name)
+            try:
+                for events in follower.read_older(build, name):
+                    apply_all(run, events)
+                    yield
+            except Exception:
+                # one run that can't be understood must cost neither the others nor the following
+                log.exception("reading an older run failed", extra={"build": build, "run": name})
+            tracker.remember(build, run)
+        known = tracker.builds.get(build)
+        if known is not None:
+            known.history_complete = True
+
+
+def read_builds(journal: str, *, history: bool = False) -> Tracker:
+    """Return every build's newest run as its journal has it now, with its last runs before it; `history`: with all."""
     follower, tracker = Follower(journal), Tracker()
     for batch in follower.poll():
         if batch.build not in tracker.builds:
             read_earlier_runs(follower, tracker, batch.build)
         tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    for _ in read_older_runs(follower, tracker) if history else ():
+        pass
     follower.close()
     return tracker
 
@@ -244,20 +264,7 @@ class Monitor:
 
     def read_history(self) -> Iterator[None]:
         """Read the older runs that have not been, pausing after each piece."""
-        for build in self.follower.build_names():
-            for name in self.follower.older_runs(build):
-                run = Run(build, name)
-                try:
-                    for events in self.follower.read_older(build, name):
-                        apply_all(run, events)
-                        yield
-                except Exception:
-                    # one run that can't be understood must cost neither the others nor the following
-                    log.exception("reading an older run failed", extra={"build": build, "run": name})
-                self.tracker.remember(build, run)
-            known = self.tracker.builds.get(build)
-            if known is not None:
-                known.history_complete = True
+        yield from read_older_runs(self.follower, self.tracker)
         self.tracker.settle(self.clock())
 
     def tally(self, build: str, run: str) -> Tally | None:

@@ -201,12 +201,12 @@ def _fit() -> Json:
 
 
 def _schedule() -> Json:
-    purpose = "How much later than its deadline the run ends or is expected to end; negative: earlier."
+    purpose = "How much earlier than its deadline the run ends or is expected to end; negative: later."
     return stat(
-        About(10, "Late by", purpose, SECONDS, "No deadline"),
-        Query(f"max(build_schedule_deviation_seconds{{{OF_BUILD}}})", "Later", instant=True),
+        About(10, "To spare", purpose, SECONDS, "No deadline"),
+        Query(f"-max(build_schedule_deviation_seconds{{{OF_BUILD}}})", "To spare", instant=True),
         decimals=1,
-        thresholds=thresholds((None, GOOD), (0, WARNING), (3600, CRITICAL)),
+        thresholds=thresholds((None, CRITICAL), (-3600, WARNING), (0, GOOD)),
     )
 
 

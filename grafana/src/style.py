@@ -264,6 +264,10 @@ def graph(
         **({} if "max" in defaults else {"axisSoftMax": 1 if defaults.get("decimals") == 0 else 0.01}),
     }
     config["overrides"] = list(overrides)
+    if about.unit.startswith("time:"):
+        # as the default it would be the form of the axis of time, too, whose labels then overlap
+        del config["defaults"]["unit"]
+        config["overrides"].insert(0, override("byType", "number", unit=about.unit))
     return made
 
 

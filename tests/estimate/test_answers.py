@@ -99,6 +99,23 @@ def test_a_plan_is_estimated_before_its_first_step(tmp_path: Path, command: Call
     assert "Estimate at -j4: 16 min 00 s" in command(*words).stdout
 
 
+def test_a_plan_in_sbu_on_an_unknown_machine_is_unsure_by_its_speed(
+    tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    """An SBU is taken for 140 s and the basis says so; the band has machines half and twice as fast or nearly."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "phases:\n  - phase: p\n    steps:\n" + "".join(f"      - {{step: s{n}, sbu: 1}}\n" for n in range(20))
+    )
+    words = ("plan", "yaml", str(plan), "--estimate", "--journal", str(tmp_path / "none"), "--output", "json")
+    found = json.loads(command(*words).stdout)["estimate"]
+    low, middle, high = (found["seconds"][each] for each in ("10", "50", "90"))
+    assert middle == pytest.approx(2800.0, rel=0.01)
+    assert 1.8 < middle / low < 2.2
+    assert 1.8 < high / middle < 2.2
+    assert "140 s assumed for an SBU, as this machine has shown none yet" in found["basis"]
+
+
 def test_a_plan_is_not_estimated_by_nothing(tmp_path: Path, command: Callable[..., Any]) -> None:
     """No number is made up."""
     plan = tmp_path / "plan.yaml"

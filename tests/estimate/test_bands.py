@@ -112,6 +112,9 @@ def test_no_end_is_promised_before_anything_is_known() -> None:
     found = remaining(run, 80.0)
     assert found is not None
     assert found.middle == pytest.approx(80.0), "as long as the unknown step before it"
+    run = begun(planned("x"), planned("y"))
+    apply_all(run, [e.StepFinished(time=29.0, build="b", phase="p", step="x", status="succeeded")])
+    assert remaining(run, 29.0) is None, "so short a step says nothing of one that is not known"
     run = begun(planned("x", sbu=2.0), planned("y", sbu=1.0))
     assert expected_seconds(run, run.steps["p", "x"]) is None
     apply_all(run, [e.StepFinished(time=80.0, build="b", phase="p", step="x", status="succeeded")])

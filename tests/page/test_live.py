@@ -117,14 +117,17 @@ def test_without_a_socket_the_page_is_still_live(serve: Serve, lfs: Any, tab: Ta
 
 
 def test_a_new_build_appears_on_the_empty_page(serve: Serve, run_file: Callable[..., Any], tab: Tabs) -> None:
-    """Whoever waits on the empty page sees the first build as soon as it begins, and one that fails above it."""
-    page = tab(serve()).go("/")
+    """Whoever waits on the empty page, or on that of a build to come, sees it once it begins; failures are first."""
+    served = serve()
+    page, waiting = tab(served).go("/"), tab(served).go("/builds/second")
+    shows(waiting, "It shows here as soon as it begins.")
     shows(page, "No build yet")
     run_file("first", clock=time.time()).add("build_started")
     shows(page, "first")
     run_file("second", clock=time.time()).step("p", "s", status="failed", message="boom")
     shows(page, "boom")
     assert page.title() == "(1) Builds"
+    shows(waiting, "boom")
 
 
 def test_an_alert_is_acknowledged(serve: Serve, run_file: Callable[..., Any], tab: Tabs) -> None:

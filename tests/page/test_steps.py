@@ -91,7 +91,7 @@ def test_only_the_steps_in_sight_are_drawn(served: Any, large: Any, tab: Tabs) -
 
 
 def test_a_log_is_followed_in_colour(serve: Serve, lfs: Any, tab: Tabs, tmp_path: Path) -> None:
-    """A log's end is shown and followed; its colours are colours, its markup is text, its beginning can be had."""
+    """A log's end is followed in colour, its markup is text; its beginning can be had; each attempt has its own."""
     log = tmp_path / "gcc.log"
     log.write_text("first line\n" + "padding " * 8 + "\n" + "line\n" * 40_000 + "\x1b[1;31merror:\x1b[0m <b>bold</b>\n")
     lfs.add("step_started", phase="chapter-5", step="502-gcc", log=str(log))
@@ -110,3 +110,11 @@ def test_a_log_is_followed_in_colour(serve: Serve, lfs: Any, tab: Tabs, tmp_path
         page.wait_for_function("size => document.querySelector('.log').textContent.length > size", arg=size)
     assert page.text_content(".log").startswith("first line\n")
     assert page.get_attribute("button:has-text('Follow')", "aria-pressed") == "false"
+    lfs.add("step_finished", phase="chapter-5", step="502-gcc", status="failed")
+    page.wait_for_function("() => document.querySelector('.tools').textContent.includes('ended')")
+    log.write_text("second attempt\n")
+    lfs.add("step_started", phase="chapter-5", step="502-gcc", log=str(log))
+    page.wait_for_function("() => document.querySelector('.log').textContent === 'second attempt\\n'")
+    with log.open("a") as file:
+        file.write("goes on\n")
+    page.wait_for_function("() => document.querySelector('.log').textContent.endsWith('goes on\\n')")

@@ -42,7 +42,7 @@ digraph depends {
 """
 
 
-def earlier_run(journal: Path, build: str, steps: list[tuple[str, str, str, float]]) -> None:
+def earlier_run(journal: Path, build: str, steps: list[tuple[str, str, str, float]], day: int = 1) -> None:
     """Write a finished run of steps, one after the other: phase, step, version, seconds."""
     now = 1.78e9
     events: list[e.Event] = [e.BuildStarted(time=now, build=build)]
@@ -50,8 +50,8 @@ def earlier_run(journal: Path, build: str, steps: list[tuple[str, str, str, floa
         events.append(e.StepStarted(time=now, build=build, phase=phase, step=step, version=version))
         now += seconds
         events.append(e.StepFinished(time=now, build=build, phase=phase, step=step, status="succeeded"))
-    path = journal / build / "20260101T000000Z.jsonl"
-    path.parent.mkdir(parents=True)
+    path = journal / build / f"202601{day:02}T000000Z.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(
         b"".join(map(e.encode_line, [*events, e.BuildFinished(time=now, build=build, status="succeeded")]))
     )
@@ -79,6 +79,16 @@ def test_what_emerge_would_merge_is_estimated_by_earlier_merges(command: Command
     assert longest["app-shells/bash-5.2_p37"] == pytest.approx(20.0, rel=0.01)
     assert 3020.0 < answer["estimate"]["seconds"]["50"] < 3100.0
     assert "1 earlier run" in answer["estimate"]["basis"]
+
+
+def test_a_package_is_found_in_the_oldest_of_many_merges(command: Command, tmp_path: Path) -> None:
+    """An hour of gcc, nine merges of other packages ago, is an hour of the plan's time."""
+    for day in range(1, 11):
+        step = ("merge", "sys-devel/gcc-13.3.1", "13.3.1", 3600.0) if day == 1 else ("merge", f"a/b{day}-1", "1", 30.0)
+        earlier_run(tmp_path / "journal", "portage", [step], day)
+    options = ("--estimate", "--build", "portage", "--journal", str(tmp_path / "journal"), "--output", "json", "-")
+    done = command("plan", "portage", *options, input="[ebuild     U  ] sys-devel/gcc-14.2.1:14::gentoo\n")
+    assert 3000.0 < json.loads(done.stdout)["estimate"]["seconds"]["50"] < 3700.0
 
 
 def test_buildroots_packages_are_steps_in_their_order(command: Command, tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ def test_a_failure_is_shown_without_its_secrets(builder: Callable[..., Any]) -> 
         ("failed", "critical", "new", "cannot log in with password=***"),
         ("failed", "critical", "old", "killed"),
     ]
+    build.step("p", "new again")
+    build.add("build_finished", status="succeeded")
+    assert [severity for _, severity, *_ in kinds(build)] == ["info", "info"], "the run repaired them"
 
 
 @pytest.mark.parametrize(("expected", "ages"), [(400.0, (799.0, 800.0)), (100.0, (399.0, 400.0))])

@@ -95,13 +95,15 @@ def test_a_finished_build(builder: Callable[..., Any]) -> None:
     build = started(builder)
     build.add("step_finished", after=400.0, phase="one", step="b", status="succeeded")
     build.step("two", "c", seconds=1000.0)
-    build.step("two", "d", seconds=400.0)
+    build.step("two", "d", seconds=400.0, status="failed")
+    build.step("two", "d again", seconds=0.0)
     build.add("build_finished", after=0.0, status="succeeded")
     shown = board(build.context(after=5000.0), "lfs")
+    assert {(each.state, each.progress_ratio) for each in shown.phases} == {("succeeded", 1.0)}
     assert (shown.state, shown.progress_ratio, shown.estimate) == ("succeeded", 1.0, None)
     assert (shown.elapsed_seconds, shown.end) == (2000.0, build.clock)
-    assert (shown.running_steps, shown.upcoming, shown.attention) == ([], [], [])
-    assert [each.step for each in shown.recent] == ["d", "c", "b", "a"]
+    assert (shown.running_steps, shown.upcoming, [each.severity for each in shown.attention]) == ([], [], ["info"])
+    assert [each.step for each in shown.recent] == ["d again", "d", "c", "b", "a"]
     assert [(each.name, each.reached is not None) for each in shown.milestones] == [("base", True)]
 
 

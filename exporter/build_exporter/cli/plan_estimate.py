@@ -48,7 +48,8 @@ class Wanted:
 def estimate_plan(plan: WeightedPlan, journal: str, wanted: Wanted) -> PlanEstimate:
     """Return what a plan should take: by the journal's runs, the plan's figures and typical times of steps."""
     now = round(time.time(), 6)
-    tracker = read_builds(journal) if os.path.isdir(journal) else Tracker()  # noqa: PTH112 - a path as text
+    is_there = os.path.isdir(journal)  # noqa: PTH112 - a path as text
+    tracker = read_builds(journal, history=True) if is_there else Tracker()
     name = wanted.build or "plan"
     used = wanted.jobs or os.cpu_count() or 1
     steps = [step.planned for step in plan.steps]

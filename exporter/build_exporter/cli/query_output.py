@@ -103,8 +103,11 @@ def _least_width(name: str, rows: Sequence[msgspec.Struct]) -> int:
 
 def _is_shown(name: str, rows: Sequence[msgspec.Struct]) -> bool:
     values = {getattr(each, name) for each in rows}
-    if name in ("build", "run"):
+    if name == "build":
         return len(values) > 1
+    if name == "run":
+        # of one run a build, which is the usual answer, the build's name says enough
+        return len(values) > len({getattr(each, "build", None) for each in rows})
     return bool(values - {None, ""})
 
 

@@ -61,6 +61,8 @@ def _figures(outlook: Outlook) -> list[str]:
         parts.append(f"typical times of steps at -j{outlook.facts.jobs_or_default} {VARIANTS[best].words}")
     if _share(outlook, sources.plan_sbu, sources.plan_seconds) > RELEVANT:
         parts.append("the plan's figures")
+    if outlook.is_of_unknown_machine and _share(outlook, *sources.variants, sources.plan_sbu) > RELEVANT:
+        parts.append(f"{outlook.facts.sbu_seconds:.0f} s assumed for an SBU, as this machine has shown none yet")
     return parts
 
 

@@ -144,7 +144,11 @@ class Expectations:
         tuning = self.tuning
         elsewhere = self.own_packages.get(package)
         if elsewhere:
-            return Expected(fmean(elsewhere), tuning.spread_plan)
+            if self.sources.is_lfs:
+                return Expected(fmean(elsewhere), tuning.spread_plan)
+            # unpacking a package says little of testing it
+            seconds = fmean([self._guess(is_package=version is not None), *map(exp, elsewhere)])
+            return Expected(log(seconds), tuning.spread_unknown, guess=True)
         times = self.history.packages.get(package)
         if times:
             seconds = median(taken.seconds + self.sources.runs[taken.run].pace for taken in times)

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from build_exporter.estimate.abis import abis_of
-from build_exporter.tracker import Build, PastStep, Run, RunSummary
+from build_exporter.tracker import Build, PastStep, Run, RunSummary, summarise
 from build_exporter.tracker.names import Name, name_of, package_of
 
 MAX_OWN: Final = 6
@@ -18,6 +18,8 @@ MAX_OWN: Final = 6
 MAX_OTHERS: Final = 3
 MAX_OTHER_RUNS: Final = 3
 """Newest runs of another build that are looked at."""
+LEAST_OF_ANOTHER: Final = 3
+"""Steps that another build's run must share to be one of the same work."""
 MAX_RUNS: Final = 400
 ZERO_SECONDS: Final = 0.3
 """Assumed seconds of a step recorded as 0 s, by writers that count whole seconds."""
@@ -89,13 +91,21 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
             _add(history, run.build, summary, own=True)
     history.repeats = _repeats([past for past in history.runs if past.own])
     history.paces = _paces(history.runs[: MAX_OWN + 1])
-    others = [(name, build) for name, build in builds.items() if build.history and name != run.build]
-    if others:
+    others = {name: _runs_over(build, run) for name, build in builds.items() if name != run.build}
+    if any(others.values()):
         wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
-        for name, build in others:
-            for summary in newest_first(build)[:MAX_OTHER_RUNS]:
+        for name, summaries in others.items():
+            for summary in summaries[:MAX_OTHER_RUNS]:
                 _add(history, name, summary, own=False, wanted=wanted)
     return history
+
+
+def _runs_over(build: Build, run: Run) -> list[RunSummary]:
+    """Return another build's runs that are over, the newest first; the last one only where it has steps of this run."""
+    last = build.current
+    if last is None or last.status is None or len(last.steps.keys() & run.steps.keys()) < LEAST_OF_ANOTHER:
+        return newest_first(build) if build.history else []
+    return [summarise(last), *newest_first(build)]
 
 
 def newest_first(build: Build) -> list[RunSummary]:
@@ -128,7 +138,7 @@ def _add(history: History, build: str, summary: RunSummary, *, own: bool, wanted
     steps = [step for step in summary.past if step.seconds <= MAX_SECONDS]
     if wanted is not None:
         shared = sum(name_of(step.phase, step.step, step.version) in wanted for step in steps)
-        if shared < max(3, len(wanted) // 5):
+        if shared < max(LEAST_OF_ANOTHER, len(wanted) // 5):
             return
     history.runs.append(
         PastRun(

@@ -27,6 +27,8 @@ OVERDUE_SHARE: Final = 0.1
 """Least that is left of a step that reports no ratio, as a share of the time it has run; overdue is not nearly done."""
 GUESS_SPREAD: Final = 1.5
 """Standard deviation (logarithm) of the time of all steps together that nothing is known of."""
+GUESS_SECONDS: Final = 30.0
+"""Seconds of steps that have to be done before steps of which nothing is known are estimated."""
 GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
 _NORMAL: Final = NormalDist()
@@ -92,6 +94,11 @@ class Outlook:
     basis: str = ""
     parallel: Parallel | None = None
 
+    @property
+    def is_of_unknown_machine(self) -> bool:
+        """Whether nothing has shown yet how long an SBU takes: no earlier run and no step of this one."""
+        return not self.history.runs and not any(source.compared for source in self.sources.all)
+
     def at(self, run: Run, now: float) -> Estimate:
         """Return the estimate at `now`."""
         running = [(key, left_of(step, self.expected[key], now)) for key, step in _running(run, self)]
@@ -154,7 +161,9 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     expectations.learn(done)
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
     opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
-    if not done and not any(expected.candidates for expected in opened.values()):
+    seconds = sum(exp(step.seconds) for step in done)
+    is_early = not done or (opened and seconds < GUESS_SECONDS)
+    if is_early and not any(expected.candidates for expected in opened.values()):
         return None
     outlook = Outlook(opened, sources, facts, history, tuning, scatter_before=expectations.scatter_before)
     _sum_up(outlook, run)
@@ -163,7 +172,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     outlook.parallel = parallel_of(
         run, _model(history, sources), opened, {k: left_of(s, opened[k], now) for k, s in _running(run, outlook)}, now
     )
-    outlook.done_seconds = sum(exp(step.seconds) for step in done)
+    outlook.done_seconds = seconds
     outlook.bands = _bands(outlook)
     outlook.basis = basis_of(outlook, len(done))
     return outlook
@@ -256,6 +265,8 @@ def _pace_spread(outlook: Outlook) -> float:
         factor = 1.0 + 1.0 / own if best.prior >= 1.0 and own else 2.0
         usual = usual_pace_spread(outlook.history, tuning)
         return factor / sqrt(usual**-2 + best.compared / tuning.pace_evidence / tuning.pace_spread**2)
+    if outlook.is_of_unknown_machine:
+        return tuning.machine_spread
     return tuning.scale_spread / sqrt(1.0 + tuning.scale_evidence * best.compared / tuning.pace_evidence)
 
 

@@ -43,6 +43,7 @@ class Tuning:
             (logarithm) by what is known of it; spread_version: what a new version of its package adds to that.
         pace_spread, scale_spread: the same of the pace of a run, before any step was done, against an earlier run and
             against figures in SBU.
+        machine_spread: the same against figures in SBU on a machine that has built nothing yet.
         pace_evidence: seconds of done steps after which the pace is surer by the root of two.
         scale_evidence: so many times as fast it becomes sure against figures in SBU, which say nothing of it at first.
         steps_share, apart_share: how much of the steps' own deviations, and of how far the sources are apart, shows in
@@ -80,6 +81,7 @@ class Tuning:
     pace_spread: float = 0.018
     pace_prior: float = 4.0
     scale_spread: float = 0.13
+    machine_spread: float = 0.5
     pace_evidence: float = 600.0
     scale_evidence: float = 5.0
     steps_share: float = 0.55

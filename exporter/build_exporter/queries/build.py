@@ -186,7 +186,7 @@ def _phases(context: Context, run: Run) -> list[PhaseRow]:
     return [
         PhaseRow(
             phase=shown(phase.name),
-            state=_phase_state(phase),
+            state=_phase_state(run, phase),
             weight_ratio=phase.weight / whole,
             progress_ratio=phase_progress(run, phase, context.now),
             steps=counts_of(phase.states),
@@ -195,8 +195,10 @@ def _phases(context: Context, run: Run) -> list[PhaseRow]:
     ]
 
 
-def _phase_state(phase: Phase) -> StateName:
+def _phase_state(run: Run, phase: Phase) -> StateName:
     states = phase.states
+    if run.status is BuildState.SUCCEEDED and states[StepState.SUCCEEDED]:
+        return "succeeded"
     for state in (StepState.RUNNING, StepState.FAILED, StepState.INTERRUPTED):
         if states[state]:
             return state.label

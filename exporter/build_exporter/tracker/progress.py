@@ -82,7 +82,9 @@ def build_progress(run: Run, now: float) -> float | None:
 
 
 def phase_progress(run: Run, phase: Phase, now: float) -> float:
-    """Return a phase's ratio at `now`."""
+    """Return a phase's ratio at `now`: 1 once its run succeeded, by whatever step a failure of it was repaired."""
+    if run.status is BuildState.SUCCEEDED:
+        return 1.0
     credit = 0.0
     for step in _credited(run):
         if step.phase == phase.name:

@@ -124,7 +124,8 @@ class Past(dict[str, RunSummary]):
     """A build's earlier runs by their names.
 
     Attributes:
-        changes: differs after any change of any build's: who keeps what follows from them compares one number.
+        changes: differs after any change of any build's, and after the end of its newest run: who keeps what follows
+            from them compares one number.
     """
 
     changes: ClassVar[int] = 0
@@ -243,7 +244,10 @@ class Tracker:
                 known.history.pop(run)
             current = known.current = Run(build, run, earlier=known.earlier(run))
         if run == current.run:
+            before = current.status
             apply_all(current, events)
+            if current.status is not before:
+                Past.changes = next(_changes)
         return current
 
     def remember(self, build: str, run: Run) -> None:

@@ -34,7 +34,7 @@ ALWAYS: Final = {
 """Panels that show numbers whatever the builds do."""
 
 BUILDING: Final = {
-    "build-now": {"State", "Progress", "Phases", "All builds", "Progress over time", "Milestones", "Late by"},
+    "build-now": {"State", "Progress", "Phases", "All builds", "Progress over time", "Milestones", "To spare"},
     "build-steps": {
         *("Steps", "Efficiency", "Slower steps", "Timeline", "All steps", "Result", "Time", "Memory and disk"),
         *("Attempts, warnings", "Took over runs", "Step durations", "Took and expected", "Test suites", "Toolchain"),

@@ -201,19 +201,31 @@ class Kernel:
         self.uptime = 1000.0
         self.alive: dict[int, dict[str, int]] = {}
         self._next = 100
-        (self.proc / "self").mkdir(parents=True)
+        self._forks = 0
+        (self.proc / "self/ns").mkdir(parents=True)
+        (self.proc / "sys/kernel").mkdir(parents=True)
+        if self.proc.stat().st_nlink == 4:
+            # the file system counts directories in directories, as /proc counts processes
+            (self.proc / "self/ns/pid").symlink_to("pid:[4026531836]")
         (self.proc / "self/mountinfo").write_text(f"1 0 0:1 / {root}/cgroup rw - cgroup2 cgroup2 rw\n")
         (self.proc / "self/cgroup").write_text("0::/system.slice/exporter.service\n")
 
-    def fork(self, parent: int = 1, pid: int | None = None) -> int:
-        """Start a process; return its pid."""
+    def fork(self, parent: int = 1, pid: int | None = None, *, given_out: bool = False) -> int:
+        """Start a process, whose pid may have been given out before; return its pid."""
         pid = pid or self._next
         self._next = max(self._next, pid) + 1
         start = int(self.uptime * os.sysconf("SC_CLK_TCK"))
         self.alive[pid] = {"parent": parent, "start": start, "own": 0, "waited": 0, "io": 0, "waited_io": 0, "rss": 1}
+        if not given_out:
+            self.give_out_pid()
         (self.proc / str(pid)).mkdir()
         self._write(pid)
         return pid
+
+    def give_out_pid(self) -> None:
+        """Move the figure that tells of each fork."""
+        self._forks += 1
+        (self.proc / "sys/kernel/ns_last_pid").write_text(f"{self._forks}\n")
 
     def use(self, pid: int, ticks: int = 0, written: int = 0, pages: int | None = None) -> None:
         """Let a process use CPU, write, or grow."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import pytest
 
+from build_exporter.collectors.host.process import ProcessReader
 from build_exporter.collectors.host.process_tree import LINGER_SECONDS
 
 
@@ -17,9 +18,10 @@ class Kernel(Protocol):
     uptime: float
     alive: dict[int, dict[str, int]]
 
-    def fork(self, parent: int = 1, pid: int | None = None) -> int: ...
+    def fork(self, parent: int = 1, pid: int | None = None, *, given_out: bool = False) -> int: ...
     def use(self, pid: int, ticks: int = 0, written: int = 0, pages: int | None = None) -> None: ...
     def exit(self, pid: int) -> None: ...
+    def give_out_pid(self) -> None: ...
 
 
 class Watch(Protocol):
@@ -79,6 +81,68 @@ def test_one_that_wakes_after_long_is_seen_soon(kernel: Kernel, watch: Watch) ->
     kernel.exit(child)
     after = watch.sample()
     assert (after["lfs:cpu"], after["lfs:written"], after["lfs:processes"]) == (133, 6, 5)
+
+
+@pytest.fixture
+def listings(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many processes each listing found, on a file system that counts directories as /proc counts processes."""
+    if not (kernel.proc / "self/ns/pid").is_symlink():
+        pytest.skip("directories here have no count of those in them")
+    found: list[int] = []
+    pids = ProcessReader.pids
+
+    def counted(reader: ProcessReader) -> set[int]:
+        found.append(len(pids(reader)))
+        return pids(reader)
+
+    monkeypatch.setattr(ProcessReader, "pids", counted)
+    return found
+
+
+def test_processes_are_listed_while_some_come_or_go(kernel: Kernel, watch: Watch, listings: list[int]) -> None:
+    """At rest nothing is listed; what forks or ends is seen in the next sample, also where its pid came before it."""
+    stranger, root = kernel.fork(), kernel.fork()
+    children = [kernel.fork(root) for _ in range(3)]
+    watch.roots = {"lfs": [root]}
+    for _ in range(20):
+        assert watch.sample()["lfs:processes"] == 4
+    assert listings == [5, 5]
+    kernel.use(children[0], 7)
+    kernel.exit(children[0])
+    assert [watch.sample()[f"lfs:{name}"] for name in ("cpu", "processes", "cpu")] == [7, 3, 7]
+    assert listings == [5, 5, 4, 4]
+    kernel.give_out_pid()
+    assert watch.sample()["lfs:processes"] == 3
+    kernel.exit(stranger)
+    kernel.fork(root, given_out=True)
+    assert watch.sample()["lfs:processes"] == 4
+
+
+def test_a_machine_at_rest_is_listed_now_and_then(kernel: Kernel, watch: Watch, listings: list[int]) -> None:
+    """Once a minute processes are listed whatever the kernel's figures, and when another step begins."""
+    root, other = kernel.fork(), kernel.fork()
+    kernel.fork(other)
+    watch.roots = {"lfs": [root]}
+    for _ in range(60):
+        watch.sample()
+    assert len(listings) == 3
+    watch.roots = {"lfs": [root, other]}
+    assert watch.sample()["lfs:processes"] == 3
+    assert len(listings) == 4
+
+
+@pytest.mark.parametrize("missing", ["self/ns/pid", "sys/kernel/ns_last_pid"])
+def test_in_a_container_processes_are_always_listed(
+    kernel: Kernel, watch_over: Callable[[Kernel], AbstractContextManager[Watch]], listings: list[int], missing: str
+) -> None:
+    """Where the kernel's figures are of another set of processes, or absent, each sample has a listing."""
+    root = kernel.fork()
+    (kernel.proc / missing).unlink()
+    with watch_over(kernel) as watch:
+        watch.roots = {"lfs": [root]}
+        for _ in range(5):
+            watch.sample()
+    assert listings == [1] * 5
 
 
 def test_what_no_parent_waits_for_is_kept(kernel: Kernel, watch: Watch) -> None:

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Final
 
 from build_exporter.collectors.host.cgroup import Cgroups
 from build_exporter.collectors.host.files import read_if_present
 from build_exporter.collectors.host.process import Process, ProcessReader
 from build_exporter.collectors.host.process_totals import StepProcesses, Tree
+from build_exporter.collectors.host.turnover import Turnover
 from build_exporter.exposition import Family
 
 Roots = Callable[[], Mapping[str, Collection[int]]]
@@ -78,6 +79,7 @@ class ProcessTrees:
         self._boottime = boottime
         self._wall = wall
         self._reader = ProcessReader(proc)
+        self._turnover = Turnover(proc)
         self._cgroups = Cgroups(proc)
         # only where all processes are seen are there the kernel's own
         self._sees_kernel = b"(kthreadd)" in (read_if_present(f"{proc}/2/stat") or b"")
@@ -157,7 +159,7 @@ class ProcessTrees:
         if self._samples % _FORGET_FOREIGN_SAMPLES == 0:
             self._foreign.clear()
         # listed before any is read: what has ended by now is already in its parent's share
-        listed = self._reader.pids()
+        listed = self._listed()
         gone = {pid: process for pid, process in self._known.items() if pid not in listed}
         heirs = {process.parent for process in gone.values()}
         read = [each for pid, each in self._known.items() if pid in listed and (self._is_due(each) or pid in heirs)]
@@ -168,6 +170,12 @@ class ProcessTrees:
         self._foreign &= listed
         unknown = sorted(listed - self._known.keys() - self._foreign)
         return gone, [found for pid in unknown if (found := self._reader.first(pid)) is not None]
+
+    def _listed(self) -> Set[int]:
+        # those outside the trees are to be found anew where none is passed over
+        if self._turnover.is_none() and self._foreign:
+            return self._known.keys() | self._foreign
+        return self._reader.pids()
 
     def _is_due(self, process: Process) -> bool:
         return process.quiet < _QUIET_SAMPLES or (self._samples + process.pid) % _QUIET_INTERVAL == 0

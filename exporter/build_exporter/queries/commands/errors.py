@@ -20,10 +20,10 @@ class ErrorRow(Answer, frozen=True):
     time: float
     phase: str
     step: str
-    attempt: int
-    severity: str
     error_class: str
     message: str | None
+    severity: str
+    attempt: int
     log: str | None
 
 

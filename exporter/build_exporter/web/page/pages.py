@@ -36,10 +36,10 @@ class Pages:
         try:
             return responses.html(request, template, common | make())
         except NotFoundError as problem:
-            return self._message(request, 404, str(problem))
+            return self._message(request, 404, str(problem), may_come=True)
 
-    def _message(self, request: Request, status: int, message: str) -> Response:
-        common = {"here": "", "telemetry_path": self._service.telemetry_path, "refresh": False, "build_name": ""}
+    def _message(self, request: Request, status: int, message: str, *, may_come: bool = False) -> Response:
+        common = {"here": "", "telemetry_path": self._service.telemetry_path, "refresh": may_come, "build_name": ""}
         return responses.html(request, "message.html", common | {"message": message}, status)
 
     async def overview(self, request: Request) -> Response:

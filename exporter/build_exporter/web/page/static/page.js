@@ -4,13 +4,15 @@ import { localise, tick } from "./clock.js";
 import { follow } from "./live.js";
 import { watchLog } from "./log.js";
 import { morph } from "./morph.js";
-import { drawRows, keepFilter, takeRows } from "./steps.js";
+import { countRows, drawRows, keepFilter, takeRows } from "./steps.js";
 import { drawTicks, keepZoom } from "./zoom.js";
 
 /** Refreshes that may follow one another at once; then one comes each second. */
 const BURST = 4;
 /** A load that takes longer, of a very large build, is followed by a pause nine times as long. */
 const SLOW = 150;
+/** Steps of a very large build; one of fewer is slow because the machine builds, and waiting would not help it. */
+const MANY = 5_000;
 const PAUSE_HIDDEN = 10_000;
 const DRIFT = 5_000;
 
@@ -26,7 +28,7 @@ let timer;
 function refresh() {
   wanted = true;
   if (busy || timer !== undefined) return;
-  const rest = took > SLOW ? 9 * took : 0;
+  const rest = took > SLOW && countRows() > MANY ? 9 * took : 0;
   const pause = document.hidden ? PAUSE_HIDDEN : Math.max(rest, tokens > 0 ? 0 : 1000);
   if (pause > 0) {
     timer = window.setTimeout(run, pause);
@@ -60,6 +62,8 @@ async function load() {
   const main = document.getElementById("main");
   const other = fresh.getElementById("main");
   if (!main || !other) throw new Error("no page");
+  // what was waited for has begun, or is gone: another page, with other scripts' work to do
+  if (fresh.body.dataset.build !== document.body.dataset.build) return location.reload();
   morph(main, other);
   document.title = fresh.title;
   const icon = fresh.querySelector("link[rel=icon]")?.getAttribute("href");

@@ -92,6 +92,11 @@ export function keepFilter() {
   showCurrent();
 }
 
+/** Returns how many steps the build has. */
+export function countRows() {
+  return all.size;
+}
+
 /** Draws with the next frame. */
 function soon() {
   if (waits) return;
