@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -61,9 +60,10 @@ def start(terminal: int, tmp_path: Path) -> Iterator[Start]:
 
     yield call
     for process in started:
-        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-            with suppress(ProcessLookupError, psutil.NoSuchProcess):
-                each.send_signal(signal.SIGKILL)
+        top = psutil.Process(process.pid)
+        for each in [*top.children(recursive=True), top]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         process.wait(10)
 
 
