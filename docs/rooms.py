@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,7 @@ def room_of(file: Path, package: Path = PACKAGE) -> str:
     return file.relative_to(package).parts[0].removesuffix(".py")
 
 
+@cache
 def imported_rooms(file: Path) -> set[str]:
     """Return the rooms that a file imports anywhere; `__init__` is the package itself.
 
@@ -79,6 +81,7 @@ def arrows() -> dict[str, set[str]]:
 def direct(known: dict[str, set[str]]) -> dict[str, set[str]]:
     """Return the arrows without those that follow from a chain of others."""
 
+    @cache
     def reached(room: str) -> set[str]:
         return {far for near in known[room] for far in (near, *reached(near))}
 

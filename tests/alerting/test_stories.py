@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.xdist_group("night"), pytest.mark.timeout(200)]
 
 
 @pytest.fixture(scope="module", params=["", *filter(None, os.environ.get("BUNDLE_TOOLS", "").split(os.pathsep))])
-def told(request: pytest.FixtureRequest) -> Iterator[tuple[Stack, dict[str, Future[Story]]]]:
+def stories_of(request: pytest.FixtureRequest) -> Iterator[tuple[Stack, dict[str, Future[Story]]]]:
     """All stories of bench/night.py, played at the same time."""
     if program("prometheus", request.param) is None or program("alertmanager", request.param) is None:
         pytest.skip("Prometheus and Alertmanager are not installed")
@@ -37,9 +37,9 @@ EXPECTED: Any = {
 
 
 @pytest.mark.parametrize("build", EXPECTED)
-def test_each_message_is_sent_once_to_whom_it_is_for_and_its_end_too(told: Any, build: str) -> None:
+def test_each_message_is_sent_once_to_whom_it_is_for_and_its_end_too(stories_of: Any, build: str) -> None:
     """Builds that fail, go on, stall, fill a disk, ask, finish: nothing sent twice, nothing missed, nothing else."""
-    story = told[1][build].result()
+    story = stories_of[1][build].result()
     if story.skipped:
         pytest.skip(story.skipped)
     messages, has_end = EXPECTED[build]
@@ -60,18 +60,18 @@ def test_each_message_is_sent_once_to_whom_it_is_for_and_its_end_too(told: Any, 
         ("finishes", "succeeded"),
     ],
 )
-def test_each_message_says_what_has_happened(told: Any, build: str, words: str) -> None:
+def test_each_message_says_what_has_happened(stories_of: Any, build: str, words: str) -> None:
     """Whoever is woken knows from the first message which build it is and what it needs."""
-    story = told[1][build].result()
+    story = stories_of[1][build].result()
     if story.skipped:
         pytest.skip(story.skipped)
     assert words in story.texts[0]
     assert f"uild {build}" in story.texts[0]
 
 
-def test_the_history_has_the_night(told: Any, poll: Callable[..., None]) -> None:
+def test_the_history_has_the_night(stories_of: Any, poll: Callable[..., None]) -> None:
     """Who acknowledged, how far the failure was escalated, who was notified and when it was over, from the API."""
-    stack, stories = told
+    stack, stories = stories_of
     stories["fails"].result()
     url = f"http://127.0.0.1:{stack.exporter.port}/api/v1/alerts?build=fails"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from changed import folders
+from changed import folders, ignored
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,9 @@ def test_a_change_runs_the_tests_of_its_room(repository: Path, path: str, expect
 def test_slow_tests_are_left_out(repository: Path, path: str) -> None:
     """A developer gets an answer within a minute: tests that start servers and builds run with `make test` only."""
     assert folders({path}, repository / "tests") == ["tests/architecture", "tests/docs"]
+
+
+def test_commands_of_pages_run_when_a_page_changes() -> None:
+    """A developer who edits the README gets its commands run; everyone else does not wait for them."""
+    assert "docs/test_readme.py" not in ignored({"README.md"})
+    assert "docs/test_readme.py" in ignored({"exporter/build_exporter/cli/status.py"})

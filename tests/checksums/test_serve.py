@@ -40,7 +40,7 @@ def test_a_missing_file_is_reported_before_its_step(
     assert served.stop() == 0
     lines = (next((journal / "lfs").glob("*.jsonl"))).read_text().count("sources_verified")
     again = serve()
-    poll(lambda: again.value("build_source_files", build="lfs", state="verified") == 4, 30, "what was told is known")
+    poll(lambda: again.value("build_source_files", build="lfs", state="verified") == 4, 30, "what was reported")
     os.truncate(tarballs / "gcc-1.tar.xz", 100)
-    poll(lambda: again.value("build_source_files", build="lfs", state="truncated") == 1, 90, "the cut file is told")
+    poll(lambda: again.value("build_source_files", build="lfs", state="truncated") == 1, 90, "the cut file is reported")
     assert (next((journal / "lfs").glob("*.jsonl"))).read_text().count("sources_verified") <= lines + 2

@@ -87,7 +87,7 @@ def test_times_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times are those of the zone one lives in; what is no date is no error."""
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
-    assert clock_time(0) == "1970-01-01 05:30", "another week's day is told by its date"
+    assert clock_time(0) == "1970-01-01 05:30", "another week's day is shown by its date"
     assert clock_time(time.time() - 5 * 86400).split()[0] in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     assert clock_time(1e30) == "-"
     assert clock_time(float("nan")) == "-"

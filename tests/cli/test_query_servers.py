@@ -113,9 +113,9 @@ def test_every_query_answers(ask: Ask, source: tuple[str, str]) -> None:
     """Each query answers, and says which server it asked."""
     for name in SUMMARIES:
         call = (name, *source, "--build", "mini-lfs-resumed", *(("newest", "newest") if name == "compare" else ()))
-        told = ask(*call, "--output", "json")
-        assert told.exit_code in (0, 1), (name, told.output)
-        answer = json.loads(told.stdout)
+        done = ask(*call, "--output", "json")
+        assert done.exit_code in (0, 1), (name, done.output)
+        answer = json.loads(done.stdout)
         assert (answer["query"], source[1] in answer["source"]) == (name, True)
 
 

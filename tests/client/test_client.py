@@ -243,6 +243,13 @@ def test_events_that_could_not_be_written_come_later_and_the_lost_are_counted(
     assert json.loads(Path(log.path or "").read_text().splitlines()[-1])["message"] == "7", "kept until there is room"
 
 
+def test_times_of_events_go_on_when_the_clock_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two events of one time would be one: each is a microsecond later at least, also when the clock is set back."""
+    log, clock = EventLog("b", str(tmp_path)), iter((5.0, 5.0, 3.0, 6.0))
+    monkeypatch.setattr("build_exporter.client.events.time.time", lambda: next(clock))
+    assert [log.now() for _ in range(4)] == pytest.approx([5.0, 5.000001, 5.000002, 6.0], abs=1e-7, rel=0)
+
+
 @pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b[31m", "x" * 100_000, ""])
 def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     """Names and messages that no event may hold are made to fit instead of being lost."""
@@ -252,7 +259,27 @@ def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     operation.complete(text)
     run = newest(journal, "odd")
     assert run.count(StepState.SUCCEEDED) == 1
-    assert run.notes[0][1] == text[: MAX_TEXT_LENGTH // 4].replace("\ud800", "?")
+    kept = text[: MAX_TEXT_LENGTH // 4].replace("\ud800", "?")
+    assert run.notes[0][1] == kept
+    operation.complete("again")
+    failing = Operation("odd", journal=str(journal))
+    failing.start([text])
+    failing.update(text, text, done=1, total=-5)
+    failing.fail(text, error_class=text)
+    run = newest(journal, "odd")
+    assert (run.count(StepState.FAILED), run.finished) == (1, {"failed": 1}), "an end by `complete` ended its run"
+    (step,) = run.failed.values()
+    assert (step.message, step.ratio) == (kept, None)
+
+
+def test_an_event_too_long_for_a_line_is_left_out_alone(journal: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A plan that no line holds is reported once; the steps themselves are recorded, before it and after it."""
+    with caplog.at_level(logging.WARNING), Operation("large", ["a" * 200 + str(n) for n in range(999)],
+                                                     journal=str(journal)) as operation:  # fmt: skip
+        operation.update("a")
+        operation.update("b")
+    assert [step.state for step in newest(journal, "large").steps.values()] == [StepState.SUCCEEDED] * 2
+    assert ["a line holds" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_a_name_no_build_can_have_is_refused() -> None:

@@ -67,6 +67,7 @@ def test_a_standstill_has_an_end_and_a_question_is_one(
     run = run_file("b", clock=NOW - 1000)
     run.step("p", "a", seconds=99.0, status="failed")
     assert family("end_timestamp_seconds") == {"": NOW - 900}
+    assert family("phase_progress_ratio") == {}, "of a phase whose steps are not known"
     assert family("waiting_for_input") == {"": 0}
     run.add("note", message="waiting-for-input: disk 2")
     assert family("waiting_for_input") == {"": 1}

@@ -116,3 +116,15 @@ def test_a_hostile_line_takes_linear_time() -> None:
         for text in shown(unit * (1_000_000 // len(unit)))[:1000]:
             parted(text)
         assert time.process_time() - began < 2.0, repr(unit)
+
+
+def test_an_event_of_go_is_the_line_in_it() -> None:
+    """Whoever keeps `go test -json` gets reasons and times from it as from the text; other JSON stays as it is."""
+    head = '{"Time":"2026-11-30T06:51:10.28Z","Action":"output","Package":"p","Test":"T","Output":'
+    assert parted(head + r'"a \"b\"\tc\n"}') == ('a "b"\tc', "2026-11-30T06:51:10.28Z", "")
+    assert unprefixed('{"ImportPath":"p","Action":"build-output","Output":"./a.go:3:2: undefined: x\\n"}') == (
+        "./a.go:3:2: undefined: x"
+    )
+    assert unprefixed('{"Time":"2026-11-30T06:51:10.28Z","Action":"pass","Package":"p","Elapsed":0.02}') == ""
+    for other in (head + '"cut', '{"Time":"2026-11-30T06:51:10.28Z","level":"error"}', '{"ImportPath":"p"}'):
+        assert unprefixed(other) == other

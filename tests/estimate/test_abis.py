@@ -29,7 +29,7 @@ def seconds(name: Name, abis: int) -> float:
 
 @pytest.mark.parametrize("abis", [1, 2, 3])
 def test_the_c_library_shows_how_many_there_are(abis: int) -> None:
-    """glibc's time against that of the compiler before it tells for how many ABIs a build is."""
+    """glibc's time against that of the compiler before it shows for how many ABIs a build is."""
     assert abis_of([(name, seconds(name, abis)) for name in STEPS[:3]], 4, "none") == abis
 
 

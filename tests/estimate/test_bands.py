@@ -28,7 +28,7 @@ from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.parallel import Parallel, _needs
 from build_exporter.estimate.schedule import schedule
 from build_exporter.estimate.sources import Source, Sources, favour_same_work
-from build_exporter.estimate.tuning import DEFAULT, Tuning
+from build_exporter.estimate.tuning import BAND_MARKS, DEFAULT, Tuning
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, Step, apply_all, expected_seconds
@@ -82,6 +82,31 @@ def test_a_band_has_what_is_unsure_of_each_part() -> None:
     sums |= {"guessed_ratio": 0.25, "spread_up": 0.3, "spread_down": 0.2}
     found = outlook({("p", "s"): Expected(log(100.0), 0.5)}, **sums).at(begun(planned()), 0.0)
     assert (found.low, found.middle, found.high) == pytest.approx((332.623, 600.0, 1156.06), rel=1e-5)
+
+
+def test_the_band_is_as_wide_as_at_that_share_of_a_run() -> None:
+    """Of factors 1 to N at the marks: the first at nothing done, the last at the end, between two in proportion."""
+    factors = [float(number) for number in range(1, len(BAND_MARKS) + 1)]
+    middle = (BAND_MARKS[0] + BAND_MARKS[1]) / 2
+    for share, factor in ((0.0, 1.0), (BAND_MARKS[0], 1.0), (middle, 1.5), (BAND_MARKS[1], 2.0), (1.0, factors[-1])):
+        # 40 s of what is done are those of the step that runs
+        run, left = begun(planned()), 1000.0 * (1 - share)
+        step = {("p", "s"): Expected(log(100.0), 0.5)}
+        found = outlook(step, done_seconds=1000.0 * share - 40.0, bands=factors)
+        assert found._width(run, left, 40.0) == pytest.approx(factor)
+    assert outlook({})._width(begun(planned()), 10.0, 0.0) == 1.0
+
+
+def test_steps_are_critical_where_the_end_hangs_on_them() -> None:
+    """One after the other all are; side by side those of the longest chain. What runs has less left than it takes."""
+    run = begun(planned(), planned("t"))
+    expected = {("p", name): Expected(log(100.0), 0.001) for name in "st"}
+    rows = outlook(expected).steps(run, 40.0)
+    found = [(each.step.step, round(each.expected_seconds), round(each.remaining_seconds)) for each in rows]
+    assert found == [("s", 100, 60), ("t", 100, 100)]
+    assert [each.critical for each in rows] == [True, True]
+    chain = Parallel(100.0, 0.0, 2, frozenset({("p", "t")}), {})
+    assert [each.critical for each in outlook(expected, parallel=chain).steps(run, 40.0)] == [False, True]
 
 
 def test_sources_that_lie_apart_widen_their_side_of_the_band() -> None:

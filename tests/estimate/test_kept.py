@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
 from build_exporter.estimate import Estimator
+from build_exporter.estimate.outlook import Outlook
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, Plan, PlannedStep, StepFinished, StepStarted
 from build_exporter.tracker import Tracker
 
@@ -42,3 +45,21 @@ def test_an_estimate_follows_the_earlier_runs_of_every_build() -> None:
     third = estimator.outlook(run, now)
     assert third is not None
     assert third.history.names == {}
+
+
+def test_nothing_is_kept_of_a_run_that_is_over() -> None:
+    """The memory of an estimate is given back when its run ends, and one of an earlier run costs the newest nothing."""
+    tracker, now = Tracker(), START + 120.0
+    earlier = tracker.feed("lfs", "20260601T000000Z", events("lfs", 100.0, over=True))
+    run = tracker.feed("lfs", "20260602T000000Z", events("lfs", 100.0, over=False))
+    estimator = Estimator(tracker.builds)
+    found = estimator.outlook(run, now)
+    assert found is not None
+    assert estimator.outlook(earlier, now) is None
+    assert estimator.outlook(run, now) is found
+    kept = id(found)
+    tracker.feed("lfs", "20260602T000000Z", [BuildFinished(time=now, build="lfs", status="failed")])
+    del found
+    assert any(id(each) == kept for each in gc.get_objects() if isinstance(each, Outlook))
+    assert estimator.outlook(run, now) is None
+    assert not any(id(each) == kept for each in gc.get_objects() if isinstance(each, Outlook))

@@ -133,9 +133,9 @@ def test_explain_needs_journal_and_log_alone(tmp_path: Path) -> None:
         writer.append(encode_line(event))
     writer.close()
     arguments = ["explain", "--journal", str(tmp_path / "journal")]
-    told = CliRunner().invoke(main, [*arguments, "--output", "json", "810-gcc"])
-    assert told.exit_code == 0
-    assert json.loads(told.output)["class"] == "compiler-error"
+    answer = CliRunner().invoke(main, [*arguments, "--output", "json", "810-gcc"])
+    assert answer.exit_code == 0
+    assert json.loads(answer.output)["class"] == "compiler-error"
     text = CliRunner().invoke(main, arguments).output
     assert "no member named 'left'" in text
     assert "place      tree.c:41" in text
@@ -169,9 +169,9 @@ def test_a_log_of_somebody_else_is_not_shown(tmp_path: Path) -> None:
     for event in events(link):
         writer.append(encode_line(event))
     writer.close()
-    told = CliRunner().invoke(main, ["explain", "--journal", str(tmp_path / "journal"), "--output", "json"])
-    assert told.exit_code == 0
-    assert "root:x" not in told.output
+    answer = CliRunner().invoke(main, ["explain", "--journal", str(tmp_path / "journal"), "--output", "json"])
+    assert answer.exit_code == 0
+    assert "root:x" not in answer.output
 
 
 RULES = """\
@@ -184,7 +184,7 @@ failures:
 
 
 def test_a_rule_of_the_configuration_decides(tmp_path: Path) -> None:
-    """Who configured a rule for his own tools is told by it, whatever the journal and the compiler say."""
+    """A user's own rule decides, whatever the journal and the compiler say."""
     config, log, path = tmp_path / "config.yml", tmp_path / "gcc.log", Path(run_path(str(tmp_path / "j"), "lfs", RUN))
     config.write_text(RULES)
     log.write_text(f"licence server a.example busy\n{LOG}")

@@ -38,11 +38,11 @@ folder = sys.argv[1]
 with open(folder + "/ballast", "wb") as ballast:
     ballast.write(bytes(16384))
 writer = Writer(folder + "/b/20260101T000000Z.jsonl")
-told, refused = [], 0
+written, refused = [], 0
 for number in range(2000):
     try:
         writer.append(b'{"number":%d,"text":"%s"}\\n' % (number, b"x" * 700))
-        told.append(number)
+        written.append(number)
     except OSError as error:
         assert error.errno == 28, error
         refused += 1
@@ -50,7 +50,7 @@ for number in range(2000):
             os.unlink(folder + "/ballast")
         if refused == 6:
             break
-print(told, refused, sep="|")
+print(written, refused, sep="|")
 sys.stdout.flush()
 sys.stdout.buffer.write(open(writer.path, "rb").read())
 """

@@ -11,6 +11,8 @@ from pathlib import Path
 
 SLOW = ("end_to_end", "examples", "bench", "hook", "wrapper", "bundle/delivery", "sources/conformance")
 ALWAYS = ("architecture", "docs")
+OF_PAGES = {"docs/test_readme.py": {"README.md", "docs/guide/getting-started.md"}}
+"""Tests that run the commands of pages, and the pages: one is left out where none of its pages has changed."""
 PLACES = {
     "grafana": "bundle", "prometheus": "bundle", "alertmanager": "bundle", "examples/plugin": "sources/plugins",
     "exporter/build_exporter/sources": "sources", "exporter/build_exporter": ".", "tests": ".",
@@ -38,10 +40,16 @@ def folders(paths: set[str], tests: Path) -> list[str]:
     return sorted(f"{tests.name}/{each}" for each in found if each != "lib" and not each.startswith(SLOW))
 
 
+def ignored(paths: set[str]) -> list[str]:
+    """Return the folders and files of tests to leave out for a change of paths."""
+    return [*SLOW, *(test for test, pages in OF_PAGES.items() if paths.isdisjoint(pages))]
+
+
 def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":
-    slow = (f"--ignore=tests/{each}" for each in SLOW)
-    print(*folders(changed(sys.argv[1]), Path(__file__).resolve().parents[1]), *slow, sep="\n")
+    paths = changed(sys.argv[1])
+    left_out = (f"--ignore=tests/{each}" for each in ignored(paths))
+    print(*folders(paths, Path(__file__).resolve().parents[1]), *left_out, sep="\n")

@@ -64,7 +64,7 @@ def test_a_killed_step_is_reported_as_interrupted(monitor: Monitor, clock: Clock
     assert set(roots()["lfs"]) == {child.pid}
     child.kill()
     child.wait()
-    assert liveness.poll() == 0, "its own writer may still tell the end"
+    assert liveness.poll() == 0, "its own writer may still report the end"
     clock.now += GRACE_SECONDS + 1
     assert liveness.poll() == 1
     assert _state(monitor, "s") is StepState.INTERRUPTED
@@ -150,7 +150,7 @@ def test_a_process_that_was_gone_before_the_first_look_is_known_to_be(
     other.add("step_started", after=0, phase="p", step="s", pid=child.pid, pid_namespace=here.replace("-", "x"))
     monitor.poll()
     liveness = Liveness(monitor)
-    assert liveness.poll() == 0, "its own writer may still tell the end"
+    assert liveness.poll() == 0, "its own writer may still report the end"
     clock.now += GRACE_SECONDS + 1
     assert liveness.poll() == 1
     assert _state(monitor, "s") is StepState.INTERRUPTED

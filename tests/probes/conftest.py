@@ -1,4 +1,4 @@
-"""What the tests of probes share: one try of a probe as the exporter makes it, and servers that behave as told."""
+"""Fixtures of the tests of probes: one try of a probe as the exporter makes it, and servers with chosen behaviour."""
 
 from __future__ import annotations
 

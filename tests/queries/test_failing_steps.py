@@ -13,7 +13,7 @@ from build_exporter.cli import main
 
 
 def test_failures_of_steps_over_runs(journal: Path, run_file: Callable[..., Any]) -> None:
-    """What fails again and again, what comes right by itself and what failed once are told apart, with times."""
+    """What fails again and again, what comes right by itself and what failed once are distinguished, with times."""
     for day in (1, 2, 3):
         run = run_file("lfs", run=f"2026010{day}T000000Z", clock=1.767e9 + day * 86400)
         run.add("build_started")

@@ -82,7 +82,7 @@ class Record:
         victim: file or directory without which it can't be read.
         text: file that grows by lines.
         part: file that is read beside others when it has changed, where the record is of many.
-        keeps_times: the times of the files tell something, and are those of the pieces.
+        keeps_times: the times of the files mean something, and are those of the pieces.
         is_dated: every event's time is in the record; else steps are timed as they are watched.
         reports_end: that the last run is over is in the record.
     """

@@ -274,12 +274,16 @@ def test_weights_are_never_nothing() -> None:
     assert Step("p", "s", 0, expected_seconds=5.0, usual_seconds=7.0).weight == 7.0
 
 
-def test_time_between_steps_is_a_gap_up_to_a_minute() -> None:
-    """A pause of a minute counts, a longer one is a person's; so does a step's time beyond its own seconds."""
+@pytest.mark.parametrize("before", [(), (e.Note(time=9999, **B, message="late"),)], ids=["in order", "after a later"])
+def test_time_between_steps_is_a_gap_up_to_a_minute(before: tuple[e.Event, ...]) -> None:
+    """A pause of a minute counts, a longer one is a person's; so does a step's time beyond its own seconds.
+
+    It is the same whether events come in the order of their times or after a later one.
+    """
 
     def gap(pause: float, seconds: float | None = None) -> float:
         first, second = (start(100, "a"), end(200, "a")), (start(200 + pause), end(300 + pause, seconds=seconds))
-        return run_of(*first, *second).gap_seconds
+        return run_of(*before, *first, *second).gap_seconds
 
     assert [gap(0), gap(60), gap(60.5)] == [0, 60, 0]
     assert [gap(0, 100), gap(0, 40), gap(0, 39.5), gap(0, 130)] == [0, 60, 0, 0]

@@ -92,7 +92,7 @@ def test_what_a_control_group_holds_back_is_named(
     poll: Callable[..., None],
     verdict_on: Callable[[Any, str], str],
 ) -> None:
-    """A quota and want of memory are told apart from a step that is merely slow."""
+    """A quota and want of memory are distinguished from a step that is merely slow."""
     exporter = serve()
     verdict = partial(verdict_on, exporter)
     for build in STEPS:

@@ -13,10 +13,10 @@ def item(event: str, step: str, number: int) -> Item:
 
 def test_only_progress_gives_way_to_newer_progress() -> None:
     """Of the progress of one attempt the newest stays; starts, ends and everything else stay, in their order."""
-    told = [
+    happened = [
         ("step_started", "a"), ("step_progress", "a"), ("step_progress", "b"), ("step_progress", "a"), ("note", "a"),
         ("step_finished", "a"), ("step_started", "a"), ("step_progress", "a"), ("step_progress", "a"),
         ("step_progress", "b"),
     ]  # fmt: skip
-    items = [item(event, step, number) for number, (event, step) in enumerate(told)]
+    items = [item(event, step, number) for number, (event, step) in enumerate(happened)]
     assert [each.time for each in coalesced(items)] == [0, 3, 4, 5, 6, 8, 9]

@@ -93,7 +93,7 @@ def test_beyond_loopback_any_name_is_right(site: Any, server: str) -> None:
 
 
 def test_what_is_allowed_is_taken_whole(site: Any) -> None:
-    """A program's own request passes both guards with its body, and one that names two hosts is told so."""
+    """A program's own request passes both guards with its body, and one that names two hosts is refused."""
     line = b'{"time":1.7e9,"event":"note","build":"b","message":"x"}'
     for headers, builds in (({"origin": "http://evil.example"}, []), ({"host": "evil.example"}, []), ({}, ["b"])):
         site.get("/api/v1/events", method="POST", body=line, **headers)

@@ -20,13 +20,13 @@ Poll = Callable[..., None]
 
 COUNTING = """
 import os, signal, sys, time
-def tell(number, frame):
+def report(number, frame):
     # not print: the next signal may come while it still flushes
     os.write(1, b"%d\\n" % number)
     if number == signal.SIGTERM:
         sys.exit(5)
 for number in set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
-    signal.signal(number, tell)
+    signal.signal(number, report)
 print("ready", os.getpid(), os.getpgrp(), flush=True)
 while True:
     signal.pause()

@@ -1,4 +1,4 @@
-"""Whether Alertmanager, asked also while there is nothing to send, and Prometheus can be reached."""
+"""Check whether Alertmanager and Prometheus can be reached, Alertmanager also while there is nothing to send."""
 
 from __future__ import annotations
 

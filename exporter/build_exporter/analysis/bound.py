@@ -1,4 +1,4 @@
-"""What holds a step up: the CPUs, memory, the disk, or its own work in one process after the other."""
+"""Find what limits a step: the CPUs, memory, the disk, or its own work in a single process."""
 
 from __future__ import annotations
 

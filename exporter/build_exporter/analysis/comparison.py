@@ -1,4 +1,4 @@
-"""One run against another, step by step, and which of the differences are more than noise."""
+"""Compare two runs step by step, and separate differences from noise."""
 
 from __future__ import annotations
 

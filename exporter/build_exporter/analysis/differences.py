@@ -1,4 +1,4 @@
-"""Which steps of a run took another time than in earlier runs, beyond noise, and what may explain it."""
+"""Find the steps of a run whose time differs from earlier runs beyond noise, and what may explain it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Will it fit: what coming steps need of disk and memory against what there is, before they start."""
+"""Check whether disk and memory suffice for the steps to come, before they start."""
 
 from __future__ import annotations
 

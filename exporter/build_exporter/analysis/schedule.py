@@ -1,4 +1,4 @@
-"""Whether a run is on schedule: its deadline or planned duration against the band of its estimated end."""
+"""Compare the deadline or planned duration of a run with the band of its estimated end."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from build_exporter.alerting.conditions import HostConditions
 from build_exporter.alerting.reachability import health, unheard
 from build_exporter.alerting.sample import sample_alert
 from build_exporter.cli.options import config_option, load_config, output_option, recorded_journal_option, words_of
-from build_exporter.cli.stop import print_json, stop
+from build_exporter.cli.output import print_json, stop
 from build_exporter.config.alerting import Alerting, Alertmanager
 from build_exporter.config.values import READINGS
 from build_exporter.formatting import clock_time, duration

@@ -11,8 +11,8 @@ import click
 import msgspec
 
 from build_exporter.cli.options import output_option
+from build_exporter.cli.output import print_json
 from build_exporter.cli.progress import progress_shown
-from build_exporter.cli.stop import print_json
 from build_exporter.estimate.backtest import (
     MARKS,
     HistoryMode,

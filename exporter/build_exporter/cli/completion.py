@@ -11,7 +11,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from build_exporter.cli.options import data_home
-from build_exporter.cli.stop import stop
+from build_exporter.cli.output import stop
 
 PROGRAM = "build-exporter"
 VARIABLE = "_BUILD_EXPORTER_COMPLETE"

@@ -10,7 +10,7 @@ import click
 from build_exporter.alerting.client import Client
 from build_exporter.alerting.doctor import Chain, Check
 from build_exporter.cli.options import config_option, load_config, output_option
-from build_exporter.cli.stop import print_json
+from build_exporter.cli.output import print_json
 from build_exporter.config.alerting import Alertmanager
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.text import plain_line

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from build_exporter.cli.options import config_option, load_config, recorded_journal_option
-from build_exporter.cli.stop import print_json, stop
+from build_exporter.cli.output import print_json, stop
 from build_exporter.failures import Card, card
 from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, count_of, duration

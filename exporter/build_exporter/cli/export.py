@@ -14,11 +14,11 @@ import click
 from rich.progress import track
 
 from build_exporter.cli.options import recorded_journal_option, words_of
+from build_exporter.cli.output import stop, write_document
 from build_exporter.cli.query import SECONDS
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_output import csv_cell
 from build_exporter.cli.query_source import Asked, named_journal, request_of
-from build_exporter.cli.stop import stop, write_document
 from build_exporter.config.schema import Config
 from build_exporter.export.openmetrics import Export
 from build_exporter.export.traces import trace

@@ -146,15 +146,18 @@ class Exporter:
         self._roots.matches = _matches(config)
         self._verdicts = Verdicts(self.monitor.newest_runs, self._roots.pid_of)
         self._shown_verdicts = VerdictCollector(self.monitor, self._verdicts, config.metrics.max_builds)
-        self._builds = BuildCollector(self.monitor, config.metrics.max_builds)
-        self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds)
+        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        # one for all: what a step's end changes is worked out, and kept, once
+        estimator = self.service.estimator
+        self._builds = BuildCollector(self.monitor, config.metrics.max_builds, estimator)
+        self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds, estimator)
         self._custom = CustomMetrics(config.metrics.extra)
         self.monitor.listeners.append(self._custom.on_events)
         self._hooks = HookRunner(self.monitor, config.hooks)
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
-        self._steps = StepCollector(self.monitor, config.metrics.max_steps_per_build, config.metrics.max_builds)
-        self.service = Service(self.monitor, Scrape(()), self.reload, telemetry_path, card=Cards(journal))
+        limits = (config.metrics.max_steps_per_build, config.metrics.max_builds)
+        self._steps = StepCollector(self.monitor, *limits, estimator)
         self.service.verdict = self._verdicts.judgement
         self.service.configure(config)
         self._prober = Prober(self.monitor.clock)
@@ -351,7 +354,7 @@ class Exporter:
             await tick(STATUS_SECONDS)
         from build_exporter.cli.status_file import StatusFile  # noqa: PLC0415 - only for who wants it
 
-        file = StatusFile(self.monitor)
+        file = StatusFile(self.monitor, self.service.estimator)
         while True:
             file.write(self.config.metrics.status_file)
             await tick(STATUS_SECONDS)

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from build_exporter.cli.options import config_option, journal_option, load_config, words_of
+from build_exporter.cli.output import stop
 from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.source_arguments import checked_options, expected_failures, find_kind, pair
-from build_exporter.cli.stop import stop
 from build_exporter.config.values import escaped
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import is_build_name

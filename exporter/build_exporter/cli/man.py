@@ -10,7 +10,7 @@ import click
 
 from build_exporter import __version__
 from build_exporter.cli.options import commands, data_home
-from build_exporter.cli.stop import stop
+from build_exporter.cli.output import stop
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from build_exporter.cli.options import journal_option
-from build_exporter.cli.stop import stop
+from build_exporter.cli.output import stop
 from build_exporter.logging_setup import configure_logging
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the plans of every kind share: their options, and how they are shown, estimated and recorded."""
+"""Options that all plans share, and how plans are shown, estimated and recorded."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from build_exporter.cli.options import journal_option, words_of
+from build_exporter.cli.output import stop, stop_at_unreadable_plans
 from build_exporter.cli.plan_estimate import PlanEstimate, Wanted, estimate_lines, estimate_object, estimate_plan
 from build_exporter.cli.plan_table import as_object, table
-from build_exporter.cli.stop import stop, stop_at_unreadable_plans
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import join_run
 from build_exporter.model.events import Plan, TestScope

@@ -15,11 +15,11 @@ import click
 from msgspec import inspect
 
 from build_exporter.cli.options import config_option, load_config, recorded_journal_option
+from build_exporter.cli.output import stop
 from build_exporter.cli.progress import begin_frame
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_output import print_reply
 from build_exporter.cli.query_source import Asked, free_here, named_journal, request_of
-from build_exporter.cli.stop import stop
 from build_exporter.config import section
 from build_exporter.config.section import About, field_type
 from build_exporter.config.values import READINGS, allowed, read

@@ -10,7 +10,7 @@ from types import FrameType
 import click
 
 from build_exporter.cli.options import journal_option
-from build_exporter.cli.stop import stop
+from build_exporter.cli.output import stop
 from build_exporter.formatting import duration
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import make_run

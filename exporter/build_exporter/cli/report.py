@@ -13,10 +13,10 @@ import jinja2
 
 from build_exporter.analysis.sbu import sbu_report
 from build_exporter.cli.options import config_option, load_config, recorded_journal_option, words_of
+from build_exporter.cli.output import stop, write_document
 from build_exporter.cli.progress import progress_shown
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.query_source import Asked, free_here, named_journal, request_of
-from build_exporter.cli.stop import stop, write_document
 from build_exporter.config.views import View
 from build_exporter.logging_setup import configure_logging
 from build_exporter.queries.commands import find

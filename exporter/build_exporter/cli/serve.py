@@ -12,8 +12,8 @@ import click
 
 from build_exporter.cli.exporter import PLUGIN_COLLECTORS, REFUSED_COLLECTORS, Exporter, Overrides
 from build_exporter.cli.options import check_journal, config_option, journal_option, load_config
+from build_exporter.cli.output import stop
 from build_exporter.cli.source_arguments import Watched, WatchedSources, expected_failures
-from build_exporter.cli.stop import stop
 from build_exporter.collectors.registry import BUILD_COLLECTORS, HOST_COLLECTORS
 from build_exporter.config.problems import ConfigError
 from build_exporter.config.values import check_target, words_for

@@ -13,12 +13,12 @@ import msgspec
 from msgspec import to_builtins
 
 from build_exporter.cli.options import is_default_journal, output_option, recorded_journal_option
+from build_exporter.cli.output import print_json, stop
 from build_exporter.cli.progress import begin_frame
 from build_exporter.cli.query_http import UnreachableError
 from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
-from build_exporter.cli.stop import print_json, stop
 from build_exporter.estimate import Estimator
 from build_exporter.failures import excerpt
 from build_exporter.formatting import clock_time, count_of, duration, percent, size

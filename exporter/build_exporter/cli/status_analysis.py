@@ -1,4 +1,4 @@
-"""What `status` says of a run beside its state: what will not fit on this machine, what took longer than usual."""
+"""Lines of `status` on steps that will not fit on this machine, and on steps slower than usual."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 class StatusFile:
     """Writes what `status --output json` says; a failure is logged once and tried again."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor, estimator: Estimator | None = None) -> None:
         self._monitor = monitor
-        self._estimator = Estimator(monitor.tracker.builds)
+        self._estimator = estimator or Estimator(monitor.tracker.builds)
         self._failed = False
 
     def write(self, path: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""What the running steps of a status are doing, as a running exporter judges them."""
+"""Verdicts on the running steps of a status, asked of a running exporter."""
 
 from __future__ import annotations
 

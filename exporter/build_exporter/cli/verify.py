@@ -13,7 +13,7 @@ from build_exporter.checksums.manifest import Manifest, buildroot_manifest, chec
 from build_exporter.checksums.verify import bytes_to_read, lower_priority, unlisted
 from build_exporter.checksums.verify import verify as verify_files
 from build_exporter.cli.options import journal_option
-from build_exporter.cli.stop import stop, stop_at_unreadable_plans
+from build_exporter.cli.output import stop, stop_at_unreadable_plans
 from build_exporter.cli.verify_output import Progress, VerifyResult, as_csv, as_json, table
 from build_exporter.config.values import escaped
 from build_exporter.model.states import SourceState

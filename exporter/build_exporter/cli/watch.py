@@ -14,9 +14,9 @@ import click
 import msgspec
 
 from build_exporter.cli.options import is_default_journal, recorded_journal_option
+from build_exporter.cli.output import stop
 from build_exporter.cli.query_http import PROBE_SECONDS, UnreachableError, get
 from build_exporter.cli.query_source import DEFAULT_EXPORTER
-from build_exporter.cli.stop import stop
 from build_exporter.estimate import Estimator
 from build_exporter.failures.step_log import Cards
 from build_exporter.journal.layout import pid_namespace

@@ -30,11 +30,13 @@ class AnalysisCollector:
 
     name = "analysis"
 
-    def __init__(self, monitor: Monitor, planned: Schedule, max_builds: int) -> None:
+    def __init__(
+        self, monitor: Monitor, planned: Schedule, max_builds: int, estimator: Estimator | None = None
+    ) -> None:
         self.schedule = planned
         self.max_builds = max_builds
         self._monitor = monitor
-        self._estimator = Estimator(monitor.tracker.builds)
+        self._estimator = estimator or Estimator(monitor.tracker.builds)
         self._slower: dict[str, tuple[object, list[Difference]]] = {}
 
     def collect(self) -> Iterable[Family]:

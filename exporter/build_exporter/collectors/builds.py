@@ -31,10 +31,10 @@ class BuildCollector:
 
     name = "builds"
 
-    def __init__(self, monitor: Monitor, max_builds: int) -> None:
+    def __init__(self, monitor: Monitor, max_builds: int, estimator: Estimator | None = None) -> None:
         self.max_builds = max_builds
         self._monitor = monitor
-        self._estimator = Estimator(monitor.tracker.builds)
+        self._estimator = estimator or Estimator(monitor.tracker.builds)
         self._accuracy = Accuracy(monitor.tracker.builds)
 
     def collect(self) -> Iterable[Family]:

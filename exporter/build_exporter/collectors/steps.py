@@ -219,9 +219,9 @@ class StepCollector:
 
     name = "steps"
 
-    def __init__(self, monitor: Monitor, max_steps: int, max_builds: int) -> None:
+    def __init__(self, monitor: Monitor, max_steps: int, max_builds: int, estimator: Estimator | None = None) -> None:
         self._monitor = monitor
-        self._estimator = Estimator(monitor.tracker.builds)
+        self._estimator = estimator or Estimator(monitor.tracker.builds)
         self._max_steps = max_steps
         self._max_builds = max_builds
         self._series: dict[str, RunSeries] = {}

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration; apart from the reading, which a run without a file does without."""
+"""Problems of a configuration; in a file of their own, as a run without a configuration reads none."""
 
 from __future__ import annotations
 

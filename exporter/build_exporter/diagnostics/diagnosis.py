@@ -1,4 +1,4 @@
-"""Why a build failed, from the lines it printed: evidence is ranked by who says it and what; the best is the reason.
+"""Find the reason of a failure in the lines a build printed: evidence is ranked, and the best is the reason.
 
 A line that hands a failure on never outranks what it hands on; where nothing is known as an error, the last sensible
 words before the builder stopped are the reason, and its own line where there are none. No failure is without a reason.

@@ -46,7 +46,7 @@ _SOURCE: Final = re.compile(
 )
 _PROGRESS: Final = re.compile(
     r"^\S*make(?:\[\d+\])?: (?:Entering|Leaving|Nothing|'|`|Circular|warning)|^Making \S+ in |^\[ *\d+(?:%|/\d+)\]"
-    r"|^ {2}[A-Z][A-Z0-9_+-]{1,12}(?: \[M\])? {1,10}\S|^(?:checking|Checking) |^-- (?!Configuring incomplete)"
+    r"|^ {2}(?!TRY \d)[A-Z][A-Z0-9_+-]{1,12}(?: \[M\])? {1,10}\S|^(?:checking|Checking) |^-- (?!Configuring incomplete)"
     r"|^(?:PASS|XFAIL|SKIP|UNSUPPORTED|UNTESTED|ok)\b|^(?:NOTE|DEBUG|INFO|Note|WARNING|Warning|warning)\b"
     r"|^ {2,4}(?:Compiling|Downloaded|Downloading|Finished|Running|Building|Updating|Fresh|Checking|Blocking) "
     r"|^time: |^(?:Building|Linking|Generating|Scanning|Copying|Installing|Unpacking|Preparing|Setting up"

@@ -9,6 +9,7 @@ Each line loses its prefixes here, once, before anything reads it: reasons, test
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final, NamedTuple
 
@@ -42,6 +43,12 @@ _OTHERS: Final = re.compile(
     r"|[a-z][\w.-]{0,60} +\| (?=\S)|[a-z][\w.+-]{1,60} {0,40}> (?=\S)| {4,10}> (?=\S)"
     r"|==> (?:default|docker|qemu)[\w.-]{0,30}: (?=\S))"
 )
+_GO: Final = re.compile(
+    r'\{"(?:Time":"([^"]{10,40})|ImportPath":"[^"]{0,300})","Action":"[a-z-]{2,20}"(?:,"[A-Z]\w*":(?:"[^"\\]{0,300}"|[\d.]+))*'
+    r'(?:,"Output":("(?:[^"\\]|\\.)*"))?(?:,"[A-Z]\w*":(?:"[^"\\]{0,300}"|[\d.]+))*\}$'
+)
+"""An event of `go test -json` or `go build -json`: what was printed, where it has that."""
+
 _JOB: Final = re.compile(r"[^\t\n]{1,100}\t[^\t\n]{1,100}\t(?=\d{4}-\d\d-\d\dT)")
 """Job and step, as GitHub's command line shows a run's log."""
 
@@ -69,6 +76,8 @@ def parted(line: str) -> Prefixed:
     if line[:1] not in _BEGINS and not _may_begin_with_a_name(line):
         return Prefixed(line, "", "")
     stamp = level = ""
+    if line.startswith(('{"Time":"', '{"ImportPath":"')) and (event := _GO.match(line)) is not None:
+        return Prefixed(_printed(event[2]), event[1] or "", "")
     for _ in range(_MAX_PREFIXES):
         job = _JOB.match(line)
         if job is not None:
@@ -86,6 +95,15 @@ def parted(line: str) -> Prefixed:
         level = (found["level"] or level).strip("[]#: ").partition(" ")[0].lower()
         line = line[found.end() :]
     return Prefixed(line, stamp, level)
+
+
+def _printed(output: str | None) -> str:
+    """Return the line in an event's JSON string; empty where the event has none, or more than one line."""
+    try:
+        text: str = json.loads(output or '""', strict=False)
+    except ValueError:
+        return ""
+    return text.removesuffix("\n").replace("\n", " ")
 
 
 def unprefixed(line: str) -> str:

@@ -1,4 +1,4 @@
-"""When a run ends, with a band, and what that rests on."""
+"""Estimate when a run ends, with a band and the basis of the estimate."""
 
 from build_exporter.estimate.accuracy import Accuracy
 from build_exporter.estimate.estimator import Estimator, expected_by, remaining

@@ -46,9 +46,12 @@ class Estimator:
 
     def outlook(self, run: Run, now: float) -> Outlook | None:
         """Return what is to come of a run, None where nothing is known or the run is over."""
-        if run.status is not None or run.state is BuildState.PENDING:
-            return None
         kept = self._kept.get(run.build)
+        if run.status is not None or run.state is BuildState.PENDING:
+            if kept is not None and kept.state[0] == id(run):
+                # a build that is over needs no memory for what was to come
+                self._kept.pop(run.build, None)
+            return None
         past = self._past_state(run)
         state = (id(run), run.run, run.revision, run.tests, run.jobs_used)
         if kept is None or kept.past != past or kept.state != state:

@@ -99,9 +99,7 @@ def _needs(run: Run, places: Mapping[Key, int]) -> list[list[int]]:
                 # a bare name means the step of its own phase, where that has one
                 same = [each for each in same if keys[each][0] == key[0]] or same
             found += same
-        if len(found) > 1 or found == [place]:
-            found = sorted(set(found) - {place})
-        needs.append(found)
+        needs.append(list({*found} - {place}) if place in found or len({*found}) < len(found) else found)
     return needs
 
 

@@ -77,8 +77,10 @@ def _tails(left: Sequence[float], needs: Sequence[Sequence[int]], followers: Seq
     stack = [place for place, count in enumerate(open_followers) if not count]
     while stack:
         place = stack.pop()
+        tail = tails[place]
         for need in needs[place]:
-            tails[need] = max(tails[need], left[need] + tails[place])
+            if left[need] + tail > tails[need]:  # noqa: PLR1730 - the call of `max` takes longer than all else here
+                tails[need] = left[need] + tail
             open_followers[need] -= 1
             if not open_followers[need]:
                 stack.append(need)

@@ -1,4 +1,4 @@
-"""How often each command was used on a journal: a file for each, one byte a use, so that counting needs no lock.
+"""Count how often each command is used on a journal: one byte a use in a file of its own, without a lock.
 
 Kept to what `os` gives, because `emit` loads it while a build waits.
 """

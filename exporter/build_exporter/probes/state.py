@@ -1,4 +1,4 @@
-"""What a probe has found: its newest result, since when it is so, and the results before."""
+"""Results of a probe: the newest, since when it is so, and those before."""
 
 from __future__ import annotations
 

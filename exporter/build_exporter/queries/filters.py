@@ -1,4 +1,4 @@
-"""The options that queries take beside the common ones: for the command line, and for views of the configuration."""
+"""Options of queries beside the common ones, for the command line and for the configuration's views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the steps to come should begin and end, so that the last of them ends when the build does."""
+"""Schedule the steps to come so that the last of them ends at the estimated end of the build."""
 
 from __future__ import annotations
 

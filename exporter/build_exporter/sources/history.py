@@ -1,4 +1,4 @@
-"""Which past runs of a record are left out when it is first watched: the oldest, unless the journal waits for them."""
+"""Choose the past runs of a record to leave out when it is first watched: the oldest, unless the journal lacks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which symbolic links may lead to a record: a privileged exporter must not read for others what they may not read."""
+"""Check symbolic links on the way to a record: a privileged exporter must not read what their owner may not read."""
 
 from __future__ import annotations
 

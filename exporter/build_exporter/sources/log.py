@@ -1,4 +1,4 @@
-"""Any log, by patterns for lines that start, complete or fail a step.
+"""Read any log by patterns for lines that start, complete or fail a step.
 
     STARTED binutils            2026-11-21 06:12:56 STARTED chapter-5/binutils-pass1
     COMPLETED binutils          [06:14:02] COMPLETED chapter-5/binutils-pass1

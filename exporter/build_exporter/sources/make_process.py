@@ -19,7 +19,7 @@ _ASKING: Final = frozenset({"sudo", "su", "doas"})
 _NO_BUILD: Final = frozenset({b"chroot", b"chroot1", b"devices", b"teardown"})
 """Targets of jhalfs' Makefile that only open or prepare the new system for a poll."""
 
-_INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
+INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
 """PROC_PID_INIT_INO of the kernel: in another namespace only a part of the machine's processes is seen."""
 
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "afs", "lustre", "fuse.sshfs"})
@@ -180,7 +180,7 @@ class MakeWatch:
             (self._proc / "1/stat").read_bytes()
         except OSError:
             return False
-        return namespace == _INITIAL_PID_NAMESPACE and not self._is_remote(device)
+        return namespace == INITIAL_PID_NAMESPACE and not self._is_remote(device)
 
     def is_local(self) -> bool:
         """Return whether the directory is on a file system that only this machine writes to."""

@@ -73,6 +73,16 @@ class JournalAware(Protocol):
         ...
 
 
+class WithJournal:
+    """Base of sources that look at the journal they write to, for earlier runs."""
+
+    _journal: str | None = None
+
+    def remember(self, journal: str) -> None:
+        """Learn of the journal's directory."""
+        self._journal = journal
+
+
 class Source(Protocol):
     """Reads one foreign record.
 

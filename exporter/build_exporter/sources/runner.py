@@ -237,7 +237,7 @@ class SourceRunner:
 
     def build_context(self) -> dict[str, BuildContext]:
         """Return where builds run, for sources that know."""
-        return dict(message for source in self.sources if (message := source.build_context()) is not None)
+        return dict(found for source in self.sources if (found := source.build_context()) is not None)
 
     def up(self) -> dict[str, bool]:
         """Return whether each can read its record, by name; two of the same name are up when both are."""

@@ -116,18 +116,16 @@ class Emitter:
 
 def _difference(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
     key = (attempt.phase, attempt.step)
-    new_plan = run.attempts.get(key)
-    if new_plan is not None and (
-        new_plan.start == attempt.start or (new_plan.ending is None and attempt.start is None)
-    ):
-        if not _adds_detail(new_plan, attempt):
-            if new_plan.ending is None:
+    known = run.attempts.get(key)
+    if known is not None and (known.start == attempt.start or (known.ending is None and attempt.start is None)):
+        if not _adds_detail(known, attempt):
+            if known.ending is None:
                 run.attempts[key] = attempt
             return
     else:
-        if new_plan is not None and new_plan.ending is None:
+        if known is not None and known.ending is None:
             # begun again before anybody saw the end of the earlier attempt
-            yield _finished(run, new_plan, "failed")
+            yield _finished(run, known, "failed")
         yield from _started(run, attempt)
     run.attempts[key] = attempt
     if attempt.ending is not None:
@@ -151,9 +149,9 @@ def _started(run: _Run, attempt: Attempt) -> Iterator[e.Event]:
     )
 
 
-def _adds_detail(new_plan: Attempt, attempt: Attempt) -> bool:
+def _adds_detail(known: Attempt, attempt: Attempt) -> bool:
     """Return whether the same attempt has come to an end, or to a better one than was thought; never back again."""
-    return new_plan.ending != attempt.ending and (new_plan.ending is None or attempt.ending == "succeeded")
+    return known.ending != attempt.ending and (known.ending is None or attempt.ending == "succeeded")
 
 
 def _finished(run: _Run, attempt: Attempt, ending: Ending) -> e.StepFinished:

@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"^(?:(?:\d{3,4}|Cus)-(?:\d{2,3}-)?(?=[A-Za-z]))")
 _PASS: Final = re.compile(r"-(?:pass|build_)\d$")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def name_of(phase: str, step: str, version: str | None) -> Name:
     """Return a step's phase and bare name."""
     bare = _NUMBER.sub("", step)
@@ -29,4 +29,7 @@ def name_of(phase: str, step: str, version: str | None) -> Name:
 
 def package_of(name: Name, package: str | None) -> str:
     """Return what a step builds: the package it names, else its name without the number of a pass."""
-    return package.lower() if package else _PASS.sub("", name[1])
+    bare = name[1]
+    if package:
+        return package.lower()
+    return _PASS.sub("", bare) if "-pass" in bare or "-build_" in bare else bare

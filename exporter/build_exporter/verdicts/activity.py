@@ -1,4 +1,4 @@
-"""Which kind of work a process does, by the names of programs and what their callers were asked for."""
+"""Classify the work of a process by the names of programs and the arguments of their callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process is the root of a running step: the recorded one, else one found by group, command line or open log.
+"""Find the root process of a running step: the recorded one, else one found by group, command line or open log.
 
 Finding takes a look through `/proc` each `SCAN_SECONDS`, less often after looks in vain, and none where the process of
 every running step is known.

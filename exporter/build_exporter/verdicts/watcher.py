@@ -173,8 +173,8 @@ class Verdicts:
         quiet = now - watch.quiet_since
         silence = self._log_silence(step)
         if silence is not None and quiet < silence and watch.quiet_since > watch.began:
-            # it was silent and went on: that is how long it may be
-            watch.longest_silence = max(watch.longest_silence, silence)
+            # its log was silent for so long when it last did something: that is how long it may be
+            watch.longest_silence = max(watch.longest_silence, silence - quiet)
         # those that ended, and that their parent has not asked for, do nothing more
         living = {pid: process for pid, process in tree.members.items() if process.state not in "ZX"}
         watch.waits = waits_of(living, self._proc) if quiet >= ASK_SECONDS else Waits()

@@ -1,4 +1,4 @@
-"""How long processes of this machine have waited for a CPU, for memory and for the disk: Linux's pressure figures."""
+"""Read Linux's pressure figures: how long processes have waited for a CPU, for memory and for the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why the command failed: worked out when it has, so that a command that succeeds pays nothing for it."""
+"""Find the reason of a failed command, only once it has failed: a command that succeeds pays nothing for it."""
 
 from __future__ import annotations
 

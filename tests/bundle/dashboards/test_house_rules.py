@@ -331,7 +331,7 @@ def test_a_state_has_one_colour_everywhere(boards: list[Json]) -> None:
 
 
 def test_words_of_panels_are_for_people(boards: list[Json]) -> None:
-    """Descriptions are sentences, no two panels of a dashboard have one number, and nobody is told "No data"."""
+    """Descriptions are sentences, no two panels of a dashboard have one number, and no panel just shows "No data"."""
     for board in boards:
         assert SENTENCE.match(board["description"]), board["uid"]
         for panel in panels_of(board):

@@ -43,7 +43,7 @@ while True:
 
 @pytest.fixture(params=["waits", "ignores"])
 def parent(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose child writes, says so, and ends when told to; by parameter it waits for it or ignores SIGCHLD."""
+    """A process whose child writes, says so, and ends on request; by parameter it waits for it or ignores SIGCHLD."""
     words = [sys.executable, "-c", PARENT, request.param, str(tmp_path / "data")]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     yield process

@@ -78,7 +78,7 @@ def test_the_clock_is_set_while_the_build_goes_on(
     assert ends(place) == ends(plain)
     wrong = {key: took for key, took in times(place).items() if took != times(plain)[key]}
     assert len(wrong) <= 1, wrong
-    # what happens within one step can't be told from a step that long, but never makes it negative
+    # what happens within one step can't be distinguished from a step that long, but never makes it negative
     assert all(took is None or 0.0 <= took <= 2 * middle + max(0.0, by) for took in wrong.values())
 
 

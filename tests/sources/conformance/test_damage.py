@@ -126,7 +126,7 @@ def test_cut_anywhere(name: str, one_file: dict[str, Record], put: Callable[...,
         # a console of make without an error has no other sign of how it ended
         if name != "make":
             assert {key[1:] for key, state in found.items() if state == "succeeded"} <= successes, data[:end][-100:]
-        # a step of Buildroot without an end has failed, or was interrupted: its log does not tell which
+        # a step of Buildroot without an end has failed, or was interrupted: its log does not show which
         open_ends = {key for run in place.runs(f"cut-{end}") for key in run.failed if name == "buildroot"}
         assert {key[1:] for key, state in found.items() if state == "failed"} <= failures | open_ends, data[:end][-100:]
 
@@ -172,7 +172,7 @@ def test_paths_in_the_journal_are_whole(record: Record, put: Callable[..., Place
 def test_a_copy_without_times(record: Record, put: Callable[..., Place]) -> None:
     """Whenever it was copied, be it while it was built, no step lasts until the copying."""
     if not record.keeps_times or record.kind == "blfs":
-        pytest.skip("the times of its files tell nothing, or all that there is")
+        pytest.skip("the times of its files mean nothing, or all that there is")
     place = put(record)
     place.write()
     look_once(place, "kept")

@@ -171,7 +171,7 @@ def test_hostile(
     except AssertionError:
         pytest.fail(f"not down: {down & {name for name, value in up().items() if value}}")
     for word in ("COMPLETED one", "STARTED two", "COMPLETED two"):
-        # each takes a look at least: the others continue meanwhile, and tell nothing again
+        # each takes a look at least: the others continue meanwhile, and emit nothing again
         with control.open("a") as file:
             file.write(f"{word}\n")
         step, state = word.split()[1], 2 if word.startswith("COMPLETED") else 1
@@ -199,7 +199,7 @@ def test_hostile(
                 found = tuple(
                     samples.get((name, builds[key], step.phase, step.step)) for name in ("status", "attempts")
                 )
-                # without a ninja at work only hours of silence would tell its end
+                # without a ninja at work only hours of silence would show its end
                 is_at_work = places[key].record.kind == "ninja" and found[0] == StepState.RUNNING
                 if found != (step.state, step.attempts) and not is_at_work:
                     left[key] = f"{step.step}: {found}, not {(int(step.state), step.attempts)}"

@@ -87,6 +87,6 @@ def test_same_end_however_it_is_followed(record: Record, put: Callable[..., Plac
         past = len(wanted) if name == "from the start" else min(len(wanted), PAST_RUNS.get(record.kind, 1))
         assert sorted(found)[-past:] == sorted(wanted)[-past:], name
         lines = place.lines(name)
-        assert len(lines) == len(set(lines)), f"{name}: told twice"
+        assert len(lines) == len(set(lines)), f"{name}: emitted twice"
     for name in ("from the start", "restarted", next(iter(name for name in followed if name.startswith("late")))):
-        assert place.attach(name).poll(place.now) == 0, f"{name}: a restart tells something new"
+        assert place.attach(name).poll(place.now) == 0, f"{name}: a restart emits something new"

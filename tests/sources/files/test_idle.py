@@ -29,4 +29,4 @@ def test_a_jump_is_no_silence(jump: float) -> None:
     silence.seconds(T, T)
     assert silence.seconds(T + jump, T) <= 120
     assert silence.seconds(T + jump + 10, T) <= 130
-    assert silence.seconds(T + jump + 20, T - 9e6) == 0, "whatever clock the change is told by"
+    assert silence.seconds(T + jump + 20, T - 9e6) == 0, "whatever clock dates the change"

@@ -123,7 +123,7 @@ def test_failure_then_retry(build: Build, poll: Callable[..., None]) -> None:
     """The step whose package does not compile fails with the compiler's words; `make` again is its second attempt."""
     (build.tree / "fail/601-c++").touch()
     assert build.make().wait(30) == 2
-    poll(lambda: build.poll(late=300).state is BuildState.FAILED, what="the failure is told")
+    poll(lambda: build.poll(late=300).state is BuildState.FAILED, what="the failure is reported")
     failed = build.step("601-c++")
     assert failed.state is StepState.FAILED
     assert failed.message is not None
@@ -147,7 +147,7 @@ def test_failure_then_retry(build: Build, poll: Callable[..., None]) -> None:
 def test_breakpoint_is_no_failure(build: Build, poll: Callable[..., None]) -> None:
     """A make that was asked to stop ends with an error: the build is interrupted, not failed, and can continue."""
     assert build.make("BREAKPOINT=502-second").wait(30) == 2
-    poll(lambda: build.poll(late=300).state is BuildState.INTERRUPTED, what="the stop is told")
+    poll(lambda: build.poll(late=300).state is BuildState.INTERRUPTED, what="the stop is reported")
     run = build.poll()
     assert (run.failed, run.count(StepState.SUCCEEDED), run.running) == ({}, 4, {})
     assert build.make().wait(30) == 0

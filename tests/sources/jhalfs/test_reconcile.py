@@ -1,4 +1,4 @@
-"""What a tree amounts to, by the times of its files: both sides of each rule, seconds worked out by hand."""
+"""Attempts reconciled from the times of a tree's files: both sides of each rule, seconds worked out by hand."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Rows = dict[str, tuple[str | None, float | None, float]]
 
 
 class Bench:
-    """A tree written with chosen times, counted in seconds from its first step's date, and what it amounts to."""
+    """A tree written with chosen times, counted in seconds from its first step's date, and the attempts it shows."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.zero = float(int(tree.clock) + 1)
 
     def log(self, target: str, begin: int, seconds: int | None, changed: float, text: str = "checking\n") -> None:
-        """Write a log that began at a time, complete where it tells its seconds, last changed at another time."""
+        """Write a log that began at a time, complete where it states its seconds, last changed at another time."""
         self.tree.clock = self.zero + begin
         self.tree.begin(target, text, after=0)
         if seconds is not None:
@@ -111,7 +111,7 @@ def test_half_of_the_logs_are_not_most(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("changed", "end"), [(660, 62.0), (661, 60.0)])
 def test_a_log_near_its_own_end_has_its_own_time(bench: Bench, changed: float, end: float) -> None:
-    """Ten minutes from the end that it tells itself; later than that it was copied, and its stamp with it."""
+    """Ten minutes from the end that it states itself; later than that it was copied, and its stamp with it."""
     bench.log("401-creatingdirs", 0, 60, changed)
     bench.stamp("401-creatingdirs", 62)
     assert bench.rows()["401-creatingdirs"][2] == end
@@ -137,6 +137,16 @@ def test_a_copy_that_is_still_written_decides_nothing(bench: Bench) -> None:
     bench.stamp("401-creatingdirs", 900_000)
     assert bench.rows() == {"401-creatingdirs": (None, 0, 0)}
     assert bench.rows(Closed.OVER) == {"401-creatingdirs": ("succeeded", None, 0)}
+    bench.log("Cus-001-editor", 50, None, 900_000)
+    bench.stamp("Cus-001-editor", 900_000)
+    assert bench.rows()["Cus-001-editor"] == ("succeeded", None, 50), "the last step has none after it to wait for"
+
+
+def test_a_run_without_logs_began_with_its_first_stamp(bench: Bench) -> None:
+    """Where the logs were thrown away the earliest stamp is all that is known, in whole seconds."""
+    for name, done in (("402-environment", 30.0), ("401-creatingdirs", 10.75), ("501-linker", 90.0)):
+        bench.stamp(name, done)
+    assert bench.read().run_start == bench.zero + 10
 
 
 def test_files_changed_after_the_next_step_began_are_copies(bench: Bench) -> None:

@@ -158,7 +158,7 @@ def imported(follow: Callable[..., Any]) -> Callable[..., Run]:
         follower = follow(path, journal)
         follower.poll(over=True)
         found: Run = follower.newest
-        assert follow(path, journal).poll(over=True) == 0, "a second import tells nothing new"
+        assert follow(path, journal).poll(over=True) == 0, "a second import emits nothing new"
         return found
 
     return take
@@ -205,6 +205,6 @@ def followed_alike(
             assert [same_state(run) for run in each.runs()] == [expected]
             assert each.poll(over=True) == 0
             each.restart()
-            assert each.poll(over=True) == 0, "a new start tells nothing new"
+            assert each.poll(over=True) == 0, "a new start emits nothing new"
 
     return read

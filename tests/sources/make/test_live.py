@@ -16,7 +16,7 @@ def test_a_build_is_watched(project: Any, serve: Callable[..., Any], poll: Calla
     project.recursive().source("doc/b.c", "int b(void) { return 0 }")
     project.log = project.top.parent / "mine.log"
     if kind == "auto":
-        # whose console it is can be told once there is something in it
+        # whose console it is can be known once there is something in it
         project.log.write_text("gcc -c a.c\ngcc -c b.c\ngcc -c c.c\n")
     served = serve("--watch", f"{kind}={project.log}")
     make = project.start(f"make WAIT='sleep 0.7' >> {project.log} 2>&1")

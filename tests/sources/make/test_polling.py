@@ -128,7 +128,7 @@ def test_steps_are_timed_as_they_are_watched(project: Any, follow: Callable[...,
     poll(is_over, 60)
     assert make.returncode == 0
     assert {"lib", "src", "doc"} <= running
-    poll(lambda: bool(follower.poll()) and follower.newest.status is not None, 30, "the end is told")
+    poll(lambda: bool(follower.poll()) and follower.newest.status is not None, 30, "the end is reported")
     run = follower.newest
     assert (run.state, run.plans) == (BuildState.SUCCEEDED, 0)
     for name in ("lib", "src", "doc"):

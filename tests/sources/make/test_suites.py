@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,3 +124,40 @@ def test_ninja_calls_a_failed_command_an_interruption(edge: str, state: str, con
     """Ninja says that a user interrupted it where a command ended by a signal, too: one that failed before counts."""
     text = f"[1/5] cc -c b.c\n[2/5] cc -c a.c\n{edge}ninja: build stopped: interrupted by user.\n"
     assert console(text).state.name.lower() == state
+
+
+GO_EVENTS = (
+    ("start", None, None),
+    ("output", "TestB", '    a_test.go:4: want "x"\n'),
+    ("output", "TestB", "--- FAIL: TestB (0.00s)\n"),
+    ("fail", "TestB", None),
+    ("output", None, "FAIL\tex/a\t0.009s\n"),
+    ("fail", None, None),
+    ("output", None, "\tex/b\t\tcoverage: 0.0% of statements\n"),
+    ("pass", None, None),
+    ("output", None, "ok  \tex/c\t0.014s\n"),
+    ("pass", None, None),
+)
+
+
+def test_events_of_go_count_as_their_text(console: Callable[[str], Run]) -> None:
+    """A log of `go test -json` has the results of the text in it: a package without tests is skipped, not passed."""
+    lines = ["go test -json -cover ./...", "ok  \tex/first\t0.1s"]
+    for action, test, output in GO_EVENTS:
+        event = {"Time": "2026-11-30T06:51:10.28Z", "Action": action, "Package": "ex/a", "Test": test, "Output": output}
+        lines.append(json.dumps({key: value for key, value in event.items() if value}, separators=(",", ":")))
+    run = console("\n".join([*lines, ""]))
+    assert counts(run) == {"go test": (2, 1, 1, 0)}
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("Makefile:2: *** [a.o] error 1\n\nremake: Target 'all' not remade because of errors.\n", "failed"),
+        ("*** Error code 1 (continuing)\n\nStop.\nbmake: stopped in /b\n", "failed"),
+        ("gcc -c b.c -o b.o\n", "succeeded"),
+    ],
+)
+def test_other_makes_that_go_on_after_a_failure(console: Callable[[str], Run], text: str, state: str) -> None:
+    """With -k, remake's last word is its failure, and bmake's exit status of 0 hides one: the console has it."""
+    assert console(f"gcc -c a.c -o a.o\n{text}").state == state

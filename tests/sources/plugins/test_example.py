@@ -78,7 +78,7 @@ def build(package: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
-        # make's own variables would tell the build of another make above it
+        # make's own variables would inform the build of another make above it
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         with (package.parent / "greet.log").open("wb") as log:
             command = ["dpkg-buildpackage", "-us", "-uc", "-b", "-d"]

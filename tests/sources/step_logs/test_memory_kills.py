@@ -51,7 +51,7 @@ def kernel(tmp_path: Path) -> Kernel:
     ],
 )
 def test_the_kernels_log_names_what_was_killed(kernel: Kernel, begin: float, end: float, said: str) -> None:
-    """Where the kernel's log may be read, the step whose compiler it killed is told by name; others are not."""
+    """Where the kernel's log may be read, the step whose compiler it killed is reported by name; others are not."""
     kernel.log.write_text(RECORDS)
     assert kernel.kills.evidence(BOOT + begin, BOOT + end) == said
 

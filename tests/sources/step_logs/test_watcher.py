@@ -79,7 +79,7 @@ def test_test_results_come_though_the_builder_swallows_them(watched: Watched) ->
     reported = watched.run.path.read_text()
     watched.inside = watched.reader()
     watched.poll()
-    assert watched.run.path.read_text() == reported, "a restart tells nothing twice"
+    assert watched.run.path.read_text() == reported, "a restart reports nothing twice"
 
 
 def test_what_ended_while_nobody_looked_is_caught_up_with(watched: Watched) -> None:

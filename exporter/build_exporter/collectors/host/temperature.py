@@ -1,6 +1,6 @@
 """Temperatures, from the hardware monitors in /sys/class/hwmon or else the thermal zones.
 
-psutil names chips but not devices: two disks of one kind could not be told apart.
+psutil names chips but not devices: two disks of one kind could not be distinguished.
 """
 
 from __future__ import annotations

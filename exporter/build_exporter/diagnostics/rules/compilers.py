@@ -34,13 +34,14 @@ COMPILERS: Final = (
     Rule(
         "missing-header", "compiler", Rank.TOOL,
         ("No such file or directory", "file not found", "annot open source file", "annot open include file",
-         "Cannot open module file"),
+         "Cannot open module file", " not found"),
         r"(?:[Ff]atal [Ee]rror: |:\d+: error: )(?!.*\.(?:c|cc|cpp|cxx|C|o|a|ld|lds|specs|s|S|f90|m"
         r"|i)'?: No such)'?[^':]{1,300}'?:? (?:No such file or directory|file not found)$"
-        r"|: (?:fatal |catastrophic )?error(?: C1083)?:.*annot open (?:source|include) file|Cannot open module file '",
+        r"|: (?:fatal |catastrophic )?error(?: C1083)?:.*annot open (?:source|include) file|Cannot open module file '"
+        r"|^\S+:\d+: error: include file '[^']{1,300}' not found$",
         "Install the package that has the header (`-dev`, `-devel`, or the step before in the book), or add its directory with -I.",
         ("demo.c:13:10: fatal error: zlib.h: No such file or directory",
-         "a.cc:1:10: fatal error: 'boost/any.hpp' file not found",
+         "a.cc:1:10: fatal error: 'boost/any.hpp' file not found", "x.c:1: error: include file 'zlib.h' not found",
          "Fatal Error: Cannot open module file 'mpi.mod' for reading at (1): No such file or directory"),
     ),
     Rule(
@@ -67,12 +68,13 @@ COMPILERS: Final = (
         "missing-library", "linker", Rank.TOOL,
         ("cannot find -l", "unable to find library -l", "library not found for -l", "while loading shared libraries",
          "cannot find the library", "cannot open shared object file", "could not find native static library",
-         "cannot find crt", "cannot find Scrt"),
+         "cannot find crt", "cannot find Scrt", "library not found: "),
         r"cannot find -l|cannot find S?crt\w*\.o|could not find native static library|unable to find library -l|library not found for -l|error while loading shared libraries: "
-        r"|cannot find the library '|cannot open shared object file",
+        r"|cannot find the library '|cannot open shared object file|^mold: fatal: library not found: ",
         "Install or build the library first (its -dev package), or add its directory with -L; a 32-bit link needs the 32-bit one.",
         ("/usr/bin/ld: cannot find -lfoo: No such file or directory",
          "/usr/bin/ld: cannot find crt1.o: No such file or directory", "ld.lld: error: unable to find library -lfoo",
+         "mold: fatal: library not found: foo",
          "./demo: error while loading shared libraries: libfoo.so.1: cannot open shared object file: No such file or directory",
          "libtool:   error: cannot find the library 'libfoo.la' or unhandled argument 'libfoo.la'"),
     ),

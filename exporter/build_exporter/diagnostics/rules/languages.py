@@ -1,4 +1,4 @@
-"""Rules on what compilers of languages beside C and its kin say, and generators of documents, catalogs and schemas."""
+"""Rules for compilers of languages other than C and its kin, and for generators of documents and schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a rule: which line is evidence of which class of failure, and how much it counts."""
+"""The form of a rule: the line it matches, the failure class it is evidence of, and its rank."""
 
 from __future__ import annotations
 

@@ -28,8 +28,9 @@ def speed(request: Request) -> Reply:
     """Return each run's speed; a window is what counts as lately."""
     least = request.filter("threshold")
     rows = [_row(request, run) for run in request.runs()]
-    slow = least is not None and any(0 < (row.steps_per_hour_lately or row.steps_per_hour or 0) < least for row in rows)
-    return Reply(rows, bad=slow)
+    # no step lately is slow; where the time is too short to say, the rate since the start counts
+    rates = [row.steps_per_hour if row.steps_per_hour_lately is None else row.steps_per_hour_lately for row in rows]
+    return Reply(rows, bad=least is not None and any(rate is not None and rate < least for rate in rates))
 
 
 def _row(request: Request, run: Run) -> SpeedRow:

@@ -1,4 +1,4 @@
-"""A build of which only BitBake's console log is at hand: it holds no times, so tasks are timed as it is watched."""
+"""Read a build from BitBake's console log alone: it holds no times, so tasks are timed as it is watched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One BitBake build as events: from its buildstats, and its console log if there is one."""
+"""Convert one BitBake build to events, from its buildstats and its console log if there is one."""
 
 from __future__ import annotations
 
@@ -267,8 +267,8 @@ class BuildRun:
         touched, beats = self.stats.touched()
         if self.stats.ended is not None:
             # the console log says last what the disk monitor did, and why tasks failed
-            is_told = self._tail is None or self._console.summary is not None or now - touched > LAG_SECONDS
-            return is_told and not self._waiting
+            is_reported = self._tail is None or self._console.summary is not None or now - touched > LAG_SECONDS
+            return is_reported and not self._waiting
         if now - touched <= (HEARTBEAT_SECONDS if beats else IDLE_SECONDS):
             self._idle_since = None
             return False

@@ -16,7 +16,7 @@ from build_exporter.sources.bitbake.run import BuildRun
 from build_exporter.sources.bitbake.stats import STATS_NAME, BuildStats
 from build_exporter.sources.files import Directory, read_ends
 from build_exporter.sources.history import left_out_runs
-from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent, WithJournal
 
 HISTORY_RUNS: Final = 10
 """Past builds that watching reports to an empty journal; `import` reports all."""
@@ -56,7 +56,7 @@ def find_temporary(path: Path) -> Path:
     return path if path.name == "tmp" else path / "tmp"
 
 
-class BitBake:
+class BitBake(WithJournal):
     """Follows a build directory, or one console log; see `docs/sources/bitbake.md`."""
 
     kind = "bitbake"
@@ -74,11 +74,6 @@ class BitBake:
         self._closed: set[str] = set()
         self._logs: dict[Path, ConsoleRun] = {}
         self._is_first = True
-        self._journal: str | None = None
-
-    def remember(self, journal: str) -> None:
-        """Learn which journal is written to: what is later than all it holds is reported, however much that is."""
-        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:

@@ -18,7 +18,7 @@ from build_exporter.sources.history import left_out_runs
 from build_exporter.sources.idle import IdleTimer
 from build_exporter.sources.implausible import EARLIEST
 from build_exporter.sources.make_process import Closed, MakeWatch
-from build_exporter.sources.protocol import BuildContext, Settings, SourceError, SourceEvent
+from build_exporter.sources.protocol import BuildContext, Settings, SourceError, SourceEvent, WithJournal
 
 LOG_NAME: Final = "build-time.log"
 SHOW_INFO_NAME: Final = "show-info.json"
@@ -63,7 +63,7 @@ class Options(Section, frozen=True):
     ] = PAUSE_SECONDS
 
 
-class Buildroot:
+class Buildroot(WithJournal):
     """Reads build-time.log; see `docs/sources/buildroot.md`.
 
     Attributes:
@@ -75,7 +75,6 @@ class Buildroot:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._journal: str | None = None
         self._pause = float(settings.options.get("pause") or PAUSE_SECONDS)
         self._locate(find_log(settings.path))
 
@@ -90,10 +89,6 @@ class Buildroot:
         self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
         self._make = _watch(self._output)
         self._begin()
-
-    def remember(self, journal: str) -> None:
-        """Learn which journal is written to: what is later than all it holds is reported, however much that is."""
-        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:

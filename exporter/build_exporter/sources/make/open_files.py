@@ -10,6 +10,7 @@ from build_exporter.sources.make_process import (
     BOOT_SLACK_SECONDS,
     FIRST_SCAN_SECONDS,
     IDLE_SECONDS,
+    INITIAL_PID_NAMESPACE,
     LONGEST_SCAN_SECONDS,
     boot_time,
 )
@@ -22,8 +23,6 @@ GONE_SECONDS: Final = 3.0
 
 ABSENT_SECONDS: Final = 30.0
 """Silence of a log that no one was ever seen writing to, where everybody who may could be seen."""
-
-_INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
 
 
 class _Holder(NamedTuple):
@@ -142,4 +141,4 @@ class FileWriters:
             owner = self._path.stat().st_uid
         except OSError:
             return False
-        return namespace == _INITIAL_PID_NAMESPACE and os.geteuid() in (0, owner)
+        return namespace == INITIAL_PID_NAMESPACE and os.geteuid() in (0, owner)

@@ -58,12 +58,15 @@ class Failure(NamedTuple):
     is_needed: bool = False
 
 
-_LEVEL: Final = r"^(?:\S*/)?g?make(?:\[(\d{1,3})\])?\s?: "
+_LEVEL: Final = r"^(?:\S*/)?(?:g|re)?make(?:\[(\d{1,3})\])?\s?: "
 _ENGLISH: Final = re.compile(_LEVEL + r"(Entering|Leaving) directory ['`\"]([^'\"]{1,4000})['\"]$")
 _OPENING: Final = "['`\"\u201e\u00ab\u00bb\u2018\u201c\u300c]"
 _CLOSING: Final = "['\"\u201d\u201c\u2019\u00bb\u00ab\u300d]"
 _QUOTED: Final = re.compile(_LEVEL + rf"(?!\*\*\*)[^/'\[]{{3,60}}{_OPENING}\s?(/[^'\"\n]{{0,4000}}?)\s?{_CLOSING}")
 _GIVEN_UP: Final = re.compile(_LEVEL + r"\*\*\* (.*)")
+_REMAKE: Final = re.compile(r"^[^\s:]{1,300}:\d{1,6}: ()\*\*\* (\[[^\]]{1,500}\] error \d{1,3})$")
+"""The same from remake, which leaves out itself and its level."""
+
 _NOT_REMADE: Final = re.compile(_LEVEL + r"Target [`'].*' not remade because of errors")
 _SHUFFLED: Final = r"(?: shuffle=\S{1,40})?"
 """Suffix that GNU make 4.4 adds to its messages with `--shuffle`."""
@@ -79,7 +82,9 @@ _STOPPED: Final = re.compile(r"\] (?:Interrupt|Terminated|Hangup|Quit)\b|^wait: 
 """A make prints the last when it was stopped while one of its commands ended by the same signal."""
 
 _IGNORED: Final = re.compile(_LEVEL + rf"\[.*\] \S+ \d{{1,3}}{_SHUFFLED} \(\w+\){_SHUFFLED}$")
-_OWN: Final = re.compile(r"^(?:\S*/)?g?make(?:\[\d{1,3}\])?\s?: ")
+_OWN: Final = re.compile(
+    r"^(?:\S*/)?(?:g|re)?make(?:\[\d{1,3}\])?\s?: |^[^\s:]{1,300}:\d{1,6}: \*\*\* \[[^\]]{1,500}\] error "
+)
 """A message of make itself, no sign of work."""
 
 NOISE: Final = re.compile(r"^Making \S+ in |^(?:\S*/)?g?make(?: |\t)|^\s*[{}#*=-]{0,80}\s*$|is up to date\.$")
@@ -203,7 +208,7 @@ def crossing_of(text: str) -> Crossing | None:
 
 def failure_of(text: str) -> Failure | None:
     """Return what make says it has given up; None where it only waits for jobs, or continued regardless."""
-    found = _GIVEN_UP.match(text)
+    found = _GIVEN_UP.match(text) or _REMAKE.match(text)
     if found is None:
         remade = _NOT_REMADE.match(text)
         return Failure(int(remade[1] or 0), None, stopped=False) if remade is not None else None

@@ -19,7 +19,7 @@ from build_exporter.sources.make.marks import marked
 from build_exporter.sources.make.open_files import FileWriters
 from build_exporter.sources.make.parts import Status
 from build_exporter.sources.make.text import ScriptMark, script_mark, stamped
-from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent, WithJournal
 from build_exporter.sources.registry import recognise
 
 LIMITS: Final = Limits(line=4 * 1024 * 1024)
@@ -38,7 +38,7 @@ MAX_HELD: Final = 10_000
 COMMON_NAMES: Final = frozenset({"build", "make", "nohup", "typescript", "log", "out", "console", "output"})
 
 
-class Make:
+class Make(WithJournal):
     """Follows one captured console; see `docs/sources/make.md`.
 
     Attributes:
@@ -52,7 +52,6 @@ class Make:
         self.build = settings.build or _build_name(settings.path.absolute())
         self.tail = TailFile(settings.path, LIMITS)
         self._writers = FileWriters(settings.path)
-        self._journal: str | None = None
         self._polled = 0.0
         self._written = 0.0
         self._last_run = ""
@@ -67,10 +66,6 @@ class Make:
         self._weight = 0
         self._given_start: float | None = None
         self._lower: float | None = None
-
-    def remember(self, journal: str) -> None:
-        """Learn which journal is written to: what an earlier run took is what the next one is expected to."""
-        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:

@@ -27,7 +27,7 @@ from build_exporter.sources.ninja.log import (
     read_row,
 )
 from build_exporter.sources.ninja.plan import needed_outputs
-from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent, WithJournal
 
 LOG_NAME: Final = ".ninja_log"
 PHASE: Final = "ninja"
@@ -63,7 +63,7 @@ def find_log(path: Path) -> Path:
     return path / LOG_NAME if path.is_dir() else path
 
 
-class Ninja:
+class Ninja(WithJournal):
     """Follows one .ninja_log; see `docs/sources/ninja.md`.
 
     Attributes:
@@ -74,7 +74,6 @@ class Ninja:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._journal: str | None = None
         self._locate()
         self._run: NinjaRun | None = None
         self._built: set[str] = set()
@@ -95,10 +94,6 @@ class Ninja:
         self.build = self._settings.build or _build_name(self._log)
         self.tail = TailFile(self._log, Limits(last=LAST_BYTES))
         self._idle = IdleTimer()
-
-    def remember(self, journal: str) -> None:
-        """Learn which journal is written to: what is later than all it holds is reported."""
-        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:

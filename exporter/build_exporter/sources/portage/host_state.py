@@ -1,4 +1,4 @@
-"""The machine beside emerge.log: pending packages, status files, build directories, locks and processes."""
+"""State of the machine beside emerge.log: pending packages, status files, build directories, locks and processes."""
 
 from __future__ import annotations
 

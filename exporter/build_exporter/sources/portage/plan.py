@@ -24,10 +24,10 @@ UNNAMED: Final = "packages-not-named-yet"
 class Planner:
     """Emits plans: the whole once, then additions, and the whole again when something is left out."""
 
-    def __init__(self, build: str, history: History, machine: HostState) -> None:
+    def __init__(self, build: str, history: History, host: HostState) -> None:
         self._build = build
         self._history = history
-        self._host = machine
+        self._host = host
 
     def emit(self, session: Session, time: float, *, ended: bool) -> Plan | None:
         """Return the event for an emerge's plan at `time`; None when nothing is new."""

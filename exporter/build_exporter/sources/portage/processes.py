@@ -1,4 +1,4 @@
-"""Whether an emerge lives: by the locks it holds on the packages it builds, and by the processes there are.
+"""Find out whether an emerge lives, by its locks on the packages it builds and by the process table.
 
 Portage locks a package's build directory before it says `Cleaning`, and takes the lock's file away before it lets go:
 a file that no one locks is that of an emerge which died. Locks are seen from outside a container or chroot too.
@@ -16,11 +16,10 @@ from typing import Final, NamedTuple
 import psutil
 
 from build_exporter.sources.files import open_regular
+from build_exporter.sources.make_process import INITIAL_PID_NAMESPACE
 
 MAX_LOCKS_BYTES: Final = 1024 * 1024
 
-FIRST_NAMESPACE: Final = "pid:[4026531836]"
-"""Processes in it see all others; its number is fixed in the kernel."""
 
 REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "afs", "lustre", "glusterfs"})
 """Kinds of file systems on which another machine, or a guest, may be at work."""
@@ -137,7 +136,7 @@ def _names(command: list[str]) -> list[str]:
 def sees_all_processes() -> bool:
     """Return whether every process of this machine is seen from here: no container, and nothing hidden in /proc."""
     try:
-        return os.readlink("/proc/self/ns/pid") == FIRST_NAMESPACE and bool(Path("/proc/1/cmdline").read_bytes())  # noqa: PTH115
+        return os.readlink("/proc/self/ns/pid") == INITIAL_PID_NAMESPACE and bool(Path("/proc/1/cmdline").read_bytes())  # noqa: PTH115
     except OSError:
         return False
 

@@ -18,7 +18,7 @@ from build_exporter.sources.portage.log import DEAD_SECONDS, EmergeLog
 from build_exporter.sources.portage.paths import LOG_NAME, Options, find_log, find_paths
 from build_exporter.sources.portage.plan import Planner
 from build_exporter.sources.portage.session import Session
-from build_exporter.sources.protocol import Settings, SourceError, SourceEvent
+from build_exporter.sources.protocol import Settings, SourceError, SourceEvent, WithJournal
 
 LAST_BYTES: Final = 64 * 1024 * 1024
 """Bytes read of a log, from its end; twenty years of building make some 20 MB."""
@@ -27,7 +27,7 @@ HISTORY_RUNS: Final = 50
 """Past emerges that watching reports to an empty journal, as many as are kept; `import` reports all."""
 
 
-class Portage:
+class Portage(WithJournal):
     """Reads emerge.log; see `docs/sources/portage.md`.
 
     Attributes:
@@ -41,13 +41,8 @@ class Portage:
         self.build = settings.build or "portage"
         self._host = HostState(find_paths(settings.path, settings.options))
         self._path = settings.path
-        self._journal: str | None = None
         self.tail = TailFile(find_log(settings.path), Limits(last=LAST_BYTES))
         self._begin()
-
-    def remember(self, journal: str) -> None:
-        """Learn which journal is written to: what is later than all it holds is reported, however much that is."""
-        self._journal = journal
 
     @staticmethod
     def recognises(path: Path) -> bool:

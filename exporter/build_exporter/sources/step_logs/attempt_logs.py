@@ -1,4 +1,4 @@
-"""The logs of one attempt, and what reads them: the one that the step names, and those that its builder writes beside.
+"""Read the logs of one attempt: the one that the step names, and those that its builder writes beside it.
 
 Each line is read once. A log that starts again makes all readers start again, with all logs.
 """

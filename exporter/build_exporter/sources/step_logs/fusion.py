@@ -1,4 +1,4 @@
-"""One ratio out of several: each piece of evidence counts by the inverse square of the error it usually has.
+"""Fuse several ratios into one: each piece of evidence is weighted by the inverse square of its usual error.
 
     ratio = approach( sum(share / error^2) / sum(1 / error^2) )
 

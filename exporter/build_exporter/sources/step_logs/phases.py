@@ -1,4 +1,4 @@
-"""Which phase of an ebuild a package is in, out of its build.log."""
+"""Read the phase of an ebuild from its build.log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from build_exporter.model.events import Event, StepProgress
+from build_exporter.model.events import Event
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.reader import StepContext
 
@@ -47,6 +47,4 @@ class EbuildPhase:
         is_free = step.message is None or step.message in NAMES
         if not self._phase or self._phase == step.message or not is_free or step.state is not StepState.RUNNING:
             return
-        yield StepProgress(
-            time=context.time, build=context.run.build, phase=step.phase, step=step.step, message=self._phase
-        )
+        yield context.progress(message=self._phase)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from build_exporter.model.events import Event, StepProgress
+from build_exporter.model.events import Event
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.counters import Counters
 from build_exporter.sources.step_logs.fusion import (
@@ -69,14 +69,7 @@ class LogProgress:
         if ratio is None or (step.ratio is not None and not self._is_gain(ratio - step.ratio, context.time)):
             return
         self._emitted_at = context.time
-        yield StepProgress(
-            time=context.time,
-            build=context.run.build,
-            phase=step.phase,
-            step=step.step,
-            ratio=round(min(CEILING, ratio), 4),
-            estimated=True,
-        )
+        yield context.progress(ratio=round(min(CEILING, ratio), 4), estimated=True)
 
     def _is_gain(self, gain: float, time: float) -> bool:
         return gain >= (GAIN if time - self._emitted_at >= GAIN_SECONDS else SOON_GAIN)
@@ -102,7 +95,7 @@ class LogProgress:
         # thousands of short steps are not worth a line each: should they be read again, that takes no time
         if not is_long or (step.log_read and (is_known or not is_example)):
             return
-        event = StepProgress(time=context.time, build=context.run.build, phase=step.phase, step=step.step, log_bytes=0)
+        event = context.progress(log_bytes=0)
         if is_example:
             event.log_bytes = size
             self.growth.see(step.seconds or 0.0, size, self.tasks)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from build_exporter.model.events import Event
+from build_exporter.model.events import Event, StepProgress
 from build_exporter.sources.step_logs.expected_failures import NO_EXPECTED_FAILURES, ExpectedFailurePatterns
 from build_exporter.tracker import LogShape, Run, Step
 
@@ -34,6 +34,11 @@ class StepContext(NamedTuple):
     known_failures: ExpectedFailurePatterns = NO_EXPECTED_FAILURES
     earlier_suites: frozenset[str] = frozenset()
     runs_tests: bool = False
+
+    def progress(self, **fields: Any) -> StepProgress:
+        """Return progress of the step at this time, with more fields."""
+        step = self.step
+        return StepProgress(time=self.time, build=self.run.build, phase=step.phase, step=step.step, **fields)
 
 
 class Reader(Protocol):

@@ -1,4 +1,4 @@
-"""One pass over whole blocks of a log: a search for many words picks the few lines that are then read closely.
+"""Search whole blocks of a log for many words in one pass, to pick the few lines that are read closely.
 
 A word that begins with a line's end stands at a line's beginning, one that ends with it at a line's end.
 """

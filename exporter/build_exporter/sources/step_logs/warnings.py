@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from build_exporter.model.events import Event, StepProgress
+from build_exporter.model.events import Event
 from build_exporter.sources.step_logs.growth import MIN_SECONDS
 from build_exporter.sources.step_logs.reader import StepContext
 
@@ -94,14 +94,8 @@ class WarningReader:
         if step.reported_warnings or not (self._is_final(context) if context.over else self._is_due(context)):
             return
         self._emitted_at = context.time
-        yield StepProgress(
-            time=context.time,
-            build=context.run.build,
-            phase=step.phase,
-            step=step.step,
-            warnings=self.count,
-            warning_flags=dict(self.flags.most_common(FLAGS_EMITTED)) if context.over and self.flags else None,
-        )
+        flags = dict(self.flags.most_common(FLAGS_EMITTED)) if context.over and self.flags else None
+        yield context.progress(warnings=self.count, warning_flags=flags)
 
     def _is_due(self, context: StepContext) -> bool:
         reported = context.step.warnings or 0

@@ -1,4 +1,4 @@
-"""What each address of the page responses."""
+"""Responses of each address of the page."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Pages:
 
     async def step(self, request: Request) -> Response:
         """Return the page of a step."""
-        # names may hold a slash, which only the path as it was sent tells from those between them
+        # names may hold a slash, which only the path as it was sent distinguishes from those between them
         raw = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0]
         parts = [unquote(part) for part in raw.split("/")[4:]]
         if len(parts) != 2:

@@ -61,7 +61,7 @@ def test_failure_is_reported_while_others_are_built(
     exporter = watch()
     process = gentoo.emerge("--jobs=2", "--keep-going", "broken", "gated", "user")
     broken = {"build": "portage", "step": "app-test/broken-1"}
-    poll(lambda: exporter.value("build_step_status", **broken) == 3, 90, "the failure is told")
+    poll(lambda: exporter.value("build_step_status", **broken) == 3, 90, "the failure is reported")
     assert exporter.value("build_state", build="portage", state="failed") == 1
     assert exporter.value("build_step_status", build="portage", step="app-test/gated-1") == 1
     assert not gentoo.line_type("exiting")
@@ -128,11 +128,11 @@ def test_status_by_file_and_by_socket(gentoo: Any, poll: Callable[..., None]) ->
     for place in (gentoo.root / "run/portage", socket_alone):
         status = StatusDirectory(place)
 
-        def is_told(status: StatusDirectory = status) -> bool:
+        def is_reported(status: StatusDirectory = status) -> bool:
             status.poll()
             return status.task("app-test/gated-1") is not None
 
-        poll(is_told, 30, f"the package is told in {place}")
+        poll(is_reported, 30, f"the package is reported in {place}")
         (snapshot,) = status.snapshots
         assert (snapshot.emerge_pid, {task.binary for task in snapshot.tasks}) == (process.pid, {False})
         assert snapshot.jobs is not None

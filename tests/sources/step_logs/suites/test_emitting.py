@@ -46,7 +46,7 @@ def test_a_long_suite_costs_few_lines(tested: Tested) -> None:
     for number in range(1, 4 * 3600 + 1):
         step.write(f"{'not ok' if number % 10 == 0 else 'ok'} {number} - test {number}\n").poll()
         if number == 10:
-            assert step.tests["tap"].failed == 1, "the first failure is told in the second it is written"
+            assert step.tests["tap"].failed == 1, "the first failure is reported in the second it is written"
     assert 100 < len(step.reported) < 400
     assert step.write("1..14400\n").end() == {"tap": Results(passed=12960, failed=1440)}
 

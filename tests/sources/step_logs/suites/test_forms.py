@@ -193,6 +193,22 @@ Testsuite summary for x 1.2
         "1..2\nok 1\nok 2\n1..1\nok 1 - c # TODO done\n1..0 # SKIP not here\n",
         {"tap": Results(passed=2, unexpected_passed=1, skipped=1)},
     ),
+    "tap, a hash in a name": (
+        (
+            "1..6\nok 1 - reads \\# SKIP\nok 2 - reads \\# TODO\nnot ok 3 - keeps \\# TODO\nok 4 - C# is read\n"
+            "ok 5 - issue # 7 # TODO x\nnot ok 6 - a\\\\# TODO later\n"
+        ),
+        {"tap": Results(passed=4, failed=1, expected_failed=1)},
+    ),
+    "prove, a newer version of tap": (
+        (
+            "./new.t .. \nAll 2 subtests passed \n\nTest Summary Report\n-------------------\n"
+            "./new.t (Wstat: 0 Tests: 2 Failed: 0)\n"
+            "  Parse errors: TAP specified version 14 but we don't know about versions later than 13\n"
+            "Files=1, Tests=2,  0 wallclock secs ( 0.03 usr +  0.00 sys =  0.03 CPU)\nResult: FAIL\n"
+        ),
+        {"prove": Results(passed=2, errors=1)},
+    ),
     "tap, given up": ("1..9\nok 1\nBail out! no disk\n", {"tap": Results(passed=1, errors=1)}),
     "tap, too few": ("1..3\nok 1\n1..1\nok 1\n", {"tap": Results(passed=2, errors=2)}),
     "no tap": ("ok\nnot ok\nok 7\nchecking... ok 1\nok then\n1..x\n", {}),
@@ -267,6 +283,41 @@ FAILED: CMakeFiles/check-all
         "     Summary [   0.412s] 15 tests run: 12 passed, 2 failed, 1 timed out, 4 skipped\n",
         {"nextest": Results(12, 3, skipped=4)},
     ),
+    "cmocka": (
+        (
+            "[==========] Running 3 test(s).\n[ RUN      ] t1\n[       OK ] t1\n[ RUN      ] t2\n"
+            "[  ERROR   ] --- 0x1 != 0x2\n[   LINE   ] --- a.c:7: error: Failure!\n[  FAILED  ] t2\n[ RUN      ] t3\n"
+            "[  SKIPPED ] t3\n[==========] 3 test(s) run.\n[  PASSED  ] 1 test(s).\n"
+            "[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] t3\n\n 1 SKIPPED TEST(S)\n"
+            "[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] t2\n\n 1 FAILED TEST(S)\n"
+            "[==========] two: Running 1 test(s).\n[ RUN      ] t1\n[       OK ] t1\n"
+            "[==========] two: 1 test(s) run.\n[  PASSED  ] 1 test(s).\n"
+        ),
+        {"cmocka": Results(2, 1, skipped=1)},
+    ),
+    "cmocka, a crash": (
+        "[==========] Running 2 test(s).\n[ RUN      ] t1\n[       OK ] t1\n[ RUN      ] t2\n",
+        {"cmocka": Results(1)},
+    ),
+    "check": (
+        (
+            "Running suite(s): S\n66%: Checks: 6, Failures: 1, Errors: 1\n"
+            "k.c:3:F:T:b:0: Assertion '1 == 2' failed: 1 == 1, 2 == 2\n"
+            "k.c:4:E:T:c:0: (after this point) Received signal 11 (Segmentation fault)\n"
+        ),
+        {"check": Results(4, 1, errors=1)},
+    ),
+    "doctest": (
+        "[doctest] test cases:  4 |  2 passed | 2 failed | 1 skipped\n[doctest] assertions: 9 | 7 passed |\n",
+        {"doctest": Results(2, 2, skipped=1)},
+    ),
+    "catch2": (
+        (
+            "test cases: 4 | 1 passed | 1 failed | 2 failed as expected\nassertions: 6 | 3 passed | 3 failed\n"
+            "All tests passed (7 assertions in 3 test cases)\n"
+        ),
+        {"catch2": Results(4, 1, 2)},
+    ),
     "go test": (
         (
             "ok  \tarchive/tar\t0.065s\nok  \tcmd/nm\t(cached)\n?   \tcmd/src\t[no test files]\n"
@@ -274,6 +325,15 @@ FAILED: CMakeFiles/check-all
             "FAIL\tos/exec [build failed]\n"
         ),
         {"go test": Results(2, 2, skipped=1)},
+    ),
+    "go test -cover": (
+        (
+            "a line left open--- FAIL: TestB (0.00s)\n    b_test.go:4: bad\nFAIL\ncoverage: 100.0% of statements\n"
+            "FAIL\tex/b\t0.012s\n\tex/none\t\tcoverage: 0.0% of statements\n"
+            "ok  \tex/c\t0.022s\tcoverage: 7.0% of statements\n"
+            "ok  \tex/d\t(cached)\tcoverage: 9.0% of statements\nFAIL\n"
+        ),
+        {"go test": Results(2, 1, skipped=1)},
     ),
     "curl": (
         (
@@ -394,9 +454,27 @@ def test_names_of_failing_tests() -> None:
     failing = {name: set(suite.failing) for name, suite in reader.ledger.suites.items()}
     assert failing["lit"] == {"LLVM :: Transforms/x.ll"}
     assert failing["cargo test"] == {"b"}
-    assert failing["go test"] == {"TestLookupHost"}
+    assert failing["go test"] == {"TestLookupHost", "TestB"}
+    assert failing["cmocka"] == {"t2"}
+    assert failing["check"] == {"b"}
     assert failing["curl"] == {"2004"}
     assert failing["perl"] == {"t/io/fs"}
     assert failing["qttest"] == {"tst_QDir::mkdir()"}
     assert failing["ctest"] == {"a", "b", "d"}, "b only as it aborted later: repeated, it had passed"
     assert failing["node"] >= {"test-fs"}
+
+
+def test_a_retried_test_is_named_by_its_last_attempt() -> None:
+    """With retries, nextest's flaky tests are not among those that failed; the ones that failed each time are."""
+    reader = SuiteReader()
+    for line in (
+        "  TRY 1 FAIL [   0.294s] (1/2) rs tests::flaky",
+        "  TRY 2 PASS [   0.016s] (1/2) rs tests::flaky",
+        "  TRY 2 FAIL [   0.016s] (2/2) rs tests::bad",
+        "     Summary [   0.808s] 2 tests run: 1 passed (1 flaky), 1 failed, 0 skipped",
+        "   FLAKY 2/2 [   0.016s] (1/2) rs tests::flaky",
+        "  TRY 2 FAIL [   0.016s] (2/2) rs tests::bad",
+    ):
+        reader.feed(line)
+    assert reader.results == {"nextest": Results(1, 1)}
+    assert set(reader.ledger.suites["nextest"].failing) == {"rs tests::bad"}

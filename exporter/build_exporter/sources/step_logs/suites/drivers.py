@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import ClassVar, Final
 
 from build_exporter.sources.step_logs.suites.results import Ledger, Outcome, Results
 from build_exporter.sources.step_logs.suites.runner import ROWS_END, Runner, Table, number
@@ -154,11 +154,11 @@ class GoogleTest(Runner):
     """Reads `[       OK ] Suite.Name (0 ms)`; `[==========] 12 tests … ran.`, then PASSED, SKIPPED and FAILED lines."""
 
     WORDS = (b" OK ]", b"FAILED  ]", b"SKIPPED ]", b"PASSED  ]", b"\n[==")
-    NAME: Final = "gtest"
-    _START: Final = re.compile(r"^\[=+\] Running (\d+) tests? from \d+ test \w+\.")
-    _CASE: Final = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([^\s,]+?)(?:, where .*)? \(\d+ ms\)\s*$")
-    _RAN: Final = re.compile(r"^\[=+\] (\d+) tests? from \d+ test \w+ ran\b")
-    _COUNT: Final = re.compile(r"^\[\s*(PASSED|FAILED|SKIPPED)\s*\] (\d+) tests?\b")
+    NAME: ClassVar = "gtest"
+    _START: ClassVar = re.compile(r"^\[=+\] Running (\d+) tests? from \d+ test \w+\.")
+    _CASE: ClassVar = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([^\s,]+?)(?:, where .*)? \(\d+ ms\)\s*$")
+    _RAN: ClassVar = re.compile(r"^\[=+\] (\d+) tests? from \d+ test \w+ ran\b")
+    _COUNT: ClassVar = re.compile(r"^\[\s*(PASSED|FAILED|SKIPPED)\s*\] (\d+) tests?\b")
     _WORDS: Final[dict[str, Outcome]] = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}
 
     def __init__(self) -> None:

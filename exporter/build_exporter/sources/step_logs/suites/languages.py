@@ -20,14 +20,21 @@ class Cargo(Runner):
         b"\ntest result: ",
         b" tests run: ",
         b" test run: ",
+        b"s] (",
     )
     NAME: Final = "cargo test"
     _START: Final = re.compile(r"^running (\d{1,9}) tests?\s*$")
     _CASE: Final = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)\b")
     _END: Final = re.compile(r"^test result: \w+\. (\d{1,9}) passed; (\d{1,9}) failed; (\d{1,9}) ignored;")
     _NEXT: Final = re.compile(r"^ *Summary \[.*?\] .*?\btests? run: (.*)$")
+    _LISTED: Final = re.compile(
+        r"^ *(?:TRY \d+ )?(?!FLAKY|LEAK |PASS|SLOW)[A-Z-]+ \[ *[\d.]+s\] \( *\d+/\d+\) (\S+ \S+)\s*$"
+    )
     _COUNT: Final = re.compile(r"(\d{1,9}) (passed|failed|skipped|timed out|exec failed)\b")
     _WORDS: Final[dict[str, Outcome]] = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
+
+    def __init__(self) -> None:
+        self._is_listed = False
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
@@ -42,24 +49,35 @@ class Cargo(Runner):
             counts = {word: number(count) for count, word in self._COUNT.findall(summary[1])}
             bad = sum(counts.get(word, 0) for word in ("failed", "timed out", "exec failed"))
             ledger.summary("nextest", Results(counts.get("passed", 0), bad, skipped=counts.get("skipped", 0)))
+            # before it a failure may be one of several attempts
+            self._is_listed = bad > 0
+        elif self._is_listed and (listed := self._LISTED.match(line)) is not None:
+            ledger.suite("nextest").name("failed", listed[1])
         else:
             return False
         return True
 
 
 class GoTest(Runner):
-    """Reads `go test`: packages by `ok  \tpkg\t0.1s` and `FAIL\tpkg\t0.1s`, names from `--- FAIL: TestX (0.01s)`."""
+    """Reads `go test`: packages by `ok  \tpkg\t0.1s` and `FAIL\tpkg\t0.1s`, names from `--- FAIL: TestX (0.01s)`.
 
-    WORDS = (b"\nok  \t", b"\nFAIL\t", b"\n?   \t", b"--- FAIL: ")
+    The latter stands behind what a test printed last, where that had no line's end. With `-cover` a package without
+    tests is `\tpkg\t\tcoverage: 0.0% of statements`.
+    """
+
+    WORDS = (b"\nok  \t", b"\nFAIL\t", b"\n?   \t", b"--- FAIL: ", b"\t\tcoverage: ")
     NAME: Final = "go test"
     _PACKAGE: Final = re.compile(r"^(ok  |FAIL|\?   )\t(\S+)(?:\s|$)")
-    _FAILED: Final = re.compile(r"^--- FAIL: (\S+) \(")
+    _UNTESTED: Final = re.compile(r"^\t\S+\t\tcoverage: ")
+    _FAILED: Final = re.compile(r"^(?:\S.*)?--- FAIL: ([^\s/]+) \([\d.]+s\)\s*$")
     _WORDS: Final[dict[str, Outcome]] = {"ok  ": "passed", "FAIL": "failed", "?   ": "skipped"}
 
     def feed(self, line: str, ledger: Ledger) -> bool:
         """Take one line."""
         if (package := self._PACKAGE.match(line)) is not None:
             ledger.suite(self.NAME).case(self._WORDS[package[1]])
+        elif self._UNTESTED.match(line) is not None:
+            ledger.suite(self.NAME).case("skipped")
         elif (failed := self._FAILED.match(line)) is not None:
             ledger.suite(self.NAME).name("failed", failed[1])
         else:

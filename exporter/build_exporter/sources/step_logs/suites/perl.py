@@ -19,8 +19,9 @@ class Tap(Runner):
     NAME: Final = "tap"
     _PLAN: Final = re.compile(r"^1\.\.(\d{1,9})\s*(?:#\s*(skip\b.*)?)?$", re.IGNORECASE)
     _CASE: Final = re.compile(
-        r"^(not )?ok\b(?: +(\d{1,9}))?(?: +-)?(?: *([^#]*?))?(?: *# *(TODO|SKIP)\b.*)?$", re.IGNORECASE
+        r"^(not )?ok\b(?: +(\d{1,9}))?(?: +-)?((?:\\.|[^\\#])*)(?:# *(TODO|SKIP)\b)?", re.IGNORECASE
     )
+    """The first `#` begins a directive or nothing; `\\#` is one in a test's name."""
 
     def __init__(self) -> None:
         self._is_open = False
@@ -74,7 +75,7 @@ class Tap(Runner):
         self._count += 1
         directive = (case[4] or "").upper()
         suite = ledger.suite(self.NAME)
-        name = (case[3] or "").strip() or str(position or self._count)
+        name = case[3].strip().replace(r"\#", "#") or str(position or self._count)
         if directive == "SKIP":
             suite.case("skipped")
         elif directive == "TODO":

@@ -21,6 +21,7 @@ from build_exporter.sources.step_logs.suites.detection import SuiteDetector
 from build_exporter.sources.step_logs.suites.drivers import CTest, GoogleTest, Lit, Meson
 from build_exporter.sources.step_logs.suites.gnu import CHECK, Automake, Autotest, DejaGnu, ShownLog
 from build_exporter.sources.step_logs.suites.languages import Cargo, GoTest, NodeTest, NodeTools
+from build_exporter.sources.step_logs.suites.libraries import Catch, Check, Cmocka
 from build_exporter.sources.step_logs.suites.other_runners import Curl, E2fsprogs, PerlCore, QtTest, TclTest, UtilLinux
 from build_exporter.sources.step_logs.suites.perl import Prove, Tap
 from build_exporter.sources.step_logs.suites.python import PyTest, RegressionTest, UnitTest
@@ -69,8 +70,22 @@ class _Pace:
 
 
 RUNNERS: Final[tuple[type[Runner], ...]] = (
-    *(ShownLog, RegressionTest, CTest, Meson, Lit, DejaGnu, UnitTest, PyTest, GoogleTest, QtTest, Automake, Autotest),
-    *(Prove, PerlCore, Tap, TclTest, UtilLinux, E2fsprogs, Cargo, GoTest, Curl, NodeTest, NodeTools),
+    *(
+        ShownLog,
+        RegressionTest,
+        CTest,
+        Meson,
+        Lit,
+        DejaGnu,
+        UnitTest,
+        PyTest,
+        GoogleTest,
+        Cmocka,
+        QtTest,
+        Automake,
+        Autotest,
+    ),
+    *(Prove, PerlCore, Tap, TclTest, UtilLinux, E2fsprogs, Cargo, GoTest, Curl, NodeTest, NodeTools, Check, Catch),
 )
 """In the order in which they read a line that several may want."""
 
@@ -214,11 +229,11 @@ def _interested(words: tuple[bytes, ...]) -> tuple[int, ...]:
     return tuple(place for place, each in enumerate(RUNNERS) if not set(words).isdisjoint(each.WORDS))
 
 
-def excused(suite: Suite, is_recorded: Callable[[str], bool], number: int) -> tuple[Results, int]:
+def excused(suite: Suite, is_known: Callable[[str], bool], number: int) -> tuple[Results, int]:
     """Return a suite's counts with the failures that are known as expected ones, and what is left of `number`."""
     results = suite.results
-    failed = min(results.failed, sum(count for name, count in suite.failing.items() if is_recorded(name)))
-    errors = min(results.errors, sum(count for name, count in suite.broken.items() if is_recorded(name)))
+    failed = min(results.failed, sum(count for name, count in suite.failing.items() if is_known(name)))
+    errors = min(results.errors, sum(count for name, count in suite.broken.items() if is_known(name)))
     more = min(number, results.failed - failed)
     failed += more
     expected = results.expected_failed + failed + errors

@@ -1,4 +1,4 @@
-"""What commands print and how they end: JSON, documents, and one line per problem on standard error."""
+"""Print JSON and documents, and end a command with one line per problem on standard error."""
 
 from __future__ import annotations
 
