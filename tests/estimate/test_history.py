@@ -89,6 +89,19 @@ def test_a_week_in_the_only_earlier_run_is_no_time_of_a_step() -> None:
     assert left([broken], USUAL[:1], "b").middle < 3600.0
 
 
+def test_two_days_in_the_only_earlier_run_are_none_where_the_plan_says_minutes() -> None:
+    """The plan's 150 s count alone for a step that the only earlier run has two days of."""
+    tracker = Tracker()
+    broken = [(name, 2 * 86400.0 if name == "d" else seconds) for name, seconds in USUAL]
+    tracker.feed("b", "20260101T000000Z", events(broken))
+    steps = [e.PlannedStep(phase="p", step=name, expected_seconds=seconds) for name, seconds in USUAL]
+    start, *begun = events(USUAL[:1], 5000.0, end=False)
+    run = tracker.feed("b", "20260201T000000Z", [start, e.Plan(time=5000.0, build="b", steps=steps), *begun])
+    found = Estimator(tracker.builds)(run, 5100.0)
+    assert found is not None
+    assert found.middle == pytest.approx(500.0, rel=0.05)
+
+
 def test_steps_are_found_again_under_other_numbers() -> None:
     """A step more in the middle shifts the numbers of those behind it, and changes nothing of what they take."""
     before = [("501-binutils", 60.0), ("502-gcc", 600.0), ("503-glibc", 300.0)]
@@ -122,6 +135,7 @@ def test_more_jobs_take_less_time() -> None:
     assert estimate is not None
     # half serial, half shared by four: (0.5 + 0.5 / 4) / 1 of 600 s
     assert estimate.middle == pytest.approx(375.0, rel=0.01)
+    assert "1 earlier run of this build (with another -j, tests or ABIs: converted)" in estimate.basis
 
 
 def test_an_estimate_is_kept_until_a_step_ends() -> None:

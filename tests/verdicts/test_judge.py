@@ -47,6 +47,13 @@ QUIET: dict[str, Any] = {"seconds": 8.0, "cpu": 0.0, "processes": 3, "quiet_seco
         (QUIET | {"quiet_seconds": 1201.0, "log_silence": 1201.0, "longest_silence": 400.0}, "stuck"),
         (QUIET | {"quiet_seconds": 5.0, "activity": Verdict.LINKING, "program": "ld"}, "linking"),
         (QUIET | {"quiet_seconds": 5.0}, "idle"),
+        # a question is answered before memory is looked at; pages come back beside little work alone
+        (QUIET | {"reading": "cat", "memory_pressure": 0.9}, "waiting-for-input"),
+        (QUIET | {"processes": 1, "faults": 100.0, "cpu": 0.49}, "swapping"),
+        (
+            QUIET | {"processes": 1, "faults": 100.0, "cpu": 0.5, "activity": Verdict.LINKING, "program": "ld"},
+            "linking",
+        ),
         # slow is not stuck: little CPU time is CPU time
         (QUIET | {"cpu": 0.02, "is_closed": True, "activity": Verdict.TESTING, "program": "expect"}, "testing"),
     ],

@@ -67,6 +67,8 @@ def _figures(outlook: Outlook) -> list[str]:
 
 
 def _pace(source: Source) -> str:
+    if source.differs:
+        return " (with another -j, tests or ABIs: converted)"
     if not source.pairs or abs(source.pace) < NOTICEABLE:
         return ""
     factor = exp(source.pace)
