@@ -65,7 +65,8 @@ def _of(
 
 def _failed(context: Context, run: Run) -> Iterator[Attention]:
     for step in sorted(run.failed.values(), key=lambda step: step.end or 0.0, reverse=True):
-        reason = shown(excerpt(step.message)) or step.error_class or "failed"
+        how = f"exit code {step.exit_code}" if step.exit_code else "failed"
+        reason = shown(excerpt(step.message)) or (how if step.error_class in (None, "other") else step.error_class)
         # a run that succeeded has repaired it, if by a step of another name
         yield _of("failed", "info" if run.status is BuildState.SUCCEEDED else "critical", reason, step, step.end)
 
