@@ -243,6 +243,13 @@ def test_events_that_could_not_be_written_come_later_and_the_lost_are_counted(
     assert json.loads(Path(log.path or "").read_text().splitlines()[-1])["message"] == "7", "kept until there is room"
 
 
+def test_times_of_events_go_on_when_the_clock_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two events of one time would be one: each is a microsecond later at least, also when the clock is set back."""
+    log, clock = EventLog("b", str(tmp_path)), iter((5.0, 5.0, 3.0, 6.0))
+    monkeypatch.setattr("build_exporter.client.events.time.time", lambda: next(clock))
+    assert [log.now() for _ in range(4)] == pytest.approx([5.0, 5.000001, 5.000002, 6.0], abs=1e-7, rel=0)
+
+
 @pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b[31m", "x" * 100_000, ""])
 def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     """Names and messages that no event may hold are made to fit instead of being lost."""

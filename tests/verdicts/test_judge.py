@@ -23,6 +23,10 @@ QUIET: dict[str, Any] = {"seconds": 8.0, "cpu": 0.0, "processes": 3, "quiet_seco
         # all of the processes, not some, are stopped
         (BUSY | {"stopped": 5}, "suspended"),
         (BUSY | {"stopped": 4}, "compiling"),
+        # one that the others wait for, once they do nothing else
+        (BUSY | {"stopped": 1, "held_by": "cc1"}, "compiling"),
+        (QUIET | {"stopped": 1, "held_by": "cc1", "quiet_seconds": 5.0}, "suspended"),
+        (QUIET | {"is_frozen": True, "is_closed": True}, "suspended"),
         # a reader of the terminal matters where nothing else goes on
         (QUIET | {"reading": "sudo", "quiet_seconds": 5.0}, "waiting-for-input"),
         (BUSY | {"reading": "make"}, "compiling"),
@@ -47,6 +51,13 @@ QUIET: dict[str, Any] = {"seconds": 8.0, "cpu": 0.0, "processes": 3, "quiet_seco
         (QUIET | {"quiet_seconds": 1201.0, "log_silence": 1201.0, "longest_silence": 400.0}, "stuck"),
         (QUIET | {"quiet_seconds": 5.0, "activity": Verdict.LINKING, "program": "ld"}, "linking"),
         (QUIET | {"quiet_seconds": 5.0}, "idle"),
+        # a question is answered before memory is looked at; pages come back beside little work alone
+        (QUIET | {"reading": "cat", "memory_pressure": 0.9}, "waiting-for-input"),
+        (QUIET | {"processes": 1, "faults": 100.0, "cpu": 0.49}, "swapping"),
+        (
+            QUIET | {"processes": 1, "faults": 100.0, "cpu": 0.5, "activity": Verdict.LINKING, "program": "ld"},
+            "linking",
+        ),
         # slow is not stuck: little CPU time is CPU time
         (QUIET | {"cpu": 0.02, "is_closed": True, "activity": Verdict.TESTING, "program": "expect"}, "testing"),
     ],

@@ -76,7 +76,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Wa
     def make(**fields: Any) -> Watched:
         run = run_of(start(1, pid=7, log=str(tmp_path / "log"), **fields))
         made = Watched(
-            Verdicts(lambda: [run], wall=lambda: 1000.0 + made.now, boottime=lambda: made.now, proc=str(tmp_path))
+            Verdicts(lambda: [run], wall=lambda: 1000.0 + made.now, clock=lambda: made.now, proc=str(tmp_path))
         )
 
         def judge(seen: Observation) -> Judgement:

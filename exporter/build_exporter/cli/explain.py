@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from build_exporter.cli.folded import folded
 from build_exporter.cli.options import config_option, load_config, recorded_journal_option
 from build_exporter.cli.output import print_json, stop
 from build_exporter.failures import Card, card
@@ -57,7 +58,7 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     if output == "json":
         print_json(made)
     else:
-        click.echo("\n".join(_lines(made, time.time())))
+        click.echo(folded("\n".join(_lines(made, time.time()))))
 
 
 def _failed(runs: list[Run], name: str | None) -> tuple[Run, Step] | None:

@@ -12,6 +12,7 @@ import click
 import msgspec
 from msgspec import to_builtins
 
+from build_exporter.cli.folded import folded
 from build_exporter.cli.options import is_default_journal, output_option, recorded_journal_option
 from build_exporter.cli.output import print_json, stop
 from build_exporter.cli.progress import begin_frame
@@ -111,7 +112,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
             "\n".join([*_lines(run, now, estimator, doing), *analysis_lines(tracker, run, journal, now)])
             for run in runs
         ]
-        click.echo("\n\n".join(texts))
+        click.echo(folded("\n\n".join(texts)))
     if is_default_journal():
         _mention_system_journal(journal)
     return bool(runs) and not any(map(is_bad, runs))
