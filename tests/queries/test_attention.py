@@ -94,6 +94,15 @@ def test_a_step_that_cannot_go_on_is_critical(builder: Callable[..., Any], verdi
     assert found[-1][:2] == ("late", "warning")
 
 
+@pytest.mark.parametrize("verdict", [Verdict.SWAPPING, Verdict.THROTTLED])
+def test_a_step_that_the_machine_slows_down_is_a_warning(builder: Callable[..., Any], verdict: Verdict) -> None:
+    """Want of memory and a CPU quota are shown with the evidence, though the step goes on."""
+    build = builder()
+    build.add("step_started", phase="p", step="s")
+    found = kinds(build, verdict=lambda run, step: Judgement(verdict, ("held back", "0.1 CPUs in use")))
+    assert found == [("slowed", "warning", "s", f"{verdict.value}: held back, 0.1 CPUs in use")]
+
+
 def test_the_urgent_comes_first(builder: Callable[..., Any]) -> None:
     """Whatever the order of the kinds: a person who must act, then what is late, then what is to be known."""
     build = builder()

@@ -57,13 +57,15 @@ class World:
         assert found is not None
         return found
 
-    def process(self, pid: int, name: str = "cc1", *, start: float = 1000.0, ticks: int = 0, parent: int = 1) -> None:
-        """Write a process that sleeps, as proc(5) has it, begun so many seconds after boot."""
+    def process(
+        self, pid: int, name: str = "cc1", *, start: float = 1000.0, ticks: int = 0, parent: int = 1, state: str = "S"
+    ) -> None:
+        """Write a process, as proc(5) has it, begun so many seconds after boot."""
         place = self.proc / str(pid)
         place.mkdir(exist_ok=True)
         used = f"0 0 0 0 {ticks} 0 0 0"
         rest = f"20 0 1 0 {int(start * TICK)} 4096 100"
-        (place / "stat").write_text(f"{pid} ({name}) S {parent} {pid} {pid} 0 -1 0 {used} {rest} {'0 ' * 27}0\n")
+        (place / "stat").write_text(f"{pid} ({name}) {state} {parent} {pid} {pid} 0 -1 0 {used} {rest} {'0 ' * 27}0\n")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,16 @@ def test_processes_that_vanish_between_two_reads(tmp_path: Path) -> None:
     assert world.look().verdict == "compiling"
     (tmp_path / "7" / "stat").write_text("7 (cc1")
     assert world.look().evidence == ("no process of the step is seen",)
+
+
+def test_what_ended_and_was_not_asked_for_does_nothing(tmp_path: Path) -> None:
+    """A stopped `make` is suspended once its compilers have ended, though it can't take their status."""
+    world = World(tmp_path, pid=7)
+    world.process(7, "make", state="T")
+    world.process(8, "cc1", parent=7, state="R")
+    assert world.look(times=2).verdict == "compiling"
+    world.process(8, "cc1", parent=7, state="Z")
+    assert world.look(times=6).evidence == ("its only process is stopped",)
 
 
 def test_no_pressure_and_no_control_groups(tmp_path: Path) -> None:

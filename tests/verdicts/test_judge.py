@@ -23,6 +23,10 @@ QUIET: dict[str, Any] = {"seconds": 8.0, "cpu": 0.0, "processes": 3, "quiet_seco
         # all of the processes, not some, are stopped
         (BUSY | {"stopped": 5}, "suspended"),
         (BUSY | {"stopped": 4}, "compiling"),
+        # one that the others wait for, once they do nothing else
+        (BUSY | {"stopped": 1, "held_by": "cc1"}, "compiling"),
+        (QUIET | {"stopped": 1, "held_by": "cc1", "quiet_seconds": 5.0}, "suspended"),
+        (QUIET | {"is_frozen": True, "is_closed": True}, "suspended"),
         # a reader of the terminal matters where nothing else goes on
         (QUIET | {"reading": "sudo", "quiet_seconds": 5.0}, "waiting-for-input"),
         (BUSY | {"reading": "make"}, "compiling"),

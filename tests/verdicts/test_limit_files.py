@@ -77,6 +77,27 @@ def test_the_first_version(tmp_path: Path) -> None:
     assert limits.memory_pressure() == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(
+    ("line", "file", "frozen"),
+    [
+        ("0::/step\n", "step/cgroup.events", "populated 1\nfrozen {}\n"),
+        ("6:freezer:/step\n", "freezer/step/freezer.state", "{}\n"),
+    ],
+)
+def test_a_frozen_group(tmp_path: Path, line: str, file: str, frozen: str) -> None:
+    """`docker pause` and `systemctl freeze` are seen in both versions, and their end is."""
+    machine = Machine(tmp_path, line)
+    assert not machine.limits.is_frozen()
+    path = machine.groups / file
+    path.parent.mkdir(parents=True)
+    thawed, stopped = ("THAWED", "FROZEN") if "freezer" in file else ("0", "1")
+    path.write_text(frozen.format(thawed))
+    limits = machine.limits
+    assert not limits.is_frozen()
+    path.write_text(frozen.format(stopped))
+    assert limits.is_frozen()
+
+
 @pytest.mark.parametrize("cgroup", [None, "", "0::/\n", "0::/../../other\n", "1:name=systemd:/\n", "0::/gone\n"])
 def test_without_groups_and_pressure(tmp_path: Path, cgroup: str | None) -> None:
     """Nothing is known, and nothing made up, where there are no groups, none of this process, or no pressure."""

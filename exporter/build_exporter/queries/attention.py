@@ -16,7 +16,7 @@ from build_exporter.tracker import Run, Step
 
 Severity = Literal["critical", "warning", "info"]
 Kind = Literal[
-    "failed", "waiting", "interrupted", "stuck", "overdue", "late", "stalled", "sources", "attempts", "tests",
+    "failed", "waiting", "interrupted", "stuck", "slowed", "overdue", "late", "stalled", "sources", "attempts", "tests",
     "short", "slower",
 ]  # fmt: skip
 MAX_OF_A_KIND: Final = 100
@@ -24,6 +24,7 @@ MAX_COMPARED: Final = 2000
 """Steps of a run up to which its durations are compared with earlier ones at every question."""
 _URGENCY: Final[dict[Severity, int]] = {"critical": 0, "warning": 1, "info": 2}
 _STUCK: Final = frozenset({Verdict.STUCK, Verdict.WAITING_FOR_INPUT, Verdict.SUSPENDED})
+_SLOWED: Final = frozenset({Verdict.SWAPPING, Verdict.THROTTLED})
 
 
 class Attention(Answer, frozen=True):
@@ -83,9 +84,11 @@ def _interrupted(context: Context, run: Run) -> Iterator[Attention]:
 def _running(context: Context, run: Run) -> Iterator[Attention]:
     for step in list(run.running.values()):
         judged = context.verdict(run, step)
-        if judged is not None and judged.verdict in _STUCK:
+        if judged is not None and judged.verdict in _STUCK | _SLOWED:
             words = f"{judged.verdict.value.replace('-', ' ')}: {', '.join(judged.evidence)}"
-            if judged.verdict is Verdict.WAITING_FOR_INPUT:
+            if judged.verdict in _SLOWED:
+                yield _of("slowed", "warning", shown(words), step, step.start)
+            elif judged.verdict is Verdict.WAITING_FOR_INPUT:
                 yield _of("waiting", "critical", f"{shown(words)}; answer it where the build runs", step, step.start)
             else:
                 yield _of("stuck", "critical", shown(words), step, step.start)

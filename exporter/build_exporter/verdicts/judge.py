@@ -36,7 +36,9 @@ class Observation:
         cpu: CPUs in use on average.
         io_bytes: bytes read from and written to storage.
         processes: how many there are; 0 where none can be seen.
-        stopped: how many of them are stopped by a signal, or frozen.
+        stopped: how many of them are stopped by a signal.
+        held_by: the stopped program that the others wait for, empty where one without children is not stopped.
+        is_frozen: whether their control group is frozen.
         quiet_seconds: since when, without a break, neither CPU time nor I/O was used.
         log_silence: seconds since the log grew, None without a log.
         longest_silence: the step's own longest silence before, or that of an earlier run, in seconds.
@@ -57,6 +59,8 @@ class Observation:
     io_bytes: int = 0
     processes: int = 0
     stopped: int = 0
+    held_by: str = ""
+    is_frozen: bool = False
     quiet_seconds: float = 0.0
     log_silence: float | None = None
     longest_silence: float = 0.0
@@ -84,9 +88,7 @@ def judge(seen: Observation) -> Judgement:
     """Return what a step is doing; `unknown`, with the reason, when nothing shows it."""
     if seen.hidden or not seen.processes:
         return Judgement(Verdict.UNKNOWN, (seen.hidden or "no process of the step is seen",))
-    if seen.stopped == seen.processes:
-        return Judgement(Verdict.SUSPENDED, (_all_stopped(seen.processes),))
-    for rule in (_asking, _swapping, _throttled, _waiting):
+    for rule in (_suspended, _asking, _swapping, _throttled, _waiting):
         found = rule(seen)
         if found is not None:
             return found
@@ -97,8 +99,15 @@ def judge(seen: Observation) -> Judgement:
     return Judgement(Verdict.UNKNOWN, (f"{seen.cpu:.1f} CPUs in use by programs of no known kind",))
 
 
-def _all_stopped(count: int) -> str:
-    return f"all {count} processes are stopped" if count > 1 else "its only process is stopped"
+def _suspended(seen: Observation) -> Judgement | None:
+    if seen.stopped == seen.processes:
+        stopped = f"all {seen.processes} processes are stopped" if seen.processes > 1 else "its only process is stopped"
+        return Judgement(Verdict.SUSPENDED, (stopped,))
+    if seen.is_frozen:
+        return Judgement(Verdict.SUSPENDED, ("its control group is frozen",))
+    if _is_quiet(seen) and seen.held_by:
+        return Judgement(Verdict.SUSPENDED, (f"{seen.held_by} is stopped, and the others wait for it", _quiet(seen)))
+    return None
 
 
 def _is_quiet(seen: Observation) -> bool:

@@ -16,7 +16,8 @@ class Limits:
     def __init__(self, pid: int, proc: str = "/proc", sys: str = "/sys") -> None:
         """Find the control groups of a process, of both versions."""
         self._proc, self._sys = Path(proc), Path(sys)
-        self._groups = self._find(pid)
+        self._groups = self._find(pid, "cpu")
+        self._pid = pid
         self._periods: dict[Path, tuple[int, int]] = {}
         self._heat: int | None = None
 
@@ -41,7 +42,16 @@ class Limits:
             shares.append((self._heat - hot) / 1000.0 / seconds)
         return min(1.0, max(shares))
 
-    def _find(self, pid: int) -> list[list[Path]]:
+    def is_frozen(self) -> bool:
+        """Return whether the process's control group is frozen, as by `docker pause`."""
+        freezers = self._find(self._pid, "freezer")
+        return any(
+            "FROZEN" in _text(groups[0] / "freezer.state") or "frozen 1" in _text(groups[0] / "cgroup.events")
+            for groups in freezers
+            if groups
+        )
+
+    def _find(self, pid: int, controller: str) -> list[list[Path]]:
         """Return the groups of a process, each with those above it: a quota holds back all below."""
         base = self._sys / "fs/cgroup"
         unified = base / "unified"
@@ -49,7 +59,7 @@ class Limits:
         for line in _text(self._proc / str(pid) / "cgroup").splitlines():
             _, controllers, path = line.split(":", 2)
             # what begins with .. is outside what is mounted here
-            if ".." in path.split("/") or (controllers and "cpu" not in controllers.split(",")):
+            if ".." in path.split("/") or (controllers and controller not in controllers.split(",")):
                 continue
             top = base / controllers if controllers else unified if unified.is_dir() else base
             group = top / path.strip("/")

@@ -93,21 +93,24 @@ class _Watch:
 
 
 class Verdicts:
-    """Judges running steps each `JUDGE_SECONDS`; `judgement` may be called from any thread."""
+    """Judges running steps each `JUDGE_SECONDS`; `judgement` may be called from any thread.
+
+    `clock` must stand still while the machine is suspended: a step isn't silent then.
+    """
 
     def __init__(
         self,
         runs: Callable[[], Iterable[Run]],
         pid_of: Callable[[Run, Step], int | None] = lambda _run, step: step.pid,
         wall: Callable[[], float] = time.time,
-        boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        clock: Callable[[], float] = time.monotonic,
         proc: str = "/proc",
     ) -> None:
         self._runs = runs
         self._pid_of = pid_of
         self._here = pid_namespace()
         self._wall = wall
-        self._boottime = boottime
+        self._clock = clock
         self._proc = proc
         self._tick = 1 / os.sysconf("SC_CLK_TCK")
         self._watched: dict[Name, _Watch] = {}
@@ -126,7 +129,7 @@ class Verdicts:
 
     def observe(self, trees: Mapping[str, Mapping[int, SampledTree]]) -> None:
         """Take a sample of each build's trees, by the pids of their roots, and judge the steps they belong to."""
-        now = self._boottime()
+        now = self._clock()
         judgements: dict[Name, Judgement] = {}
         for run in self._runs():
             for step in list(run.running.values()):
@@ -172,14 +175,18 @@ class Verdicts:
         if silence is not None and quiet < silence and watch.quiet_since > watch.began:
             # its log was silent for so long when it last did something: that is how long it may be
             watch.longest_silence = max(watch.longest_silence, silence - quiet)
-        watch.waits = waits_of(tree.members, tree.root.pid, self._proc) if quiet >= ASK_SECONDS else Waits()
-        kind, program = self._activity(watch, tree)
+        # those that ended, and that their parent has not asked for, do nothing more
+        living = {pid: process for pid, process in tree.members.items() if process.state not in "ZX"}
+        watch.waits = waits_of(living, self._proc) if quiet >= ASK_SECONDS else Waits()
+        kind, program = self._activity(watch, living)
         return Observation(
             seconds=seconds,
             cpu=(last.ticks - first.ticks) * self._tick / seconds if seconds else 0.0,
             io_bytes=last.io_bytes - first.io_bytes,
-            processes=len(tree.members),
-            stopped=sum(process.state in "Tt" for process in tree.members.values()),
+            processes=len(living),
+            stopped=sum(process.state in "Tt" for process in living.values()),
+            held_by=_stopped_leaf(living),
+            is_frozen=quiet > 0 and watch.limits.is_frozen(),
             quiet_seconds=quiet,
             log_silence=silence,
             longest_silence=watch.longest_silence,
@@ -195,8 +202,7 @@ class Verdicts:
             hidden=f"{watch.waits.hiding} waits for a process that is not seen" if watch.waits.hiding else "",
         )
 
-    def _activity(self, watch: _Watch, tree: SampledTree) -> tuple[Verdict | None, str]:
-        members = tree.members
+    def _activity(self, watch: _Watch, members: Mapping[int, SampledProcess]) -> tuple[Verdict | None, str]:
         watch.asked = {pid: kind for pid, kind in watch.asked.items() if pid in members}
         known = watch.asked.keys() - watch.again
         new = [process for pid, process in members.items() if pid not in known and is_driver(process.name)]
@@ -227,6 +233,13 @@ def hides_processes(proc: str) -> bool:
     options = [each[3].split(",") for each in mounts if len(each) > 3 and each[1] == proc]
     found = [option for each in options[-1:] for option in each if option.startswith("hidepid=")]
     return bool(found) and found[0] not in ("hidepid=0", "hidepid=off")
+
+
+def _stopped_leaf(processes: Mapping[int, SampledProcess]) -> str:
+    """Return the name of a stopped process without children where all such are stopped, else an empty one."""
+    parents = {process.parent for process in processes.values()}
+    leaves = [process for process in processes.values() if process.pid not in parents]
+    return leaves[0].name if leaves and all(each.state == "T" for each in leaves) else ""
 
 
 def _is_torn(log: str | None) -> bool:

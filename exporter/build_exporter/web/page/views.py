@@ -36,6 +36,7 @@ RUNBOOK: Final = {
     "waiting": "BuildWaitingForInput",
     "interrupted": "BuildInterrupted",
     "stuck": "BuildStepStuck",
+    "slowed": "BuildStepHeldUp",
     "overdue": "BuildStepOverdue",
     "stalled": "BuildStalled",
     "sources": "BuildSourcesBad",

@@ -1,0 +1,140 @@
+"""What real processes wait for: a person, one another, time, or somebody outside the step."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from build_exporter.verdicts.blocked import Waits, waits_of
+
+Start = Callable[..., Callable[[], Waits]]
+
+READLINE = "import readline; input('name: ')"
+EPOLL = "import select, sys; e = select.epoll(); e.register(sys.stdin, 1); e.poll()"
+POLL = "import select, sys; p = select.poll(); p.register(sys.stdin, 1); p.poll()"
+SOCKET_TOO = "import select, socket, sys; select.select([sys.stdin, socket.create_server(('127.0.0.1', 0))], [], [])"
+TYPIST = "import os, pty, time; pid, fd = pty.fork(); pid or os.read(0, 1); time.sleep(600)"
+RELAY = """
+import os, pty, select, sys
+pid, fd = pty.fork()
+if not pid:
+    os.read(0, 1)
+while True:
+    select.select([0, fd], [], [])
+    os.read(fd, 9)
+"""
+FULL = "import subprocess as s; s.Popen(['head', '-c', '1000000', '/dev/zero'], stdout=s.PIPE).wait()"
+WORKER = "import subprocess as s, time; s.Popen(['cat'], stdin=s.PIPE); time.sleep(600)"
+POLLED = "import select as s, subprocess as p; c = p.Popen(['cat'], stdin=-1, stdout=-1); s.select([c.stdout], [], [])"
+
+
+@pytest.fixture
+def terminal() -> Iterator[int]:
+    """A terminal that a person sits at."""
+    master, slave = pty.openpty()
+    yield slave
+    os.close(master)
+    os.close(slave)
+
+
+@pytest.fixture
+def start(terminal: int, tmp_path: Path) -> Iterator[Start]:
+    """Start a command, of Python where it is one word; return what gives the waits of its processes."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def call(*words: str, **streams: int) -> Callable[[], Waits]:
+        command = words if len(words) > 1 else (sys.executable, "-c", *words)
+        options = {"stdin": terminal, "stdout": subprocess.DEVNULL} | streams
+        process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **options)  # type: ignore[call-overload]
+        started.append(process)
+        return lambda: waits_of(_tree(process.pid))
+
+    yield call
+    for process in started:
+        top = psutil.Process(process.pid)
+        for each in [*top.children(recursive=True), top]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.wait(10)
+
+
+class _Seen:
+    ticks = 0
+
+    def __init__(self, process: psutil.Process) -> None:
+        self.pid, self.parent, self.name = process.pid, process.ppid(), process.name()
+
+
+def _tree(root: int) -> dict[int, _Seen]:
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(root)
+        return {each.pid: _Seen(each) for each in (top, *top.children(recursive=True))}
+    return {}
+
+
+@pytest.mark.parametrize("program", [READLINE, EPOLL, POLL, RELAY])
+def test_a_prompt_is_seen_however_it_waits(program: str, start: Start, poll: Callable[..., None]) -> None:
+    """A prompt of readline, a menu, or one below `script` waits for a person, though nothing is being read."""
+    seen = start(program)
+    poll(lambda: seen().reading.startswith("python"), 30, f"{seen()}")
+
+
+def test_one_who_asks_beside_work_in_the_background(start: Start, poll: Callable[..., None]) -> None:
+    """A shell that asks is seen though a child of it goes on."""
+    seen = start("sh", "-c", "sleep 600 & read answer")
+    poll(lambda: seen().reading == "sh", 30, f"{seen()}")
+
+
+@pytest.mark.parametrize(("program", "words"), [(SOCKET_TOO, "waits for events"), (TYPIST, "reads from the terminal")])
+def test_no_person_is_asked(program: str, words: str, start: Start, poll: Callable[..., None]) -> None:
+    """A client that relays to a server, and a program that `expect` types for, do not wait for a person."""
+    seen = start(program)
+    poll(lambda: any(each.endswith(words) for each in seen().words), 30, f"{seen()}")
+    assert seen().reading == ""
+    assert not seen().is_closed
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ((FULL,), "head writes to a pipe"),
+        ((POLLED,), "cat reads from a pipe"),
+        (("sh", "-c", "exec 9>lock; flock 9; flock lock true; true"), "flock waits for a lock of a file"),
+        (("sh", "-c", "mkfifo fifo; cat fifo; true"), "cat waits for the other end of a pipe"),
+    ],
+)
+def test_a_deadlock(command: tuple[str, ...], words: str, start: Start, poll: Callable[..., None]) -> None:
+    """Processes that wait for one another alone are a deadlock, named by what they wait for."""
+    seen = start(*command, stdin=subprocess.DEVNULL)
+    poll(lambda: seen().words == (words,), 30, f"{seen()}")
+    poll(lambda: seen().is_closed, 30, f"{seen()}")
+
+
+def test_who_is_outside_may_end_a_wait(start: Start, poll: Callable[..., None], tmp_path: Path) -> None:
+    """A pager, a locked package cache, and a worker whose caller sleeps are no deadlock."""
+    reader, writer = os.pipe()
+    with (tmp_path / "cache").open("w") as cache:
+        fcntl.flock(cache, fcntl.LOCK_EX)
+        pager = start("yes", "y", stdout=writer)
+        locked = start("flock", "cache", "true")
+        worker = start(WORKER)
+        source = start("cat", "-", stdin=reader)
+        for seen, words in (
+            (pager, "yes writes to a pipe from outside the step"),
+            (locked, "flock waits for a lock of a file from outside the step"),
+            (worker, "cat reads from a pipe"),
+        ):
+            poll(lambda seen=seen, words=words: seen().words == (words,), 30, words)
+            assert not seen().is_closed
+        assert not source().is_closed
+    os.close(reader)
+    os.close(writer)
