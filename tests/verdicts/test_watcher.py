@@ -126,7 +126,7 @@ def test_processes_are_counted_by_their_state(watched: Callable[..., Watched]) -
     step.sample(0, Tree(members=members))
     step.sample(2, Tree(members={pid: replace(each, faults=each.faults + 5) for pid, each in members.items()}))
     step.sample(4, Tree(members={7: Process()}))
-    assert [(each.processes, each.stopped, each.faults) for each in step.seen] == [(6, 2, 0), (6, 2, 15), (1, 0, 0)]
+    assert [(each.processes, each.stopped, each.faults) for each in step.seen] == [(5, 2, 0), (5, 2, 15), (1, 0, 0)]
 
 
 def test_the_longest_silence_is_one_that_ended(watched: Callable[..., Watched], tmp_path: Path) -> None:
