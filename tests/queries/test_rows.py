@@ -164,7 +164,7 @@ def test_throughput_is_of_each_part_of_the_time(story: Any) -> None:
         (0, 200, 1), (200, 400, 1), (400, 411, 0),
     ]  # fmt: skip
     assert [row.steps_per_hour for row in rows] == [18, 18, 0]
-    within = {"within": (100, 221), "bucket": 121.0}
+    within: dict[str, Any] = {"within": (100, 221), "bucket": 121.0}
     assert [(row.steps, row.steps_per_hour) for row in ask(story, "throughput", **within).rows] == [(1, 3600 / 121)]
     assert [ask(story, "throughput", **within, threshold=least).bad for least in (29.0, 30.0)] == [False, True]
     assert len(ask(story, "throughput").rows) == 7, "a minute at least: six whole ones of 411 s, and the rest"
@@ -175,14 +175,14 @@ def test_resources_of_steps_and_of_the_host(story: Any) -> None:
 
     class Samples:
         def values(self, name: str, over: str = "last") -> list[Sample]:
-            found = {"build_host_cpu_busy_peak_ratio": [({}, 0.5)], "build_host_load1": [({}, 9.0)],
-                     "build_process_processes": [({"build": "lfs"}, 3.0), ({"build": "x"}, 4.0)]}  # fmt: skip
+            found = {"build_host_cpu_busy_peak_ratio": {"": 0.5}, "build_host_load1": {"": 9.0},
+                     "build_process_processes": {"lfs": 3.0, "x": 4.0}}  # fmt: skip
             assert over == "p95"
-            return [Sample(*each) for each in found.get(name, [])]
+            return [Sample({"build": build}, value) for build, value in found.get(name, {}).items()]
 
     def rows(**wanted: Any) -> tuple[list[tuple[str, str, float]], bool]:
         request = replace(story.request(0.0, (90, 110), {"metric": "p95", **wanted}), samples=Samples(), build="lfs")
-        reply = find("resources").run(request)
+        reply: Any = find("resources").run(request)
         return [(row.name, row.metric.removeprefix("build_"), row.value) for row in reply.rows], reply.bad
 
     assert rows()[0] == [

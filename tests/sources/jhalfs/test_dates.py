@@ -87,7 +87,7 @@ def test_an_unknown_month_is_the_last_that_fits(
     printed: tuple[int, ...], zone: str, changed: tuple[int, ...], wanted: tuple[int, ...]
 ) -> None:
     """Before the log was last written; a day that a month does not have is of another."""
-    local = LocalDate(datetime(*printed), zone, month_known=False)  # type: ignore[arg-type,misc]
+    local = LocalDate(datetime(*printed), zone, month_known=False)  # type: ignore[arg-type]
     assert Zones().unix(local, Evidence(changed=unix(*changed))) == unix(*wanted)
 
 
