@@ -136,5 +136,9 @@ def test_an_event_of_go_is_the_line_in_it() -> None:
         "./a.go:3:2: undefined: x"
     )
     assert unprefixed('{"Time":"2026-11-30T06:51:10.28Z","Action":"pass","Package":"p","Elapsed":0.02}') == ""
+    assert unprefixed(head + '"no end of a line"}') == "no end of a line"
+    assert unprefixed(head + r'"\u001b[31mred\u001b[0m \u0007\n"}') == "red "
+    # half of a surrogate pair can't be written anywhere
+    assert unprefixed(head + r'"half \ud800\n"}') == "half ?"
     for other in (head + '"cut', '{"Time":"2026-11-30T06:51:10.28Z","level":"error"}', '{"ImportPath":"p"}'):
         assert unprefixed(other) == other

@@ -35,6 +35,8 @@ while True:
 FULL = "import subprocess as s; s.Popen(['head', '-c', '1000000', '/dev/zero'], stdout=s.PIPE).wait()"
 WORKER = "import subprocess as s, time; s.Popen(['cat'], stdin=s.PIPE); time.sleep(600)"
 POLLED = "import select as s, subprocess as p; c = p.Popen(['cat'], stdin=-1, stdout=-1); s.select([c.stdout], [], [])"
+SERVER = "import os, select, socket; s = socket.create_server(('127.0.0.1', 0)); os.fork(); select.select([s], [], [])"
+WAKES = "import os, select; os.fork(); e = select.epoll(); e.register(os.eventfd(0), 1); e.poll()"
 
 
 @pytest.fixture
@@ -117,6 +119,14 @@ def test_a_deadlock(command: tuple[str, ...], words: str, start: Start, poll: Ca
     seen = start(*command, stdin=subprocess.DEVNULL)
     poll(lambda: seen().words == (words,), 30, f"{seen()}")
     poll(lambda: seen().is_closed, 30, f"{seen()}")
+
+
+@pytest.mark.parametrize("program", [SERVER, WAKES])
+def test_what_several_hold_is_no_deadlock(program: str, start: Start, poll: Callable[..., None]) -> None:
+    """Workers of a server that share its socket wait for a client, and two programs that wait for events for theirs."""
+    seen = start(program, stdin=subprocess.DEVNULL)
+    poll(lambda: any(each.endswith("waits for events") for each in seen().words), 30, f"{seen()}")
+    assert not seen().is_closed
 
 
 def test_who_is_outside_may_end_a_wait(start: Start, poll: Callable[..., None], tmp_path: Path) -> None:

@@ -160,8 +160,9 @@ class _Step:
         if terminals and not rest:
             is_typed = any(map(self._is_typed_into, terminals))
             return _Wait(kind, "reads from the terminal", is_terminal=is_typed)
-        is_closed = is_endless and bool(files) and all(self._ends.writers(file) - {pid} for file in files)
-        return _Wait(kind, "waits for events", is_closed)
+        # of a socket or terminal the step has no other end, and all events and timers have one name
+        is_closed = bool(files) and all(file.startswith("pipe:") and self._ends.writers(file) - {pid} for file in files)
+        return _Wait(kind, "waits for events", is_closed and is_endless)
 
     def _is_own_wake(self, pid: int, file: str) -> bool:
         """Return whether a file is one by which a process wakes itself: of signals, timers and its own threads."""
