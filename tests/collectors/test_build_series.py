@@ -96,6 +96,15 @@ def test_progress_and_pace_are_of_the_moment(
     assert family("feedback_ratings") == {'rating="2"': 1, 'rating="5"': 2}
 
 
+@pytest.mark.parametrize(("ago", "counted"), [(30.0, {}), (31.0, {'phase="p",class="other"': 1})])
+def test_a_failure_without_a_class_is_counted_late(
+    run_file: Callable[..., Any], family: Callable[[str], dict[str, float]], ago: float, counted: dict[str, float]
+) -> None:
+    """The class may be found in the log for half a minute; a counter never goes back."""
+    run_file("b", clock=NOW - ago - 11).step("p", "a", seconds=10.0, status="failed")
+    assert family("failures_total") == counted
+
+
 def test_estimates_of_earlier_runs_are_scored(run_file: Callable[..., Any], monitor: Monitor) -> None:
     """One run at each scrape, by marks of its time: runs alike are off by nothing, and lie in the band always."""
     for day in range(1, 5):

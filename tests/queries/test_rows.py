@@ -222,14 +222,19 @@ def over_runs(build: Any, runs: list[list[dict[str, Any]]]) -> None:
         build.add("build_finished", after=1.0, status="succeeded")
 
 
-def test_error_trends_compare_the_halves(builder: Callable[..., Any]) -> None:
-    """Of five runs with 1, 0, 5, 3 and 2 failures the middle one is in neither half: from 0.5 to 2.5 a run."""
+@pytest.mark.parametrize(("failures", "runs_with"), [((1, 0, 5, 3, 2), 4), ((1, 0, 3, 2), 3)])
+def test_error_trends_compare_the_halves(
+    builder: Callable[..., Any], failures: tuple[int, ...], runs_with: int
+) -> None:
+    """From 0.5 failures a run to 2.5: of five runs the middle one is in neither half."""
     build = builder()
     failure = {"step": "s", "status": "failed", "error_class": "killed"}
-    over_runs(build, [[failure] * times for times in (1, 0, 5, 3, 2)])
+    over_runs(build, [[failure] * times for times in failures])
     (row,) = ask(build, "error-trends").rows
-    assert (row.error_class, row.failures, row.runs_with, row.runs) == ("killed", 11, 4, 5)
-    assert (row.earlier_per_run, row.later_per_run, row.trend) == (0.5, 2.5, "increasing")
+    assert (row.error_class, row.failures, row.runs_with, row.runs) == (
+        "killed", sum(failures), runs_with, len(failures),
+    )  # fmt: skip
+    assert (row.earlier_per_run, row.later_per_run) == (0.5, 2.5)
 
 
 def test_a_step_that_got_slower_needs_a_look(builder: Callable[..., Any]) -> None:
