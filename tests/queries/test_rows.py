@@ -271,11 +271,13 @@ def test_history_is_of_the_runs_in_the_window(builder: Callable[..., Any]) -> No
     new.tracker, old.clock = old.tracker, START - 9000
     for build, seconds in ((old, 30.0), (new, 20.0)):
         build.add("build_started", after=0.0)
-        build.step("p", "801-gcc", seconds=seconds)
+        build.step("p", "801-gcc", seconds=seconds, max_rss_bytes=int(seconds), disk_bytes=7)
         build.add("build_finished", after=1.0, status="succeeded")
     for package, times in ((None, [31.0, 21.0]), ("gcc", [30.0, 20.0]), ("glibc", [])):
         assert [row.seconds for row in ask(new, "history", package=package).rows] == times
         assert [row.seconds for row in ask(new, "history", package=package, within=(-8999, 99)).rows] == times[1:]
+    used = [(row.max_rss_bytes, row.disk_bytes) for row in ask(new, "history", package="gcc").rows]
+    assert used == [(30, 7), (20, 7)]
 
 
 def test_what_fits_is_asked_of_builds_that_go_on(story: Any) -> None:
