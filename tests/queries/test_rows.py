@@ -325,6 +325,17 @@ def test_incidents_stand_from_their_limit_on(
     assert [each.kind for each in found] == kinds
 
 
+def test_a_failed_build_is_described_by_its_first_failure(builder: Callable[..., Any]) -> None:
+    """The step that failed first is the cause; the number is the time of the last, 20 s after 20:26:40."""
+    build = builder()
+    build.step("p", "a", status="failed", error_class="killed")
+    build.step("p", "b", status="failed", error_class="test-failure")
+    build.add("build_finished", status="failed")
+    (found,) = incidents(build.tracker.builds.values(), (), build.clock)
+    assert (found.step, found.failure_class, found.failure) == ("p / a", "killed", "20260528T202700.000Z")
+    assert found.description == "Build lfs failed at p / a, the first of 2 failed steps (killed)."
+
+
 def test_an_incident_has_no_secret(builder: Callable[..., Any]) -> None:
     """Neither of what a log said nor of what is asked; beside them how far the build is."""
     build = builder()
