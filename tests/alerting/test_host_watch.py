@@ -156,6 +156,8 @@ def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
     assert HostConditions(str(journal)).incidents(clock.now) == before.standing, "the command line shows them too"
     run_file("done", clock=clock.now).add("step_finished", phase="p", step="s", status="succeeded")
     monitor.poll()
+    HostWatch(Monitor(str(journal)), clock).poll()
+    assert HostConditions(str(journal)).since, "nothing is forgotten before the journal is read"
     # after the start a verdict takes some seconds
     after = HostWatch(monitor, clock, verdict=lambda run, step: None)
     after.poll()

@@ -16,10 +16,10 @@ import pytest
 from build_exporter.alerting import acknowledgements, silences
 from build_exporter.alerting.client import UnreachableError
 from build_exporter.alerting.silences import Silences, matchers_of
-from build_exporter.model.events import BuildStarted, encode_line
+from build_exporter.model.events import BuildFinished, BuildStarted, StepFinished, StepStarted, encode_line
 from build_exporter.queries.alerts import Acknowledgement, AlertRow
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
-from build_exporter.tracker import Tracker
+from build_exporter.tracker import Tracker, apply_all
 
 NOW = 1.78e9
 ADA = Acknowledgement(at=NOW - 50, by="ada", message="on it")
@@ -291,6 +291,20 @@ def last_event(context: Context) -> dict[str, Any]:
         (Path(context.journal) / "lfs" / "20260101T000000Z.jsonl").read_text().split("\n")[-2]
     )
     return found
+
+
+def test_a_person_answers_for_the_alerts_they_name(context: Context) -> None:
+    """By build, name and number, of what fires; what does not fire is refused with what does."""
+    step: dict[str, Any] = {"build": "lfs", "phase": "p", "step": "s"}
+    run = context.builds["lfs"].current
+    assert run is not None
+    failed = StepFinished(time=NOW, status="failed", **step)
+    apply_all(run, [StepStarted(time=NOW, **step), failed, BuildFinished(time=NOW, build="lfs", status="failed")])
+    (found,) = acknowledgements.firing(context, "lfs")
+    assert acknowledgements.firing(context, "lfs", "BuildFailed", found.failure) == [found]
+    for alert, failure in (("BuildStalled", None), (None, "8"), ("BuildFailed", "8")):
+        with pytest.raises(NotFoundError, match="there are: BuildFailed"):
+            acknowledgements.firing(context, "lfs", alert, failure)
 
 
 def test_an_acknowledgement_says_who_has_what(context: Context) -> None:
