@@ -73,6 +73,50 @@ def test_a_standstill_has_an_end_and_a_question_is_one(
     assert family("waiting_for_input") == {"": 1}
 
 
+def test_progress_and_pace_are_of_the_moment(
+    run_file: Callable[..., Any], family: Callable[[str], dict[str, float]]
+) -> None:
+    """2 SBU took 100 s, so the 4 after them should take 200: 50 s into those, half of the 6 is done, 7 s were between.
+
+    Ratings are counted by their value.
+    """
+    run = run_file("b", clock=NOW - 157)
+    run.add("build_started", 0.0)
+    plan = [{"phase": phase, "step": phase, "sbu": sbu} for phase, sbu in (("p", 2.0), ("q", 4.0))]
+    run.add("plan", 0.0, steps=plan)
+    run.add("step_started", 0.0, phase="p", step="p")
+    run.add("step_finished", 100.0, phase="p", step="p", status="succeeded", seconds=100.0)
+    run.add("step_started", 7.0, phase="q", step="q")
+    for rating in (5, 5, 2):
+        run.add("feedback", 0.0, rating=rating)
+    assert family("sbu_seconds") == {"": 50}
+    assert family("gap_seconds") == {"": 7}
+    assert family("progress_ratio") == {"": 0.5}
+    assert family("phase_progress_ratio") == {'phase="p"': 1, 'phase="q"': 0.25}
+    assert family("feedback_ratings") == {'rating="2"': 1, 'rating="5"': 2}
+
+
+def test_estimates_of_earlier_runs_are_scored(run_file: Callable[..., Any], monitor: Monitor) -> None:
+    """One run at each scrape, by marks of its time: runs alike are off by nothing, and lie in the band always."""
+    for day in range(1, 5):
+        run = run_file("b", run=f"2026010{day}T000000Z", clock=NOW - 1e6 + day * 1e5)
+        run.add("build_started")
+        for step in "abcd":
+            run.step("p", step, seconds=100.0)
+        run.add("build_finished", status="succeeded")
+    monitor.poll()
+    collector = BuildCollector(monitor, 10)
+    for _ in range(4):
+        lines = render(collector.collect(), TEXT).decode().splitlines()
+    scores = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[:15] == "build_estimate_"
+    }
+    for mark in ("0.25", "0.5", "0.75"):
+        labels = f'{{build="b",progress="{mark}"}}'
+        assert scores[f"build_estimate_error_ratio{labels}"] < 0.05
+        assert scores[f"build_estimate_band_coverage_ratio{labels}"] == 1
+
+
 def test_warnings_beyond_those_that_are_shown_are_other(
     run_file: Callable[..., Any], family: Callable[[str], dict[str, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,3 +126,5 @@ def test_warnings_beyond_those_that_are_shown_are_other(
     run.step("p", "a")
     run.add("step_progress", phase="p", step="a", warning_flags={"-Wa": 5, "-Wb": 3, "-Wc": 2, "-Wd": 1})
     assert family("warnings") == {'flag="-Wa"': 5, 'flag="-Wb"': 3, 'flag="other"': 3}
+    run.add("step_progress", phase="p", step="a", warning_flags={"-Wa": 5, "-Wb": 3, "other": 4})
+    assert family("warnings") == {'flag="-Wa"': 5, 'flag="other"': 7}, "once, though it is among the most frequent"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from build_exporter.sources.jhalfs import reconcile
 from build_exporter.sources.jhalfs.reconcile import UNMARKED, Reconciled, Reconciler
 from build_exporter.sources.jhalfs.tree import JhalfsTree
 from build_exporter.sources.make_process import Closed
@@ -215,6 +216,7 @@ def test_a_step_that_does_not_go_on_ends(
     bench.log("402-environment", 100, seconds, 150, text)
     (_, attempt) = bench.read(closed).attempts
     assert (attempt.ending, attempt.end - bench.zero) == (ending, 150)
+    assert (attempt.seconds, attempt.disk_bytes) == (None, None), "figures are of a success"
     assert (attempt.message == UNMARKED) == (seconds is not None)
     assert (attempt.message is None) == (ending == "interrupted")
     (_, running) = bench.read().attempts
@@ -270,6 +272,28 @@ def test_a_clean_disk_gives_no_negative_use(bench: Bench) -> None:
         bench.stamp("401-creatingdirs", 61)
         (attempt,) = bench.read().attempts
         assert (attempt.seconds, attempt.disk_bytes, attempt.disk_before_bytes) == (60, disk, 1_000_000 * 1024)
+
+
+def test_an_attempt_is_of_a_package(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its version and its log; without the log the report at the end of the build has its seconds and bytes."""
+    bench.whole(*STEPS)
+    attempt = bench.read().attempts[3]
+    assert (attempt.package, attempt.version, attempt.seconds) == ("c++", "14.2.0", 60)
+    assert attempt.log == str(bench.tree.path / "logs/601-c++-14.2.0")
+    (bench.tree.path / "logs/601-c++-14.2.0").unlink()
+    assert bench.read().attempts[3].seconds is None
+    asked = []
+
+    class Reported:
+        seconds, disk_bytes = 55, 66
+
+        def entry(self, *step: str) -> Reported:
+            asked.append(step)
+            return self
+
+    monkeypatch.setattr(reconcile, "report_beside", lambda *_: Reported())
+    attempt = bench.read().attempts[3]
+    assert (attempt.seconds, attempt.disk_bytes, asked) == (55, 66, [("chapter-6", "601-c++")])
 
 
 def test_a_date_that_cannot_be_read_is_the_end_of_the_step_before(bench: Bench) -> None:
