@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from build_exporter.alerting import host_watch
-from build_exporter.alerting.conditions import HostCondition, HostConditions
+from build_exporter.alerting.conditions import FILE, HostCondition, HostConditions
 from build_exporter.alerting.host_watch import HostWatch, oom_kills
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
@@ -257,6 +257,9 @@ def test_what_is_not_kept_for_a_restart_is_written_later(tmp_path: Path, caplog:
     (tmp_path / "later").mkdir()
     found.keep(seen, 102.0)
     assert HostConditions(str(tmp_path / "later")).since == {HostCondition("b", Kind.OUT_OF_MEMORY): 100.0}
+    (tmp_path / "later" / FILE).unlink()
+    found.keep(seen, 103.0)
+    assert not (tmp_path / "later" / FILE).exists(), "what has not changed is not written each second"
 
 
 def test_of_two_conditions_the_first_is_the_incident(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ STOP = "make: *** [Makefile:7: a.o] Error 1"
         (["words"], 143, None, "ended by SIGTERM after: words", "interrupted"),
         ([], 192, None, "ended by SIGRTMAX", "other"),
         ([], 193, None, "exit code 193", "other"),
+        (["words"], None, 11, "ended by SIGSEGV after: words", "other"),
         (["words"], 128, None, "words", "other"),
         ([], None, 99, "ended by signal 99", "other"),
         ([], 124, None, "exit code 124", "timeout"),
@@ -158,6 +159,8 @@ def test_words_are_stale_after_thirty_lines_of_work(progress: int, commands: int
     assert (reading.score(reading.evidence[0]) == reading.evidence[0].rank) == (error_class != "x")
 
 
-def test_the_last_words_are_no_usage_and_no_quoted_command() -> None:
+def test_the_last_words_are_those_before_a_wrappers_and_not_indented_by_a_tab() -> None:
     """Where nothing is known as an error, the last line with words of trouble before the stop is the reason."""
-    assert diagnose(["tool: cannot open it", "\tcannot be meant", STOP]).reason == "tool: cannot open it"
+    wrapper = "E: Sub-process /usr/bin/dpkg returned an error code (1)"
+    for after in (["\tcannot be meant"], [wrapper, "cleaner: cannot remove it"]):
+        assert diagnose(["tool: cannot open it", *after, STOP]).reason == "tool: cannot open it"

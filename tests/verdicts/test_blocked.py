@@ -133,6 +133,13 @@ def test_what_several_hold_is_no_deadlock(program: str, start: Start, poll: Call
     assert not seen().is_closed
 
 
+def test_make_waits_for_its_jobs(start: Start, poll: Callable[..., None], tmp_path: Path) -> None:
+    """A make with further jobs to start waits for a token, which its deadlocked jobs alone can give back."""
+    (tmp_path / "Makefile").write_text("all: a b c\na b c:\n\t@mkfifo $@.fifo; cat $@.fifo\n")
+    seen = start("make", "-j2", stdin=subprocess.DEVNULL)
+    poll(lambda: seen() == Waits("", ("cat waits for the other end of a pipe",), is_closed=True), 30, f"{seen()}")
+
+
 def test_who_is_outside_may_end_a_wait(start: Start, poll: Callable[..., None], tmp_path: Path) -> None:
     """A pager, a locked package cache, and a worker whose caller sleeps are no deadlock."""
     reader, writer = os.pipe()
