@@ -98,6 +98,7 @@ def test_the_steps_are_those_of_the_newest_run_and_plan(
     for names in ("ab", "ac"):
         first.add("plan", steps=[{"phase": "p", "step": name} for name in names])
         assert set(shown("build_step_status")) == set(names)
+        assert {step for _, step in collector._series["b"]._prefixes} == set(names)
     first.step("p", "a", 40.0)
     for limit, names in ((1, "a"), (100, "ac")):
         collector.limit(limit, 1)

@@ -114,7 +114,7 @@ def test_a_fiftieth_of_a_cpu_is_quiet(watched: Callable[..., Watched], used: dic
     """A process that wakes up now and then is; one that computes more, reads or writes is not."""
     step = watched()
     for second in range(3):
-        step.sample(second, Tree(**{name: second * amount for name, amount in used.items()}))
+        step.sample(second, Tree(**{name: (second + 1) * amount for name, amount in used.items()}))
     assert step.seen[-1].quiet_seconds == quiet
     assert step.seen[-1].io_bytes == 2 * (used.get("read_bytes", 0) + used.get("written_bytes", 0))
 

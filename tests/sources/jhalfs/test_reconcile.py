@@ -70,7 +70,7 @@ def bench(tree: Tree) -> Bench:
     return Bench(tree)
 
 
-@pytest.mark.parametrize(("done", "end"), [(62, 62), (58, 58), (57.5, 60), (1860, 1860), (1861, 60)])
+@pytest.mark.parametrize(("done", "end"), [(62.25, 62.25), (58, 58), (57.5, 60), (1860, 1860), (1861, 60)])
 def test_a_step_ends_with_its_stamp_where_that_fits(bench: Bench, done: float, end: float) -> None:
     """From two seconds before the log's own end to half an hour after; beyond that by the log."""
     bench.log("401-creatingdirs", 0, 60, 60)
@@ -125,11 +125,12 @@ def test_a_log_without_end_has_a_day(bench: Bench, changed: float, end: float) -
     assert bench.rows() == {"401-creatingdirs": (None, 0, end)}
 
 
-def test_a_step_was_done_before_the_next_began(bench: Bench) -> None:
-    """jhalfs begins none after a failure, so what has neither end nor stamp ended when the next began."""
-    bench.log("401-creatingdirs", 0, None, 5)
-    bench.log("402-environment", 5, None, 9)
-    assert bench.rows() == {"401-creatingdirs": ("succeeded", 0, 5), "402-environment": (None, 5, 9)}
+@pytest.mark.parametrize("begin", [5, 0])
+def test_a_step_was_done_before_the_next_began(bench: Bench, begin: int) -> None:
+    """jhalfs begins none after a failure, so what has neither end nor stamp ended when the next began, if at once."""
+    bench.log("401-creatingdirs", 0, None, begin)
+    bench.log("402-environment", begin, None, 9)
+    assert bench.rows() == {"401-creatingdirs": ("succeeded", 0, begin), "402-environment": (None, begin, 9)}
 
 
 def test_a_copy_that_is_still_written_decides_nothing(bench: Bench) -> None:
