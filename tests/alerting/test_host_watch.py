@@ -112,17 +112,18 @@ def test_a_program_that_reads_the_terminal_for_a_minute_is_an_incident_until_it_
     run.add("step_started", phase="p", step="gcc")
     monitor, clock = Monitor(str(journal)), Clock()
     monitor.poll()
-    waits = {"sudo"}
+    waits, words = {"sudo"}, ["reads from the terminal"]
 
     def verdict(run: Run, step: Step) -> Judgement:
         if step.step in waits:
-            return Judgement(Verdict.WAITING_FOR_INPUT, ("sudo reads from the terminal", "no CPU time"))
+            return Judgement(Verdict.WAITING_FOR_INPUT, (f"sudo {words[0]}", "no CPU time"))
         return Judgement(Verdict.COMPILING)
 
     watch = HostWatch(monitor, clock, verdict=verdict)
     watch.poll()
     clock.now += 59.9
     watch.poll()
+    words[0] = "has read for a minute"
     assert watch.standing == []
     clock.now += 0.1
     watch.poll()
@@ -136,6 +137,7 @@ def test_a_program_that_reads_the_terminal_for_a_minute_is_an_incident_until_it_
     clock.now += 0.2
     watch.poll()
     assert watch.standing == []
+    assert watch._asked == {}, "nothing is kept of what is over"
 
 
 def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(

@@ -10,6 +10,7 @@ from build_exporter.diagnostics.evidence import MAX_LINES, MAX_READ, read
 ERROR = "a.c:3:1: error: unknown type name 'x'"
 KILLED = "c++: fatal error: Killed signal terminated program cc1plus"
 IGNORED = "make: [Makefile:7: a.o] Error 1 (ignored)"
+FAILED, PASSED = "1/2 Test #1: a ...***Failed 0.1 sec", "1/2 Test #1: a ... Passed 0.1 sec"
 STOP = "make: *** [Makefile:7: a.o] Error 1"
 
 
@@ -127,11 +128,8 @@ def test_work_that_goes_on_after_an_error_shows_that_it_was_none(after: list[str
             [],
         ),
         # a test that passed when it was repeated did not fail, one that failed last did
-        (["1/2 Test #1: a ...***Failed 0.1 sec", "1/2 Test #1: a ... Passed 0.1 sec"], []),
-        (
-            ["1/2 Test #1: a ... Passed 0.1 sec", "1/2 Test #1: a ...***Failed 0.1 sec"],
-            ["1/2 Test #1: a ...***Failed 0.1 sec"],
-        ),
+        ([FAILED, PASSED], []),
+        ([FAILED, PASSED, FAILED], [FAILED]),
     ],
 )
 def test_failures_that_ended_nothing_are_no_evidence(lines: list[str], reasons: list[str]) -> None:
@@ -163,4 +161,4 @@ def test_the_last_words_are_those_before_a_wrappers_and_not_indented_by_a_tab() 
     """Where nothing is known as an error, the last line with words of trouble before the stop is the reason."""
     wrapper = "E: Sub-process /usr/bin/dpkg returned an error code (1)"
     for after in (["\tcannot be meant"], [wrapper, "cleaner: cannot remove it"]):
-        assert diagnose(["tool: cannot open it", *after, STOP]).reason == "tool: cannot open it"
+        assert diagnose(["it cannot open that", *after, STOP]).reason == "it cannot open that"

@@ -15,7 +15,7 @@ from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun, Taken
 from build_exporter.estimate.outlook import Outlook, _pace_spread
 from build_exporter.estimate.paces import Paces
-from build_exporter.estimate.parallel import parallel_of
+from build_exporter.estimate.parallel import _most_at_once, parallel_of
 from build_exporter.estimate.sources import Done, Source, Sources, sources_of
 from build_exporter.estimate.table import VARIANTS, typical_package, typical_steps
 from build_exporter.estimate.tuning import DEFAULT
@@ -170,3 +170,22 @@ def test_a_step_is_scored_once_however_often_it_was_tried() -> None:
     events = [e.BuildStarted(time=0.0, build="b"), *steps, e.BuildFinished(time=50.0, build="b", status="succeeded")]
     (found,) = backtest([RecordedRun("b", "20260101T000000Z", events)], Settings((0.5,), steps=True))
     assert [(step.step, step.seconds) for step in found.steps] == [("s", 30.0)]
+
+
+def test_the_newest_time_counts_most() -> None:
+    """Each earlier one half of the next; a version is new against the newest; a package's times are at this pace."""
+    name = ("p", "gcc")
+    times = [Taken(place, log(100.0), 0, version) for place, version in enumerate(("15", "14", "13"))]
+    of = expectations(History(runs=[past()] * 3, names={name: times}, packages={"gcc": times}), [])
+    assert [weight for weight, _, _ in of._of_runs(times, name, 0)] == [1.0, 0.5, 0.25]
+    assert [of.is_new(name, version) for version in ("15", "14", "13")] == [False, True, True]
+    for source in of.sources.runs:
+        source.pace = 0.2
+    assert of.of(Wanted(("p", "gcc-final"), "gcc", "15", None, None, 0)).seconds == pytest.approx(log(100.0) + 0.2)
+
+
+def test_steps_one_after_the_other_are_not_side_by_side() -> None:
+    """One that begins in the second in which another ends took its slot."""
+    for begins, most in (((0.0, 100.0), 1), ((0.0, 99.0), 2)):
+        steps = tuple(PastStep("p", "s", None, None, begin, 100.0) for begin in begins)
+        assert _most_at_once(past(steps=steps)) == most
