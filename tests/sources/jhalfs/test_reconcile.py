@@ -184,6 +184,12 @@ def test_a_finished_tree_is_complete(bench: Bench) -> None:
     assert (found.current.step, found.current.ending) == (names[-1], "succeeded")
 
 
+def test_a_tree_whose_makefile_was_not_read_is_not_complete(bench: Bench) -> None:
+    """Before its first look, or with a Makefile that can't be read, no step is known, and so none is left to do."""
+    found = Reconciler(JhalfsTree(bench.tree.path)).read()
+    assert (found.complete, found.pending, found.attempts) == (False, None, [])
+
+
 def test_logs_alone_are_a_finished_build(bench: Bench) -> None:
     """An archive without stamps is done to its last complete log; one log alone is complete or was left so."""
     bench.log(STEPS[0], 0, 60, 60)
