@@ -116,7 +116,7 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
             for run in runs
         ]
         click.echo(folded("\n\n".join(texts)))
-    if not runs and (elsewhere := served_elsewhere(journal, build)) is not None:
+    if not (short and runs) and (elsewhere := served_elsewhere(journal, build)) is not None:
         click.echo(f"build-exporter status: {elsewhere}", err=True)
     if is_default_journal():
         _mention_system_journal(journal)
