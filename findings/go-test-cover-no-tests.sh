@@ -14,7 +14,7 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-export GOCACHE="$work/cache" GOTOOLCHAIN=go1.26.8
+export GOCACHE="$work/cache" GOPATH="$work/go" GOFLAGS=-modcacherw GOTOOLCHAIN=go1.26.8
 printf 'module p\n\ngo 1.26\n' > go.mod
 printf 'package p\n\nfunc F() int { return 1 }\n' > p.go
 for how in plain cover; do

@@ -8,8 +8,7 @@
 #     ok 1 - reads \# TODO comments
 #     prove: PASS, Meson: FAIL
 #
-# What it means for us: the reader of TAP took such lines as Meson does, and skipped lines with any other `#`. It reads
-# them as prove does now.
+# What it means for us: the reader of TAP reads such lines as prove does, so its counts may differ from those of Meson.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -138,17 +138,6 @@ def test_an_acknowledgement_survives_restarts_of_both_sides(
     poll(lambda: len(silences(servers)) == 1, 30, "the silence is made anew")
 
 
-def test_who_acknowledges_while_alertmanager_is_away_is_heard_when_it_is_back(
-    stands: Any, servers: Any, command: Callable[..., Any], journal: Any, poll: Callable[..., None]
-) -> None:
-    """The journal keeps the acknowledgement, and Alertmanager gets it as soon as it answers again."""
-    servers.stop("alertmanager")
-    acknowledge(command, journal)
-    time.sleep(1.0)
-    servers.start_alertmanager()
-    poll(lambda: len(silences(servers)) == 1, 30, "the silence")
-
-
 def test_the_link_in_a_message_asks_first_and_then_acknowledges(
     stands: Any, servers: Any, receiver: Any, poll: Callable[..., None]
 ) -> None:

@@ -6,11 +6,14 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
-from build_exporter.alerting.conditions import HostCondition, HostConditions
+from build_exporter.alerting import host_watch
+from build_exporter.alerting.conditions import FILE, HostCondition, HostConditions
 from build_exporter.alerting.host_watch import HostWatch, oom_kills
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
@@ -89,7 +92,7 @@ def test_a_kill_for_lack_of_memory_is_reported_once_and_for_ten_minutes(
     kills[0], clock.now = 9, START + 609
     watch.poll()
     assert [each.failure for each in watch.standing] == [found.failure]
-    clock.now = START + 611
+    clock.now = START + 610
     watch.poll()
     assert watch.standing == []
     kills[0] = 10
@@ -109,17 +112,18 @@ def test_a_program_that_reads_the_terminal_for_a_minute_is_an_incident_until_it_
     run.add("step_started", phase="p", step="gcc")
     monitor, clock = Monitor(str(journal)), Clock()
     monitor.poll()
-    waits = {"sudo"}
+    waits, words = {"sudo"}, ["reads from the terminal"]
 
     def verdict(run: Run, step: Step) -> Judgement:
         if step.step in waits:
-            return Judgement(Verdict.WAITING_FOR_INPUT, ("sudo reads from the terminal", "no CPU time"))
+            return Judgement(Verdict.WAITING_FOR_INPUT, (f"sudo {words[0]}", "no CPU time"))
         return Judgement(Verdict.COMPILING)
 
     watch = HostWatch(monitor, clock, verdict=verdict)
     watch.poll()
     clock.now += 59.9
     watch.poll()
+    words[0] = "has read for a minute"
     assert watch.standing == []
     clock.now += 0.1
     watch.poll()
@@ -133,6 +137,7 @@ def test_a_program_that_reads_the_terminal_for_a_minute_is_an_incident_until_it_
     clock.now += 0.2
     watch.poll()
     assert watch.standing == []
+    assert watch._asked == {}, "nothing is kept of what is over"
 
 
 def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
@@ -153,6 +158,8 @@ def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
     assert HostConditions(str(journal)).incidents(clock.now) == before.standing, "the command line shows them too"
     run_file("done", clock=clock.now).add("step_finished", phase="p", step="s", status="succeeded")
     monitor.poll()
+    HostWatch(Monitor(str(journal)), clock).poll()
+    assert HostConditions(str(journal)).since, "nothing is forgotten before the journal is read"
     # after the start a verdict takes some seconds
     after = HostWatch(monitor, clock, verdict=lambda run, step: None)
     after.poll()
@@ -163,10 +170,98 @@ def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
     assert torn.standing == [], "a torn file costs a new wait and nothing else"
 
 
-@pytest.mark.skipif(not os.access("/proc/vmstat", os.R_OK), reason="/proc/vmstat cannot be read here")
-def test_the_kernel_tells_how_many_it_killed() -> None:
-    """The counter is there on this machine."""
-    assert (oom_kills() or 0) >= 0
+@pytest.mark.parametrize(
+    ("text", "kills"), [("a 1\noom_kill 12\nb 2\n", 12), ("a 1\nnuma_oom_kill 3\n", None), ("a\noom_kill x\n", None)]
+)
+def test_the_kernels_count_of_kills_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, kills: int | None
+) -> None:
+    """A kernel that does not count has no kills to compare, and neither has one whose file is not there."""
+    monkeypatch.setattr(host_watch, "VMSTAT", tmp_path / "vmstat")
+    assert oom_kills() is None
+    (tmp_path / "vmstat").write_text(text)
+    assert oom_kills() == kills
+
+
+@pytest.mark.parametrize(
+    ("changes", "full"),
+    [
+        ({}, False),
+        ({"f_bavail": 16}, False),
+        ({"f_bavail": 15}, True),
+        ({"f_favail": 0}, True),
+        ({"f_favail": 0, "f_files": 0}, False),
+        ({"f_bavail": 0, "f_blocks": 0}, False),
+    ],
+)
+def test_a_disk_is_full_below_64_kib_or_without_a_file_to_make(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, int], full: bool
+) -> None:
+    """What root alone may use is none; file systems without sizes or counts of files have no such limit."""
+    sizes = {
+        "f_blocks": 999,
+        "f_bfree": 999,
+        "f_bavail": 99,
+        "f_frsize": 4096,
+        "f_files": 9,
+        "f_ffree": 9,
+        "f_favail": 9,
+    }
+    monkeypatch.setattr(os, "statvfs", lambda place: SimpleNamespace(**(sizes | changes)))
+    assert host_watch._is_full("/") == full
+
+
+def test_where_a_build_writes_is_asked_every_quarter_of_a_minute(
+    journal: Path, run_file: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, poll: Callable[..., None]
+) -> None:
+    """Directories of logs, and of the process and its children; a relative path is none, an ended build has none."""
+    run = run_file(clock=START)
+    place = journal / "work"
+    place.mkdir()
+    child = subprocess.Popen(["sh", "-c", "cd work; sleep 99; :"], cwd=journal)
+    try:
+        poll(lambda: psutil.Process(child.pid).children(), 30, "the child")
+        run.add("step_started", phase="p", step="s", log="logs/s.log", pid=child.pid)
+        run.add("step_started", phase="p", step="t", log="/logs/t.log")
+        monitor, clock, mono = Monitor(str(journal)), Clock(), [1000.0]
+        monkeypatch.setattr("build_exporter.alerting.host_watch.time.monotonic", lambda: mono[0])
+        asked: list[str] = []
+        monkeypatch.setattr(host_watch, "_is_full", asked.append)
+        watch = HostWatch(monitor, clock)
+        watch.poll()
+        assert asked == [], "not before the journal was read"
+        monitor.poll()
+        watch.poll()
+        assert sorted(asked) == sorted({"/logs", str(place)})
+        run.add("step_finished", phase="p", step="t", status="succeeded")
+        monitor.poll()
+        for passed, places in ((14.9, 2), (15.0, 1)):
+            asked.clear()
+            mono[0] = 1000.0 + passed
+            watch.poll()
+            assert len(asked) == places
+        asked.clear()
+        run.add("build_finished", status="failed")
+        monitor.poll()
+        watch.poll()
+        assert asked == []
+    finally:
+        os.kill(psutil.Process(child.pid).children()[0].pid, 9)
+        child.wait()
+
+
+def test_what_is_not_kept_for_a_restart_is_written_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A journal that cannot be written is reported once; once it can, the number is kept though nothing changed."""
+    found, seen = HostConditions(str(tmp_path / "later")), {HostCondition("b", Kind.OUT_OF_MEMORY): "killed"}
+    found.keep(seen, 100.0)
+    found.keep(seen, 101.0)
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+    (tmp_path / "later").mkdir()
+    found.keep(seen, 102.0)
+    assert HostConditions(str(tmp_path / "later")).since == {HostCondition("b", Kind.OUT_OF_MEMORY): 100.0}
+    (tmp_path / "later" / FILE).unlink()
+    found.keep(seen, 103.0)
+    assert not (tmp_path / "later" / FILE).exists(), "what has not changed is not written each second"
 
 
 def test_of_two_conditions_the_first_is_the_incident(tmp_path: Path) -> None:
@@ -176,6 +271,7 @@ def test_of_two_conditions_the_first_is_the_incident(tmp_path: Path) -> None:
     found.keep({first: "z is full"}, 100.0)
     found.keep({first: "z is full", second: "a is full"}, 101.0)
     assert found.incidents(102.9) == []
+    assert [each.failure for each in found.incidents(103.0)] == ["19700101T000140.000Z"]
     for conditions in (found, HostConditions(str(tmp_path))):
         (incident,) = conditions.incidents(110.0)
         assert (incident.description, incident.since) == ("z is full", 103.0)

@@ -8,9 +8,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from build_exporter.alerting.sample import TEST, TEST_LABEL
+from build_exporter.alerting.webhook import Inbox
+from build_exporter.model.events import BuildStarted, encode_line
+from build_exporter.model.names import MAX_NAME_LENGTH
+from build_exporter.queries.context import Context
+from build_exporter.tracker import Tracker
 
 
 def post(served: Any, body: bytes) -> tuple[int, Any]:
@@ -130,3 +138,24 @@ def test_the_dead_mans_switch_is_no_history(served: Any) -> None:
     """It comes each few minutes for ever: it is noted, not written."""
     assert post(served, message(start=1, alertname="BuildDeadMansSwitch"))[1]["recorded"] == 0
     assert rows(served) == []
+
+
+def test_a_message_is_kept_as_its_alert_says(tmp_path: Path) -> None:
+    """An end only once it is over, names within bounds, the newest hundred tests; an alert that stands is not over."""
+    tracker, start = Tracker(), BuildStarted(time=1.0, build="lfs")
+    tracker.feed("lfs", "20260101T000000Z", [start])
+    file = tmp_path / "lfs" / "20260101T000000Z.jsonl"
+    file.parent.mkdir()
+    file.write_bytes(encode_line(start))
+    inbox, context = Inbox(), Context(tracker.builds, 9.1234567, journal=str(tmp_path))
+    ahead = message(start=100, end=-300, step="x" * 8000, job="node")
+    for body in (ahead, ahead.replace(b'"firing"', b'"resolved"')):
+        assert inbox.take(body, context).recorded == 1
+    firing, over = (json.loads(line) for line in file.read_text().splitlines()[1:])
+    assert ("ends" in firing, over["ends"] - over["starts"]) == (False, pytest.approx(400, abs=5))
+    assert (firing["time"], firing["status"], over["status"]) == (9.123457, "firing", "resolved")
+    assert firing["labels"] == {"step": "x" * MAX_NAME_LENGTH}
+    for number in range(101):
+        labels: dict[str, Any] = {"alertname": TEST, TEST_LABEL: f"t{number}"}
+        inbox.take(message(**labels), context)
+    assert list(inbox.tests.items()) == [(f"t{number}", ["team"]) for number in range(1, 101)]

@@ -95,19 +95,6 @@ def test_every_example_of_the_help_is_right_use(command: Command, journal: Path,
     assert f"build-exporter {name} {find(name).example}".rstrip() in command(name, "--help").stdout
 
 
-def test_errors_and_their_resolution(command: Command, journal: Path) -> None:
-    """Two steps that failed and succeeded later are listed as warnings, with the time that took."""
-    errors = ask(command, journal, "errors", "--build", "mini-lfs-resumed")
-    assert [(row["step"], row["severity"]) for row in errors["rows"]] == [
-        ("607-findutils", "warning"),
-        ("604-coreutils", "warning"),
-    ]
-    assert errors["code"] == 0
-    resolution = ask(command, journal, "resolution", "--build", "mini-lfs-resumed", "--threshold", "150")
-    assert [round(row["seconds"]) for row in resolution["rows"]] == [123, 161]
-    assert resolution["code"] == 1, "161 s is more than 150"
-
-
 def test_one_run_shows_no_trend_of_errors(command: Command, journal: Path) -> None:
     """Where there is one run there is no earlier half: its failures are counted, and nothing is said of a trend."""
     (row,) = ask(command, journal, "error-trends", "--build", "mini-lfs-resumed")["rows"]

@@ -37,6 +37,7 @@ def test_each_figure_is_in_its_own_family(run_file: RunFiles, lines: Callable[..
     planned = {"phase": "p", "expected_seconds": 80.0}
     run.add("plan", steps=[{**planned, "step": step} for step in ("done", "runs", "waits")])
     run.add("step_started", phase="p", step="done", attempt=2)
+    run.add("tests_reported", phase="p", step="done", suite="r", passed=7, failed=0)
     tests = {"passed": 11, "failed": 12, "expected_failed": 13, "unexpected_passed": 14, "skipped": 15, "errors": 16}
     run.add("tests_reported", phase="p", step="done", suite="s", **tests)
     run.add("step_finished", 40.0, phase="p", step="done", status="succeeded", seconds=40.0, warnings=6, **FIGURES)
@@ -48,7 +49,7 @@ def test_each_figure_is_in_its_own_family(run_file: RunFiles, lines: Callable[..
     assert [line for line in lines() if "expected_seconds" not in line] == [
         *(f"step_status{labels} {number}" for labels, number in ((done, 2), (runs, 1), (waits, 0))),
         f"step_start_timestamp_seconds{done} 1002",
-        f"step_start_timestamp_seconds{runs} 1044",
+        f"step_start_timestamp_seconds{runs} 1045",
         f"step_duration_seconds{done} 40",
         f"step_cpu_seconds{done} 1.5",
         f"step_peak_memory_bytes{done} 2",
@@ -60,6 +61,8 @@ def test_each_figure_is_in_its_own_family(run_file: RunFiles, lines: Callable[..
         f"step_warnings{done} 6",
         f"step_attempts{done} 2",
         f"step_attempts{runs} 1",
+        f'step_tests{done[:-1]},suite="r",outcome="passed"}} 7',
+        f'step_tests{done[:-1]},suite="r",outcome="failed"}} 0',
         *outcomes,
         'exporter_steps_hidden{build="b"} 0',
     ]
@@ -95,6 +98,7 @@ def test_the_steps_are_those_of_the_newest_run_and_plan(
     for names in ("ab", "ac"):
         first.add("plan", steps=[{"phase": "p", "step": name} for name in names])
         assert set(shown("build_step_status")) == set(names)
+        assert {step for _, step in collector._series["b"]._prefixes} == set(names)
     first.step("p", "a", 40.0)
     for limit, names in ((1, "a"), (100, "ac")):
         collector.limit(limit, 1)
@@ -108,6 +112,7 @@ def test_the_steps_are_those_of_the_newest_run_and_plan(
     assert set(shown("build_step_tests")) == {"a"}, "while they run"
     run_file("later", clock=NOW - 50).step("p", "z")
     assert set(shown("build_step_status")) == {"z"}
+    assert set(collector._series) == {"later"}, "nothing is kept of a build that is not shown"
     collector.limit(100, 2)
     assert set(shown("build_step_status")) == {"a", "z"}
 
@@ -159,3 +164,8 @@ def test_limits_hide_what_matters_least(run_file: RunFiles, lines: Callable[...,
     assert 'exporter_steps_hidden{build="b"} 1' in lines(3, 1)
     assert sorted(shown(4, 2)) == ["bad", "new", "old", "runs", "s"]
     assert sorted(shown(1, 1)) == ["runs"]
+    run.add("step_started", phase="p", step="runs too")
+    assert sorted(shown(1, 1)) == ["runs too"], "of those that run the one begun last"
+    run.add("plan", steps=[{"phase": "p", "step": step} for step in ("runs", "runs too", "w", "x")], continues=True)
+    assert sorted(shown(2, 1)) == ["runs", "runs too"], "none that is still to come"
+    assert 'exporter_steps_hidden{build="b"} 5' in lines(2, 1)

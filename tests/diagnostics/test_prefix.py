@@ -83,10 +83,20 @@ def test_lines_without_prefix_stay_as_they_are(line: str) -> None:
     assert unprefixed(line) == line
 
 
-def test_stamp_and_level_are_kept() -> None:
-    """Readers that need the time or the level before a line get both, of the outermost stamp."""
-    found = parted("2026-09-14T03:12:31Z [ERROR]    configure: error: no")
-    assert (found.text, found.stamp.strip(), found.level) == ("configure: error: no", "2026-09-14T03:12:31Z", "error")
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("2026-09-14T03:12:31Z [ERROR]    no", ("no", "2026-09-14T03:12:31Z ", "error")),
+        ("2026-09-14T03:12:31Z 2026-09-14T04:00:00Z no", ("no", "2026-09-14T03:12:31Z ", "")),
+        ("[WARN ] | no", ("no", "", "warn")),
+        ("::error file=a.c,line=3::no", ("no", "", "error")),
+        ("Nov 21 06:12:56 host make[77]: no", ("no", "Nov 21 06:12:56 ", "")),
+        ("| | | | | no", ("| no", "", "")),
+    ],
+)
+def test_stamp_and_level_are_kept(line: str, found: tuple[str, str, str]) -> None:
+    """Readers that need the time or the level before a line get both: the outermost stamp, and at most four go."""
+    assert parted(line) == found
 
 
 @pytest.mark.parametrize(
@@ -126,5 +136,9 @@ def test_an_event_of_go_is_the_line_in_it() -> None:
         "./a.go:3:2: undefined: x"
     )
     assert unprefixed('{"Time":"2026-11-30T06:51:10.28Z","Action":"pass","Package":"p","Elapsed":0.02}') == ""
+    assert unprefixed(head + '"no end of a line"}') == "no end of a line"
+    assert unprefixed(head + r'"\u001b[31mred\u001b[0m \u0007\n"}') == "red "
+    # half of a surrogate pair can't be written anywhere
+    assert unprefixed(head + r'"half \ud800\n"}') == "half ?"
     for other in (head + '"cut', '{"Time":"2026-11-30T06:51:10.28Z","level":"error"}', '{"ImportPath":"p"}'):
         assert unprefixed(other) == other

@@ -22,6 +22,8 @@ def test_names_lose_their_controls_on_every_way_out(
     )
     run.add("step_started", phase=EVIL, step=EVIL, version=EVIL)
     run.add("tests_reported", phase=EVIL, step=EVIL, suite=EVIL, passed=1, failed=2, failing=[EVIL])
+    run.add("alert", name=EVIL, status="firing", failure=EVIL, severity="critical")
+    run.add("acknowledged", name=EVIL, failure=EVIL, by=EVIL)
     run.add("toolchain", host=EVIL, tools=[{"tool": EVIL, "version": EVIL, "role": "host"}])
     run.add("milestone_reached", milestone=EVIL)
     run.add("step_finished", phase="gcc 12", step=EVIL, status="failed", exit_code=1, message=EVIL)

@@ -152,6 +152,7 @@ def test_no_end_is_promised_before_anything_is_known() -> None:
         (0.0, None, 0.5, 100.0),
         (100.0, None, 0.5, 100 * exp(0.5 * 0.67449) - 100),
         (1000.0, None, 0.035, 100.0),
+        (150.0, None, 0.1, 15.0),
         (-50.0, None, 0.5, 100.0),
         (60.0, 0.0, 0.01, 40.0),
         (60.0, 0.5, 0.5, 55.0),
@@ -193,9 +194,8 @@ def test_a_schedule_moves_with_the_clock_and_with_its_critical_steps() -> None:
     assert (made.at({a: 100.0}, 900.0), made.at({}, 900.0)) == (300.0, 300.0), "a clock set back"
 
 
-def test_no_slots_are_one_slot() -> None:
-    """A build runs at least one step at a time, and what waits for two steps waits for the later."""
-    assert schedule([10.0, 20.0], [[], []], [], 0).seconds == 30.0
+def test_what_waits_for_two_steps_waits_for_the_later() -> None:
+    """The shorter of two steps side by side changes nothing of the one after both."""
     assert schedule([10.0, 30.0, 5.0], [[], [], [0, 1]], [], 4) == schedule([10.0, 30.0, 5.0], [[], [], [1]], [], 4)
 
 

@@ -59,34 +59,13 @@ def test_progress_is_weighed_by_the_earlier_runs() -> None:
     assert build_progress(run, now) == pytest.approx(100.0 / 600.0)
 
 
-def test_the_newest_run_counts_most() -> None:
-    """After a run that took twice as long the next is expected nearer to it than to the older ones."""
-    slow = [(name, 2 * seconds) for name, seconds in USUAL]
-    middle = left([USUAL, USUAL, slow], (), "a").middle
-    assert 600.0 * 1.4 < middle < 1200.0
-
-
-def test_a_slower_machine_is_scaled_and_says_so() -> None:
-    """Steps that all take twice the time are another machine's: what is left takes twice the time, too."""
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_another_machine_is_scaled_and_says_so(factor: float) -> None:
+    """Steps that all take twice or half the time are another machine's: what is left is scaled, too."""
     steps = [(f"s{number}", 60.0) for number in range(20)]
-    slower = [(name, 2 * seconds) for name, seconds in steps[:10]]
-    estimate = left([steps] * 3, slower)
-    assert estimate.middle == pytest.approx(1200.0, rel=0.1)
+    estimate = left([steps] * 3, [(name, factor * seconds) for name, seconds in steps[:10]])
+    assert estimate.middle == pytest.approx(600.0 * factor, rel=0.25)
     assert "as of another machine, scaled by" in estimate.basis
-
-
-@pytest.mark.parametrize("absurd", [0.0, 7 * 86400.0, 30 * 86400.0, 1e9])
-def test_absurd_times_move_nothing(absurd: float) -> None:
-    """A clock that jumped in one of four runs leaves the estimate as it would be without that step's time."""
-    broken = [(name, absurd if name == "d" else seconds) for name, seconds in USUAL]
-    estimate = left([USUAL, USUAL, broken, USUAL], USUAL[:1], "b")
-    assert estimate.middle == pytest.approx(500.0, rel=0.02)
-
-
-def test_a_week_in_the_only_earlier_run_is_no_time_of_a_step() -> None:
-    """What can't be the time of a step counts for nothing even where no other time is known."""
-    broken = [(name, 7 * 86400.0 if name == "d" else seconds) for name, seconds in USUAL]
-    assert left([broken], USUAL[:1], "b").middle < 3600.0
 
 
 def test_two_days_in_the_only_earlier_run_are_none_where_the_plan_says_minutes() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from story import at, built, end, over, plan, run_of, start
+from story import built, end, over, plan, run_of, start
 
 from build_exporter.estimate import Estimate, remaining
 from build_exporter.model import events as e
@@ -31,29 +31,6 @@ def test_what_is_left_is_planned_time_at_the_pace_shown(run: Run) -> None:
     assert left(run, 60.0).middle == pytest.approx(540.0)
 
 
-def test_a_running_step_uses_up_its_time(run: Run) -> None:
-    """A minute into a two-minute step a minute less is left."""
-    apply_all(run, [start(60.0, "b")])
-    assert left(run, 120.0).middle == pytest.approx(480.0, rel=0.01)
-
-
-def test_an_overdue_step_is_not_nearly_done(run: Run) -> None:
-    """A last step that has run twice its time is not said to end within seconds."""
-    apply_all(run, [start(60.0, "b"), end(180.0, "b")])
-    apply_all(run, [start(180.0, "c"), end(360.0, "c")])
-    apply_all(run, [start(360.0, "d")])
-    assert 48.0 <= left(run, 360.0 + 480.0).middle <= 120.0
-
-
-def test_a_step_that_tells_its_ratio_is_believed(run: Run) -> None:
-    """A step nine tenths done after ten minutes needs about one more, whatever the plan said."""
-    apply_all(run, [start(60.0, "b"), end(180.0, "b")])
-    apply_all(run, [start(180.0, "c"), end(360.0, "c")])
-    apply_all(run, [start(360.0, "d")])
-    apply_all(run, [at(960, "d", ratio=0.9)])
-    assert left(run, 960.0).middle == pytest.approx(60, rel=0.1)
-
-
 def test_the_band_narrows_as_steps_keep_to_their_plan() -> None:
     """Steps that take what was planned make the estimate surer, steps that don't make it less sure."""
     widths = []
@@ -75,11 +52,6 @@ def test_nothing_is_estimated_of_a_run_that_is_over_or_has_told_nothing(run: Run
     assert remaining(Run("b", "20260101T000000Z"), 0.0) is None
     apply_all(run, [over(70, "failed")])
     assert remaining(run, 80.0) is None
-
-
-def test_a_plan_in_seconds_is_believed_from_the_first_moment() -> None:
-    """With expected seconds there is an estimate before any step has ended."""
-    assert left(run_of(built(0), plan({"x": 100, "y": 100})), 0.0).middle == pytest.approx(200.0)
 
 
 def test_parallel_steps_share_the_time() -> None:

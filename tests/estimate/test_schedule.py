@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import story
@@ -14,33 +15,28 @@ from build_exporter.model import events as e
 from build_exporter.tracker import Tracker
 
 
-def test_two_slots_halve_what_is_independent() -> None:
-    """Four steps of 10 s on two slots take 20 s."""
-    assert schedule([10.0] * 4, [[]] * 4, [], 2).seconds == 20.0
-
-
-def test_a_chain_is_as_long_as_itself() -> None:
-    """Steps that need each other run one after the other on however many slots, and are the critical path."""
-    found = schedule([10.0, 20.0, 30.0, 1.0], [[], [0], [1], []], [], 8)
-    assert found.seconds == 60.0
-    assert found.critical == (0, 1, 2)
-
-
-def test_the_longest_chain_begins_first() -> None:
-    """On one free slot the step that most hangs on goes before a longer one that nothing needs."""
-    # 0 (5 s) is needed by 1 (50 s); 2 takes 20 s: 0, then 1 beside 2
-    assert schedule([5.0, 50.0, 20.0], [[], [0], []], [], 2).seconds == 55.0
-
-
-def test_running_steps_hold_their_slots() -> None:
-    """What runs goes on, and what comes after waits for a slot."""
-    assert schedule([7.0, 10.0], [[], []], [0], 1).seconds == 17.0
-
-
-def test_a_circle_ends() -> None:
-    """Steps that wait for each other don't hang the estimate."""
-    assert schedule([1.0, 2.0], [[1], [0]], [], 2).seconds == pytest.approx(3.0)
-    assert schedule([], [], [], 1).seconds == 0.0
+@pytest.mark.parametrize(
+    ("left", "needs", "running", "slots", "seconds", "critical"),
+    [
+        ([10.0] * 4, [[]] * 4, [], 2, 20.0, None),
+        ([10.0, 20.0, 30.0, 1.0], [[], [0], [1], []], [], 8, 60.0, (0, 1, 2)),
+        # on one free slot the step that most hangs on goes before a longer one that nothing needs
+        ([5.0, 50.0, 20.0], [[], [0], []], [], 2, 55.0, (0, 1)),
+        ([1.0, 50.0, 5.0, 30.0], [[], [0], [0], []], [], 1, 86.0, None),
+        ([1.0, 50.0, 5.0, 30.0], [[], [0], [0], []], [], 2, 51.0, (0, 1)),
+        ([7.0, 10.0], [[], []], [0], 1, 17.0, (0, 1)),
+        ([1.0, 2.0], [[1], [0]], [], 2, 3.0, None),
+        ([10.0, 20.0], [[], []], [], 0, 30.0, None),
+        ([], [], [], 1, 0.0, ()),
+    ],
+)
+def test_steps_begin_as_slots_and_needs_allow(
+    left: list[float], needs: list[list[int]], running: list[int], slots: int, seconds: float, critical: Any
+) -> None:
+    """Side by side, in chains, after what runs, in circles that wait for nothing; the longest chain is critical."""
+    found = schedule(left, needs, running, slots)
+    assert found.seconds == seconds
+    assert critical in (None, found.critical)
 
 
 def test_an_earlier_run_shows_what_waits_for_what() -> None:

@@ -7,15 +7,7 @@ from story import built, plan, run_of, serial
 
 from build_exporter.estimate import Estimator
 from build_exporter.estimate.backtest import RecordedRun, Settings, backtest
-from build_exporter.estimate.schedule import schedule
 from build_exporter.tracker import Tracker, apply_all
-
-
-def test_of_two_chains_the_longer_is_what_hangs_on_a_step() -> None:
-    """On one slot the step before 50 s and 5 s goes before one of 30 s: it is begun by the longest chain behind it."""
-    left, needs = [1.0, 50.0, 5.0, 30.0], [[], [0], [0], []]
-    assert schedule(left, needs, [], 1).critical[0] == 0
-    assert schedule(left, needs, [], 2).seconds == 51.0
 
 
 def recorded(day: int, seconds: float) -> RecordedRun:

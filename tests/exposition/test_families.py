@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,7 +85,8 @@ def test_histograms_add_up(counts: list[int], total: float) -> None:
     ("value", "text"),
     [
         (0, "0"), (1, "1"), (-3, "-3"), (True, "1"), (False, "0"), (2.0, "2"), (0.5, "0.5"), (1e300, "1e+300"),
-        (1e15, "1000000000000000.0"), (123456789012345678, "123456789012345678"),
+        (999999999999999.0, "999999999999999"), (1e15, "1000000000000000.0"),
+        (123456789012345678, "123456789012345678"),
         (math.nan, "NaN"), (math.inf, "+Inf"), (-math.inf, "-Inf"),
     ],
 )  # fmt: skip
@@ -201,6 +203,9 @@ def test_a_sample_shows_its_newest_value() -> None:
         body = b"".join(Family(times.metric).add_histogram(counts, half / 2).lines)
         assert b"_count %d\n" % half in body
         assert b"_sum %b\n" % (b"0.5" if half == 1 else b"1") in body
+    assert b"_sum 7\n" in Family(times.metric).add_histogram(counts, 7.0).lines[0], "of as many that took longer"
+    other = replace(times.metric, buckets=tuple(bound * 3 for bound in times.metric.buckets))
+    assert b'le="180.0"' in Family(other).add_histogram(counts, 7.0).lines[0], "a plug-in's, loaded again"
 
 
 def test_the_lines_kept_for_the_next_scrape_are_bounded() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.journal.decode import Decoder, Reason
+from build_exporter.journal.decode import MOST_EXPECTED_BYTES, Decoder, Reason
 from build_exporter.model import events as e
 from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, MAX_NAME_LENGTH
 
@@ -225,6 +225,22 @@ def test_what_was_decoded_before_it_was_written_is_not_decoded_again() -> None:
     assert all(event is before for event, before in zip(found, one + two, strict=False))
     # only what is read next is expected
     assert decoder.decode(first, "lfs")[0] is not one[0]
+
+
+def test_what_is_never_read_is_not_kept() -> None:
+    """Events posted to builds whose journal can't be written take a bounded memory; later ones are expected again."""
+    decoder, kept = Decoder(lambda: NOW), 0
+    blocks: dict[str, tuple[bytes, list[e.Event]]] = {}
+    while sum(len(data) for data, _ in blocks.values()) < 2 * MOST_EXPECTED_BYTES:
+        build = f"b{len(blocks)}"
+        data = GOOD.replace(b'"lfs"', f'"{build}"'.encode()).replace(b'"m"', b'"' + b"m" * 10_000 + b'"') + b"\n"
+        blocks[build] = (data, Decoder(lambda: NOW).decode(data, build))
+        decoder.expect(data, build, blocks[build][1])
+    for build, (data, events) in blocks.items():
+        kept += len(data) if decoder.decode(data, build)[0] is events[0] else 0
+    assert 0 < kept <= MOST_EXPECTED_BYTES
+    first, before = _expected(decoder, "a")
+    assert decoder.decode(first, "lfs")[0] is before[0]
 
 
 _block = st.tuples(

@@ -198,6 +198,13 @@ def test_a_damaged_note_costs_the_counts_alone(journal: Path, runs: Any, content
     assert removed_runs(str(journal), "lfs") == one_each("lfs", "")
 
 
+def test_a_note_that_is_a_pipe_holds_nobody_up(journal: Path, runs: Any) -> None:
+    """Whoever may write to a build's directory can put a FIFO there: it counts as damaged."""
+    runs("lfs", 1)
+    os.mkfifo(journal / "lfs" / "removed.json")
+    assert removed_runs(str(journal), "lfs") == Tally()
+
+
 def test_counters_continue_after_removal_and_restart(
     journal: Path, tmp_path: Path, run_file: RunFiles, serve: Any, poll: Any
 ) -> None:

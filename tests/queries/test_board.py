@@ -80,7 +80,7 @@ def test_what_needs_a_look_comes_first(builder: Callable[..., Any]) -> None:
     ]
     assert shown.attention[0].message == "x.c:1: no"
     assert shown.attention[2].message == "check: 1 of 6 tests failed"
-    assert [each.step for each in shown.blocked] == ["c", "d"]
+    assert ([each.step for each in shown.blocked], shown.blocked_count) == (["c", "d"], 2)
     (card,) = shown.failures
     assert (card.class_, card.step, card.blocked_steps, card.since) == ("compiler-error", "b", 2, build.clock)
     assert msgspec.to_builtins(card)["class"] == "compiler-error"
@@ -105,6 +105,15 @@ def test_a_finished_build(builder: Callable[..., Any]) -> None:
     assert (shown.running_steps, shown.upcoming, [each.severity for each in shown.attention]) == ([], [], ["info"])
     assert [each.step for each in shown.recent] == ["d again", "d", "c", "b", "a"]
     assert [(each.name, each.reached is not None) for each in shown.milestones] == [("base", True)]
+
+
+def test_recent_steps_are_those_that_ended_last(builder: Callable[..., Any]) -> None:
+    """Of two that run side by side the one that ends last is first, though it began first."""
+    build = builder()
+    for event, name in (("started", "a"), ("started", "b"), ("finished", "b"), ("finished", "a")):
+        more = {"status": "succeeded"} if event == "finished" else {}
+        build.add(f"step_{event}", phase="p", step=name, **more)
+    assert [each.step for each in board(build.context(), "lfs").recent] == ["a", "b"]
 
 
 def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any]) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from build_exporter.estimate import Accuracy
 from build_exporter.queries import steps as rows_of
+from build_exporter.queries.alerts import alerts
+from build_exporter.queries.attention import attention
+from build_exporter.queries.build import board
 from build_exporter.queries.commands import find
 from build_exporter.queries.context import BadRequestError
-from build_exporter.queries.incidents import Kind, incidents, tier_times
-from build_exporter.queries.request import Reply
+from build_exporter.queries.estimate import estimate
+from build_exporter.queries.incidents import Kind, context_words, incidents, tier_times
+from build_exporter.queries.request import Reply, Sample
 from build_exporter.queries.steps import StepFilter, steps
 from build_exporter.tracker.alerts import Answer
 
@@ -30,7 +37,8 @@ def story(builder: Callable[..., Any]) -> Any:
     build.add("build_started", after=0.0)
     plan = [{"phase": "q" if step == "d" else "p", "step": step, "expected_seconds": PLANNED[step]} for step in PLANNED]
     build.add("plan", after=0.0, steps=plan)
-    build.step("p", "a", seconds=100, message="done")
+    used = {"cpu_seconds": 50.0, "max_rss_bytes": 3, "read_bytes": 4, "written_bytes": 5, "disk_bytes": 6}
+    build.step("p", "a", seconds=100, message="done", **used)
     build.step("p", "b", seconds=60, status="failed", error_class="test-failure", **SECRET)
     build.step("p", "b", seconds=61)
     build.step("p", "c", seconds=60, status="failed", error_class="killed", **SECRET)
@@ -134,6 +142,115 @@ def test_a_timeline_has_how_late_each_step_was(story: Any) -> None:
     assert [row.step for row in ask(story, "timeline", within=(160, 221)).rows] == ["b", "c"]
 
 
+def test_a_resolution_is_from_the_first_failure_to_the_success(story: Any) -> None:
+    """The newest first; without a success up to now; half of the times is that of those that are over."""
+    for wait, status in ((10, "failed"), (20, "failed"), (40, "succeeded")):
+        story.step("p", "e", wait, status=status, error_class="killed")
+    reply = ask(story, "resolution")
+    assert [
+        (row.step, row.failed - START, row.resolved and row.resolved - START, row.seconds, row.attempts)
+        for row in reply.rows
+    ] == [("e", 301, 361, 60, 3), ("c", 281, None, 200, 1), ("b", 160, 221, 61, 2)]
+    assert reply.lines == ["2 of 3 failures resolved, half of them within 1 min 00 s"]
+    assert [row.step for row in ask(story, "resolution", within=(160, 300)).rows] == ["c", "b"]
+    for within, limit, bad in (((160, 160), 61.0, False), ((160, 160), 60.9, True), (None, 1e6, True)):
+        assert ask(story, "resolution", within=within, threshold=limit).bad == bad, "late, or open"
+
+
+def test_throughput_is_of_each_part_of_the_time(story: Any) -> None:
+    """Up to the end of a part, which belongs to it, and no further than now; a part may be slow."""
+    rows = ask(story, "throughput", bucket=200.0).rows
+    assert [(row.start - START, row.end - START, row.steps) for row in rows] == [
+        (0, 200, 1), (200, 400, 1), (400, 411, 0),
+    ]  # fmt: skip
+    assert [row.steps_per_hour for row in rows] == [18, 18, 0]
+    within: dict[str, Any] = {"within": (100, 221), "bucket": 121.0}
+    assert [(row.steps, row.steps_per_hour) for row in ask(story, "throughput", **within).rows] == [(1, 3600 / 121)]
+    assert [ask(story, "throughput", **within, threshold=least).bad for least in (29.0, 30.0)] == [False, True]
+    assert len(ask(story, "throughput").rows) == 7, "a minute at least: six whole ones of 411 s, and the rest"
+
+
+def test_resources_of_steps_and_of_the_host(story: Any) -> None:
+    """Cores are the CPU time by the time taken; only shares are compared with the threshold."""
+
+    class Samples:
+        def values(self, name: str, over: str = "last") -> list[Sample]:
+            found = {"build_host_cpu_busy_peak_ratio": {"": 0.5}, "build_host_load1": {"": 9.0},
+                     "build_process_processes": {"lfs": 3.0, "x": 4.0}}  # fmt: skip
+            assert over == "p95"
+            return [Sample({"build": build}, value) for build, value in found.get(name, {}).items()]
+
+    def rows(**wanted: Any) -> tuple[list[tuple[str, str, float]], bool]:
+        request = replace(story.request(0.0, (90, 110), {"metric": "p95", **wanted}), samples=Samples(), build="lfs")
+        reply: Any = find("resources").run(request)
+        return [(row.name, row.metric.removeprefix("build_"), row.value) for row in reply.rows], reply.bad
+
+    assert rows()[0] == [
+        ("", "host_cpu_busy_peak_ratio", 0.5), ("", "host_load1", 9.0), ("lfs", "process_processes", 3.0),
+        ("p/a", "cpu_seconds", 50.0), ("p/a", "cores_busy", 0.5), ("p/a", "peak_bytes", 3.0),
+        ("p/a", "read_bytes", 4.0), ("p/a", "written_bytes", 5.0), ("p/a", "disk_bytes", 6.0),
+    ]  # fmt: skip
+    assert [name for _, name, _ in rows(resource=("memory", "io"))[0]] == ["peak_bytes", "read_bytes", "written_bytes"]
+    assert [rows(threshold=limit)[1] for limit in (0.4, 0.5)] == [True, False]
+
+
+def test_a_board_adds_up_the_run(story: Any) -> None:
+    """Two of five attempts failed, two steps were tried again; two steps in two hours, none of them in the last."""
+    story.add("note", message="see \x1b[1mpassword=hunter2hunter2")
+    shown = board(story.context(7200 - 292), "lfs")
+    sums = shown.sums
+    assert (sums.step_seconds, sums.cpu_seconds, sums.read_bytes, sums.written_bytes) == (221, 50, 4, 5)
+    assert (sums.failed_attempts, sums.retried_steps) == (2, 2)
+    assert (shown.rates.steps_per_hour_since_start, shown.rates.steps_per_hour_lately) == (1.0, 0.0)
+    assert [note.message for note in shown.notes] == ["see password=***"]
+    found = estimate(story.context(), "lfs")
+    assert found.remaining_seconds is not None
+    assert found.end is not None
+    for one, other in zip(
+        msgspec.structs.astuple(found.end), msgspec.structs.astuple(found.remaining_seconds), strict=True
+    ):
+        assert one == story.clock + other, "an end is a time"
+
+
+def over_runs(build: Any, runs: list[list[dict[str, Any]]]) -> None:
+    """Take a run a day, given as steps."""
+    for day, steps_ in enumerate(runs, 1):
+        build.run, build.clock = f"202601{day:02}T000000Z", START + day * 86400
+        build.add("build_started", after=0.0)
+        for each in steps_:
+            build.step("p", **each)
+        build.add("build_finished", after=1.0, status="succeeded")
+
+
+@pytest.mark.parametrize(("failures", "runs_with"), [((1, 0, 5, 3, 2), 4), ((1, 0, 3, 2), 3)])
+def test_error_trends_compare_the_halves(
+    builder: Callable[..., Any], failures: tuple[int, ...], runs_with: int
+) -> None:
+    """From 0.5 failures a run to 2.5: of five runs the middle one is in neither half."""
+    build = builder()
+    failure = {"step": "s", "status": "failed", "error_class": "killed"}
+    over_runs(build, [[failure] * times for times in failures])
+    (row,) = ask(build, "error-trends").rows
+    assert (row.error_class, row.failures, row.runs_with, row.runs) == (
+        "killed", sum(failures), runs_with, len(failures),
+    )  # fmt: skip
+    assert (row.earlier_per_run, row.later_per_run) == (0.5, 2.5)
+
+
+def test_a_step_that_got_slower_needs_a_look(builder: Callable[..., Any]) -> None:
+    """By how much and by how many seconds; one that got faster does not. Estimates are scored by these runs."""
+    build = builder()
+    usual, last = (dict.fromkeys("abcd", 100.0) | times for times in ({}, {"a": 150.0, "b": 50.0}))
+    over_runs(build, [[{"step": step, "seconds": took} for step, took in run.items()] for run in [usual] * 4 + [last]])
+    found = attention(build.context(), build.tracker.builds["lfs"].current)
+    assert [(each.kind, each.severity, each.step, each.message) for each in found] == [
+        ("slower", "info", "a", "took 1.5 times as long as usual, 50 s longer")
+    ]
+    scored = estimate(build.context(accuracy=Accuracy(build.tracker.builds)), "lfs").accuracy
+    assert scored is not None
+    assert (scored.runs, set(scored.band_coverage)) == (1, {"0.25", "0.5", "0.75"})
+
+
 @pytest.mark.parametrize(("deadline", "words", "bad"), [(1e6, "before it", False), (412.0, "after it", True)])
 def test_a_timeline_shows_the_side_of_the_deadline(
     builder: Callable[..., Any], deadline: float, words: str, bad: bool
@@ -154,11 +271,13 @@ def test_history_is_of_the_runs_in_the_window(builder: Callable[..., Any]) -> No
     new.tracker, old.clock = old.tracker, START - 9000
     for build, seconds in ((old, 30.0), (new, 20.0)):
         build.add("build_started", after=0.0)
-        build.step("p", "801-gcc", seconds=seconds)
+        build.step("p", "801-gcc", seconds=seconds, max_rss_bytes=int(seconds), disk_bytes=7)
         build.add("build_finished", after=1.0, status="succeeded")
     for package, times in ((None, [31.0, 21.0]), ("gcc", [30.0, 20.0]), ("glibc", [])):
         assert [row.seconds for row in ask(new, "history", package=package).rows] == times
         assert [row.seconds for row in ask(new, "history", package=package, within=(-8999, 99)).rows] == times[1:]
+    used = [(row.max_rss_bytes, row.disk_bytes) for row in ask(new, "history", package="gcc").rows]
+    assert used == [(30, 7), (20, 7)]
 
 
 def test_what_fits_is_asked_of_builds_that_go_on(story: Any) -> None:
@@ -176,12 +295,14 @@ def test_results_of_suites_are_added_up(builder: Callable[..., Any]) -> None:
     build = builder()
     build.add("step_started", phase="p\x1b[1mq", step="s")
     some = {"passed": 3, "failed": 1, "errors": 2, "skipped": 4, "expected_failed": 8, "unexpected_passed": 16}
-    for suite, counts in (("x", some), ("y", {"passed": 5, "failed": 0})):
+    for suite, counts in (("x\x1b[1mx", some), ("y", {"passed": 5, "failed": 0})):
         build.add("tests_reported", phase="p\x1b[1mq", step="s", suite=suite, **counts)
     for phase in ("p\x1b[1mq", steps(build.context(), "lfs", StepFilter()).steps[0].phase):
         (row,) = steps(build.context(), "lfs", StepFilter(phase=phase)).steps
         assert row.tests == rows_of.TestSums(suites=2, total=39, passed=8, failed=3, skipped=4)
         assert "\x1b" not in row.phase
+    (look,) = attention(build.context(), build.tracker.builds["lfs"].current)
+    assert (look.kind, look.severity, look.message.startswith("xx: ")) == ("tests", "info", True)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +323,36 @@ def test_incidents_stand_from_their_limit_on(
     build.add(**event)
     found = incidents(build.tracker.builds.values(), (), build.clock + age)
     assert [each.kind for each in found] == kinds
+
+
+def test_a_failed_build_is_described_by_its_first_failure(builder: Callable[..., Any]) -> None:
+    """The step that failed first is the cause; the number is the time of the last, 20 s after 20:26:40."""
+    build = builder()
+    build.step("p", "a", status="failed", error_class="killed")
+    build.step("p", "b", status="failed", error_class="test-failure")
+    build.add("build_finished", status="failed")
+    (found,) = incidents(build.tracker.builds.values(), (), build.clock)
+    assert (found.step, found.failure_class, found.failure) == ("p / a", "killed", "20260528T202700.000Z")
+    assert found.description == "Build lfs failed at p / a, the first of 2 failed steps (killed)."
+
+
+def test_an_incident_has_no_secret(builder: Callable[..., Any]) -> None:
+    """Neither of what a log said nor of what is asked; beside them how far the build is."""
+    build = builder()
+    build.step("p", "a")
+    build.step("p", "b", status="failed", **SECRET)
+    build.add("note", message="waiting-for-input: password=hunter2hunter2")
+    failed, waiting = incidents(build.tracker.builds.values(), (), build.clock + 99)
+    assert (failed.kind, failed.excerpt) == (Kind.FAILED, "cannot log in: password=***")
+    assert failed.description == "Build lfs failed at p / b (other): cannot log in: password=***"
+    assert waiting.description == "Build lfs waits until a person answers: password=***."
+    assert context_words(build.tracker.builds["lfs"].current, failed)["progress"] == "1 step done."
+    other = builder(build="other")
+    other.tracker, other.clock = build.tracker, build.clock + 9
+    other.step("p", "c", status="failed")
+    assert [(row.build, row.alert) for row in alerts(other.context(99)).alerts] == [
+        ("lfs", "BuildWaitingForInput"), ("other", "BuildFailed"), ("lfs", "BuildFailed"),
+    ], "the newest first"  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,11 @@ def test_a_compiler_below_configure_configures() -> None:
 
 def test_the_most_cpu_time_decides() -> None:
     """One link among many compilers is compiling, until the link is what takes the time."""
-    tree = ("1 0 make", "2 1 cc1plus", "3 1 cc1plus", "4 1 ld")
-    assert of(*tree, used={2: 100, 3: 100, 4: 50})[0] == "compiling"
+    tree = ("1 0 make", "2 1 cc1plus", "3 1 cc1", "4 1 ld")
+    assert of(*tree, used={2: 60, 3: 50, 4: 100}) == ("compiling", "cc1plus")
+    assert of(*tree, used={2: 50, 3: 60, 4: 100}) == ("compiling", "cc1")
     assert of(*tree, used={2: 10, 3: 10, 4: 150}) == ("linking", "ld")
+    assert of("1 0 make", "2 1 ld", "3 1 cc1", "4 1 cc1")[0] == "compiling", "without any, how many there are"
 
 
 def test_a_compiler_below_make_check_tests() -> None:

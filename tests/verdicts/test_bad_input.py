@@ -148,26 +148,6 @@ def test_processes_that_vanish_between_two_reads(tmp_path: Path) -> None:
     assert world.look().evidence == ("no process of the step is seen",)
 
 
-def test_what_ended_and_was_not_asked_for_does_nothing(tmp_path: Path) -> None:
-    """A stopped `make` is suspended once its compilers have ended, though it can't take their status."""
-    world = World(tmp_path, pid=7)
-    world.process(7, "make", state="T")
-    world.process(8, "cc1", parent=7, state="R")
-    assert world.look(times=2).verdict == "compiling"
-    world.process(8, "cc1", parent=7, state="Z")
-    assert world.look(times=6).evidence == ("its only process is stopped",)
-
-
-def test_no_pressure_and_no_control_groups(tmp_path: Path) -> None:
-    """A kernel without pressure stall information, control groups and I/O accounting still has the kinds of work."""
-    world = World(tmp_path, pid=7)
-    assert not (tmp_path / "pressure").exists()
-    world.process(7, "ld")
-    world.look()
-    world.process(7, "ld", ticks=200)
-    assert world.look().verdict == "linking"
-
-
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """A log that ends within a line."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import pty
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
+from build_exporter.verdicts.blocked import _CALLS as CALLS
 from build_exporter.verdicts.blocked import Waits, waits_of
 
 Start = Callable[..., Callable[[], Waits]]
@@ -35,6 +39,8 @@ while True:
 FULL = "import subprocess as s; s.Popen(['head', '-c', '1000000', '/dev/zero'], stdout=s.PIPE).wait()"
 WORKER = "import subprocess as s, time; s.Popen(['cat'], stdin=s.PIPE); time.sleep(600)"
 POLLED = "import select as s, subprocess as p; c = p.Popen(['cat'], stdin=-1, stdout=-1); s.select([c.stdout], [], [])"
+SERVER = "import os, select, socket; s = socket.create_server(('127.0.0.1', 0)); os.fork(); select.select([s], [], [])"
+WAKES = "import os, select; os.fork(); e = select.epoll(); e.register(os.eventfd(0), 1); e.poll()"
 
 
 @pytest.fixture
@@ -119,6 +125,21 @@ def test_a_deadlock(command: tuple[str, ...], words: str, start: Start, poll: Ca
     poll(lambda: seen().is_closed, 30, f"{seen()}")
 
 
+@pytest.mark.parametrize("program", [SERVER, WAKES])
+def test_what_several_hold_is_no_deadlock(program: str, start: Start, poll: Callable[..., None]) -> None:
+    """Workers of a server that share its socket wait for a client, and two programs that wait for events for theirs."""
+    seen = start(program, stdin=subprocess.DEVNULL)
+    poll(lambda: any(each.endswith("waits for events") for each in seen().words), 30, f"{seen()}")
+    assert not seen().is_closed
+
+
+def test_make_waits_for_its_jobs(start: Start, poll: Callable[..., None], tmp_path: Path) -> None:
+    """A make with further jobs to start waits for a token, which its deadlocked jobs alone can give back."""
+    (tmp_path / "Makefile").write_text("all: a b c\na b c:\n\t@mkfifo $@.fifo; cat $@.fifo\n")
+    seen = start("make", "-j2", stdin=subprocess.DEVNULL)
+    poll(lambda: seen() == Waits("", ("cat waits for the other end of a pipe",), is_closed=True), 30, f"{seen()}")
+
+
 def test_who_is_outside_may_end_a_wait(start: Start, poll: Callable[..., None], tmp_path: Path) -> None:
     """A pager, a locked package cache, and a worker whose caller sleeps are no deadlock."""
     reader, writer = os.pipe()
@@ -138,3 +159,56 @@ def test_who_is_outside_may_end_a_wait(start: Start, poll: Callable[..., None], 
         assert not source().is_closed
     os.close(reader)
     os.close(writer)
+
+
+NUMBERS = {kind: number for number, kind in reversed(CALLS.items())}
+ENDLESS, ZERO, POINTER = "0xffffffff", "0x0", "0x10"
+AT_LOCK = f"lock 0x1 0x80 0x2 {ZERO} 0x0 0x0"
+
+
+@pytest.mark.skipif(not CALLS, reason="the calls of this machine are not known")
+@pytest.mark.parametrize(
+    ("call", "is_closed"),
+    [
+        (AT_LOCK, True),
+        (f"lock 0x1 0x80 0x2 {POINTER} 0x0 0x0", False),
+        (f"lock 0x1 0x80 0x0 {POINTER} 0x0 0x0", False),
+        (f"poll {POINTER} 0x1 {ENDLESS} 0x0 0x0 0x0", True),
+        (f"poll {POINTER} 0x1 0x3e8 0x0 0x0 0x0", False),
+        (f"poll {POINTER} 0x0 {ENDLESS} 0x0 0x0 0x0", False),
+        (f"select 0x1 0x20 0x0 0x0 {ZERO} 0x0", True),
+        (f"select 0x1 0x20 0x0 0x0 {POINTER} 0x0", False),
+        ("semaphore 0x1 0x0 0x0 0x0 0x0 0x0", True),
+        ("receive 0x0 0x0 0x0 0x0 0x0 0x0", False),
+        ("read 0x0 0x0 0x0 0x0 0x0 0x0", True),
+        ("read 0x1 0x0 0x0 0x0 0x0 0x0", False),
+        ("sleep 0x0 0x0 0x0 0x0 0x0 0x0", False),
+    ],
+)
+def test_a_wait_with_an_end_is_no_deadlock(tmp_path: Path, call: str, is_closed: bool) -> None:
+    """Only waits without a time limit, for what a process of the step alone may do, are; of two both must be such."""
+    if platform.machine() == "aarch64" and call.startswith(("poll", "select")):
+        pytest.skip("poll is another call there")
+    for pid, line in ((7, call), (8, AT_LOCK)):
+        place = tmp_path / str(pid)
+        for name in (f"task/{pid}", "fd", "fdinfo"):
+            (place / name).mkdir(parents=True)
+        kind, _, arguments = line.partition(" ")
+        (place / "task" / str(pid) / "syscall").write_text(f"{NUMBERS[kind]} {arguments} 0x7ffc 0x7f00\n")
+    # what 7 reads from its descriptor 0 process 8 may write; one descriptor to poll for input, the lowest to select
+    for pid, number, flags in ((7, 0, 0), (8, 1, 1)):
+        (tmp_path / str(pid) / "fd" / str(number)).symlink_to("pipe:[5]")
+        (tmp_path / str(pid) / "fdinfo" / str(number)).write_text(f"pos:\t0\nflags:\t0{flags}\n")
+    (tmp_path / "7" / "mem").write_bytes(bytes(16) + struct.pack("=ihh", 0, 1, 0) + bytes(8) + b"\1" + bytes(15))
+    seen = {pid: Named(pid) for pid in (7, 8)}
+    assert waits_of(seen, str(tmp_path)).is_closed == is_closed
+
+
+@dataclass
+class Named:
+    """A process without children."""
+
+    pid: int
+    parent: int = 1
+    ticks: int = 0
+    name: str = "x"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from build_exporter.verdicts.limits import _HEAT as HEAT
 from build_exporter.verdicts.limits import Limits
 
 PRESSURE = "some avg10={some} avg60=3.00 avg300=1.00 total=1\nfull avg10={full} avg60=2.00 avg300=0.50 total=1\n"
@@ -75,6 +76,19 @@ def test_the_first_version(tmp_path: Path) -> None:
     cpu_stat(machine.groups / "cpu,cpuacct/step", 20, 5)
     assert limits.throttled(2.0) == 0.5
     assert limits.memory_pressure() == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("hot", "share"), [(1000, 0.0), (2500, 0.5), (9999, 1.0)])
+def test_heat_holds_back_too(tmp_path: Path, hot: int, share: float) -> None:
+    """The processor's milliseconds of throttling by heat, since the last look three seconds ago, at most all of it."""
+    machine = Machine(tmp_path, None)
+    path = machine.sys / HEAT
+    path.parent.mkdir(parents=True)
+    path.write_text("1000\n")
+    limits = machine.limits
+    assert limits.throttled(3.0) == 0.0
+    path.write_text(f"{hot}\n")
+    assert limits.throttled(3.0) == share
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,12 +72,83 @@ def test_the_process_that_has_the_log_open(start: Start, tmp_path: Path, poll: C
     poll(lambda: watched.found() == set(), 20, "it is gone")
 
 
-def test_of_a_pipe_into_tee_the_whole_job(start: Start, tmp_path: Path, poll: Callable[..., None]) -> None:
-    """With `make | tee log` it is make's work that counts, not tee's."""
-    log = tmp_path / "log"
-    process = start("sh", "-c", f"sh -c '{LOOP}' | tee {log}; true")
-    watched = Watched(log)
-    poll(lambda: watched.found() == {process.pid}, 20, "the job is found")
+@pytest.fixture
+def process(tmp_path: Path) -> Callable[..., None]:
+    """Write a process, as proc(5) has it, into a /proc of its own; it may have a file open for writing."""
+
+    def write(pid: int, parent: int, group: int, log: Path | None = None) -> None:
+        place = tmp_path / "proc" / str(pid)
+        for name in ("fd", "fdinfo"):
+            (place / name).mkdir(parents=True)
+        (place / "stat").write_text(f"{pid} (x) S {parent} {group} {'0 ' * 16}{pid}00 0\n")
+        (place / "cmdline").write_bytes(b"x\0--build\0")
+        if log is not None:
+            (place / "fd" / "1").symlink_to(log)
+            (place / "fdinfo" / "1").write_text("pos:\t0\nflags:\t0100001\n")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("rows", "root"),
+    [
+        # make | tee: the shell that leads the job
+        (["20 1 20", "21 20 20", "22 20 20 log"], 20),
+        # one that writes the log itself and has children, whoever leads
+        (["20 1 20", "21 20 20 log", "22 21 20"], 21),
+        (["21 1 99 log"], 21),
+        (["31 1 31 log", "30 1 30 log"], 30),
+        (["20 1 20", "21 20 20"], None),
+    ],
+)
+def test_of_a_pipe_into_tee_the_whole_job(
+    process: Callable[..., None], tmp_path: Path, rows: list[str], root: int | None
+) -> None:
+    """With `make | tee log` it is make's work that counts, not tee's; of several writers that of the oldest."""
+    (tmp_path / "log").touch()
+    (tmp_path / "proc").mkdir()
+    watched = Watched(tmp_path / "log")
+    watched.roots = StepRoots(lambda: [watched.run], str(tmp_path / "proc"), clock=lambda: watched.now)
+    for row in rows:
+        pid, parent, group, *log = row.split()
+        process(int(pid), int(parent), int(group), tmp_path / "log" if log else None)
+    assert watched.found() == ({root} if root is not None else set())
+
+
+def test_looking_in_vain_becomes_rare(process: Callable[..., None], tmp_path: Path) -> None:
+    """After 10, 20, 40 and then each 40 s, until a process is found; a new attempt and one that is gone are lost."""
+    (tmp_path / "proc").mkdir()
+    looks: list[float] = []
+
+    class Counted(StepRoots):
+        def _scan(self, lost: Any) -> Any:
+            looks.append(watched.now)
+            return super()._scan(lost)
+
+    watched = Watched()
+    watched.roots = Counted(lambda: [watched.run], str(tmp_path / "proc"), clock=lambda: watched.now)
+    watched.roots.matches = (Match("lfs", "^x --build$", None),)
+
+    def until(end: int) -> None:
+        while watched.now < end:
+            watched.now += 1
+            watched.roots()
+
+    watched.now = -1
+    until(111)
+    assert looks == [0, 10, 30, 70, 110]
+    process(7, 1, 7)
+    until(149)
+    assert watched.roots.pid_of(watched.run, watched.step) is None
+    until(170)
+    assert (watched.roots()["lfs"], looks[5:]) == ({7: 1000.0}, [150]), "with the start of the step"
+    apply_all(watched.run, [e.StepStarted(time=1001.0, phase="p", step="s", build="lfs")])
+    assert watched.roots.pid_of(watched.run, watched.step) is None, "the process was that of the attempt before"
+    until(171)
+    assert (watched.roots()["lfs"], looks[6:]) == ({7: 1001.0}, [171])
+    shutil.rmtree(tmp_path / "proc" / "7")
+    until(181)
+    assert (watched.roots(), looks[7:]) == ({}, [176])
 
 
 def test_who_only_reads_a_log_is_not_its_build(start: Start, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_a_fiftieth_of_a_cpu_is_quiet(watched: Callable[..., Watched], used: dic
     """A process that wakes up now and then is; one that computes more, reads or writes is not."""
     step = watched()
     for second in range(3):
-        step.sample(second, Tree(**{name: second * amount for name, amount in used.items()}))
+        step.sample(second, Tree(**{name: (second + 1) * amount for name, amount in used.items()}))
     assert step.seen[-1].quiet_seconds == quiet
     assert step.seen[-1].io_bytes == 2 * (used.get("read_bytes", 0) + used.get("written_bytes", 0))
 
@@ -126,7 +126,7 @@ def test_processes_are_counted_by_their_state(watched: Callable[..., Watched]) -
     step.sample(0, Tree(members=members))
     step.sample(2, Tree(members={pid: replace(each, faults=each.faults + 5) for pid, each in members.items()}))
     step.sample(4, Tree(members={7: Process()}))
-    assert [(each.processes, each.stopped, each.faults) for each in step.seen] == [(6, 2, 0), (6, 2, 15), (1, 0, 0)]
+    assert [(each.processes, each.stopped, each.faults) for each in step.seen] == [(5, 2, 0), (5, 2, 15), (1, 0, 0)]
 
 
 def test_the_longest_silence_is_one_that_ended(watched: Callable[..., Watched], tmp_path: Path) -> None:
@@ -141,6 +141,9 @@ def test_the_longest_silence_is_one_that_ended(watched: Callable[..., Watched], 
     for second in (8, 10):
         step.sample(second, ticks=TICKS * 6)
     assert [(each.log_silence, each.longest_silence) for each in step.seen[-2:]] == [(4, 2), (6, 2)]
+    os.utime(log, (2000, 2000))
+    step.sample(12)
+    assert step.seen[-1].log_silence == 0, "a time to come is no silence"
 
 
 def test_what_is_found_of_the_waits_is_judged(watched: Callable[..., Watched]) -> None:
@@ -153,6 +156,63 @@ def test_what_is_found_of_the_waits_is_judged(watched: Callable[..., Watched]) -
     assert (last.reading, last.waits, last.is_closed) == ("cat", ("x waits for a lock",), True)
     assert last.hidden == "sh waits for a process that is not seen"
     assert (step.seen[1].reading, step.seen[1].is_closed, step.seen[1].hidden) == ("", False, "")
+
+
+def test_what_control_groups_say_is_judged(watched: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the root's group: a share of memory, of the time since the last look, and a freezer, once nothing is used."""
+    asked: list[Any] = []
+
+    class Limits:
+        def __init__(self, *of: Any) -> None:
+            asked.append(of[0])
+
+        def memory_pressure(self) -> float:
+            return 0.3
+
+        def throttled(self, seconds: float) -> float:
+            asked.append(seconds)
+            return 0.6
+
+        def is_frozen(self) -> bool:
+            return True
+
+    monkeypatch.setattr(watcher, "Limits", Limits)
+    step = watched()
+    for second in (100, 102, 104, 107):
+        step.sample(second, ticks=TICKS * min(second, 104))
+    assert [(each.memory_pressure, each.throttled) for each in step.seen] == [(0.3, 0.6)] * 4
+    assert [each.is_frozen for each in step.seen] == [False, False, False, True]
+    assert (asked[0], asked[2:]) == (7, [2, 2, 3])
+
+
+def test_the_kind_of_work_is_that_of_the_last_look(watched: Callable[..., Watched], tmp_path: Path) -> None:
+    """By the time used since then, not since the start; a new process counts by its presence alone."""
+    step = watched()
+    for second, cc1, ld in ((0, 1000, 0), (2, 1000, 50), (4, 1080, 100)):
+        step.sample(second, Tree(members={7: Process(name="cc1", ticks=cc1), 8: Process(8, 7, ld, "ld")}))
+    assert [each.program for each in step.seen] == ["cc1", "ld", "cc1"]
+    assert [each.activity for each in step.seen] == [Verdict.COMPILING, Verdict.LINKING, Verdict.COMPILING]
+    step = watched()
+    (tmp_path / "7").mkdir()
+    # what a shell was asked for is read at two looks: `sh -c` may have become another program at the second
+    for second, words in enumerate(("-c x", "./configure", "-c x")):
+        (tmp_path / "7" / "cmdline").write_text("\0".join(["sh", *words.split()]))
+        step.sample(2 * second, Tree(members={7: Process(name="sh"), 8: Process(8, 7, name="cc1")}))
+    assert [each.activity for each in step.seen] == [Verdict.COMPILING, Verdict.CONFIGURING, Verdict.CONFIGURING]
+    step = watched()
+    for second, words in enumerate(("-c x", "-c x", "./configure")):
+        (tmp_path / "7" / "cmdline").write_text("\0".join(["sh", *words.split()]))
+        step.sample(2 * second, Tree(members={7: Process(name="sh"), 8: Process(8, 7, name="cc1")}))
+    assert {each.activity for each in step.seen} == {Verdict.COMPILING}
+
+
+@pytest.mark.parametrize(("states", "held_by"), [("ST", "as"), ("TS", ""), ("TT", "as"), ("STS", ""), ("STT", "as")])
+def test_who_holds_the_others_up(watched: Callable[..., Watched], states: str, held_by: str) -> None:
+    """The first without children where all of those are stopped, whatever their parent does."""
+    step = watched()
+    names = zip(("make", "as", "cc1"), states, strict=False)
+    step.sample(0, Tree(members={n: Process(n, min(n - 1, 7), 0, name, s) for n, (name, s) in enumerate(names, 7)}))
+    assert step.seen[-1].held_by == held_by
 
 
 def test_a_step_that_is_not_seen_any_more_begins_anew(watched: Callable[..., Watched]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import ssl
 import time
 import urllib.error
@@ -103,6 +104,36 @@ def test_tokens_are_good_for_their_role(serve: Callable[..., Any], tmp_path: Pat
     (tmp_path / "read").write_text("short")
     assert served.get("/metrics", Authorization="Bearer short")[0] == 401
     assert served.get("/metrics", Authorization="Bearer another-0123456789")[0] == 200
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(serve: Callable[..., Any], tmp_path: Path) -> None:
+    """A web configuration, or a token, that is a FIFO would never be read to its end: the old one stays in force."""
+    web, token = tmp_path / "web.yml", tmp_path / "token"
+    token.write_text("token-0123456789")
+    web.write_text(f"bearer_tokens:\n  - role: read\n    file: {token}\n")
+    served = serve("--web.config.file", str(web))
+    for path in (token, web):
+        content = path.read_text()
+        path.unlink()
+        os.mkfifo(path)
+        assert served.get("/metrics")[0] == 401
+        body = served.get("/metrics", Authorization="Bearer token-0123456789")[2]
+        assert b"build_exporter_config_last_reload_successful 0\n" in body
+        path.unlink()
+        path.write_text(content)
+        body = served.get("/metrics", Authorization="Bearer token-0123456789")[2]
+        assert b"build_exporter_config_last_reload_successful 1\n" in body
+
+
+def test_a_pipe_in_place_of_the_configuration_is_refused(serve: Callable[..., Any], tmp_path: Path) -> None:
+    """A reload does not wait for whoever might write to it."""
+    config = tmp_path / "config.yml"
+    config.write_text("")
+    served = serve("--config", str(config))
+    config.unlink()
+    os.mkfifo(config)
+    assert served.get("/-/reload", "POST")[0] == 422
+    assert served.get("/-/healthy")[0] == 200
 
 
 def test_guessing_holds_nobody_up_and_gets_slower(serve: Callable[..., Any], tmp_path: Path) -> None:

@@ -167,6 +167,17 @@ def test_files_and_processes_of_this_machine_cannot_be_named(served: Any, remote
     assert line == event(remote, "step_started", phase="p", step="s", package="x")
 
 
+@pytest.mark.parametrize("build", ["one", "two"])
+def test_an_escaped_name_of_such_a_field_is_the_same_name(served: Any, remote: str, build: str) -> None:
+    """`"l\\u006fg"` is `log` in JSON, in a batch of one build as in one of several."""
+    line = ndjson(event(remote, "step_started", phase="p", step="s", log="/etc/shadow", pid=1))
+    line = line.replace(b'"log"', rb'"l\u006fg"').replace(b'"pid"', rb'"\u0070id"')
+    others = ndjson(event(f"{remote}-{build}", "note", message="x")) if build == "two" else b""
+    assert post(served, line + others)[0] == 200
+    ((_, (kept,)),) = journaled(served.journal, remote).items()
+    assert kept == event(remote, "step_started", phase="p", step="s")
+
+
 def test_a_full_or_closed_journal_is_told(served: Any, remote: str) -> None:
     """Where the journal can't be written the poster learns it, and may try again."""
     (served.journal / remote).write_text("a file where a directory should be")

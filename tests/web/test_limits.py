@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ import pytest
 from build_exporter.web.rate import Allowance
 
 Serve = Callable[..., Any]
+BODY = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n["
 GET = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -64,7 +66,16 @@ def served(serve_all: Serve) -> Any:
 
 
 @pytest.mark.usefixtures("many_files")
-@pytest.mark.parametrize("send", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX: "], ids=["silent", "half a header"])
+@pytest.mark.parametrize(
+    "send",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: ",
+        BODY,
+        b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n" + BODY,
+    ],
+    ids=["silent", "half a header", "half a body", "half a body behind an answer"],
+)
 def test_idle_connections_are_in_nobodys_way(served: Any, send: bytes) -> None:
     """With 1,100 connections that say nothing, or never finish, a scrape is answered at once all the same."""
     with connections(served.port, 1100, send):
@@ -73,6 +84,23 @@ def test_idle_connections_are_in_nobodys_way(served: Any, send: bytes) -> None:
         assert served.get("/metrics")[0] == 200
         assert time.monotonic() - began < 5
         assert served.value("process_open_fds") < 1100
+
+
+def test_bodies_that_do_not_end_are_bounded_together(serve: Serve, poll: Callable[..., None]) -> None:
+    """Clients that leave large bodies open are told to come again; small bodies go on, and a left one is no error."""
+    served = serve("--no-collector.cpu")
+    head = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n"
+    with connections(served.port, 9, head) as clients:
+        for client in clients:
+            with contextlib.suppress(ConnectionError):
+                client.sendall(b" " * 9_000_000)
+        poll(lambda: len(select.select(clients, [], [], 0)[0]) == 2, what="two are told to come again")
+        assert [each.recv(12) for each in select.select(clients, [], [], 0)[0]] == [b"HTTP/1.1 503"] * 2
+        small = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]"
+        assert ask(served.port, small)[0] == 200
+    large = head[:-2] + b"Connection: close\r\n\r\n" + b" " * 9_999_998 + b"[]"
+    poll(lambda: ask(served.port, large)[0] == 200, what="there is room again")
+    assert "Traceback" not in served.log.read_text()
 
 
 @pytest.mark.usefixtures("many_files")

@@ -68,7 +68,7 @@ from build_exporter.web.server import (
     page_address,
 )
 from build_exporter.web.service import Service
-from build_exporter.web.webconfig import WebConfigFile
+from build_exporter.web.webconfig import NoPlainFileError, WebConfigFile, check_plain
 
 if TYPE_CHECKING:
     from build_exporter.cli.mcp_http import McpEndpoint
@@ -230,8 +230,8 @@ class Exporter:
         if self._config_path is None:
             return ""
         try:
-            self.config = read_config(self._config_path)
-        except ConfigError as error:
+            self.config = read_config(check_plain(self._config_path))
+        except (ConfigError, NoPlainFileError) as error:
             self._own.config_is_good = False
             log.error("configuration not taken, the old one stays", extra={"problems": str(error)})
             return str(error)

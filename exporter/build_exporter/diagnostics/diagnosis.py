@@ -101,7 +101,7 @@ def diagnose(raw: Iterable[str], *, exit_code: int | None = None, signal: int | 
         )
     if best is None or (best.rank < Rank.TOOL and (signal or (exit_code or 0) > 128)):
         ending = of_ending(exit_code, signal)
-        if ending is not None or best is None:
+        if ending is not None or best is None or signal:
             return _ended(reading, best, ending, exit_code, signal)
     return _diagnosis(reading, best, exit_code)
 

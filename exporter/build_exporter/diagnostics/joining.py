@@ -63,7 +63,8 @@ def joined(lines: Sequence[str], index: int) -> Joined:
 
 def _dubious(lines: Sequence[str], index: int, text: str) -> Joined:
     """Join what perl's harness says of a test with the line before it, which names it."""
-    return Joined(f"{lines[max(0, index - 1)].strip()} {text.strip()}", index)
+    before = lines[index - 1] if index else ""
+    return Joined(f"{before.strip()} {text.strip()}".strip(), index)
 
 
 def _gradle(lines: Sequence[str], index: int, text: str) -> Joined:

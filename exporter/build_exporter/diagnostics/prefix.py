@@ -13,6 +13,8 @@ import json
 import re
 from typing import Final, NamedTuple
 
+from build_exporter.model.text import plain_line
+
 _ISO: Final = (
     r"\W{0,2}\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s?(?:Z|UTC|[+-]\d\d:?\d\d)?[\])]?:?"
     r"(?: std(?:out|err) [FP](?= )| \d\d[OE](?=[ +]))?[ +]?"
@@ -44,7 +46,7 @@ _OTHERS: Final = re.compile(
     r"|==> (?:default|docker|qemu)[\w.-]{0,30}: (?=\S))"
 )
 _GO: Final = re.compile(
-    r'\{"(?:Time":"([^"]{10,40})|ImportPath":"[^"]{0,300})","Action":"[a-z-]{2,20}"(?:,"[A-Z]\w*":(?:"[^"\\]{0,300}"|[\d.]+))*'
+    r'\{"(?:Time":"([^"]{10,40})|ImportPath":"[^"]{0,300})","Action":"[a-z-]{2,20}"(?:,"(?!Output")[A-Z]\w*":(?:"[^"\\]{0,300}"|[\d.]+))*'
     r'(?:,"Output":("(?:[^"\\]|\\.)*"))?(?:,"[A-Z]\w*":(?:"[^"\\]{0,300}"|[\d.]+))*\}$'
 )
 """An event of `go test -json` or `go build -json`: what was printed, where it has that."""
@@ -98,12 +100,13 @@ def parted(line: str) -> Prefixed:
 
 
 def _printed(output: str | None) -> str:
-    """Return the line in an event's JSON string; empty where the event has none, or more than one line."""
+    """Return the text in an event's JSON string as one plain line; empty where the event has none."""
     try:
         text: str = json.loads(output or '""', strict=False)
     except ValueError:
         return ""
-    return text.removesuffix("\n").replace("\n", " ")
+    # half of a surrogate pair is text for JSON, and can't be written
+    return plain_line(text.removesuffix("\n").encode("utf-8", "replace").decode())
 
 
 def unprefixed(line: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import log
@@ -179,9 +179,3 @@ def log_of(seconds: float) -> float:
     if seconds >= LEAST_SECONDS:
         return log(seconds)
     return log(LEAST_SECONDS if seconds > 0 else ZERO_SECONDS)
-
-
-def earlier(times: Iterable[Taken], before: Taken) -> list[Taken]:
-    """Return the times before one, by their place."""
-    found = list(times)
-    return found[found.index(before) + 1 :] if before in found else []

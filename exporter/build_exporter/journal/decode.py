@@ -28,9 +28,8 @@ class Reason(StrEnum):
 
 
 UNKNOWN_EVENT = "unknown"
-MOST_EXPECTED = 64
-MOST_EXPECTED_BYTES = 64 * 1024
-"""Builds, blocks of a build and bytes of a block that are expected at most."""
+MOST_EXPECTED_BYTES = 1024 * 1024
+"""Bytes of lines whose events are kept at most until the lines are read."""
 
 _time_of, _build_of = attrgetter("time"), attrgetter("build")
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
@@ -110,6 +109,7 @@ class Decoder:
         self.left_out = 0
         self._clock = clock
         self._expected: dict[str, list[tuple[bytes, list[Event]]]] = {}
+        self._expected_bytes = 0
 
     @property
     def horizon(self) -> float:
@@ -128,11 +128,13 @@ class Decoder:
         if not data.isascii() or b"\\" in data or b"\x7f" in data:
             # their names may have to be cleaned
             return
-        if len(self._expected) > MOST_EXPECTED:
+        self._expected_bytes += len(data)
+        if self._expected_bytes > MOST_EXPECTED_BYTES:
+            # some were never written, or are not read for long
             self._expected.clear()
-        waiting = self._expected.setdefault(build, [])
-        if len(waiting) < MOST_EXPECTED and len(data) <= MOST_EXPECTED_BYTES:
-            waiting.append((data, events))
+            self._expected_bytes = 0
+            return
+        self._expected.setdefault(build, []).append((data, events))
 
     def _as_expected(self, data: bytes, build: str) -> tuple[list[Event], bytes]:
         """Return the events of the expected lines at the beginning of a block, and the rest of the block."""
@@ -147,6 +149,8 @@ class Decoder:
                 break
             place += len(text)
             found += events
+        if not self._expected:
+            self._expected_bytes = 0
         return found, data[place:]
 
     def decode(self, data: bytes, build: str) -> list[Event]:

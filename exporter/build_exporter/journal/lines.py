@@ -111,7 +111,7 @@ class LineFile:
             return False
         self._resting = False
         if is_same and found.st_size > self._offset:
-            self._descriptor = _open_regular(self.path)
+            self._descriptor = open_regular(self.path)
             if os.pread(self._descriptor, len(self._head), 0) == self._head:
                 os.lseek(self._descriptor, self._offset, os.SEEK_SET)
             else:
@@ -121,7 +121,7 @@ class LineFile:
 
     def _open(self) -> None:
         self.close()
-        self._descriptor = _open_regular(self.path)
+        self._descriptor = open_regular(self.path)
         found = os.fstat(self._descriptor)
         self._inode = (found.st_dev, found.st_ino)
         self._offset = self.position = 0
@@ -152,8 +152,12 @@ class LineFile:
         return Chunk(whole, from_start, too_long)
 
 
-def _open_regular(path: str) -> int:
-    # never wait on a FIFO put where a run should be
+def open_regular(path: str) -> int:
+    """Return a descriptor of a file open for reading; never wait on a FIFO put where a file should be.
+
+    Raises:
+        OSError: it can't be opened or is no regular file.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

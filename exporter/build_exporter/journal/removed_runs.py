@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from build_exporter.journal.layout import run_path
+from build_exporter.journal.lines import open_regular
 
 NAME: Final = "removed.json"
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -120,7 +121,7 @@ def _settled(root: str, build: str, noted: _Removed) -> _Removed:
 
 def _read(root: str, build: str) -> _Removed:
     try:
-        with open(f"{root}/{build}/{NAME}", "rb") as file:
+        with open(open_regular(f"{root}/{build}/{NAME}"), "rb") as file:
             return _decoder.decode(file.read(MAX_BYTES))
     except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return _Removed()

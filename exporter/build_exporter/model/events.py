@@ -362,7 +362,9 @@ _NAMED: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
     BuildStarted: ("source", "target", "book"),
     ToolVersion: ("tool", "version", "target"),
     Toolchain: ("host", "target", "kernel", "libc", "tools"),
-    Alert: ("name", "severity", "tier", "receiver"),
+    Alert: ("name", "severity", "tier", "receiver", "failure"),
+    Acknowledged: ("name", "failure", "by"),
+    Escalated: ("name", "failure", "by"),
 }
 """Fields whose text becomes a label, a column or a heading."""
 

@@ -191,7 +191,7 @@ def board(context: Context, name: str) -> Board:
         rates=_rates(context, run),
         sums=_sums(run, steps),
         notes=[NoteRow(time=time, message=shown(message)) for time, message in list(run.notes)],
-        toolchain=toolchain_of(run),
+        toolchain=_toolchain(run),
         suites=suites_of(steps),
         bad_suites=[suite(each.step, each.report) for each in bad_suites(run)],
         sources=sources_of(run),
@@ -272,8 +272,7 @@ def _sums(run: Run, steps: list[Step]) -> Sums:
     )
 
 
-def toolchain_of(run: Run) -> ToolchainView | None:
-    """Return the toolchain of a run, None where nothing is known of it."""
+def _toolchain(run: Run) -> ToolchainView | None:
     known, tools = run.toolchain, known_tools(run)
     if known is None and not tools:
         return None

@@ -46,8 +46,8 @@ _WORDS: Final = {
 }
 _CLOSED: Final = frozenset({"lock", "semaphore", "open"})
 """Waits that only another process or thread of the step can end."""
-_FOR_CHILDREN: Final = frozenset({"wait", "signal", "pause"})
-"""Waits that the end of a child ends: shells wait for its signal."""
+_FOR_CHILDREN: Final = frozenset({"wait", "signal", "pause", "own pipes"})
+"""Waits that the end of a child ends: shells wait for its signal, make -j for what it then writes into its own pipe."""
 _WAKES: Final = frozenset(f"anon_inode:{name}" for name in ("[eventfd]", "[timerfd]", "[signalfd]", "inotify"))
 """Files by which programs wake themselves."""
 
@@ -160,8 +160,11 @@ class _Step:
         if terminals and not rest:
             is_typed = any(map(self._is_typed_into, terminals))
             return _Wait(kind, "reads from the terminal", is_terminal=is_typed)
-        is_closed = is_endless and bool(files) and all(self._ends.writers(file) - {pid} for file in files)
-        return _Wait(kind, "waits for events", is_closed)
+        # of a socket or terminal the step has no other end, and all events and timers have one name
+        writers = [self._ends.writers(file) if file.startswith("pipe:") else set() for file in files]
+        is_own = is_endless and bool(writers) and all(writers)
+        is_closed = is_own and all(each - {pid} for each in writers)
+        return _Wait("own pipes" if is_own else kind, "waits for events", is_closed)
 
     def _is_own_wake(self, pid: int, file: str) -> bool:
         """Return whether a file is one by which a process wakes itself: of signals, timers and its own threads."""

@@ -178,7 +178,6 @@ class HttpProtocol(HttpToolsProtocol):
         """Start answering."""
         self._in_headers = False
         self._due(BODY_SECONDS)
-        self._limiter.is_busy(self)
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -190,12 +189,18 @@ class HttpProtocol(HttpToolsProtocol):
         """Note that the body is there."""
         self._due(None)
         super().on_message_complete()
+        self._mark_busy()
+
+    def _mark_busy(self) -> None:
+        # until its body is there a request waits for its client, as one does that has not begun
+        if self.cycle is not None and not (self.cycle.response_complete or self.cycle.more_body):
+            self._limiter.is_busy(self)
 
     def on_response_complete(self) -> None:
         """Go on with what waited."""
         self.transport.flush()
         super().on_response_complete()
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
             self._limiter.is_idle(self)
         if self._unparsed:
             self.loop.call_soon(self._feed)
@@ -203,6 +208,7 @@ class HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait for the reader, but not for ever."""
         super().pause_writing()
+        self._limiter.is_idle(self)
         if self._stall is None:
             self._stall = self.loop.call_later(STALL_SECONDS, self.evict)
 
@@ -210,6 +216,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Go on with what waited."""
         super().resume_writing()
         self._cancel_stall()
+        self._mark_busy()
         if self._unparsed:
             self.loop.call_soon(self._feed)
 

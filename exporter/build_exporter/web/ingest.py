@@ -105,12 +105,7 @@ def read_batch(lines: list[bytes], horizon: float) -> Batch:
 def _read_at_once(lines: list[bytes], horizon: float) -> Batch | None:
     """Return a batch of one build in which all is well and nothing starts or ends; None for any other."""
     text = b"\n".join(lines) + b"\n"
-    if (
-        not lines
-        or len(max(lines, key=len)) >= MAX_LINE_BYTES
-        or b"\r" in text
-        or any(map(text.__contains__, _LOCAL_KEYS))
-    ):
+    if not lines or len(max(lines, key=len)) >= MAX_LINE_BYTES or b"\r" in text or _may_name_local(text):
         return None
     decode = _decoder.decode
     try:
@@ -183,8 +178,13 @@ def _build_of(line: bytes) -> str:
     return str(fields.get("build", ""))
 
 
+def _may_name_local(text: bytes) -> bool:
+    # `"l\\u006fg"` is `log` too
+    return b"\\u" in text or any(map(text.__contains__, _LOCAL_KEYS))
+
+
 def _without_local_fields(line: bytes) -> bytes:
-    if not any(key in line for key in _LOCAL_KEYS):
+    if not _may_name_local(line):
         return line
     try:
         fields = msgspec.json.decode(line)

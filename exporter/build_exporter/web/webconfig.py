@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import ssl
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,10 @@ class CertificateError(Exception):
 
 class TokenError(Exception):
     """The file of a token can't be used; the text says which and why."""
+
+
+class NoPlainFileError(Exception):
+    """A file is none that can be read without waiting; the text says which."""
 
 
 class WeakerError(Exception):
@@ -80,9 +86,9 @@ class WebConfigFile:
     def reload(self) -> str:
         """Read the file again; return what is wrong with it, empty when it was accepted."""
         try:
-            found = read(self.path)
+            found = read(self.path, only_plain=True)
             _check_not_weaker(self._access, found)
-        except (ConfigError, CertificateError, TokenError, WeakerError) as error:
+        except (ConfigError, CertificateError, TokenError, NoPlainFileError, WeakerError) as error:
             self._counts.web_config_is_good = False
             log.error("web configuration not accepted, the old one stays", extra={"problems": str(error)})
             return str(error)
@@ -94,26 +100,48 @@ class WebConfigFile:
         return ""
 
     def _stamp_now(self) -> tuple[object, ...]:
-        config = self._access.config
-        tls = config.tls_server_config or TlsServer()
-        paths = (self.path, tls.cert_file, tls.key_file, tls.client_ca_file, *(t.file for t in config.bearer_tokens))
-        return tuple(map(_stamp, paths))
+        return tuple(map(_stamp, (self.path, *_named(self._access.config))))
 
 
-def read(path: str) -> Access:
-    """Load a web configuration file.
+def read(path: str, *, only_plain: bool = False) -> Access:
+    """Load a web configuration file; with `only_plain` never wait for one that is a pipe or a terminal.
 
     Raises:
         ConfigError: the file is wrong or can't be read.
         CertificateError: so is a certificate.
         TokenError: so is the file of a token.
+        NoPlainFileError: one of them is no regular file, with `only_plain`.
     """
     from build_exporter.config.load import load_as  # noqa: PLC0415 - only where there is a file
 
+    if only_plain:
+        check_plain(path)
     config = load_as(WebConfig, path)
+    if only_plain:
+        for each in _named(config):
+            check_plain(each)
     tls = config.tls_server_config
     context = _context(tls) if tls is not None and config.has_tls else None
     return Access(config, context, {_digest_of(token.file): token.role for token in config.bearer_tokens})
+
+
+def _named(config: WebConfig) -> list[str]:
+    """Return the files that a configuration names."""
+    tls = config.tls_server_config or TlsServer()
+    certificates = (tls.cert_file, tls.key_file, tls.client_ca_file)
+    return [each for each in certificates if each is not None] + [token.file for token in config.bearer_tokens]
+
+
+def check_plain(path: str) -> str:
+    """Return the path of a file that keeps no reader waiting; what can't be looked at is for the reader to report.
+
+    Raises:
+        NoPlainFileError: it is no regular file.
+    """
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - as below
+            raise NoPlainFileError(f"{path}: it is no regular file")
+    return path
 
 
 def token_digest(token: bytes) -> bytes:
@@ -160,9 +188,7 @@ def _context(tls: TlsServer) -> ssl.SSLContext:
     return context
 
 
-def _stamp(path: str | None) -> object:
-    if path is None:
-        return None
+def _stamp(path: str) -> object:
     try:
         found = os.stat(path)  # noqa: PTH116 - for each request
     except OSError:

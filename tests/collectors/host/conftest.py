@@ -223,7 +223,7 @@ class Kernel:
         return pid
 
     def give_out_pid(self) -> None:
-        """Move the figure that tells of each fork."""
+        """Change the figure that each fork changes."""
         self._forks += 1
         (self.proc / "sys/kernel/ns_last_pid").write_text(f"{self._forks}\n")
 

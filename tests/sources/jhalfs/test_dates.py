@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.sources.jhalfs.dates import Evidence, Zones, parse_date
+from build_exporter.sources.jhalfs.dates import Evidence, LocalDate, Zones, parse_date
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,65 @@ def unix(*date: int) -> float:
     return datetime(*date, tzinfo=UTC).timestamp()  # type: ignore[arg-type,misc]
 
 
+MONTHS = {
+    "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+    "fr": "janv. févr. mars avril mai juin juil. août sept. oct. nov. déc.",
+    "de": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+    "es": "ene feb mar abr may jun jul ago sep oct nov dic",
+    "it": "gen feb mar apr mag giu lug ago set ott nov dic",
+    "pt": "jan fev mar abr mai jun jul ago set out nov dez",
+    "nl": "jan feb mrt apr mei jun jul aug sep okt nov dec",
+}
+
+
+@pytest.mark.parametrize("language", MONTHS)
+def test_months_of_each_language(language: str) -> None:
+    """Every month is known by the name that `date` has for it."""
+    found = [parse_date(f"di 12 {name} 2024 10:00:00 CET") for name in MONTHS[language].split()]
+    assert [(each.date.month, each.month_known) for each in found if each] == [(n, True) for n in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("printed", "zone", "changed", "wanted"),
+    [
+        ((2026, 1, 28, 17, 30), "UTC", (2026, 2, 28, 17, 31), (2026, 2, 28, 17, 30)),
+        # the date is a day ahead of the file's time in UTC
+        ((2026, 1, 1, 0, 30), "+0800", (2026, 2, 28, 16, 31), (2026, 2, 28, 16, 30)),
+        ((2026, 1, 31, 0, 30), "UTC", (2026, 3, 2, 1, 0), (2026, 1, 31, 0, 30)),
+    ],
+)
+def test_an_unknown_month_is_the_last_that_fits(
+    printed: tuple[int, ...], zone: str, changed: tuple[int, ...], wanted: tuple[int, ...]
+) -> None:
+    """Before the log was last written; a day that a month does not have is of another."""
+    local = LocalDate(datetime(*printed), zone, month_known=False)  # type: ignore[arg-type]
+    assert Zones().unix(local, Evidence(changed=unix(*changed))) == unix(*wanted)
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Be in UTC, or in the zone given to the function that this returns."""
+    with monkeypatch.context() as patch:
+
+        def be_in(zone: str) -> None:
+            patch.setenv("TZ", zone)
+            time.tzset()
+
+        be_in("UTC")
+        yield be_in
+    time.tzset()
+
+
+def test_the_machine_has_a_zone_of_its_own(in_utc: Callable[[str], None]) -> None:
+    """Where nothing else is known an abbreviation is the machine's, and a date without one is, too."""
+    assert CST is not None
+    in_utc("Asia/Shanghai")
+    assert Zones().unix(CST, Evidence()) == CHINA
+    bare = parse_date("Sat Mar 30 17:19:10 2024")
+    assert bare is not None
+    assert Zones().unix(bare, Evidence()) == CHINA
+
+
 CST = parse_date("Sat Mar 30 17:19:10 CST 2024")
 CHINA, CHICAGO = unix(2024, 3, 30, 9, 19, 10), unix(2024, 3, 30, 23, 19, 10)
 
@@ -70,18 +131,22 @@ CHINA, CHICAGO = unix(2024, 3, 30, 9, 19, 10), unix(2024, 3, 30, 23, 19, 10)
         # in March Chicago calls itself CDT
         (Evidence(zone="America/Chicago", after=CHINA), CHINA),
         (Evidence(after=CHINA - 30, changed=4e9, seconds=10), CHINA),
-    ],
-    ids=[
-        "order, China",
-        "order, Chicago",
-        "end, China",
-        "end, Chicago",
-        "running",
-        "setting",
-        "setting that does not call itself so",
-        "copied",
+        # the end of the log decides within ten minutes, then the step before: by five seconds, for two weeks
+        (Evidence(after=CHICAGO, changed=CHINA + 660, seconds=60), CHINA),
+        (Evidence(after=CHICAGO, changed=CHINA + 661, seconds=60), CHICAGO),
+        (Evidence(after=CHINA + 5), CHINA),
+        (Evidence(after=CHINA + 6), CHICAGO),
+        (Evidence(after=CHINA - 14 * 86400 + 5), CHINA),
+        (Evidence(after=CHINA - 14 * 86400 + 4), CHICAGO),
+        # it was printed before the last change; where nothing is known the least offset counts
+        (Evidence(changed=CHINA + 14 * 3600 - 6), CHINA),
+        (Evidence(changed=CHINA + 14 * 3600 - 5), CHICAGO),
+        (Evidence(changed=CHINA - 5), CHINA),
+        (Evidence(changed=CHINA - 6), CHICAGO),
+        (Evidence(), CHICAGO),
     ],
 )
+@pytest.mark.usefixtures("in_utc")
 def test_what_an_ambiguous_zone_means(evidence: Evidence, wanted: float) -> None:
     """CST is eight hours before UTC or six behind it: the setting, the log's end and the step before decide."""
     assert CST is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from build_exporter.sources.jhalfs import reconcile
 from build_exporter.sources.jhalfs.reconcile import UNMARKED, Reconciled, Reconciler
 from build_exporter.sources.jhalfs.tree import JhalfsTree
 from build_exporter.sources.make_process import Closed
@@ -69,7 +70,7 @@ def bench(tree: Tree) -> Bench:
     return Bench(tree)
 
 
-@pytest.mark.parametrize(("done", "end"), [(62, 62), (58, 58), (57.5, 60), (1860, 1860), (1861, 60)])
+@pytest.mark.parametrize(("done", "end"), [(62.25, 62.25), (58, 58), (57.5, 60), (1860, 1860), (1861, 60)])
 def test_a_step_ends_with_its_stamp_where_that_fits(bench: Bench, done: float, end: float) -> None:
     """From two seconds before the log's own end to half an hour after; beyond that by the log."""
     bench.log("401-creatingdirs", 0, 60, 60)
@@ -124,11 +125,12 @@ def test_a_log_without_end_has_a_day(bench: Bench, changed: float, end: float) -
     assert bench.rows() == {"401-creatingdirs": (None, 0, end)}
 
 
-def test_a_step_was_done_before_the_next_began(bench: Bench) -> None:
-    """jhalfs begins none after a failure, so what has neither end nor stamp ended when the next began."""
-    bench.log("401-creatingdirs", 0, None, 5)
-    bench.log("402-environment", 5, None, 9)
-    assert bench.rows() == {"401-creatingdirs": ("succeeded", 0, 5), "402-environment": (None, 5, 9)}
+@pytest.mark.parametrize("begin", [5, 0])
+def test_a_step_was_done_before_the_next_began(bench: Bench, begin: int) -> None:
+    """jhalfs begins none after a failure, so what has neither end nor stamp ended when the next began, if at once."""
+    bench.log("401-creatingdirs", 0, None, begin)
+    bench.log("402-environment", begin, None, 9)
+    assert bench.rows() == {"401-creatingdirs": ("succeeded", 0, begin), "402-environment": (None, begin, 9)}
 
 
 def test_a_copy_that_is_still_written_decides_nothing(bench: Bench) -> None:
@@ -182,6 +184,12 @@ def test_a_finished_tree_is_complete(bench: Bench) -> None:
     assert (found.current.step, found.current.ending) == (names[-1], "succeeded")
 
 
+def test_a_tree_whose_makefile_was_not_read_is_not_complete(bench: Bench) -> None:
+    """Before its first look, or with a Makefile that can't be read, no step is known, and so none is left to do."""
+    found = Reconciler(JhalfsTree(bench.tree.path)).read()
+    assert (found.complete, found.pending, found.attempts) == (False, None, [])
+
+
 def test_logs_alone_are_a_finished_build(bench: Bench) -> None:
     """An archive without stamps is done to its last complete log; one log alone is complete or was left so."""
     bench.log(STEPS[0], 0, 60, 60)
@@ -215,6 +223,7 @@ def test_a_step_that_does_not_go_on_ends(
     bench.log("402-environment", 100, seconds, 150, text)
     (_, attempt) = bench.read(closed).attempts
     assert (attempt.ending, attempt.end - bench.zero) == (ending, 150)
+    assert (attempt.seconds, attempt.disk_bytes) == (None, None), "figures are of a success"
     assert (attempt.message == UNMARKED) == (seconds is not None)
     assert (attempt.message is None) == (ending == "interrupted")
     (_, running) = bench.read().attempts
@@ -270,6 +279,28 @@ def test_a_clean_disk_gives_no_negative_use(bench: Bench) -> None:
         bench.stamp("401-creatingdirs", 61)
         (attempt,) = bench.read().attempts
         assert (attempt.seconds, attempt.disk_bytes, attempt.disk_before_bytes) == (60, disk, 1_000_000 * 1024)
+
+
+def test_an_attempt_is_of_a_package(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its version and its log; without the log the report at the end of the build has its seconds and bytes."""
+    bench.whole(*STEPS)
+    attempt = bench.read().attempts[3]
+    assert (attempt.package, attempt.version, attempt.seconds) == ("c++", "14.2.0", 60)
+    assert attempt.log == str(bench.tree.path / "logs/601-c++-14.2.0")
+    (bench.tree.path / "logs/601-c++-14.2.0").unlink()
+    assert bench.read().attempts[3].seconds is None
+    asked = []
+
+    class Reported:
+        seconds, disk_bytes = 55, 66
+
+        def entry(self, *step: str) -> Reported:
+            asked.append(step)
+            return self
+
+    monkeypatch.setattr(reconcile, "report_beside", lambda *_: Reported())
+    attempt = bench.read().attempts[3]
+    assert (attempt.seconds, attempt.disk_bytes, asked) == (55, 66, [("chapter-6", "601-c++")])
 
 
 def test_a_date_that_cannot_be_read_is_the_end_of_the_step_before(bench: Bench) -> None:

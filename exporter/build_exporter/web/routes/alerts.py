@@ -20,7 +20,7 @@ from build_exporter.queries.context import BadRequestError, Context, NotFoundErr
 from build_exporter.web import acknowledge as link_page
 from build_exporter.web.endpoint import Endpoint, Handler, JsonResponse, Nothing
 from build_exporter.web.errors import error
-from build_exporter.web.routes.events import BodyTooLargeError, body_of
+from build_exporter.web.routes.events import BodyTooLargeError, BusyBodiesError, body_of, refused_body
 from build_exporter.web.service import Service
 
 log = logging.getLogger(__name__)
@@ -100,8 +100,8 @@ def _guarded(handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
-        except BodyTooLargeError as problem:
-            return error(413, "too-large", str(problem), headers={"connection": "close"})
+        except (BodyTooLargeError, BusyBodiesError) as problem:
+            return refused_body(problem)
         except (BadRequestError, msgspec.MsgspecError, UnicodeDecodeError) as problem:
             return error(400, "bad-request", str(problem))
         except NotFoundError as problem:

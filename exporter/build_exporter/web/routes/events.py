@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -21,9 +21,27 @@ from build_exporter.web.service import Service
 
 log = logging.getLogger(__name__)
 
+MOST_HELD_BYTES: Final = 64 * 1024 * 1024
+"""Of bodies that have begun and not ended; a larger `web.max_body_bytes` has room for two of its own."""
+SMALL_BYTES: Final = 64 * 1024
+"""Of a body that there is always room for."""
+
 
 class BodyTooLargeError(ValueError):
     """A request's body is larger than the configuration allows."""
+
+
+class BusyBodiesError(Exception):
+    """Too many bodies have begun and not ended."""
+
+
+class _Bodies:
+    """The bytes of bodies that have begun and not ended, of all clients together."""
+
+    held = 0
+
+
+_bodies: Final = _Bodies()
 
 
 def _accepting(service: Service) -> Handler:
@@ -37,8 +55,8 @@ def _accepting(service: Service) -> Handler:
             body = await body_of(request, service.max_body_bytes)
             lines = lines_of(body, request.headers.get("content-type", ""))
             batch = read_batch(lines, service.monitor.clock() + FUTURE_TOLERANCE_SECONDS)
-        except BodyTooLargeError as problem:
-            return error(413, "too-large", str(problem), headers={"connection": "close"})
+        except (BodyTooLargeError, BusyBodiesError) as problem:
+            return refused_body(problem)
         except TooManyEventsError as problem:
             return error(413, "too-many-events", str(problem))
         except BadRequestError as problem:
@@ -80,6 +98,7 @@ ENDPOINTS: Final = (
             413: "The body has more than 5,000 events, or more bytes than `web.max_body_bytes` (10 MiB).",
             415: "The body has a content encoding.",
             422: "No event could be accepted; `details` says why.",
+            503: "Too many large bodies have begun and not ended; try again.",
             507: "The journal can't be written.",
         },
     ),
@@ -100,24 +119,43 @@ async def _append(ingest: Ingest, batch: Batch) -> None:
             await asyncio.to_thread(ingest.append, piece)
 
 
+def refused_body(problem: BodyTooLargeError | BusyBodiesError) -> Response:
+    """Return the answer to a client whose body is not taken."""
+    if isinstance(problem, BodyTooLargeError):
+        return error(413, "too-large", str(problem), headers={"connection": "close"})
+    return error(503, "busy", str(problem), headers={"connection": "close", "retry-after": "5"})
+
+
 async def body_of(request: Request, limit: int) -> bytes:
     """Return a request's body.
 
     Raises:
         BodyTooLargeError: it has more bytes than `limit`. A body of up to twice the limit is read all the same, because
             many clients see no answer before they have sent everything.
+        BusyBodiesError: it is not small, and those that others have begun leave no room for it.
+        BadRequestError: the client went before its end.
     """
     reported = request.headers.get("content-length", "0")
     if not reported.isdigit() or int(reported) > 2 * limit:
         raise BodyTooLargeError(f"a body has at most {limit} bytes, not {reported[:32]}")
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > 2 * limit:
-            break
-        if size <= limit:
-            parts.append(part)
+    held = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > 2 * limit:
+                break
+            if size <= limit:
+                if size > SMALL_BYTES and _bodies.held + len(part) > max(MOST_HELD_BYTES, 2 * limit):
+                    raise BusyBodiesError("too many bodies have begun and not ended")
+                _bodies.held += len(part)
+                held += len(part)
+                parts.append(part)
+    except ClientDisconnect:
+        raise BadRequestError("the client went before the end of its body") from None
+    finally:
+        _bodies.held -= held
     if size > limit:
         raise BodyTooLargeError(f"a body has at most {limit} bytes")
     return b"".join(parts)

@@ -474,7 +474,10 @@ def test_a_retried_test_is_named_by_its_last_attempt() -> None:
         "     Summary [   0.808s] 2 tests run: 1 passed (1 flaky), 1 failed, 0 skipped",
         "   FLAKY 2/2 [   0.016s] (1/2) rs tests::flaky",
         "  TRY 2 FAIL [   0.016s] (2/2) rs tests::bad",
+        "    Starting 1 test across 1 binary",
+        "  TRY 1 FAIL [   0.294s] (1/1) rs tests::flaky_too",
+        "     Summary [   0.308s] 1 test run: 1 passed (1 flaky), 0 skipped",
     ):
         reader.feed(line)
-    assert reader.results == {"nextest": Results(1, 1)}
+    assert reader.results == {"nextest": Results(2, 1)}
     assert set(reader.ledger.suites["nextest"].failing) == {"rs tests::bad"}

@@ -21,12 +21,14 @@ class Cargo(Runner):
         b" tests run: ",
         b" test run: ",
         b"s] (",
+        b" Starting ",
     )
     NAME: Final = "cargo test"
     _START: Final = re.compile(r"^running (\d{1,9}) tests?\s*$")
     _CASE: Final = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)\b")
     _END: Final = re.compile(r"^test result: \w+\. (\d{1,9}) passed; (\d{1,9}) failed; (\d{1,9}) ignored;")
     _NEXT: Final = re.compile(r"^ *Summary \[.*?\] .*?\btests? run: (.*)$")
+    _BEGIN: Final = re.compile(r"^ *Starting \d{1,9} tests? across ")
     _LISTED: Final = re.compile(
         r"^ *(?:TRY \d+ )?(?!FLAKY|LEAK |PASS|SLOW)[A-Z-]+ \[ *[\d.]+s\] \( *\d+/\d+\) (\S+ \S+)\s*$"
     )
@@ -51,6 +53,8 @@ class Cargo(Runner):
             ledger.summary("nextest", Results(counts.get("passed", 0), bad, skipped=counts.get("skipped", 0)))
             # before it a failure may be one of several attempts
             self._is_listed = bad > 0
+        elif self._is_listed and self._BEGIN.match(line) is not None:
+            self._is_listed = False
         elif self._is_listed and (listed := self._LISTED.match(line)) is not None:
             ledger.suite("nextest").name("failed", listed[1])
         else:
