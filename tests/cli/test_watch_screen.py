@@ -48,7 +48,7 @@ def test_a_resize_ctrl_l_and_each_tenth_frame_write_everything() -> None:
     assert frames == [True, *[False] * 9, True]
     screen.forget()
     assert written(screen, shown, "a")
-    shown.size = (20, 6)  # type: ignore[assignment]
+    shown.size = (20, 6)
     assert "\x1b[6;1H" in written(screen, shown, "a")
 
 
