@@ -11,6 +11,7 @@ import click
 from build_exporter.cli.folded import folded
 from build_exporter.cli.options import config_option, load_config, recorded_journal_option
 from build_exporter.cli.output import print_json, stop
+from build_exporter.cli.query_source import served_elsewhere
 from build_exporter.failures import Card, card
 from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, count_of, duration
@@ -50,9 +51,13 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     tracker = read_newest(journal)
     runs = [b.current for b in tracker.builds.values() if b.current is not None and build in (None, b.name)]
     if build is not None and not runs:
+        if (elsewhere := served_elsewhere(journal, build)) is not None:
+            stop("explain", f"no build {build}: {elsewhere}")
         stop("explain", f"no build {build} in {journal}; there are: {nearest_names(build, list(tracker.builds))}")
     found = _failed(runs, step)
     if found is None:
+        if (elsewhere := served_elsewhere(journal)) is not None:
+            stop("explain", elsewhere)
         if step is not None and not any(_is_named(each, step) for run in runs for each in run.steps.values()):
             if step in tracker.builds:
                 stop("explain", f"{step} is a build, no step: build-exporter explain --build {step}")
