@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +73,32 @@ def test_fifty_failures_reach_the_receiver_within_a_tenth_of_a_second(
     # the machine of a test may be busy with others; the bound is measured in bench/
     assert percentile(taken, 0.5) < 0.1, taken
     assert len(receiver.alerts("BuildFailed")) == 50
+
+
+def test_a_message_has_the_reason_that_only_the_log_holds(
+    serve: Callable[..., Any],
+    servers: Any,
+    receiver: Any,
+    live_run: Callable[..., Any],
+    poll: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    """The hook records a failure without its reason: the one message still says why, and what may help."""
+    servers.start_alertmanager()
+    serve("--alertmanager.url", servers.alertmanager)
+    run, log = live_run(), tmp_path / "813-gcc.log"
+    run.add("step_started", phase="chapter-8", step="813-gcc", log=str(log))
+    log.write_text(
+        "gcc -o x x.o -lmpfr\n/usr/bin/ld: cannot find -lmpfr: No such file or directory\nmake: *** [x] Error 1\n"
+    )
+    run.add("step_finished", phase="chapter-8", step="813-gcc", status="failed", exit_code=2)
+    poll(lambda: receiver.alerts("BuildFailed"), 10, "the message")
+    (message,) = receiver.alerts("BuildFailed")
+    words = message["annotations"]
+    assert words["failure_class"] == "missing-library"
+    assert "cannot find -lmpfr" in words["excerpt"]
+    assert words["excerpt"] in words["description"]
+    assert words["hint"]
 
 
 def test_each_of_several_failures_of_a_build_is_reported(

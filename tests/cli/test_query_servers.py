@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from ports import free_port
 
-from build_exporter.cli import main
+from build_exporter.cli import main, query_source
 from build_exporter.queries.commands import SUMMARIES
 
 PROMETHEUS = """
@@ -178,3 +179,27 @@ def test_another_program_at_the_address(ask: Ask, exporter: str, prometheus: str
         done = ask("progress", option, address)
         assert done.exit_code == 2
         assert done.stderr.endswith("answers 404 Not Found: another program listens there\n")
+
+
+def test_a_failure_in_the_exporters_journal(
+    ask: Ask, exporter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`explain` and `status` without a journal named never report nothing while this machine's exporter has builds."""
+    empty = tmp_path / "state" / "build-exporter" / "journal"
+    empty.mkdir(parents=True)
+    monkeypatch.delenv("BUILD_EXPORTER_JOURNAL", raising=False)
+    monkeypatch.setattr(query_source, "DEFAULT_EXPORTER", exporter)
+    for command in ("explain", "status"):
+        known = main.get_command(click.Context(main), command)
+        assert known is not None
+        (option,) = (each for each in known.params if each.name == "journal")
+        monkeypatch.setattr(option, "default", str(empty))
+        for asked in ((), ("--build", "live")):
+            done = ask(command, *asked)
+            assert done.exit_code != 0
+            assert f"{empty} was read; the exporter at {exporter} has another journal, with live" in done.stderr
+            assert "nothing has failed" not in done.stdout
+        named = ask(command, "--journal", str(empty))
+        assert (named.exit_code, named.stderr) == (1, "")
+    monkeypatch.setattr(query_source, "DEFAULT_EXPORTER", "http://127.0.0.1:1")
+    assert ask("explain").stdout == "nothing has failed\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import time
@@ -26,6 +27,7 @@ def test_output_goes_to_the_log(hook: Any, tmp_path: Path, tee: str) -> None:
     )
     assert done.stdout == ("out\nerr\n" if tee else "") + "status 4\n"
     log = logs / "502-gcc-pass-1.log"
+    assert done.stderr == ("" if tee else f"build-exporter: 502-gcc-pass-1 failed (4), log: {log}\n")
     assert log.read_text() == "out\nerr\n"
     assert hook.events()[1]["log"] == str(log)
     assert [path.name for path in logs.iterdir()] == [log.name]
@@ -44,6 +46,17 @@ def test_errexit_with_a_log(hook: Any, tmp_path: Path, tee: str, options: str, c
     assert done.stdout == ("begin\n" if tee else "") + ("" if options else "status 7\n")
     assert (tmp_path / "logs" / "s.log").read_text() == "begin\n"
     assert (hook.finished(), hook.events()[-1]["exit_code"]) == ({"s": "failed"}, 7)
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "2>&5"], ids=["closed", "full", "broken pipe"])
+def test_a_failure_is_named_nowhere(hook: Any, tmp_path: Path, stderr: str) -> None:
+    """A failing step keeps its status, and the script goes on, where the line that names its log can't be written."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    script = f""". "$HOOK"; be_start b; : <"$PIPE" &
+        exec 5>"$PIPE"; wait; {{ be_step p s sh -c 'exit 4'; }} {stderr}; echo "status $?" """
+    done = hook.run(script, BE_LOG_DIR=str(tmp_path / "logs"), PIPE=str(pipe))
+    assert (done.stdout, hook.finished()) == ("status 4\n", {"s": "failed"})
 
 
 def test_a_function_keeps_what_it_sets_with_a_log(hook: Any, tmp_path: Path) -> None:

@@ -16,15 +16,15 @@ Command = Callable[..., Any]
 Book = Callable[..., Path]
 
 TABLE = """\
-STEP                               VERSION              SBU       TIME      DISK
+STEP                               VERSION              SBU      DISK
 
 chapter-5
-  501-linker-pass1                 2.44                   1            640.0 MiB
-  1 step, 1 with SBU                                    1.0            640.0 MiB
+  501-linker-pass1                 2.44                   1 640.0 MiB
+  1 step, 1 with SBU                                    1.0 640.0 MiB
 
 chapter-6
-  601-Shell                        5.3-rc1             <0.1              1.5 GiB
-  1 step, 1 with SBU                                    0.1              1.5 GiB
+  601-Shell                        5.3-rc1             <0.1   1.5 GiB
+  1 step, 1 with SBU                                    0.1   1.5 GiB
 
 chapter-7
   701-owner
@@ -32,16 +32,16 @@ chapter-7
   2 steps, 0 with SBU
 
 chapter-8
-  801-linker                       2.44                   1            640.0 MiB
+  801-linker                       2.44                   1 640.0 MiB
   802-init
-  803-Shell                        5.3-rc1             <0.1              1.5 GiB
-  3 steps, 2 with SBU                                   1.1              1.5 GiB
+  803-Shell                        5.3-rc1             <0.1   1.5 GiB
+  3 steps, 2 with SBU                                   1.1   1.5 GiB
 
 chapter-10
-  1001-kernel                                        0.4-32              2.3 GiB
-  1 step, 1 with SBU                                    2.5              2.3 GiB
+  1001-kernel                                        0.4-32   2.3 GiB
+  1 step, 1 with SBU                                    2.5   2.3 GiB
 
-  all: 8 steps, 5 with SBU                              4.7              2.3 GiB
+  all: 8 steps, 5 with SBU                              4.7   2.3 GiB
 (<N is counted as N: 2 steps)
 SBU: 4.7, by the stated ranges 2.4 to 34.2.
 Disk: at most 2.3 GiB for one step, its sources and its build; not a sum.
@@ -103,6 +103,7 @@ def test_a_plan_by_hand(command: Command, tmp_path: Path, journal: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "1 h 30 min" in done.stdout
     (path,) = (journal / "mine").glob("*.jsonl")
+    assert done.stderr == f"wrote the plan of 3 steps to {path}\n"
     run = read_run(str(path), "mine", path.stem)
     assert list(run.steps) == [("tools", "linker"), ("tools", "compiler"), ("system", "linker")]
     linker, compiler, last = run.steps.values()

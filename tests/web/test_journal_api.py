@@ -99,9 +99,10 @@ def test_a_large_log_costs_its_part(serve: Callable[..., Any], run_file: Callabl
 def test_only_logs_that_events_name_are_read(
     serve: Callable[..., Any], run_file: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """No path can be asked for; a directory, a device, a FIFO, a missing file or an impossible path is no log."""
+    """No path can be asked for; a directory, a device, a file of /proc, a missing or an impossible path is no log."""
     run = run_file("lfs")
     paths = {"directory": str(tmp_path), "device": "/dev/zero", "missing": str(tmp_path / "no"), "nul": "/tmp/\0x"}
+    paths |= {"environment": "/proc/self/environ", "kernel": "/sys/kernel/uevent_seqnum"}
     for step, path in paths.items():
         run.add("step_started", phase="p", step=step, log=path)
     run.add("step_started", phase="p", step="without")

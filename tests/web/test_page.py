@@ -163,7 +163,12 @@ def test_a_step_whose_name_holds_a_slash_has_its_page(run_file: RunFiles, page: 
 
 def test_what_is_not_there_is_said_so(run_file: RunFiles, page: Pages) -> None:
     """A build or step that is not there gives a page with status 404 and a way back."""
-    run_file("lfs").step("p", "s")
+    run = run_file("lfs")
+    run.step("p", "s")
+    comes = "It shows here as soon as it begins."
+    assert [comes in page(path, 404).text for path in ("/builds/none", "/builds/lfs/steps/p/none")] == [True, True]
+    run.add("build_finished", status="succeeded")
+    assert [comes in page(path, 404).text for path in ("/builds/none", "/builds/lfs/steps/p/none")] == [True, False]
     for path in ("/builds/none", "/builds/none/runs", "/builds/none/rows", "/builds/lfs/steps/p/none",
                  "/builds/lfs/steps/only", "/static/none.css", "/icon/none.svg"):  # fmt: skip
         assert "/" in page(path, 404).links

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 0.02
 """A builder that goes on after a failed step starts the next one within this: then nothing stands still."""
+REASON_SECONDS: Final = 1.5
+"""A failure waits so long for the reason that its log is being read for: a message is sent once."""
 FRESH_SECONDS: Final = 60.0
 """An incident that began earlier was read, not seen: a replay, an import, a restart."""
 HOLD_SECONDS: Final = 300.0
@@ -109,11 +111,16 @@ class FastPath:
     async def _announce(self, identity: Identity, incident: Incident) -> None:
         if incident.kind is Kind.FAILED and identity[3] == 1:
             await asyncio.sleep(SETTLE_SECONDS)
-            if identity not in self._known:
-                return
-        now = self.clock()
-        # the message holds what is known now: the reason of a failure may have come with the next line
-        latest = next((found for found in self.find(now) if found.key == incident.key), incident)
+        until = time.monotonic() + REASON_SECONDS
+        while identity in self._known:
+            now = self.clock()
+            # the message holds what is known now: the reason of a failure may have come with the next line
+            latest = next((found for found in self.find(now) if found.key == incident.key), incident)
+            if not latest.is_reason_due or time.monotonic() >= until:
+                break
+            await asyncio.sleep(SETTLE_SECONDS)
+        else:
+            return
         starts = incident.tiers[identity[3] - 1]
         labels = alert_labels(latest, identity[3], self.builder)
         sent = self._sent[identity] = _Sent(latest, labels, starts, now + AGAIN_SECONDS)

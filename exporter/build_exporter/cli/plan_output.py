@@ -14,6 +14,7 @@ from build_exporter.cli.options import journal_option, words_of
 from build_exporter.cli.output import stop, stop_at_unreadable_plans
 from build_exporter.cli.plan_estimate import PlanEstimate, Wanted, estimate_lines, estimate_object, estimate_plan
 from build_exporter.cli.plan_table import as_object, table
+from build_exporter.formatting import count_of
 from build_exporter.journal.append import Writer
 from build_exporter.journal.current import join_run
 from build_exporter.model.events import Plan, TestScope
@@ -100,7 +101,8 @@ def show_plan(
     else:
         click.echo(b"".join(lines), nl=False)
     if emit and build is not None:
-        _append(journal, build, lines)
+        path = _append(journal, build, lines)
+        click.echo(f"wrote the plan of {count_of(len(made.steps), 'step')} to {path}", err=True)
 
 
 def _estimate(
@@ -115,11 +117,13 @@ def _estimate(
     return estimate_plan(made, journal, Wanted(build, jobs, tests, at_once)) if estimate else None
 
 
-def _append(journal: str, build: str, lines: list[bytes]) -> None:
+def _append(journal: str, build: str, lines: list[bytes]) -> str:
     try:
-        writer = Writer(join_run(journal, build, time.time()))
+        path = join_run(journal, build, time.time())
+        writer = Writer(path)
         for line in lines:
             writer.append(line)
         writer.close()
     except (OSError, ValueError) as error:
         stop("plan", f"the journal can't be written: {words_of(error)}", 1)
+    return path

@@ -19,10 +19,11 @@ _SBU_WIDTH: Final = 11
 def table(plan: WeightedPlan) -> list[str]:
     """Return the lines of a plan's table: its steps by phase, the totals of each phase and of all, the milestones."""
     every = totals(step for step in plan.steps)
-    lines = [_row("STEP", "VERSION", "SBU", "TIME", "DISK")]
+    timed = every.seconds is not None
+    lines = [_row("STEP", "VERSION", "SBU", "TIME" if timed else None, "DISK")]
     for phase, steps in by_phase(plan.steps).items():
-        lines += ["", escaped(phase), *map(_step, steps), _total("", totals(steps))]
-    lines += ["", _total("all: ", every)]
+        lines += ["", escaped(phase), *(_step(each, timed) for each in steps), _total("", totals(steps), timed)]
+    lines += ["", _total("all: ", every, timed)]
     if every.less_than:
         lines.append(f"(<N is counted as N: {every.less_than} {_plural('step', every.less_than)})")
     lines += _range(every)
@@ -49,15 +50,16 @@ def _figures(step: WeightedStep) -> dict[str, Any]:
     return {name: to_builtins(figure) for name, figure in named.items() if figure is not None}
 
 
-def _row(*cells: str) -> str:
-    name, version, sbu, expected, disk = cells
-    return f"{name:<{_STEP_WIDTH}} {version:<12} {sbu:>{_SBU_WIDTH}} {expected:>10} {disk:>9}".rstrip()
+def _row(name: str, version: str, sbu: str, expected: str | None, disk: str) -> str:
+    """Return a line of the table, without the column of times where `expected` is None."""
+    times = "" if expected is None else f"{expected:>10} "
+    return f"{name:<{_STEP_WIDTH}} {version:<12} {sbu:>{_SBU_WIDTH}} {times}{disk:>9}".rstrip()
 
 
-def _step(step: WeightedStep) -> str:
+def _step(step: WeightedStep, timed: bool) -> str:
     planned = step.planned
     name = f"  {_cut(planned.step, _STEP_WIDTH - 2)}"
-    expected = "" if planned.expected_seconds is None else duration(planned.expected_seconds)
+    expected = _time(planned.expected_seconds, timed)
     disk = "" if planned.disk_bytes is None else size(planned.disk_bytes)
     return _row(name, _cut(planned.version or "", 12), _sbu(planned.sbu, step.sbu), expected, disk)
 
@@ -72,12 +74,17 @@ def _sbu(sbu: float | None, figure: Figure | None) -> str:
     return f"{sbu:g}" if figure.low == figure.high else f"{figure.low:g}-{figure.high:g}"
 
 
-def _total(before: str, sums: Totals) -> str:
+def _time(seconds: float | None, timed: bool) -> str | None:
+    if not timed:
+        return None
+    return "" if seconds is None else duration(seconds)
+
+
+def _total(before: str, sums: Totals, timed: bool) -> str:
     sbu = f"{sums.sbu:.1f}" if sums.weighted else ""
-    expected = "" if sums.seconds is None else duration(sums.seconds)
     disk = "" if sums.disk_bytes is None else size(sums.disk_bytes)
     counted = f"  {before}{sums.steps} {_plural('step', sums.steps)}, {sums.weighted} with SBU"
-    return _row(counted, "", sbu, expected, disk)
+    return _row(counted, "", sbu, _time(sums.seconds, timed), disk)
 
 
 def _range(sums: Totals) -> Iterator[str]:

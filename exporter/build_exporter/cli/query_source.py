@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import click
 
-from build_exporter.cli.options import is_named
+from build_exporter.cli.options import is_default_journal, is_named
 from build_exporter.cli.query_http import PROBE_SECONDS, ExporterClient, PrometheusClient, UnreachableError
 from build_exporter.config.schema import Config
 from build_exporter.estimate import Estimator
-from build_exporter.journal.layout import JOURNAL_VARIABLE, default_journal
+from build_exporter.journal.layout import JOURNAL_VARIABLE, builds, default_journal
 from build_exporter.model.events import Event
+from build_exporter.model.names import nearest_names
 from build_exporter.monitor import read_newest
 from build_exporter.queries.context import Context
 from build_exporter.queries.from_metrics import builds_from
@@ -45,6 +46,28 @@ class Asked:
 def named_journal(journal: str) -> str | None:
     """Return the journal of a command's `--journal`, None where it is only the default."""
     return journal if is_named(click.get_current_context()) else None
+
+
+def served_elsewhere(journal: str, build: str | None = None) -> str | None:
+    """Return a sentence on builds of this machine's exporter that the journal read lacks.
+
+    None where the journal was named, no exporter answers, or the journal has all of its builds.
+    """
+    if not is_default_journal():
+        return None
+    try:
+        served = ExporterClient(DEFAULT_EXPORTER, PROBE_SECONDS).builds()
+    except (UnreachableError, ValueError, LookupError, TypeError):
+        # another program may listen there
+        return None
+    others = sorted({str(each) for each in served} - set(builds(journal)))
+    if not others:
+        return None
+    names = build if build in others else nearest_names(build or "", others)
+    return (
+        f"{journal} was read; the exporter at {DEFAULT_EXPORTER} has another journal, with {names}: "
+        f"name it by --journal DIR or {JOURNAL_VARIABLE}"
+    )
 
 
 def free_here(journal: str) -> dict[str, int]:

@@ -17,6 +17,7 @@ from build_exporter.cli.options import is_default_journal, output_option, record
 from build_exporter.cli.output import print_json, stop
 from build_exporter.cli.progress import begin_frame
 from build_exporter.cli.query_http import UnreachableError
+from build_exporter.cli.query_source import served_elsewhere
 from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
@@ -89,6 +90,8 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     """Write what is asked for; return whether there is a build and all are well."""
     tracker = read_builds(journal)
     if build is not None and build not in tracker.builds and not again:
+        if (elsewhere := served_elsewhere(journal, build)) is not None:
+            stop("status", f"no build {build}: {elsewhere}")
         nearest = nearest_names(build, list(tracker.builds))
         stop("status", f"no build {build} in {journal}; there are: {nearest}")
     here = pid_namespace()
@@ -113,6 +116,8 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
             for run in runs
         ]
         click.echo(folded("\n\n".join(texts)))
+    if not runs and (elsewhere := served_elsewhere(journal, build)) is not None:
+        click.echo(f"build-exporter status: {elsewhere}", err=True)
     if is_default_journal():
         _mention_system_journal(journal)
     return bool(runs) and not any(map(is_bad, runs))
@@ -283,7 +288,9 @@ def _time_lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     estimate = estimator(run, now)
     if estimate is not None:
         band = f"{duration(estimate.low)} to {duration(estimate.high)}"
-        yield f"  left       {duration(estimate.middle)} ({band}), done about {clock_time(now + estimate.middle)}"
+        stands = run.state in (BuildState.FAILED, BuildState.INTERRUPTED) and not run.running
+        when = " once it goes on" if stands else f", done about {clock_time(now + estimate.middle)}"
+        yield f"  left       {duration(estimate.middle)} ({band}){when}"
         yield f"             by {plain_line(estimate.basis)}"
 
 

@@ -73,6 +73,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         tiers: when it reached tier 1, 2 and so on; tier 1 is its first message.
         acknowledged: a person's word that they have it, None without one.
         description: what has happened in one or two sentences; `excerpt` what the log said.
+        is_reason_due: nothing is known of why a step failed, and its log may not be read yet.
     """
 
     build: str
@@ -83,6 +84,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     failure_class: str = ""
     excerpt: str = ""
+    is_reason_due: bool = False
     tiers: tuple[float, ...] = ()
     acknowledged: Answer | None = None
 
@@ -173,6 +175,7 @@ def _step_failure(run: Run, step: Step) -> Incident:
         step=name,
         failure_class=reason,
         excerpt=text,
+        is_reason_due=bool(step.log) and not text,
     )
 
 
@@ -190,6 +193,7 @@ def _failure(run: Run, failed: Sequence[Step], since: float) -> Incident:
         step=f"{first.phase} / {first.step}" if first is not None else "",
         failure_class=first.error_class or "other" if first is not None else "",
         excerpt=text,
+        is_reason_due=first is not None and bool(first.log) and not text,
     )
 
 
@@ -232,7 +236,7 @@ def context_words(run: Run, found: Incident) -> dict[str, str]:
     """Return the build's state for a message, as it was when an incident began: `progress`, and a `hint`."""
     failed = sorted(run.failed.values(), key=lambda step: (step.end or 0.0, step.index))
     about = next((step for step in failed if f"{step.phase} / {step.step}" == found.step), None)
-    hint = card(run, about).hint if about is not None else None
+    hint = card(run, about, (about.message or "").splitlines()).hint if about is not None else None
     return {"hint": hint or "", "progress": _progress(run, found.since)}
 
 

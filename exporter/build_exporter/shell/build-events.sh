@@ -42,6 +42,7 @@ if [ "${_be_owner-}" != "$$" ]; then
 	_be_checked=''  # uptime at which the clock's base was last compared with date
 	_be_warning=''  # why the last event was not written
 	_be_complaint='' # how a function was called wrongly
+	_be_hidden=''   # the failed step whose output is in its log alone
 	_be_complaints='' # those reported before, a line each
 	_be_home=''     # the process that may say so: not a subshell beside it
 fi
@@ -406,12 +407,19 @@ _be_run_name() {
 # stderr, once for a journal, why events are lost.
 _be_quietly() {
 	{ "$@" || :; } 2>&-
-	[ -z "$_be_warning$_be_complaint" ] || _be_report
+	[ -z "$_be_warning$_be_complaint$_be_hidden" ] || _be_report
 }
 
 _be_report() {
 	[ -z "$_be_warning" ] || _be_warn
 	[ -z "$_be_complaint" ] || _be_complain
+	[ -z "$_be_hidden" ] || _be_point
+}
+
+# Name the log of a failed step that showed nothing; in a subshell, which alone a broken pipe can end.
+_be_point() {
+	(printf 'build-exporter: %s\n' "$_be_hidden" >&2) || :
+	_be_hidden=''
 }
 
 _be_misuse() { _be_complaint=$1; }
@@ -770,17 +778,19 @@ be_step() {
 		return 0
 	fi
 	_be_quietly _be_step_begin "$@"
+	# a step within this one changes the variables
+	set -- "$_be_log" "$_be_shown" "$@"
 	if [ -n "$_be_compound" ]; then
 		# not as a condition: that would take errexit from the function's body
-		_be_run "$_be_log" "$_be_shown" "$@"
-		set -- "${1-}" "${2-}" "$?"
-	elif _be_run "$_be_log" "$_be_shown" "$@"; then
-		set -- "${1-}" "${2-}" 0
+		_be_run "$@"
+		set -- "$1" "$2" "$3" "$4" "$?"
+	elif _be_run "$@"; then
+		set -- "$1" "$2" "$3" "$4" 0
 	else
-		set -- "${1-}" "${2-}" "$?"
+		set -- "$1" "$2" "$3" "$4" "$?"
 	fi
 	_be_quietly _be_step_done "$@"
-	return "$3"
+	return "$5"
 }
 
 # _be_step_begin PHASE STEP COMMAND...: set _be_log and _be_shown to where the output goes, set _be_compound if this shell
@@ -797,15 +807,20 @@ _be_step_begin() {
 	[ -z "$_be_compound" ] || _be_guard
 }
 
-# _be_step_done PHASE STEP STATUS
+# _be_step_done LOG SHOWN PHASE STEP STATUS
 _be_step_done() {
 	[ -z "$_be_guarded" ] || _be_unguard
-	_be_place "$1" "$2"
+	_be_place "$3" "$4"
 	# the first frame of this step, and what a `continue` out of a function may have left above it
 	case $_be_running in
 	*:"$_be_fields$_be_newline"*) _be_running=${_be_running#*:"$_be_fields$_be_newline"} ;;
 	esac
-	_be_outcome "$3"
+	_be_outcome "$5"
+	_be_hidden=''
+	case $_be_word$1$2 in
+	*"$_be_newline") ;;
+	failed/*) _be_file=${1##*/} _be_hidden="${_be_file%.log} failed ($5), log: $1" ;;
+	esac
 	_be_emit_finished
 }
 

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -91,17 +92,26 @@ def open_regular(path: Path, *, follow_links: bool = True) -> int:
             else writes should not be one: it could lead to what only this process may read.
 
     Raises:
-        OSError: it can't be opened, is no regular file, or another user's link leads where that user may not read.
+        OSError: it can't be opened, is no regular file or one of the kernel's, or another user's link leads where that
+            user may not read.
     """
     descriptor = os.open(path, _FLAGS | (0 if follow_links else os.O_NOFOLLOW))
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        # an event may name /proc/self/environ as its log
+        if not stat.S_ISREG(found.st_mode) or found.st_dev in _of_kernel():
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         check_links(path, descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+@cache
+def _of_kernel() -> frozenset[int]:
+    places = (Path("/proc"), Path("/sys"))
+    return frozenset(place.stat().st_dev for place in places if place.is_mount())
 
 
 class LineCutter:

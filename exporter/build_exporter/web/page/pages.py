@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from build_exporter.model.states import BuildState
 from build_exporter.queries.context import BadRequestError, NotFoundError
 from build_exporter.web.page import responses, views
 from build_exporter.web.page.rows import Rows
@@ -36,7 +37,13 @@ class Pages:
         try:
             return responses.html(request, template, common | make())
         except NotFoundError as problem:
-            return self._message(request, 404, str(problem), may_come=True)
+            may_come = self._may_come(request.path_params.get("build", ""))
+            return self._message(request, 404, str(problem), may_come=may_come)
+
+    def _may_come(self, build: str) -> bool:
+        """Return whether what is missing can still begin: the build itself, or a step of its run while that runs."""
+        known = self._service.context().builds.get(build)
+        return known is None or known.current is None or known.current.state is BuildState.RUNNING
 
     def _message(self, request: Request, status: int, message: str, *, may_come: bool = False) -> Response:
         common = {"here": "", "telemetry_path": self._service.telemetry_path, "refresh": may_come, "build_name": ""}
