@@ -36,6 +36,7 @@ MEASUREMENTS = (
     "verdict",
     "estimate_cost",
     "answers",
+    "page_open",
     "event_writers",
     "sources_jhalfs",
     "step_logs",

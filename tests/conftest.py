@@ -117,7 +117,7 @@ class Served:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, headers=named, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10, context=self.trust) as answer:
+            with urllib.request.urlopen(request, timeout=30, context=self.trust) as answer:
                 return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
         except urllib.error.HTTPError as error:
             with error:

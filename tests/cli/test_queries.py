@@ -217,6 +217,7 @@ def test_what_there_is_is_counted(command: Command, tmp_path: Path) -> None:
         "explain", "b0", "--journal", journal
     ).stderr  # fmt: skip
     assert nearest_names("zzz", ["a", "b", "c", "d", "e"]) == "a, b, c, d, e"
+    assert nearest_names("504", ["503-gcc", "504-linux-headers", "505-glibc"]) == "504-linux-headers"
 
 
 def test_history_of_a_step_has_the_steps_result(command: Command, tmp_path: Path) -> None:
@@ -234,6 +235,7 @@ def test_a_mistyped_command_is_guessed(command: Command) -> None:
     done = command("progres")
     assert done.returncode == 2
     assert "Did you mean progress" in done.stderr
+    assert "Did you mean errors or explain?" in command("failures").stderr
 
 
 def test_a_narrow_terminal_shows_whole_words() -> None:

@@ -86,6 +86,8 @@ def test_a_failed_build(run_file: RunFiles, status: Callable[..., Any], reported
     done = status()
     assert done.returncode == 1
     assert "chapter-5/501, 10 s of about 1 min 40 s: compiler-error" in done.stdout
+    assert re.search(r"left .*\) once it goes on\n", done.stdout)
+    assert "done about" not in done.stdout
     assert "a.c:1: error: x" in done.stdout
     assert "3 steps wait for it" in done.stdout
     (build,) = reported()

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from build_exporter.cli import main
 from build_exporter.diagnostics.rules import use
 from build_exporter.failures import MAX_CARD_BYTES, card
+from build_exporter.formatting import clock_time
 from build_exporter.journal.append import Writer
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildStarted, Event, StepFinished, StepStarted, TestsReported, encode_line
@@ -141,6 +142,30 @@ def test_explain_needs_journal_and_log_alone(tmp_path: Path) -> None:
     assert "place      tree.c:41" in text
     assert CliRunner().invoke(main, [*arguments, "811-none"]).exit_code == 2
     assert CliRunner().invoke(main, ["explain", "--journal", str(tmp_path)]).exit_code == 1
+
+
+def test_a_repaired_step_is_explained_by_what_it_failed_of(tmp_path: Path) -> None:
+    """A step that succeeded after a failure has its attempt, time, reason named, as has `explain` without a name."""
+    writer = Writer(run_path(str(tmp_path), "lfs", RUN))
+    step: dict[str, Any] = {"build": "lfs", "phase": "chapter-8", "step": "810-gcc"}
+    repaired = [StepStarted(**step, time=50.0), StepFinished(**step, time=60.0, status="succeeded")]
+    other = StepStarted(build="lfs", phase="chapter-8", step="811-sed", time=61.0)
+    for event in [*events(message="no space left", error_class="disk-full"), *repaired, other]:
+        writer.append(encode_line(event))
+    writer.close()
+
+    def explained(*name: str) -> list[str]:
+        done = CliRunner().invoke(main, ["explain", *name, "--journal", str(tmp_path)])
+        assert done.exit_code == 1
+        return done.output.splitlines()
+
+    words = [
+        f"lfs: chapter-8/810-gcc failed {clock_time(40.5)}, attempt 2; it has succeeded since",
+        "  class      disk-full", "  reason     no space left", "  all        build-exporter errors --build lfs",
+    ]  # fmt: skip
+    assert explained("810-gcc") == words
+    assert explained() == ["nothing fails now; 2 attempts failed earlier, the last of them:", *words]
+    assert explained("811-sed") == ["811-sed has not failed"]
 
 
 def test_without_a_log_nothing_is_made_up(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import click
 import pytest
 
+from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.config.schema import Thresholds
 from build_exporter.estimate import Estimate
 from build_exporter.model.states import Verdict
 from build_exporter.queries.attention import attention
+from build_exporter.queries.build import board
 from build_exporter.verdicts import Judgement
 
 LIMITS = Thresholds(stalled_seconds=60.0, step_overdue_ratio=2.0, step_overdue_seconds=300.0, step_attempts=3)
@@ -57,6 +60,22 @@ def test_silence_is_a_stall_from_its_limit_on(builder: Callable[..., Any]) -> No
     assert (kinds(build, 59.9), [kind for kind, *_ in kinds(build, 60.0)]) == ([], ["stalled"])
     build.add("build_finished", status="interrupted")
     assert kinds(build, 1e6) == [("interrupted", "critical", None, "the build ended before all its steps were done")]
+
+
+def test_a_success_that_left_steps_out_is_no_clean_one(builder: Callable[..., Any]) -> None:
+    """A run ended as succeeded after one of three planned steps says so, and a phase never begun is not complete."""
+    build = builder()
+    build.add("plan", steps=[{"phase": p, "step": s} for p, s in (("p", "a"), ("p", "b"), ("q", "c"))])
+    build.step("p", "a")
+    assert kinds(build) == [], "they may still come"
+    build.add("build_finished", status="succeeded")
+    assert kinds(build) == [("pending", "warning", None, "succeeded, but 2 planned steps never ran")]
+    shown = board(build.context(), build.build)
+    assert [(each.state, each.progress_ratio) for each in shown.phases] == [("succeeded", 1.0), ("pending", 0.0)]
+    assert shown.progress_ratio == 1.0
+    assert list(analysis_lines(build.tracker, build.tracker.builds[build.build].current, "", build.clock)) == [
+        f"  {click.style('pending   ', fg='yellow')} succeeded, but 2 planned steps never ran"
+    ]
 
 
 def test_attempts_count_from_the_third_on(builder: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ from build_exporter.queries.build import board
 from build_exporter.queries.builds import builds
 from build_exporter.queries.context import NotFoundError
 from build_exporter.queries.step import step
+from build_exporter.web.page.figures import time_line
 
 PLAN = [
     {"phase": "one", "step": "a", "expected_seconds": 100.0, "package": "pa", "version": "1"},
@@ -55,6 +56,18 @@ def test_a_running_build(builder: Callable[..., Any]) -> None:
     assert (shown.sums.cpu_seconds, shown.sums.warnings, shown.sums.retried_steps) == (300.0, 3, 0)
     assert [(each.name, each.reached, each.phase) for each in shown.milestones] == [("base", None, "one")]
     assert shown.rates.steps_per_hour_since_start == pytest.approx(12.0)
+
+
+def test_a_build_that_stands_still_expects_no_milestone(builder: Callable[..., Any]) -> None:
+    """While it runs a milestone has the time it is expected at; once the build stopped nobody knows when."""
+    build = started(builder)
+    expected = time_line(board(build.context(after=100.0), "lfs"))
+    assert expected is not None
+    assert [mark.when is not None for mark in expected.marks] == [True]
+    build.add("step_finished", phase="one", step="b", status="failed")
+    stopped = time_line(board(build.context(after=100.0), "lfs"))
+    assert stopped is not None
+    assert [mark.when for mark in stopped.marks] == [None]
 
 
 @pytest.mark.parametrize(("after", "overdue"), [(799.0, False), (800.0, True)])

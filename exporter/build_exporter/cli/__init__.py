@@ -42,6 +42,10 @@ Each is loaded only when called; a Python keyword has a `_` added.
 """
 
 
+_MEANT = {word: ["errors", "explain"] for word in ("failed", "failing", "fails", "failure", "failures")}
+"""Words for commands of another name, which the spelling does not lead to."""
+
+
 class LazyGroup(click.Group):
     """A group that loads a command when it is asked for: `status` needs no web server in memory."""
 
@@ -67,7 +71,7 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches  # noqa: PLC0415
 
-            nearest = get_close_matches(args[0][:100], COMMANDS, n=3, cutoff=0.5)
+            nearest = _MEANT.get(args[0]) or get_close_matches(args[0][:100], COMMANDS, n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
             raise click.UsageError(f"{error.format_message().rstrip('.')}.{hint}", ctx) from None
 

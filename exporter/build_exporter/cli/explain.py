@@ -17,9 +17,14 @@ from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, count_of, duration
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
-from build_exporter.model.states import FailureClass
+from build_exporter.model.states import FailureClass, StepState
+from build_exporter.model.text import plain_line
 from build_exporter.monitor import read_newest
-from build_exporter.tracker import Run, Step
+from build_exporter.queries.commands.errors import ErrorRow, errors
+from build_exporter.queries.context import Context
+from build_exporter.queries.request import Request
+from build_exporter.queries.run_reader import JournalRuns
+from build_exporter.tracker import Run, Step, Tracker
 
 NO_LOG: Final = "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"
 
@@ -34,7 +39,8 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     """Explain why a step failed: the reason, the lines around it, and what to do.
 
     STEP is the name of a failed step, or phase/step; without it the one that failed last of those whose cause is
-    known. The log is read again, so the answer needs no running exporter. Exits with 1 when nothing has failed.
+    known. The log is read again, so the answer needs no running exporter. Exits with 1 when
+    nothing fails now: it then says what failed earlier in the run.
 
     \b
     Example:
@@ -55,9 +61,9 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
         if step is not None and not any(_is_named(each, step) for run in runs for each in run.steps.values()):
             if step in tracker.builds:
                 stop("explain", f"{step} is a build, no step: build-exporter explain --build {step}")
-            known = {each.step for run in runs for each in run.steps.values()}
+            known = {_as_named(each, step) for run in runs for each in run.steps.values()}
             stop("explain", f"no step {step}; there are: {nearest_names(step, known)}")
-        click.echo("null" if output == "json" else "nothing has failed")
+        click.echo("null" if output == "json" else folded("\n".join(_repaired(journal, tracker, build, step))))
         raise SystemExit(1)
     made = card(*found, last_lines(journal, *found))
     if output == "json":
@@ -72,12 +78,40 @@ def _failed(runs: list[Run], name: str | None) -> tuple[Run, Step] | None:
     return max(failed, key=lambda pair: (_has_cause(pair[1]), pair[1].end or 0.0), default=None)
 
 
+def _repaired(journal: str, tracker: Tracker, build: str | None, name: str | None) -> Iterator[str]:
+    """Yield what failed in the newest runs, of one step or of all, where none of it fails now."""
+    request = Request(Context(tracker.builds, time.time()), journal, build, events=JournalRuns(journal, tracker).events)
+    failed = (row for row in errors(request).rows if isinstance(row, ErrorRow))
+    rows = [row for row in failed if name in (None, row.step, f"{row.phase}/{row.step}")]
+    if not rows:
+        yield "nothing has failed" if name is None else f"{plain_line(name)} has not failed"
+        return
+    if name is None:
+        yield f"nothing fails now; {count_of(len(rows), 'attempt')} failed earlier, the last of them:"
+    last = rows[0]
+    run = tracker.builds[last.build].current
+    step = run.steps.get((last.phase, last.step)) if run is not None else None
+    state = step.state if step is not None else StepState.PENDING
+    since = "has succeeded since" if state is StepState.SUCCEEDED else f"is {state.label} now"
+    yield f"{last.build}: {last.phase}/{last.step} failed {clock_time(last.time)}, attempt {last.attempt}; it {since}"
+    yield f"  class      {last.error_class}"
+    if last.message:
+        yield f"  reason     {last.message}"
+    if last.log:
+        yield f"  log file   {last.log}"
+    yield f"  all        build-exporter errors --build {last.build}"
+
+
 def _has_cause(step: Step) -> bool:
     return step.error_class != FailureClass.OTHER or bool(step.message)
 
 
 def _is_named(step: Step, name: str) -> bool:
     return name in (step.step, f"{step.phase}/{step.step}")
+
+
+def _as_named(step: Step, name: str) -> str:
+    return f"{step.phase}/{step.step}" if "/" in name else step.step
 
 
 def _lines(made: Card, now: float) -> Iterator[str]:

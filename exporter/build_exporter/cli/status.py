@@ -288,7 +288,9 @@ def _time_lines(run: Run, now: float, estimator: Estimator) -> Iterator[str]:
     estimate = estimator(run, now)
     if estimate is not None:
         band = f"{duration(estimate.low)} to {duration(estimate.high)}"
-        yield f"  left       {duration(estimate.middle)} ({band}), done about {clock_time(now + estimate.middle)}"
+        stands = run.state in (BuildState.FAILED, BuildState.INTERRUPTED) and not run.running
+        when = " once it goes on" if stands else f", done about {clock_time(now + estimate.middle)}"
+        yield f"  left       {duration(estimate.middle)} ({band}){when}"
         yield f"             by {plain_line(estimate.basis)}"
 
 

@@ -1,4 +1,4 @@
-"""Lines of `status` on steps that will not fit on this machine, and on steps slower than usual."""
+"""Lines of `status` on steps that will not fit on this machine, were slower than usual, or never ran."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from build_exporter.queries.attention import attention
 from build_exporter.queries.context import Context
 from build_exporter.tracker import Run, Tracker
 
-WORDS = {"short": ("short", "red"), "slower": ("slower", "yellow")}
+WORDS = {"short": ("short", "red"), "slower": ("slower", "yellow"), "pending": ("pending", "yellow")}
 SHOWN = 3
 
 
 def analysis_lines(tracker: Tracker, run: Run, journal: str, now: float) -> Iterator[str]:
-    """Yield a line for each step that will not fit, and for the steps that lost most time against earlier runs."""
+    """Yield a line for each step that will not fit, for those that lost most time, and for planned ones never run."""
     history = list(tracker.builds[run.build].history.values())
     known = fits(run, history, journal, now) if run.status is None else ()
     found = [each for each in attention(Context(tracker.builds, now, fits=lambda _: known), run) if each.kind in WORDS]
     for kind, (word, colour) in WORDS.items():
         of_kind = [each for each in found if each.kind == kind]
         for each in of_kind[:SHOWN]:
-            yield f"  {click.style(f'{word:<10}', fg=colour)} {plain_line(f'{each.phase}/{each.step} {each.message}')}"
+            where = f"{each.phase}/{each.step} " if each.step is not None else ""
+            yield f"  {click.style(f'{word:<10}', fg=colour)} {plain_line(f'{where}{each.message}')}"
         if len(of_kind) > SHOWN:
             yield f"             and {len(of_kind) - SHOWN} more"

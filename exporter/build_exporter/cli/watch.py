@@ -24,7 +24,7 @@ from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
 from build_exporter.monitor import Monitor
-from build_exporter.queries.build import Board, board
+from build_exporter.queries.build import Glance, glance
 from build_exporter.queries.builds import Builds, builds
 from build_exporter.queries.context import Context, NotFoundError
 from build_exporter.summary import rank
@@ -32,8 +32,13 @@ from build_exporter.summary import rank
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from build_exporter.cli.watch_screen import Line
+
+    Drawn = tuple[list[Line], list[str], str | None]
+    """A frame, the names of all builds, and the one that is shown."""
+
 T = TypeVar("T")
-View = tuple[Builds, Board | None]
+View = tuple[Builds, Glance | None]
 
 
 class ExporterBoards:
@@ -52,7 +57,7 @@ class ExporterBoards:
         """
         found = self._get("builds", Builds)
         name = _chosen(found, build)
-        return found, self._get(f"builds/{name}", Board) if name is not None else None
+        return found, self._get(f"builds/{name}", Glance) if name is not None else None
 
     def _get(self, path: str, kind: type[T]) -> T:
         try:
@@ -84,7 +89,7 @@ class JournalBoards:
         )  # fmt: skip
         found = builds(context)
         name = _chosen(found, build)
-        return found, board(context, name) if name is not None else None
+        return found, glance(context, name) if name is not None else None
 
 
 class Boards:
@@ -127,7 +132,7 @@ def watch(journal: str, exporter: str | None, build: str | None, interval: float
 
     Asks a running exporter, and reads the journal itself where none answers; one named by --exporter must answer at
     first. Keys: q ends, n and p show the next and
-    the previous build. NO_COLOR is respected.
+    the previous build, Ctrl-L writes the whole screen again. NO_COLOR is respected.
 
     \b
     Example:
@@ -146,39 +151,44 @@ def watch(journal: str, exporter: str | None, build: str | None, interval: float
 
     from build_exporter.cli.watch_frame import frame  # noqa: PLC0415
     from build_exporter.cli.watch_host import host_line  # noqa: PLC0415
+    from build_exporter.cli.watch_screen import rendered  # noqa: PLC0415
 
-    def draw(name: str | None) -> tuple[object, list[str], str | None]:
+    def draw(name: str | None) -> Drawn:
         found, shown = boards.read(name)
         names = [row.build for row in found.builds]
-        picture = frame(found, shown, boards.source, console, host_line(journal, exporter))
+        picture = frame(found, shown, boards.source, console.size, host_line(journal, exporter))
         return picture, names, shown.build if shown is not None else None
 
     console = Console(highlight=False)
     if once or not (sys.stdout.isatty() and sys.stdin.isatty()) or console.is_dumb_terminal:
-        console.print(draw(build)[0])
+        for line in draw(build)[0]:
+            console.file.write(rendered(line, console).rstrip(" ") + "\n")
     else:
         _follow(console, draw, build, interval)
 
 
 def _follow(
     console: Console,
-    draw: Callable[[str | None], tuple[object, list[str], str | None]],
+    draw: Callable[[str | None], Drawn],
     build: str | None,
     interval: float,
 ) -> None:
-    from rich.live import Live  # noqa: PLC0415
+    from build_exporter.cli.watch_screen import Screen  # noqa: PLC0415
 
-    with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+    screen = Screen(console)
+    with _keys() as pressed, console.screen():
         while True:
             try:
-                picture, names, shown = draw(build)
+                lines, names, shown = draw(build)
             except NotFoundError:
                 # the build has been removed meanwhile
-                picture, names, shown = draw(None)
-            live.update(picture, refresh=True)  # type: ignore[arg-type]
+                lines, names, shown = draw(None)
+            screen.show(lines)
             key = pressed(interval)
             if key in ("q", "Q", "\x03", "\x04"):
                 return
+            if key == "\x0c":
+                screen.forget()
             if key in ("n", "p") and names:
                 place = names.index(shown) if shown in names else 0
                 build = names[(place + (1 if key == "n" else -1)) % len(names)]

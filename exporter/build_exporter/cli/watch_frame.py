@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
+from build_exporter.cli.watch_screen import Cell, Line, Part
 from build_exporter.failures import Card
 from build_exporter.formatting import clock_time, duration, percent
-from build_exporter.queries.build import Board
+from build_exporter.queries.build import Glance
 from build_exporter.queries.builds import BuildRow, Builds
 from build_exporter.queries.steps import StepRow
 
@@ -37,25 +34,33 @@ _TABLE_WIDTH = 110
 _KEYS = "q quit · n/p next/previous build"
 
 
-def frame(found: Builds, board: Board | None, source: str, console: Console, host: str = "") -> RenderableType:
-    """Return the frame: the builds, the one that is shown, and a line on the machine where that is this one."""
-    width, height = console.size.width, console.size.height
+def frame(found: Builds, board: Glance | None, source: str, size: tuple[int, int], host: str = "") -> list[Line]:
+    """Return the frame: the builds, the one that is shown, and a line on the machine where that is this one.
+
+    `size` is the terminal's, columns and rows; a frame has more lines than a very small terminal has rows.
+    """
+    width, height = size
     if board is None:
-        return Text(f"no build yet in {source}\n\nbegin one: build-exporter run --build my-build -- make")
+        words = [
+            *wrap(f"no build yet in {source}", width),
+            "",
+            "begin one: build-exporter run --build my-build -- make",
+        ]
+        return [_line(width, (line, "")) for line in words]
     top = [_header(board, width), _progress(board, width), _estimate(board, width), _phases(board, width)]
     top += [*_attention(board, width), *(line for card in board.failures[:1] for line in _failure(card, width))]
-    last = [_cut(Text.assemble(("host    ", "dim"), host), width)] if host else []
+    last = [_line(width, ("host    ", "dim"), (host, ""))] if host else []
     last += [_others(found, board, width)] if len(found.builds) > 1 else []
-    last.append(_cut(Text(f"{_KEYS} · {source}", style="dim"), width))
+    last.append(_line(width, (f"{_KEYS} · {source}", "dim")))
     lines = [line for line in top if line is not None]
     is_roomy = height >= _ROOMY
     room = height - len(lines) - len(last) - 1 - (_SECTIONS if is_roomy else 0)
     tables = _tables(board, max(_SECTIONS, room), width)
-    gap = [Text()] if is_roomy else []
-    return Group(*lines, *(part for table in tables for part in (*gap, *table)), *gap, *last)
+    gap = [_line(width)] if is_roomy else []
+    return [*lines, *(line for table in tables for line in (*gap, *table)), *gap, *last]
 
 
-def _tables(board: Board, room: int, width: int) -> list[list[RenderableType]]:
+def _tables(board: Glance, room: int, width: int) -> list[list[Line]]:
     """Return the tables of steps within so many lines: what runs first, then what comes and what is over by halves."""
     running = min(len(board.running_steps), max(2, room // 2))
     rest = room - (running + 1 if running else 0)
@@ -66,18 +71,18 @@ def _tables(board: Board, room: int, width: int) -> list[list[RenderableType]]:
     return [_steps(title, steps, board.now, most, width) for title, steps, most in rows if steps]
 
 
-def _cut(text: Text, width: int) -> Text:
-    text.truncate(width, overflow="ellipsis")
-    return text
+def _line(width: int, *parts: Part) -> Line:
+    return (Cell(parts, width),)
 
 
-def _header(board: BuildRow, width: int) -> Text:
+def _header(board: BuildRow, width: int) -> Line:
     mark, style = _mark(board)
     parts: list[tuple[str, str]] = [(f"{mark} {board.build} ", "bold"), (_state(board), style)]
     if board.elapsed_seconds is not None:
         parts.append((f" · {duration(board.elapsed_seconds)}", ""))
     parts += [(f" · ended {clock_time(board.end)}", "")] if board.end is not None else []
-    return _cut(Text.assemble(*parts, (f" · run {board.run}", "dim") if width >= _WIDE else ""), width)
+    parts += [(f" · run {board.run}", "dim")] if width >= _WIDE else []
+    return _line(width, *parts)
 
 
 def _mark(row: BuildRow) -> tuple[str, str]:
@@ -92,21 +97,21 @@ def _state(row: BuildRow) -> str:
     return row.state.upper() + (f", {failed} step{'s' if failed > 1 else ''} failed" if failed else "")
 
 
-def _progress(board: Board, width: int) -> Text:
+def _progress(board: Glance, width: int) -> Line:
     counts = board.steps
     done = counts.succeeded + counts.skipped
     failed = f", {counts.failed} failed" if counts.failed else ""
     words = f" {done} of {counts.total} steps{failed}"
     if board.progress_ratio is None:
-        return Text(words.strip())
+        return _line(width, (words.strip(), ""))
     figure = f"{percent(board.progress_ratio):>8}"
     room = max(4, width - len(figure) - len(words) - 1)
     filled = int(room * board.progress_ratio)
     style = _mark(board)[1]
-    return Text.assemble((_FILLED * filled, style), (_EMPTY * (room - filled), "dim"), figure, words)
+    return _line(width, (_FILLED * filled, style), (_EMPTY * (room - filled), "dim"), (figure + words, ""))
 
 
-def _estimate(board: BuildRow, width: int) -> Text | None:
+def _estimate(board: BuildRow, width: int) -> Line | None:
     if board.estimate is None:
         return None
     end, left = board.estimate.end, board.estimate.remaining_seconds
@@ -114,11 +119,10 @@ def _estimate(board: BuildRow, width: int) -> Text | None:
     words = f"ready {clock_time(end.p50)}{band}; {duration(left.p50)} left"
     if board.state != "running" or board.idle_since is not None:
         words = f"{duration(left.p50)} of work left, from {duration(left.p10)} to {duration(left.p90)}"
-    text = Text.assemble((words, "bold"), (f"  {board.estimate.basis}", "dim"))
-    return _cut(text, width)
+    return _line(width, (words, "bold"), (f"  {board.estimate.basis}", "dim"))
 
 
-def _phases(board: Board, width: int) -> Text | None:
+def _phases(board: Glance, width: int) -> Line | None:
     if len(board.phases) < 2:
         return None
     parts: list[tuple[str, str]] = []
@@ -126,36 +130,34 @@ def _phases(board: Board, width: int) -> Text | None:
         mark, style = MARKS[phase.state]
         ratio = f" {percent(phase.progress_ratio)}" if phase.state == "running" else ""
         parts.append((f"{mark} {phase.phase}{ratio}  ", style))
-    return _cut(Text.assemble(*parts), width)
+    return _line(width, *parts)
 
 
-def _attention(board: BuildRow, width: int) -> Iterator[Text]:
+def _attention(board: BuildRow, width: int) -> Iterator[Line]:
     for each in board.attention[:4]:
         if each.kind == "failed":
             continue
         where = f"{each.step}: " if each.step else ""
-        yield _cut(Text(f"! {where}{each.message}", style="red" if each.severity == "critical" else "yellow"), width)
+        yield _line(width, (f"! {where}{each.message}", "red" if each.severity == "critical" else "yellow"))
 
 
-def _steps(title: str, rows: list[StepRow], now: float, most: int, width: int) -> list[RenderableType]:
-    if not rows:
-        return []
-    width = min(width, _TABLE_WIDTH)
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0), width=width, expand=True)
-    table.add_column(width=1)
-    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(justify="right", no_wrap=True, min_width=10)
-    if width >= 70:
-        table.add_column(justify="right", no_wrap=True, min_width=15)
-        table.add_column(no_wrap=True, overflow="ellipsis", width=24 if width >= 100 else 12)
-    for row in rows[:most]:
-        mark, style = MARKS[row.state]
-        name = Text.assemble((f"{row.phase} ", "dim"), row.step)
-        took = _took(row, now)
-        cells: list[RenderableType] = [Text(mark, style=style), name, Text(took, style="red" if row.overdue else "")]
-        table.add_row(*(cells + ([Text(_expected(row), style="dim"), Text(_word(row))] if width >= 70 else [])))
+def _steps(title: str, rows: list[StepRow], now: float, most: int, width: int) -> list[Line]:
     more = f", {len(rows) - most} more" if len(rows) > most else ""
-    return [Text(f"{title}{more}", style="dim"), table]
+    shown = [(row, _took(row, now), _expected(row)) for row in rows[:most]]
+    width = min(width, _TABLE_WIDTH)
+    has_expected = width >= 70
+    took_width = max(10, *(len(took) for _, took, _ in shown))
+    expected_width = max(15, *(len(expected) for _, _, expected in shown))
+    word_width = 24 if width >= 100 else 12
+    name_width = max(1, width - 3 - took_width - (2 + expected_width + word_width if has_expected else 0))
+    lines = [_line(width, (f"{title}{more}", "dim"))]
+    for row, took, expected in shown:
+        mark, style = MARKS[row.state]
+        name = Cell(((f"{row.phase} ", "dim"), (row.step, "")), name_width)
+        cells = (Cell(((mark, style),), 1), name, Cell(((took, "red" if row.overdue else ""),), took_width, True))
+        rest = (Cell(((expected, "dim"),), expected_width, True), Cell(((_word(row), ""),), word_width))
+        lines.append(cells + rest if has_expected else cells)
+    return lines
 
 
 def _took(row: StepRow, now: float) -> str:
@@ -175,19 +177,19 @@ def _word(row: StepRow) -> str:
     return " ".join(part for part in (row.verdict or "", ratio, "overdue" if row.overdue else "") if part)
 
 
-def _failure(card: Card, width: int) -> list[Text]:
-    lines = [Text(f"✘ {card.class_} in {card.phase} {card.step}", style="bold red"), Text(f"  {card.reason}")]
+def _failure(card: Card, width: int) -> list[Line]:
+    parts: list[Part] = [(f"✘ {card.class_} in {card.phase} {card.step}", "bold red"), (f"  {card.reason}", "")]
     hint = wrap(card.hint or "", max(20, width - 2), max_lines=2, placeholder=" …")
-    lines += [Text(f"  {line}", style="dim") for line in hint]
+    parts += [(f"  {line}", "dim") for line in hint]
     wait = f"{card.blocked_steps} step{'s wait' if card.blocked_steps != 1 else ' waits'} for it"
-    lines += [Text(f"  {wait}")] if card.blocked_steps else []
-    return [_cut(line, width) for line in lines]
+    parts += [(f"  {wait}", "")] if card.blocked_steps else []
+    return [_line(width, part) for part in parts]
 
 
-def _others(found: Builds, board: Board, width: int) -> Text:
+def _others(found: Builds, board: Glance, width: int) -> Line:
     parts: list[tuple[str, str]] = [("builds  ", "dim")]
     for row in found.builds[:8]:
         mark, style = _mark(row)
         ratio = f" {percent(row.progress_ratio)}" if row.progress_ratio is not None else ""
         parts.append((f"{mark} {row.build}{ratio}  ", f"{style} underline" if row.build == board.build else style))
-    return _cut(Text.assemble(*parts), width)
+    return _line(width, *parts)

@@ -76,11 +76,12 @@ def run_start(run: str) -> float:
 def nearest_names(name: str, known: Collection[str]) -> str:
     """Return those of the known names that are most like one that is not among them, in words.
 
-    Where none is alike the first five, and how many more; `none` where there are none.
+    Where none is alike those that contain it, else the first five, and how many more; `none` where there are none.
     """
     from difflib import get_close_matches  # noqa: PLC0415 - slow to load, and not for what builds wait for
 
-    return listed_names(get_close_matches(name[:100], known, n=3) or sorted(known)) or "none"
+    nearest = get_close_matches(name[:100], known, n=3) or sorted(each for each in known if name in each)
+    return listed_names(nearest or sorted(known)) or "none"
 
 
 def listed_names(names: Sequence[str]) -> str:

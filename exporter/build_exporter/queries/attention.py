@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from build_exporter.analysis.differences import differences
 from build_exporter.failures import excerpt
-from build_exporter.formatting import duration, size
-from build_exporter.model.states import BuildState, Verdict
+from build_exporter.formatting import count_of, duration, size
+from build_exporter.model.states import BuildState, StepState, Verdict
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
 from build_exporter.summary import bad_suites, missing_sources
@@ -17,7 +17,7 @@ from build_exporter.tracker import Run, Step
 Severity = Literal["critical", "warning", "info"]
 Kind = Literal[
     "failed", "waiting", "interrupted", "stuck", "slowed", "overdue", "late", "stalled", "sources", "attempts", "tests",
-    "short", "slower",
+    "short", "slower", "pending",
 ]  # fmt: skip
 MAX_OF_A_KIND: Final = 100
 MAX_COMPARED: Final = 2000
@@ -148,7 +148,14 @@ def _slower(context: Context, run: Run) -> Iterator[Attention]:
         yield _of("slower", "info", words, run.steps.get((each.phase, each.step)))
 
 
+def _pending(context: Context, run: Run) -> Iterator[Attention]:
+    # a plan adopted from earlier runs is a guess: what it has beyond this run was never asked for
+    left = run.count(StepState.PENDING) if run.status is BuildState.SUCCEEDED and not run.adopted else 0
+    if left:
+        yield _of("pending", "warning", f"succeeded, but {count_of(left, 'planned step')} never ran", since=run.end)
+
+
 _KINDS: Final[tuple[Callable[[Context, Run], Iterator[Attention]], ...]] = (
     _failed, _waiting, _interrupted, _running, _late, _stalled, _sources, _attempts, _tests,
-    _short, _slower,
+    _short, _slower, _pending,
 )  # fmt: skip

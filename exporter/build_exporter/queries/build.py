@@ -118,7 +118,18 @@ class Sources(Answer, frozen=True):
     at_risk: list[RiskySource]
 
 
-class Board(BuildRow, frozen=True):
+class Glance(BuildRow, frozen=True):
+    """What a terminal shows of a build: those fields of its board that cost little to compute."""
+
+    now: float
+    phases: list[PhaseRow]
+    running_steps: list[StepRow]
+    failures: list[Card]
+    recent: list[StepRow]
+    upcoming: list[StepRow]
+
+
+class Board(Glance, frozen=True):
     """Everything about one build that its page shows.
 
     `running_steps` and `failures` hold at most 50 each, `recent` the 20 steps that ended last (the newest first),
@@ -126,17 +137,11 @@ class Board(BuildRow, frozen=True):
     `blocked_count` steps that wait for a failed one. `ccache_hit_ratio` and tests are null where nothing is known.
     """
 
-    now: float
     jobs: int | None
     concurrency: float
     sbu_seconds: float | None
-    phases: list[PhaseRow]
-    running_steps: list[StepRow]
-    failures: list[Card]
     blocked: list[StepName]
     blocked_count: int
-    recent: list[StepRow]
-    upcoming: list[StepRow]
     milestones: list[MilestoneRow]
     rates: Rates
     sums: Sums
@@ -147,28 +152,41 @@ class Board(BuildRow, frozen=True):
     sources: Sources | None
 
 
-def board(context: Context, name: str) -> Board:
-    """Return the board of a build's newest run.
+def glance(context: Context, name: str) -> Glance:
+    """Return the board of a build's newest run without its sums, rates, sources and toolchain.
 
     Raises:
         NotFoundError: there is no such build.
     """
     build, run = context.build(name)
     steps = list(run.steps.values())
-    blocked = run.blocked()
-    return Board(
+    return Glance(
         **msgspec.structs.asdict(build_row(context, build, run, MAX_ATTENTION)),
         now=context.now,
-        jobs=run.jobs_used,
-        concurrency=run.concurrency,
-        sbu_seconds=run.seconds_per_sbu,
         phases=_phases(context, run),
         running_steps=[row(context, run, step) for step in list(run.running.values())[:MAX_STEPS]],
         failures=cards(context, run, MAX_STEPS),
-        blocked=[name_of(step) for step in blocked[:MAX_STEPS]],
-        blocked_count=len(blocked),
         recent=[row(context, run, step) for step in _recent(steps)],
         upcoming=[row(context, run, step) for step in _upcoming(run, steps)],
+    )
+
+
+def board(context: Context, name: str) -> Board:
+    """Return the board of a build's newest run.
+
+    Raises:
+        NotFoundError: there is no such build.
+    """
+    _, run = context.build(name)
+    steps = list(run.steps.values())
+    blocked = run.blocked()
+    return Board(
+        **msgspec.structs.asdict(glance(context, name)),
+        jobs=run.jobs_used,
+        concurrency=run.concurrency,
+        sbu_seconds=run.seconds_per_sbu,
+        blocked=[name_of(step) for step in blocked[:MAX_STEPS]],
+        blocked_count=len(blocked),
         milestones=_milestones(run),
         rates=_rates(context, run),
         sums=_sums(run, steps),

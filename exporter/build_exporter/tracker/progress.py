@@ -82,9 +82,12 @@ def build_progress(run: Run, now: float) -> float | None:
 
 
 def phase_progress(run: Run, phase: Phase, now: float) -> float:
-    """Return a phase's ratio at `now`: 1 once its run succeeded, by whatever step a failure of it was repaired."""
+    """Return a phase's ratio at `now`: 1 once its run succeeded, by whatever step a failure of it was repaired.
+
+    A phase none of whose steps ever ran stays at 0.
+    """
     if run.status is BuildState.SUCCEEDED:
-        return 1.0
+        return 0.0 if 0 < phase.steps == phase.states[StepState.PENDING] else 1.0
     credit = 0.0
     for step in _credited(run):
         if step.phase == phase.name:

@@ -50,7 +50,7 @@ class AuthMiddleware:
         self._passwords = Passwords() if file.current().config.basic_auth_users else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 401, 403 or 429."""
+        """Pass the request on, or answer 400, 401, 403 or 429."""
         access = self._file.current()
         if access.asks and scope["path"] not in OPEN_PATHS:
             refusal = await self._refusal(access, scope)
@@ -69,8 +69,10 @@ class AuthMiddleware:
 
     async def _refusal(self, access: Access, scope: Scope) -> Response | None:
         """Return the answer to a request that may not be made, None for one that may."""
-        credential = dict(scope["headers"]).get(b"authorization", b"")
-        kind, _, value = credential.partition(b" ")
+        credentials = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(credentials) > 1:
+            return error(400, "two-credentials", "a request has one Authorization header")
+        kind, _, value = b"".join(credentials).partition(b" ")
         if kind.lower() == b"bearer":
             role = access.roles.get(token_digest(value.strip()))
             if role is None:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import os
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from typing import Final
 REMEMBERED: Final = 64
 """Logins that are remembered, good and bad ones apart: bcrypt is meant to be slow, and scrapes come often."""
 MOST_WAITING: Final = 16
-"""Passwords that wait to be checked; more are refused at once."""
+"""Passwords that wait to be checked; more get in by the place kept for their user name, or are refused."""
+MOST_WAITING_OF_A_PEER: Final = 2
 LEAST_ANSWER_SECONDS: Final = 0.3
 """A refusal takes this long, or twice what the costliest hash takes, so that it says nothing of the user's hash."""
 FREE_TRIES: Final = 5
@@ -53,11 +54,13 @@ class Passwords:
             os.urandom(16).hex().encode(), bcrypt.gensalt(cost)
         )
         self._thread = ThreadPoolExecutor(1, "bcrypt")
+        self._kept_thread = ThreadPoolExecutor(1, "bcrypt-kept")
         self._key = os.urandom(32)
         self._good: OrderedDict[bytes, None] = OrderedDict()
         self._bad: OrderedDict[bytes, None] = OrderedDict()
-        self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
-        self._waiting = 0
+        self._tries: OrderedDict[tuple[str, str | None], _Tries] = OrderedDict()
+        self._waiting: Counter[str] = Counter()
+        self._kept: set[str] = set()
         self._nobody: dict[int, bytes] = {}
         self._seconds = 0.0
 
@@ -75,26 +78,47 @@ class Passwords:
             self._good.move_to_end(key)
             return True
         self._refuse_guessing(user, peer, began)
-        right = key not in self._bad and await self._checked(hashed, password, cost)
+        right = key not in self._bad and await self._admitted(hashed, password, cost, user, peer)
         right = right and hashed is not None
         _remember(self._good if right else self._bad, key)
         if right:
-            self._tries.pop((peer, user), None)
+            for name in (user, None):
+                self._tries.pop((peer, name), None)
             return True
-        self._note_failure(user, peer)
+        self._note_failure(peer, user)
+        self._note_failure(peer, None)
         wait = max(LEAST_ANSWER_SECONDS, 2.0 * self._seconds)
         await asyncio.sleep(max(0.0, began + wait - time.monotonic()))
         return False
 
-    async def _checked(self, hashed: str | None, password: bytes, cost: int) -> bool:
-        if self._waiting >= MOST_WAITING:
+    async def _admitted(self, hashed: str | None, password: bytes, cost: int, user: str, peer: str) -> bool:
+        """Return whether the password is right, checked in one of the peer's places or in that of the user name."""
+        if self._has_place(peer):
+            self._waiting[peer] += 1
+            try:
+                return await self._checked(self._thread, hashed, password, cost)
+            finally:
+                self._waiting[peer] -= 1
+                self._waiting = +self._waiting
+        if user in self._kept:
             raise BusyError(1.0)
-        self._waiting += 1
+        self._kept.add(user)
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._verify, hashed, password, cost)
+            if hashed is not None:
+                return await self._checked(self._kept_thread, hashed, password, cost)
+            # Any name has a place, so that a refusal does not reveal who exists; only known ones cost CPU time.
+            await asyncio.sleep(self._seconds)
+            return False
         finally:
-            self._waiting -= 1
+            self._kept.discard(user)
+
+    def _has_place(self, peer: str) -> bool:
+        tries = self._tries.get((peer, None))
+        guesses = tries is not None and tries.until > time.monotonic()
+        return not guesses and self._waiting[peer] < MOST_WAITING_OF_A_PEER and self._waiting.total() < MOST_WAITING
+
+    async def _checked(self, thread: ThreadPoolExecutor, hashed: str | None, password: bytes, cost: int) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(thread, self._verify, hashed, password, cost)
 
     def _verify(self, hashed: str | None, password: bytes, cost: int) -> bool:
         if cost not in self._nobody:
@@ -113,7 +137,7 @@ class Passwords:
         if tries is not None and tries.until > now:
             raise BusyError(tries.until - now)
 
-    def _note_failure(self, user: str, peer: str) -> None:
+    def _note_failure(self, peer: str, user: str | None) -> None:
         tries = self._tries.pop((peer, user), None) or _Tries()
         self._tries[peer, user] = tries
         tries.failed += 1

@@ -162,6 +162,8 @@ def time_line(board: Board) -> TimeLine | None:
 def _mark(milestone: MilestoneRow, board: Board, whole: Axis) -> Mark:
     when = milestone.reached if milestone.reached is not None else _expected(milestone, board)
     x = whole.x(when) if when is not None else 100.0
+    if milestone.reached is None and board.state in ("failed", "interrupted") and not board.running:
+        when = None  # nobody knows when it goes on
     return Mark(milestone.name, milestone.reached is not None, when, x)
 
 
