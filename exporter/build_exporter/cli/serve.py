@@ -31,7 +31,7 @@ log = logging.getLogger("build_exporter.serve")
 
 DEFAULT_ADDRESS = "127.0.0.1:10110"
 SWITCH_SECONDS = 0.001
-"""Longest a scrape waits for a thread that samples or reads logs; with Python's 5 ms the slowest take thrice as long."""
+"""Longest a scrape waits for a thread that samples or reads logs: Python's 5 ms make slow scrapes thrice as slow."""
 
 
 def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
