@@ -97,6 +97,21 @@ def test_a_failed_build(run_file: RunFiles, status: Callable[..., Any], reported
     assert build["success_ratio"] == 0
 
 
+def test_a_reason_that_only_the_log_holds(
+    run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Where the hook recorded a failure and no exporter runs, `status` gives the reason that `explain` gives."""
+    run, log = begin(run_file), tmp_path / "501.log"
+    log.write_text("gcc x.o -lmpfr\n/usr/bin/ld: cannot find -lmpfr: No such file or directory\n")
+    run.add("step_started", phase="chapter-5", step="501", log=str(log))
+    run.add("step_finished", phase="chapter-5", step="501", status="failed", exit_code=1)
+    lines = status().stdout.splitlines()
+    failed = next(number for number, line in enumerate(lines) if line.startswith("  failed"))
+    assert lines[failed].endswith(": missing-library")
+    assert "cannot find -lmpfr" in lines[failed + 1]
+    assert reported()[0]["failed"][0]["error_class"] == "missing-library"
+
+
 @pytest.mark.parametrize(("result", "code"), [("succeeded", 0), ("failed", 1), ("interrupted", 1)])
 def test_an_ended_build(
     run_file: RunFiles, status: Callable[..., Any], reported: Callable[..., Any], result: str, code: int

@@ -22,7 +22,8 @@ from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.cli.status_sources import source_summary
 from build_exporter.cli.status_verdicts import Verdicts, ask_exporter, nobody
 from build_exporter.estimate import Estimator
-from build_exporter.failures import excerpt
+from build_exporter.failures import card, excerpt
+from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, count_of, duration, percent, size
 from build_exporter.journal.layout import SYSTEM_JOURNAL, builds, pid_namespace
 from build_exporter.liveness import mark_writer
@@ -102,6 +103,8 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     now = time.time()
     runs = by_urgency((run for run in found if run is not None), now)
     doing = nobody if short else ask_exporter(exporter, runs)
+    if not short:
+        _read_reasons(journal, runs)
     if again:
         begin_frame()
     if output == "json":
@@ -121,6 +124,15 @@ def _show(journal: str, build: str | None, output: str, exporter: str | None, *,
     if is_default_journal():
         _mention_system_journal(journal)
     return bool(runs) and not any(map(is_bad, runs))
+
+
+def _read_reasons(journal: str, runs: Iterable[Run]) -> None:
+    """Take from the logs the reasons that the journal does not have: the hook records none, and no exporter may run."""
+    for run in runs:
+        for step in run.failed.values():
+            if step.log and not step.message:
+                made = card(run, step, last_lines(journal, run, step))
+                step.error_class, step.message = made.class_, made.reason
 
 
 def _mention_system_journal(journal: str) -> None:
