@@ -9,6 +9,8 @@
 #     Debian 1.11.1                       more than 2
 #     PyPI 1.11.1.git.kitware.jobserver-1 2
 #
+# It needs two CPUs or more: on one, Debian's runs two at once as well.
+#
 # What it means for us: -j of make is shown as the build's; the page on toolchains says that ninja may run more below it.
 set -eu
 work=$(mktemp -d)
