@@ -21,17 +21,6 @@ def messages(follower: Follower) -> list[tuple[str, str]]:
     return [(batch.run, getattr(event, "message", "")) for batch in follower.poll() for event in batch.events]
 
 
-def test_the_last_lines_of_a_run_are_read_before_the_next_run(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """A run that ended and was followed by another between two polls has its own end, not that of a lost run."""
-    old = run_file("lfs", OLD)
-    old.add("note", message="one")
-    follower = follow().follower
-    assert messages(follower) == [(OLD, "one")]
-    old.add("note", message="its end")
-    run_file("lfs", NEW).add("note", message="next")
-    assert messages(follower) == [(OLD, "its end"), (NEW, "next")]
-
-
 def test_a_run_without_a_line_hides_no_result(run_file: RunFiles, follow: Callable[[], Any]) -> None:
     """The file that a full disk left empty is not the newest run; it is from its first line on."""
     run_file("lfs", OLD).add("note", message="result")
