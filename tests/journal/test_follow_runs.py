@@ -51,8 +51,8 @@ def test_lines_are_taken_once_the_clock_is_right(journal: Path, run_file: RunFil
     clock = Clock(1.8e9)
     run = run_file("lfs", OLD, clock=1.8e9 + 2 * DAY)
     run.add("note", message="one")
-    run.raw(b"bad\n")
-    run.add("note", message="two")
+    run.raw(b'bad\n{"time":1,"event":"coffee_made","build":"lfs"}\n')
+    run.add("note", after=50.0, message="two")
     if not is_newest:
         run_file("lfs", NEW, clock=1.8e9).add("note", message="new")
     follower = Follower(str(journal), Decoder(clock))
@@ -68,8 +68,11 @@ def test_lines_are_taken_once_the_clock_is_right(journal: Path, run_file: RunFil
     assert counted == {Reason.FUTURE: 2, Reason.NOT_JSON: 1}
     clock.now += DAY
     assert read() == [], "a second too early"
-    clock.now += 3.0
+    clock.now += 2.0
+    assert read() == ["one"]
+    clock.now += 50.0
     assert read() == ["one", "two"]
+    assert follower.decoder.unknown_events == 1
     assert dict(follower.decoder.rejected) == counted, "no line is counted twice"
     run.raw(b"bad\n")
     assert read() == ([] if is_newest else ["one", "two"])

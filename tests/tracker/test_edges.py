@@ -221,6 +221,9 @@ def test_more_work_after_a_success_is_shown_as_it_is() -> None:
     apply_all(run, [built(10), plan({"a": 50, "s": 50, "t": 900}, 11.0)])
     assert build_progress(run, 11) == pytest.approx(0.1)
     assert phase_progress(run, run.phases["p"], 11) == pytest.approx(0.1)
+    again = run_of(plan({"a": 50, "s": 50}), start(1, "a"), end(2, "a"), over(6, "failed"), built(10))
+    apply_all(again, [plan({"a": 50, "s": 950}, 11.0)])
+    assert build_progress(again, 11) == 0.5, "what failed was not finished"
     apply_all(run, [start(12, "t"), at(13, "t", ratio=0.5), plan({"a": 50, "s": 50, "t": 900, "u": 9000}, 14.0)])
     assert build_progress(run, 14) == pytest.approx(0.55), "from here on a longer plan takes nothing back"
 
