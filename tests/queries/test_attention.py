@@ -143,9 +143,9 @@ def test_the_urgent_comes_first(builder: Callable[..., Any]) -> None:
     ]  # fmt: skip
     build.step("p", "failed", status="failed")
     context = build.context(400.0, thresholds=LIMITS)
-    found = [(each.kind, each.since) for each in attention(context, build.tracker.builds["lfs"].current)]
+    since = [(each.kind, each.since) for each in attention(context, build.tracker.builds["lfs"].current)]
     slow, told = build.clock - 12, build.clock - 10
-    assert found == [("failed", build.clock), ("overdue", slow), ("tests", told)], "since when"
+    assert since == [("failed", build.clock), ("overdue", slow), ("tests", told)]
 
 
 def test_the_note_names_what_is_waited_for(builder: Callable[..., Any]) -> None:
