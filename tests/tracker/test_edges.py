@@ -261,6 +261,12 @@ def test_phases_do_not_go_back_either() -> None:
     assert (phase_progress(run, phase, 7), build_progress(run, 7)) == (1.0, 0.999)
 
 
+def test_a_phase_that_never_began_is_at_nothing() -> None:
+    """Also of a run that succeeded, in which every other phase is full, however its failure was repaired."""
+    run = run_of(plan({"a": 1, "b": 1}), plan({"c": 1}, phase="q", continues=True), start(1, "a"), over(2))
+    assert [phase_progress(run, phase, 3) for phase in run.phases.values()] == [1.0, 0.0]
+
+
 def test_of_many_running_steps_the_first_count() -> None:
     """However many steps never end, an event costs the same: 500 of 600 half done are 250 of 600."""
     run = run_of(plan({f"{n}": 1 for n in range(600)}), *(start(1 + n / 1000, f"{n}") for n in range(600)))
