@@ -202,10 +202,10 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) 
 
 
 @pytest.fixture
-def stage(request: pytest.FixtureRequest) -> SimpleNamespace:
+def stage(request: pytest.FixtureRequest, servers: Servers) -> SimpleNamespace:
     """Everything that a test with real servers uses, by name; `begin` starts Alertmanager and an exporter of it."""
-    names = ("serve", "servers", "receiver", "live_run", "fail", "poll", "command", "journal")
-    made = SimpleNamespace(**{name: request.getfixturevalue(name) for name in names})
+    names = ("serve", "receiver", "live_run", "fail", "poll", "command", "journal")
+    made = SimpleNamespace(servers=servers, **{name: request.getfixturevalue(name) for name in names})
 
     def begin(*flags: str) -> Any:
         made.servers.start_alertmanager()
