@@ -60,7 +60,9 @@ def test_a_token_cut_by_an_unseen_character_is_masked_whole() -> None:
         assert redact(f"use {token[:half]}\u200b{token[half:]} now") == redact(f"use {token} now")
 
 
-@pytest.mark.parametrize("text", ["soft\u00adhyphens, \u2018quotes\u2019 \u2014 and \uff21\uff22\uff23", "\u00b5s \u2126 \u2460"])
+@pytest.mark.parametrize(
+    "text", ["soft\u00adhyphens, \u2018quotes\u2019 \u2014 and \uff21\uff22\uff23", "\u00b5s \u2126 \u2460"]
+)
 def test_text_in_other_scripts_stays(text: str) -> None:
     """Without a secret nothing is taken out of a text, whatever it is written with."""
     assert redact(text) == text

@@ -48,9 +48,7 @@ def load(path: str | os.PathLike[str], outside: Outside = NOTHING) -> Config:
     return load_as(Config, path, outside)
 
 
-def load_as(
-    form: type[S], path: str | os.PathLike[str], outside: Outside = NOTHING, limit: int = MAX_BYTES
-) -> S:
+def load_as(form: type[S], path: str | os.PathLike[str], outside: Outside = NOTHING, limit: int = MAX_BYTES) -> S:
     """Return what a file holds, in the form of a section whose fields all have defaults.
 
     Relative paths in it are taken from the file's own directory, `~` from the home directory.

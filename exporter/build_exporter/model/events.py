@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from build_exporter.model.names import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TIME
+from build_exporter.model.redaction import masked_name
 from build_exporter.model.text import clean_name
 
 Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
@@ -377,19 +378,19 @@ def event_name(event: Event) -> str:
 
 
 def clean_names(named: msgspec.Struct) -> None:
-    """Change names in an event to ones that labels, tables and pages can show; see `clean_name`."""
+    """Change names in an event to ones that labels, tables and pages can show: one line each, secrets masked."""
     for field in _NAMED.get(type(named), ()):
         value = getattr(named, field)
         if type(value) is str:
-            if not value.isprintable():
-                setattr(named, field, clean_name(value))
+            if (cleaned := masked_name(clean_name(value))) != value:
+                setattr(named, field, cleaned)
         elif value:
             setattr(named, field, [_cleaned(each) for each in value])
 
 
 def _cleaned(each: str | msgspec.Struct) -> str | msgspec.Struct:
     if isinstance(each, str):
-        return clean_name(each)
+        return masked_name(clean_name(each))
     clean_names(each)
     return each
 

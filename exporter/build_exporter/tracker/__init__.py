@@ -1,5 +1,6 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
+from build_exporter.tracker.aggregates import masked_key
 from build_exporter.tracker.durations import PastStep, past_steps
 from build_exporter.tracker.fold import apply, apply_all
 from build_exporter.tracker.progress import (
@@ -28,6 +29,7 @@ __all__ = [
     "approach",
     "build_progress",
     "expected_seconds",
+    "masked_key",
     "past_steps",
     "phase_progress",
     "step_progress",
