@@ -22,7 +22,7 @@ MAX_NODES: Final = 20_000
 """Most values, lists and mappings in the file: what bounds the time that reading takes."""
 
 _NESTED: Final = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 1}}}")
-"""Lists opened one within the other, with nothing between: the parser looks ahead among them at the square of their cost."""
+"""Lists opened one within the other, with nothing between: the parser looks ahead among them, at quadratic cost."""
 
 MAX_REASON: Final = 200
 """Longest piece of the parser's own words in an error, in characters."""

@@ -70,7 +70,7 @@ def apply_all(run: Run, events: Iterable[e.Event]) -> None:
         handler = _HANDLERS.get(kind)
         if handler is not None:
             if kind in _NAMING:
-                e.clean_names(event)
+                e.mask_names(event)
             handler(run, event)
             if kind is not e.StepProgress:
                 plain = is_plain(run)
@@ -370,7 +370,7 @@ _NAMING: Final[frozenset[type[e.Event]]] = frozenset(
         e.BuildStarted, e.TestsReported, e.MilestoneReached, e.Toolchain, e.Alert, e.Acknowledged, e.Escalated,
     }
 )  # fmt: skip
-"""Events whose names are cleaned as they come; those of steps are where a step is entered, as most come again."""
+"""Events whose names are masked as they come; those of steps are where a step is entered, as most come again."""
 
 _IN_ORDER: Final[dict[type[e.Event], Callable[[Run, Any, e.Event | None], e.Event | None]]] = {
     e.StepStarted: begin,

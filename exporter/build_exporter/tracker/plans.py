@@ -22,7 +22,7 @@ def take_plan(run: Run, event: e.Plan) -> None:
         _replace_plan(run, event)
     run.plans += 1
     for milestone in event.milestones or ():
-        e.clean_names(milestone)
+        e.mask_names(milestone)
     run.planned_milestones = event.milestones or run.planned_milestones
     if not event.continues:
         run.tarballs = event.tarballs if event.tarballs and is_path(event.tarballs) else ""
