@@ -149,6 +149,7 @@ def test_a_run_without_logs_began_with_its_first_stamp(bench: Bench) -> None:
     for name, done in (("402-environment", 30.0), ("401-creatingdirs", 10.75), ("501-linker", 90.0)):
         bench.stamp(name, done)
     assert bench.read().run_start == bench.zero + 10
+    assert bench.rows()["501-linker"] == ("succeeded", None, 90), "when it began, and so how long it took, is not known"
 
 
 def test_files_changed_after_the_next_step_began_are_copies(bench: Bench) -> None:
@@ -211,6 +212,8 @@ CLOSING = [
     (None, "x.c:5:1: error: boom\n", Closed.OVER, "failed"),
     (None, "x.c:5:1: error: boom\n" + "fine\n" * 25, Closed.OVER, "interrupted"),
     (None, "make: *** [Makefile:3: 402] Interrupt\n", Closed.GONE, "interrupted"),
+    (None, "make[2]: *** [Makefile:3: a] Interrupt\nmake: *** [all] Error 2\n", Closed.OVER, "interrupted"),
+    (None, "ninja: build stopped: interrupted by user.\n", Closed.GONE, "interrupted"),
 ]
 
 
@@ -226,6 +229,7 @@ def test_a_step_that_does_not_go_on_ends(
     assert (attempt.seconds, attempt.disk_bytes) == (None, None), "figures are of a success"
     assert (attempt.message == UNMARKED) == (seconds is not None)
     assert (attempt.message is None) == (ending == "interrupted")
+    assert (attempt.message == "x.c:5:1: error: boom") == (ending == "failed" and "boom" in text)
     (_, running) = bench.read().attempts
     assert running.ending is None
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.journal.layout import run_path, runs
-from build_exporter.model.states import BuildState, StepState
+from build_exporter.model.states import BuildState
 from build_exporter.plan.jhalfs_makefile import read
 from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.files import Ends
@@ -112,16 +112,6 @@ def test_targets_are_those_the_makefile_had(records: Path) -> None:
         for entry in report.entries:
             log = logged.get(f"{entry.step}-{entry.version}" if entry.version else entry.step)
             assert log is None or f"Totalseconds: {entry.seconds}\n" in log
-
-
-def test_a_directory_of_reports_is_a_history(records: Path, taken: Callable[[Path], list[Run]]) -> None:
-    """Two years of another builder's runs come in at once; each has its 119 to 130 steps and none comes in twice."""
-    path = records / "jhalfs/jhalfs-ci"
-    found = taken(path)
-    assert len(found) == len(list(path.glob("*.report"))) == 35
-    assert all(119 <= run.count(StepState.SUCCEEDED) <= 130 for run in found)
-    assert all(run.state is BuildState.SUCCEEDED for run in found)
-    assert [run.run for run in taken(path)] == [run.run for run in found]
 
 
 def test_auto_knows_a_report_from_other_files(tmp_path: Path) -> None:
