@@ -146,6 +146,27 @@ def test_makefile_without_steps(tree: Tree, text: str) -> None:
         list(Jhalfs(Settings(tree.path)).poll(tree.clock + 1))
 
 
+def test_log_that_may_not_be_read(tree: Tree, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that only root may read is reported and left out until it may be read; its stamp says that it is done."""
+    real = os.open
+
+    def deny(path: os.PathLike[str] | str, flags: int, *more: int) -> int:
+        if str(path).endswith("402-environment"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, flags, *more)
+
+    tree.step("401-creatingdirs")
+    tree.step("402-environment")
+    monkeypatch.setattr(os, "open", deny)
+    with pytest.raises(SourceError, match="Permission denied"):
+        follow()
+    monkeypatch.undo()
+    tree.step("501-linker")
+    run = follow()
+    assert [each.state.label for each in run.steps.values()][:3] == ["succeeded"] * 3
+    assert step(run, "402-environment").start is not None, "read as soon as it may be"
+
+
 def test_cost_of_looking_does_not_grow_with_the_tree(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at a tree of 500 steps asks for some ten files' times and reads no more than a growing log's two ends."""
     step_type = type(tree.steps[0])

@@ -198,7 +198,10 @@ def test_logs_alone_are_a_finished_build(bench: Bench) -> None:
     assert bench.rows(Closed.GONE)[STEPS[0]] == ("failed", 0, 60)
     for place, name in enumerate(STEPS):
         bench.log(name, 100 * place, 60, 100 * place + 60)
-    assert [ending for ending, _, _ in bench.rows(Closed.GONE).values()] == ["succeeded"] * 4
+        expected = ["succeeded" if place else "failed"] * (place + 1)
+        assert [ending for ending, _, _ in bench.rows(Closed.GONE).values()] == expected
+    (bench.tree.path / "logs" / "402-environment").unlink()
+    assert bench.rows()["402-environment"] == ("succeeded", 60, 200), "the log of a step between is lost"
     bench.log("601-c++", 300, None, 350)
     assert bench.rows(Closed.OVER)["601-c++"] == ("interrupted", 300, 350)
     assert bench.rows()["601-c++"] == (None, 300, 350)
@@ -243,6 +246,9 @@ def test_a_step_without_end_of_an_earlier_place_was_tried_and_failed(bench: Benc
     assert bench.rows()["601-c++"] == ("failed", 200, 260)
     bench.touch("logs/601-c++-14.2.0", 320)
     assert bench.rows()["601-c++"] == ("failed", 200, 300)
+    bench.touch("logs/601-c++-14.2.0", 220)
+    bench.tree.put("test-logs/601-c++-14.2.0", "PASS: x", bench.zero + 250)
+    assert bench.rows()["601-c++"] == ("failed", 200, 250), "its tests were the last to write"
     bench.log("601-c++", 200, 60, 260)
     assert bench.rows()["601-c++"] == ("succeeded", 200, 260)
 
