@@ -47,6 +47,14 @@ FAILED: CMakeFiles/check-all
         ),
         {"lit": Results(2, 1)},
     ),
+    "TAP 13 of Bats, whose skipped tests are not ok": (
+        "TAP version 13\n1..2\nok 1 one\nnot ok 2 two # SKIP no root\n",
+        {"tap": Results(1, skipped=1)},
+    ),
+    "TAP of Bats, whose failed hooks have numbers beyond the plan": (
+        "1..3\nnot ok 1 setup_file failed\nok 3 b one\nnot ok 4 teardown_file failed\n",
+        {"tap": Results(1, 2)},
+    ),
     "libtest": (
         (
             "running 3 tests\ntest a ... ok\ntest b ... FAILED\ntest c ... ignored\n\nfailures:\n    b\n\n"
