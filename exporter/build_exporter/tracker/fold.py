@@ -181,11 +181,13 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
     if event.log_bytes is not None:
         step.log_read = learned = True
     # of a repeat with nothing to do neither time nor log says anything of the next attempt
-    did_work = step.seconds is not None and step.seconds == work_seconds(run, step)
-    if event.log_bytes and step.state is StepState.SUCCEEDED and did_work:
+    worked = step.seconds if step.seconds == work_seconds(run, step) else None
+    if event.log_bytes and step.state is StepState.SUCCEEDED and worked is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:
             curve = array("f", event.log_curve or ())
-            run.logs[step.key] = LogShape(step.seconds or 0.0, event.log_bytes, event.log_tasks or 0, curve, step.version)
+            run.logs[step.key] = LogShape(
+                step.seconds or 0.0, event.log_bytes, event.log_tasks or 0, curve, step.version
+            )
             learned = True
         else:
             run.ignored["too_many_logs"] += 1
