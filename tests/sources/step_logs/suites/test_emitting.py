@@ -286,7 +286,7 @@ def test_a_report_names_the_first_tests_that_failed(tested: Any) -> None:
 
 
 def test_reports_have_a_pace() -> None:
-    """Each ten seconds, after sixty each minute; a further failure at once, twenty times; a clock set back waits not."""
+    """Each ten seconds, after sixty each minute; a further failure at once, twenty times."""
     pace = _Pace()
     rows = [(100.0, 0, True), (109.9, 0, False), (109.9, 1, True), (110.0, 1, False), (119.9, 1, True), (5.0, 1, True)]
     assert [pace.is_due(time, bad) for time, bad, _ in rows] == [due for _, _, due in rows]

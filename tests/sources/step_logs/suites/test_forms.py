@@ -219,7 +219,7 @@ Testsuite summary for x 1.2
     ),
     "meson, while it runs": (
         (
-            "1/9 a   OK  0.02s\n 2/9 b   FAIL  0.02s\n3/9 c   TIMEOUT  30.0s\n4/9 d   ERROR  0.02s\n5/9 e   SKIP  0.02s\n"
+            "1/9 a   OK  0.02s\n 2/9 b   FAIL  0.02s\n3/9 c   TIMEOUT  30.0s\n4/9 d   ERROR  0.1s\n5/9 e   SKIP  0.1s\n"
             "6/9 f   EXPECTEDFAIL  0.1s\n7/9 g   UNEXPECTEDPASS  0.1s\n8/9 h   RUNNING  9.1s\n9/9 i   INTERRUPT  0.1s\n"
             "10/9 j  OK  0.1s\n"
         ),
