@@ -40,14 +40,13 @@ FAILED: CMakeFiles/check-all
         ),
         {"lit": Results(6, 1, 1, skipped=1)},
     ),
-<<<<<<< HEAD
     "lit, tests that hang": (
         (
             "TIMEOUT: x :: a (1 of 3)\nFLAKYPASS: x :: b (2 of 3)\nUNRESOLVED: x :: c (3 of 3)\nTesting Time: 9s\n"
             "  Timed Out        : 1\n  Passed With Retry: 1\n  Unresolved       : 1\n"
         ),
         {"lit": Results(1, 1, errors=1)},
-=======
+    ),
     "lit of LLVM 23, cut while tests that failed were tried again": (
         (
             "-- Testing: 9 tests, 2 workers --\nPASS: S :: a.t (1 of 9)\n"
@@ -62,7 +61,6 @@ FAILED: CMakeFiles/check-all
     "TAP of Bats, whose failed hooks have numbers beyond the plan": (
         "1..3\nnot ok 1 setup_file failed\nok 3 b one\nnot ok 4 teardown_file failed\n",
         {"tap": Results(1, 2)},
->>>>>>> main
     ),
     "libtest": (
         (
