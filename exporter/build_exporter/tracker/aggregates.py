@@ -7,6 +7,7 @@ from typing import Final
 
 from build_exporter.model.redaction import masked_name
 from build_exporter.model.states import DONE, StepState
+from build_exporter.tracker.durations import work_seconds
 from build_exporter.tracker.state import Key, Pace, Phase, Run, Step
 
 MAX_STEPS = 200_000
@@ -155,11 +156,12 @@ def count_flags(run: Run, key: Key, flags: dict[str, int]) -> None:
 
 def learn_pace(run: Run, step: Step) -> None:
     """Count what a step that succeeded took against what was planned for it."""
-    if step.seconds is None:
+    seconds = work_seconds(run, step)
+    if seconds is None:
         return
     pace = run.pace if step.has_figures else run.unweighted_pace
-    pace.taken += step.seconds
+    pace.taken += seconds
     pace.planned += step.weight
     if step.sbu:
-        run.sbu_seconds += step.seconds
+        run.sbu_seconds += seconds
         run.sbu_done += step.sbu

@@ -16,6 +16,7 @@ from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted_plan import follow_earlier
 from build_exporter.tracker.aggregates import count_flags, enter, masked_key, move, place, recount
+from build_exporter.tracker.durations import keep_work, work_seconds
 from build_exporter.tracker.in_order import (
     begin,
     describe,
@@ -132,6 +133,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         run.finished["interrupted"] += 1
     _count_unclassed(run, step)
     if step.state is not StepState.PENDING:
+        keep_work(run, step)
         move(run, step, StepState.PENDING)
         forget_attempt(step)
         count_flags(run, step.key, {})
@@ -182,10 +184,14 @@ def _step_log_read(run: Run, event: e.StepProgress, key: Key) -> None:
         learned = True
     if event.log_bytes is not None:
         step.log_read = learned = True
-    if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
+    # of a repeat with nothing to do neither time nor log says anything of the next attempt
+    worked = step.seconds if step.seconds == work_seconds(run, step) else None
+    if event.log_bytes and step.state is StepState.SUCCEEDED and worked is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:
             curve = array("f", event.log_curve or ())
-            run.logs[step.key] = LogShape(step.seconds, event.log_bytes, event.log_tasks or 0, curve, step.version)
+            run.logs[step.key] = LogShape(
+                step.seconds or 0.0, event.log_bytes, event.log_tasks or 0, curve, step.version
+            )
             learned = True
         else:
             run.ignored["too_many_logs"] += 1
