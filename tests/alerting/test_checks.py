@@ -77,7 +77,7 @@ def versions(*each: str) -> Any:
 def checks(*alertmanagers: Server, ready: Answer | None = None, test: bool = False, **changes: Any) -> dict[str, Any]:
     """Return state and words of each link."""
     exporter = Server("http://e", ready=ready or Answer(200, b""), tests={})
-    chain: Any = Chain(exporter, prometheus(**changes), list(alertmanagers), test, lambda: NOW)  # type: ignore[arg-type]
+    chain: Any = Chain(exporter, prometheus(**changes), list(alertmanagers), test, clock=lambda: NOW)  # type: ignore[arg-type]
 
     async def run() -> dict[str, Any]:
         return {check.link: (check.state, check.seen) async for check in chain.run()}
