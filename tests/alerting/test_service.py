@@ -34,7 +34,7 @@ def test_a_configuration_reaches_every_part(begun: Any) -> None:
     service.listens("http://here:1")
     assert service.address() == ("http://here:1", "")
     servers = (Alertmanager(url="http://a"), Alertmanager(url="http://b/"))
-    given = {"builder": "box", "fast_path": False, "external_url": "http://x", "dashboards_url": "http://g"}
+    given: dict[str, Any] = {"builder": "box", "fast_path": False, "external_url": "http://x", "dashboards_url": "http://g"}
     service.configure(Alerting(alertmanagers=servers, **given))
     service.listens("http://here:2")
     assert service.address() == ("http://x", "http://g")
