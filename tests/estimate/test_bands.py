@@ -302,7 +302,7 @@ def test_the_step_that_ended_last_counts_most() -> None:
     """Steps are ranked by their end, not by their place in the plan; what failed or has no duration is none."""
     run = run_of(start(1), end(90), start(2, "t"), end(9, "t"), end(99, "u"), start(3, "v"), end(100, "v", "failed"))
     named = [(step, key) for key, step in run.steps.items()]
-    assert [(done.name[1], done.rank) for done in done_steps(named)] == [("s", 0), ("t", 1)]
+    assert [(done.name[1], done.rank) for done in done_steps(run, named)] == [("s", 0), ("t", 1)]
 
 
 def test_runs_of_the_very_steps_count_before_others() -> None:

@@ -18,7 +18,7 @@ from build_exporter.estimate.sources import Done, Source, Sources, sources_of, u
 from build_exporter.estimate.table import typical_steps
 from build_exporter.estimate.tuning import Tuning, between
 from build_exporter.model.states import DONE, StepState
-from build_exporter.tracker import Key, Run, Step
+from build_exporter.tracker import Key, Run, Step, work_seconds
 from build_exporter.tracker.names import Name, name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
@@ -154,7 +154,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     if not run.has_plan:
         return None
     named = [(step, name_of(step.phase, step.step, step.version)) for step in list(run.steps.values())]
-    done, table = done_steps(named), typical_steps()
+    done, table = done_steps(run, named), typical_steps()
     facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done if step.name in table))
     sources = sources_of(history, facts, done, {name for _, name in named}, tuning)
     expectations = Expectations(history, facts, sources, tuning)
@@ -185,7 +185,7 @@ def _model(history: History, sources: Sources) -> PastRun | None:
     return max(found, key=lambda each: each[0])[1] if found else None
 
 
-def done_steps(named: Sequence[tuple[Step, Name]]) -> list[Done]:
+def done_steps(run: Run, named: Sequence[tuple[Step, Name]]) -> list[Done]:
     """Return the steps that succeeded, of steps with their names, the one that ended last first."""
     succeeded = StepState.SUCCEEDED
     ended = [each for each in named if each[0].state is succeeded and each[0].seconds is not None]
@@ -194,7 +194,7 @@ def done_steps(named: Sequence[tuple[Step, Name]]) -> list[Done]:
         Done(
             name,
             package_of(name, step.package),
-            log_of(step.seconds or 0.0),
+            log_of(work_seconds(run, step) or 0.0),
             step.expected_seconds or None,
             step.sbu or None,
             rank,

@@ -64,11 +64,13 @@ def test_a_damaged_end_gives_no_duration(follow: Callable[..., Any]) -> None:
     """A package whose last line is damaged took no longer than until the next began, not until emerge ended."""
     follower = follow(
         (0, "Started emerge on: x"),
-        (0, "*** emerge app-misc/a app-misc/b"),
-        (10, ">>> emerge (1 of 2) app-misc/a-1 to /"),
-        (30, "::: completed emerge (1of2) app-misc/a-1"),
-        (31, ">>> emerge (2 of 2) app-misc/b-1 to /"),
-        (40, "::: completed emerge (2 of 2) app-misc/b-1 to /"),
+        (0, "*** emerge app-misc/a app-misc/b app-misc/c"),
+        (10, ">>> emerge (1 of 3) app-misc/a-1 to /"),
+        (30, "::: completed emerge (1of3) app-misc/a-1"),
+        (31, ">>> emerge (2 of 3) app-misc/b-1 to /"),
+        (40, "::: completed emerge (2 of 3) app-misc/b-1 to /"),
+        (50, ">>> emerge (3 of 3) app-misc/c-1 to /"),
+        (60, "::: completed emerge (3 of 3) app-misc/c-1 to /"),
         (3000, "*** exiting successfully."),
     )
     follower.poll(over=True)
