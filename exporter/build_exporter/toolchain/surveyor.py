@@ -182,7 +182,7 @@ class Surveyor:
         if is_new or watched.survey is None:
             watched.survey = survey
         watched.ended, watched.searched = ended, now
-        self._find(watched, watched.survey, now, whole=is_new)
+        self._find(watched, watched.survey, now, whole=bool(is_new))
 
     def _find(self, watched: _Watched, survey: Survey, now: float, *, whole: bool) -> None:
         if whole or watched.machine is None or now >= watched.system_due:
