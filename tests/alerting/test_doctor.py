@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from build_exporter.alerting.client import Client
+from build_exporter.alerting.doctor import Chain, Check
+from build_exporter.config.alerting import Alertmanager
 
 
 @pytest.fixture
@@ -49,6 +54,27 @@ def test_servers_that_are_away_are_named_with_what_to_do(servers: Any, doctor: C
         ("exporter", "Prometheus", "Alertmanager"), "failed"
     )
     assert all(check["remedy"] for check in checks.values())
+
+
+def test_where_no_prometheus_is_named_its_absence_is_no_failure(
+    serve: Callable[..., Any], servers: Any, run_file: Callable[..., Any]
+) -> None:
+    """Exporter and Alertmanager alone are a way of its own: what does not come is a warning, as is a misspelt step."""
+    run = run_file("lfs")
+    run.add("plan", steps=[{"phase": "p", "step": "501-binutils"}])
+    run.step("p", "501-binutls")
+    servers.start_alertmanager()
+    nowhere, exporter = Client(Alertmanager(url="http://127.0.0.1:9")), Client(Alertmanager(url=serve().url))
+    for named, state in ((False, "warning"), (True, "failed")):
+        chain = Chain(exporter, nowhere, [Client(Alertmanager(url=servers.alertmanager))], False, named)
+        checks = asyncio.run(checked(chain))
+        assert (checks.pop("Prometheus").state, checks.pop("plan").state) == (state, "warning")
+        assert {check.state for check in checks.values()} == {"ok"}
+
+
+async def checked(chain: Chain) -> dict[str, Check]:
+    """Return the checks by their links."""
+    return {check.link: check async for check in chain.run()}
 
 
 def test_foreign_servers_without_our_files(
