@@ -50,10 +50,11 @@ LIVE_SECONDS = 7 * 86400.0
 
 def read_earlier_runs(follower: Follower, tracker: Tracker, build: str, *, all_runs: bool = False) -> None:
     """Read the last runs before a build's newest, or all of them, into the tracker, where that may still go on."""
-    if follower.newest_age(build) > LIVE_SECONDS:
+    older = follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]
+    if not older or follower.newest_age(build) > LIVE_SECONDS:
         return
     until = time.monotonic() + (COMMAND_SECONDS if all_runs else EARLIER_SECONDS)
-    for name in follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]:
+    for name in older:
         if follower.run_bytes(build, name) > EARLIER_BYTES and not all_runs:
             continue
         run = Run(build, name)
