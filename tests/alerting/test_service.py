@@ -34,8 +34,8 @@ def test_a_configuration_reaches_every_part(begun: Any) -> None:
     service.listens("http://here:1")
     assert service.address() == ("http://here:1", "")
     servers = (Alertmanager(url="http://a"), Alertmanager(url="http://b/"))
-    given: dict[str, Any] = {"builder": "box", "fast_path": False, "external_url": "http://x", "dashboards_url": "http://g"}
-    service.configure(Alerting(alertmanagers=servers, **given))
+    links = {"external_url": "http://x", "dashboards_url": "http://g"}
+    service.configure(Alerting(alertmanagers=servers, builder="box", fast_path=False, **links))  # type: ignore[arg-type]
     service.listens("http://here:2")
     assert service.address() == ("http://x", "http://g")
     for part in (service.fast_path, service.silences, service.reach):
