@@ -71,6 +71,7 @@ class Outlook:
         scatter_before: variance of single steps (logarithm) in earlier runs, where runs consist of different packages.
         bands: factors of the band's width at the shares of a run; none where none were measured.
         guessed_ratio: share of the time to come that nothing is known of.
+        doubt_up, doubt_down: deviations by what nobody measured of the steps to come.
         gap_ratio: time between steps for each second of steps.
         basis: in words, what all this rests on.
     """
@@ -87,6 +88,8 @@ class Outlook:
     scatter_before: float = 0.0
     bands: Sequence[float] = ()
     guessed_ratio: float = 0.0
+    doubt_up: float = 0.0
+    doubt_down: float = 0.0
     gap_ratio: float = 0.0
     pace_spread: float = 0.0
     spread_up: float = 0.0
@@ -115,9 +118,9 @@ class Outlook:
         guess = GUESS_SPREAD * self.guessed_ratio
         down, up = (hypot(self.pace_spread, steps, apart * each) for each in (self.spread_down, self.spread_up))
         return Estimate(
-            seconds * exp(-PERCENTILE_90 * hypot(guess, width * down)),
+            seconds * exp(-PERCENTILE_90 * hypot(guess, self.doubt_down, width * down)),
             seconds,
-            seconds * exp(PERCENTILE_90 * hypot(guess, width * up)),
+            seconds * exp(PERCENTILE_90 * hypot(guess, self.doubt_up, width * up)),
             self.basis,
         )
 
@@ -237,10 +240,18 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
     outlook.shares = shares
     if whole > 0:
         outlook.guessed_ratio = sum(exp(e.seconds) for e in outlook.expected.values() if e.guess) / whole
+        outlook.doubt_up, outlook.doubt_down = (_doubt(outlook, whole, sign) for sign in (1, -1))
         few = _few(len(outlook.history.runs))
         squares = [(apart[place] / whole, share / whole) for place, share in chances.items()]
         outlook.spread_up = few * sqrt(sum(share * d * d for d, share in squares if d > 0))
         outlook.spread_down = few * sqrt(sum(share * d * d for d, share in squares if d < 0))
+
+
+def _doubt(outlook: Outlook, whole: float, sign: int) -> float:
+    """Return the deviation of the sum on one side where what nobody measured is at that percentile in all steps alike."""
+    doubtful = [(exp(each.seconds), each.doubt) for each in outlook.expected.values() if each.doubt]
+    beyond = sum(seconds * (exp(sign * PERCENTILE_90 * doubt) - 1.0) for seconds, doubt in doubtful)
+    return log(1.0 + beyond / whole) / PERCENTILE_90
 
 
 def _few(runs: int) -> float:
