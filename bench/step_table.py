@@ -5,7 +5,8 @@
 RECORDS is a directory with jhalfs trees and reports of builds, anywhere below it. All times are in SBU: what the first
 step takes on one core. A step's time on N cores is `serial + parallel / N`, in a build that runs the toolchain's tests
 plus `critical`, in one that runs all tests plus `all`; with every further ABI of a multilib build it takes `abi` times
-the first part more; `measured` says with which tests a run had it, by their first letters. What the records can't tell apart is taken from the LFS book's figures or from similar steps.
+the first part more; `measured` says with which tests a run had it, by their first letters. What the records can't tell
+apart is taken from the LFS book's figures or from similar steps.
 """
 
 from __future__ import annotations

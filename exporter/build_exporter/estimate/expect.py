@@ -53,7 +53,7 @@ class Expected:
     """A step's time: its logarithm, the standard deviation of that, the times it comes from.
 
     `usual` is the deviation that steps known as this one is have before this run has shown its own. A `guess` is what
-    the other unknown steps took; `doubt` is the deviation of what nobody measured, which is wrong of all such steps alike.
+    the other unknown steps took; `doubt` is the deviation of what nobody measured, wrong of all such steps alike.
     """
 
     seconds: float

@@ -34,12 +34,12 @@ LEAST_OF_A_PACKAGE: Final = 0.02
 class TypicalStep:
     """A row of the table; SBU."""
 
+    measured: str
     serial: float
     parallel: float
     critical: float
     all: float
     abi: float
-    measured: str
 
     def doubt(self, tests: str) -> float:
         """Return the standard deviation (logarithm) of what its time with such tests may be beyond its usual spread."""
@@ -77,7 +77,7 @@ def read_table() -> str:
 def typical_steps() -> Mapping[Name, TypicalStep]:
     """Return the table."""
     rows = [line.split("\t") for line in read_table().splitlines()[1:]]
-    return {(phase, name): TypicalStep(*map(float, figures), measured) for phase, name, *figures, measured in rows}
+    return {(phase, name): TypicalStep(measured, *map(float, figures)) for phase, name, *figures, measured in rows}
 
 
 @cache
