@@ -198,7 +198,7 @@ def test_a_count_that_begins_at_nothing_breaks_no_estimate() -> None:
     apply_all(run, [e.StepProgress(time=1.0, **STEP, done=0, total=40)])
     found = remaining(run, 20.0)
     assert found is not None
-    assert found.middle == pytest.approx(80.0, rel=1e-3)
+    assert found.middle == pytest.approx(80.0, rel=1e-2)
 
 
 def test_few_runs_are_less_sure() -> None:
