@@ -50,10 +50,11 @@ LIVE_SECONDS = 7 * 86400.0
 
 def read_earlier_runs(follower: Follower, tracker: Tracker, build: str, *, all_runs: bool = False) -> None:
     """Read the last runs before a build's newest, or all of them, into the tracker, where that may still go on."""
-    if follower.newest_age(build) > LIVE_SECONDS:
+    older = follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]
+    if not older or follower.newest_age(build) > LIVE_SECONDS:
         return
     until = time.monotonic() + (COMMAND_SECONDS if all_runs else EARLIER_SECONDS)
-    for name in follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]:
+    for name in older:
         if follower.run_bytes(build, name) > EARLIER_BYTES and not all_runs:
             continue
         run = Run(build, name)
@@ -208,12 +209,13 @@ class Monitor:
         return read
 
     def _check_clock(self) -> None:
-        """Keep the progress that was shown before the clock was set back."""
+        """Keep the progress that was shown before the clock was set back, and let silence count from now on."""
         wall, monotonic = self._checked
-        self._checked = (self.clock(), time.monotonic())
-        if self._checked[0] < wall + (self._checked[1] - monotonic) - STEP_BACK_SECONDS:
+        now, _ = self._checked = (self.clock(), time.monotonic())
+        if now < wall + (self._checked[1] - monotonic) - STEP_BACK_SECONDS:
             for run in self.newest_runs():
                 raise_floors(run, wall)
+                run.last_event = run.last_event and min(now, run.last_event)
 
     def _announce(self) -> None:
         for call in self.after_poll:
@@ -234,7 +236,9 @@ class Monitor:
         run = self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
         now = self.clock()
         if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:
-            run.last_event = now
+            # what is read again may have been written long ago, by a clock that was set back since
+            past = (event.time for event in batch.events if event.time <= now) if batch.from_start else ()
+            run.last_event = max(past, default=now)
             self._note_ahead(batch, now)
         if is_new:
             # once: a run removed from now on stays counted as it was read

@@ -132,6 +132,7 @@ def test_another_way_of_testing_is_converted_by_the_table() -> None:
     shift = log(typical.sbu(4, "all", 1) / typical.sbu(4, "none", 1))
     assert Facts(4, "all", False, 1.0).shift(past(tests="none"), name) == pytest.approx(shift)
     assert Facts(4, "none", False, 1.0).shift(past(tests="all"), name) == pytest.approx(-shift)
+    assert Facts(4, "all", False, 1.0).shift(past(), name) == 0.0, "nobody knows what that run tested"
     more = log(typical.sbu(1, "all", 1) / typical.sbu(4, "all", 1))
     assert Facts(1, None, False, 1.0).shift(past(tests="all"), name) == pytest.approx(more)
 

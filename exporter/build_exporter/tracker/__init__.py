@@ -1,5 +1,6 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
+from build_exporter.tracker.aggregates import masked_key
 from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.fold import apply, apply_all
 from build_exporter.tracker.progress import (
@@ -30,6 +31,7 @@ __all__ = [
     "build_progress",
     "expected_at_start",
     "expected_seconds",
+    "masked_key",
     "past_steps",
     "phase_progress",
     "step_progress",

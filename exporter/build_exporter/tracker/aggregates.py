@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
+from build_exporter.model.redaction import masked_name
 from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker.durations import work_seconds
 from build_exporter.tracker.state import Key, Pace, Phase, Run, Step
@@ -79,7 +80,10 @@ def name(step: Step, package: str | None, version: str | None) -> None:
 
 
 def place(run: Run, phase: str, step: str) -> Key:
-    """Return the key of a step: its own, or what all beyond the bounds share."""
+    """Return the key of a step: its own with secrets masked, or what all beyond the bounds share."""
+    if (phase, step) in run.steps:
+        return (phase, step)
+    phase, step = masked_key(phase, step)
     if (phase, step) in run.steps:
         return (phase, step)
     if len(run.steps) >= MAX_STEPS:
@@ -89,6 +93,11 @@ def place(run: Run, phase: str, step: str) -> Key:
         run.ignored["too_many_phases"] += 1
         return ("", step)
     return (phase, step)
+
+
+def masked_key(phase: str, step: str) -> Key:
+    """Return the key of a step with secrets masked: names are labels, headings and parts of addresses."""
+    return (masked_name(phase), masked_name(step))
 
 
 def has_room(run: Run, fresh: set[Key]) -> bool:
