@@ -162,7 +162,8 @@ USED: dict[str, st.SearchStrategy[Any]] = {
 )
 def test_what_a_step_used_is_kept_as_it_was_written(used: dict[str, Any], waits: tuple[Any, ...], log: str) -> None:
     """Every figure of an end, and the path of the log, come back the same, whatever the log is called."""
-    run, step = Run("b", "r"), {"build": "b", "phase": "p", "step": "gcc"}
+    run = Run("b", "r")
+    step: dict[str, Any] = {"build": "b", "phase": "p", "step": "gcc"}
     path = f"/{log.replace(chr(0), '')}gcc.log"
     apply(run, e.StepStarted(time=1.0, log=path, **step))
     names = ("cpu_wait_seconds", "memory_wait_seconds", "io_wait_seconds")
@@ -172,4 +173,4 @@ def test_what_a_step_used_is_kept_as_it_was_written(used: dict[str, Any], waits:
     assert found.log == path
     assert found.waits == (None if waits == (None,) * 3 else tuple(each or 0.0 for each in waits))
     apply(run, e.StepStarted(time=3.0, **step))
-    assert (found.exit_code, found.cpu_seconds, found.waits, found.log) == (None, None, None, None)
+    assert [getattr(found, name) for name in ("exit_code", "cpu_seconds", "waits", "log")] == [None] * 4
