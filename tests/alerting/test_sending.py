@@ -165,8 +165,13 @@ def test_an_alert_is_tried_again_while_it_stands(
     async def test_delays(stage: Stage) -> None:
         delays: list[float] = []
         sleep = asyncio.sleep
+
+        def counted(seconds: float) -> Coroutine[Any, Any, None]:
+            delays.append(seconds)
+            return sleep(0)
+
         with monkeypatch.context() as patch:
-            patch.setattr(asyncio, "sleep", lambda seconds: (delays.append(seconds), sleep(0))[1])
+            patch.setattr(asyncio, "sleep", counted)
             patch.setattr(fast_path, "DELAYS", DELAYS)
             stage.errors = [UnreachableError("away")] * 9
             await stage.check(0, incident())

@@ -36,8 +36,14 @@ def _events(lives: list[_Turn]) -> list[e.Event]:
         time += passed
         which: dict[str, Any] = {**B, "phase": phase, "step": step}
         message = (None, "", "done", "x")[choice]
-        begun = {"attempt": some, "pid": some, "log": (None, "/x", "/y", "\0")[choice], "package": message or None}
-        ended = {"seconds": some, "io_wait_seconds": some, "warnings": choice or None, "message": message}
+        begun: dict[str, Any] = {"attempt": some, "pid": some, "package": message or None}
+        begun["log"] = (None, "/x", "/y", "\0")[choice]
+        ended: dict[str, Any] = {
+            "seconds": some,
+            "io_wait_seconds": some,
+            "warnings": choice or None,
+            "message": message,
+        }
         if kind in ("start", "whole"):
             found.append(e.StepStarted(time=time, **which, **begun))
         if kind == "whole":
