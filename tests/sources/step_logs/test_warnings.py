@@ -288,3 +288,27 @@ def test_they_are_seen_while_the_step_runs(
     run.add("step_finished", phase="p", step="s", status="succeeded")
     poll(lambda: served.value("build_step_warnings", step="s") == 4, what="warnings of the ended step")
     assert served.value("build_warnings", flag="-Wunused") == 3
+
+
+@pytest.mark.parametrize(
+    ("polls", "expected"),
+    [
+        ([(9.9, 5, False), (10.0, 0, False), (19.9, 1, False), (20.0, 0, False)], [None, 5, None, 6]),
+        ([(10, 20, False), (20, 2, False), (30, 1, False)], [20, None, 23]),
+        ([(10, 20, False), (20, 0, True), (30, 0, True)], [20, 20, None]),
+        ([(10, 20, False), (11, 1, True), (12, 0, True), (13, 1, True)], [20, 21, None, 22]),
+        ([(10, 0, False), (11, 0, True)], [None, None]), ([(10, 3, True), (10, 0, True)], [3, None]),
+    ],
+)  # fmt: skip
+def test_when_a_count_is_told(polls: list[tuple[float, int, bool]], expected: list[int | None]) -> None:
+    """While it runs ten seconds after the last time, once a tenth more have come; at the end once, and if more come."""
+    followed = Followed()
+    assert [followed.poll(time, more, over=over) for time, more, over in polls] == expected
+
+
+def test_the_options_that_are_counted() -> None:
+    """Of two hundred options all later warnings count, of further ones none."""
+    reader = WarningReader()
+    for number in [*range(201), 0, 200]:
+        reader.feed(f"a.c:1:2: warning: x [-Wx{number}]")
+    assert (reader.count, len(reader.flags), reader.flags["-Wx0"], reader.flags["-Wx200"]) == (203, 200, 2, 0)
