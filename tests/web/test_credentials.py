@@ -38,7 +38,7 @@ def test_each_request_has_its_roles(method: str, path: str, roles: str) -> None:
 @pytest.mark.parametrize(
     ("header", "host"),
     [
-        (b"[::1]", "::1"), (b"[FE80::1]:10110", "fe80::1"), (b"[::1", "::1"), (b"Builds.Example.:443", "builds.example"),
+        (b"[::1]", "::1"), (b"[FE80::1]:10110", "fe80::1"), (b"[::1", "::1"), (b"A.example.:443", "a.example"),
         (b" localhost ", "localhost"), (b"a.:", "a"), (b"", ""), (b"[]:1", ""), (b"\xc4:1", "\xe4"),
     ],
 )  # fmt: skip
