@@ -175,26 +175,6 @@ class Followed:
         return reported
 
 
-def test_a_count_is_told_now_and_then() -> None:
-    """A step that warns with each line does not fill the journal."""
-    followed = Followed()
-    reported = [followed.poll(100.0 + second, 10) for second in range(3600)]
-    counts = [each for each in reported if each is not None]
-    assert counts[0] == 10
-    assert 20 < len(counts) < 100
-    assert all(one is None for one in reported[1 : int(EMIT_SECONDS)])
-
-
-def test_the_last_count_is_whole() -> None:
-    """What came since the last count is emitted at the end, and only then."""
-    followed = Followed()
-    assert followed.poll(100.0, 10) == 10
-    assert followed.poll(101.0, 3) is None
-    followed.step.state = StepState.SUCCEEDED
-    assert followed.poll(102.0, 2, over=True) == 15
-    assert followed.poll(103.0, 0, over=True) is None
-
-
 def test_the_options_that_warned_most_are_told_at_the_end() -> None:
     """What to silence or to mend first is seen without reading the log."""
     followed = Followed()
