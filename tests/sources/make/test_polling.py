@@ -68,16 +68,12 @@ make: *** [Makefile:2: all] Error 2
 @pytest.mark.parametrize(
     ("text", "reasons"),
     [
-        (FLAT * 2, "xx"),
-        (FLAT + OTHER, "xy"),
-        (FLAT + OTHER + FLAT, "xyx"),
-        (BELOW * 2, "xx"),
-        (BELOW + OTHER, "xy"),
-        (FLAT + OTHER + "make: Target 'all' not remade because of errors.\n", "x"),
+        (FLAT * 2, "xx"), (FLAT + OTHER, "xy"), (FLAT + OTHER + FLAT, "xyx"), (BELOW * 2, "xx"),
+        (BELOW + OTHER, "xy"), (FLAT + OTHER + "make: Target 'all' not remade because of errors.\n", "x"),
         (FLAT + "make: *** Waiting for unfinished jobs....\n" + OTHER, "x"),
     ],
     ids=["twice", "others", "thrice", "below", "below-others", "keep-going", "parallel"],
-)
+)  # fmt: skip
 def test_failing_builds_in_one_file_fail_each(
     console: Callable[[str], Run], tmp_path: Path, text: str, reasons: str
 ) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from build_exporter.model.events import StepProgress
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.reader import StepContext
-from build_exporter.sources.step_logs.warnings import EMIT_SECONDS, WarningReader, is_warning
+from build_exporter.sources.step_logs.warnings import WarningReader, is_warning
 from build_exporter.tracker import Run, Step
 
 C_SOURCE = """\
@@ -121,21 +121,14 @@ def test_other_forms_are_counted(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "checking for warnings... yes",
-        "checking whether the compiler knows -Wno-error=warning... yes",
-        "gcc -Wall -Wno-error=warning -c a.c",
-        "WARNING: 'aclocal-1.16' is missing on your system.",
-        "0 warnings generated.",
-        "2 warnings generated.",
-        "warning: 3 warnings emitted",
-        'warning: `app` (bin "app") generated 2 warnings',
-        '   12 |   printf("a.c: warning: this is quoted source");',
-        "  echo configure: warning: is shown by make",
-        "install -m 644 warning.h /usr/include",
-        "cc1: all warnings being treated as errors",
-        "a.c:3:5: error: unused variable 'x' [-Werror=unused-variable]",
+        "checking for warnings... yes", "checking whether the compiler knows -Wno-error=warning... yes",
+        "gcc -Wall -Wno-error=warning -c a.c", "WARNING: 'aclocal-1.16' is missing on your system.",
+        "0 warnings generated.", "2 warnings generated.", "warning: 3 warnings emitted",
+        'warning: `app` (bin "app") generated 2 warnings', '   12 |   printf("a.c: warning: this is quoted source");',
+        "  echo configure: warning: is shown by make", "install -m 644 warning.h /usr/include",
+        "cc1: all warnings being treated as errors", "a.c:3:5: error: unused variable 'x' [-Werror=unused-variable]",
     ],
-)
+)  # fmt: skip
 def test_what_only_holds_the_word_is_not_counted(line: str) -> None:
     """Sums, options, quoted sources and prose are no warnings."""
     assert not is_warning(line)
