@@ -368,6 +368,20 @@ def test_incidents_stand_from_their_limit_on(
     assert [each.since - build.clock for each in found] == [20.0 if "note" in event["event"] else 0.0] * len(kinds)
 
 
+@pytest.mark.parametrize(("log", "message", "due"), [("/l", None, True), ("/l", "x", False), (None, None, False)])
+def test_a_reason_is_due_where_a_log_may_hold_it(
+    builder: Callable[..., Any], log: str | None, message: str | None, due: bool
+) -> None:
+    """Of a step that failed, and of one that failed while others run, as long as nothing is known of why."""
+    build = builder()
+    build.add("step_started", phase="p", step="a", log=log)
+    build.add("step_finished", phase="p", step="a", status="failed", message=message)
+    for going_on in (False, True):
+        (found,) = incidents(build.tracker.builds.values(), (), build.clock)
+        assert (found.kind is Kind.STEP_FAILED, found.is_reason_due) == (going_on, due)
+        build.add("step_started", phase="p", step="b")
+
+
 def test_a_failed_build_is_described_by_its_first_failure(builder: Callable[..., Any]) -> None:
     """The step that failed first is the cause; the number is the time of the last, 20 s after 20:26:40."""
     build = builder()
