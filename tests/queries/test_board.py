@@ -45,6 +45,7 @@ def test_a_running_build(builder: Callable[..., Any]) -> None:
     assert [phase.state for phase in shown.phases] == ["running", "pending"]
     (running,) = shown.running_steps
     assert (running.step, running.seconds, running.expected_seconds, running.overdue) == ("b", 100.0, 400.0, False)
+    assert running.progress_ratio == 0.25
     assert [each.step for each in shown.upcoming] == ["c", "d"]
     assert [each.expected_seconds for each in shown.upcoming] == [1000.0, 400.0]
     assert [each.step for each in shown.recent] == ["a"]
@@ -160,7 +161,7 @@ def test_a_phase_is_as_its_steps_are(builder: Callable[..., Any]) -> None:
     assert [row.build for row in builds(build.context()).builds] == ["other", "lfs"], "the last sign of life counts"
 
 
-def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any]) -> None:
+def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """One step's answer has its needs, its suites and what it took in earlier runs, the newest first."""
     build = started(builder)
     for day, seconds in ((3, 20.0), (4, 30.0)):
@@ -176,6 +177,8 @@ def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any]) -> None:
     assert [(each.run[6:8], each.seconds, each.step_seconds) for each in runs(build.context(), "lfs").runs] == [
         ("04", 30.0, 30.0), ("03", 21.0, 20.0), ("02", 201.0, 200.0)
     ]  # fmt: skip
+    monkeypatch.setattr("build_exporter.queries.step.MAX_EARLIER", 1)
+    assert [each.run for each in step(build.context(), "lfs", "one", "a").earlier] == ["20260103T000000Z"]
     with pytest.raises(NotFoundError, match="no step one/z in lfs"):
         step(build.context(), "lfs", "one", "z")
     with pytest.raises(NotFoundError, match="no build nix"):

@@ -86,7 +86,7 @@ def test_a_probe_has_all_that_is_known_of_it() -> None:
 
 
 def test_a_build_is_what_its_metrics_say() -> None:
-    """Of two runs the later, as it stood then: attempts, times, reasons and figures of steps, milestones and its end."""
+    """The later of two runs as it stood then: its steps with all that is known of them, milestones, and its end."""
     step = {name: f"build=b,phase=p,step={name}" for name in "xyz"}
     made = Given(
         build_info=dict.fromkeys(("build=b,run=r2,source=jhalfs", "build=b,run=r1", "build=c"), 1.0),
