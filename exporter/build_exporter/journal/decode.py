@@ -34,6 +34,7 @@ UNKNOWN_EVENT = "unknown"
 MOST_EXPECTED_BYTES = 1024 * 1024
 """Bytes of lines whose events are kept at most until the lines are read."""
 
+_BEGINNINGS: Final = (b'{"time":', b'{"event":')
 _BEGIN: Final = re.compile(rb'(?=\{"(?:time|event)":)')
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _time_of, _build_of = attrgetter("time"), attrgetter("build")
@@ -96,9 +97,11 @@ def glued(line: bytes) -> tuple[list[Event], bool]:
     A writer that was killed in the middle of a line, or before its end, leaves the next writer's line glued to it. No
     text within a line can look like the beginning of one: its quotes are escaped.
     """
+    if all(line.find(begin, 1) < 0 for begin in _BEGINNINGS):
+        return [], False
     pieces = list(filter(None, _BEGIN.split(line)))
     found = []
-    for piece in pieces if len(pieces) > 1 else ():
+    for piece in pieces:
         with contextlib.suppress(*_REFUSED):
             piece.decode()
             found.append(_decoder.decode(piece))
