@@ -58,7 +58,7 @@ from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.verdicts import Match, StepRoots, Verdicts
 from build_exporter.web.app import make_app
-from build_exporter.web.auth import AuthMiddleware
+from build_exporter.web.auth import Guard
 from build_exporter.web.server import (
     Server,
     check_only_local,
@@ -300,7 +300,7 @@ class Exporter:
             },
         )
         try:
-            await server.serve(sockets=sockets)
+            await server.serve(sockets)
         finally:
             for chore in chores:
                 chore.cancel()
@@ -346,7 +346,7 @@ class Exporter:
             return make_server(app)
         file = self._web_file = WebConfigFile(web_config, self.service.counts)
         reads_by_post = "/mcp" if asked == "read" else ""
-        guarded = AuthMiddleware(app, file, self.service.counts, reads_by_post)
+        guarded = Guard(app, file, self.service.counts, reads_by_post)
         return make_server(guarded, lambda: file.current().tls)
 
     async def _write_status(self) -> None:
