@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -57,7 +57,7 @@ def _static() -> dict[str, _File]:
         kind = _TYPES.get(each.name[each.name.rfind(".") :])
         if kind is not None:
             body = each.read_bytes()
-            found[each.name] = _File(body, kind, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+            found[each.name] = _File(body, kind, f'"{zlib.crc32(body):08x}-{len(body):x}"')
     return found
 
 
