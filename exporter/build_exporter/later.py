@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -30,15 +31,13 @@ class _Later(ModuleType):
 
 def load_openssl_later() -> None:
     """Have OpenSSL load with its first use; to be called before asyncio is imported."""
-    from _sha1 import sha1  # noqa: PLC0415
-
     later: dict[str, dict[str, Any]] = {
         # asyncio asks of each connection whether it is one already: without the module there is none
         "ssl": {"SSLSocket": ()},
         # it asks `ssl` for something at once
         "asyncio.sslproto": {},
         # jinja2 asks for this one; it names templates by it
-        "hashlib": {"sha1": sha1},
+        "hashlib": {"sha1": import_module("_sha1").sha1} if find_spec("_sha1") else {},
         "hmac": {},
     }
     for name, known in later.items():

@@ -82,13 +82,14 @@ class Site:
         raw, _, query = path.partition("?")
         fields = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
         named = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
-        given = {"peer": "127.0.0.1", "server": (server, 10110), "is_upgrade": is_upgrade}
 
         async def parts() -> AsyncIterator[bytes]:
             yield body
 
         async def ask() -> Response:
-            answer = self.app(Request(method, raw.encode(), query.encode(), named, parts(), **given))
+            request = Request(method, raw.encode(), query.encode(), named, parts(), "127.0.0.1", (server, 10110))
+            request.is_upgrade = is_upgrade
+            answer = self.app(request)
             return answer if isinstance(answer, Response) else await answer
 
         found = asyncio.run(ask())

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from build_exporter import __version__
+from build_exporter import __version__, memory
 from build_exporter.alerting.reachability import parts_up
 from build_exporter.alerting.service import AlertService
 from build_exporter.checksums.background import BackgroundVerifier
-from build_exporter.cli import memory
 from build_exporter.cli.options import read_config, use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.clocks import ClockWatch
@@ -385,6 +384,7 @@ class Exporter:
         while not self.monitor.history_complete:
             # what a run counted must be known before it goes
             await asyncio.sleep(1.0)
+        memory.give_back()
         while True:
             kept = self.config.retention
             limits = Limits(kept.runs, kept.bytes, kept.age)
