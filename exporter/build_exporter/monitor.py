@@ -42,17 +42,20 @@ EARLIER_RUNS = 3
 """Older runs that are read before the newest one: what they took is what it is measured by from its first step."""
 EARLIER_BYTES = 8 * 1024 * 1024
 EARLIER_SECONDS = 0.5
+COMMAND_SECONDS = 3.0
+"""A command has no later: it reads all older runs before it answers, as many as it can in this time."""
 LIVE_SECONDS = 7 * 86400.0
 """A run that nothing was written to for so long does not go on: nobody waits for its end."""
 
 
-def read_earlier_runs(follower: Follower, tracker: Tracker, build: str) -> None:
-    """Read the last runs before a build's newest into the tracker, where that may still go on."""
-    if follower.newest_age(build) > LIVE_SECONDS:
+def read_earlier_runs(follower: Follower, tracker: Tracker, build: str, *, all_runs: bool = False) -> None:
+    """Read the last runs before a build's newest, or all of them, into the tracker, where that may still go on."""
+    older = follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]
+    if not older or follower.newest_age(build) > LIVE_SECONDS:
         return
-    until = time.monotonic() + EARLIER_SECONDS
-    for name in follower.older_runs(build)[:EARLIER_RUNS]:
-        if follower.run_bytes(build, name) > EARLIER_BYTES:
+    until = time.monotonic() + (COMMAND_SECONDS if all_runs else EARLIER_SECONDS)
+    for name in older:
+        if follower.run_bytes(build, name) > EARLIER_BYTES and not all_runs:
             continue
         run = Run(build, name)
         pieces = follower.read_older(build, name)
@@ -88,16 +91,27 @@ def read_older_runs(follower: Follower, tracker: Tracker) -> Iterator[None]:
 
 
 def read_builds(journal: str, *, history: bool = False) -> Tracker:
-    """Return every build's newest run as its journal has it now, with its last runs before it; `history`: with all."""
+    """Return every build's newest run as its journal has it now, with the runs before those that may go on.
+
+    With `history` those of all builds.
+    """
     follower, tracker = Follower(journal), Tracker()
-    for batch in follower.poll():
-        if batch.build not in tracker.builds:
-            read_earlier_runs(follower, tracker, batch.build)
-        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    read_again(follower, tracker)
     for _ in read_older_runs(follower, tracker) if history else ():
         pass
     follower.close()
     return tracker
+
+
+def read_again(follower: Follower, tracker: Tracker) -> None:
+    """Take what is new in a journal since it was read last."""
+    for batch in follower.poll():
+        known = tracker.builds.get(batch.build)
+        if known is None or known.current is None or known.current.run < batch.run:
+            read_earlier_runs(follower, tracker, batch.build, all_runs=True)
+        tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
+    for name in tracker.builds.keys() - set(follower.build_names()):
+        tracker.forget(name)
 
 
 def read_newest(journal: str) -> Tracker:
@@ -195,12 +209,13 @@ class Monitor:
         return read
 
     def _check_clock(self) -> None:
-        """Keep the progress that was shown before the clock was set back."""
+        """Keep the progress that was shown before the clock was set back, and let silence count from now on."""
         wall, monotonic = self._checked
-        self._checked = (self.clock(), time.monotonic())
-        if self._checked[0] < wall + (self._checked[1] - monotonic) - STEP_BACK_SECONDS:
+        now, _ = self._checked = (self.clock(), time.monotonic())
+        if now < wall + (self._checked[1] - monotonic) - STEP_BACK_SECONDS:
             for run in self.newest_runs():
                 raise_floors(run, wall)
+                run.last_event = run.last_event and min(now, run.last_event)
 
     def _announce(self) -> None:
         for call in self.after_poll:
@@ -221,7 +236,9 @@ class Monitor:
         run = self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
         now = self.clock()
         if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:
-            run.last_event = now
+            # what is read again may have been written long ago, by a clock that was set back since
+            past = (event.time for event in batch.events if event.time <= now) if batch.from_start else ()
+            run.last_event = max(past, default=now)
             self._note_ahead(batch, now)
         if is_new:
             # once: a run removed from now on stays counted as it was read

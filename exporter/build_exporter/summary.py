@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple
 
 from build_exporter.formatting import clock_time, duration
 from build_exporter.model.events import TestsReported
-from build_exporter.model.states import BuildState
+from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import Run, Step
 from build_exporter.tracker.sources import steps_at_risk
 
+LISTED: Final = 3
+"""Steps outside of the plan that are named."""
+MOST_COMPARED: Final = 20
+"""Steps outside of the plan, and planned ones, whose names are compared."""
+ALIKE: Final = 0.8
+"""Likeness of two names, 0 to 1, from which one may be the other misspelt."""
 IDLE_SECONDS = 300.0
 """A run without a running step has nobody at work after so long."""
 
@@ -90,6 +97,27 @@ def bad_suites(run: Run) -> Iterator[Suite]:
         for report in step.tests.values():
             if report.failed or report.errors or not tests_run(report):
                 yield Suite(step, report)
+
+
+def unplanned(run: Run) -> str | None:
+    """Return in words which steps ran under a name that is almost that of a planned step to come; None without any.
+
+    A plan that earlier runs made is a guess, and a step unlike all that are planned was added on purpose.
+    """
+    last = next(reversed(run.steps.values()), None)
+    if not run.plans or run.adopted or last is None or last.planned:
+        return None
+    steps = list(run.steps.values())
+    strange = islice((step for step in steps if not step.planned), MOST_COMPARED)
+    pending = dict(islice(((s.step, s) for s in steps if s.planned and s.state is StepState.PENDING), MOST_COMPARED))
+    from difflib import get_close_matches  # noqa: PLC0415 - slow to load, and seldom needed
+
+    found = [(step, near[0]) for step in strange if (near := get_close_matches(step.step, pending, 1, ALIKE))]
+    if not found:
+        return None
+    words = [f"{step.phase}/{step.step}, perhaps {pending[near].phase}/{near}" for step, near in found]
+    more = f"; and {len(words) - LISTED} more" if len(words) > LISTED else ""
+    return f"not in the plan: {'; '.join(words[:LISTED])}{more}"
 
 
 def missing_sources(run: Run) -> Iterator[tuple[Step, str]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from build_exporter.alerting.client import Client
+from build_exporter.alerting.doctor import Chain, Check
+from build_exporter.config.alerting import Alertmanager
 
 
 @pytest.fixture
@@ -23,20 +28,20 @@ def doctor(command: Callable[..., Any]) -> Callable[..., tuple[int, dict[str, An
 
 
 def test_a_whole_chain_is_green_and_the_test_alert_comes_back_to_the_exporter(
-    serve: Callable[..., Any], servers: Any, receiver: Any, doctor: Callable[..., Any], poll: Callable[..., None]
+    stage: Any, doctor: Callable[..., Any]
 ) -> None:
     """Every link is ok, and the test alert is seen where Alertmanager delivers and in the exporter's inbox."""
-    served = serve()
-    servers.also_report_to(served.url)
-    servers.start_alertmanager()
-    servers.start_prometheus(served.port)
-    poll(lambda: bool(servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
-    poll(lambda: bool(servers.query("build:rules:info")), 30, "the rules are evaluated")
-    code, checks = doctor(served.url, servers)
+    served = stage.serve()
+    stage.servers.also_report_to(served.url)
+    stage.servers.start_alertmanager()
+    stage.servers.start_prometheus(served.port)
+    stage.poll(lambda: bool(stage.servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
+    stage.poll(lambda: bool(stage.servers.query("build:rules:info")), 30, "the rules are evaluated")
+    code, checks = doctor(served.url, stage.servers)
     assert {check["link"] for check in checks.values() if check["state"] != "ok"} == set(), checks
     assert code == 0
     assert "webhook" in checks["test alert"]["seen"]
-    assert receiver.alerts("BuildAlertTest")
+    assert stage.receiver.alerts("BuildAlertTest")
     assert json.loads(served.get("/api/v1/alerts/tests")[2])
     assert json.loads(served.get("/api/v1/alerts")[2])["alerts"] == []
 
@@ -51,16 +56,35 @@ def test_servers_that_are_away_are_named_with_what_to_do(servers: Any, doctor: C
     assert all(check["remedy"] for check in checks.values())
 
 
-def test_foreign_servers_without_our_files(
-    serve: Callable[..., Any], servers: Any, doctor: Callable[..., Any], poll: Callable[..., None]
+def test_where_no_prometheus_is_named_its_absence_is_no_failure(
+    serve: Callable[..., Any], servers: Any, run_file: Callable[..., Any]
 ) -> None:
-    """No rules, external labels, no Alertmanager in Prometheus, and receivers that reach nobody: each is a line."""
-    served = serve()
-    servers.config["receivers"] = [{"name": each["name"]} for each in servers.config["receivers"]]
+    """Exporter and Alertmanager alone are a way of its own: what does not come is a warning, as is a misspelt step."""
+    run = run_file("lfs")
+    run.add("plan", steps=[{"phase": "p", "step": "501-binutils"}])
+    run.step("p", "501-binutls")
     servers.start_alertmanager()
-    servers.start_prometheus(served.port, foreign=True)
-    poll(lambda: bool(servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
-    code, checks = doctor(served.url, servers, "--no-test")
+    nowhere, exporter = Client(Alertmanager(url="http://127.0.0.1:9")), Client(Alertmanager(url=serve().url))
+    for named, state in ((False, "warning"), (True, "failed")):
+        chain = Chain(exporter, nowhere, [Client(Alertmanager(url=servers.alertmanager))], False, named)
+        checks = asyncio.run(checked(chain))
+        assert (checks.pop("Prometheus").state, checks.pop("plan").state) == (state, "warning")
+        assert {check.state for check in checks.values()} == {"ok"}
+
+
+async def checked(chain: Chain) -> dict[str, Check]:
+    """Return the checks by their links."""
+    return {check.link: check async for check in chain.run()}
+
+
+def test_foreign_servers_without_our_files(stage: Any, doctor: Callable[..., Any]) -> None:
+    """No rules, external labels, no Alertmanager in Prometheus, and receivers that reach nobody: each is a line."""
+    served = stage.serve()
+    stage.servers.config["receivers"] = [{"name": each["name"]} for each in stage.servers.config["receivers"]]
+    stage.servers.start_alertmanager()
+    stage.servers.start_prometheus(served.port, foreign=True)
+    stage.poll(lambda: bool(stage.servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
+    code, checks = doctor(served.url, stage.servers, "--no-test")
     assert code == 1
     states = {link: check["state"] for link, check in checks.items() if check["state"] != "ok"}
     assert states == {
@@ -85,15 +109,13 @@ def test_a_receiver_that_cannot_be_reached_is_found_by_the_test_alert(
     assert "webhook" in checks["test alert"]["seen"]
 
 
-def test_a_test_alert_from_the_command_line(
-    command: Callable[..., Any], servers: Any, receiver: Any, poll: Any
-) -> None:
+def test_a_test_alert_from_the_command_line(stage: Any) -> None:
     """`alerts test` reaches the receivers of critical alerts."""
-    servers.start_alertmanager()
-    done = command("alerts", "test", "--alertmanager.url", servers.alertmanager)
+    stage.servers.start_alertmanager()
+    done = stage.command("alerts", "test", "--alertmanager.url", stage.servers.alertmanager)
     assert done.returncode == 0, done.stderr
-    poll(lambda: receiver.alerts("BuildAlertTest"), 10, "the message")
-    assert {alert["to"] for alert in receiver.alerts("BuildAlertTest")} == {"page"}
-    done = command("alerts", "test", "--alertmanager.url", "http://127.0.0.1:9")
+    stage.poll(lambda: stage.receiver.alerts("BuildAlertTest"), 10, "the message")
+    assert {alert["to"] for alert in stage.receiver.alerts("BuildAlertTest")} == {"page"}
+    done = stage.command("alerts", "test", "--alertmanager.url", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "127.0.0.1:9" in done.stderr

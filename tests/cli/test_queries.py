@@ -249,6 +249,27 @@ def test_a_narrow_terminal_shows_whole_words() -> None:
     assert fitting(names, [row], 3) == ["step"]
 
 
+def test_a_pipe_gets_lines_that_a_terminal_shows(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table in a pipe is at most 100 columns wide, or as wide as COLUMNS says; CSV is for programs."""
+    event = {"event": "step_finished", "build": "lfs", "phase": "chapter-8", "step": "813-gcc", "status": "failed"}
+    words = "tc-i386.c:1234:10: fatal error: libiberty/obstack.h: No such file or directory " * 2
+    line = {"time": 1.78e9, **event, "message": words, "error_class": "missing-header"}
+    (tmp_path / "lfs").mkdir()
+    (tmp_path / "lfs" / "20260101T000000Z.jsonl").write_text(json.dumps(line) + "\n")
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    def width() -> int:
+        return max(map(len, command("errors", "--journal", str(tmp_path)).stdout.splitlines()))
+
+    assert 80 < width() <= 100
+    monkeypatch.setenv("COLUMNS", "60")
+    assert width() <= 60
+    monkeypatch.setenv("COLUMNS", "180")
+    assert 100 < width() <= 180
+
+
 @pytest.fixture
 def two_hours_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Be in a zone that is two hours ahead of UTC."""

@@ -283,7 +283,10 @@ def test_the_status_file_is_replaced_as_a_whole(run_file: RunFiles, journal: Pat
 
 
 def test_what_will_not_fit_and_what_got_slower_are_reported(run_file: RunFiles, status: Callable[..., Any]) -> None:
-    """A step that needs more disk than there is, and one that took twice its usual time, have a line each."""
+    """A step that needs more disk than there is, and one that took twice its usual time, have a line each.
+
+    All earlier runs count.
+    """
     for day in range(1, 5):
         earlier = run_file("lfs", run=f"2026010{day}T000000Z", clock=1.77e9 + 86_400 * day)
         earlier.add("build_started", jobs=2)
@@ -297,6 +300,8 @@ def test_what_will_not_fit_and_what_got_slower_are_reported(run_file: RunFiles, 
     run.add("plan", steps=[{"phase": "p", "step": name, "disk_bytes": disk.get(name, 0)} for name in names])
     for name, seconds in (("a", 200.0), ("b", 300.0), ("c", 300.0)):
         run.step("p", name, seconds=seconds)
-    lines = {line.split()[0]: line for line in status().stdout.splitlines()[1:]}
+    shown = status().stdout
+    assert "4 earlier runs of this build" in shown, "as many as the exporter reads"
+    lines = {line.split()[0]: line for line in shown.splitlines()[1:]}
     assert re.search(r"p/huge will lack \d+\.\d TiB of disk", lines["short"])
     assert "p/a took 2.0 times as long as usual, 1 min 40 s longer" in lines["slower"]

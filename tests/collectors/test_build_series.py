@@ -115,6 +115,9 @@ def test_estimates_of_earlier_runs_are_scored(run_file: Callable[..., Any], moni
         run.add("build_finished", status="succeeded")
     monitor.poll()
     collector = BuildCollector(monitor, 10)
+    monitor.tracker.builds["b"].history_complete = False
+    assert b"build_estimate_error" not in render(collector.collect(), TEXT), "not before all runs are read"
+    monitor.tracker.builds["b"].history_complete = True
     for _ in range(4):
         lines = render(collector.collect(), TEXT).decode().splitlines()
     scores = {

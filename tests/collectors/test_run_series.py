@@ -132,7 +132,7 @@ def test_hidden_steps_come_and_go_with_time() -> None:
         assert shown == {f"s{each}" for each in range(max(0, number - 2), number + 1)}
         apply_all(run, [e.StepFinished(time=10.0 * number + 5, status="succeeded", **name)])
     lines(series, 0.0)
-    assert series.hidden == 47
+    assert (series.hidden, len(series._prefixes)) == (47, 3), "nothing is kept of a step without series"
 
 
 def test_a_smaller_plan_brings_all_its_steps_back() -> None:

@@ -140,6 +140,9 @@ def test_no_secret_stands_in_a_label(
     assert "hunter2" not in "".join(lines())
     run.add("step_started", phase="p", step="s")
     assert not [line for line in lines() if "failure_info" in line]
+    run.add("step_finished", phase="p", step="s", status="interrupted", warnings=0)
+    assert not [line for line in lines() if "failure_info" in line]
+    assert 'step_warnings{build="b",phase="p",step="s"} 0' in lines(), "none is a figure, too"
 
 
 def test_a_failure_without_a_class_is_other(run_file: RunFiles, lines: Callable[..., list[str]]) -> None:

@@ -61,6 +61,8 @@ def test_a_step_has_series_of_the_verdicts_it_has_had(
     assert shown(Verdict.TESTING) == {}
     run_file("b", "20990101T000000Z", clock=1.78e9).add("step_started", phase="p", step="s")
     assert shown(Verdict.LINKING) == {"linking": 1}
+    run_file("b", "20990102T000000Z", clock=1.79e9).add("step_started", phase="p", step="s")
+    assert shown(Verdict.IDLE) == {"idle": 1}, "of the same attempt at the same step of the run before nothing is left"
 
 
 def test_series_are_bounded(

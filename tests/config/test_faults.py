@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from build_exporter.config.load import MAX_BYTES, MAX_PROBLEMS, load
+from build_exporter.config.load import MAX_BYTES, MAX_PROBLEMS, load, parse_config
 from build_exporter.config.problems import ConfigError
 
 Faults = Callable[[str | bytes], list[str]]
@@ -165,10 +166,23 @@ def test_file_above_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     file.write_bytes(b"#" * (MAX_BYTES + 1))
     for path in (file, Path("/dev/zero")):
-        with pytest.raises(ConfigError, match="cannot be read: larger than 1024 KiB"):
+        with pytest.raises(ConfigError, match="cannot be read: larger than 256 KiB"):
             load(path)
     file.write_bytes(b"#" * MAX_BYTES)
     load(file)
+
+
+@pytest.mark.parametrize("opened", ["[", "{", "[ \n", "[{"])
+def test_deep_nesting_costs_less_than_an_ordinary_file(opened: str) -> None:
+    """A file nested 50,000 deep is refused before it is parsed: nobody waits for the answer to a reload."""
+
+    def cost(text: str) -> float:
+        began = time.process_time()
+        with pytest.raises(ConfigError, match=r"nested deeper than 32|unknown key"):
+            parse_config(text.encode(), "f")
+        return time.process_time() - began
+
+    assert cost("x: " + opened * 50_000) < cost("".join(f"k{n}: 1\n" for n in range(400)))
 
 
 def test_name_of_the_file_cannot_write_to_the_terminal(tmp_path: Path) -> None:

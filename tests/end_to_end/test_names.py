@@ -1,4 +1,4 @@
-"""Names from outside are shown nowhere with what moves a terminal's cursor or turns the direction of text."""
+"""Names from outside are shown nowhere with secrets, or with what moves a terminal's cursor or turns text around."""
 
 from __future__ import annotations
 
@@ -38,3 +38,53 @@ def test_names_lose_their_controls_on_every_way_out(
         shown[" ".join(words)] = command(*words, "--journal", str(served.journal)).stdout
     assert {name: found.group() for name, text in shown.items() if (found := FORBIDDEN.search(text))} == {}
     assert all("gcc 12" in shown[name] for name in ("/builds/lfs", "/metrics", "status", "/api/v1/builds/lfs/steps"))
+
+
+SECRET = "hunter2hunter2"
+
+
+def test_secrets_in_names_are_masked_on_every_way_out(
+    serve: Callable[..., Any], run_file: Callable[..., Any], command: Callable[..., Any]
+) -> None:
+    """A password in the name of a phase, step, suite or milestone is in no metric, page, answer or command."""
+    run = run_file("lfs")
+    phase, step, other = f"curl --token {SECRET}1", f"deploy password={SECRET}", f"ghp_{SECRET}123456"
+    run.add(
+        "plan", steps=[{"phase": phase, "step": step}, {"phase": phase, "step": other}, {"phase": "p", "step": "s"}]
+    )
+    run.step("p", "s")
+    run.add("step_started", phase=phase, step=step)
+    run.add("step_progress", phase=phase, step=step, ratio=0.5)
+    run.add("tests_reported", phase=phase, step=step, suite=f"password={SECRET}", passed=1, failed=2)
+    run.add("milestone_reached", milestone=f"password={SECRET}")
+    run.add("step_finished", phase=phase, step=step, status="failed", exit_code=1)
+    run.step(phase, other, 5.0)
+    run.add("step_started", phase=phase, step=f"password={SECRET}2 not planned")
+    served = serve()
+    masked = {"phase": "curl --token ***", "step": "deploy password=***"}
+    assert served.value("build_step_status", **masked) == 3
+    assert served.value("build_step_tests", outcome="failed", suite="password=***", **masked) == 2
+    assert served.value("build_step_duration_seconds", phase="curl --token ***", step="***") == 5
+    assert served.value("build_steps", state="running") == 1
+    paths = (
+        "/metrics",
+        "/",
+        "/builds/lfs",
+        "/api/v1/builds/lfs",
+        "/api/v1/builds/lfs/steps",
+        "/api/v1/builds/lfs/events",
+    )
+    shown = {path: served.get(path)[2].decode() for path in paths}
+    for words in (
+        "status",
+        "status --short",
+        "status --output json",
+        "explain --build lfs",
+        "tasks",
+        "errors",
+        "timeline",
+    ):
+        shown[words] = command(*words.split(), "--journal", str(served.journal)).stdout
+    assert [name for name, text in shown.items() if SECRET in text] == []
+    assert all("***" in text for text in shown.values())
+    assert "critical" in shown["errors"], "the failed step is known by its masked name"

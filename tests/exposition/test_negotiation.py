@@ -47,6 +47,8 @@ SENT: dict[str, tuple[str, Any]] = {
     "capitals": ("Application/OpenMetrics-Text; Version=1.0.0; Q=0.9, text/plain; q=0.1", OPENMETRICS),
     "quotes": ('application/openmetrics-text; version="1.0.0"', OPENMETRICS),
     "refused": ("application/openmetrics-text;q=0, */*", TEXT),
+    "anything rather": ("application/openmetrics-text;q=0.5, */*;q=0.8", TEXT),
+    "any text rather": ("application/openmetrics-text;q=0.5, text/*;q=0.8", TEXT),
     "refused all": ("application/openmetrics-text;q=0", TEXT),
     "a version to come": ("application/openmetrics-text;version=2.0.0,text/plain;q=0.5", TEXT),
     "no number": ("application/openmetrics-text;q=high,text/plain;q=0.1", TEXT),

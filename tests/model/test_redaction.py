@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from unicodedata import normalize
 
 import pytest
 from secret_forms import KNOWN_TOKENS, ORDINARY, SECRET_FORMS, VALUE
@@ -32,6 +33,39 @@ def test_a_private_key_is_masked_whole() -> None:
     assert shown == "before\n-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nafter"
     public = block.format("PUBLIC", "PUBLIC")
     assert redact(public) == public
+
+
+HIDDEN = ("\u200b", "\u00ad", "\u2060", "\ufeff", "\u200d", "\ufe0f", "\U000e0061")
+"""What a terminal or a page draws nothing for."""
+
+
+@pytest.mark.parametrize("form", [form for form in SECRET_FORMS if "\n" not in form])
+def test_a_disguised_secret_is_masked(form: str) -> None:
+    """Characters without width, or full-width letters, in a secret or its name hide it from no rule."""
+    plain = form.replace("VALUE", VALUE)
+    if redact(plain) == plain:
+        return
+    for unseen in HIDDEN:
+        for place in range(1, len(plain)):
+            shown = redact(plain[:place] + unseen + plain[place:])
+            assert VALUE not in shown.replace(unseen, ""), (unseen, place)
+    wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in plain)
+    assert VALUE not in normalize("NFKC", redact(wide))
+
+
+def test_a_token_cut_by_an_unseen_character_is_masked_whole() -> None:
+    """No part of a token is left that a rule would take for the text after it."""
+    for token in KNOWN_TOKENS:
+        half = len(token) * 2 // 3
+        assert redact(f"use {token[:half]}\u200b{token[half:]} now") == redact(f"use {token} now")
+
+
+@pytest.mark.parametrize(
+    "text", ["soft\u00adhyphens, \u2018quotes\u2019 \u2014 and \uff21\uff22\uff23", "\u00b5s \u2126 \u2460"]
+)
+def test_text_in_other_scripts_stays(text: str) -> None:
+    """Without a secret nothing is taken out of a text, whatever it is written with."""
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize("line", ORDINARY)

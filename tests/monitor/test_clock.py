@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from build_exporter.client.events import EventLog
 from build_exporter.clocks import ClockWatch
+from build_exporter.model.events import BuildStarted
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, build_progress, phase_progress
 
@@ -85,6 +88,52 @@ def test_a_writer_with_a_clock_ahead_does_not_hide_a_stall(monitor: Monitor, clo
     assert newest(monitor).last_event == START
     run.add("step_started", phase="p", step="s")
     assert newest(monitor).last_event == START + 100
+
+
+def test_silence_counts_from_when_the_clock_was_set_back(
+    monitor: Monitor, clock: Clock, journal: Path, run_file: RunFiles
+) -> None:
+    """A clock set back by an hour leaves no event an hour ahead: a stall is seen in time, after a restart as well."""
+    run = run_file("lfs", OLD, clock=START)
+    run.add("build_started", after=0)
+    assert newest(monitor).last_event == START
+    clock.now = START - 3600
+    assert newest(monitor).last_event == START - 3600
+    run.clock = START - 3500
+    run.add("step_started", after=0, phase="p", step="s")
+    clock.now = START - 3499
+    assert newest(monitor).last_event == START - 3500
+    clock.now = START - 2500
+    assert newest(monitor).last_event == START - 3500
+    again = Monitor(str(journal), clock)
+    assert newest(again).last_event == START - 3500
+    again.follower.close()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns"])
+def test_the_nights_when_clocks_change_are_nights_like_others(
+    journal: Path, run_file: RunFiles, clock: Clock, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step over the hour that a zone's clocks skip or repeat takes as long as it took, and runs keep their order."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        # 29 March and 25 October 2026, 00:30 UTC, to 01:30 UTC: Berlin goes from 2 to 3 and from 3 to 2 at 1 UTC
+        for begin, name in ((1774744200.0, "20260329T003000Z"), (1792888200.0, "20261025T003000Z")):
+            clock.now = begin
+            monkeypatch.setattr(time, "time", clock)
+            log = EventLog("lfs", str(journal), new=True)
+            log.append(BuildStarted(time=begin, build="lfs"))
+            assert log.path == str(journal / "lfs" / f"{name}.jsonl")
+            run = run_file("lfs", name, clock=begin)
+            run.step("p", "over the change", seconds=3600.0)
+            clock.now = begin + 3700
+            known = Monitor(str(journal), clock)
+            shown = newest(known)
+            assert (shown.run, shown.steps["p", "over the change"].seconds) == (name, 3600.0)
+            assert shown.last_event == begin + 3601
+            known.follower.close()
+    time.tzset()
 
 
 def test_an_event_slightly_ahead_keeps_its_time(monitor: Monitor, run_file: RunFiles) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,49 @@ def test_a_success_that_left_steps_out_is_no_clean_one(builder: Callable[..., An
     assert list(analysis_lines(build.tracker, build.tracker.builds[build.build].current, "", build.clock)) == [
         f"  {click.style('pending   ', fg='yellow')} succeeded, but 2 planned steps never ran"
     ]
+    for day, names in ((3, "abc"), (4, "abc"), (5, "ab")):
+        build.run = f"2026010{day}T000000Z"
+        for name in names:
+            build.step("p", name)
+        build.add("build_finished", status="succeeded")
+    assert build.tracker.builds["lfs"].current.adopted
+    assert kinds(build) == [], "what only earlier runs did was never asked for"
+
+
+def test_a_misspelt_step_is_noticed(builder: Callable[..., Any]) -> None:
+    """A step under almost the name of a planned one to come is named with it; one unlike all was added on purpose."""
+    build = builder()
+    build.add("plan", steps=[{"phase": "chapter-5", "step": s} for s in ("501-binutils-pass1", "502-gcc-pass1")])
+    build.step("chapter-5", "my-own-tool")
+    assert kinds(build) == []
+    build.step("chapter5", "502-gcc-pass1")
+    build.step("chapter-5", "501-binutls-pass1")
+    words = (
+        "not in the plan: chapter5/502-gcc-pass1, perhaps chapter-5/502-gcc-pass1; "
+        "chapter-5/501-binutls-pass1, perhaps chapter-5/501-binutils-pass1"
+    )
+    assert kinds(build) == [("unplanned", "warning", None, words)]
+    run = build.tracker.builds[build.build].current
+    lines = list(analysis_lines(build.tracker, run, "", build.clock))
+    assert lines == [f"  {click.style('unplanned ', fg='yellow')} {words}"]
+    build.step("chapter-5", "502-gcc-pass1")
+    build.step("chapter-5", "501-binutils-pass1")
+    assert kinds(build) == [], "the planned ones ran after all"
+    run.adopted = True
+    assert kinds(build) == [], "a plan that earlier runs made is a guess"
+
+
+def test_many_misspelt_steps_are_counted(builder: Callable[..., Any]) -> None:
+    """Of thousands of names beside the plan three are named, and looking costs no more than for some."""
+    build = builder()
+    build.add("plan", steps=[{"phase": "p", "step": f"step-{n:04}"} for n in range(2000)])
+    for number in range(2000):
+        build.step("p", f"stp-{number:04}")
+    began = time.process_time()
+    ((kind, _, _, message),) = kinds(build)
+    assert (kind, message.count("perhaps")) == ("unplanned", 3)
+    assert message.endswith("; and 17 more")
+    assert time.process_time() - began < 1.0
 
 
 def test_attempts_count_from_the_third_on(builder: Callable[..., Any]) -> None:
@@ -132,11 +176,13 @@ def test_the_urgent_comes_first(builder: Callable[..., Any]) -> None:
     stuck = Judgement(Verdict.STUCK, ("x waits",))
     found = kinds(build, 400.0, verdict=lambda run, step: stuck if step.step == "stuck" else None)
     assert [(kind, severity) for kind, severity, *_ in found] == [
-        ("stuck", "critical"),
-        ("overdue", "warning"),
-        ("stalled", "warning"),
-        ("tests", "info"),
-    ]
+        ("stuck", "critical"), ("overdue", "warning"), ("stalled", "warning"), ("tests", "info"),
+    ]  # fmt: skip
+    build.step("p", "failed", status="failed")
+    context = build.context(400.0, thresholds=LIMITS)
+    since = [(each.kind, each.since) for each in attention(context, build.tracker.builds["lfs"].current)]
+    slow, told = build.clock - 12, build.clock - 10
+    assert since == [("failed", build.clock), ("overdue", slow), ("tests", told)]
 
 
 def test_the_note_names_what_is_waited_for(builder: Callable[..., Any]) -> None:

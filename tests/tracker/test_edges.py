@@ -12,13 +12,17 @@ from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import (
     Step,
+    Tracker,
     aggregates,
     apply_all,
     build_progress,
+    expected_at_start,
     expected_seconds,
     fold,
+    past_steps,
     phase_progress,
     step_progress,
+    summarise,
 )
 from build_exporter.tracker.progress import approach
 
@@ -221,8 +225,36 @@ def test_more_work_after_a_success_is_shown_as_it_is() -> None:
     apply_all(run, [built(10), plan({"a": 50, "s": 50, "t": 900}, 11.0)])
     assert build_progress(run, 11) == pytest.approx(0.1)
     assert phase_progress(run, run.phases["p"], 11) == pytest.approx(0.1)
+    again = run_of(plan({"a": 50, "s": 50}), start(1, "a"), end(2, "a"), over(6, "failed"), built(10))
+    apply_all(again, [plan({"a": 50, "s": 950}, 11.0)])
+    assert build_progress(again, 11) == 0.5, "what failed was not finished"
     apply_all(run, [start(12, "t"), at(13, "t", ratio=0.5), plan({"a": 50, "s": 50, "t": 900, "u": 9000}, 14.0)])
     assert build_progress(run, 14) == pytest.approx(0.55), "from here on a longer plan takes nothing back"
+
+
+@pytest.mark.parametrize(("repeat", "seconds"), [(0.1, 200.0), (9.9, 200.0), (10.0, 10.0), (190.0, 190.0)])
+def test_a_repeat_with_nothing_to_do_is_no_time_of_the_step(repeat: float, seconds: float) -> None:
+    """Below a twentieth of its 200 s the next run, the pace and the log's shape still have those of the work."""
+    first = plan({"a": 100, "b": 100}), start(0, "a"), end(200, "a"), at(200, "a", log_bytes=900)
+    run = run_of(*first, start(300, "a"), end(300 + repeat, "a"), at(300 + repeat, "a", log_bytes=9))
+    assert run.steps["p", "a"].seconds == pytest.approx(repeat)
+    assert [step.seconds for step in past_steps(run)] == pytest.approx([seconds])
+    assert summarise(run).steps["p", "a"] == pytest.approx(seconds)
+    assert run.logs["p", "a"].size == (900 if seconds == 200.0 else 9)
+    assert expected_seconds(run, run.steps["p", "b"]) == pytest.approx((200 + seconds) / 2)
+    apply_all(run, [plan({"a": 100, "b": 100, "c": 1})])
+    assert expected_seconds(run, run.steps["p", "b"]) == pytest.approx(seconds), "as counted again from the steps"
+
+
+def test_a_second_build_shows_progress_before_its_first_step_ends() -> None:
+    """By what the step took in the run before, though the plan has an SBU alone; once over, that stays expected."""
+    tracker, sbu = Tracker(), [e.PlannedStep(phase="p", step=name, sbu=1.0) for name in "ab"]
+    steps = [start(0, "a"), end(60, "a"), start(60, "b"), end(120, "b")]
+    tracker.feed("b", "20260101T000000Z", [e.Plan(time=0.0, build="b", steps=sbu), *steps, over(121)])
+    run = tracker.feed("b", "20260102T000000Z", [e.Plan(time=0.0, build="b", steps=sbu), steps[0]])
+    assert build_progress(run, 30.0) == pytest.approx(0.25)
+    apply_all(run, [end(90, "a")])
+    assert (expected_at_start(run, run.steps["p", "a"]), expected_at_start(run, run.steps["p", "b"])) == (60.0, 90.0)
 
 
 def test_the_ratio_of_time_comes_ever_nearer_to_one() -> None:
@@ -256,6 +288,12 @@ def test_phases_do_not_go_back_either() -> None:
     assert phase_progress(run, phase, 6) == 0.5
     apply_all(run, [end(7, "a", "skipped")])
     assert (phase_progress(run, phase, 7), build_progress(run, 7)) == (1.0, 0.999)
+
+
+def test_a_phase_that_never_began_is_at_nothing() -> None:
+    """Also of a run that succeeded, in which every other phase is full, however its failure was repaired."""
+    run = run_of(plan({"a": 1, "b": 1}), plan({"c": 1}, phase="q", continues=True), start(1, "a"), over(2))
+    assert [phase_progress(run, phase, 3) for phase in run.phases.values()] == [1.0, 0.0]
 
 
 def test_of_many_running_steps_the_first_count() -> None:

@@ -166,6 +166,14 @@ def test_figures_of_two_attempts_in_order() -> None:
     assert (run.phases["p"].states[:3], run.phases["p"].done_weight, dict(run.running)) == ([1, 0, 1], 20, {})
 
 
+def test_what_runs_beside_an_attempt_counts_too() -> None:
+    """A step of 10 s read at once beside one of 30 s: 30 s in which any ran, 40 s of work."""
+    run = Run("b", "20260101T000000Z")
+    opening = [e.BuildStarted(time=100, **B), _plan(100, a=30, b=10), _start(100, "a")]
+    apply_all(run, [*opening, _start(110, "b"), _end(120, "b"), _end(130, "a")])
+    assert (run.busy_seconds, run.work_seconds) == (30, 40)
+
+
 def test_a_phase_keeps_its_progress_when_there_is_more_of_it_to_do() -> None:
     """Half a phase is done: it stays so when the step is done again, a plan adds some, or an unknown one begins."""
     opening = [e.BuildStarted(time=100, **B), _plan(100, a=10, b=10), _start(101, "a"), _end(111, "a")]

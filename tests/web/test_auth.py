@@ -43,12 +43,13 @@ def test_only_a_user_with_the_password_gets_in(serve: Callable[..., Any], tmp_pa
     served = serve("--web.config.file", str(_users(tmp_path / "web.yml", PASSWORD)))
     assert served.get("/metrics")[0] == 401
     assert "basic" in served.get("/")[1]["www-authenticate"].lower()
-    for wrong in (_basic("alice", "wrong"), _basic("mallory", PASSWORD), "Basic !!!", "Bearer x", _basic("", "")):
+    bare = "Basic " + base64.b64encode(b"alice").decode()
+    for wrong in (_basic("alice", "wrong"), _basic("mallory", PASSWORD), "Basic !!!", "Bearer x", _basic("", ""), bare):
         assert served.get("/metrics", Authorization=wrong)[0] == 401
     status, headers, body = served.get("/metrics", Authorization=_basic("alice", PASSWORD))
     assert status == 200
     assert headers["x-builder"] == "one"
-    assert b"build_exporter_auth_failures_total 7\n" in body
+    assert b"build_exporter_auth_failures_total 8\n" in body
     assert served.get("/-/healthy")[0] == 200
 
 
@@ -102,6 +103,7 @@ def test_tokens_are_good_for_their_role(serve: Callable[..., Any], tmp_path: Pat
         ("GET", "/metrics"): {"read", "operate"},
         ("GET", "/api/v1/builds"): {"read", "operate"},
         ("POST", "/api/v1/events"): {"ingest"},
+        ("POST", "/api/v1/alerts"): {"ingest", "operate"},
         ("POST", "/-/reload"): {"operate"},
     }
     for (method, path), allowed in asked.items():

@@ -21,6 +21,8 @@ from build_exporter.queries.incidents import ALERTS
 SKEW_SECONDS: Final = 5.0
 DELIVERY_SECONDS: Final = 15.0
 JOB: Final = "build-exporter"
+MAX_BUILDS: Final = 5
+"""Builds with steps outside of their plans that are listed."""
 _INTEGRATION: Final = "_configs"
 
 _REQUESTS: Final = (
@@ -58,12 +60,17 @@ def warning(link: str, seen: str, remedy: str) -> Check:
 
 @dataclass(slots=True)
 class Chain:
-    """Settings of the checks. `test`: send a test alert; `clock`: returns Unix seconds."""
+    """Settings of the checks.
+
+    `test`: send a test alert; `wants_prometheus`: one is named, so that its absence is a fault; `clock`: returns Unix
+    seconds.
+    """
 
     exporter: Client
     prometheus: Client
     alertmanagers: list[Client]
     test: bool = True
+    wants_prometheus: bool = True
     clock: Callable[[], float] = time.time
     broken: set[str] = field(default_factory=set)
 
@@ -89,13 +96,28 @@ class Chain:
             return [warning(link, f"{client.url} asks for a password", "nothing more of it can be checked from here")]
         if answer.status != 200:
             return [failed(link, f"{client.url} is not ready ({answer.status})", "see its log")]
-        return [ok(link, f"{client.url} is ready"), *_skew("clock of the exporter", answer.date, self.clock())]
+        skew = _skew("clock of the exporter", answer.date, self.clock())
+        return [ok(link, f"{client.url} is ready"), *skew, *await self._unplanned()]
+
+    async def _unplanned(self) -> list[Check]:
+        """Return the builds with steps that their plans lack: a misspelt name, mostly."""
+        try:
+            found = await self.exporter.ask("GET", "/api/v1/builds")
+        except (UnreachableError, RefusedError):
+            return []
+        rows = [(row.get("build"), each) for row in _at(found, "builds") or [] for each in row.get("attention") or []]
+        remedy = "name the step in the script as the plan does, or add it to the plan"
+        seen = [f"{build}: {each['message']}" for build, each in rows if each.get("kind") == "unplanned"]
+        return [warning("plan", text, remedy) for text in seen[:MAX_BUILDS]]
 
     async def _prometheus(self) -> list[Check]:
         client = self.prometheus
         try:
             built = await client.ask("GET", "/api/v1/status/buildinfo")
         except (UnreachableError, RefusedError) as problem:
+            if not self.wants_prometheus and isinstance(problem, UnreachableError):
+                remedy = "for alerts on stalls, delays and completion start one, or give its address: --prometheus.url"
+                return [warning("Prometheus", f"none at {client.url}", remedy)]
             return [failed("Prometheus", str(problem), "start it, or give its address: --prometheus.url")]
         version = _at(built, "data", "version") or "of unknown version"
         checks = [ok("Prometheus", f"{version} at {client.url}")]
@@ -269,6 +291,6 @@ def _at(answer: Any, *path: str) -> Any:
 def _yaml(text: Any) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text) if isinstance(text, str) else None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {}

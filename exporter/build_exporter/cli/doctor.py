@@ -16,12 +16,18 @@ from build_exporter.logging_setup import configure_logging
 from build_exporter.model.text import plain_line
 
 TIMEOUT_SECONDS = 5.0
+PROMETHEUS = "http://localhost:9090"
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
 @click.command()
 @click.option("--exporter.url", "exporter", default="http://localhost:10110", show_default=True, metavar="URL")
-@click.option("--prometheus.url", "prometheus", default="http://localhost:9090", show_default=True, metavar="URL")
+@click.option(
+    "--prometheus.url",
+    "prometheus",
+    metavar="URL",
+    help=f"Default: {PROMETHEUS}, which may be missing.",
+)
 @click.option(
     "--alertmanager.url",
     "urls",
@@ -33,7 +39,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.option("--test/--no-test", default=True, show_default=True, help="Send a test alert to the receivers.")
 @output_option
 def doctor(
-    exporter: str, prometheus: str, urls: tuple[str, ...], config_path: str | None, test: bool, output: str
+    exporter: str, prometheus: str | None, urls: tuple[str, ...], config_path: str | None, test: bool, output: str
 ) -> None:
     """Check each link between the exporter and a person's telephone, and say what to do where one is broken.
 
@@ -47,7 +53,8 @@ def doctor(
     configure_logging("error", "logfmt")
     configured = load_config(config_path).alerting.servers()
     servers = tuple(Alertmanager(url=url) for url in urls) or configured or (Alertmanager(url="http://localhost:9093"),)
-    chain = Chain(_client(exporter), _client(prometheus), [Client(each, TIMEOUT_SECONDS) for each in servers], test)
+    alertmanagers = [Client(each, TIMEOUT_SECONDS) for each in servers]
+    chain = Chain(_client(exporter), _client(prometheus or PROMETHEUS), alertmanagers, test, prometheus is not None)
     checks = asyncio.run(_checked(chain, show=output == "table"))
     if output == "json":
         print_json(checks)

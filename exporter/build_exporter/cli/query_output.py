@@ -14,8 +14,8 @@ import msgspec
 from build_exporter.queries.cells import cell, header, unit_name
 from build_exporter.queries.request import Reply
 
-WIDE: Final = 200
-"""Columns of a table that goes into a file or a pipe."""
+WIDE: Final = 100
+"""Columns of a table that goes into a file or a pipe, unless COLUMNS says how many."""
 FOLDED: Final = 14
 GAP: Final = 3
 """Columns that a text has at least, and between two columns."""
@@ -64,7 +64,7 @@ def print_table(reply: Reply, row: type[msgspec.Struct], source: str, *, every: 
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDE)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
     for line in reply.lines:
         console.print(Text(line))
     wanted = [name for name in row.__struct_fields__ if reply.rows and (every or _is_shown(name, reply.rows))]

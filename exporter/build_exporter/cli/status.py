@@ -25,13 +25,14 @@ from build_exporter.estimate import Estimator
 from build_exporter.failures import card, excerpt
 from build_exporter.failures.step_log import last_lines
 from build_exporter.formatting import clock_time, count_of, duration, percent, size
+from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import SYSTEM_JOURNAL, builds, pid_namespace
 from build_exporter.liveness import mark_writer
 from build_exporter.logging_setup import configure_logging
 from build_exporter.model.names import nearest_names
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.model.text import plain_line
-from build_exporter.monitor import read_builds
+from build_exporter.monitor import read_again
 from build_exporter.queries.build import sources_of
 from build_exporter.queries.rates import rate, success_ratio
 from build_exporter.queries.suites import suite as suite_row
@@ -39,7 +40,7 @@ from build_exporter.summary import bad_suites, elapsed, idle_since, is_bad, rank
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
-from build_exporter.tracker import Run, Step, build_progress, step_progress
+from build_exporter.tracker import Run, Step, Tracker, build_progress, step_progress
 
 MAX_SUITES = 10
 """Suites with failures that are listed of one build."""
@@ -76,8 +77,10 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
     """
     configure_logging("warn", "logfmt")
     try:
+        follower, tracker = Follower(journal), Tracker()
         while True:
-            good = _show(journal, build, output, exporter, short=short, again=watch)
+            read_again(follower, tracker)
+            good = _show(tracker, journal, build, output, exporter, short=short, again=watch)
             if not watch:
                 raise SystemExit(0 if good else 1)
             time.sleep(WATCH_SECONDS)
@@ -87,9 +90,10 @@ def status(journal: str, build: str | None, output: str, short: bool, watch: boo
         raise SystemExit(0) from None
 
 
-def _show(journal: str, build: str | None, output: str, exporter: str | None, *, short: bool, again: bool) -> bool:
+def _show(
+    tracker: Tracker, journal: str, build: str | None, output: str, exporter: str | None, *, short: bool, again: bool
+) -> bool:
     """Write what is asked for; return whether there is a build and all are well."""
-    tracker = read_builds(journal)
     if build is not None and build not in tracker.builds and not again:
         if (elsewhere := served_elsewhere(journal, build)) is not None:
             stop("status", f"no build {build}: {elsewhere}")

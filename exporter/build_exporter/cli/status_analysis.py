@@ -1,4 +1,4 @@
-"""Lines of `status` on steps that will not fit on this machine, were slower than usual, or never ran."""
+"""Lines of `status` on steps that will not fit, were slower than usual, never ran or are not in the plan."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from build_exporter.queries.attention import attention
 from build_exporter.queries.context import Context
 from build_exporter.tracker import Run, Tracker
 
-WORDS = {"short": ("short", "red"), "slower": ("slower", "yellow"), "pending": ("pending", "yellow")}
+WORDS = {
+    "short": ("short", "red"),
+    "slower": ("slower", "yellow"),
+    "pending": ("pending", "yellow"),
+    "unplanned": ("unplanned", "yellow"),
+}
 SHOWN = 3
 
 
 def analysis_lines(tracker: Tracker, run: Run, journal: str, now: float) -> Iterator[str]:
-    """Yield a line for each step that will not fit, for those that lost most time, and for planned ones never run."""
+    """Yield lines on steps that will not fit, that lost most time, that were planned and never ran, or are misspelt."""
     history = list(tracker.builds[run.build].history.values())
     known = fits(run, history, journal, now) if run.status is None else ()
     found = [each for each in attention(Context(tracker.builds, now, fits=lambda _: known), run) if each.kind in WORDS]

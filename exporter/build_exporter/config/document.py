@@ -6,6 +6,7 @@ bounded depth. Nothing is resolved here: `1.10`, `yes` and `2026-11-22` stay the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -19,6 +20,9 @@ MAX_DEPTH: Final = 32
 
 MAX_NODES: Final = 20_000
 """Most values, lists and mappings in the file: what bounds the time that reading takes."""
+
+_NESTED: Final = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 1}}}")
+"""Lists opened one within the other, with nothing between: the parser looks ahead among them, at quadratic cost."""
 
 MAX_REASON: Final = 200
 """Longest piece of the parser's own words in an error, in characters."""
@@ -98,6 +102,8 @@ def parse(text: str) -> tuple[Node | None, list[Refusal]]:
     roots: list[Node] = []
     open_nodes: list[tuple[Mark, bool, list[Node]]] = []
     nodes = 0
+    if (nested := _NESTED.search(text)) is not None:
+        raise SyntaxRefusedError(Refusal(mark_at(text, nested.end() - 1), f"nested deeper than {MAX_DEPTH} levels"))
     for event in _events(text):
         mark = _mark(event.start_mark)
         nodes += isinstance(event, yaml.NodeEvent)

@@ -33,8 +33,8 @@ from build_exporter.config.values import SHOWN_LENGTH, escaped, read, shown
 
 S = TypeVar("S", bound=Section)
 
-MAX_BYTES: Final = 1024**2
-"""Largest configuration file."""
+MAX_BYTES: Final = 256 * 1024
+"""Largest configuration file: a reload answers within half a second whatever is in it."""
 
 MAX_ITEMS: Final = 500
 """Longest list or mapping of any names in the configuration."""
@@ -48,7 +48,7 @@ def load(path: str | os.PathLike[str], outside: Outside = NOTHING) -> Config:
     return load_as(Config, path, outside)
 
 
-def load_as(form: type[S], path: str | os.PathLike[str], outside: Outside = NOTHING) -> S:
+def load_as(form: type[S], path: str | os.PathLike[str], outside: Outside = NOTHING, limit: int = MAX_BYTES) -> S:
     """Return what a file holds, in the form of a section whose fields all have defaults.
 
     Relative paths in it are taken from the file's own directory, `~` from the home directory.
@@ -57,6 +57,7 @@ def load_as(form: type[S], path: str | os.PathLike[str], outside: Outside = NOTH
         form: the section.
         path: the file.
         outside: the kinds of source and the queries there are; needed by forms that have sources or views.
+        limit: bytes that the file has at most.
 
     Raises:
         ConfigError: the file cannot be read or is wrong; lists every problem (at most `MAX_PROBLEMS`).
@@ -64,11 +65,11 @@ def load_as(form: type[S], path: str | os.PathLike[str], outside: Outside = NOTH
     file = os.fspath(path)
     try:
         with Path(file).open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            content = stream.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: {reason}")]) from None
-    return parse_as(form, content, file, outside)
+    return parse_as(form, content, file, outside, limit)
 
 
 def parse_config(content: bytes, file: str, outside: Outside = NOTHING) -> Config:
@@ -76,11 +77,11 @@ def parse_config(content: bytes, file: str, outside: Outside = NOTHING) -> Confi
     return parse_as(Config, content, file, outside)
 
 
-def parse_as(form: type[S], content: bytes, file: str, outside: Outside = NOTHING) -> S:
+def parse_as(form: type[S], content: bytes, file: str, outside: Outside = NOTHING, limit: int = MAX_BYTES) -> S:
     """Return what `content`, that of `file`, says in the form of a section; see `load_as`."""
     walk = _Walk(file, outside)
-    if len(content) > MAX_BYTES:
-        raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: larger than {MAX_BYTES // 1024} KiB")])
+    if len(content) > limit:
+        raise ConfigError([Problem(file, 0, 0, "", f"cannot be read: larger than {limit // 1024} KiB")])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ from build_exporter.estimate.history import History, history_of
 from build_exporter.estimate.outlook import Estimate, Outlook, outlook_of
 from build_exporter.estimate.tuning import DEFAULT, Tuning
 from build_exporter.model.states import BuildState
-from build_exporter.tracker import Build, Past, Run, Step, expected_seconds
+from build_exporter.tracker import Build, Past, Run, Step, expected_at_start
 from build_exporter.tracker.names import name_of
 
 
@@ -81,7 +81,7 @@ def expected_by(outlook: Outlook | None, run: Run, step: Step) -> float | None:
     if expected is not None and not expected.guess:
         # finer than any clock that times a step
         return round(exp(expected.seconds), 6)
-    return step.expected_at_start if step.attempts else expected_seconds(run, step)
+    return expected_at_start(run, step)
 
 
 def remaining(run: Run, now: float, builds: Mapping[str, Build] | None = None) -> Estimate | None:

@@ -251,8 +251,9 @@ class Follower:
 
     def _list(self, build: str, directory: _Directory) -> None:
         directory.runs = runs(self.root, build)
-        written = [run for run in directory.runs[-MAX_EMPTY:] if _size(run_path(self.root, build, run))]
-        newest = next(reversed(written or directory.runs), None)
+        latest = directory.runs[: -MAX_EMPTY - 1 : -1]
+        written = (run for run in latest if _size(run_path(self.root, build, run)))
+        newest = next(written, latest[0] if latest else None)
         directory.empty = [run for run in directory.runs if newest is not None and run > newest]
         if newest != directory.newest:
             self._supersede(directory)

@@ -6,12 +6,14 @@ Times are Unix seconds, durations seconds, sizes bytes, ratios 0 to 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from build_exporter.model.names import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TIME
+from build_exporter.model.redaction import masked_name
 from build_exporter.model.text import clean_name
 
 Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
@@ -377,21 +379,29 @@ def event_name(event: Event) -> str:
 
 
 def clean_names(named: msgspec.Struct) -> None:
-    """Change names in an event to ones that labels, tables and pages can show; see `clean_name`."""
+    """Change names in an event to ones that labels, tables and pages can show: one line each, secrets masked."""
+    _change_names(named, lambda name: masked_name(clean_name(name)))
+
+
+def mask_names(named: msgspec.Struct) -> None:
+    """Mask secrets in the names of an event."""
+    _change_names(named, masked_name)
+
+
+def _change_names(named: msgspec.Struct, change: Callable[[str], str]) -> None:
+    def changed(each: str | msgspec.Struct) -> str | msgspec.Struct:
+        if isinstance(each, str):
+            return change(each)
+        _change_names(each, change)
+        return each
+
     for field in _NAMED.get(type(named), ()):
         value = getattr(named, field)
-        if type(value) is str:
-            if not value.isprintable():
-                setattr(named, field, clean_name(value))
+        if isinstance(value, str):
+            if (found := change(value)) != value:
+                setattr(named, field, found)
         elif value:
-            setattr(named, field, [_cleaned(each) for each in value])
-
-
-def _cleaned(each: str | msgspec.Struct) -> str | msgspec.Struct:
-    if isinstance(each, str):
-        return clean_name(each)
-    clean_names(each)
-    return each
+            setattr(named, field, [changed(each) for each in value])
 
 
 def encode_line(event: Event) -> bytes:

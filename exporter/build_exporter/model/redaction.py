@@ -9,7 +9,9 @@ patterns neither find where it ends nor leave diagnostics of compilers alone.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
 MASK: Final = "***"
 
@@ -184,9 +186,52 @@ RULES: Final = (
 """In the order they apply; a later rule sees what an earlier one has masked."""
 
 
+_WORDS: Final = tuple(
+    word for word in sorted({w for rule in RULES for w in rule.words}, key=len)
+    if not any(other != word and other in word for rule in RULES for other in rule.words)
+)  # fmt: skip
+"""Words one of which every text with a secret contains."""
+
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]+"
+)
+"""What has no width: between the letters of a secret a reader does not see it."""
+_DRAWN: Final = re.compile(
+    "[\u2070-\u209f\u2100-\u214f\u2460-\u24ff\u3000\uff01-\uff5e\U0001d400-\U0001d7ff\U0001f100-\U0001f1ff]+"
+)
+"""Letters, figures and signs that are others by their form alone, such as full-width ones."""
+
+
 def redact(text: str) -> str:
-    """Return the text with every secret that a rule recognises replaced by `***`."""
+    """Return the text with every secret that a rule recognises replaced by `***`.
+
+    A secret may be written with characters that have no width, or with full-width letters and the like: where one is
+    found behind these, the text is returned without them.
+    """
+    bare = text if text.isascii() else _DRAWN.sub(_plainly, _UNSEEN.sub("", text))
+    if bare != text and (found := _mask(bare)) != bare:
+        return found
+    return _mask(text)
+
+
+def _plainly(found: re.Match[str]) -> str:
+    return normalize("NFKC", found[0])
+
+
+@lru_cache(maxsize=4096)
+def masked_name(name: str) -> str:
+    """Return a name, which comes again and again, without its secrets."""
+    return redact(name)
+
+
+def _mask(text: str) -> str:
     lowered = text.lower()
+    for word in _WORDS:
+        if word in lowered:
+            break
+    else:
+        return text
     for rule in RULES:
         if any(word in lowered for word in rule.words):
             text = rule.pattern.sub(_masked, text)

@@ -18,6 +18,8 @@ from build_exporter.model.events import PlannedMilestone, PlannedStep, SourceFil
 from build_exporter.plan.book_sources import fitting
 from build_exporter.plan.weighted import WeightedPlan, WeightedStep
 
+MAX_BYTES: Final = 1024**2
+"""Largest plan."""
 _START: Final = Mark(1, 1)
 
 
@@ -102,7 +104,7 @@ def read_yaml(path: Path) -> WeightedPlan:
     Raises:
         ConfigError: it can't be read or is invalid; lists each fault with its line.
     """
-    plan = load_as(YamlPlan, path)
+    plan = load_as(YamlPlan, path, limit=MAX_BYTES)
     if problems := [Problem(str(path), *mark, *said) for mark, *said in _faults(plan, _root(path))]:
         raise ConfigError(problems[:MAX_PROBLEMS])
     where = _where(plan)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from build_exporter.model import events as e
 from build_exporter.model.states import failure_class
 from build_exporter.queries.request import Request
-from build_exporter.tracker import Key, Run
+from build_exporter.tracker import Key, Run, masked_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,15 @@ def _from_events(events: Iterable[e.Event]) -> list[Attempt]:
     counts: dict[Key, int] = {}
     for event in events:
         if isinstance(event, e.StepStarted):
-            started[event.phase, event.step] = event
+            started[masked_key(event.phase, event.step)] = event
         elif isinstance(event, e.StepFinished):
-            key = (event.phase, event.step)
+            key = masked_key(event.phase, event.step)
             begun = started.pop(key, None)
             counts[key] = counts.get(key, 0) + 1
             newest[key] = len(found)
             attempt = Attempt(
-                phase=event.phase,
-                step=event.step,
+                phase=key[0],
+                step=key[1],
                 number=counts[key],
                 start=begun.time if begun is not None else None,
                 end=event.time,
@@ -56,10 +56,10 @@ def _from_events(events: Iterable[e.Event]) -> list[Attempt]:
                 log=begun.log if begun is not None else None,
             )
             found.append(attempt)
-        elif isinstance(event, e.StepProgress) and event.error_class and (event.phase, event.step) in newest:
+        elif isinstance(event, e.StepProgress) and event.error_class:
             # the class that the log gave after the end
-            last = newest[event.phase, event.step]
-            if found[last].status == "failed":
+            last = newest.get(masked_key(event.phase, event.step))
+            if last is not None and found[last].status == "failed":
                 message = found[last].message or event.message
                 found[last] = replace(found[last], error_class=failure_class(event.error_class), message=message)
     return found

@@ -11,13 +11,13 @@ from build_exporter.formatting import count_of, duration, size
 from build_exporter.model.states import BuildState, StepState, Verdict
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
-from build_exporter.summary import bad_suites, missing_sources
+from build_exporter.summary import bad_suites, missing_sources, unplanned
 from build_exporter.tracker import Run, Step
 
 Severity = Literal["critical", "warning", "info"]
 Kind = Literal[
     "failed", "waiting", "interrupted", "stuck", "slowed", "overdue", "late", "stalled", "sources", "attempts", "tests",
-    "short", "slower", "pending",
+    "short", "slower", "pending", "unplanned",
 ]  # fmt: skip
 MAX_OF_A_KIND: Final = 100
 MAX_COMPARED: Final = 2000
@@ -155,7 +155,12 @@ def _pending(context: Context, run: Run) -> Iterator[Attention]:
         yield _of("pending", "warning", f"succeeded, but {count_of(left, 'planned step')} never ran", since=run.end)
 
 
+def _unplanned(context: Context, run: Run) -> Iterator[Attention]:
+    if (message := unplanned(run)) is not None:
+        yield _of("unplanned", "warning", shown(message))
+
+
 _KINDS: Final[tuple[Callable[[Context, Run], Iterator[Attention]], ...]] = (
     _failed, _waiting, _interrupted, _running, _late, _stalled, _sources, _attempts, _tests,
-    _short, _slower, _pending,
+    _short, _slower, _pending, _unplanned,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from build_exporter.model.redaction import redact
 from build_exporter.model.text import plain_line
 from build_exporter.probes.state import ProbeState
 from build_exporter.queries.incidents import Incident
-from build_exporter.tracker import Build, Run, Step, expected_seconds
+from build_exporter.tracker import Build, Run, Step, expected_at_start
 from build_exporter.verdicts import Judgement
 
 
@@ -32,7 +32,7 @@ def _no_verdict(run: Run, step: Step) -> Judgement | None:
 
 
 def _planned(run: Run, step: Step, now: float) -> float | None:
-    return step.expected_at_start or expected_seconds(run, step)
+    return expected_at_start(run, step)
 
 
 def _nowhere(build: str) -> Position:

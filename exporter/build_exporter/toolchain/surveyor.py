@@ -39,6 +39,9 @@ REST_RATIO: Final = 50.0
 RESCAN_SECONDS: Final = 600.0
 """Between searches for tools while no step ends: a step that installs one may take long."""
 
+SYSTEM_RATIO: Final = 500.0
+"""Between searches of the system that builds as steps end, as a multiple of the CPU time of one; it seldom changes."""
+
 SETTLED_SECONDS: Final = 300.0
 """Seconds after which a smaller -j is believed, and interval of recording ccache counts."""
 
@@ -77,6 +80,7 @@ class _Watched:
     Attributes:
         recorded: the event recorded last.
         ended: how many attempts had ended at the last search for tools, and `searched` when that was.
+        system_due: when the system that builds is searched again after the end of a step.
         last_shown: hits and misses that its ccache showed at the last poll; `counts` those of this run alone.
         events: how many were recorded.
     """
@@ -85,6 +89,7 @@ class _Watched:
     survey: Survey | None = None
     ended: int = -1
     searched: float = 0.0
+    system_due: float = 0.0
     machine: Machine | None = None
     tools: list[ToolVersion] = field(default_factory=list)
     jobs_seen: float = 0.0
@@ -181,10 +186,13 @@ class Surveyor:
         if is_new or watched.survey is None:
             watched.survey = survey
         watched.ended, watched.searched = ended, now
-        self._find(watched, watched.survey)
+        self._find(watched, watched.survey, now, whole=bool(is_new))
 
-    def _find(self, watched: _Watched, survey: Survey) -> None:
-        watched.machine = survey.machine(self._files)
+    def _find(self, watched: _Watched, survey: Survey, now: float, *, whole: bool) -> None:
+        if whole or watched.machine is None or now >= watched.system_due:
+            began = time.thread_time()
+            watched.machine = survey.machine(self._files)
+            watched.system_due = now + (time.thread_time() - began) * SYSTEM_RATIO
         watched.tools = [*watched.machine.tools, *survey.tools(self._files)]
 
     def _count(self, watched: _Watched, facts: ProcessFacts, owner: int | None, now: float) -> None:
@@ -251,7 +259,7 @@ class Surveyor:
         if run is None or watched.survey is None:
             return 0
         self._files.begin(watched.helpers.owner)
-        self._find(watched, watched.survey)
+        self._find(watched, watched.survey, now, whole=True)
         self._read_counts(watched)
         watched.reported_counts = 0.0
         return self._emit(watched, run, self._amount(watched, ProcessFacts(), now), now)

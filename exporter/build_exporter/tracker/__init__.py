@@ -1,10 +1,12 @@
 """The tracker: state as a fold over events. Pure: no clock, no I/O; the same events give the same state."""
 
-from build_exporter.tracker.durations import PastStep, past_steps
+from build_exporter.tracker.aggregates import masked_key
+from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.fold import apply, apply_all
 from build_exporter.tracker.progress import (
     approach,
     build_progress,
+    expected_at_start,
     expected_seconds,
     phase_progress,
     step_progress,
@@ -27,10 +29,13 @@ __all__ = [
     "apply_all",
     "approach",
     "build_progress",
+    "expected_at_start",
     "expected_seconds",
+    "masked_key",
     "past_steps",
     "phase_progress",
     "step_progress",
     "summarise",
     "tally",
+    "work_seconds",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Final
 
+from build_exporter.model.redaction import masked_name
 from build_exporter.model.states import DONE, StepState
+from build_exporter.tracker.durations import work_seconds
 from build_exporter.tracker.state import Key, Pace, Phase, Run, Step
 
 MAX_STEPS = 200_000
@@ -78,7 +80,10 @@ def name(step: Step, package: str | None, version: str | None) -> None:
 
 
 def place(run: Run, phase: str, step: str) -> Key:
-    """Return the key of a step: its own, or what all beyond the bounds share."""
+    """Return the key of a step: its own with secrets masked, or what all beyond the bounds share."""
+    if (phase, step) in run.steps:
+        return (phase, step)
+    phase, step = masked_key(phase, step)
     if (phase, step) in run.steps:
         return (phase, step)
     if len(run.steps) >= MAX_STEPS:
@@ -88,6 +93,11 @@ def place(run: Run, phase: str, step: str) -> Key:
         run.ignored["too_many_phases"] += 1
         return ("", step)
     return (phase, step)
+
+
+def masked_key(phase: str, step: str) -> Key:
+    """Return the key of a step with secrets masked: names are labels, headings and parts of addresses."""
+    return (masked_name(phase), masked_name(step))
 
 
 def has_room(run: Run, fresh: set[Key]) -> bool:
@@ -146,11 +156,12 @@ def count_flags(run: Run, key: Key, flags: dict[str, int]) -> None:
 
 def learn_pace(run: Run, step: Step) -> None:
     """Count what a step that succeeded took against what was planned for it."""
-    if step.seconds is None:
+    seconds = work_seconds(run, step)
+    if seconds is None:
         return
     pace = run.pace if step.has_figures else run.unweighted_pace
-    pace.taken += step.seconds
+    pace.taken += seconds
     pace.planned += step.weight
     if step.sbu:
-        run.sbu_seconds += step.seconds
+        run.sbu_seconds += seconds
         run.sbu_done += step.sbu

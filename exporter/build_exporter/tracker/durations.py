@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 from build_exporter.model.states import StepState
 
 if TYPE_CHECKING:
-    from build_exporter.tracker.state import Run
+    from build_exporter.tracker.state import Run, Step
 
 COARSE: Final = 1.0
 """Seconds by which clocks may differ that were never set."""
+IDLE_REPEAT: Final = 0.05
+"""A step repeated after a success in less than this share of its time had nothing to do."""
 MAX_PAST_STEPS: Final = 20_000
 """Steps kept of one run for estimates: the largest BitBake builds have half of that."""
 
@@ -33,6 +35,19 @@ class PastStep:
     start: float
     seconds: float
     beside: int = 0
+
+
+def work_seconds(run: Run, step: Step) -> float | None:
+    """Return the seconds of the newest attempt that did a step's work; None where it has no duration."""
+    before, seconds = run.worked.get(step.key, 0.0), step.seconds
+    return before if seconds is not None and seconds < IDLE_REPEAT * before else seconds
+
+
+def keep_work(run: Run, step: Step) -> None:
+    """Keep what a step that is about to be repeated took, for where the repeat has nothing to do."""
+    seconds = work_seconds(run, step)
+    if step.state is StepState.SUCCEEDED and seconds is not None:
+        run.worked[step.key] = seconds
 
 
 def past_steps(run: Run) -> tuple[PastStep, ...]:
@@ -57,7 +72,7 @@ def past_steps(run: Run) -> tuple[PastStep, ...]:
             step.package and sys.intern(step.package),
             step.version and sys.intern(step.version),
             start - origin,
-            step.seconds or 0.0,
+            work_seconds(run, step) or 0.0,
             max(0, bisect.bisect_left(starts, start) - bisect.bisect_right(ends, start)),
         )
         for start, step in taken[:MAX_PAST_STEPS]

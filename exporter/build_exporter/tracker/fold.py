@@ -15,7 +15,8 @@ from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted_plan import follow_earlier
-from build_exporter.tracker.aggregates import count_flags, enter, move, place, recount
+from build_exporter.tracker.aggregates import count_flags, enter, masked_key, move, place, recount
+from build_exporter.tracker.durations import keep_work, work_seconds
 from build_exporter.tracker.in_order import (
     begin,
     describe,
@@ -27,7 +28,7 @@ from build_exporter.tracker.in_order import (
 )
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, raise_floors, step_progress
-from build_exporter.tracker.state import CLASS_SECONDS, MAX_ATTEMPT_TIMES, LogShape, Run, Step, with_time
+from build_exporter.tracker.state import CLASS_SECONDS, MAX_ATTEMPT_TIMES, Key, LogShape, Run, Step, with_time
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
@@ -69,6 +70,8 @@ def apply_all(run: Run, events: Iterable[e.Event]) -> None:
             run.last_event = time
         handler = _HANDLERS.get(kind)
         if handler is not None:
+            if kind in _NAMING:
+                e.mask_names(event)
             handler(run, event)
             if kind is not e.StepProgress:
                 plain = is_plain(run)
@@ -130,6 +133,7 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         run.finished["interrupted"] += 1
     _count_unclassed(run, step)
     if step.state is not StepState.PENDING:
+        keep_work(run, step)
         move(run, step, StepState.PENDING)
         forget_attempt(step)
         count_flags(run, step.key, {})
@@ -138,9 +142,11 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
 
 def _step_progress(run: Run, event: e.StepProgress) -> None:
     key = (event.phase, event.step)
+    if key not in run.steps:
+        key = masked_key(*key)
     step = run.running.get(key)
     if step is None:
-        _step_log_read(run, event)
+        _step_log_read(run, event, key)
         return
     ratio = event.ratio
     if ratio is None and event.done is not None and event.total:
@@ -163,9 +169,9 @@ def _step_progress(run: Run, event: e.StepProgress) -> None:
     run.changed[key] = step
 
 
-def _step_log_read(run: Run, event: e.StepProgress) -> None:
+def _step_log_read(run: Run, event: e.StepProgress, key: Key) -> None:
     """Take what the log of a step amounted to that was read after its end."""
-    step = run.steps.get((event.phase, event.step))
+    step = run.steps.get(key)
     if step is None or step.end is None:
         run.ignored["step_progress"] += 1
         return
@@ -178,10 +184,14 @@ def _step_log_read(run: Run, event: e.StepProgress) -> None:
         learned = True
     if event.log_bytes is not None:
         step.log_read = learned = True
-    if event.log_bytes and step.state is StepState.SUCCEEDED and step.seconds is not None:
+    # of a repeat with nothing to do neither time nor log says anything of the next attempt
+    worked = step.seconds if step.seconds == work_seconds(run, step) else None
+    if event.log_bytes and step.state is StepState.SUCCEEDED and worked is not None:
         if step.key in run.logs or len(run.logs) < MAX_LOGS:
             curve = array("f", event.log_curve or ())
-            run.logs[step.key] = LogShape(step.seconds, event.log_bytes, event.log_tasks or 0, curve, step.version)
+            run.logs[step.key] = LogShape(
+                step.seconds or 0.0, event.log_bytes, event.log_tasks or 0, curve, step.version
+            )
             learned = True
         else:
             run.ignored["too_many_logs"] += 1
@@ -360,6 +370,13 @@ _NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
     {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
 )
 """Events from people, Alertmanager and the exporter are no sign of build activity."""
+
+_NAMING: Final[frozenset[type[e.Event]]] = frozenset(
+    {
+        e.BuildStarted, e.TestsReported, e.MilestoneReached, e.Toolchain, e.Alert, e.Acknowledged, e.Escalated,
+    }
+)  # fmt: skip
+"""Events whose names are masked as they come; those of steps are where a step is entered, as most come again."""
 
 _IN_ORDER: Final[dict[type[e.Event], Callable[[Run, Any, e.Event | None], e.Event | None]]] = {
     e.StepStarted: begin,

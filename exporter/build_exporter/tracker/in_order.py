@@ -9,6 +9,7 @@ from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH, is_path
 from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker.aggregates import MAX_GAP_SECONDS, add_work_time, count_flags, name
+from build_exporter.tracker.durations import keep_work, work_seconds
 from build_exporter.tracker.plans import check_milestones
 from build_exporter.tracker.progress import expected_seconds, raise_floors
 from build_exporter.tracker.state import NO_TESTS, Run, Step, Waits, with_time
@@ -50,6 +51,7 @@ def begin(run: Run, event: e.StepStarted, following: e.Event | None) -> e.Event 
         if step.state not in DONE:
             return None
         phase = run.phases[step.phase]
+        keep_work(run, step)
         raise_floors(run, event.time, (phase,))
         phase.done_weight -= step.weight
         run.done_weight -= step.weight
@@ -70,6 +72,7 @@ def _attempt(run: Run, step: Step, start: e.StepStarted, end: e.StepFinished) ->
         phase.states[2] += 1
         step.state = _SUCCEEDED
     else:
+        keep_work(run, step)
         _forget_course(step)
         if run.warning_flags:
             count_flags(run, step.key, {})
@@ -163,14 +166,14 @@ def finish(run: Run, event: e.StepFinished, following: e.Event | None) -> e.Even
 def _succeed(run: Run, step: Step, event: e.StepFinished) -> None:
     """Take the figures of an attempt that succeeded, and add them to the sums."""
     end_attempt(step, event)
-    time, seconds = event.time, step.seconds or 0.0
+    time, seconds = event.time, (work_seconds(run, step) if run.worked else step.seconds) or 0.0
     pace = run.pace if step.has_figures else run.unweighted_pace
     pace.taken += seconds
     pace.planned += step.weight
     if step.sbu:
         run.sbu_seconds += seconds
         run.sbu_done += step.sbu
-    beyond = time - (step.start or 0.0) - seconds
+    beyond = time - (step.start or 0.0) - (step.seconds or 0.0)
     if 0.0 < beyond <= MAX_GAP_SECONDS:
         run.gap_seconds += beyond
     run.changed[step.key] = step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from build_exporter.model import events as e
 from build_exporter.model.names import is_path
 from build_exporter.model.states import StepState
-from build_exporter.tracker.aggregates import enter, has_room, name, place, recount
+from build_exporter.tracker.aggregates import enter, has_room, masked_key, name, place, recount
 from build_exporter.tracker.names import name_of
 from build_exporter.tracker.progress import build_progress, is_reached, raise_floors
 from build_exporter.tracker.state import Run, Step
@@ -15,12 +15,14 @@ def take_plan(run: Run, event: e.Plan) -> None:
     """Take a plan in place of the one there was, or what a long one continues with."""
     if event.continues and _only_adds(run, event.steps):
         for planned in event.steps:
-            step = Step(planned.phase, planned.step, len(run.steps))
+            step = Step(*masked_key(planned.phase, planned.step), len(run.steps))
             _describe_planned(run, step, planned)
             enter(run, step)
     else:
         _replace_plan(run, event)
     run.plans += 1
+    for milestone in event.milestones or ():
+        e.mask_names(milestone)
     run.planned_milestones = event.milestones or run.planned_milestones
     if not event.continues:
         run.tarballs = event.tarballs if event.tarballs and is_path(event.tarballs) else ""
@@ -33,7 +35,7 @@ def take_plan(run: Run, event: e.Plan) -> None:
 def _only_adds(run: Run, steps: list[e.PlannedStep]) -> bool:
     """Return whether steps can be put after the others: a plan of many lines must not be counted again with each."""
     last = next(reversed(run.steps.values()), None)
-    fresh = {(planned.phase, planned.step) for planned in steps}
+    fresh = {masked_key(planned.phase, planned.step) for planned in steps}
     return (
         last is not None
         and last.planned

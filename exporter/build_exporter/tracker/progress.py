@@ -28,12 +28,20 @@ MAX_CREDITED = 500
 def expected_seconds(run: Run, step: Step) -> float | None:
     """Return the seconds a step should take on this machine: as planned, times how slow the run is against its plan.
 
-    None where nothing is planned, or planned in SBU alone before any step has calibrated the SBU.
+    Earlier runs count before the plan. None where nothing is planned, or planned in SBU alone before any step has
+    calibrated the SBU.
     """
     if not step.has_figures:
         return None
     pace = run.pace
-    return step.weight * (pace.taken / pace.planned) if pace.planned else step.expected_seconds
+    if pace.planned:
+        return step.weight * (pace.taken / pace.planned)
+    return step.expected_seconds if step.usual_seconds is None else step.usual_seconds
+
+
+def expected_at_start(run: Run, step: Step) -> float | None:
+    """Return what a step should take: of one that ran, what was expected when it began."""
+    return step.expected_at_start if step.attempts else expected_seconds(run, step)
 
 
 def step_progress(run: Run, step: Step, now: float | None = None) -> float | None:

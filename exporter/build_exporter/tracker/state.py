@@ -260,6 +260,8 @@ class Run:
     results: Counter[str] = field(default_factory=Counter)
     """Ends of the run by their status; more than one where it was taken up again."""
     ignored: Counter[str] = field(default_factory=Counter)
+    worked: dict[Key, float] = field(default_factory=dict)
+    """Seconds of the attempt before, of steps repeated after a success: a repeat may have found nothing to do."""
     revision: int = 0
     """Counts changes of steps, their states and durations."""
     floor: float = 0.0

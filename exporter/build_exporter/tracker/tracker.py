@@ -15,7 +15,7 @@ from build_exporter.journal.removed_runs import Tally
 from build_exporter.model.events import Event, TestsReported
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker.alerts import AlertLog
-from build_exporter.tracker.durations import PastStep, past_steps
+from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.earlier_runs import RUNS, EarlierRuns, earlier_runs
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
 from build_exporter.tracker.state import Key, LogShape, Run, Step
@@ -83,7 +83,7 @@ def summarise(run: Run) -> RunSummary:
         run.start,
         run.end,
         run.failure_counts(),
-        {step.key: step.seconds for step in done if step.seconds is not None},
+        {step.key: work_seconds(run, step) or 0.0 for step in done},
         {step.key: _usage(step) for step in done},
         run.jobs_used,
         _ccache_hit_ratio(run),

@@ -57,11 +57,15 @@ def write_some(places: dict[str, Place], percent: int) -> None:
         place.write(len(place.record.pieces) * percent // 100)
 
 
-def follow_live(
-    records: list[Record], put: Callable[..., Place], serve: Callable[..., Any], poll: Callable[..., None]
+def test_live(
+    made_records: dict[str, Record],
+    second_tree: Record,
+    put: Callable[..., Place],
+    serve: Callable[..., Any],
+    poll: Callable[..., None],
 ) -> None:
-    """Write records side by side, from before their first file to their end; the exporter is killed on the way."""
-    places = {record.name: put(record) for record in records}
+    """A record of each kind and a second tree of jhalfs, side by side under one exporter that is killed half way."""
+    places = {record.name: put(record) for record in (*made_records.values(), second_tree)}
     flags = [f"--watch={place.record.kind}={place.watched}" for place in places.values()]
     exporter = serve(*flags)
     for percent in range(5, 50, 5):
@@ -104,21 +108,3 @@ def follow_live(
         lines = [line for path in (exporter.journal / build).iterdir() for line in path.read_text().splitlines()]
         assert len(lines) == len(set(lines)), name
     assert "Traceback" not in exporter.log.read_text()
-
-
-def test_live(
-    made_records: dict[str, Record],
-    second_tree: Record,
-    put: Callable[..., Place],
-    serve: Callable[..., Any],
-    poll: Callable[..., None],
-) -> None:
-    """A record of each kind and a second tree of jhalfs, side by side under one exporter that is killed half way."""
-    follow_live([*made_records.values(), second_tree], put, serve, poll)
-
-
-def test_live_real(
-    ended_records: list[Record], put: Callable[..., Place], serve: Callable[..., Any], poll: Callable[..., None]
-) -> None:
-    """The same of other people's real builds, 154 steps of LFS among them, at speed."""
-    follow_live(ended_records, put, serve, poll)

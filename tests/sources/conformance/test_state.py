@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from build_exporter.model.states import StepState
 from build_exporter.sources.attach import Attachment
-from build_exporter.tracker import Run
-from build_exporter.tracker.progress import build_progress
 
 if TYPE_CHECKING:
     from tests.sources.conformance.conftest import Place
     from tests.sources.conftest import Record
-
-GOLDEN = Path(__file__).parent.parent / "golden"
 MOMENTS = 20
 LOOKS = 100
 """Moments at which whoever follows from the start looks, besides."""
 
 PAST_RUNS = {"ninja": 1, "portage": 50, "buildroot": 50, "bitbake": 10}
 """Runs of the past that attaching late shows, as each kind's page says."""
-
-
-def summary(runs: list[Run], record: Record) -> str:
-    """Return the state of a journal's runs in one line."""
-    steps = [step for run in runs for step in run.steps.values()]
-    states = Counter(step.state.label for step in steps)
-    reported = [f"runs={len(runs)}", f"state={runs[-1].state}" if runs else "state=-"]
-    reported += [f"{state.label}={states[state.label]}" for state in StepState if states[state.label]]
-    reported.append(f"attempts={sum(step.attempts for step in steps)}")
-    if record.is_dated and runs:
-        reported.append(f"seconds={sum(step.seconds or 0.0 for step in steps):.3f}")
-        progress = build_progress(runs[-1], runs[-1].last_event or 0.0)
-        reported.append("progress=-" if progress is None else f"progress={progress:.3f}")
-    return " ".join(reported)
-
-
-def test_golden(record: Record, put: Callable[..., Place]) -> None:
-    """What attaching shows at a record's beginning, after each quarter and at its end stays what it was found to be."""
-    place = put(record)
-    found: list[str] = []
-    for percent in (0, 25, 50, 75, 100):
-        place.write(max(1, len(record.pieces) * percent // 100))
-        place.poll(place.attach(f"at {percent}"))
-        found.append(f"{percent} %: {summary(place.runs(f'at {percent}'), record)}")
-    place.attach("imported").poll(place.now, over=True)
-    found.append(f"imported: {summary(place.runs('imported'), record)}\n")
-    golden = GOLDEN / f"every-{record.name}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text("\n".join(found))
-    assert "\n".join(found) == golden.read_text()
 
 
 def test_same_end_however_it_is_followed(record: Record, put: Callable[..., Place]) -> None:

@@ -25,6 +25,7 @@ from build_exporter.sources.jhalfs.dates import Evidence, LocalDate, Zones, pars
         ("lunes, 16 de septiembre de 2024, 08:57:27 CEST", (2024, 9, 16, 8, 57, 27), "CEST"),
         ("2024년 09월 16일 (월) 08:57:27 KST", (2024, 9, 16, 8, 57, 27), "KST"),
         ("2024. 09. 16. (월) 08:57:27 KST", (2024, 9, 16, 8, 57, 27), "KST"),
+        ("2024. 12. 01. (일) 08:57:27 KST", (2024, 12, 1, 8, 57, 27), "KST"),
         ("ven 1 gen 2027 00:00:00 -03", (2027, 1, 1, 0, 0, 0), "-03"),
     ],
 )
@@ -183,5 +184,5 @@ def test_zone_no_one_knows() -> None:
     """An abbreviation of no zone known is taken for the quarter of an hour that fits the log's end."""
     found = parse_date("Sat Mar 30 12:00:00 XQZ 2024")
     assert found is not None
-    began = unix(2024, 3, 30, 9, 15)
-    assert Zones().unix(found, Evidence(changed=began + 100, seconds=98)) == began
+    for began in (unix(2024, 3, 30, 9, 15), unix(2024, 3, 29, 22), unix(2024, 3, 31)):
+        assert Zones().unix(found, Evidence(changed=began + 100, seconds=98)) == began

@@ -26,10 +26,14 @@ def test_settings(settings: dict[str, str], jobs: int | None, target: str | None
     assert found == (jobs, target, scope)
 
 
-def test_a_build_without_a_book_is_named_by_its_settings() -> None:
-    """By the commit, and the variant; the book's version counts more."""
-    settings = {"COMMIT": "r12.4-31", "MULTILIB": "m32"}
-    assert [names.name_after(book, settings) for book in ("", "12.3-systemd")] == [
-        "lfs-trunk-m32",
-        "lfs-12.3-systemd-m32",
-    ]
+@pytest.mark.parametrize(
+    ("book", "name"),
+    [
+        ("12.4", "lfs-12.4-m32"), ("12.4-systemd", "lfs-12.4-systemd-m32"), ("12.4-rc1", "lfs-12.4-m32"),
+        ("r12.1-31", "lfs-trunk-m32"), ("r12.0-214-systemd", "lfs-trunk-systemd-m32"),
+        ("My_Book/7", "lfs-My_Book-7-m32"), ("", "lfs-trunk-m32"),
+    ],
+)  # fmt: skip
+def test_a_build_is_named_after_its_book(book: str, name: str) -> None:
+    """All builds of a release, and of the development book, are one line each; without a book by the commit."""
+    assert names.name_after(book, {"COMMIT": "r12.4-31", "MULTILIB": "m32"}) == name

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
-from datetime import timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.sources.jhalfs.reconcile import UNMARKED
 from build_exporter.sources.jhalfs.source import Jhalfs
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run, Step
@@ -94,14 +93,6 @@ def test_step_runs_from_its_date_to_its_stamp(tree: Tree, follow: Follow) -> Non
     assert done.disk_bytes == 500_000 * 1024
 
 
-def test_steps_without_an_end_of_their_own(tree: Tree, follow: Follow) -> None:
-    """Steps of chapter 4 and the user's own have no duration of their own; it is from their date to their stamp."""
-    tree.begin("401-creatingdirs", after=1)
-    began = int(tree.clock)
-    tree.stamp("401-creatingdirs", after=3.5)
-    assert step(follow(), "401-creatingdirs").seconds == pytest.approx(tree.clock - began)
-
-
 def test_retry_is_another_attempt_of_the_same_step(tree: Tree, follow: Follow) -> None:
     """`make` again after a failure cuts the failed log; the journal keeps the failure, and counts nothing twice."""
     for each in ("401-creatingdirs", "402-environment"):
@@ -179,41 +170,6 @@ def test_stopped_at_a_breakpoint(tree: Tree, follow: Follow) -> None:
     assert (run.state, run.count(StepState.SUCCEEDED), run.starts) == (BuildState.RUNNING, 4, [run.start])
 
 
-@pytest.mark.parametrize(
-    ("tail", "state", "message"),
-    [
-        ("x.c:1:2: error: bad\nmake: *** [Makefile:9: x.o] Error 1\n", "failed", "x.c:1:2: error: bad"),
-        ("checking for sed... sed\n", "interrupted", None),
-        ("make[2]: *** [Makefile:3: all] Interrupt\nmake: *** [all] Error 2\n", "interrupted", None),
-        (
-            "meson.build:8:0: ERROR: missing\n\nA full log can be found at x\n",
-            "failed",
-            "meson.build:8:0: ERROR: missing",
-        ),
-        ("tar: x: Cannot write: No space left on device\n", "failed", "tar: x: Cannot write: No space left on device"),
-    ],
-)
-def test_how_an_unfinished_step_ended(tree: Tree, follow: Follow, tail: str, state: str, message: str | None) -> None:
-    """A log that breaks off in an error is a failure with that error, in Ctrl-C or in nothing an interruption."""
-    tree.step("401-creatingdirs")
-    tree.begin("402-environment")
-    tree.write("402-environment", tail)
-    run = follow(over=True)
-    found = step(run, "402-environment")
-    assert (found.state.label, found.message, str(run.state)) == (state, message, state)
-    assert run.end == found.end == pytest.approx(tree.clock)
-
-
-def test_complete_but_never_marked(tree: Tree, follow: Follow) -> None:
-    """A step whose log is complete and whose stamp never came has failed in what jhalfs does after it."""
-    for each in tree.steps[:2]:
-        tree.step(each.target)
-    tree.begin("501-linker")
-    tree.complete("501-linker")
-    found = step(follow(over=True), "501-linker")
-    assert (found.state, found.message) == (StepState.FAILED, UNMARKED)
-
-
 def test_nothing_at_work_any_more(tree: Tree, follow: Follow) -> None:
     """With no one writing for hours a step does not stay running, whether or not the process table can be seen."""
     tree.clock = time.time()
@@ -231,57 +187,6 @@ def test_nothing_at_work_any_more(tree: Tree, follow: Follow) -> None:
     tree.begin("402-environment")
     run = follow()
     assert (run.state, step(run, "402-environment").attempts) == (BuildState.RUNNING, 2)
-
-
-def test_zone_changes_within_the_build(tree: Tree, follow: Follow) -> None:
-    """From the step that sets the new system's zone on, dates are hours ahead; starts and durations stay true."""
-    for each in tree.steps[:5]:
-        tree.step(each.target)
-    tree.zone = timezone(timedelta(hours=8), "CST")
-    tree.begin("801-Shell", after=1)
-    began = int(tree.clock)
-    assert step(follow(), "801-Shell").start == began
-    tree.complete("801-Shell")
-    tree.stamp("801-Shell")
-    assert step(follow(from_start=True), "801-Shell").starts == (began,)
-
-
-def test_copy_of_a_tree_shows_the_same(tree: Tree, tmp_path: Path, imported: Callable[[Path], Run]) -> None:
-    """A tree copied without its times gives every duration in its logs, and none from the time of copying."""
-    tree.all_steps()
-    original = imported(tree.path)
-    shutil.copytree(tree.path, tmp_path / "copy", copy_function=shutil.copyfile)
-    copy = imported(tmp_path / "copy")
-    for one, other in zip(original.steps.values(), copy.steps.values(), strict=True):
-        assert one.start == other.start or one is step(original, "Cus-001-editor")
-        if one.phase not in {"chapter-4", "custom"}:
-            assert one.seconds == other.seconds
-        assert (other.seconds or 0) < 60
-    assert copy.state is BuildState.SUCCEEDED
-    assert copy.last_event is not None
-    assert original.last_event is not None
-    assert abs(copy.last_event - original.last_event) < 60
-
-
-def test_logs_alone(tree: Tree, imported: Callable[[Path], Run]) -> None:
-    """An archive of the logs without stamps, one of them missing: all is known but the duration of the last step."""
-    tree.all_steps()
-    for each in tree.steps:
-        (tree.path / each.target).unlink()
-    (tree.path / "logs/601-c++-14.2.0").unlink()
-    run = imported(tree.path)
-    assert set(states(run).values()) == {"succeeded"}
-    assert step(run, "601-c++").seconds == pytest.approx(10, abs=2)
-    assert run.state is BuildState.SUCCEEDED
-
-
-def test_stamps_alone(tree: Tree, imported: Callable[[Path], Run]) -> None:
-    """With its logs thrown away a build is still known to be done, without durations."""
-    tree.all_steps()
-    shutil.rmtree(tree.path / "logs")
-    run = imported(tree.path)
-    assert run.state is BuildState.SUCCEEDED
-    assert {each.seconds for each in run.steps.values()} == {None}
 
 
 def test_foreign_and_empty_logs(tree: Tree, follow: Follow) -> None:
@@ -310,10 +215,12 @@ def test_makefile_written_anew(tree: Tree, follow: Follow) -> None:
     tree.plan = {**tree.plan, "BOOT": [*tree.plan["BOOT"], type(tree.steps[0])("1002-kernel", 10, "6.16")]}
     tree.clock += 10
     tree.write_makefile()
-    run = follow(late=5)
+    os.utime(tree.path / "Makefile", (tree.clock + 3.5, tree.clock + 3.5))
+    assert follow(late=5).plans == 1, "it may still be being written"
+    run = follow(late=6)
     assert (len(run.steps), run.plans, run.count(StepState.SUCCEEDED)) == (11, 2, 4)
     assert run.planned_milestones[-1].step == "1002-kernel"
-    assert follow(late=6, from_start=True).plans == 2
+    assert follow(late=7, from_start=True).plans == 2
 
 
 def test_another_build_in_the_same_place(tree: Tree, follow: Follow) -> None:
@@ -342,27 +249,6 @@ def test_settings_with_colours(tree: Tree, follow: Follow) -> None:
     tree.begin("401-creatingdirs")
     run = follow()
     assert (run.jobs, run.target) == (12, "systemd-m32")
-
-
-@pytest.mark.parametrize(
-    ("book", "name"),
-    [
-        ("12.4", "lfs-12.4"),
-        ("12.4-systemd", "lfs-12.4-systemd"),
-        ("12.4-rc1", "lfs-12.4"),
-        ("r12.1-31", "lfs-trunk"),
-        ("r12.0-214-systemd", "lfs-trunk-systemd"),
-        ("My_Book/7", "lfs-My_Book-7"),
-    ],
-)
-def test_build_is_named_after_its_book(tree: Tree, book: str, name: str) -> None:
-    """Builds of one release, and all of the development book, are one line of builds each."""
-    tree.write_makefile(book=book)
-    tree.begin("401-creatingdirs")
-    source = Jhalfs(Settings(tree.path.parent))
-    reported = list(source.poll(tree.clock + 1))
-    assert source.build == name
-    assert {each.event.build for each in reported} == {name}
 
 
 def test_logs_of_a_step_can_be_found(tree: Tree) -> None:

@@ -149,6 +149,7 @@ def test_a_run_without_logs_began_with_its_first_stamp(bench: Bench) -> None:
     for name, done in (("402-environment", 30.0), ("401-creatingdirs", 10.75), ("501-linker", 90.0)):
         bench.stamp(name, done)
     assert bench.read().run_start == bench.zero + 10
+    assert bench.rows()["501-linker"] == ("succeeded", None, 90), "when it began, and so how long it took, is not known"
 
 
 def test_files_changed_after_the_next_step_began_are_copies(bench: Bench) -> None:
@@ -197,7 +198,10 @@ def test_logs_alone_are_a_finished_build(bench: Bench) -> None:
     assert bench.rows(Closed.GONE)[STEPS[0]] == ("failed", 0, 60)
     for place, name in enumerate(STEPS):
         bench.log(name, 100 * place, 60, 100 * place + 60)
-    assert [ending for ending, _, _ in bench.rows(Closed.GONE).values()] == ["succeeded"] * 4
+        expected = ["succeeded" if place else "failed"] * (place + 1)
+        assert [ending for ending, _, _ in bench.rows(Closed.GONE).values()] == expected
+    (bench.tree.path / "logs" / "402-environment").unlink()
+    assert bench.rows()["402-environment"] == ("succeeded", 60, 200), "the log of a step between is lost"
     bench.log("601-c++", 300, None, 350)
     assert bench.rows(Closed.OVER)["601-c++"] == ("interrupted", 300, 350)
     assert bench.rows()["601-c++"] == (None, 300, 350)
@@ -211,6 +215,8 @@ CLOSING = [
     (None, "x.c:5:1: error: boom\n", Closed.OVER, "failed"),
     (None, "x.c:5:1: error: boom\n" + "fine\n" * 25, Closed.OVER, "interrupted"),
     (None, "make: *** [Makefile:3: 402] Interrupt\n", Closed.GONE, "interrupted"),
+    (None, "make[2]: *** [Makefile:3: a] Interrupt\nmake: *** [all] Error 2\n", Closed.OVER, "interrupted"),
+    (None, "ninja: build stopped: interrupted by user.\n", Closed.GONE, "interrupted"),
 ]
 
 
@@ -226,6 +232,7 @@ def test_a_step_that_does_not_go_on_ends(
     assert (attempt.seconds, attempt.disk_bytes) == (None, None), "figures are of a success"
     assert (attempt.message == UNMARKED) == (seconds is not None)
     assert (attempt.message is None) == (ending == "interrupted")
+    assert (attempt.message == "x.c:5:1: error: boom") == (ending == "failed" and "boom" in text)
     (_, running) = bench.read().attempts
     assert running.ending is None
 
@@ -239,6 +246,9 @@ def test_a_step_without_end_of_an_earlier_place_was_tried_and_failed(bench: Benc
     assert bench.rows()["601-c++"] == ("failed", 200, 260)
     bench.touch("logs/601-c++-14.2.0", 320)
     assert bench.rows()["601-c++"] == ("failed", 200, 300)
+    bench.touch("logs/601-c++-14.2.0", 220)
+    bench.tree.put("test-logs/601-c++-14.2.0", "PASS: x", bench.zero + 250)
+    assert bench.rows()["601-c++"] == ("failed", 200, 250), "its tests were the last to write"
     bench.log("601-c++", 200, 60, 260)
     assert bench.rows()["601-c++"] == ("succeeded", 200, 260)
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build_exporter.journal.layout import run_path, runs
-from build_exporter.model.states import BuildState, StepState
+from build_exporter.model.states import BuildState
 from build_exporter.plan.jhalfs_makefile import read
 from build_exporter.sources.attach import Attachment, read_run
 from build_exporter.sources.files import Ends
-from build_exporter.sources.jhalfs.report import JhalfsReports, parse_report
+from build_exporter.sources.jhalfs.report import MAX_BYTES, JhalfsReports, parse_report
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.sources.registry import recognise
 from build_exporter.tracker import Run
@@ -94,6 +94,7 @@ def test_a_report_is_a_finished_run(tmp_path: Path, taken: Callable[[Path], list
     gcc = run.steps["chapter-8", "803-gcc"]
     assert (gcc.package, gcc.version, gcc.seconds, gcc.disk_bytes) == ("gcc", "15.2.0", 540.0, 9000 * 1024)
     assert run.end == 1_772_424_000.0
+    assert (gcc.start, gcc.end) == (run.end - 60 * (9 + 10 + 11 + 12), run.end - 60 * (10 + 11 + 12)), "end to end"
     assert run.start == run.end - sum(60 * n for n in range(1, 13))
     assert list(run.milestones) == ["cross toolchain", "temporary tools", "chroot entered", "base system", "bootable"]
 
@@ -112,16 +113,6 @@ def test_targets_are_those_the_makefile_had(records: Path) -> None:
         for entry in report.entries:
             log = logged.get(f"{entry.step}-{entry.version}" if entry.version else entry.step)
             assert log is None or f"Totalseconds: {entry.seconds}\n" in log
-
-
-def test_a_directory_of_reports_is_a_history(records: Path, taken: Callable[[Path], list[Run]]) -> None:
-    """Two years of another builder's runs come in at once; each has its 119 to 130 steps and none comes in twice."""
-    path = records / "jhalfs/jhalfs-ci"
-    found = taken(path)
-    assert len(found) == len(list(path.glob("*.report"))) == 35
-    assert all(119 <= run.count(StepState.SUCCEEDED) <= 130 for run in found)
-    assert all(run.state is BuildState.SUCCEEDED for run in found)
-    assert [run.run for run in taken(path)] == [run.run for run in found]
 
 
 def test_auto_knows_a_report_from_other_files(tmp_path: Path) -> None:
@@ -183,13 +174,21 @@ def test_whatever_order_steps_come_in_each_has_a_place_of_its_own(names: list[st
     assert report.start <= report.end
 
 
+def test_a_report_has_a_length() -> None:
+    """No real one has more than four megabytes."""
+    text = written(*STEPS)
+    assert parse_report(Ends(text, "", MAX_BYTES, 1.77e9)).entries
+    with pytest.raises(SourceError, match="no report is so long"):
+        parse_report(Ends(text, "", MAX_BYTES + 1, 1.77e9))
+
+
 def test_a_report_that_comes_later_is_taken_while_watching(tmp_path: Path, journal: Path) -> None:
     """A watched directory of reports gives the new run alone when jhalfs has written the next one."""
     shutil.copy(_write(tmp_path / "a.report", "2"), tmp_path / "b.report")
     attachment = Attachment(JhalfsReports(Settings(tmp_path)), str(journal))
     first = attachment.poll(0.0)
     assert first > 0
-    assert attachment.poll(1.0) == 0
+    assert list(attachment.source.poll(1.0)) == [], "what is read is not read again"
     _write(tmp_path / "c.report", "3")
     assert attachment.poll(2.0) > 0
     assert len(runs(str(journal), "lfs-12.4-systemd")) == 2
@@ -214,5 +213,11 @@ def test_a_report_beside_a_missing_log(tree: Any, imported: Callable[[Path], Run
     path.write_text(report + "Total time required to build the system:\t\t9.9  SBU\n")
     step = imported(tree.path).steps["chapter-6", "601-c++"]
     assert (step.state.label, step.seconds, step.disk_bytes) == ("succeeded", 8.0, 7 * 8 * 1024)
+    older = tree.path / "12.4-SBU_DU-2026-03-01.report"
+    older.write_text(path.read_text().replace("Mar  2", "Mar  1").replace("\t56 KB", "\t9 KB"))
+    assert imported(tree.path).steps["chapter-6", "601-c++"].disk_bytes == 7 * 8 * 1024, "the newest is its own"
+    path.write_text(path.read_text().replace("\t56 KB", "\t-56 KB"))
+    assert imported(tree.path).steps["chapter-6", "601-c++"].disk_bytes is None, "it tidied up"
+    older.unlink()
     path.write_text(report.replace("is:\t10", "is:\t11") + "Total time required to build the system:\t9.9  SBU\n")
     assert imported(tree.path).steps["chapter-6", "601-c++"].seconds != 8.0

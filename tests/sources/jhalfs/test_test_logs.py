@@ -126,27 +126,6 @@ def test_a_second_attempt_has_tests_of_its_own(tree: Tree, watched: Watched) -> 
     assert watched.poll() == {"make check": (1, 0)}
 
 
-def test_a_script_that_runs_tests_must_have_results(tree: Tree, watched: Watched) -> None:
-    """An empty test log of a step whose script runs tests is reported, as no one has tested the package."""
-    tree.begin(LIBRARY)
-    write_test_log(tree, LIBRARY)
-    watched.poll()
-    tree.complete(LIBRARY)
-    tree.stamp(LIBRARY)
-    assert watched.poll() == {"make check": (0, 0)}
-
-
-def test_a_build_without_tests_misses_none(tree: Tree, watched: Watched) -> None:
-    """With tests switched off in jhalfs the test logs exist and are ignored."""
-    script(tree, LIBRARY, SCRIPT_WITHOUT)
-    tree.begin(LIBRARY)
-    write_test_log(tree, LIBRARY)
-    watched.poll()
-    tree.complete(LIBRARY)
-    tree.stamp(LIBRARY)
-    assert watched.poll() == {}
-
-
 def test_an_import_shows_of_tests(tree: Tree, imported: Callable[[Path], Run]) -> None:
     """The history of a finished tree has the results of its suites, as of the steps' ends."""
     for each in tree.steps:
@@ -162,18 +141,6 @@ def test_an_import_shows_of_tests(tree: Tree, imported: Callable[[Path], Run]) -
     assert run.last_event is not None
     assert run.end is not None
     assert run.last_event <= run.end, "what is read later is no later sign of life"
-
-
-def test_an_import_done_twice_adds_nothing(tree: Tree, tmp_path: Path) -> None:
-    """The command says so, and reads no log again."""
-    for each in tree.steps:
-        tree.step(each.target)
-    write_test_log(tree, LIBRARY, RUNNING + SUMMARY)
-    arguments = ["jhalfs", str(tree.path), "--build", "lfs", "--journal", str(tmp_path / "journal")]
-    first = CliRunner().invoke(import_, arguments)
-    assert (first.exit_code, "new events" in first.output) == (0, True)
-    second = CliRunner().invoke(import_, arguments)
-    assert (second.exit_code, "nothing new" in second.output) == (0, True)
 
 
 def test_an_import_knows_the_users_list(tree: Tree, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ class Fans:
 
     def collect(self):
         yield "build_custom_fan_speed_rpm", 1200.5, 'cpu"0"'
+        yield "build_custom_fan_speed_rpm", 7, "x" * 257
         yield "build_custom_fan_stops_total", 3
 """
 
@@ -36,6 +37,10 @@ BAD = [
     (collector("raise SystemExit(2)"), "SystemExit: 2"),
     (collector("return []", head="api_version = 7"), "version 7 of the interface"),
     (collector("return []", metrics=""), "it has 0 metrics"),
+    (
+        collector("return []", metrics='*[gauge("build_custom_x", "", "", "x")] * 2'),
+        "it has 2 metrics, or two of a name",
+    ),
     (collector("return []", metrics="'build_custom_x'"), "its metrics hold a str"),
     (collector("return []", metrics='gauge("build_state", "", "", "x")'), "names begin with build_custom_"),
     (collector("return []", metrics='gauge("build_custom_x_total", "", "", "x")'), "has the wrong type"),
@@ -58,6 +63,7 @@ def test_collector_is_shown_and_can_be_switched_off(
     served = serve(environment=site.environment)
     poll(lambda: served.value("build_exporter_collector_success", collector="fans") == 1, what="it succeeds")
     assert served.value("build_custom_fan_speed_rpm", fan='cpu"0"') == 1200.5
+    assert served.value("build_custom_fan_speed_rpm", fan="x" * 256) == 7, "a label is cut"
     assert served.value("build_custom_fan_stops_total") == 3
     served = serve("--no-collector.fans", environment=site.environment)
     assert served.value("build_custom_fan_stops_total") is None

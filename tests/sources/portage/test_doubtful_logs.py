@@ -64,11 +64,13 @@ def test_a_damaged_end_gives_no_duration(follow: Callable[..., Any]) -> None:
     """A package whose last line is damaged took no longer than until the next began, not until emerge ended."""
     follower = follow(
         (0, "Started emerge on: x"),
-        (0, "*** emerge app-misc/a app-misc/b"),
-        (10, ">>> emerge (1 of 2) app-misc/a-1 to /"),
-        (30, "::: completed emerge (1of2) app-misc/a-1"),
-        (31, ">>> emerge (2 of 2) app-misc/b-1 to /"),
-        (40, "::: completed emerge (2 of 2) app-misc/b-1 to /"),
+        (0, "*** emerge app-misc/a app-misc/b app-misc/c"),
+        (10, ">>> emerge (1 of 3) app-misc/a-1 to /"),
+        (30, "::: completed emerge (1of3) app-misc/a-1"),
+        (31, ">>> emerge (2 of 3) app-misc/b-1 to /"),
+        (40, "::: completed emerge (2 of 3) app-misc/b-1 to /"),
+        (50, ">>> emerge (3 of 3) app-misc/c-1 to /"),
+        (60, "::: completed emerge (3 of 3) app-misc/c-1 to /"),
         (3000, "*** exiting successfully."),
     )
     follower.poll(over=True)
@@ -122,3 +124,16 @@ def test_no_run_of_an_outage_is_lost(follow: Callable[..., Any]) -> None:
     follower = follow(*lines)
     follower.poll()
     assert len(follower.runs()) == 90
+
+
+def test_the_word_of_an_exit_is_the_end(follow: Callable[..., Any]) -> None:
+    """An emerge that failed after all was merged has failed then, whatever it says some seconds later."""
+    lines = [
+        *emerge(0, "app-misc/a")[:-2],
+        (30, "*** exiting unsuccessfully with status '1'."),
+        (33, "*** terminating."),
+    ]
+    follower = follow(*lines)
+    follower.poll()
+    (run,) = follower.runs()
+    assert (run.state.name, run.ends) == ("FAILED", [BEGIN + 30])

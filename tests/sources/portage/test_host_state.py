@@ -75,6 +75,8 @@ def test_resume_list_is_the_plan(log: Any, attached: Callable[..., Attachment], 
     follower.poll(time.time())
     run = list(runs_of().values())[-1]
     assert states(run) == [("app-misc/a-1", "succeeded"), ("app-misc/b-1", "failed"), ("app-misc/c-2", "pending")]
+    follower.close()
+    assert attached(log.path).poll(time.time()) == 0, "what was known of the plan before stays"
 
 
 def test_package_dropped_by_keep_going_is_not_waited_for(
@@ -92,6 +94,21 @@ def test_package_dropped_by_keep_going_is_not_waited_for(
     follower.poll(time.time())
     (run,) = runs_of().values()
     assert states(run) == [("app-misc/bad-1", "failed"), ("app-misc/c-1", "running")]
+
+
+def test_what_keep_going_leaves_is_counted_anew(
+    log: Any, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
+) -> None:
+    """After the third of five failed, two more than the first of three are left."""
+    log.emerge("--keep-going @world")
+    for number in (1, 2):
+        log.begin(number, 5, f"app-misc/p{number}-1")
+        log.complete(number, 5, f"app-misc/p{number}-1")
+    log.begin(3, 5, "app-misc/bad-1")
+    log.begin(1, 3, "app-misc/c-1")
+    attached(log.path).poll(time.time())
+    (run,) = runs_of().values()
+    assert run.steps["merge", UNNAMED].expected_seconds == 20
 
 
 def test_binary_known_beforehand_is_reported_at_once(

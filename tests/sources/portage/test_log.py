@@ -201,17 +201,6 @@ def test_clock_set_back(log: Any, imported: Callable[..., Runs]) -> None:
     }
 
 
-def test_prefix_and_second_root(log: Any, imported: Callable[..., Runs]) -> None:
-    """A prefix as root changes no name; the same package for a second root is a step of its own."""
-    log.emerge()
-    for root in ("/home/core/gentoo/", "/usr/armv7/"):
-        log.add(f">>> emerge (1 of 2) app-misc/a-1 to {root}")
-        log.add(f"::: completed emerge (1 of 2) app-misc/a-1 to {root}")
-    log.end(0)
-    (run,) = imported(log.path).values()
-    assert list(labels(run)) == ["app-misc/a-1", "app-misc/a-1 to /usr/armv7/"]
-
-
 @pytest.mark.parametrize(
     ("package", "name", "version"),
     [
@@ -225,24 +214,6 @@ def test_prefix_and_second_root(log: Any, imported: Callable[..., Runs]) -> None
 def test_name_and_version(package: str, name: str, version: str) -> None:
     """The history of a package goes by its name, which ends before the first hyphen with a digit behind it."""
     assert split_package(package) == (name, version)
-
-
-def test_only_new_bytes_are_read(log: Any, tmp_path: Path) -> None:
-    """Following costs what is appended: not a byte of the years before."""
-    for _ in range(2000):
-        log.emerge()
-        log.begin(1, 1, "app-misc/a-1")
-        log.complete(1, 1, "app-misc/a-1")
-        log.end(0)
-    source = Portage(Settings(log.path))
-    assert len({reported.run_start for reported in source.poll(time.time())}) == 50
-    before = source.tail.bytes_read
-    assert not list(source.poll(time.time()))
-    assert source.tail.bytes_read == before
-    log.begin(1, 1, "app-misc/b-1")
-    reported = list(source.poll(time.time()))
-    assert reported
-    assert source.tail.bytes_read - before < 1000
 
 
 @pytest.mark.parametrize("kind", ["random", "endless", "sparse", "directory", "loop"])

@@ -9,7 +9,7 @@ from build_exporter.model.states import StepState
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import shown, shown_or_none
 from build_exporter.queries.request import Query, Reply, Request
-from build_exporter.tracker import Run, Step, expected_seconds, step_progress
+from build_exporter.tracker import Run, Step, expected_at_start, step_progress
 
 
 class TaskRow(Answer, frozen=True):
@@ -58,7 +58,7 @@ def _row(request: Request, run: Run, step: Step) -> TaskRow:
         attempts=step.attempts,
         start=step.start,
         seconds=request.now - step.start if running and step.start is not None else step.seconds,
-        expected_seconds=step.expected_at_start or expected_seconds(run, step),
+        expected_seconds=expected_at_start(run, step),
         progress_ratio=step_progress(run, step, request.now) if running else None,
         error_class=step.error_class,
         message=shown_or_none(excerpt(step.message)) if step.state is StepState.FAILED else None,

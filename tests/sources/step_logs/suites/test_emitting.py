@@ -11,6 +11,8 @@ import pytest
 from build_exporter.sources.step_logs.books_failures import EXPECTED
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.suites import Results
+from build_exporter.sources.step_logs.suites.reader import _Pace, excused
+from build_exporter.sources.step_logs.suites.results import Suite
 from build_exporter.tracker import Step
 
 Tested = Callable[..., Any]
@@ -278,3 +280,30 @@ def test_a_report_names_the_first_tests_that_failed(tested: Any) -> None:
     step = tested(known=known).write("PASS: a\nFAIL: b\nFAIL: old-one\n" + "".join(f"FAIL: c{n}\n" for n in range(9)))
     step.end("failed")
     assert step.reported[-1].failing == ["b", "c0", "c1", "c2", "c3"]
+    step = tested(known=known).write("PASS: a\nERROR: b\n")
+    step.end("failed")
+    assert step.reported[-1].failing == ["b"], "one that could not be run needs a look as well"
+
+
+def test_reports_have_a_pace() -> None:
+    """Each ten seconds, after sixty each minute; a further failure at once, twenty times."""
+    pace = _Pace()
+    rows = [(100.0, 0, True), (109.9, 0, False), (109.9, 1, True), (110.0, 1, False), (119.9, 1, True), (5.0, 1, True)]
+    assert [pace.is_due(time, bad) for time, bad, _ in rows] == [due for _, _, due in rows]
+    assert [pace.is_due(5.1 + number / 100, 2 + number) for number in range(20)] == [True] * 19 + [False]
+    for number in range(60):
+        pace.is_due(100.0 + 10 * number, 0)
+    last = pace.time
+    assert [pace.is_due(last + after, 0) for after in (59.9, 60.0)] == [False, True]
+
+
+def test_what_a_number_excuses_is_beside_the_names() -> None:
+    """Of seven failures two are known by name and three by number; errors are excused by name alone."""
+    suite = Suite()
+    for number in range(7):
+        suite.case("failed", f"t{number}")
+    for name in ("t0", "e"):
+        suite.case("errors", name)
+    found, left = excused(suite, lambda name: name in ("t0", "t1"), 3)
+    assert (found, left) == (Results(failed=2, expected_failed=6, errors=1), 0)
+    assert excused(suite, lambda _: True, 3)[1] == 3, "none is left for the number"

@@ -209,7 +209,35 @@ Testsuite summary for x 1.2
         ),
         {"prove": Results(passed=2, errors=1)},
     ),
+    "prove, in parts": (
+        (
+            "./a.t (Wstat: 256 (exited 1) Tests: 3 Failed: 1)\n  Failed test:  2\n  Non-zero exit status: 1\n"
+            "./b.t (Wstat: 0 Tests: 8 Failed: 0)\n  TODO passed:   3, 5-8\n"
+            "Failed 1/2 test programs. 1/11 subtests failed.\nFiles=2, Tests=11,  0 wallclock secs\n"
+        ),
+        {"prove": Results(passed=5, failed=1, unexpected_passed=5)},
+    ),
+    "meson, while it runs": (
+        (
+            "1/9 a   OK  0.02s\n 2/9 b   FAIL  0.02s\n3/9 c   TIMEOUT  30.0s\n4/9 d   ERROR  0.1s\n5/9 e   SKIP  0.1s\n"
+            "6/9 f   EXPECTEDFAIL  0.1s\n7/9 g   UNEXPECTEDPASS  0.1s\n8/9 h   RUNNING  9.1s\n9/9 i   INTERRUPT  0.1s\n"
+            "10/9 j  OK  0.1s\n"
+        ),
+        {"meson": Results(1, 3, 1, 1, 1, 1)},
+    ),
+    "meson": (
+        (
+            "1/9 a OK 0.1s\n\nOk:                 3\nExpected Fail:      1\nFail:               2\n"
+            "Unexpected Pass:    1\nSkipped:            1\nTimeout:            1\n\nFull log written to x\n"
+        ),
+        {"meson": Results(3, 3, 1, 1, 1)},
+    ),
+    "pytest, without percentages": (
+        "t.py::test_z PASSED\n=== test session starts ===\nt.py::test_a PASSED\nt.py::test_b XPASS (why)\n",
+        {"pytest": Results(1, unexpected_passed=1)},
+    ),
     "tap, given up": ("1..9\nok 1\nBail out! no disk\n", {"tap": Results(passed=1, errors=1)}),
+    "tap, begun again": ("1..2\nok 1 - a\nok 1 - b\n1..1\n", {"tap": Results(passed=2, errors=1)}),
     "tap, too few": ("1..3\nok 1\n1..1\nok 1\n", {"tap": Results(passed=2, errors=2)}),
     "no tap": ("ok\nnot ok\nok 7\nchecking... ok 1\nok then\n1..x\n", {}),
     "a profile being learnt": (

@@ -101,6 +101,7 @@ def test_automakes_tests_count_once() -> None:
     summary = "Testsuite summary for m4 1.4\n# TOTAL: 9\n# PASS:  7\n# UNRESOLVED:  2\n=====\n"
     found = ledger("PASS: a\nFAIL: b\n" + summary)
     assert (found.suites["m4 1.4"].results, found.renamed) == (Results(7, errors=2), {"make check": "m4 1.4"})
+    assert found.suites["m4 1.4"].failing == {"b": 1}, "by whatever name it was counted"
     assert counts(summary + "PASS: a\nFAIL: b\n") == {"m4 1.4": Results(8, 1, errors=2)}
     assert counts((summary + "FAIL: b\n") * 3) == {"m4 1.4": Results(21, 1, errors=6)}
     assert ledger((summary + "FAIL: b\n") * 3).suites["m4 1.4"].failing == {"b": 1}, "the same test each time"

@@ -40,6 +40,28 @@ FAILED: CMakeFiles/check-all
         ),
         {"lit": Results(6, 1, 1, skipped=1)},
     ),
+    "lit, tests that hang": (
+        (
+            "TIMEOUT: x :: a (1 of 3)\nFLAKYPASS: x :: b (2 of 3)\nUNRESOLVED: x :: c (3 of 3)\nTesting Time: 9s\n"
+            "  Timed Out        : 1\n  Passed With Retry: 1\n  Unresolved       : 1\n"
+        ),
+        {"lit": Results(1, 1, errors=1)},
+    ),
+    "lit of LLVM 23, cut while tests that failed were tried again": (
+        (
+            "-- Testing: 9 tests, 2 workers --\nPASS: S :: a.t (1 of 9)\n"
+            "FLAKYPASS: S :: b.t (2 of 9, 2 of 3 attempts)\nFAIL: S :: c.t (3 of 9, 3 of 3 attempts)\n"
+        ),
+        {"lit": Results(2, 1)},
+    ),
+    "TAP 13 of Bats, whose skipped tests are not ok": (
+        "TAP version 13\n1..2\nok 1 one\nnot ok 2 two # SKIP no root\n",
+        {"tap": Results(1, skipped=1)},
+    ),
+    "TAP of Bats, whose failed hooks have numbers beyond the plan": (
+        "1..3\nnot ok 1 setup_file failed\nok 3 b one\nnot ok 4 teardown_file failed\n",
+        {"tap": Results(1, 2)},
+    ),
     "libtest": (
         (
             "running 3 tests\ntest a ... ok\ntest b ... FAILED\ntest c ... ignored\n\nfailures:\n    b\n\n"
@@ -149,6 +171,10 @@ FAILED: CMakeFiles/check-all
         "********* Start testing of tst_QDir *********\nPASS   : tst_QDir::a(x)\nSKIP   : tst_QDir::b()\n",
         {"qttest": Results(1, skipped=1)},
     ),
+    "QtTest, tests known to fail": (
+        "BPASS  : tst_QDir::a(x)\nBFAIL  : tst_QDir::b()\nXFAIL  : tst_QDir::c()\nXPASS  : tst_QDir::d()\n",
+        {"qttest": Results(0, 0, 1, 1, skipped=2)},
+    ),
     "pytest with subtests": (
         (
             "===== test session starts =====\ncollected 3 items\n\ntests/test_demo.py .,,,.,u.       [100%]\n\n"
@@ -173,6 +199,10 @@ FAILED: CMakeFiles/check-all
         ),
         {"ctest": Results(2, 1)},
     ),
+    "ctest, disabled": (
+        "Test project /b\n1/2 Test #1: a ....***Not Run (Disabled)   0.00 sec\n2/2 Test #2: b ....***Timeout  9 sec\n",
+        {"ctest": Results(0, 1)},
+    ),
     "ctest of what aborts": (
         (
             "Test project /b\n1/3 Test #1: a ....Subprocess aborted***Exception:   0.25 sec\n"
@@ -191,10 +221,10 @@ FAILED: CMakeFiles/check-all
     ),
     "node": (
         (
-            "TAP version 13\nok 1 - a\nnot ok 2 - b\n1..2\n# tests 5\n# suites 0\n# pass 3\n# fail 1\n# cancelled 0\n"
-            "# skipped 1\n# todo 0\n# duration_ms 12.5\n"
+            "TAP version 13\nok 1 - a\nnot ok 2 - b\n1..2\n# tests 5\n# suites 0\n# pass 3\n# fail 1\n# cancelled 4\n"
+            "# skipped 1\n# todo 2\n# duration_ms 12.5\n"
         ),
-        {"node": Results(3, 1, skipped=1)},
+        {"node": Results(3, 1, skipped=3, errors=4)},
     ),
     "node, for people": (
         (
@@ -207,6 +237,10 @@ FAILED: CMakeFiles/check-all
     "node's own": (
         "=== release test-fs ===\n[00:10|%  50|+ 2000|-   1]: release test-x\n[02:10|% 100|+ 4033|-   2]: Done\n",
         {"node": Results(4033, 2)},
+    ),
+    "node's own, running": (
+        "[00:10|%  50|+ 2000|-   1]: release test-x\n[00:20|%  60|+ 2500|-   1]: release test-y\n",
+        {"node": Results(2500, 1)},
     ),
 }
 
@@ -228,7 +262,7 @@ def test_names_of_failing_tests() -> None:
     for line in "".join(text for text, _ in NEWER.values()).splitlines():
         reader.feed(line)
     failing = {name: set(suite.failing) for name, suite in reader.ledger.suites.items()}
-    assert failing["lit"] == {"LLVM :: Transforms/x.ll"}
+    assert failing["lit"] == {"LLVM :: Transforms/x.ll", "S :: c.t"}
     assert failing["cargo test"] == {"b"}
     assert failing["go test"] == {"TestLookupHost", "TestB"}
     assert failing["cmocka"] == {"t2"}

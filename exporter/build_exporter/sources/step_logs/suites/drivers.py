@@ -201,12 +201,15 @@ class GoogleTest(Runner):
 
 
 class Lit(Runner):
-    """Reads LLVM's lit: `FAIL: Suite :: name (12 of 480)`, and the rows from `Testing Time:` on."""
+    """Reads LLVM's lit: `FAIL: Suite :: name (12 of 480)`, and the rows from `Testing Time:` on.
+
+    Version 23 adds the attempts of a test that was tried again: `(12 of 480, 3 of 3 attempts)`.
+    """
 
     WORDS = (b"\n-- Testing: ", b"\nTesting Time:", b" :: ", b"\nTotal Discovered Tests:")
     NAME: Final = "lit"
     _START: Final = re.compile(r"^-- Testing: (\d+)(?: of \d+)? tests")
-    _CASE: Final = re.compile(r"^([A-Z]+): (\S.*?) \(\d+ of \d+\)(?: \[.*)?\s*$")
+    _CASE: Final = re.compile(r"^([A-Z]+): (\S.*?) \(\d+ of \d+(?:, \d+ of \d+ attempts)?\)(?: \[.*)?\s*$")
     _END: Final = re.compile(r"^(?:Testing Time: |Total Discovered Tests: )")
     _ROW: Final = re.compile(r"^ +([A-Z][A-Za-z ]+?) *: +(\d+)(?: \(.*)?\s*$")
     _ROWS: Final[dict[str, Outcome]] = {
