@@ -49,8 +49,7 @@ def test_a_plan_is_compared_in_its_own_unit() -> None:
     steps = [done("a", 120.0, 100.0, 9.0), done("b", 240.0, None, 2.0), done("c", 5.0)]
     found = sources_of(History(), FACTS, steps, {}, DEFAULT)
     for source, seconds in ((found.plan_seconds, 120.0), (found.plan_sbu, 240.0)):
-        ((residual, weight),) = source.pairs
-        assert (residual, weight) == pytest.approx((log(1.2), seconds / 1.2**0.5))
+        assert (source.middle, source.compared) == pytest.approx((log(1.2), seconds / 1.2**0.5))
 
 
 def test_a_plan_s_sbu_are_those_of_the_table_until_a_step_shows_it() -> None:

@@ -54,6 +54,8 @@ class Source:
     Attributes:
         prior: how much it counts before anything is compared.
         strength: seconds of compared steps that count as much as the assumption that its pace is right.
+        pairs: of each step compared, by how much it took longer and what it weighs; none once they are judged.
+        middle: the middle of the first.
         pace: this run's time over its time.
         distance: its mean error on the steps compared, once its pace is allowed for in part.
         compared: seconds of steps compared.
@@ -66,6 +68,7 @@ class Source:
     prior: float
     strength: float
     pairs: list[tuple[float, float]] = field(default_factory=list)
+    middle: float = 0.0
     pace: float = 0.0
     distance: float = 0.0
     compared: float = 0.0
@@ -84,7 +87,7 @@ class Source:
         """Work out pace and weight from the steps compared."""
         if self.pairs:
             self.compared = sum(weight for _, weight in self.pairs)
-            middle = weighted_median(self.pairs)
+            middle = self.middle = weighted_median(self.pairs)
             clipped = scatter = 0.0
             for residual, weight in self.pairs:
                 apart = residual - middle
@@ -99,6 +102,8 @@ class Source:
             allowed = middle / 2 if strength > MOST_OF_A_STEP else middle
             error = sum(w * min(abs(r - allowed), 1.0) for r, w in self.pairs)
             self.distance = error / (self.compared + tuning.evidence)
+            # of a large build they are more than all else that is kept of an estimate
+            self.pairs.clear()
         self.weight = self.prior * exp(-self.distance / tuning.likeness)
         self.chance = self.prior * exp(-self.distance / tuning.doubt)
 
