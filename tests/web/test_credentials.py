@@ -24,8 +24,8 @@ HASH, OTHER = (bcrypt.hashpw(word, bcrypt.gensalt(4)).decode() for word in (b"ri
     ("method", "path", "roles"),
     [
         ("GET", "/metrics", "operate read"), ("HEAD", "/", "operate read"), ("OPTIONS", "/-/reload", "operate read"),
-        ("GET", "/api/v1/stream", "operate read"), ("POST", "/mcp", "operate read"), ("POST", "/api/v1/events", "ingest"),
-        ("PUT", "/api/v1/events", "ingest"), ("POST", "/api/v1/alerts", "ingest operate"),
+        ("POST", "/mcp", "operate read"), ("POST", "/api/v1/events", "ingest"), ("PUT", "/api/v1/events", "ingest"),
+        ("POST", "/api/v1/alerts", "ingest operate"),
         ("POST", "/-/reload", "operate"), ("DELETE", "/metrics", "operate"), ("POST", "/api/v1/events/", "operate"),
     ],
 )  # fmt: skip
