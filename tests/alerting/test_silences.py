@@ -279,10 +279,10 @@ def test_an_alert_goes_to_a_higher_tier_of_three(
         with pytest.raises(BadRequestError):
             acknowledgements.escalate(context, [row(**fields)], "ada", tier=to)
         return
-    (answer,) = acknowledgements.escalate(context, [row(**fields)], " a\x1bda ", "m" * 99_999, to)
+    (answer,) = acknowledgements.escalate(context, [row(**fields)], " a\x1b[1mda ", "m" * 99_999, to)
     assert (answer.tier, answer.before) == (reached, ADA)
     event = last_event(context)
-    assert (event["event"], event["tier"], event["failure"]) == ("escalated", reached, "7")
+    assert (event["event"], event["tier"], event["failure"], event["by"]) == ("escalated", reached, "7", "ada")
 
 
 def last_event(context: Context) -> dict[str, Any]:
