@@ -34,7 +34,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests" / "lib")]
 
 from secret_forms import ORDINARY, SECRET_FORMS, VALUE  # noqa: E402
 
-from bench.harness import wait_until, workplace  # noqa: E402
+from bench.harness import BYTECODE, wait_until, workplace  # noqa: E402
 
 GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATIENCE = 10.0
@@ -68,7 +68,7 @@ class Target:
                 [*command, "--web.listen-address", "127.0.0.1:0", *flags],
                 stderr=stream,
                 stdout=stream,
-                env={**os.environ, "PYTHONPATH": str(self.source)},
+                env={**os.environ, **BYTECODE, "PYTHONPATH": str(self.source)},
             )
         served = Served(process, log)
         try:

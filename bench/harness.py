@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 EXPORTER = (sys.executable, "-m", "build_exporter")
 PROGRAM = Path(__file__).with_name("build.mtail")
 _other_version: dict[str, str] = {}
-_BYTECODE = {
+BYTECODE = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "build-exporter-bytecode")),
 }
@@ -59,7 +59,7 @@ class Process:
                 stdout=stream,
                 stderr=stream,
                 cwd=REPOSITORY,
-                env={**os.environ, **_BYTECODE, **(environment or {})},
+                env={**os.environ, **BYTECODE, **(environment or {})},
             )
         self.pid = self._popen.pid
         self.port = 0

@@ -5,7 +5,8 @@
 RECORDS is a directory with jhalfs trees and reports of builds, anywhere below it. All times are in SBU: what the first
 step takes on one core. A step's time on N cores is `serial + parallel / N`, in a build that runs the toolchain's tests
 plus `critical`, in one that runs all tests plus `all`; with every further ABI of a multilib build it takes `abi` times
-the first part more. What the records can't tell apart is taken from the LFS book's figures or from similar steps.
+the first part more; `measured` says with which tests a run had it, by their first letters. What the records can't tell
+apart is taken from the LFS book's figures or from similar steps.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ from build_exporter.plan.book import read_book
 from build_exporter.tracker import Run, apply_all
 from build_exporter.tracker.names import Name, name_of
 
-HEADER = "phase\tname\tserial\tparallel\tcritical\tall\tabi"
+HEADER = "phase\tname\tserial\tparallel\tcritical\tall\tabi\tmeasured"
 FIRST: Name = ("chapter-5", "binutils-pass1")
 GLIBC: Name = ("chapter-5", "glibc")
 TESTED_PHASE = "chapter-8"
 """The chapter whose figures in the book are with all tests; the temporary tools before it have none."""
+TOOLCHAIN = {"binutils", "gcc", "glibc", "gmp", "mpc", "mpfr"}
+"""Packages whose tests run where those of the toolchain do."""
 LEAST_SECONDS = 0.5
 """A step that took no whole second took about half of one."""
 
@@ -111,9 +114,20 @@ def table(runs: list[Recorded], book: Mapping[Name, float]) -> Iterator[tuple[Na
     for name in sorted(cells, key=lambda name: (_chapter(name[0]), order[name])):
         found = fit({cell: statistics.median(taken) for cell, taken in cells[name].items()})
         found = found.scaled(1.0 / unit.on(1))
-        yield name, found.with_all_tests(book.get(name)) if name[0] == TESTED_PHASE else found
+        if name[0] == TESTED_PHASE:
+            found = found.with_all_tests(book.get(name))
+        yield name, replace(found, measured=_measured(name, {cell.tests for cell in cells[name]}, found))
     for name in book.keys() - cells.keys():
         yield name, by_book(book[name])
+
+
+def _measured(name: Name, scopes: set[str], found: Fit) -> str:
+    """Return the first letters of the tests with which a step's time is known: of all of them where it has none."""
+    if name[0] != TESTED_PHASE or name[1] not in TOOLCHAIN:
+        scopes = scopes | {"none", "critical"}
+    if found.all <= found.critical:
+        scopes = scopes | {"all"}
+    return "".join(sorted(scope[0] for scope in scopes))
 
 
 def _chapter(phase: str) -> tuple[int, str]:
@@ -135,7 +149,7 @@ def lines(rows: Iterable[tuple[Name, Fit]]) -> Iterator[str]:
     yield HEADER
     for (phase, name), found in rows:
         figures = (found.serial, found.parallel, found.critical, found.all, found.abi)
-        yield "\t".join([phase, name, *(f"{figure:.3g}" for figure in figures)])
+        yield "\t".join([phase, name, *(f"{figure:.3g}" for figure in figures), found.measured])
 
 
 def main() -> None:

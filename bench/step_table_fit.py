@@ -37,6 +37,7 @@ class Fit:
     critical: float = 0.0
     all: float = 0.0
     abi: float = 0.0
+    measured: str = ""
 
     def on(self, jobs: int) -> float:
         """Return its time with so many jobs, without tests."""

@@ -19,7 +19,7 @@ from build_exporter.journal.layout import pid_namespace, run_path
 from build_exporter.model.events import BuildFinished, StepFinished, encode_line
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, Step
-from build_exporter.tracker.state import Key
+from build_exporter.tracker.step import Key
 
 log = logging.getLogger(__name__)
 

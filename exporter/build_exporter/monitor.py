@@ -6,6 +6,7 @@ import asyncio
 import bisect
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,9 @@ WATCHED_POLL_SECONDS = 1.0
 UNWATCHED_POLL_SECONDS = 0.1
 """Poll interval without inotify, or on a file system without events, such as a network one."""
 
+POLL_SECONDS = 0.1
+"""Most that one poll takes while events come faster than they can be read: requests are answered in between."""
+
 SETTLE_SECONDS = 0.001
 """Delay after a change before polling: a burst of writes is read at once."""
 
@@ -50,10 +54,11 @@ LIVE_SECONDS = 7 * 86400.0
 
 def read_earlier_runs(follower: Follower, tracker: Tracker, build: str, *, all_runs: bool = False) -> None:
     """Read the last runs before a build's newest, or all of them, into the tracker, where that may still go on."""
-    if follower.newest_age(build) > LIVE_SECONDS:
+    older = follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]
+    if not older or follower.newest_age(build) > LIVE_SECONDS:
         return
     until = time.monotonic() + (COMMAND_SECONDS if all_runs else EARLIER_SECONDS)
-    for name in follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]:
+    for name in older:
         if follower.run_bytes(build, name) > EARLIER_BYTES and not all_runs:
             continue
         run = Run(build, name)
@@ -191,7 +196,7 @@ class Monitor:
         """Read what is new and return how many events that was."""
         self._check_clock()
         read = 0
-        for batch in self.follower.poll():
+        for batch in self.follower.poll(POLL_SECONDS if self.ready else math.inf):
             read += len(batch.events) + batch.left_out
             try:
                 self._take(batch)
@@ -203,6 +208,9 @@ class Monitor:
         for build in self._without_history():
             build.history_complete = not self.follower.older_runs(build.name)
         self.ready = True
+        if self.follower.has_more and self._wake_up is not None:
+            self._notified = True
+            self._wake_up.set()
         if read:
             self._announce()
         return read

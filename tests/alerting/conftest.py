@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -198,6 +199,20 @@ def servers(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) 
     made = Servers(request.param, directory, receiver)
     yield made
     made.stop_all()
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, servers: Servers) -> SimpleNamespace:
+    """Everything that a test with real servers uses, by name; `begin` starts Alertmanager and an exporter of it."""
+    names = ("serve", "receiver", "live_run", "fail", "poll", "command", "journal")
+    made = SimpleNamespace(servers=servers, **{name: request.getfixturevalue(name) for name in names})
+
+    def begin(*flags: str) -> Any:
+        made.servers.start_alertmanager()
+        return made.serve("--alertmanager.url", made.servers.alertmanager, *flags)
+
+    made.begin = begin
+    return made
 
 
 @pytest.fixture

@@ -15,20 +15,12 @@ from build_exporter.alerting.links import KEY_FILE, Claim, Links
 
 
 @pytest.fixture
-def stands(
-    serve: Callable[..., Any],
-    servers: Any,
-    receiver: Any,
-    live_run: Callable[..., Any],
-    fail: Callable[..., float],
-    poll: Callable[..., None],
-) -> Any:
+def stands(stage: Any) -> Any:
     """Return an exporter and a run of `lfs` that stands failed, and was reported."""
-    servers.start_alertmanager()
-    served = serve("--alertmanager.url", servers.alertmanager)
-    run = live_run()
-    fail(run)
-    poll(lambda: receiver.alerts("BuildFailed"), 10, "the message")
+    served = stage.begin()
+    run = stage.live_run()
+    stage.fail(run)
+    stage.poll(lambda: stage.receiver.alerts("BuildFailed"), 10, "the message")
     return served, run
 
 
@@ -44,39 +36,27 @@ def acknowledge(command: Callable[..., Any], journal: Any, by: str = "ada") -> s
     return str(done.stdout)
 
 
-def test_an_acknowledged_failure_is_silenced_until_it_is_over_and_the_next_one_rings(
-    stands: Any,
-    servers: Any,
-    receiver: Any,
-    command: Callable[..., Any],
-    journal: Any,
-    fail: Callable[..., float],
-    poll: Callable[..., None],
-) -> None:
+def test_an_acknowledged_failure_is_silenced_until_it_is_over_and_the_next_one_rings(stage: Any, stands: Any) -> None:
     """Alertmanager is quiet about this failure alone, everybody hears of the end, and the next failure is reported."""
     served, run = stands
-    assert "lfs: BuildFailed acknowledged" in acknowledge(command, journal)
-    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
-    (silence,) = silences(servers)
-    failure = receiver.alerts("BuildFailed")[0]["labels"]["failure"]
+    assert "lfs: BuildFailed acknowledged" in acknowledge(stage.command, stage.journal)
+    stage.poll(lambda: len(silences(stage.servers)) == 1, 10, "the silence")
+    (silence,) = silences(stage.servers)
+    failure = stage.receiver.alerts("BuildFailed")[0]["labels"]["failure"]
     matched = {m["name"]: m["value"] for m in silence["matchers"]}
     assert matched == {"alertname": "BuildFailed", "build": "lfs", "failure": failure}
     assert silence["comment"] == "acknowledged by ada: on it"
     assert served.value("build_alert_acknowledged", build="lfs") == 1
     run.add("step_started", phase="chapter-8", step="813-gcc")
-    poll(lambda: receiver.alerts("BuildFailed", "resolved", failure=failure), 40, "everybody hears of the end")
-    poll(lambda: not silences(servers), 10, "the silence is over")
-    fail(run)
-    poll(lambda: len(receiver.alerts("BuildFailed")) == 2, 10, "the next failure")
+    stage.poll(
+        lambda: stage.receiver.alerts("BuildFailed", "resolved", failure=failure), 40, "everybody hears of the end"
+    )
+    stage.poll(lambda: not silences(stage.servers), 10, "the silence is over")
+    stage.fail(run)
+    stage.poll(lambda: len(stage.receiver.alerts("BuildFailed")) == 2, 10, "the next failure")
 
 
-def test_a_silence_made_by_hand_acknowledges_and_one_that_was_there_before_does_not(
-    stands: Any,
-    servers: Any,
-    live_run: Callable[..., Any],
-    fail: Callable[..., float],
-    poll: Callable[..., None],
-) -> None:
+def test_a_silence_made_by_hand_acknowledges_and_one_that_was_there_before_does_not(stage: Any, stands: Any) -> None:
     """Who uses amtool or Alertmanager's page has the alert, with name and comment; no further tier is called."""
     served, _ = stands
 
@@ -86,14 +66,14 @@ def test_a_silence_made_by_hand_acknowledges_and_one_that_was_there_before_does_
         starts = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         matchers = [{"name": "build", "value": build, "isRegex": False, "isEqual": True}]
         body = {"matchers": matchers, "startsAt": starts, "endsAt": ends, "createdBy": "grace", "comment": comment}
-        servers.ask("/api/v2/silences", body)
+        stage.servers.ask("/api/v2/silences", body)
 
     silence("quiet", "maintenance")
     # silences begin at a whole second here
     time.sleep(1.1)
-    fail(live_run("quiet"))
+    stage.fail(stage.live_run("quiet"))
     silence("lfs", "disk is on its way")
-    poll(lambda: served.value("build_alert_acknowledged", build="lfs") == 1, 40, "the acknowledgement")
+    stage.poll(lambda: served.value("build_alert_acknowledged", build="lfs") == 1, 40, "the acknowledgement")
     rows = {row["build"]: row for row in json.loads(served.get("/api/v1/alerts")[2])["alerts"]}
     taken = rows["lfs"]["acknowledged"]
     assert (taken["by"], taken["message"]) == ("grace", "disk is on its way")
@@ -101,49 +81,38 @@ def test_a_silence_made_by_hand_acknowledges_and_one_that_was_there_before_does_
     assert rows["quiet"]["acknowledged"] is None
 
 
-def test_two_people_acknowledge_at_once(
-    stands: Any, servers: Any, command: Callable[..., Any], journal: Any, poll: Callable[..., None]
-) -> None:
+def test_two_people_acknowledge_at_once(stage: Any, stands: Any) -> None:
     """There is one silence, the second person is shown the first, and both are in the journal."""
-    acknowledge(command, journal, "ada")
-    assert "ada acknowledged it before" in acknowledge(command, journal, "grace")
-    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
+    acknowledge(stage.command, stage.journal, "ada")
+    assert "ada acknowledged it before" in acknowledge(stage.command, stage.journal, "grace")
+    stage.poll(lambda: len(silences(stage.servers)) == 1, 10, "the silence")
     time.sleep(0.5)
-    assert len(silences(servers)) == 1
-    lines = [json.loads(line) for file in journal.glob("lfs/*.jsonl") for line in file.read_text().splitlines()]
+    assert len(silences(stage.servers)) == 1
+    lines = [json.loads(line) for file in stage.journal.glob("lfs/*.jsonl") for line in file.read_text().splitlines()]
     assert [each["by"] for each in lines if each["event"] == "acknowledged"] == ["ada", "grace"]
 
 
-def test_an_acknowledgement_survives_restarts_of_both_sides(
-    stands: Any,
-    serve: Callable[..., Any],
-    servers: Any,
-    command: Callable[..., Any],
-    journal: Any,
-    poll: Callable[..., None],
-) -> None:
+def test_an_acknowledgement_survives_restarts_of_both_sides(stage: Any, stands: Any) -> None:
     """A killed exporter, and an Alertmanager that lost its storage, come back to the same silence, once."""
     served, _ = stands
-    acknowledge(command, journal)
-    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
+    acknowledge(stage.command, stage.journal)
+    stage.poll(lambda: len(silences(stage.servers)) == 1, 10, "the silence")
     served.kill()
-    serve("--alertmanager.url", servers.alertmanager)
+    stage.serve("--alertmanager.url", stage.servers.alertmanager)
     time.sleep(1.0)
-    assert len(silences(servers)) == 1
-    servers.stop("alertmanager")
-    for file in (servers.directory / "alertmanager").iterdir():
+    assert len(silences(stage.servers)) == 1
+    stage.servers.stop("alertmanager")
+    for file in (stage.servers.directory / "alertmanager").iterdir():
         file.unlink()
-    servers.start_alertmanager()
-    assert silences(servers) == []
-    poll(lambda: len(silences(servers)) == 1, 30, "the silence is made anew")
+    stage.servers.start_alertmanager()
+    assert silences(stage.servers) == []
+    stage.poll(lambda: len(silences(stage.servers)) == 1, 30, "the silence is made anew")
 
 
-def test_the_link_in_a_message_asks_first_and_then_acknowledges(
-    stands: Any, servers: Any, receiver: Any, poll: Callable[..., None]
-) -> None:
+def test_the_link_in_a_message_asks_first_and_then_acknowledges(stage: Any, stands: Any) -> None:
     """Opening the link, as a mail scanner does, changes nothing; the button acknowledges; a changed link does not."""
     served, _ = stands
-    link = receiver.alerts("BuildFailed")[0]["annotations"]["acknowledge_url"]
+    link = stage.receiver.alerts("BuildFailed")[0]["annotations"]["acknowledge_url"]
     assert link.startswith(f"http://localhost:{served.port}/alerts/acknowledge?link=")
     with urllib.request.urlopen(link, timeout=10) as answer:
         page = answer.read().decode()
@@ -157,7 +126,7 @@ def test_the_link_in_a_message_asks_first_and_then_acknowledges(
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert "is yours" in answer.read().decode()
     assert served.value("build_alert_acknowledged", build="lfs") == 1
-    poll(lambda: len(silences(servers)) == 1, 10, "the silence")
+    stage.poll(lambda: len(silences(stage.servers)) == 1, 10, "the silence")
 
 
 def test_acknowledging_and_sending_on_by_the_api(stands: Any, receiver: Any, poll: Callable[..., None]) -> None:

@@ -28,20 +28,20 @@ def doctor(command: Callable[..., Any]) -> Callable[..., tuple[int, dict[str, An
 
 
 def test_a_whole_chain_is_green_and_the_test_alert_comes_back_to_the_exporter(
-    serve: Callable[..., Any], servers: Any, receiver: Any, doctor: Callable[..., Any], poll: Callable[..., None]
+    stage: Any, doctor: Callable[..., Any]
 ) -> None:
     """Every link is ok, and the test alert is seen where Alertmanager delivers and in the exporter's inbox."""
-    served = serve()
-    servers.also_report_to(served.url)
-    servers.start_alertmanager()
-    servers.start_prometheus(served.port)
-    poll(lambda: bool(servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
-    poll(lambda: bool(servers.query("build:rules:info")), 30, "the rules are evaluated")
-    code, checks = doctor(served.url, servers)
+    served = stage.serve()
+    stage.servers.also_report_to(served.url)
+    stage.servers.start_alertmanager()
+    stage.servers.start_prometheus(served.port)
+    stage.poll(lambda: bool(stage.servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
+    stage.poll(lambda: bool(stage.servers.query("build:rules:info")), 30, "the rules are evaluated")
+    code, checks = doctor(served.url, stage.servers)
     assert {check["link"] for check in checks.values() if check["state"] != "ok"} == set(), checks
     assert code == 0
     assert "webhook" in checks["test alert"]["seen"]
-    assert receiver.alerts("BuildAlertTest")
+    assert stage.receiver.alerts("BuildAlertTest")
     assert json.loads(served.get("/api/v1/alerts/tests")[2])
     assert json.loads(served.get("/api/v1/alerts")[2])["alerts"] == []
 
@@ -77,16 +77,14 @@ async def checked(chain: Chain) -> dict[str, Check]:
     return {check.link: check async for check in chain.run()}
 
 
-def test_foreign_servers_without_our_files(
-    serve: Callable[..., Any], servers: Any, doctor: Callable[..., Any], poll: Callable[..., None]
-) -> None:
+def test_foreign_servers_without_our_files(stage: Any, doctor: Callable[..., Any]) -> None:
     """No rules, external labels, no Alertmanager in Prometheus, and receivers that reach nobody: each is a line."""
-    served = serve()
-    servers.config["receivers"] = [{"name": each["name"]} for each in servers.config["receivers"]]
-    servers.start_alertmanager()
-    servers.start_prometheus(served.port, foreign=True)
-    poll(lambda: bool(servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
-    code, checks = doctor(served.url, servers, "--no-test")
+    served = stage.serve()
+    stage.servers.config["receivers"] = [{"name": each["name"]} for each in stage.servers.config["receivers"]]
+    stage.servers.start_alertmanager()
+    stage.servers.start_prometheus(served.port, foreign=True)
+    stage.poll(lambda: bool(stage.servers.query('up{job="build-exporter"} == 1')), 30, "Prometheus scrapes")
+    code, checks = doctor(served.url, stage.servers, "--no-test")
     assert code == 1
     states = {link: check["state"] for link, check in checks.items() if check["state"] != "ok"}
     assert states == {
@@ -111,15 +109,13 @@ def test_a_receiver_that_cannot_be_reached_is_found_by_the_test_alert(
     assert "webhook" in checks["test alert"]["seen"]
 
 
-def test_a_test_alert_from_the_command_line(
-    command: Callable[..., Any], servers: Any, receiver: Any, poll: Any
-) -> None:
+def test_a_test_alert_from_the_command_line(stage: Any) -> None:
     """`alerts test` reaches the receivers of critical alerts."""
-    servers.start_alertmanager()
-    done = command("alerts", "test", "--alertmanager.url", servers.alertmanager)
+    stage.servers.start_alertmanager()
+    done = stage.command("alerts", "test", "--alertmanager.url", stage.servers.alertmanager)
     assert done.returncode == 0, done.stderr
-    poll(lambda: receiver.alerts("BuildAlertTest"), 10, "the message")
-    assert {alert["to"] for alert in receiver.alerts("BuildAlertTest")} == {"page"}
-    done = command("alerts", "test", "--alertmanager.url", "http://127.0.0.1:9")
+    stage.poll(lambda: stage.receiver.alerts("BuildAlertTest"), 10, "the message")
+    assert {alert["to"] for alert in stage.receiver.alerts("BuildAlertTest")} == {"page"}
+    done = stage.command("alerts", "test", "--alertmanager.url", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "127.0.0.1:9" in done.stderr

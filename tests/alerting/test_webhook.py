@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 import urllib.error
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from build_exporter.alerting import webhook
 from build_exporter.alerting.sample import TEST, TEST_LABEL
 from build_exporter.alerting.webhook import Inbox
 from build_exporter.model.events import BuildStarted, encode_line
@@ -158,4 +160,33 @@ def test_a_message_is_kept_as_its_alert_says(tmp_path: Path) -> None:
     for number in range(101):
         labels: dict[str, Any] = {"alertname": TEST, TEST_LABEL: f"t{number}"}
         inbox.take(message(**labels), context)
+    many = json.loads(message(build="another"))
+    assert inbox.take(json.dumps(many | {"alerts": many["alerts"] * 1001}).encode(), context).unknown == 1000
+    inbox.take(message(alertname="BuildDeadMansSwitch"), context)
+    assert inbox.heartbeat == context.now
     assert list(inbox.tests.items()) == [(f"t{number}", ["team"]) for number in range(1, 101)]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_kept_from"), [("EROFS", True), ("EACCES", True), ("EPERM", True), ("ENOSPC", False), ("EIO", False)]
+)
+def test_a_journal_that_is_read_only_is_no_reason_to_try_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: str, is_kept_from: bool
+) -> None:
+    """Alertmanager repeats what failed: on a full disk that helps, without permission it never will."""
+
+    def fails(*_: object) -> None:
+        raise OSError(getattr(errno, code), code)
+
+    monkeypatch.setattr(webhook, "write", fails)
+    tracker = Tracker()
+    tracker.feed("lfs", "20260101T000000Z", [BuildStarted(time=1.0, build="lfs")])
+    inbox, context = Inbox(), Context(tracker.builds, 9.0)
+    for number in range(2):
+        if is_kept_from:
+            inbox.take(message(start=10 + number), context)
+        else:
+            with pytest.raises(OSError, match=code):
+                inbox.take(message(start=10 + number), context)
+    assert inbox.counts["unwritable"] == 2 * is_kept_from
+    assert len(caplog.records) == is_kept_from

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,9 @@ def test_a_workflow_has_phases_and_milestones(journal: Path) -> None:
     assert set(run.milestones) == {"cross toolchain", "coffee"}
     assert (run.state, run.target, run.jobs) == (BuildState.SUCCEEDED, "x86_64-lfs-linux-gnu", 4)
     assert run.steps["chapter-5", "gcc"].state is StepState.SKIPPED
+    assert [step.expected_seconds for step in run.steps.values()] == [60.0, 600.0, None]
+    m4 = run.steps["chapter-6", "m4"]
+    assert (m4.log, m4.pid, 0 <= (m4.seconds or -1.0) < 60) == ("/logs/m4.log", os.getpid(), True)
 
 
 def test_a_workflow_that_caught_a_failure_still_failed(journal: Path) -> None:
@@ -172,6 +176,22 @@ def test_a_workflow_that_caught_a_failure_still_failed(journal: Path) -> None:
     run = newest(journal, "lfs")
     assert run.state is BuildState.SUCCEEDED
     assert run.steps["p", "s"].attempts == 2
+    with Workflow("lfs", journal=str(journal)) as workflow:
+        for error in (RuntimeError("boom"), None):
+            with suppress(RuntimeError), workflow.step("p", "s"):
+                if error is not None:
+                    raise error
+    run = newest(journal, "lfs")
+    assert (run.state, run.steps["p", "s"].attempts) == (BuildState.SUCCEEDED, 2), "done again within the same block"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_a_workflow_that_is_stopped_is_interrupted(journal: Path, error: BaseException) -> None:
+    """Ctrl-C in a step interrupts step and run; neither has failed."""
+    with pytest.raises(type(error)), Workflow("lfs", journal=str(journal)) as workflow, workflow.step("p", "s"):
+        raise error
+    run = newest(journal, "lfs")
+    assert (run.state, run.steps["p", "s"].state) == (BuildState.INTERRUPTED, StepState.INTERRUPTED)
 
 
 def test_a_milestone_alone_joins_a_run_that_succeeded_and_work_after_it_begins_another(journal: Path) -> None:

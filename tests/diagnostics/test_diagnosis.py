@@ -51,6 +51,15 @@ def test_the_context_is_three_lines_before_and_five_after() -> None:
     """Enough to see what was compiled and what followed."""
     lines = [*"abcde", ERROR, *"fghijkl"]
     assert diagnose(lines).context == ("c", "d", "e", ERROR, *"fghij")
+    assert diagnose(["a", ERROR, "b"]).context == ("a", ERROR, "b")
+
+
+def test_an_error_after_the_stop_is_another_jobs() -> None:
+    """However strong: what failed before make gave up is why it did; nothing before it, and it is the reason."""
+    full = "cc1plus: fatal error: error writing to /tmp/x.s: No space left on device"
+    assert diagnose([full, ERROR, STOP]).error_class == "disk-full"
+    assert diagnose([ERROR, STOP, full]).error_class == "compiler-error"
+    assert diagnose([STOP, full]).error_class == "disk-full"
 
 
 @pytest.mark.parametrize(

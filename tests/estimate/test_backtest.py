@@ -36,6 +36,15 @@ def test_equal_runs_are_predicted_exactly() -> None:
         assert mark.inside_band
 
 
+def test_an_error_is_a_share_of_the_whole_run() -> None:
+    """A run of 1,200 s of which 300 s are predicted where 600 s are left errs by a quarter."""
+    *_, last = backtest([recorded(1), recorded(2), recorded(3, factor=2.0)], Settings((0.5,)))
+    mark = last.marks[0.5]
+    assert mark.predicted_seconds is not None
+    assert mark.remaining_seconds == 600.0
+    assert mark.error_ratio == pytest.approx((mark.predicted_seconds - 600.0) / 1200.0)
+
+
 def test_nothing_of_the_future_is_known() -> None:
     """The first run of a build without a plan has no estimate, whatever follows it."""
     first, *_ = backtest([recorded(1), recorded(2)], Settings((0.5,)))

@@ -17,7 +17,7 @@ from build_exporter.estimate.outlook import Outlook, _pace_spread
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.parallel import _most_at_once, parallel_of
 from build_exporter.estimate.sources import Done, Source, Sources, sources_of
-from build_exporter.estimate.table import VARIANTS, typical_package, typical_steps
+from build_exporter.estimate.table import VARIANTS, TypicalStep, typical_package, typical_steps
 from build_exporter.estimate.tuning import DEFAULT
 from build_exporter.model import events as e
 from build_exporter.tracker import PastStep
@@ -39,7 +39,7 @@ def done(name: str, seconds: float, planned: float | None = None, sbu: float | N
 
 def expectations(history: History, steps: list[Done], names: set[tuple[str, str]] | None = None) -> Expectations:
     """Return the expectations after these steps, on a machine with an SBU of 100 s."""
-    of = Expectations(history, FACTS, sources_of(history, FACTS, steps, names or set(), DEFAULT), DEFAULT)
+    of = Expectations(history, FACTS, sources_of(history, FACTS, steps, dict.fromkeys(names or ()), DEFAULT), DEFAULT)
     of.learn(steps)
     return of
 
@@ -47,10 +47,30 @@ def expectations(history: History, steps: list[Done], names: set[tuple[str, str]
 def test_a_plan_is_compared_in_its_own_unit() -> None:
     """Seconds where it has them, else SBU at this machine's; an error of a fifth is log(1.2)."""
     steps = [done("a", 120.0, 100.0, 9.0), done("b", 240.0, None, 2.0), done("c", 5.0)]
-    found = sources_of(History(), FACTS, steps, set(), DEFAULT)
+    found = sources_of(History(), FACTS, steps, {}, DEFAULT)
     for source, seconds in ((found.plan_seconds, 120.0), (found.plan_sbu, 240.0)):
-        ((residual, weight),) = source.pairs
-        assert (residual, weight) == pytest.approx((log(1.2), seconds / 1.2**0.5))
+        assert (source.middle, source.compared) == pytest.approx((log(1.2), seconds / 1.2**0.5))
+
+
+def test_a_plan_s_sbu_are_those_of_the_table_until_a_step_shows_it() -> None:
+    """A plan that has 1 SBU for what takes twice that here is twice as long; once a step was done, as that shows."""
+    names = {name: step.sbu(4, "none", 1) for name, step in typical_steps().items() if name[0] == "chapter-6"}
+    found = sources_of(History(), FACTS, [], {name: sbu / 2 for name, sbu in names.items()}, DEFAULT)
+    assert found.plan_sbu.pace == pytest.approx(log(2.0))
+    found = sources_of(History(), FACTS, [done("b", 240.0, None, 2.0)], {**names}, DEFAULT)
+    assert found.plan_sbu.pace == pytest.approx(log(1.2))
+
+
+def test_what_nobody_measured_is_less_sure() -> None:
+    """GCC with all tests, which no public run had, by 0.4 (logarithm), without tests not; by its own time never."""
+    name = ("chapter-8", "gcc")
+    for scope, doubt in (("all", 0.4), ("none", 0.0)):
+        facts = Facts(4, scope, False, 100.0)
+        for history in (History(), History(runs=[past()], names={name: [Taken(0, 5.0, 0)]})):
+            sources = sources_of(history, facts, [], {name: None}, DEFAULT)
+            found = Expectations(history, facts, sources, DEFAULT).of(Wanted(name, "gcc", None, None, None, 0))
+            assert found.doubt == (0.0 if history.runs else doubt)
+    assert TypicalStep("", 1.0, 0.0, 0.0, 0.0, 0.0).doubt("none") == 1.0, "a figure of the book alone"
 
 
 def test_a_new_version_is_less_sure() -> None:
@@ -111,12 +131,16 @@ def test_another_way_of_testing_is_converted_by_the_table() -> None:
     shift = log(typical.sbu(4, "all", 1) / typical.sbu(4, "none", 1))
     assert Facts(4, "all", False, 1.0).shift(past(tests="none"), name) == pytest.approx(shift)
     assert Facts(4, "none", False, 1.0).shift(past(tests="all"), name) == pytest.approx(-shift)
+    assert Facts(4, "all", False, 1.0).shift(past(), name) == 0.0, "nobody knows what that run tested"
     more = log(typical.sbu(1, "all", 1) / typical.sbu(4, "all", 1))
     assert Facts(1, None, False, 1.0).shift(past(tests="all"), name) == pytest.approx(more)
 
 
 def test_the_pace_is_as_unsure_as_what_it_rests_on() -> None:
-    """Earlier runs: 1.8 %, more of the first few, less after ten minutes compared; SBU 13 %, or half without a run."""
+    """Earlier runs: 1.8 %, four times of one, less after ten minutes compared; SBU and converted runs 13 %.
+
+    Figures of a plan: as steps scatter against them, as if two more had been compared; half where no machine is known.
+    """
     none, plan = Source(0.0, 0.0), Source(0.1, 1.0)
     sources = Sources([Source(1.0, 1.0)], [Source(0.1, 1.0)], plan, none)
     run, variant = sources.runs[0], sources.variants[0]
@@ -127,10 +151,14 @@ def test_the_pace_is_as_unsure_as_what_it_rests_on() -> None:
         history = History(runs=[past(own=own)] * runs)
         return _pace_spread(Outlook({}, sources, FACTS, history, DEFAULT, {id(best): 1.0}))
 
-    assert [spread(run, runs) for runs in (1, 2, 4)] == pytest.approx([0.036, 0.027, 0.0225])
-    assert spread(run, 1, 1800.0) == pytest.approx(0.018)
+    assert [spread(run, runs) for runs in (1, 2, 4)] == pytest.approx([0.072, 0.0315, 0.021375])
+    assert spread(run, 1, 1800.0) == pytest.approx(0.036)
     assert spread(run, 1, own=False) == pytest.approx(0.036)
-    assert spread(plan, 4) == pytest.approx(0.036)
+    assert spread(plan, 4) == pytest.approx(hypot(0.13, 0.125**0.5))
+    plan.pairs = [(0.1, 1.0), (-0.1, 1.0)]
+    assert spread(plan, 4) == pytest.approx(hypot(0.13, (0.77 / 5 / 4) ** 0.5))
+    run.differs = True
+    assert spread(run) == pytest.approx(0.13)
     assert [spread(variant, 0), spread(variant), spread(variant, 0, 360.0)] == pytest.approx([0.5, 0.13, 0.065])
 
 

@@ -104,6 +104,14 @@ def test_another_build_has_no_plan_of_this_one() -> None:
     assert Estimator(tracker.builds)(run, now) is None
 
 
+def test_a_quarter_of_new_steps_is_the_same_build() -> None:
+    """Of a build of 20 steps six more may be new; with the seventh, of 26 begun before it, it is another one."""
+    known = [(f"s{number}", 10.0) for number in range(20)]
+    for strangers in (6, 7):
+        _, run, _ = after([known] * 2, [*known, *((f"x{number}", 10.0) for number in range(strangers))])
+        assert run.has_plan == (strangers == 6)
+
+
 def test_more_jobs_take_less_time() -> None:
     """Runs at -j1 are a guide for one at -j4 once what runs side by side is allowed for."""
     tracker = Tracker()

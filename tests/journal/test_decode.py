@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from build_exporter.journal.decode import MOST_EXPECTED_BYTES, Decoder, Reason
 from build_exporter.model import events as e
@@ -109,14 +106,6 @@ def test_an_event_glued_to_a_torn_line_is_taken(decoder: Decoder) -> None:
     assert len(decoder.decode(b"\0" * 7 + GOOD + b"\n", "lfs")) == 1, "bytes of a crashed file system"
     written = e.encode_line(e.Note(time=5.0, build="lfs", message='{"time":1,"event":"note","build":"lfs"}'))
     assert len(decoder.decode(written[:-3] + written, "lfs")) == 1, "text of a message begins no line"
-
-
-def test_all_bad_lines_in_one_piece(decoder: Decoder) -> None:
-    """Every kind of bad line in one read, a good one after each: all good ones are taken, each bad one is counted."""
-    data = b"".join(line + b"\n" + GOOD + b"\n" for _, line in BAD.values())
-    assert len(decoder.decode(data, "lfs")) == len(BAD)
-    for reason in Reason:
-        assert decoder.rejected[reason] == sum(r is reason for r, _ in BAD.values()), reason
 
 
 def test_every_reason_but_length_has_a_line_here() -> None:
@@ -252,27 +241,3 @@ def test_what_is_never_read_is_not_kept() -> None:
     assert 0 < kept <= MOST_EXPECTED_BYTES
     first, before = _expected(decoder, "a")
     assert decoder.decode(first, "lfs")[0] is before[0]
-
-
-_block = st.tuples(
-    st.sampled_from(("posted", "posted", "other", "lost")), st.lists(st.sampled_from(("m", "\\", "ä", "")), max_size=3)
-)
-
-
-@given(st.lists(_block, max_size=8), st.lists(st.integers(0, 12), max_size=6))
-def test_what_is_read_does_not_depend_on_what_was_expected(
-    blocks: list[tuple[str, list[str]]], ends: list[int]
-) -> None:
-    """Posted lines, others between them, posted ones never written, read up to any line: the events are the same."""
-    decoder, plain = Decoder(lambda: NOW), Decoder(lambda: NOW)
-    file = b""
-    for number, (kind, messages) in enumerate(blocks):
-        named = [f"{message}{number}" for message in messages]
-        data = _expected(decoder if kind != "other" else Decoder(lambda: NOW), *named)[0]
-        file += data if kind != "lost" else b"torn\n"
-    lines = file.splitlines(keepends=True)
-    cuts = [0, *sorted(ends), len(lines)]
-    for begin, end in pairwise(cuts):
-        piece = b"".join(lines[begin:end])
-        assert decoder.decode(piece, "lfs") == plain.decode(piece, "lfs")
-    assert decoder.rejected == plain.rejected

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from build_exporter.journal.decode import Reason
-from build_exporter.journal.follow import MOST_HELD, journal_bytes
+from build_exporter.journal.follow import HELD_SECONDS, MOST_HELD, journal_bytes
+from build_exporter.journal.lines import LineFile
 from build_exporter.model.names import MAX_LINE_BYTES
 
 RunFiles = Callable[..., Any]
@@ -101,14 +102,14 @@ def test_lines_too_long_are_counted_in_any_run(run_file: RunFiles, follow: Calla
     """Each is one, in the newest run and in an older one that is read twice; lines beside them are read."""
     for run in (OLD, NEW):
         file = run_file("lfs", run)
-        file.raw(b"x" * (MAX_LINE_BYTES + 1) + b"\n")
+        file.raw((b"x" * (MAX_LINE_BYTES + 1) + b"\n") * 2)
         file.add("note", message=run)
     followed = follow()
     assert followed.messages() == [NEW]
-    assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 1}
+    assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 2}
     for _ in range(2):
         assert all_messages(followed, "lfs", OLD) == [OLD]
-        assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 2}
+        assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 4}
 
 
 def test_an_unreadable_older_run_is_logged_and_no_fault_of_the_journal(
@@ -209,6 +210,22 @@ def test_many_builds_side_by_side(run_file: RunFiles, follow: Callable[[], Any])
         shutil.rmtree(file.path.parent)
     followed.poll()
     assert len(list(Path("/proc/self/fd").iterdir())) == before - MOST_HELD
+
+
+@pytest.mark.parametrize(("quiet", "held"), [(HELD_SECONDS, 1), (HELD_SECONDS + 0.1, 0)])
+def test_a_quiet_run_holds_no_descriptor(
+    run_file: RunFiles, follow: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, quiet: float, held: int
+) -> None:
+    """After half a minute without a line its file is closed, and read on when it grows."""
+    lfs = run_file("lfs")
+    lfs.add("note", message="one")
+    followed = follow()
+    monkeypatch.setattr(LineFile, "quiet_seconds", lambda file: quiet)
+    assert followed.messages() == ["one"]
+    open_files = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert open_files.count(str(lfs.path)) == held
+    lfs.add("note", message="two")
+    assert followed.messages() == ["two"]
 
 
 @pytest.mark.parametrize(
@@ -413,3 +430,24 @@ def test_the_size_of_a_journal_counts_every_run(journal: Path, run_file: RunFile
         (journal / build / "other.txt").write_bytes(b"y" * 5000)
     assert journal_bytes(str(journal)) == sizes
     assert journal_bytes(str(journal / "missing")) == 0
+
+
+def test_who_writes_faster_than_anybody_reads_holds_up_nobody(
+    follow: Callable[..., Any], journal: Path, note: Callable[..., bytes]
+) -> None:
+    """A poll ends after its time with what is left for the next one: every build gets its turn, nothing is skipped."""
+    for build in ("a", "b"):
+        (journal / build).mkdir()
+        lines = b"".join(note(f"{n}", build=build) for n in range(8000))
+        (journal / build / "20260101T000000Z.jsonl").write_bytes(lines)
+    follower = follow().follower
+    read: dict[str, list[str]] = {"a": [], "b": []}
+    polls = 0
+    while polls == 0 or follower.has_more:
+        batches = list(follower.poll(seconds=0.0))
+        assert [batch.build for batch in batches] in (["a", "b"], []), "the last look finds that there is nothing more"
+        for batch in batches:
+            read[batch.build] += [event.message for event in batch.events]
+        polls += 1
+    assert polls > 2
+    assert read == {build: [str(n) for n in range(8000)] for build in "ab"}

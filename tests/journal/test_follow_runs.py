@@ -21,17 +21,6 @@ def messages(follower: Follower) -> list[tuple[str, str]]:
     return [(batch.run, getattr(event, "message", "")) for batch in follower.poll() for event in batch.events]
 
 
-def test_the_last_lines_of_a_run_are_read_before_the_next_run(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """A run that ended and was followed by another between two polls has its own end, not that of a lost run."""
-    old = run_file("lfs", OLD)
-    old.add("note", message="one")
-    follower = follow().follower
-    assert messages(follower) == [(OLD, "one")]
-    old.add("note", message="its end")
-    run_file("lfs", NEW).add("note", message="next")
-    assert messages(follower) == [(OLD, "its end"), (NEW, "next")]
-
-
 def test_a_run_without_a_line_hides_no_result(run_file: RunFiles, follow: Callable[[], Any]) -> None:
     """The file that a full disk left empty is not the newest run; it is from its first line on."""
     run_file("lfs", OLD).add("note", message="result")
@@ -62,8 +51,8 @@ def test_lines_are_taken_once_the_clock_is_right(journal: Path, run_file: RunFil
     clock = Clock(1.8e9)
     run = run_file("lfs", OLD, clock=1.8e9 + 2 * DAY)
     run.add("note", message="one")
-    run.raw(b"bad\n")
-    run.add("note", message="two")
+    run.raw(b'bad\n{"time":1,"event":"coffee_made","build":"lfs"}\n')
+    run.add("note", after=50.0, message="two")
     if not is_newest:
         run_file("lfs", NEW, clock=1.8e9).add("note", message="new")
     follower = Follower(str(journal), Decoder(clock))
@@ -79,8 +68,11 @@ def test_lines_are_taken_once_the_clock_is_right(journal: Path, run_file: RunFil
     assert counted == {Reason.FUTURE: 2, Reason.NOT_JSON: 1}
     clock.now += DAY
     assert read() == [], "a second too early"
-    clock.now += 3.0
+    clock.now += 2.0
+    assert read() == ["one"]
+    clock.now += 50.0
     assert read() == ["one", "two"]
+    assert follower.decoder.unknown_events == 1
     assert dict(follower.decoder.rejected) == counted, "no line is counted twice"
     run.raw(b"bad\n")
     assert read() == ([] if is_newest else ["one", "two"])

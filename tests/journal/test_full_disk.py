@@ -179,6 +179,24 @@ def test_only_runs_of_the_journal_are_written(
     assert list(journal.iterdir()) == []
 
 
+def test_root_writes_for_a_user_into_their_own_runs_alone(
+    journal: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """What a user kept goes to a run that is theirs, not to one of root's nor to a new one."""
+    if os.geteuid() != 0:
+        pytest.skip("files of other users are made by root alone")
+    (journal / "b").mkdir()
+    run = journal / "b/20260101T000000Z.jsonl"
+    assert keep(str(run), b"{}\n", 1.0)
+    (kept,) = (tmp_path / "build-exporter").iterdir()
+    os.chown(kept, 12345, -1)
+    assert recover(str(journal)) == 0
+    run.write_bytes(b"")
+    assert recover(str(journal)) == 0
+    os.chown(run, 12345, -1)
+    assert (recover(str(journal)), run.read_bytes()) == (1, b"{}\n")
+
+
 def test_events_of_another_journal_stay(journal: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     """An exporter takes what belongs to its own journal and leaves the rest to others."""
     assert keep(f"{tmp_path}/other/b/20260101T000000Z.jsonl", b"{}\n", 1.0)

@@ -53,17 +53,6 @@ def test_a_line_torn_anywhere_waits_for_its_rest(path: Path) -> None:
         file.close()
 
 
-def test_byte_by_byte(path: Path) -> None:
-    """A writer that writes single bytes gives the same lines."""
-    whole = "eins\nzwei ä\n\ndrei\n".encode()
-    file = LineFile(str(path))
-    seen = b""
-    for position in range(len(whole)):
-        append(path, whole[position : position + 1])
-        seen += Read(file).data
-    assert seen == whole
-
-
 def test_an_endless_line_is_counted_once_and_reading_continues(path: Path) -> None:
     """Ten megabytes without a newline are one line too long, take little memory, and what follows is read."""
     append(path, b"first\n")
@@ -100,14 +89,15 @@ def test_the_limit_of_a_line_is_exact(path: Path, extra: int, torn: bool) -> Non
     assert first.too_long + rest.too_long == (extra > 0)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_long_lines_among_short_ones(path: Path, count: int) -> None:
-    """Any number of long lines, one after the other or apart, are each counted and no line beside them is lost."""
+def test_long_lines_among_short_ones(path: Path) -> None:
+    """Long lines one after the other, apart, and torn at the end of one read are each counted, and only they go."""
     long = b"x" * (MAX_LINE_BYTES + 5) + b"\n"
-    path.write_bytes(b"a\n" + long * count + b"b\n" + long + b"c\n" * 100_000 + long)
+    path.write_bytes(b"a\n" + long + b"b\n" + long[:-1])
     read = Read(LineFile(str(path)))
-    assert read.data == b"a\nb\n" + b"c\n" * 100_000
-    assert read.too_long == count + 2
+    assert (read.data, read.too_long) == (b"a\nb\n", 2)
+    path.write_bytes(b"a\n" + long * 7 + b"b\n" + long + b"c\n" * 100_000 + long)
+    read = Read(LineFile(str(path)))
+    assert (read.data, read.too_long) == (b"a\nb\n" + b"c\n" * 100_000, 9)
 
 
 def test_without_long_lines_leaves_the_rest() -> None:
@@ -119,40 +109,41 @@ def test_without_long_lines_leaves_the_rest() -> None:
     assert without_long_lines(at) == (at, 0)
 
 
-def test_a_file_cut_to_nothing_is_read_anew(path: Path) -> None:
-    """A truncated file starts over, and what was torn at its end is forgotten."""
-    path.write_bytes(b"one\ntwo\nthr")
-    file = LineFile(str(path))
-    assert Read(file).data == b"one\ntwo\n"
-    path.write_bytes(b"")
-    read = Read(file)
-    assert (read.data, read.from_start) == (b"", 1)
-    append(path, b"new\n")
-    assert Read(file).data == b"new\n"
+def put(path: Path, data: bytes) -> None:
+    """Put another file in a file's place."""
+    path.with_name("other").write_bytes(data)
+    path.with_name("other").rename(path)
 
 
-def test_a_file_cut_short_is_read_anew(path: Path) -> None:
-    """A file that lost its end is read from its beginning, and reported as such."""
-    path.write_bytes(b"one\ntwo\n")
+@pytest.mark.parametrize("rests", [False, True], ids=["open", "resting"])
+@pytest.mark.parametrize(
+    ("before", "change", "data"),
+    [
+        (b"one\ntwo\nthr", lambda path: path.write_bytes(b""), b""),
+        (b"one\ntwo\nthr", lambda path: os.truncate(path, 8), b"one\ntwo\n"),
+        (b"one\ntwo\n", lambda path: os.truncate(path, 4), b"one\n"),
+        (b"one\nto", lambda path: put(path, b"new\nto"), b"new\n"),
+        (b"x" * (MAX_LINE_BYTES + 1), lambda path: path.write_bytes(b"new\nmore\n"), b"new\nmore\n"),
+    ],
+    ids=["to nothing", "its torn end", "short", "replaced", "amid a long line"],
+)
+def test_a_file_that_was_cut_or_replaced_is_read_anew(
+    path: Path, before: bytes, change: Callable[[Path], object], data: bytes, rests: bool
+) -> None:
+    """From its beginning, and reported so; of a torn or long line that was there before nothing is left."""
+    path.write_bytes(before)
     file = LineFile(str(path))
     Read(file)
-    os.truncate(path, 4)
+    if rests:
+        file.rest()
+    change(path)
+    if not rests:
+        file.check_replaced()
     read = Read(file)
-    assert (read.data, read.from_start) == (b"one\n", 1)
-
-
-def test_a_file_put_in_its_place_is_read_anew(path: Path, tmp_path: Path) -> None:
-    """After a rename over the file the new one is read once it is searched, even where it has the same size."""
-    path.write_bytes(b"old\n")
-    file = LineFile(str(path))
-    assert Read(file).data == b"old\n"
-    other = tmp_path / "other"
-    other.write_bytes(b"new\n")
-    other.rename(path)
-    assert Read(file).data == b""
-    file.check_replaced()
-    read = Read(file)
-    assert (read.data, read.from_start) == (b"new\n", 1)
+    assert (read.data, read.from_start, read.too_long, file.position) == (data, 1, 0, len(data))
+    append(path, b"\nlast\n" if data == b"new\n" else b"last\n")
+    assert Read(file).data == (b"to\nlast\n" if data == b"new\n" else b"last\n")
+    file.close()
 
 
 def test_a_file_that_comes_back_is_read_anew(path: Path) -> None:
@@ -239,7 +230,7 @@ def test_no_descriptor_is_left_open(path: Path) -> None:
 
 
 def test_a_resting_file_goes_on_where_it_was(tmp_path: Path) -> None:
-    """A file that rests holds no descriptor; grown it is read on, torn lines whole; cut or replaced it begins again."""
+    """A file that rests holds no descriptor; grown it is read on, torn lines whole."""
     path = tmp_path / "run.jsonl"
     path.write_bytes(b"a\nb\nto")
     file = LineFile(str(path))
@@ -255,29 +246,7 @@ def test_a_resting_file_goes_on_where_it_was(tmp_path: Path) -> None:
     more = file.read()
     assert more is not None
     assert (more.data, more.from_start, file.position) == (b"torn\nc\n", False, 11)
-    file.rest()
-    path.write_bytes(b"z\n")
-    again = file.read()
-    assert again is not None
-    assert (again.data, again.from_start) == (b"z\n", True)
-    file.rest()
-    (tmp_path / "other").write_bytes(b"y\n")
-    (tmp_path / "other").rename(path)
-    again = file.read()
-    assert again is not None
-    assert (again.data, again.from_start) == (b"y\n", True), "another file, of the same size"
     file.close()
-
-
-def test_a_file_cut_amid_a_line_too_long_loses_no_new_line(path: Path) -> None:
-    """What is left of a long line is skipped to its end in that file, and not in the one that is written anew."""
-    append(path, b"x" * (MAX_LINE_BYTES + 1))
-    file = LineFile(str(path))
-    assert Read(file).too_long == 1
-    path.write_bytes(b"new\nmore\n")
-    read = Read(file)
-    assert (read.data, read.from_start, read.too_long) == (b"new\nmore\n", 1, 0)
-    assert file.position == 9
 
 
 def test_another_file_of_the_same_number_is_read_anew(path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_line_that_is_too_long_is_left_out(tmp_path: Path, monkeypatch: pytest
     for size in (1024, 256 * 1024):
         monkeypatch.setattr(positions, "READ_BYTES", size)
         found = read_all(tmp_path, START, end)
-        assert [line for line in found if len(line) < 10] == [b"a", b"b", b"c"]
+        assert [len(line) for line in found] == ([1, 1, 65_535, 1] if size > 65_536 else [1, 1, 1])
 
 
 @pytest.mark.parametrize("begin", [Position(RUNS[0], 1), Position(RUNS[0], 99), Position("20250101T000000Z", 0)])

@@ -77,6 +77,13 @@ def test_a_success_that_left_steps_out_is_no_clean_one(builder: Callable[..., An
     assert list(analysis_lines(build.tracker, build.tracker.builds[build.build].current, "", build.clock)) == [
         f"  {click.style('pending   ', fg='yellow')} succeeded, but 2 planned steps never ran"
     ]
+    for day, names in ((3, "abc"), (4, "abc"), (5, "ab")):
+        build.run = f"2026010{day}T000000Z"
+        for name in names:
+            build.step("p", name)
+        build.add("build_finished", status="succeeded")
+    assert build.tracker.builds["lfs"].current.adopted
+    assert kinds(build) == [], "what only earlier runs did was never asked for"
 
 
 def test_a_misspelt_step_is_noticed(builder: Callable[..., Any]) -> None:
@@ -169,11 +176,13 @@ def test_the_urgent_comes_first(builder: Callable[..., Any]) -> None:
     stuck = Judgement(Verdict.STUCK, ("x waits",))
     found = kinds(build, 400.0, verdict=lambda run, step: stuck if step.step == "stuck" else None)
     assert [(kind, severity) for kind, severity, *_ in found] == [
-        ("stuck", "critical"),
-        ("overdue", "warning"),
-        ("stalled", "warning"),
-        ("tests", "info"),
-    ]
+        ("stuck", "critical"), ("overdue", "warning"), ("stalled", "warning"), ("tests", "info"),
+    ]  # fmt: skip
+    build.step("p", "failed", status="failed")
+    context = build.context(400.0, thresholds=LIMITS)
+    since = [(each.kind, each.since) for each in attention(context, build.tracker.builds["lfs"].current)]
+    slow, told = build.clock - 12, build.clock - 10
+    assert since == [("failed", build.clock), ("overdue", slow), ("tests", told)]
 
 
 def test_the_note_names_what_is_waited_for(builder: Callable[..., Any]) -> None:

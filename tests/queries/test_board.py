@@ -11,6 +11,7 @@ import pytest
 from build_exporter.queries.build import board
 from build_exporter.queries.builds import builds
 from build_exporter.queries.context import NotFoundError
+from build_exporter.queries.runs import runs
 from build_exporter.queries.step import step
 from build_exporter.web.page.figures import time_line
 
@@ -100,7 +101,12 @@ def test_what_needs_a_look_comes_first(builder: Callable[..., Any]) -> None:
     assert shown.bad_suites == shown.suites
     (in_list,) = builds(build.context()).builds
     assert [each.kind for each in in_list.attention] == ["failed", "late", "tests"]
-    assert in_list.attention_count == 3
+    assert (in_list.attention_count, in_list.runs) == (3, 1)
+    assert (shown.end, shown.elapsed_seconds) == (build.clock, 202.0), "it stands still since then"
+    build.step("one", "z", status="failed")
+    (in_list,) = builds(build.context(900.0)).builds
+    assert ([each.step for each in in_list.attention], in_list.attention_count) == (["z", "b", None], 4)
+    assert board(build.context(7200.0), "lfs").rates.steps_per_hour_lately == 0.0
 
 
 def test_a_finished_build(builder: Callable[..., Any]) -> None:
@@ -141,7 +147,10 @@ def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any]) -> None:
         ("20260103T000000Z", 20.0),
         ("20260102T030405Z", 200.0),
     ]
-    assert found.seconds == 30.0
+    assert (found.seconds, builds(build.context()).builds[0].runs) == (30.0, 3)
+    assert [(each.run[6:8], each.seconds, each.step_seconds) for each in runs(build.context(), "lfs").runs] == [
+        ("04", 30.0, 30.0), ("03", 21.0, 20.0), ("02", 201.0, 200.0)
+    ]  # fmt: skip
     with pytest.raises(NotFoundError, match="no step one/z in lfs"):
         step(build.context(), "lfs", "one", "z")
     with pytest.raises(NotFoundError, match="no build nix"):

@@ -323,6 +323,7 @@ def test_incidents_stand_from_their_limit_on(
     build.add(**event)
     found = incidents(build.tracker.builds.values(), (), build.clock + age)
     assert [each.kind for each in found] == kinds
+    assert [each.since - build.clock for each in found] == [20.0 if "note" in event["event"] else 0.0] * len(kinds)
 
 
 def test_a_failed_build_is_described_by_its_first_failure(builder: Callable[..., Any]) -> None:

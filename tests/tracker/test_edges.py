@@ -225,6 +225,9 @@ def test_more_work_after_a_success_is_shown_as_it_is() -> None:
     apply_all(run, [built(10), plan({"a": 50, "s": 50, "t": 900}, 11.0)])
     assert build_progress(run, 11) == pytest.approx(0.1)
     assert phase_progress(run, run.phases["p"], 11) == pytest.approx(0.1)
+    again = run_of(plan({"a": 50, "s": 50}), start(1, "a"), end(2, "a"), over(6, "failed"), built(10))
+    apply_all(again, [plan({"a": 50, "s": 950}, 11.0)])
+    assert build_progress(again, 11) == 0.5, "what failed was not finished"
     apply_all(run, [start(12, "t"), at(13, "t", ratio=0.5), plan({"a": 50, "s": 50, "t": 900, "u": 9000}, 14.0)])
     assert build_progress(run, 14) == pytest.approx(0.55), "from here on a longer plan takes nothing back"
 
@@ -285,6 +288,12 @@ def test_phases_do_not_go_back_either() -> None:
     assert phase_progress(run, phase, 6) == 0.5
     apply_all(run, [end(7, "a", "skipped")])
     assert (phase_progress(run, phase, 7), build_progress(run, 7)) == (1.0, 0.999)
+
+
+def test_a_phase_that_never_began_is_at_nothing() -> None:
+    """Also of a run that succeeded, in which every other phase is full, however its failure was repaired."""
+    run = run_of(plan({"a": 1, "b": 1}), plan({"c": 1}, phase="q", continues=True), start(1, "a"), over(2))
+    assert [phase_progress(run, phase, 3) for phase in run.phases.values()] == [1.0, 0.0]
 
 
 def test_of_many_running_steps_the_first_count() -> None:

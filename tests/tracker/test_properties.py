@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
-from build_exporter.tracker import Run, apply_all, build_progress, phase_progress
+from build_exporter.tracker import Run, apply, apply_all, build_progress, phase_progress
 
 STATUSES = ("succeeded", "failed", "skipped", "interrupted")
 
@@ -144,3 +144,33 @@ def test_sums_agree_with_the_steps_whatever_is_reported(reported: list[tuple[e.E
         assert abs(phase.done_weight - sum(s.weight for s in members if s.state.is_done)) < 1e-6 * max(
             1.0, phase.weight
         )
+
+
+COUNTS = st.none() | st.integers(0, 10**18)
+SECONDS = st.none() | st.floats(0, 1e18)
+USED: dict[str, st.SearchStrategy[Any]] = {
+    "exit_code": st.none() | st.integers(-(2**31), 2**32 - 1),
+    "cpu_seconds": SECONDS,
+    **dict.fromkeys(
+        ("signal", "max_rss_bytes", "read_bytes", "written_bytes", "disk_bytes", "disk_before_bytes"), COUNTS
+    ),
+}
+
+
+@given(
+    st.fixed_dictionaries(USED), st.tuples(SECONDS, SECONDS, SECONDS), st.text(st.characters(codec="ascii"), min_size=1)
+)
+def test_what_a_step_used_is_kept_as_it_was_written(used: dict[str, Any], waits: tuple[Any, ...], log: str) -> None:
+    """Every figure of an end, and the path of the log, come back the same, whatever the log is called."""
+    run = Run("b", "r")
+    step: dict[str, Any] = {"build": "b", "phase": "p", "step": "gcc"}
+    path = f"/{log.replace(chr(0), '')}gcc.log"
+    apply(run, e.StepStarted(time=1.0, log=path, **step))
+    names = ("cpu_wait_seconds", "memory_wait_seconds", "io_wait_seconds")
+    apply(run, e.StepFinished(time=2.0, status="failed", **step, **used, **dict(zip(names, waits, strict=True))))
+    found = run.steps["p", "gcc"]
+    assert {name: getattr(found, name) for name in used} == used
+    assert found.log == path
+    assert found.waits == (None if waits == (None,) * 3 else tuple(each or 0.0 for each in waits))
+    apply(run, e.StepStarted(time=3.0, **step))
+    assert [getattr(found, name) for name in ("exit_code", "cpu_seconds", "waits", "log")] == [None] * 4

@@ -1,11 +1,15 @@
-"""The test suites of earlier runs, which the newest is measured by."""
+"""What is kept of earlier runs: their suites, which the newest is measured by, their ends, and their order."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from build_exporter.model import events as e
-from build_exporter.tracker import Tracker
+from build_exporter.tracker import PastStep, Run, Tracker, apply_all
+from build_exporter.tracker.durations import past_steps
+from build_exporter.tracker.earlier_runs import earlier_runs
 
 STEP: dict[str, Any] = {"build": "lfs", "phase": "chapter-8", "step": "824-gcc"}
 KEY = ("chapter-8", "824-gcc")
@@ -48,6 +52,55 @@ def test_a_run_without_tests_ends_the_expectation() -> None:
     tracker.feed(*run("20260102T000000Z", "succeeded", gcc=0))
     tracker.feed("lfs", "20260103T000000Z", [])
     assert tracker.builds["lfs"].earlier_suites(KEY) == frozenset()
+
+
+@pytest.mark.parametrize(("now", "results"), [(700.0, {}), (700.1, {"interrupted": 1})])
+def test_a_run_that_nobody_ended_is_interrupted_after_ten_silent_minutes(now: float, results: dict[str, int]) -> None:
+    """From its last sign of life, at 100 s: its writer may still be at work when another run has begun."""
+    tracker = Tracker()
+    for seconds in (1.0, 100.0):
+        tracker.feed("lfs", "20260101T000000Z", [e.StepStarted(time=seconds, **STEP)])
+    tracker.feed("lfs", "20260102T000000Z", [])
+    tracker.settle(now)
+    tracker.settle(now)
+    assert tracker.builds["lfs"].runs_by_result() == results
+
+
+@pytest.mark.parametrize(("start", "order"), [(1000.0, "abc"), (901.0, "bca"), (901.5, "abc")])
+def test_steps_are_kept_in_the_order_in_which_they_began(start: float, order: str) -> None:
+    """A clock that was set back to before the run's start leaves the journal's order; a second is no such thing."""
+    run = Run("lfs", "20260101T000000Z")
+    apply_all(run, [e.BuildStarted(time=start, build="lfs")])
+    for name, begun in (("a", 1010.0), ("b", 900.0), ("c", 905.0)):
+        step: dict[str, Any] = {"build": "lfs", "phase": "p", "step": name}
+        apply_all(run, [e.StepStarted(time=begun, **step), e.StepFinished(time=begun + 2, status="succeeded", **step)])
+    assert "".join(step.step for step in past_steps(run)) == order
+
+
+def taken(names: str, seconds: float = 10.0) -> tuple[PastStep, ...]:
+    """Return steps of a run, named by a letter each."""
+    return tuple(PastStep("p", name, None, None, 0.0, seconds) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "plan", "sequential"),
+    [
+        ("abcdefgh", "abcdefghij", "abcdefgh", True), ("abcdefghij", "abcdefgh", "abcdefghij", True),
+        ("abcdefgh", "abcdefghijk", "", True), ("abcdefghijk", "abcdefgh", "", True),
+        ("abcde", "abced", "abcde", False), ("abcde", "xabcde", "abcde", True),
+    ],
+)  # fmt: skip
+def test_runs_of_the_same_steps_are_a_plan(first: str, second: str, plan: str, sequential: bool) -> None:
+    """Four of five steps of both in common; in one order if they ran one after the other, and as in both."""
+    found = earlier_runs([(taken(first), 1.14), (taken(second, 30.0), 9.0)])
+    assert found is not None
+    assert "".join(step.step for step in found.steps) == plan
+    assert found.places == {("p", name): place for place, name in enumerate(plan)}
+    assert found.sequential == sequential
+    assert found.seconds["p", "a"] == 20.0
+    of_four = earlier_runs([(taken("a", seconds), 1.15) for seconds in (1.0, 9.0, 4.0, 99.0)])
+    assert of_four is not None
+    assert (of_four.seconds["p", "a"], of_four.sequential) == (4.0, False), "the middle of three"
 
 
 def test_history_may_be_read_in_any_order() -> None:

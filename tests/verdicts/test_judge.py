@@ -40,6 +40,7 @@ QUIET: dict[str, Any] = {"seconds": 8.0, "cpu": 0.0, "processes": 3, "quiet_seco
         (BUSY | {"throttled": 0.9, "memory_pressure": 0.9}, "swapping"),
         # stuck: none of the waits can end
         (QUIET | {"is_closed": True, "waits": ("ld waits for a lock",)}, "stuck"),
+        (QUIET | {"is_closed": True, "quiet_seconds": 15.0, "log_silence": 15.0}, "stuck"),
         (QUIET | {"is_closed": True, "quiet_seconds": 14.0}, "idle"),
         (QUIET | {"is_closed": True, "log_silence": 14.0}, "idle"),
         (QUIET | {"is_closed": True, "log_silence": None}, "stuck"),

@@ -122,11 +122,11 @@ def test_a_fiftieth_of_a_cpu_is_quiet(watched: Callable[..., Watched], used: dic
 def test_processes_are_counted_by_their_state(watched: Callable[..., Watched]) -> None:
     """Stopped ones by a signal or a debugger; pages read back are a rate, and never below nothing."""
     step = watched()
-    members = {pid: Process(pid, state=state, faults=10 * pid) for pid, state in enumerate("STtRDZ", 7)}
+    members = {pid: Process(pid, state=state, faults=10 * pid) for pid, state in enumerate("STtRDZX", 7)}
     step.sample(0, Tree(members=members))
     step.sample(2, Tree(members={pid: replace(each, faults=each.faults + 5) for pid, each in members.items()}))
     step.sample(4, Tree(members={7: Process()}))
-    assert [(each.processes, each.stopped, each.faults) for each in step.seen] == [(5, 2, 0), (5, 2, 15), (1, 0, 0)]
+    assert [(each.processes, each.stopped, each.faults) for each in step.seen] == [(5, 2, 0), (5, 2, 17.5), (1, 0, 0)]
 
 
 def test_the_longest_silence_is_one_that_ended(watched: Callable[..., Watched], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -42,12 +43,13 @@ def test_only_a_user_with_the_password_gets_in(serve: Callable[..., Any], tmp_pa
     served = serve("--web.config.file", str(_users(tmp_path / "web.yml", PASSWORD)))
     assert served.get("/metrics")[0] == 401
     assert "basic" in served.get("/")[1]["www-authenticate"].lower()
-    for wrong in (_basic("alice", "wrong"), _basic("mallory", PASSWORD), "Basic !!!", "Bearer x", _basic("", "")):
+    bare = "Basic " + base64.b64encode(b"alice").decode()
+    for wrong in (_basic("alice", "wrong"), _basic("mallory", PASSWORD), "Basic !!!", "Bearer x", _basic("", ""), bare):
         assert served.get("/metrics", Authorization=wrong)[0] == 401
     status, headers, body = served.get("/metrics", Authorization=_basic("alice", PASSWORD))
     assert status == 200
     assert headers["x-builder"] == "one"
-    assert b"build_exporter_auth_failures_total 7\n" in body
+    assert b"build_exporter_auth_failures_total 8\n" in body
     assert served.get("/-/healthy")[0] == 200
 
 
@@ -101,6 +103,7 @@ def test_tokens_are_good_for_their_role(serve: Callable[..., Any], tmp_path: Pat
         ("GET", "/metrics"): {"read", "operate"},
         ("GET", "/api/v1/builds"): {"read", "operate"},
         ("POST", "/api/v1/events"): {"ingest"},
+        ("POST", "/api/v1/alerts"): {"ingest", "operate"},
         ("POST", "/-/reload"): {"operate"},
     }
     for (method, path), allowed in asked.items():
@@ -233,6 +236,38 @@ def test_tls_is_spoken_and_a_renewed_certificate_taken_up(
     renewed = ssl.create_default_context(cafile=str(directory / "cert.pem"))
     with urllib.request.urlopen(f"{served.url}/metrics", context=renewed, timeout=10) as answer:
         assert answer.status == 200
+
+
+def test_openssl_is_loaded_where_it_is_used(
+    serve: Callable[..., Any],
+    certificate: Callable[[str], Path],
+    run_file: Callable[..., Any],
+    poll: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    """Asked over plain HTTP an exporter has none in memory; what is served, probed and sent by HTTPS works."""
+    directory = certificate("later")
+    (directory / "web.yml").write_text("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n")
+    started = {"program": (sys.executable, "-m", "build_exporter")}
+    secure = serve("--web.config.file", str(directory / "web.yml"), trust=directory / "cert.pem", **started)
+    assert secure.get("/metrics")[0] == 200
+    config = tmp_path / "config.yml"
+    config.write_text("{}\n")
+    plain = serve("--config", str(config), **started)
+    assert [plain.get(path)[0] for path in ("/metrics", "/", "/alerts", "/static/page.css")] == [200] * 4
+    loaded = Path(f"/proc/{plain.process.pid}/maps")
+    assert "libcrypto" not in loaded.read_text()
+    trusted = f"https://localhost:{secure.port}, ca_file: {directory / 'cert.pem'}"
+    config.write_text(
+        f"alerting: {{alertmanagers: [{{url: {trusted}}}]}}\n"
+        f"probes: [{{name: other, kind: http, target: {trusted}, interval: 1s, timeout: 1s}}]\n"
+    )
+    assert plain.get("/-/reload", "POST")[0] == 200
+    run_file("lfs", clock=time.time()).step("p", "s", status="failed")
+    poll(lambda: plain.value("build_probe_success", probe="other") == 1.0, what="the probe by HTTPS succeeds")
+    # no Alertmanager, it has nothing under that path
+    poll(lambda: plain.value("build_exporter_alert_posts_total", outcome="refused"), what="the alert arrives by HTTPS")
+    assert "libcrypto" in loaded.read_text()
 
 
 def test_tls_changes_hold_from_the_next_connection(

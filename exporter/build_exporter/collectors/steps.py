@@ -12,7 +12,7 @@ from build_exporter.failures import excerpt
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.tracker import Run, Step, step_progress
-from build_exporter.tracker.state import Key
+from build_exporter.tracker.step import Key
 
 _LABELS = ("build", "phase", "step")
 _PLAIN = {

@@ -59,14 +59,12 @@ def hyperscan() -> ModuleType | None:
 
 
 def finds_all(words: Sequence[bytes]) -> bool:
-    """Return whether `block_finder` finds all of words that overlap; else the first, the longest where it begins."""
+    """Return whether `overlap_finder` can be had, and finds so many words faster than `block_finder`."""
     return len(words) > FEW_WORDS and hyperscan() is not None
 
 
 def block_finder(words: Sequence[bytes]) -> BlockFinder:
-    """Return what finds words in blocks, by the fastest library there is."""
-    if finds_all(words) and (library := hyperscan()) is not None:
-        return _by_hyperscan(library, words)
+    """Return what finds words in blocks: of those that overlap the first, the longest where it begins."""
     if ahocorasick_rs is not None:
         kind, dfa = ahocorasick_rs.MatchKind.LeftmostLongest, ahocorasick_rs.Implementation.DFA
         find = ahocorasick_rs.BytesAhoCorasick(words, kind, implementation=dfa).find_matches_as_indexes
@@ -76,7 +74,10 @@ def block_finder(words: Sequence[bytes]) -> BlockFinder:
     return lambda block: [(found.start(), indexes[found[0]]) for found in pattern.finditer(block)]
 
 
-def _by_hyperscan(library: ModuleType, words: Sequence[bytes]) -> BlockFinder:
+def overlap_finder(words: Sequence[bytes]) -> BlockFinder:
+    """Return what finds words in blocks, all of those that overlap; it needs hyperscan."""
+    library = hyperscan()
+    assert library is not None
     database = library.Database(mode=library.HS_MODE_BLOCK)
     literals = [b"".join(b"\\x%02x" % byte for byte in word) for word in words]
     database.compile(expressions=literals, ids=list(range(len(words))), elements=len(words), flags=[0] * len(words))

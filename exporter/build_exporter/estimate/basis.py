@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from build_exporter.estimate.sources import Source
 from build_exporter.estimate.table import VARIANTS
-from build_exporter.weighted import weighted_median
 
 if TYPE_CHECKING:
     from build_exporter.estimate.outlook import Outlook
@@ -37,7 +36,7 @@ def _runs(outlook: Outlook) -> list[str]:
     if _share(outlook, *own) > RELEVANT:
         best = max(own, key=lambda source: _share(outlook, source))
         parts.append(f"{_counted(len(own), 'earlier run')} of this build{_pace(best)}")
-    elif any(source.pairs for source in own):
+    elif any(source.compared for source in own):
         parts.append(f"{_counted(len(own), 'earlier run')} of this build left out{_unlike(own)}")
     builds = sorted({past.build for source, past in pairs if not past.own and _share(outlook, source) > RELEVANT / 3})
     others = [source for source, past in pairs if not past.own]
@@ -48,7 +47,7 @@ def _runs(outlook: Outlook) -> list[str]:
 
 
 def _unlike(sources: list[Source]) -> str:
-    middle = weighted_median(max(sources, key=lambda source: source.compared).pairs)
+    middle = max(sources, key=lambda source: source.compared).middle
     if abs(middle) < OTHER_MACHINE:
         return " (steps took other times)"
     return f" (steps take {exp(middle):.1f} times as long now)"
@@ -69,7 +68,7 @@ def _figures(outlook: Outlook) -> list[str]:
 def _pace(source: Source) -> str:
     if source.differs:
         return " (with another -j, tests or ABIs: converted)"
-    if not source.pairs or abs(source.pace) < NOTICEABLE:
+    if not source.compared or abs(source.pace) < NOTICEABLE:
         return ""
     factor = exp(source.pace)
     if abs(source.pace) > OTHER_MACHINE:

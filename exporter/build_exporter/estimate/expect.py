@@ -13,7 +13,7 @@ from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import MAX_OWN, History, Taken
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.sources import Done, Source, Sources
-from build_exporter.estimate.table import VARIANTS, Variant, by_package, typical_logs, typical_package
+from build_exporter.estimate.table import VARIANTS, Variant, by_package, typical_logs, typical_package, typical_steps
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
 
@@ -53,7 +53,7 @@ class Expected:
     """A step's time: its logarithm, the standard deviation of that, the times it comes from.
 
     `usual` is the deviation that steps known as this one is have before this run has shown its own. A `guess` is what
-    the other unknown steps took.
+    the other unknown steps took; `doubt` is the deviation of what nobody measured, wrong of all such steps alike.
     """
 
     seconds: float
@@ -61,6 +61,7 @@ class Expected:
     candidates: Sequence[Candidate] = ()
     usual: float = 0.0
     guess: bool = False
+    doubt: float = 0.0
 
 
 @dataclass(slots=True)
@@ -195,10 +196,19 @@ class Expectations:
             variance /= whole or 1.0
         count = min(len(candidates), 6)
         variance = (variance * count + 3 * self._usual_variance(spread)) / (count + 3)
+        doubt = 0.0
+        if name in self.tables[0] and name not in self.history.names:
+            doubt = typical_steps()[name].doubt(self._likeliest.tests)
+            variance += doubt * doubt
         if self.usual is not None:
-            doubt = variance / _times(self.tuning.decay, len(candidates)) / self.tuning.packages_spread**2
-            seconds = (seconds + doubt * self.usual) / (1.0 + doubt)
-        return Expected(seconds, sqrt(variance), candidates, spread)
+            share = variance / _times(self.tuning.decay, len(candidates)) / self.tuning.packages_spread**2
+            seconds = (seconds + share * self.usual) / (1.0 + share)
+        return Expected(seconds, sqrt(variance), candidates, spread, doubt=doubt)
+
+    @property
+    def _likeliest(self) -> Variant:
+        """The variant of the shipped table that fits best."""
+        return max(zip(VARIANTS, self.sources.variants, strict=True), key=lambda pair: pair[1].weight)[0]
 
     def _usual_variance(self, spread: float) -> float:
         """Return the variance of steps known in one way: as such steps usually have, and those of this run."""

@@ -91,7 +91,9 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
             _add(history, run.build, summary, own=True)
     history.repeats = _repeats([past for past in history.runs if past.own])
     history.paces = _paces(history.runs[: MAX_OWN + 1])
-    others = {name: _runs_over(build, run) for name, build in builds.items() if name != run.build}
+    # most of many builds have no run that is over, and this is asked for each of them
+    known = [each for each in list(builds.values()) if each.history or (each.current and each.current.status)]
+    others = {each.name: _runs_over(each, run) for each in known if each.name != run.build}
     if any(others.values()):
         wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
         for name, summaries in others.items():

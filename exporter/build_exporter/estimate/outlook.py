@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp, hypot, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
 from build_exporter.estimate.basis import basis_of
-from build_exporter.estimate.expect import Expectations, Expected, Wanted
+from build_exporter.estimate.expect import SPREAD_PRIOR, Expectations, Expected, Wanted
 from build_exporter.estimate.facts import Facts, facts_of
 from build_exporter.estimate.history import History, PastRun, log_of
 from build_exporter.estimate.parallel import Parallel, parallel_of
@@ -31,6 +31,8 @@ GUESS_SECONDS: Final = 30.0
 """Seconds of steps that have to be done before steps of which nothing is known are estimated."""
 GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
+TAIL: Final = 1e-9
+"""Probability below which the hazard of a normal distribution is its distance from the middle."""
 _NORMAL: Final = NormalDist()
 
 
@@ -71,6 +73,7 @@ class Outlook:
         scatter_before: variance of single steps (logarithm) in earlier runs, where runs consist of different packages.
         bands: factors of the band's width at the shares of a run; none where none were measured.
         guessed_ratio: share of the time to come that nothing is known of.
+        doubt_up, doubt_down: deviations by what nobody measured of the steps to come.
         gap_ratio: time between steps for each second of steps.
         basis: in words, what all this rests on.
     """
@@ -87,6 +90,8 @@ class Outlook:
     scatter_before: float = 0.0
     bands: Sequence[float] = ()
     guessed_ratio: float = 0.0
+    doubt_up: float = 0.0
+    doubt_down: float = 0.0
     gap_ratio: float = 0.0
     pace_spread: float = 0.0
     spread_up: float = 0.0
@@ -101,8 +106,9 @@ class Outlook:
 
     def at(self, run: Run, now: float) -> Estimate:
         """Return the estimate at `now`."""
-        running = [(key, left_of(step, self.expected[key], now)) for key, step in _running(run, self)]
-        whole = self.pending_seconds + sum(left for _, left in running)
+        slower = self._slower(run, now)
+        running = [(key, left_of(step, self.expected[key], now, slower)) for key, step in _running(run, self)]
+        whole = self.pending_seconds * exp(slower) + sum(left for _, left in running)
         seconds = whole * (1.0 + self.gap_ratio)
         if self.parallel is not None:
             seconds = self.parallel.at(dict(running), now)
@@ -115,11 +121,27 @@ class Outlook:
         guess = GUESS_SPREAD * self.guessed_ratio
         down, up = (hypot(self.pace_spread, steps, apart * each) for each in (self.spread_down, self.spread_up))
         return Estimate(
-            seconds * exp(-PERCENTILE_90 * hypot(guess, width * down)),
+            seconds * exp(-PERCENTILE_90 * hypot(guess, self.doubt_down, width * down)),
             seconds,
-            seconds * exp(PERCENTILE_90 * hypot(guess, width * up)),
+            seconds * exp(PERCENTILE_90 * hypot(guess, self.doubt_up, width * up)),
             self.basis,
         )
+
+    def _slower(self, run: Run, now: float) -> float:
+        """Return how much slower than assumed the machine is likely to be (logarithm), as its first step still runs.
+
+        Both are log-normal: that the step takes more than it has already is an observation of the pace as well.
+        """
+        found = 0.0
+        for key, step in _running(run, self) if self.is_of_unknown_machine else ():
+            elapsed, expected = now - (now if step.start is None else step.start), self.expected[key]
+            if elapsed > 0:
+                spread = hypot(self.pace_spread, expected.spread)
+                beyond = (log(elapsed) - expected.seconds) / spread
+                longer = _NORMAL.cdf(-beyond)
+                hazard = _NORMAL.pdf(beyond) / longer if longer > TAIL else beyond
+                found = max(found, self.pace_spread**2 / spread * hazard)
+        return found
 
     def variance_of(self, expected: Expected, seconds: float) -> float:
         """Return the variance of so many seconds of a step."""
@@ -156,7 +178,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     named = [(step, name_of(step.phase, step.step, step.version)) for step in list(run.steps.values())]
     done, table = done_steps(run, named), typical_steps()
     facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done if step.name in table))
-    sources = sources_of(history, facts, done, {name for _, name in named}, tuning)
+    sources = sources_of(history, facts, done, {name: step.sbu for step, name in named}, tuning)
     expectations = Expectations(history, facts, sources, tuning)
     expectations.learn(done)
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
@@ -237,10 +259,18 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
     outlook.shares = shares
     if whole > 0:
         outlook.guessed_ratio = sum(exp(e.seconds) for e in outlook.expected.values() if e.guess) / whole
+        outlook.doubt_up, outlook.doubt_down = (_doubt(outlook, whole, sign) for sign in (1, -1))
         few = _few(len(outlook.history.runs))
         squares = [(apart[place] / whole, share / whole) for place, share in chances.items()]
         outlook.spread_up = few * sqrt(sum(share * d * d for d, share in squares if d > 0))
         outlook.spread_down = few * sqrt(sum(share * d * d for d, share in squares if d < 0))
+
+
+def _doubt(outlook: Outlook, whole: float, sign: int) -> float:
+    """Return the deviation of the sum on one side: of all steps that nobody measured alike."""
+    doubtful = [(exp(each.seconds), each.doubt) for each in outlook.expected.values() if each.doubt]
+    beyond = sum(seconds * (exp(sign * PERCENTILE_90 * doubt) - 1.0) for seconds, doubt in doubtful)
+    return log(1.0 + beyond / whole) / PERCENTILE_90
 
 
 def _few(runs: int) -> float:
@@ -260,14 +290,22 @@ def _is_of_runs(outlook: Outlook, best: Source) -> bool:
 def _pace_spread(outlook: Outlook) -> float:
     """Return how unsure the pace of the rest of the run is, by what most of the estimate comes from."""
     tuning, sources, best = outlook.tuning, outlook.sources, _best(outlook)
-    if _is_of_runs(outlook, best) or best is sources.plan_seconds:
+    if _is_of_runs(outlook, best) and not best.differs:
         own = sum(past.own for past in outlook.history.runs)
-        factor = 1.0 + 1.0 / own if best.prior >= 1.0 and own else 2.0
+        # one run shows nothing of how much runs differ
+        factor = 1.0 + 3.0 / own**2 if best.prior >= 1.0 and own else 2.0
         usual = usual_pace_spread(outlook.history, tuning)
         return factor / sqrt(usual**-2 + best.compared / tuning.pace_evidence / tuning.pace_spread**2)
-    if outlook.is_of_unknown_machine:
+    if outlook.is_of_unknown_machine and best is not sources.plan_seconds:
         return tuning.machine_spread
-    return tuning.scale_spread / sqrt(1.0 + tuning.scale_evidence * best.compared / tuning.pace_evidence)
+    scale = tuning.scale_spread / sqrt(1.0 + tuning.scale_evidence * best.compared / tuning.pace_evidence)
+    if best is not sources.plan_seconds and best is not sources.plan_sbu:
+        return scale
+    # nobody knows who wrote the plan's figures: what few steps took against them says little of the others
+    squares = sum(min(residual - best.pace, 1.0) ** 2 for residual, _ in best.pairs)
+    count = len(best.pairs)
+    variance = (SPREAD_PRIOR * tuning.spread_plan**2 + squares) / (SPREAD_PRIOR + count)
+    return hypot(scale, sqrt(variance / (2 + count)))
 
 
 def _bands(outlook: Outlook) -> Sequence[float]:
@@ -290,8 +328,13 @@ def _gap_ratio(run: Run, history: History) -> float:
     return min(1.0, (run.gap_seconds + usual * GAP_EVIDENCE) / (own + GAP_EVIDENCE))
 
 
-def left_of(step: Step, expected: Expected, now: float) -> float:
-    """Return the seconds a running step still needs: by its expected time, and more and more by its own progress."""
+def left_of(step: Step, expected: Expected, now: float, slower: float = 0.0) -> float:
+    """Return the seconds a running step still needs: by its expected time, and more and more by its own progress.
+
+    `slower` is the logarithm of the pace of a machine that was found to be slower since.
+    """
+    if slower:
+        expected = replace(expected, seconds=expected.seconds + slower)
     elapsed = max(0.0, now - step.start) if step.start is not None else 0.0
     by_time = _left_by_time(elapsed, expected)
     if step.ratio is None or step.ratio <= 0:
@@ -309,7 +352,7 @@ def _left_by_time(elapsed: float, expected: Expected) -> float:
         return exp(expected.seconds)
     passed = _NORMAL.cdf((log(elapsed) - expected.seconds) / expected.spread)
     middle = (1.0 + passed) / 2
-    if middle >= 1.0 - 1e-9:
+    if middle >= 1.0 - TAIL:
         return least
     seconds = exp(expected.seconds + expected.spread * _NORMAL.inv_cdf(middle)) - elapsed
     return max(seconds, least if elapsed > exp(expected.seconds) else 0.0)

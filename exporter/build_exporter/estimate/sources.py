@@ -5,7 +5,7 @@ A source is an earlier run, a variant of the shipped table, or the plan. All tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import copysign, exp, log, sqrt
@@ -47,13 +47,15 @@ class Done(NamedTuple):
     version: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Source:
     """A source of expected times.
 
     Attributes:
         prior: how much it counts before anything is compared.
         strength: seconds of compared steps that count as much as the assumption that its pace is right.
+        pairs: of each step compared, by how much it took longer and what it weighs; none once they are judged.
+        middle: the middle of the first.
         pace: this run's time over its time.
         distance: its mean error on the steps compared, once its pace is allowed for in part.
         compared: seconds of steps compared.
@@ -66,6 +68,7 @@ class Source:
     prior: float
     strength: float
     pairs: list[tuple[float, float]] = field(default_factory=list)
+    middle: float = 0.0
     pace: float = 0.0
     distance: float = 0.0
     compared: float = 0.0
@@ -84,7 +87,7 @@ class Source:
         """Work out pace and weight from the steps compared."""
         if self.pairs:
             self.compared = sum(weight for _, weight in self.pairs)
-            middle = weighted_median(self.pairs)
+            middle = self.middle = weighted_median(self.pairs)
             clipped = scatter = 0.0
             for residual, weight in self.pairs:
                 apart = residual - middle
@@ -99,6 +102,8 @@ class Source:
             allowed = middle / 2 if strength > MOST_OF_A_STEP else middle
             error = sum(w * min(abs(r - allowed), 1.0) for r, w in self.pairs)
             self.distance = error / (self.compared + tuning.evidence)
+            # of a large build they are more than all else that is kept of an estimate
+            self.pairs.clear()
         self.weight = self.prior * exp(-self.distance / tuning.likeness)
         self.chance = self.prior * exp(-self.distance / tuning.doubt)
 
@@ -123,9 +128,9 @@ class Sources:
 
 
 def sources_of(
-    history: History, facts: Facts, done: Iterable[Done], names: AbstractSet[Name], tuning: Tuning
+    history: History, facts: Facts, done: Iterable[Done], names: Mapping[Name, float | None], tuning: Tuning
 ) -> Sources:
-    """Return every source, judged by the steps done so far; `names` are those of all steps of the run."""
+    """Return every source, judged by the steps done so far; `names` are those of all its steps, with their SBU."""
     sbu = log(facts.sbu_seconds)
     # the more its runs differ, the sooner this one's own pace counts
     pace = tuning.own_pace * (tuning.pace_spread / usual_pace_spread(history, tuning)) ** 2
@@ -135,9 +140,9 @@ def sources_of(
         plan_seconds=Source(tuning.plan_seconds, tuning.other_pace),
         plan_sbu=Source(tuning.plan, tuning.scale_pace),
     )
-    favour_same_work(found, history, names)
+    favour_same_work(found, history, names.keys())
     tables = [typical_logs(facts.jobs_or_default, variant) for variant in VARIANTS]
-    found.is_lfs = not names.isdisjoint(tables[0])
+    found.is_lfs = not names.keys().isdisjoint(tables[0])
     for step in done:
         for taken in history.names.get(step.name, ()):
             source = found.runs[taken.run]
@@ -152,6 +157,11 @@ def sources_of(
             found.plan_sbu.compare(step.seconds, log(step.planned_sbu) + sbu)
     for source in found.all:
         source.judge(tuning)
+    if not found.plan_sbu.pairs:
+        # whoever measured the plan's SBU did so with another -j: until a step shows it, they are as long as the table's
+        typical = max(zip(found.variants, tables, strict=True), key=lambda pair: pair[0].weight)[1]
+        pairs = [(typical[name] - log(figure), figure) for name, figure in names.items() if figure and name in typical]
+        found.plan_sbu.pace = weighted_median(pairs) if pairs else 0.0
     return found
 
 

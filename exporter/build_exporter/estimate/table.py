@@ -2,6 +2,8 @@
 
 `python -m bench.step_table` makes it. A step on N cores takes `serial + parallel / N`; with the toolchain's tests
 `critical` more, with all tests `all` more; each further ABI of a multilib build adds `abi` times the first part.
+`measured` has the first letters of the tests under which its time was measured: none, critical, all; none of them where
+the book's figure is all that is known.
 """
 
 from __future__ import annotations
@@ -19,6 +21,11 @@ from build_exporter.tracker.names import Name
 DEFAULT_JOBS: Final = 4
 """Default when unknown: the book's own."""
 
+UNMEASURED: Final = 1.0
+"""Deviation (logarithm) of times that only the book has: of kernels and grub where an integration built them."""
+UNMEASURED_TESTS: Final = 0.4
+"""The same of steps whose tests were not measured: the toolchain's between two integrations, by their time."""
+
 LEAST_OF_A_PACKAGE: Final = 0.02
 """SBU; what takes less writes a file or two."""
 
@@ -27,11 +34,16 @@ LEAST_OF_A_PACKAGE: Final = 0.02
 class TypicalStep:
     """A row of the table; SBU."""
 
+    measured: str
     serial: float
     parallel: float
     critical: float
     all: float
     abi: float
+
+    def doubt(self, tests: str) -> float:
+        """Return the standard deviation (logarithm) of what its time with such tests may be beyond its usual spread."""
+        return 0.0 if tests[0] in self.measured else UNMEASURED_TESTS if self.measured else UNMEASURED
 
     def sbu(self, jobs: int, tests: str, abis: int) -> float:
         """Return its time in SBU under such settings."""
@@ -65,7 +77,7 @@ def read_table() -> str:
 def typical_steps() -> Mapping[Name, TypicalStep]:
     """Return the table."""
     rows = [line.split("\t") for line in read_table().splitlines()[1:]]
-    return {(phase, name): TypicalStep(*map(float, figures)) for phase, name, *figures in rows}
+    return {(phase, name): TypicalStep(measured, *map(float, figures)) for phase, name, *figures, measured in rows}
 
 
 @cache

@@ -31,11 +31,16 @@ log = logging.getLogger(__name__)
 
 FIRST_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 5.0
+STILL_SECONDS: Final = 20.0
+"""Longest rest between polls of builds in which no process has begun."""
 REST_RATIO: Final = 50.0
 """Rest after a poll, as a multiple of the time it took: two percent of a core at most."""
 
 RESCAN_SECONDS: Final = 600.0
 """Between searches for tools while no step ends: a step that installs one may take long."""
+
+SYSTEM_RATIO: Final = 500.0
+"""Between searches of the system that builds as steps end, as a multiple of the CPU time of one; it seldom changes."""
 
 SETTLED_SECONDS: Final = 300.0
 """Seconds after which a smaller -j is believed, and interval of recording ccache counts."""
@@ -75,6 +80,7 @@ class _Watched:
     Attributes:
         recorded: the event recorded last.
         ended: how many attempts had ended at the last search for tools, and `searched` when that was.
+        system_due: when the system that builds is searched again after the end of a step.
         last_shown: hits and misses that its ccache showed at the last poll; `counts` those of this run alone.
         events: how many were recorded.
     """
@@ -83,6 +89,7 @@ class _Watched:
     survey: Survey | None = None
     ended: int = -1
     searched: float = 0.0
+    system_due: float = 0.0
     machine: Machine | None = None
     tools: list[ToolVersion] = field(default_factory=list)
     jobs_seen: float = 0.0
@@ -118,6 +125,7 @@ class Surveyor:
         self._files = Files()
         self._processes = Processes()
         self._watched: dict[tuple[str, str], _Watched] = {}
+        self._is_still = False
         self._stop = threading.Event()
         # a daemon: a directory on a file system that hangs must not keep the exporter from ending
         self._thread = threading.Thread(target=self._run, name="toolchain", daemon=True)
@@ -150,6 +158,7 @@ class Surveyor:
                     count += self._poll_step(run, pids, around.get(run.build, BuildContext()), now)
         for key in self._watched.keys() - active.keys():
             count += self._close(self._watched.pop(key), runs.get(key), now)
+        self._is_still = bool(active) and not self._processes.asked
         return count
 
     def _poll_step(self, run: Run, pids: tuple[int, ...], around: BuildContext, now: float) -> int:
@@ -177,10 +186,13 @@ class Surveyor:
         if is_new or watched.survey is None:
             watched.survey = survey
         watched.ended, watched.searched = ended, now
-        self._find(watched, watched.survey)
+        self._find(watched, watched.survey, now, whole=bool(is_new))
 
-    def _find(self, watched: _Watched, survey: Survey) -> None:
-        watched.machine = survey.machine(self._files)
+    def _find(self, watched: _Watched, survey: Survey, now: float, *, whole: bool) -> None:
+        if whole or watched.machine is None or now >= watched.system_due:
+            began = time.thread_time()
+            watched.machine = survey.machine(self._files)
+            watched.system_due = now + (time.thread_time() - began) * SYSTEM_RATIO
         watched.tools = [*watched.machine.tools, *survey.tools(self._files)]
 
     def _count(self, watched: _Watched, facts: ProcessFacts, owner: int | None, now: float) -> None:
@@ -247,7 +259,7 @@ class Surveyor:
         if run is None or watched.survey is None:
             return 0
         self._files.begin(watched.helpers.owner)
-        self._find(watched, watched.survey)
+        self._find(watched, watched.survey, now, whole=True)
         self._read_counts(watched)
         watched.reported_counts = 0.0
         return self._emit(watched, run, self._amount(watched, ProcessFacts(), now), now)
@@ -270,12 +282,13 @@ class Surveyor:
             try:
                 self.poll()
                 message = ""
+                rest = min(rest + POLL_SECONDS, STILL_SECONDS) if self._is_still else POLL_SECONDS
             except Exception as error:
                 # one odd tree must not stop the survey of all others
                 if str(error) != message:
                     log.exception("surveying the builds' tools failed")
-                message = str(error)
-            rest = max(POLL_SECONDS, (time.perf_counter() - began) * REST_RATIO)
+                message, rest = str(error), POLL_SECONDS
+            rest = max(rest, (time.perf_counter() - began) * REST_RATIO)
 
 
 def _is_active(run: Run, now: float) -> bool:

@@ -11,7 +11,8 @@ from build_exporter.tracker.progress import (
     phase_progress,
     step_progress,
 )
-from build_exporter.tracker.state import Key, LogShape, Run, Step
+from build_exporter.tracker.state import LogShape, Run
+from build_exporter.tracker.step import Key, Step
 from build_exporter.tracker.tracker import Build, Past, RunSummary, Tracker, Usage, summarise, tally
 
 __all__ = [

@@ -8,7 +8,8 @@ from typing import Final
 from build_exporter.model.redaction import masked_name
 from build_exporter.model.states import DONE, StepState
 from build_exporter.tracker.durations import work_seconds
-from build_exporter.tracker.state import Key, Pace, Phase, Run, Step
+from build_exporter.tracker.state import Pace, Phase, Run
+from build_exporter.tracker.step import Key, Step
 
 MAX_STEPS = 200_000
 """Steps kept of one run: twice the largest builds known; whoever writes more names is not building."""

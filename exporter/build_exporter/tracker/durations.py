@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from build_exporter.model.states import StepState
 
 if TYPE_CHECKING:
-    from build_exporter.tracker.state import Run, Step
+    from build_exporter.tracker.state import Run
+    from build_exporter.tracker.step import Step
 
 COARSE: Final = 1.0
 """Seconds by which clocks may differ that were never set."""

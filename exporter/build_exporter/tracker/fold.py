@@ -28,7 +28,8 @@ from build_exporter.tracker.in_order import (
 )
 from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
 from build_exporter.tracker.progress import CEILING, raise_floors, step_progress
-from build_exporter.tracker.state import CLASS_SECONDS, MAX_ATTEMPT_TIMES, Key, LogShape, Run, Step, with_time
+from build_exporter.tracker.state import CLASS_SECONDS, LogShape, Run
+from build_exporter.tracker.step import MAX_ATTEMPT_TIMES, Key, Step, with_time
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""

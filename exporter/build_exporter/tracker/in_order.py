@@ -12,7 +12,8 @@ from build_exporter.tracker.aggregates import MAX_GAP_SECONDS, add_work_time, co
 from build_exporter.tracker.durations import keep_work, work_seconds
 from build_exporter.tracker.plans import check_milestones
 from build_exporter.tracker.progress import expected_seconds, raise_floors
-from build_exporter.tracker.state import NO_TESTS, Run, Step, Waits, with_time
+from build_exporter.tracker.state import Run
+from build_exporter.tracker.step import NO_TESTS, Step, Waits, with_time
 
 _PENDING, _RUNNING, _SUCCEEDED = StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED
 
@@ -109,9 +110,8 @@ def _describe_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
 
 def forget_attempt(step: Step) -> None:
     """Forget how a step's newest attempt went."""
-    step.end = step.seconds = step.message = step.exit_code = step.signal = None
-    step.cpu_seconds = step.max_rss_bytes = step.read_bytes = step.written_bytes = None
-    step.disk_bytes = step.disk_before_bytes = step.waits = None
+    step.end = step.seconds = step.message = None
+    step.use()
     _forget_course(step)
 
 
@@ -192,13 +192,19 @@ def end_attempt(step: Step, event: e.StepFinished) -> None:
     if seconds is None and step.start is not None:
         seconds = max(0.0, time - step.start)
     step.seconds = seconds
-    step.exit_code, step.signal = event.exit_code, event.signal
-    step.cpu_seconds, step.max_rss_bytes = event.cpu_seconds, event.max_rss_bytes
-    step.read_bytes, step.written_bytes = event.read_bytes, event.written_bytes
-    step.disk_bytes, step.disk_before_bytes = event.disk_bytes, event.disk_before_bytes
     cpu, memory, disk = event.cpu_wait_seconds, event.memory_wait_seconds, event.io_wait_seconds
     has_waits = cpu is not None or memory is not None or disk is not None
-    step.waits = Waits(cpu or 0.0, memory or 0.0, disk or 0.0) if has_waits else None
+    step.use(
+        event.exit_code,
+        event.signal,
+        event.cpu_seconds,
+        event.max_rss_bytes,
+        event.read_bytes,
+        event.written_bytes,
+        event.disk_bytes,
+        event.disk_before_bytes,
+        Waits(cpu or 0.0, memory or 0.0, disk or 0.0) if has_waits else None,
+    )
     if event.warnings is not None:
         step.warnings, step.reported_warnings = event.warnings, True
     # what it did last is no reason why it ended

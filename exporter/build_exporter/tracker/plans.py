@@ -8,7 +8,8 @@ from build_exporter.model.states import StepState
 from build_exporter.tracker.aggregates import enter, has_room, masked_key, name, place, recount
 from build_exporter.tracker.names import name_of
 from build_exporter.tracker.progress import build_progress, is_reached, raise_floors
-from build_exporter.tracker.state import Run, Step
+from build_exporter.tracker.state import Run
+from build_exporter.tracker.step import Step, shared
 
 
 def take_plan(run: Run, event: e.Plan) -> None:
@@ -78,7 +79,7 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
 
 def _describe_planned(run: Run, step: Step, planned: e.PlannedStep) -> None:
     name(step, planned.package, planned.version)
-    step.sbu, step.expected_seconds = planned.sbu, planned.expected_seconds
+    step.sbu, step.expected_seconds = planned.sbu and shared(planned.sbu), planned.expected_seconds
     step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
     step.after = tuple(planned.after or ())
     step.sources = tuple(planned.sources or ())

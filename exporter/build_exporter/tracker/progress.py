@@ -12,7 +12,8 @@ from itertools import islice
 
 from build_exporter.model.events import PlannedMilestone
 from build_exporter.model.states import DONE, BuildState, StepState
-from build_exporter.tracker.state import Phase, Run, Step
+from build_exporter.tracker.state import Phase, Run
+from build_exporter.tracker.step import Step
 
 CEILING = 0.999
 """Most that is shown before the end."""

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from build_exporter.model.events import BadSource, SourceFile
 from build_exporter.model.states import SourceState
-from build_exporter.tracker.state import Run, Step
+from build_exporter.tracker.state import Run
+from build_exporter.tracker.step import Step
 
 BadState = Literal["mismatch", "truncated", "missing", "unreadable"]
 _BAD: Final[dict[SourceState, BadState]] = {

@@ -18,7 +18,8 @@ from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.earlier_runs import RUNS, EarlierRuns, earlier_runs
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
-from build_exporter.tracker.state import Key, LogShape, Run, Step
+from build_exporter.tracker.state import LogShape, Run
+from build_exporter.tracker.step import Key, Step
 
 SETTLE_SECONDS = 600.0
 """A run that another has followed and that has been silent for so long has no writer any more."""

@@ -124,3 +124,16 @@ def test_no_run_of_an_outage_is_lost(follow: Callable[..., Any]) -> None:
     follower = follow(*lines)
     follower.poll()
     assert len(follower.runs()) == 90
+
+
+def test_the_word_of_an_exit_is_the_end(follow: Callable[..., Any]) -> None:
+    """An emerge that failed after all was merged has failed then, whatever it says some seconds later."""
+    lines = [
+        *emerge(0, "app-misc/a")[:-2],
+        (30, "*** exiting unsuccessfully with status '1'."),
+        (33, "*** terminating."),
+    ]
+    follower = follow(*lines)
+    follower.poll()
+    (run,) = follower.runs()
+    assert (run.state.name, run.ends) == ("FAILED", [BEGIN + 30])

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from build_exporter.sources.portage.build_log import find_build_log, read_failure
 from build_exporter.sources.portage.history import History
+from build_exporter.sources.portage.host_state import HostState
 from build_exporter.sources.portage.lines import Entry, LineType
-from build_exporter.sources.portage.pending import MAX_BYTES, PendingFile, read_mtimedb, read_pretended
-from build_exporter.sources.portage.session import Session, is_renumbered
+from build_exporter.sources.portage.paths import PortagePaths
+from build_exporter.sources.portage.pending import MAX_BYTES, Pending, PendingFile, read_mtimedb, read_pretended
+from build_exporter.sources.portage.plan import _is_of
+from build_exporter.sources.portage.session import Merge, Session, is_renumbered
 from build_exporter.sources.portage.status import StatusDirectory, figures, read_snapshot
 
 
@@ -128,3 +134,52 @@ def test_a_failure_is_of_the_attempt_that_wrote_it(tmp_path: Path, changed: floa
     log.write_text("a.c:1: error: bad\n")
     os.utime(log, (150.0, 150.0))
     assert read_failure(log, 100.0, 200.0) == ("a.c:1: error: bad", None), "it may continue"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "open_", "is_of"),
+    [("ab", "", False), ("bc", "", True), ("abc", "", True), ("b", "", False), ("bcd", "", False), ("xb", "b", True)],
+)
+def test_a_list_is_of_the_emerge_that_has_so_much_left(wanted: str, open_: str, is_of: bool) -> None:
+    """Of three `a` was merged: two are left, or the one at work is in it."""
+    session = Session(0.0, 0.0, start=0.0, number=1, total=3)
+    for package in open_:
+        session.merges[package] = Merge(package, package, "/", 0.0, 0.0)
+    assert _is_of(session, [Pending("merge", package, "/") for package in wanted], {"a"}) is is_of
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> HostState:
+    """The host beside a log, with everything below the test's directory."""
+    return HostState(PortagePaths(tmp_path / "emerge.log", None, None, tmp_path, None, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("most", "jobs"), [(4, 4), (9999, 9999), (10_000, None), (0, None), (True, None), (2.5, None), (None, None)]
+)
+def test_the_status_says_how_many_are_built_at_once(
+    host: HostState, tmp_path: Path, most: Any, jobs: int | None
+) -> None:
+    """Where it is a number that a machine may have; and where the log of a package is that is compiled."""
+    data = {"type": "snapshot", "emerge_pid": os.getpid(), "jobs": {"max": most}, "tasks": [{"cpv": "a/b-1"}]}
+    (tmp_path / f"emerge-{os.getpid()}.json").write_text(json.dumps(data))
+    session, now = Session(0.0, 0.0), time.time()
+    merge = session.merges["a/b-1"] = Merge("a/b-1", "a/b-1", "/", now - 60, now - 60)
+    (tmp_path / "portage/a/b-1/temp").mkdir(parents=True)
+    log = tmp_path / "portage/a/b-1/temp/build.log"
+    log.touch()
+    host.poll(now, over=False)
+    assert host.jobs(session) == jobs
+    assert host.start_fields(session, merge) == {"log": str(log), "pid": os.getpid()}
+    assert host.start_fields(session, replace(merge, kind="binary")) == {"pid": os.getpid()}
+    os.utime(log, (now - 62, now - 62))
+    assert "log" not in host.start_fields(session, merge), "it is of an attempt before"
+
+
+def test_an_emerge_is_dead_once_it_was_gone_for_five_seconds(host: HostState) -> None:
+    """Without a break: what was seen again in between was not gone."""
+    session = Session(0.0, 0.0, pid=os.getpid())
+    began = psutil.Process().create_time()
+    for now, seen, dead in ((0, 0.0, False), (4.9, 0.0, False), (5, began, False), (6, 0.0, False), (11, 0.0, True)):
+        session.process_began = seen
+        assert host.is_dead(session, now) is dead, now

@@ -87,10 +87,11 @@ LOGS: Final = st.lists(st.sampled_from(BUILD + TESTS + ODD), max_size=60) | st.p
 )
 
 
-@pytest.fixture(params=["all libraries", "no library"], scope="module")
+@pytest.fixture(params=["all libraries", "little read", "no library"], scope="module")
 def library(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Have the libraries that look for words, or none."""
+    """Have the libraries that look for words, the one for small logs alone, or none."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "LARGE_BYTES", 10**9 if request.param == "little read" else 1)
         for name, nothing in LIBRARIES.items() if request.param == "no library" else ():
             patch.setattr(finder, name, nothing)
         _forget()
@@ -166,6 +167,7 @@ def test_libraries_change_nothing(tmp_path: Path) -> None:
     found = []
     for missing in range(len(LIBRARIES) + 1):
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scan, "LARGE_BYTES", 1)
             for name, nothing in list(LIBRARIES.items())[:missing]:
                 patch.setattr(finder, name, nothing)
             _forget()

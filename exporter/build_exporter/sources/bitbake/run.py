@@ -13,7 +13,7 @@ from build_exporter.sources.bitbake.console import Console
 from build_exporter.sources.bitbake.stats import SETSCENE, BuildStats, Key, Task
 from build_exporter.sources.files import FUTURE_SECONDS, TailFile, read_ends
 from build_exporter.sources.protocol import SourceEvent
-from build_exporter.tracker.state import UNKNOWN_WEIGHT
+from build_exporter.tracker.step import UNKNOWN_WEIGHT
 
 TASKS: Final = "tasks"
 NOT_BEGUN: Final = "tasks-not-begun-yet"

@@ -15,7 +15,7 @@ from build_exporter.sources.portage.host_state import HostState
 from build_exporter.sources.portage.lines import split_package
 from build_exporter.sources.portage.pending import Pending
 from build_exporter.sources.portage.session import Session
-from build_exporter.tracker.state import UNKNOWN_WEIGHT
+from build_exporter.tracker.step import UNKNOWN_WEIGHT
 
 UNNAMED: Final = "packages-not-named-yet"
 """The step that stands for what is left."""

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
-from build_exporter.diagnostics.finder import block_finder, finds_all
+from build_exporter.diagnostics.finder import BlockFinder, block_finder, finds_all, overlap_finder
 from build_exporter.diagnostics.prefix import parted
 from build_exporter.diagnostics.terminal import shown
 
 MAX_LINE: Final = 500
 """Characters of a line that are read: what is longer is a command."""
+
+LARGE_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of logs from which hyperscan is worth its start: 30 ms of CPU time and 10 MB of memory."""
 
 SAMPLE_LINES: Final = 8
 """Lines of a block that show whether something else stands before each line of the log."""
@@ -28,16 +31,19 @@ _STEERED: Final = re.compile(rb"(?m)^[^\n\r\x08\x1b]*[\r\x08\x1b][^\n]*")
 
 
 class WordSearch:
-    """Finds words in blocks."""
+    """Finds words in blocks: from `LARGE_BYTES` on with hyperscan, where that is installed."""
 
     def __init__(self, words: Sequence[bytes]) -> None:
-        # one that takes a line's end may hide another that begins with it
-        ends = [] if finds_all(words) else [word for word in words if word.endswith(b"\n")]
-        others = [word for word in words if word not in ends]
-        self._sets = [(block_finder(each), [_near(word, each) for word in each]) for each in (others, ends) if each]
+        self._words = words
+        self._left = LARGE_BYTES
+        self._sets = _sets(words, overlapping=False)
 
     def hits(self, block: bytes) -> list[tuple[int, Near]]:
         """Return in order where words begin in whole lines, and which; one at the block's beginning at -1."""
+        if self._left > 0:
+            self._left -= len(block)
+            if self._left <= 0 and finds_all(self._words):
+                self._sets = _sets(self._words, overlapping=True)
         first = block.find(b"\n")
         # the block is not copied to put a line's end before it
         hits = [(start - 1, near) for start, near in self._found(b"\n" + block[: first + 1])]
@@ -45,14 +51,24 @@ class WordSearch:
         return hits + found
 
     def _found(self, block: bytes) -> list[tuple[int, Near]]:
-        hits = [(start, near[index]) for find, near in self._sets for start, index in find(block)]
+        hits = [(start, near(index)) for find, near in self._sets for start, index in find(block)]
         hits.sort()
         return hits
 
 
-def _near(word: bytes, words: Sequence[bytes]) -> Near:
+def _sets(words: Sequence[bytes], *, overlapping: bool) -> list[tuple[BlockFinder, Callable[[int], Near]]]:
+    """Return what finds the words, `overlapping` ones too or the first of them, and what says which they may be."""
+    if overlapping:
+        return [(overlap_finder(words), lambda index: (words[index],))]
+    # one that takes a line's end may hide another that begins with it
+    ends = [word for word in words if word.endswith(b"\n")]
+    others = [word for word in words if word not in ends]
+    return [(block_finder(each), cache(partial(_near, each))) for each in (others, ends) if each]
+
+
+def _near(words: Sequence[bytes], index: int) -> Near:
     """Return the words that may stand where one was found: in it, or begun within it."""
-    return (word,) if finds_all(words) else tuple(each for each in words if _may_stand_in(each, word))
+    return tuple(each for each in words if _may_stand_in(each, words[index]))
 
 
 def _may_stand_in(each: bytes, word: bytes) -> bool:
