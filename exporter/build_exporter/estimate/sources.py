@@ -157,7 +157,7 @@ def sources_of(
             found.plan_sbu.compare(step.seconds, log(step.planned_sbu) + sbu)
     for source in found.all:
         source.judge(tuning)
-    if not found.plan_sbu.pairs:
+    if not found.plan_sbu.compared:
         # whoever measured the plan's SBU did so with another -j: until a step shows it, they are as long as the table's
         typical = max(zip(found.variants, tables, strict=True), key=lambda pair: pair[0].weight)[1]
         pairs = [(typical[name] - log(figure), figure) for name, figure in names.items() if figure and name in typical]
