@@ -160,6 +160,8 @@ def test_a_message_is_kept_as_its_alert_says(tmp_path: Path) -> None:
     for number in range(101):
         labels: dict[str, Any] = {"alertname": TEST, TEST_LABEL: f"t{number}"}
         inbox.take(message(**labels), context)
+    many = json.loads(message(build="another"))
+    assert inbox.take(json.dumps(many | {"alerts": many["alerts"] * 1001}).encode(), context).unknown == 1000
     inbox.take(message(alertname="BuildDeadMansSwitch"), context)
     assert inbox.heartbeat == context.now
     assert list(inbox.tests.items()) == [(f"t{number}", ["team"]) for number in range(1, 101)]

@@ -106,11 +106,12 @@ def test_what_is_wrong_is_reported_and_nothing_written(
 
 def test_one_wrong_line_keeps_all_of_them_out(command: Command, journal: Path) -> None:
     """Half a batch is worse than none: the writer can send it again as a whole."""
-    reported = '{"event":"note","message":"a"}\n{"event":"note"}\n'
-    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=reported)
-    assert done.returncode == 2
-    assert "line 2" in done.stderr
-    assert list(journal.iterdir()) == []
+    good = '{"event":"note","message":"a"}\n'
+    for bad, words in (('{"event":"note"}', "line 2, event"), (good[:-2] + ',"build":"x"}', "line 2 is of build 'x'")):
+        done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=f"{good}{bad}\n")
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert list(journal.iterdir()) == []
 
 
 def test_a_journal_that_cannot_be_written_is_code_one(command: Command, tmp_path: Path) -> None:

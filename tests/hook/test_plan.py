@@ -37,21 +37,6 @@ def test_a_plan(hook: Any, tmp_path: Any, options: str) -> None:
     assert [e["steps"] for e in hook.events() if e["event"] == "plan"] == [STEPS]
 
 
-def test_a_long_plan_and_one_too_long(hook: Any, tmp_path: Any) -> None:
-    """A plan up to the limit of a line is one whole line; a longer one is refused with a word and harms nothing."""
-    line = "chapter-8 801-step-{:04d} 1.5 package 1.0\n"
-    (tmp_path / "long").write_text("".join(line.format(i) for i in range(700)))
-    (tmp_path / "longer").write_text("".join(line.format(i) for i in range(900)))
-    done = hook.run('. "$HOOK"; be_start b; be_plan "$HOME/long"; be_plan "$HOME/longer"; be_note after; echo on')
-    assert done.stdout == "on\n"
-    assert done.stderr.count("\n") == 1
-    assert "longer is not recorded" in done.stderr
-    events = hook.events()
-    assert [e["event"] for e in events] == ["build_started", "plan", "note"]
-    assert len(events[1]["steps"]) == 700
-    assert max(len(line) for line in next(hook.journal.glob("b/*")).read_bytes().splitlines(keepends=True)) > 50_000
-
-
 def test_a_plan_measured_in_bytes(hook: Any, tmp_path: Any) -> None:
     """The limit is one of bytes, also where characters are wider than one."""
     (tmp_path / "wide").write_text("".join(f"chapter-8 {'漢' * 60}{i}\n" for i in range(330)))

@@ -373,17 +373,12 @@ def written_log(name: str, *, dated: bool) -> Record:
 
 
 MADE: Final[dict[str, Callable[[], Record]]] = {
-    "jhalfs": written_jhalfs,
-    "blfs": written_blfs,
-    "portage": written_portage,
-    "buildroot": written_buildroot,
+    "jhalfs": written_jhalfs, "blfs": written_blfs, "portage": written_portage, "buildroot": written_buildroot,
     "bitbake": lambda: written_bitbake("bitbake", stats=True, console=True),
     "buildstats": lambda: written_bitbake("buildstats", stats=True, console=False),
-    "console": lambda: written_bitbake("console", stats=False, console=True),
-    "ninja": written_ninja,
-    "log": lambda: written_log("log", dated=True),
-    "undated-log": lambda: written_log("undated-log", dated=False),
-}
+    "console": lambda: written_bitbake("console", stats=False, console=True), "ninja": written_ninja,
+    "log": lambda: written_log("log", dated=True), "undated-log": lambda: written_log("undated-log", dated=False),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

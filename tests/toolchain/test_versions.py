@@ -278,14 +278,10 @@ def test_nothing_in_a_tree_is_ever_run(files: Files, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("processor", "machine", "same"),
     [
-        ("x86_64", "x86_64", True),
-        ("i686", "x86_64", False),
-        ("i586", "i686", True),
-        ("aarch64", "x86_64", False),
-        ("arm", "armv7l", True),
-        ("riscv64", "riscv64", True),
+        ("x86_64", "x86_64", True), ("i686", "x86_64", False), ("i586", "i686", True), ("aarch64", "x86_64", False),
+        ("arm", "armv7l", True), ("riscv64", "riscv64", True),
     ],
-)
+)  # fmt: skip
 def test_the_machines_own_compiler_is_reported_from_those_for_others(processor: str, machine: str, same: bool) -> None:
     """A machine with several compilers has one of its own kind."""
     assert alike(processor, machine) is same

@@ -170,38 +170,72 @@ AT_LOCK = f"lock 0x1 0x80 0x2 {ZERO} 0x0 0x0"
 @pytest.mark.parametrize(
     ("call", "is_closed"),
     [
-        (AT_LOCK, True),
-        (f"lock 0x1 0x80 0x2 {POINTER} 0x0 0x0", False),
-        (f"lock 0x1 0x80 0x0 {POINTER} 0x0 0x0", False),
-        (f"poll {POINTER} 0x1 {ENDLESS} 0x0 0x0 0x0", True),
-        (f"poll {POINTER} 0x1 0x3e8 0x0 0x0 0x0", False),
-        (f"poll {POINTER} 0x0 {ENDLESS} 0x0 0x0 0x0", False),
-        (f"select 0x1 0x20 0x0 0x0 {ZERO} 0x0", True),
-        (f"select 0x1 0x20 0x0 0x0 {POINTER} 0x0", False),
-        ("semaphore 0x1 0x0 0x0 0x0 0x0 0x0", True),
-        ("receive 0x0 0x0 0x0 0x0 0x0 0x0", False),
-        ("read 0x0 0x0 0x0 0x0 0x0 0x0", True),
-        ("read 0x1 0x0 0x0 0x0 0x0 0x0", False),
+        (AT_LOCK, True), (f"lock 0x1 0x80 0x2 {POINTER} 0x0 0x0", False),
+        (f"lock 0x1 0x80 0x0 {POINTER} 0x0 0x0", False), (f"poll {POINTER} 0x1 {ENDLESS} 0x0 0x0 0x0", True),
+        (f"poll {POINTER} 0x1 0x3e8 0x0 0x0 0x0", False), (f"poll {POINTER} 0x0 {ENDLESS} 0x0 0x0 0x0", False),
+        (f"select 0x1 0x20 0x0 0x0 {ZERO} 0x0", True), (f"select 0x1 0x20 0x0 0x0 {POINTER} 0x0", False),
+        ("semaphore 0x1 0x0 0x0 0x0 0x0 0x0", True), ("receive 0x0 0x0 0x0 0x0 0x0 0x0", False),
+        ("read 0x0 0x0 0x0 0x0 0x0 0x0", True), ("read 0x1 0x0 0x0 0x0 0x0 0x0", False),
         ("sleep 0x0 0x0 0x0 0x0 0x0 0x0", False),
     ],
-)
+)  # fmt: skip
 def test_a_wait_with_an_end_is_no_deadlock(tmp_path: Path, call: str, is_closed: bool) -> None:
     """Only waits without a time limit, for what a process of the step alone may do, are; of two both must be such."""
     if platform.machine() == "aarch64" and call.startswith(("poll", "select")):
         pytest.skip("poll is another call there")
-    for pid, line in ((7, call), (8, AT_LOCK)):
-        place = tmp_path / str(pid)
-        for name in (f"task/{pid}", "fd", "fdinfo"):
-            (place / name).mkdir(parents=True)
-        kind, _, arguments = line.partition(" ")
-        (place / "task" / str(pid) / "syscall").write_text(f"{NUMBERS[kind]} {arguments} 0x7ffc 0x7f00\n")
+    lay(tmp_path, {7: call, 8: AT_LOCK})
     # what 7 reads from its descriptor 0 process 8 may write; one descriptor to poll for input, the lowest to select
+    (tmp_path / "7/mem").write_bytes(bytes(16) + struct.pack("=ihh", 0, 1, 0) + bytes(8) + b"\1" + bytes(15))
+    assert waits_of({pid: Named(pid) for pid in (7, 8)}, str(tmp_path)).is_closed == is_closed
+
+
+def lay(proc: Path, calls: dict[int, str]) -> None:
+    """Write a `/proc` of processes with the calls they wait in; 7 has a pipe at 0 that 8 has the other end of."""
+    for pid, line in calls.items():
+        for name in (f"task/{pid}", "fd", "fdinfo"):
+            (proc / str(pid) / name).mkdir(parents=True)
+        kind, _, arguments = line.partition(" ")
+        text = f"{NUMBERS[kind]} {arguments} 0x7ffc 0x7f00\n" if arguments else line
+        (proc / str(pid) / "task" / str(pid) / "syscall").write_text(text)
     for pid, number, flags in ((7, 0, 0), (8, 1, 1)):
-        (tmp_path / str(pid) / "fd" / str(number)).symlink_to("pipe:[5]")
-        (tmp_path / str(pid) / "fdinfo" / str(number)).write_text(f"pos:\t0\nflags:\t0{flags}\n")
-    (tmp_path / "7" / "mem").write_bytes(bytes(16) + struct.pack("=ihh", 0, 1, 0) + bytes(8) + b"\1" + bytes(15))
-    seen = {pid: Named(pid) for pid in (7, 8)}
-    assert waits_of(seen, str(tmp_path)).is_closed == is_closed
+        if pid in calls:
+            (proc / str(pid) / "fd" / str(number)).symlink_to("pipe:[5]")
+            (proc / str(pid) / "fdinfo" / str(number)).write_text(f"pos:\t0\nflags:\t0{flags}\n")
+
+
+READS = f"read 0x0 {POINTER} 0x1 0x0 0x0 0x0"
+POLLS = f"poll {POINTER} 0x1 {ENDLESS} 0x0 0x0 0x0"
+CHILD = "wait 0x0 0x0 0x0 0x0 0x0 0x0"
+LOCK, PIPE = "x waits for a lock", "x reads from a pipe"
+OUTSIDE = "x reads from a pipe from outside the step"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="poll is another call there")
+@pytest.mark.parametrize(
+    ("calls", "parents", "polled", "expected"),
+    [
+        ({7: READS, 8: AT_LOCK}, {}, b"", Waits("", (PIPE, LOCK), is_closed=True)),
+        ({7: READS}, {}, b"", Waits("", (OUTSIDE,))),
+        ({7: READS, 8: "running"}, {}, b"", Waits()), ({7: "running", 8: AT_LOCK}, {}, b"", Waits()),
+        ({7: AT_LOCK, 8: CHILD}, {}, b"", Waits(hiding="x")),
+        ({7: READS, 8: CHILD}, {7: 8}, b"", Waits("", (PIPE,), is_closed=True)),
+        ({7: READS, 8: READS}, {7: 8}, b"", Waits("", (PIPE,))),
+        ({7: READS, 8: "running"}, {7: 8}, b"", Waits("", (PIPE,))),
+        ({7: POLLS, 8: AT_LOCK}, {}, struct.pack("=ihh", 0, 1, 0), Waits("", ("x waits for events", LOCK), True)),
+        ({7: POLLS, 8: AT_LOCK}, {}, struct.pack("=ihh", 0, 4, 0), Waits("", ("x waits for events", LOCK))),
+        ({7: POLLS, 8: AT_LOCK}, {}, struct.pack("=ihh", -1, 1, 0), Waits("", ("x waits for events", LOCK))),
+        (dict.fromkeys(range(20, 52), AT_LOCK), {}, b"", Waits("", (LOCK,), is_closed=True)),
+        (dict.fromkeys(range(20, 53), AT_LOCK), {}, b"", Waits("", (LOCK,))),
+    ],
+)  # fmt: skip
+def test_what_a_step_as_a_whole_waits_for(
+    calls: dict[int, str], parents: dict[int, int], polled: bytes, expected: Waits, tmp_path: Path
+) -> None:
+    """A process that runs or is not seen may do anything; of one with children what it waits for itself counts too."""
+    lay(tmp_path, calls)
+    if polled:
+        (tmp_path / "7/mem").write_bytes(bytes(16) + polled + bytes(8))
+    assert waits_of({pid: Named(pid, parents.get(pid, 1)) for pid in calls}, str(tmp_path)) == expected
 
 
 @dataclass

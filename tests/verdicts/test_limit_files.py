@@ -115,6 +115,11 @@ def test_a_frozen_group(tmp_path: Path, line: str, file: str, frozen: str) -> No
 @pytest.mark.parametrize("cgroup", [None, "", "0::/\n", "0::/../../other\n", "1:name=systemd:/\n", "0::/gone\n"])
 def test_without_groups_and_pressure(tmp_path: Path, cgroup: str | None) -> None:
     """Nothing is known, and nothing made up, where there are no groups, none of this process, or no pressure."""
-    limits = Machine(tmp_path, cgroup).limits
+    machine = Machine(tmp_path, cgroup)
+    limits, outside = machine.limits, machine.sys / "other"
+    machine.pressure(outside / "memory.pressure", 30.0)
+    cpu_stat(outside, 10, 0)
     assert limits.memory_pressure() is None
-    assert [limits.throttled(2.0), limits.throttled(2.0)] == [0.0, 0.0]
+    assert limits.throttled(2.0) == 0.0
+    cpu_stat(outside, 20, 10)
+    assert limits.throttled(2.0) == 0.0, "what is outside of what is mounted here is another's"

@@ -48,19 +48,13 @@ def test_wrong_use(
 @pytest.mark.parametrize(
     ("command", "step"),
     [
-        ("make -j2", "make"),
-        ("/usr/bin/make", "make"),
-        ("nice make", "make"),
+        ("make -j2", "make"), ("/usr/bin/make", "make"), ("nice make", "make"),
         ("/usr/bin/nice -n 10 ionice -c3 make -j2", "make"),
         ("env CC=gcc MAKEFLAGS=-j2 ./configure --prefix=/usr", "configure"),
-        ("sudo -u lfs env -i HOME=/home/lfs /bin/bash build.sh", "bash"),
-        ("timeout 90m ninja", "ninja"),
-        ("taskset -c 0,1 cargo build", "cargo"),
-        ("7z x source.7z", "7z"),
-        ("nice", "nice"),
-        ("env -i", "env"),
+        ("sudo -u lfs env -i HOME=/home/lfs /bin/bash build.sh", "bash"), ("timeout 90m ninja", "ninja"),
+        ("taskset -c 0,1 cargo build", "cargo"), ("7z x source.7z", "7z"), ("nice", "nice"), ("env -i", "env"),
     ],
-)
+)  # fmt: skip
 def test_a_step_is_named_after_what_does_the_work(command: str, step: str) -> None:
     """`run -- nice make` records a step `make`, the same one as without nice."""
     assert parse(["--", *command.split()]).step_name == step
@@ -117,19 +111,8 @@ def test_by_way_of_click(environment: dict[str, str], events: Callable[..., list
     """Where `run` is reached through the group of all commands it does the same, its exit code included."""
     program = "import sys; from build_exporter.cli import main; main(['run', *sys.argv[1:]])"
     words = [
-        sys.executable,
-        "-c",
-        program,
-        "--build",
-        "b",
-        "--step",
-        "s",
-        "--",
-        "sh",
-        "-c",
-        "echo out; exit 9",
-        "--help",
-    ]
+        sys.executable, "-c", program, "--build", "b", "--step", "s", "--", "sh", "-c", "echo out; exit 9", "--help",
+    ]  # fmt: skip
     done = subprocess.run(words, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (9, b"out\n", b"")
     assert [event["event"] for event in events()] == ["build_started", "step_started", "step_finished"]

@@ -33,18 +33,9 @@ while True:
 """
 
 SENT = [
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGALRM,
-    signal.SIGPIPE,
-    signal.SIGWINCH,
-    signal.SIGTSTP,
-    signal.SIGRTMIN,
-    signal.SIGRTMAX,
-]
+    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGPIPE,
+    signal.SIGWINCH, signal.SIGTSTP, signal.SIGRTMIN, signal.SIGRTMAX,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["plain", "logged"])

@@ -18,18 +18,9 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 DEADLY = [
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGABRT,
-    signal.SIGKILL,
-    signal.SIGSEGV,
-    signal.SIGPIPE,
-    signal.SIGALRM,
-    signal.SIGTERM,
-    signal.SIGUSR1,
-    signal.SIGRTMIN + 1,
-]
+    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV, signal.SIGPIPE,
+    signal.SIGALRM, signal.SIGTERM, signal.SIGUSR1, signal.SIGRTMIN + 1,
+]  # fmt: skip
 
 
 def test_every_exit_code(run: Run) -> None:
@@ -154,17 +145,10 @@ umask; pwd -P; ulimit -a; nice; ls -l /proc/self/fd
 @pytest.mark.parametrize(
     "setting",
     [
-        "",
-        "umask 027; ulimit -n 200; ulimit -s 4096",
-        "trap '' PIPE",
-        "trap '' INT QUIT",
-        "trap '' CHLD",
-        "trap '' HUP TERM USR1",
-        "exec 9</etc/passwd 7>>/dev/null",
-        "exec 0<&-",
-        "exec 0</dev/null",
+        "", "umask 027; ulimit -n 200; ulimit -s 4096", "trap '' PIPE", "trap '' INT QUIT", "trap '' CHLD",
+        "trap '' HUP TERM USR1", "exec 9</etc/passwd 7>>/dev/null", "exec 0<&-", "exec 0</dev/null",
     ],
-)
+)  # fmt: skip
 def test_process_state(wrapper: list[str], environment: dict[str, str], setting: str) -> None:
     """Signal dispositions, open files, limits, umask, directory and niceness inside are those outside."""
     asked = 'bash -c "$STATE" >out 2>&1; mv out'

@@ -150,14 +150,10 @@ def test_disks_are_node_exporters(agree: Agree, node_exporter: Peer, samples_of:
     devices = {series.split('"')[1] for series in shown}
     theirs = {labels["device"] for labels, _ in node_exporter.scrape().get("node_disk_read_bytes_total", [])}
     names = {
-        "read_bytes": ("read_bytes", 0.0),
-        "written_bytes": ("written_bytes", 0.0),
-        "reads": ("reads_completed", 0.0),
-        "writes": ("writes_completed", 0.0),
-        "read_seconds": ("read_time_seconds", 0.001),
-        "write_seconds": ("write_time_seconds", 0.001),
-        "io_seconds": ("io_time_seconds", 0.001),
-    }
+        "read_bytes": ("read_bytes", 0.0), "written_bytes": ("written_bytes", 0.0), "reads": ("reads_completed", 0.0),
+        "writes": ("writes_completed", 0.0), "read_seconds": ("read_time_seconds", 0.001),
+        "write_seconds": ("write_time_seconds", 0.001), "io_seconds": ("io_time_seconds", 0.001),
+    }  # fmt: skip
     if not devices & theirs:
         pytest.skip("no disk that both show")
     series = {

@@ -77,15 +77,11 @@ def test_a_rising_value_is_held_while_its_source_steps_back() -> None:
 @pytest.mark.parametrize(
     ("text", "key", "expected"),
     [
-        (b"MemFree:  12 kB\n", b"MemFree:", 12),
-        (b"SwapCached: 1 kB\nCached: 2 kB\n", b"Cached:", 2),
-        (b"oom_kill_x 1\n", b"oom_kill ", None),
-        (b"ctxt 5", b"ctxt ", 5),
-        (b"ctxt", b"ctxt ", None),
-        (b"ctxt words\n", b"ctxt ", None),
-        (b"", b"ctxt ", None),
+        (b"MemFree:  12 kB\n", b"MemFree:", 12), (b"SwapCached: 1 kB\nCached: 2 kB\n", b"Cached:", 2),
+        (b"oom_kill_x 1\n", b"oom_kill ", None), (b"ctxt 5", b"ctxt ", 5), (b"ctxt", b"ctxt ", None),
+        (b"ctxt words\n", b"ctxt ", None), (b"", b"ctxt ", None),
     ],
-)
+)  # fmt: skip
 def test_a_number_is_found_by_the_whole_of_its_key(text: bytes, key: bytes, expected: int | None) -> None:
     """A key that ends like another, or has no number, gives no wrong figure."""
     assert number_after(text, key) == expected

@@ -59,28 +59,6 @@ def test_durations_are_the_logs(records: Path, imported: Callable[..., Runs]) ->
     assert run.steps["build", "linux"].attempts == 2
 
 
-def test_step_without_end_failed(output: Any, imported: Callable[..., Runs]) -> None:
-    """A build that stops within a step failed there; the message says that more is not known."""
-    output.step("configure", "busybox")
-    last = output.add("start", "build", "busybox")
-    (run,) = imported(output.output)
-    step = run.steps["build", "busybox"]
-    assert (str(run.state), step.state.label, run.end) == ("failed", "failed", last)
-    assert "the log does not show which" in (step.message or "")
-
-
-def test_begun_again_soon_is_an_attempt_later_a_run(output: Any, imported: Callable[..., Runs]) -> None:
-    """The same step begun again is its next attempt; after a pause it is the first of another run."""
-    output.add("start", "build", "busybox")
-    output.add("start", "build", "busybox", 60)
-    output.add("start", "build", "busybox", 5000)
-    output.add("end", "build", "busybox", 5000)
-    first, second = imported(output.output)
-    assert first.steps["build", "busybox"].attempts == 2
-    assert [str(run.state) for run in (first, second)] == ["failed", "succeeded"]
-    assert second.steps["build", "busybox"].seconds == 5000
-
-
 def test_long_step_is_no_pause(output: Any, imported: Callable[..., Runs]) -> None:
     """A step of hours keeps its run together, alone or beside others."""
     output.add("start", "build", "webkitgtk")
@@ -211,15 +189,6 @@ def test_a_clock_set_back(back: float, output: Any, imported: Callable[..., Runs
     assert {step.state.label for run in runs for step in run.steps.values()} == {"succeeded"}
     assert [step.seconds for run in runs for step in run.steps.values()] == [0.0, 10.0, 0.0, 10.0] * len(runs)
     assert all((run.start or 0.0) <= (run.end or 0.0) for run in runs)
-
-
-def test_a_clock_set_back_inside_a_step(output: Any, imported: Callable[..., Runs]) -> None:
-    """A step that seems to end before it began took no time that is known; the next takes what the log says."""
-    output.add("start", "build", "a")
-    output.add("end", "build", "a", -50)
-    output.step("build", "b", 7)
-    (run,) = imported(output.output)
-    assert [(step.state.label, step.seconds) for step in run.steps.values()] == [("succeeded", 0.0), ("succeeded", 7.0)]
 
 
 def test_a_cut_last_line_invents_no_package(output: Any, imported: Callable[..., Runs]) -> None:

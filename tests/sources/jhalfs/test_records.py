@@ -22,16 +22,9 @@ if TYPE_CHECKING:
     from tests.sources.jhalfs.conftest import Tree
 
 TREES = (
-    "20240216.systemd",
-    "20240216.systemd-multilib",
-    "20240216.sysv-m32",
-    "20240220.x32",
-    "20240222.systemd",
-    "20240308.x32",
-    "20240309.x32m64-sysv",
-    "20240330.sysv",
-    "20240502.sysv-m32",
-)
+    "20240216.systemd", "20240216.systemd-multilib", "20240216.sysv-m32", "20240220.x32", "20240222.systemd",
+    "20240308.x32", "20240309.x32m64-sysv", "20240330.sysv", "20240502.sysv-m32",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TREES)

@@ -201,16 +201,11 @@ def test_a_log_that_is_not_there_is_reported(attach: Callable[..., Attachment]) 
 @pytest.mark.parametrize(
     ("line", "time"),
     [
-        ("2026-11-21 06:12:56Z x", 1795241576.0),
-        ("[2026-11-21T06:12:56.250+00:00] x", 1795241576.25),
-        ("2026-11-21 07:12:56,5 +01:00 x", 1795241576.5),
-        ("1795241576.25 x", 1795241576.25),
-        ("(1795241576) x", 1795241576.0),
-        ("2026-13-21 06:12:56Z x", None),
-        ("12:56 x", None),
-        ("20261121 x", None),
+        ("2026-11-21 06:12:56Z x", 1795241576.0), ("[2026-11-21T06:12:56.250+00:00] x", 1795241576.25),
+        ("2026-11-21 07:12:56,5 +01:00 x", 1795241576.5), ("1795241576.25 x", 1795241576.25),
+        ("(1795241576) x", 1795241576.0), ("2026-13-21 06:12:56Z x", None), ("12:56 x", None), ("20261121 x", None),
     ],
-)
+)  # fmt: skip
 def test_dates_are_read_in_their_forms(line: str, time: float | None) -> None:
     """A line's own date is preferred to the time it was seen at."""
     assert leading_date(line) == time

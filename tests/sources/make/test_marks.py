@@ -24,19 +24,11 @@ OTHERS = (
     *("_COMPILER", "NOISE", "_ANY_TURN"),
     # parts of lines that other patterns have found
     *(
-        "_STATUS",
-        "_TARGET",
-        "_DELETING",
-        "_NEEDED",
-        "_WAITING",
-        "_STOPPED",
-        "_INSIDE",
-        "_TEMPORARY",
-        "_WORKING",
+        "_STATUS", "_TARGET", "_DELETING", "_NEEDED", "_WAITING", "_STOPPED", "_INSIDE", "_TEMPORARY", "_WORKING",
         "BUILDING",
     ),
     "_PORTAGE",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(set(PATTERNS) - set(OTHERS)))

@@ -68,16 +68,12 @@ make: *** [Makefile:2: all] Error 2
 @pytest.mark.parametrize(
     ("text", "reasons"),
     [
-        (FLAT * 2, "xx"),
-        (FLAT + OTHER, "xy"),
-        (FLAT + OTHER + FLAT, "xyx"),
-        (BELOW * 2, "xx"),
-        (BELOW + OTHER, "xy"),
-        (FLAT + OTHER + "make: Target 'all' not remade because of errors.\n", "x"),
+        (FLAT * 2, "xx"), (FLAT + OTHER, "xy"), (FLAT + OTHER + FLAT, "xyx"), (BELOW * 2, "xx"),
+        (BELOW + OTHER, "xy"), (FLAT + OTHER + "make: Target 'all' not remade because of errors.\n", "x"),
         (FLAT + "make: *** Waiting for unfinished jobs....\n" + OTHER, "x"),
     ],
     ids=["twice", "others", "thrice", "below", "below-others", "keep-going", "parallel"],
-)
+)  # fmt: skip
 def test_failing_builds_in_one_file_fail_each(
     console: Callable[[str], Run], tmp_path: Path, text: str, reasons: str
 ) -> None:
@@ -257,35 +253,6 @@ def test_the_run_before_is_the_plan(project: Any, follow: Callable[..., Any], po
             assert [step.step for step in run.steps.values() if step.planned][:3] == ["lib", "src", "doc"]
             assert all((run.steps["build", name].expected_seconds or 0) > 0.5 for name in ("lib", "src", "doc"))
             assert any(0.1 < ratio < 0.9 for ratio in shown)
-
-
-def test_what_is_counted_has_a_forecast(project: Any, follow: Callable[..., Any], poll: Any) -> None:
-    """Percentages of a first build give its step's progress and, from the time taken so far, the time it will take."""
-    follower = follow(project.cmake().log)
-    with pytest.raises(Exception, match="No such file"):
-        follower.poll()
-    launcher = project.top / "slow"
-    launcher.write_text('#!/bin/sh\nsleep 0.3\nexec "$@"\n')
-    launcher.chmod(0o755)
-    make = project.start("cmake -S . -B b -DCMAKE_C_COMPILER_LAUNCHER=$PWD/slow && make -C b")
-    ratios: list[float] = []
-
-    def is_over() -> bool:
-        if project.log.exists():
-            follower.poll()
-            for run in follower.runs():
-                step = run.steps.get(("build", "make"))
-                if step is not None and step.state is StepState.RUNNING and step.ratio is not None:
-                    ratios.append(step.ratio)
-        return make.poll() is not None
-
-    poll(is_over, 90)
-    assert make.returncode == 0
-    assert ratios == sorted(ratios)
-    assert len(set(ratios)) >= 5
-    run = follower.newest
-    assert run.plans >= 2
-    assert (run.steps["build", "make"].expected_seconds or 0) > 3
 
 
 def test_who_writes_is_seen(tmp_path: Path, poll: Any) -> None:

@@ -127,17 +127,12 @@ def test_ninja_calls_a_failed_command_an_interruption(edge: str, state: str, con
 
 
 GO_EVENTS = (
-    ("start", None, None),
-    ("output", "TestB", '    a_test.go:4: want "x"\n'),
-    ("output", "TestB", "--- FAIL: TestB (0.00s)\n"),
-    ("fail", "TestB", None),
-    ("output", None, "FAIL\tex/a\t0.009s\n"),
-    ("fail", None, None),
-    ("output", None, "\tex/b\t\tcoverage: 0.0% of statements\n"),
-    ("pass", None, None),
-    ("output", None, "ok  \tex/c\t0.014s\n"),
-    ("pass", None, None),
-)
+    ("start", None, None), ("output", "TestB", '    a_test.go:4: want "x"\n'),
+    ("output", "TestB", "--- FAIL: TestB (0.00s)\n"), ("fail", "TestB", None),
+    ("output", None, "FAIL\tex/a\t0.009s\n"), ("fail", None, None),
+    ("output", None, "\tex/b\t\tcoverage: 0.0% of statements\n"), ("pass", None, None),
+    ("output", None, "ok  \tex/c\t0.014s\n"), ("pass", None, None),
+)  # fmt: skip
 
 
 def test_events_of_go_count_as_their_text(console: Callable[[str], Run]) -> None:

@@ -164,16 +164,6 @@ def test_a_log_written_anew_shows_no_run_twice(tmp_path: Path, follow: Any) -> N
     assert [run.state.name for run in follower.runs()] == ["SUCCEEDED", "SUCCEEDED"]
 
 
-def test_an_edge_with_several_outputs_counts_once(tmp_path: Path, follow: Any) -> None:
-    """Rows of one edge's outputs are one edge, and an output written down twice in a run is two runs of its edge."""
-    log = tmp_path / ".ninja_log"
-    text = row(0, 1, "a b.h", command="x") + row(0, 1, "/abs/a.c", command="x") + row(1, 2, "c", command="y")
-    log.write_text("# ninja log v6\n" + text)
-    follower = follow(log)
-    follower.poll(over=True)
-    assert follower.runs()[0].notes[0][1].startswith("2 edges")
-
-
 def test_damage_is_survived(tmp_path: Path, follow: Any) -> None:
     """Torn, garbled and endless lines, and times that can't be, leave the other rows as they are."""
     log = tmp_path / ".ninja_log"

@@ -214,14 +214,10 @@ def test_log_of_another_machine(log: Any, attached: Callable[..., Attachment], r
     ("command", "is_one"),
     [
         ("/usr/bin/python3.12 -b /usr/lib/python-exec/python3.12/emerge -uDN @world", True),
-        ("/usr/bin/pypy3 /usr/bin/emerge --sync", True),
-        ("emerge @world", True),
-        ("sudo emerge @world", False),
-        ("vim /usr/bin/emerge", False),
-        ("/usr/bin/python3 /usr/bin/eix emerge", False),
-        ("", False),
+        ("/usr/bin/pypy3 /usr/bin/emerge --sync", True), ("emerge @world", True), ("sudo emerge @world", False),
+        ("vim /usr/bin/emerge", False), ("/usr/bin/python3 /usr/bin/eix emerge", False), ("", False),
     ],
-)
+)  # fmt: skip
 def test_command_lines_of_emerge(command: str, is_one: bool) -> None:
     """Emerge is a Python program: its process is called python, and its name is in the command line."""
     assert is_emerge(command.split()) is is_one

@@ -44,15 +44,10 @@ def test_counters_of_test_runners_are_read(line: str, share: float) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "1/2 of the work is done",
-        " 3/57",
-        "2024/11/21 OK",
-        "PASS: a (3 of them)",
-        "(1 of 20)",
-        "[12/480",
+        "1/2 of the work is done", " 3/57", "2024/11/21 OK", "PASS: a (3 of them)", "(1 of 20)", "[12/480",
         "100/80 x OK 1",
     ],
-)
+)  # fmt: skip
 def test_what_only_looks_like_a_counter_moves_nothing(line: str) -> None:
     """Dates, fractions and prose are no progress."""
     assert progress(line) is None

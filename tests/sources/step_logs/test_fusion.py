@@ -118,18 +118,12 @@ def test_an_object_moves_the_bar_more_than_a_check() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "  CC      kernel/fork.o",
-        "  CC [M]  drivers/net/dummy.o",
-        "  CCLD     ar",
-        "gcc -DHAVE_CONFIG_H -I. -O2 -c -o a.o a.c",
-        "[12/480] Building CXX object a.o",
-        "[ 37%] Building C object b.o",
-        "PASS: backref",
-        "ok 12 - opens",
-        " 12/120 glib:core / atomic  OK  0.02s",
+        "  CC      kernel/fork.o", "  CC [M]  drivers/net/dummy.o", "  CCLD     ar",
+        "gcc -DHAVE_CONFIG_H -I. -O2 -c -o a.o a.c", "[12/480] Building CXX object a.o",
+        "[ 37%] Building C object b.o", "PASS: backref", "ok 12 - opens", " 12/120 glib:core / atomic  OK  0.02s",
         " 12: eval                                        ok",
     ],
-)
+)  # fmt: skip
 def test_tasks_are_known(line: str) -> None:
     """Objects and tests, as make, the kernel, ninja, cmake and the runners of tests print them."""
     assert is_task(line)

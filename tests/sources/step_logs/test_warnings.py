@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from build_exporter.model.events import StepProgress
 from build_exporter.model.states import StepState
 from build_exporter.sources.step_logs.reader import StepContext
-from build_exporter.sources.step_logs.warnings import EMIT_SECONDS, WarningReader, is_warning
+from build_exporter.sources.step_logs.warnings import WarningReader, is_warning
 from build_exporter.tracker import Run, Step
 
 C_SOURCE = """\
@@ -121,21 +121,14 @@ def test_other_forms_are_counted(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "checking for warnings... yes",
-        "checking whether the compiler knows -Wno-error=warning... yes",
-        "gcc -Wall -Wno-error=warning -c a.c",
-        "WARNING: 'aclocal-1.16' is missing on your system.",
-        "0 warnings generated.",
-        "2 warnings generated.",
-        "warning: 3 warnings emitted",
-        'warning: `app` (bin "app") generated 2 warnings',
-        '   12 |   printf("a.c: warning: this is quoted source");',
-        "  echo configure: warning: is shown by make",
-        "install -m 644 warning.h /usr/include",
-        "cc1: all warnings being treated as errors",
-        "a.c:3:5: error: unused variable 'x' [-Werror=unused-variable]",
+        "checking for warnings... yes", "checking whether the compiler knows -Wno-error=warning... yes",
+        "gcc -Wall -Wno-error=warning -c a.c", "WARNING: 'aclocal-1.16' is missing on your system.",
+        "0 warnings generated.", "2 warnings generated.", "warning: 3 warnings emitted",
+        'warning: `app` (bin "app") generated 2 warnings', '   12 |   printf("a.c: warning: this is quoted source");',
+        "  echo configure: warning: is shown by make", "install -m 644 warning.h /usr/include",
+        "cc1: all warnings being treated as errors", "a.c:3:5: error: unused variable 'x' [-Werror=unused-variable]",
     ],
-)
+)  # fmt: skip
 def test_what_only_holds_the_word_is_not_counted(line: str) -> None:
     """Sums, options, quoted sources and prose are no warnings."""
     assert not is_warning(line)
@@ -173,26 +166,6 @@ class Followed:
             if event.warning_flags:
                 self.run.warning_flags[self.step.key] = event.warning_flags
         return reported
-
-
-def test_a_count_is_told_now_and_then() -> None:
-    """A step that warns with each line does not fill the journal."""
-    followed = Followed()
-    reported = [followed.poll(100.0 + second, 10) for second in range(3600)]
-    counts = [each for each in reported if each is not None]
-    assert counts[0] == 10
-    assert 20 < len(counts) < 100
-    assert all(one is None for one in reported[1 : int(EMIT_SECONDS)])
-
-
-def test_the_last_count_is_whole() -> None:
-    """What came since the last count is emitted at the end, and only then."""
-    followed = Followed()
-    assert followed.poll(100.0, 10) == 10
-    assert followed.poll(101.0, 3) is None
-    followed.step.state = StepState.SUCCEEDED
-    assert followed.poll(102.0, 2, over=True) == 15
-    assert followed.poll(103.0, 0, over=True) is None
 
 
 def test_the_options_that_warned_most_are_told_at_the_end() -> None:
@@ -288,3 +261,27 @@ def test_they_are_seen_while_the_step_runs(
     run.add("step_finished", phase="p", step="s", status="succeeded")
     poll(lambda: served.value("build_step_warnings", step="s") == 4, what="warnings of the ended step")
     assert served.value("build_warnings", flag="-Wunused") == 3
+
+
+@pytest.mark.parametrize(
+    ("polls", "expected"),
+    [
+        ([(9.9, 5, False), (10.0, 0, False), (19.9, 1, False), (20.0, 0, False)], [None, 5, None, 6]),
+        ([(10, 20, False), (20, 2, False), (30, 1, False)], [20, None, 23]),
+        ([(10, 20, False), (20, 0, True), (30, 0, True)], [20, 20, None]),
+        ([(10, 20, False), (11, 1, True), (12, 0, True), (13, 1, True)], [20, 21, None, 22]),
+        ([(10, 0, False), (11, 0, True)], [None, None]), ([(10, 3, True), (10, 0, True)], [3, None]),
+    ],
+)  # fmt: skip
+def test_when_a_count_is_told(polls: list[tuple[float, int, bool]], expected: list[int | None]) -> None:
+    """While it runs ten seconds after the last time, once a tenth more have come; at the end once, and if more come."""
+    followed = Followed()
+    assert [followed.poll(time, more, over=over) for time, more, over in polls] == expected
+
+
+def test_the_options_that_are_counted() -> None:
+    """Of two hundred options all later warnings count, of further ones none."""
+    reader = WarningReader()
+    for number in [*range(201), 0, 200]:
+        reader.feed(f"a.c:1:2: warning: x [-Wx{number}]")
+    assert (reader.count, len(reader.flags), reader.flags["-Wx0"], reader.flags["-Wx200"]) == (203, 200, 2, 0)

@@ -135,14 +135,9 @@ class Gentoo:
     def configure(self, **settings: str) -> None:
         """Write make.conf."""
         found = {
-            "FEATURES": FEATURES,
-            "PORTAGE_TMPDIR": f"{self.root}/var/tmp",
-            "PKGDIR": f"{self.root}/packages",
-            "DISTDIR": f"{self.root}/distfiles",
-            "MAKEOPTS": "-j2",
-            "CLEAN_DELAY": "0",
-            "EMERGE_WARNING_DELAY": "0",
-        }
+            "FEATURES": FEATURES, "PORTAGE_TMPDIR": f"{self.root}/var/tmp", "PKGDIR": f"{self.root}/packages",
+            "DISTDIR": f"{self.root}/distfiles", "MAKEOPTS": "-j2", "CLEAN_DELAY": "0", "EMERGE_WARNING_DELAY": "0",
+        }  # fmt: skip
         self._write("etc/portage/make.conf", "".join(f'{k}="{v}"\n' for k, v in (found | settings).items()))
 
     def ebuild(self, name: str, body: str) -> None:
@@ -152,15 +147,10 @@ class Gentoo:
     def emerge(self, *arguments: str, before: tuple[str, ...] = (), features: str = "") -> subprocess.Popen[bytes]:
         """Start an emerge; `before` is what to start it by."""
         environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.root),
-            "LANG": "C.UTF-8",
-            "PORTAGE_OVERRIDE_EPREFIX": str(self.root),
-            "PORTAGE_CONFIGROOT": str(self.root),
-            "PORTAGE_USERNAME": self.owner["user"],
-            "PORTAGE_GRPNAME": self.owner["group"],
-            "FEATURES": features,
-        }
+            "PATH": os.environ["PATH"], "HOME": str(self.root), "LANG": "C.UTF-8",
+            "PORTAGE_OVERRIDE_EPREFIX": str(self.root), "PORTAGE_CONFIGROOT": str(self.root),
+            "PORTAGE_USERNAME": self.owner["user"], "PORTAGE_GRPNAME": self.owner["group"], "FEATURES": features,
+        }  # fmt: skip
         program = shutil.which("emerge", path=str(Path(sys.executable).parent)) or "emerge"
         output = self.root / f"output-{len(self.started)}"
         with output.open("wb") as stream:

@@ -246,18 +246,14 @@ class TestKnownFailures:
     @pytest.mark.parametrize(
         ("pattern", "name", "has"),
         [
-            ("test/cp.test", "test/cp.test", True),
-            ("cp.test", "test/cp.test", True),
-            ("cp.test", "test/scp.test", False),
-            ("30-test_afalg.t", "../test/recipes/30-test_afalg.t", True),
+            ("test/cp.test", "test/cp.test", True), ("cp.test", "test/cp.test", True),
+            ("cp.test", "test/scp.test", False), ("30-test_afalg.t", "../test/recipes/30-test_afalg.t", True),
             ("nptl/tst-*affinity*", "nptl/tst-thread-affinity-pthread", True),
-            ("gcc.dg/a[1].c", "gcc.dg/a[1].c", True),
-            ("lsfd: inotify", "lsfd: inotify", True),
-            ("lsfd: inotify", "lsfd: inotify more", False),
-            ("a.c", "a.c (test for excess errors)", True),
+            ("gcc.dg/a[1].c", "gcc.dg/a[1].c", True), ("lsfd: inotify", "lsfd: inotify", True),
+            ("lsfd: inotify", "lsfd: inotify more", False), ("a.c", "a.c (test for excess errors)", True),
             ("*", "anything at all", True),
         ],
-    )
+    )  # fmt: skip
     def test_patterns_are_names_with_stars(self, own: Callable[..., Any], pattern: str, name: str, has: bool) -> None:
         """A name is written as it is printed, or as its file is called."""
         assert own({"p": (pattern,)})("p").has(name) is has

@@ -27,17 +27,10 @@ def counts(text: str, *, over: bool = False) -> dict[str, Results]:
 
 DEJAGNU = "\t\t=== gcc tests ===\n\nSchedule of variations:\n"
 WORDS = {
-    "PASS": "passed",
-    "FAIL": "failed",
-    "XFAIL": "expected_failed",
-    "KFAIL": "expected_failed",
-    "XPASS": "unexpected_passed",
-    "KPASS": "unexpected_passed",
-    "UNSUPPORTED": "skipped",
-    "UNTESTED": "skipped",
-    "UNRESOLVED": "errors",
-    "ERROR": "errors",
-}
+    "PASS": "passed", "FAIL": "failed", "XFAIL": "expected_failed", "KFAIL": "expected_failed",
+    "XPASS": "unexpected_passed", "KPASS": "unexpected_passed", "UNSUPPORTED": "skipped", "UNTESTED": "skipped",
+    "UNRESOLVED": "errors", "ERROR": "errors",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("word", "field"), WORDS.items())
@@ -51,17 +44,11 @@ def test_each_word_of_dejagnu_is_counted_as_what_it_means(word: str, field: str)
 
 
 ROWS = {
-    "expected passes": "passed",
-    "unexpected failures": "failed",
-    "expected failures": "expected_failed",
-    "known failures": "expected_failed",
-    "unknown successes": "unexpected_passed",
-    "unexpected successes": "unexpected_passed",
-    "unsupported tests": "skipped",
-    "untested testcases": "skipped",
-    "unresolved testcases": "errors",
-    "DejaGnu errors": "errors",
-}
+    "expected passes": "passed", "unexpected failures": "failed", "expected failures": "expected_failed",
+    "known failures": "expected_failed", "unknown successes": "unexpected_passed",
+    "unexpected successes": "unexpected_passed", "unsupported tests": "skipped", "untested testcases": "skipped",
+    "unresolved testcases": "errors", "DejaGnu errors": "errors",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("row", "field"), ROWS.items())

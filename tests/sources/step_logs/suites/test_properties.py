@@ -40,15 +40,9 @@ PYTEST: Final = "=== test session starts ===\nt.py .F [100%]\n=== 1 failed, 1 pa
 UNITTEST: Final = "Ran 2 tests in 0.1s\n\nFAILED (failures=1)\n"
 TAP: Final = "1..2\nok 1\nnot ok 2\n"
 SUITES: Final = {
-    "gcc": DEJAGNU,
-    "m4 1.4": AUTOMAKE,
-    "meson": MESON,
-    "ctest": CTEST,
-    "gtest": GTEST,
-    "pytest": PYTEST,
-    "unittest": UNITTEST,
-    "tap": TAP,
-}
+    "gcc": DEJAGNU, "m4 1.4": AUTOMAKE, "meson": MESON, "ctest": CTEST, "gtest": GTEST, "pytest": PYTEST,
+    "unittest": UNITTEST, "tap": TAP,
+}  # fmt: skip
 """By suite: a whole run of two tests, of which one fails."""
 
 PIECES: Final = [
