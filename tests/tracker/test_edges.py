@@ -129,6 +129,7 @@ def test_an_end_reported_twice_counts_once() -> None:
     assert run_of(over(5, "failed"), over(6, "failed")).results == {"failed": 1}
     assert run_of(over(5, "failed"), over(6)).results == {"failed": 1, "succeeded": 1}
     assert run_of(over(5, "failed"), built(6), over(7, "failed")).results == {"failed": 2}
+    assert run_of(over(5, "failed"), built(6)).end is None
     run = run_of(start(1), over(5, "failed"), start(6))
     assert (run.state, run.end) == (BuildState.RUNNING, None)
     run = run_of(start(1), end(2), over(5), start(6))
