@@ -107,6 +107,8 @@ def test_what_needs_a_look_comes_first(builder: Callable[..., Any]) -> None:
     build.step("one", "z", status="failed")
     (in_list,) = builds(build.context(900.0)).builds
     assert ([each.step for each in in_list.attention], in_list.attention_count) == (["z", "b", None], 4)
+    assert in_list.start is not None
+    assert (in_list.end, in_list.elapsed_seconds) == (build.clock, build.clock - in_list.start)
     assert board(build.context(7200.0), "lfs").rates.steps_per_hour_lately == 0.0
 
 
