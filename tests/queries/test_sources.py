@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.queries.events import shown_value
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.histograms import figures, quantile
 from build_exporter.queries.probes import probes, too_slow
@@ -144,3 +145,14 @@ def test_runs_are_found_by_their_names() -> None:
     assert [run.run for run in request.latest(tracker.builds["b"].current or Run("b", ""), 2)] == ["r3", "r2"]
     assert [summary.run for summary in request.history("b")] == ["r1", "r2"]
     assert tracker.builds["b"].history_complete
+
+
+def test_no_text_of_an_event_has_a_secret() -> None:
+    """Neither a short one nor one of several lines or longer than names are, in lists and names as well."""
+    secret = "password=hunter2hunter2"
+    long = "x " * 200 + secret
+    found = shown_value({"a": secret, "b": [f"1\n{secret}\x1b[1m", {"c": long}], secret: 7, "d": None, "e": True})
+    assert found == {
+        "a": "password=***", "b": ["1\npassword=***", {"c": "x " * 200 + "password=***"}], "password=***": 7,
+        "d": None, "e": True,
+    }  # fmt: skip
