@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+import msgspec
 import pytest
 
 from build_exporter.queries.context import Context, NotFoundError
@@ -15,6 +16,7 @@ from build_exporter.queries.histograms import figures, quantile
 from build_exporter.queries.probes import probes, too_slow
 from build_exporter.queries.request import Request, Sample
 from build_exporter.queries.run_reader import RunReader
+from build_exporter.queries.views import _sorted
 from build_exporter.tracker import Run, Tracker
 
 BUCKETS = [(0.1, 10.0), (0.25, 20.0), (1.0, 20.0), (inf, 20.0)]
@@ -156,3 +158,11 @@ def test_no_text_of_an_event_has_a_secret() -> None:
         "a": "password=***", "b": ["1\npassword=***", {"c": "x " * 200 + "password=***"}], "password=***": 7,
         "d": None, "e": True,
     }  # fmt: skip
+
+
+def test_what_is_not_known_is_sorted_to_the_end() -> None:
+    """Whichever way a view sorts, no row is lost."""
+    row = msgspec.defstruct("Row", [("a", int | None)])
+    rows = [row(2), row(None), row(3), row(1)]
+    found = {key: [getattr(each, "a") for each in _sorted(rows, key)] for key in ("a", "-a")}  # noqa: B009
+    assert found == {"a": [1, 2, 3, None], "-a": [3, 2, 1, None]}
