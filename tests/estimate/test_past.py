@@ -187,7 +187,7 @@ def sbu_found(*builds: Build) -> float | None:
 
 def test_a_row_of_the_table_is_a_time() -> None:
     """One SBU serial and four shared by the jobs, a quarter more for each further ABI; tests come on top."""
-    row = TypicalStep(serial=1.0, parallel=4.0, critical=0.5, all=2.0, abi=0.25)
+    row = TypicalStep("n", serial=1.0, parallel=4.0, critical=0.5, all=2.0, abi=0.25)
     times = {(4, "none", 1): 2.0, (4, "all", 2): 4.5, (0, "critical", 1): 5.5, (8, "none", 3): 2.25, (4, "x", 1): 2.0}
     assert [row.sbu(*settings) for settings in times] == list(times.values())
 
