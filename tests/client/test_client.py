@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from build_exporter.client import Milestone, Operation, Workflow
-from build_exporter.client.events import EventLog
+from build_exporter.client.events import EventLog, progress_fields
 from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import pid_namespace
 from build_exporter.journal.spool import recover
@@ -290,6 +290,18 @@ def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     assert (run.count(StepState.FAILED), run.finished) == (1, {"failed": 1}), "an end by `complete` ended its run"
     (step,) = run.failed.values()
     assert (step.message, step.ratio) == (kept, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((None, None, None, None), (None, None, None, None)), ((0.5, 1.0, 4.0, "x"), (0.5, 1.0, 4.0, "x")),
+        ((-0.1, -1.0, -4.0, ""), (0.0, 0.0, 0.0, "")), ((1.1, 9.0, 4.0, "y" * 9999), (1.0, 9.0, 4.0, "y" * 4096)),
+    ],
+)  # fmt: skip
+def test_figures_are_kept_within_bounds(given: tuple[Any, ...], expected: tuple[Any, ...]) -> None:
+    """A ratio is within 0 and 1, counts are not negative, and a message is cut at 4096 characters."""
+    assert tuple(progress_fields(*given).values()) == expected
 
 
 def test_an_event_too_long_for_a_line_is_left_out_alone(journal: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,34 @@
+"""How a command ended, by what wait(2) says of it: a table of both sides of each rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from build_exporter.wrapper.record import Outcome
+
+
+def exited(code: int) -> int:
+    """Return the wait status of a command that exits with a code."""
+    return code << 8
+
+
+@pytest.mark.parametrize(
+    ("wait_status", "gave_up", "asked_to_end", "expected"),
+    [
+        (exited(0), False, False, ("succeeded", 0, 0)), (exited(0), True, True, ("succeeded", 0, 0)),
+        (exited(1), False, False, ("failed", 1, 0)), (exited(1), False, True, ("interrupted", 1, 0)),
+        (exited(1), True, True, ("interrupted", 1, 0)), (exited(128), False, False, ("failed", 128, 0)),
+        (exited(129), False, False, ("interrupted", 129, 0)), (exited(130), False, False, ("interrupted", 130, 0)),
+        (exited(130), True, False, ("failed", 130, 0)), (exited(131), False, False, ("failed", 131, 0)),
+        (exited(143), False, False, ("interrupted", 143, 0)), (exited(255), False, False, ("failed", 255, 0)),
+        (1, False, False, ("interrupted", 129, 1)), (2, False, False, ("interrupted", 130, 2)),
+        (2, True, False, ("failed", 130, 2)), (9, False, False, ("failed", 137, 9)),
+        (9, False, True, ("failed", 137, 9)), (15, False, False, ("interrupted", 143, 15)),
+        (6 | 128, False, False, ("failed", 134, 6)),
+    ],
+)  # fmt: skip
+def test_how_it_ended(wait_status: int, gave_up: bool, asked_to_end: bool, expected: tuple[str, int, int]) -> None:
+    """Who hangs up, interrupts or terminates a command interrupts it; one that gave up by itself has failed."""
+    outcome = Outcome(wait_status)
+    outcome.gave_up, outcome.termination_requested = gave_up, asked_to_end
+    assert (outcome.status, outcome.exit_code, outcome.signal) == expected
