@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from build_exporter.wrapper.record import Outcome
+from build_exporter.wrapper.supervise import outcome_of
 
 
 def exited(code: int) -> int:
@@ -32,3 +33,10 @@ def test_how_it_ended(wait_status: int, gave_up: bool, asked_to_end: bool, expec
     outcome = Outcome(wait_status)
     outcome.gave_up, outcome.termination_requested = gave_up, asked_to_end
     assert (outcome.status, outcome.exit_code, outcome.signal) == expected
+
+
+def test_what_it_used() -> None:
+    """The kernel counts memory in kilobytes and what is read and written in blocks of 512 bytes."""
+    outcome = outcome_of(exited(3), (1.25, 3.0, 4.0, 5.0))
+    found = (outcome.exit_code, outcome.cpu_seconds, outcome.max_rss_bytes, outcome.read_bytes, outcome.written_bytes)
+    assert found == (3, 1.25, 3072, 2048, 2560)
