@@ -192,6 +192,21 @@ def test_a_workflow_that_is_stopped_is_interrupted(journal: Path, error: BaseExc
         raise error
     run = newest(journal, "lfs")
     assert (run.state, run.steps["p", "s"].state) == (BuildState.INTERRUPTED, StepState.INTERRUPTED)
+    with Workflow("caught", journal=str(journal)) as workflow:
+        with suppress(type(error)), workflow.step("p", "s"):
+            raise error
+        assert newest(journal, "caught").steps["p", "s"].state is StepState.INTERRUPTED, "before the run ends"
+
+
+def test_an_operation_is_started_with_no_steps_at_all(journal: Path) -> None:
+    """Steps given at the start stand instead of those before, also where there are none of them."""
+    operation = Operation("b", ["x"], journal=str(journal))
+    planned = []
+    for steps in (None, ["y"], []):
+        operation.start(steps)
+        planned.append(newest(journal, "b").plans)
+        operation.complete()
+    assert planned == [1, 2, 2], "the third has no plan"
 
 
 def test_a_milestone_alone_joins_a_run_that_succeeded_and_work_after_it_begins_another(journal: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from build_exporter.wrapper.reason import explain
 from build_exporter.wrapper.record import Outcome
 from build_exporter.wrapper.supervise import outcome_of
 
@@ -40,3 +43,16 @@ def test_what_it_used() -> None:
     outcome = outcome_of(exited(3), (1.25, 3.0, 4.0, 5.0))
     found = (outcome.exit_code, outcome.cpu_seconds, outcome.max_rss_bytes, outcome.read_bytes, outcome.written_bytes)
     assert found == (3, 1.25, 3072, 2048, 2560)
+
+
+def test_what_is_known_of_a_failure_stays(tmp_path: Path) -> None:
+    """Words that the wrapper has itself are kept as they are; else they are those of the log, if it has any."""
+    log = tmp_path / "x.log"
+    log.write_text("building\nx.c:1:2: error: no such thing\n")
+    found = []
+    for said, path in (("odd words", str(log)), ("", str(log)), ("", ""), ("", str(tmp_path / "none"))):
+        outcome = Outcome(exited(2))
+        outcome.message = said
+        explain(outcome, path, 0)
+        found.append(outcome.message)
+    assert found == ["odd words", "x.c:1:2: error: no such thing", "", ""]

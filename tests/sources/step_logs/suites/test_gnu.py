@@ -186,8 +186,8 @@ def test_names_and_suites_are_bounded() -> None:
     suite.case("failed", "t0")
     assert suite.failing["t0"] == 2
     found = Ledger()
-    for number in range(MAX_SUITES + 2):
-        found.suite(f"s{number}").case("passed")
+    for each in range(MAX_SUITES + 2):
+        found.suite(f"s{each}").case("passed")
     assert len(found.suites) == MAX_SUITES + 1
     assert found.suites["others"].results == Results(2)
     assert found.suite("  ") is found.suite("others")
