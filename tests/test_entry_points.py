@@ -53,7 +53,7 @@ def test_paths_that_are_not_there_are_no_obstacle(monkeypatch: pytest.MonkeyPatc
 
 def test_an_exporter_starts_without_what_it_does_not_use() -> None:
     """Without pages, plug-ins, Alertmanager and configuration, the libraries for them take no memory."""
-    unused = "jinja2 yaml h11 importlib.metadata zipfile html.entities starlette.applications difflib mcp rich"
+    unused = "jinja2 yaml h11 importlib.metadata zipfile html.entities difflib mcp rich email"
     program = f"import sys, build_exporter.cli.serve; print([n for n in {unused.split()} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n", done.stderr

@@ -18,6 +18,10 @@ def main() -> None:
 
         if emit(sys.argv[2:]):
             return
+    if sys.argv[1:2] == ["serve"]:
+        from build_exporter.later import load_openssl_later  # noqa: PLC0415
+
+        load_openssl_later()
     from build_exporter.cli import main as cli_main  # noqa: PLC0415
     from build_exporter.cli.standard_output import guard_standard_output  # noqa: PLC0415
 

@@ -57,5 +57,5 @@ def configure_logging(level: str, form: str) -> None:
         handlers=[handler],
         force=True,
     )
-    # the command that runs it logs its start and end
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # it would log each connection
+    logging.getLogger("websockets").setLevel(logging.WARNING)

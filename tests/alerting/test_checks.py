@@ -35,7 +35,9 @@ class Server:
         name = path.partition("?")[0].rpartition("/")[2]
         if name not in self.answers:
             raise UnreachableError(f"{self.url} is away")
-        return self.answers[name]
+        if isinstance(found := self.answers[name], Exception):
+            raise found
+        return found
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Return decoded JSON."""
@@ -104,6 +106,8 @@ def checks(*alertmanagers: Server, ready: Answer | None = None, test: bool = Fal
          ("warning", "external_labels site: an alert of the fast path may come twice")),
         ("labels", {"config": {"data": {"yaml": "alerting: {alert_relabel_configs: [{action: labeldrop}]}"}}},
          ("warning", "alert_relabel_configs: an alert of the fast path may come twice")),
+        ("Prometheus", {}, ("ok", "3.0 at http://p")),
+        ("Prometheus", {"config": UnreachableError("slow")}, ("failed", "slow")),
         ("Prometheus to Alertmanager", {}, ("ok", "http://am")),
         ("Prometheus to Alertmanager", {"alertmanagers": {}}, ("failed", "Prometheus knows no Alertmanager")),
     ],

@@ -85,29 +85,47 @@ def test_a_server_that_drips_bytes_cannot_stretch_the_time(server: Callable[...,
 
 
 @pytest.mark.parametrize(
-    ("reply", "kind"),
+    ("reply", "kind", "words"),
     [
-        (b"SSH-2.0-OpenSSH_9.2\r\n", UnreachableError),
-        (b"", UnreachableError),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", UnreachableError),
-        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", UnreachableError),
-        (b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n", UnreachableError),
-        (b"HTTP/1.1 400 Bad\r\nContent-Length: 4\r\n\r\noops", RefusedError),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n", RefusedError),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * (17 * 2**20), UnreachableError),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", UnreachableError, "localhost"),
+        (b"", UnreachableError, "localhost"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", UnreachableError, "localhost"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", UnreachableError, "answered 503"),
+        (b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n", UnreachableError, "answered 429"),
+        (b"HTTP/1.1 400 Bad\r\nContent-Length: 4\r\n\r\noops", RefusedError, "answered 400: oops"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n",
+            RefusedError,
+            "answered 302",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * (17 * 2**20),
+            UnreachableError,
+            "longer than 16777216 bytes",
+        ),
     ],
 )
 def test_an_answer_that_is_none_is_an_error_of_its_kind(
-    server: Callable[..., Server], reply: bytes, kind: type[Exception]
+    server: Callable[..., Server], reply: bytes, kind: type[Exception], words: str
 ) -> None:
     """Another try is worth it for what may pass; a refusal is final, and credentials follow no redirect."""
-    with pytest.raises(kind):
+    with pytest.raises(kind, match=words):
         ask(server(lambda write: write(reply)))
 
 
 def test_an_answer_without_json_is_none(server: Callable[..., Server]) -> None:
     """Alertmanager answers a taken alert with nothing."""
     assert ask(server(lambda write: write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))) is None
+
+
+def test_a_server_is_asked_where_its_address_says(server: Callable[..., Server]) -> None:
+    """With its path before what is asked; the clock of the answer is known; ports have their defaults."""
+    dated = b"HTTP/1.1 204 No\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n\r\n"
+    made = server(lambda write: write(dated))
+    client = Client(Alertmanager(url=f"http://localhost:{made.server_address[1]}/am/"))
+    assert asyncio.run(client.send("GET", "/-/ready")).date == "Sun, 09 Sep 2001 01:46:40 GMT"
+    assert made.heads[0].startswith(b"GET /am/-/ready HTTP/1.1\r\n")
+    assert [Client(Alertmanager(url=f"{scheme}://h"))._port for scheme in ("http", "https")] == [80, 443]
 
 
 def test_credentials_come_from_files_read_anew(server: Callable[..., Server], tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_where_a_build_writes_is_asked_every_quarter_of_a_minute(
     run = run_file(clock=START)
     place = journal / "work"
     place.mkdir()
-    child = subprocess.Popen(["sh", "-c", "cd work; sleep 99; :"], cwd=journal)
+    child = subprocess.Popen(["sh", "-c", "(cd work; sleep 99; :); :"], cwd=journal)
     try:
         poll(lambda: psutil.Process(child.pid).children(), 30, "the child")
         run.add("step_started", phase="p", step="s", log="logs/s.log", pid=child.pid)
@@ -232,10 +232,10 @@ def test_where_a_build_writes_is_asked_every_quarter_of_a_minute(
         assert asked == [], "not before the journal was read"
         monitor.poll()
         watch.poll()
-        assert sorted(asked) == sorted({"/logs", str(place)})
+        assert sorted(asked) == sorted({"/logs", str(journal), str(place)})
         run.add("step_finished", phase="p", step="t", status="succeeded")
         monitor.poll()
-        for passed, places in ((14.9, 2), (15.0, 1)):
+        for passed, places in ((14.9, 3), (15.0, 2)):
             asked.clear()
             mono[0] = 1000.0 + passed
             watch.poll()
@@ -269,7 +269,7 @@ def test_of_two_conditions_the_first_is_the_incident(tmp_path: Path) -> None:
     first, second = (HostCondition("b", Kind.DISK_FULL, where) for where in ("/z", "/a"))
     found = HostConditions(str(tmp_path))
     found.keep({first: "z is full"}, 100.0)
-    found.keep({first: "z is full", second: "a is full"}, 101.0)
+    found.keep({second: "a is full", first: "z is full"}, 101.0)
     assert found.incidents(102.9) == []
     assert [each.failure for each in found.incidents(103.0)] == ["19700101T000140.000Z"]
     for conditions in (found, HostConditions(str(tmp_path))):

@@ -16,6 +16,7 @@ from build_exporter.alerting.fast_path import BURST, FastPath
 from build_exporter.queries.incidents import Incident, Kind
 
 NOW = 1.78e9
+USUAL = {name: getattr(fast_path, name) for name in ("DELAYS", "SETTLE_SECONDS", "END_SECONDS")}
 
 
 def incident(build: str = "lfs", *tiers: float, kind: Kind = Kind.FAILED, **fields: Any) -> Incident:
@@ -146,7 +147,9 @@ def test_an_end_is_sent_of_what_was_sent(play: Any) -> None:
     play(test)
 
 
-def test_an_alert_is_tried_again_while_it_stands(play: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alert_is_tried_again_while_it_stands(
+    monkeypatch: pytest.MonkeyPatch, play: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """Trouble is counted and logged once until it is over; what is refused is not tried again."""
     caplog.set_level(logging.WARNING)
 
@@ -160,6 +163,23 @@ def test_an_alert_is_tried_again_while_it_stands(play: Any, caplog: pytest.LogCa
         assert await stage.check(2, incident(), incident("b"), incident("c")) == []
         assert stage.path.posts["refused"] == 1
 
+    async def test_delays(stage: Stage) -> None:
+        delays: list[float] = []
+        sleep = asyncio.sleep
+
+        def counted(seconds: float) -> Coroutine[Any, Any, None]:
+            delays.append(seconds)
+            return sleep(0)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "sleep", counted)
+            for name, usual in USUAL.items():
+                patch.setattr(fast_path, name, usual)
+            stage.errors = [UnreachableError("away")] * 9
+            await stage.check(0, incident())
+            await stage.check(1)
+        assert delays == [0.02, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0, 15.0], "the last before the end"
+
     async def test_over(stage: Stage) -> None:
         stage.errors, stage.standing = [UnreachableError("away")] * 9, [incident()]
         stage.path.check()
@@ -169,9 +189,10 @@ def test_an_alert_is_tried_again_while_it_stands(play: Any, caplog: pytest.LogCa
         assert (end["endsAt"], stage.path.posts["sent"]) == (at(3), 1), "of what is over only the end is sent"
 
     play(test_over)
+    play(test_delays)
     play(test)
     texts = [record.getMessage() for record in caplog.records]
-    assert [text.rpartition(": ")[2] for text in texts] == ["away", "away", "away again", "no"]
+    assert [text.rpartition(": ")[2] for text in texts] == ["away"] * 3 + ["away again", "no"]
 
 
 @pytest.mark.parametrize(("limit", "words"), [(30.0, "why"), (0.0, "x")])

@@ -73,7 +73,7 @@ def keeping(rows: list[AlertRow], **options: Any) -> tuple[Silences, list[tuple[
     """Return what keeps the silences of alerts, and who was recorded to have one."""
     taken: list[tuple[str, str, str]] = []
     record = lambda row, by, message: taken.append((row.build, by, message))  # noqa: E731
-    return Silences(lambda: rows, record, "me", clock=lambda: NOW, **options), taken
+    return Silences(lambda: rows, record, lambda: "me", clock=lambda: NOW, **options), taken
 
 
 def reconciled(kept: Silences, server: Any) -> list[tuple[str, str, Any]]:
@@ -160,7 +160,7 @@ def test_an_alert_without_number_is_held_until_it_ends_or_another_one_begins() -
     """One absent for three minutes is over, as after a restart Alertmanager has none; one that began later rings."""
     clock = [NOW]
     rows = [row(failure="")]
-    kept = Silences(lambda: rows, lambda *_: None, "me", clock=lambda: clock[0])
+    kept = Silences(lambda: rows, lambda *_: None, lambda: "me", clock=lambda: clock[0])
     firing = [{"startsAt": at(-60), "endsAt": at(9000)}]
     for passed, alerts, holds in (
         (0, [], True),
@@ -279,10 +279,10 @@ def test_an_alert_goes_to_a_higher_tier_of_three(
         with pytest.raises(BadRequestError):
             acknowledgements.escalate(context, [row(**fields)], "ada", tier=to)
         return
-    (answer,) = acknowledgements.escalate(context, [row(**fields)], " a\x1bda ", "m" * 99_999, to)
+    (answer,) = acknowledgements.escalate(context, [row(**fields)], " a\x1b[1mda ", "m" * 99_999, to)
     assert (answer.tier, answer.before) == (reached, ADA)
     event = last_event(context)
-    assert (event["event"], event["tier"], event["failure"]) == ("escalated", reached, "7")
+    assert (event["event"], event["tier"], event["failure"], event["by"]) == ("escalated", reached, "7", "ada")
 
 
 def last_event(context: Context) -> dict[str, Any]:

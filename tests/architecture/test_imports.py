@@ -29,6 +29,8 @@ APPLICATION = {"hooks", "mcp", "report", "export", "queries", "collectors", "ale
 MAY_KNOW: dict[str, set[str]] = {
     "__init__": set(),
     "ticks": set(),
+    "memory": set(),
+    "later": set(),
     "entry_points": set(),
     "weighted": set(),
     "model": set(),
@@ -65,11 +67,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "collectors": BASE | STATE | KNOWLEDGE | {"queries"},
     "alerting": BASE | STATE | KNOWLEDGE | {"queries"},
     "mcp": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
-    "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "report", "__init__"},
+    "web": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "alerting", "report", "memory", "__init__"},
     "report": BASE | STATE | KNOWLEDGE | {"queries", "__init__"},
     "export": BASE | STATE | KNOWLEDGE | {"queries", "collectors", "__init__"},
-    "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logging_setup", "shell", "__init__"},
-    "__main__": {"cli", "wrapper"},
+    "cli": BASE | STATE | KNOWLEDGE | APPLICATION | {"wrapper", "logging_setup", "memory", "shell", "__init__"},
+    "__main__": {"cli", "later", "wrapper"},
 }
 """Each room, and the rooms its files may import beside their own; `__init__` is the package itself (its version)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from build_exporter.cli.emit import emit
+from build_exporter.journal.layout import RUN_FILE_VARIABLE
 from build_exporter.model.events import EVENT_NAMES
 from build_exporter.wrapper.emit import emit as emit_quickly
 
@@ -106,11 +108,12 @@ def test_what_is_wrong_is_reported_and_nothing_written(
 
 def test_one_wrong_line_keeps_all_of_them_out(command: Command, journal: Path) -> None:
     """Half a batch is worse than none: the writer can send it again as a whole."""
-    reported = '{"event":"note","message":"a"}\n{"event":"note"}\n'
-    done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=reported)
-    assert done.returncode == 2
-    assert "line 2" in done.stderr
-    assert list(journal.iterdir()) == []
+    good = '{"event":"note","message":"a"}\n'
+    for bad, words in (('{"event":"note"}', "line 2, event"), (good[:-2] + ',"build":"x"}', "line 2 is of build 'x'")):
+        done = command("emit", "--journal", str(journal), "--build", "lfs", "-", input=f"{good}{bad}\n")
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert list(journal.iterdir()) == []
 
 
 def test_a_journal_that_cannot_be_written_is_code_one(command: Command, tmp_path: Path) -> None:
@@ -130,6 +133,10 @@ def test_inside_a_run_its_file_is_joined(command: Command, journal: Path) -> Non
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "inside" in [event.get("message") for event in lines(journal)]
+    (file,) = (journal / "lfs").iterdir()
+    around = {**os.environ, RUN_FILE_VARIABLE: str(file)}
+    assert command("emit", "--journal", str(journal), "--build", "blfs", "build_started", env=around).returncode == 0
+    assert [event["event"] for event in lines(journal, "blfs")] == ["build_started"], "another build that is named"
 
 
 def command_line(*arguments: str) -> list[str]:

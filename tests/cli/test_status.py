@@ -242,6 +242,9 @@ def test_a_record_without_times_has_no_time_reported(run_file: RunFiles, status:
 
 def test_the_worst_and_newest_come_first(run_file: RunFiles, status: Callable[..., Any]) -> None:
     """A failed build stands before a running one, that before one that succeeded; each in one line with --short."""
+    old = run_file("old", clock=1.783e9)
+    old.step("p", "a")
+    old.add("build_finished", status="succeeded")
     done = run_file("done", clock=1.786e9)
     done.step("p", "a")
     done.add("build_finished", status="succeeded")
@@ -250,7 +253,7 @@ def test_the_worst_and_newest_come_first(run_file: RunFiles, status: Callable[..
     shown = status("--short")
     assert shown.returncode == 1
     lines = [line.split("  ")[:2] for line in shown.stdout.splitlines()]
-    assert lines == [["broken", "failed"], ["busy", "running"], ["done", "succeeded"]]
+    assert lines == [["broken", "failed"], ["busy", "running"], ["done", "succeeded"], ["old", "succeeded"]]
     assert "p/b" in shown.stdout
     assert "ended " in shown.stdout.splitlines()[2]
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from zygote import forks
 
-from build_exporter.cli import main
+from build_exporter.cli import main, query_source
 
 RunFiles = Callable[..., Any]
 
@@ -66,18 +66,6 @@ def test_a_build_nobody_works_on_is_idle(journal: Path, run_file: RunFiles) -> N
         assert word in status(journal, "--build", name)[1]
 
 
-def test_the_worst_and_the_newest_come_first(journal: Path, run_file: RunFiles) -> None:
-    """The build to look at is at the top."""
-    for name, ago, result in (("old", 900, "succeeded"), ("bad", 600, "failed"), ("new", 300, "succeeded")):
-        run = run_file(name, clock=time.time() - ago)
-        run.add("build_started", after=0)
-        run.step("p", "one", 1, result)
-        run.add("build_finished", status=result)
-    code, plain = status(journal, "--output", "json")
-    assert code == 1
-    assert [row["build"] for row in json.loads(plain)] == ["bad", "new", "old"]
-
-
 def test_a_journal_that_is_a_file_is_refused(tmp_path: Path) -> None:
     """`serve --journal FILE` says which file is in the way and ends, instead of serving nothing for ever."""
     path = tmp_path / "journal"
@@ -106,6 +94,7 @@ def test_roots_builds_are_mentioned_to_who_named_no_journal(
     monkeypatch.setattr("build_exporter.journal.layout.SYSTEM_JOURNAL", str(tmp_path / "mine"))
     monkeypatch.delenv("BUILD_EXPORTER_JOURNAL", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(query_source, "DEFAULT_EXPORTER", "http://127.0.0.1:1")
     (tmp_path / "named").mkdir()
     footer = f"1 build of the system: build-exporter status --journal {journal}\n"
     assert CliRunner().invoke(main, ["status"]).stderr == footer

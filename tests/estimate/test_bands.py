@@ -69,7 +69,8 @@ def test_both_ends_of_the_band_lie_at_their_percentile() -> None:
 def outlook(expected: dict[tuple[str, str], Expected], runs: int = 0, **sums: Any) -> Outlook:
     """Return the outlook of open steps after so many runs."""
     none = Source(0.0, 0.0)
-    history = History(runs=[PastRun("b", "r", True, None, None, "succeeded", 0.0, 1.0, ())] * runs)
+    past = [PastRun("b", "r", True, None, None, "succeeded", 0.0, 1.0, ())] * runs
+    history = History(runs=past, sbu_seconds=100.0 if runs else None)
     return Outlook(expected, Sources([], [], none, none), Facts(None, None, False, 1.0), history, FIXED, **sums)
 
 
@@ -82,6 +83,14 @@ def test_a_band_has_what_is_unsure_of_each_part() -> None:
     sums |= {"guessed_ratio": 0.25, "spread_up": 0.3, "spread_down": 0.2}
     found = outlook({("p", "s"): Expected(log(100.0), 0.5)}, **sums).at(begun(planned()), 0.0)
     assert (found.low, found.middle, found.high) == pytest.approx((332.623, 600.0, 1156.06), rel=1e-5)
+    sums |= {"guessed_ratio": 0.0, "done_seconds": 400.0}
+    once, twice = (
+        outlook({("p", "s"): Expected(log(100.0), 0.5)}, **sums, bands=(width,) * 6).at(begun(planned()), 0.0)
+        for width in (1.0, 2.0)
+    )
+    assert (log(twice.high / 600.0), log(twice.low / 600.0)) == pytest.approx(
+        (2 * log(once.high / 600.0), 2 * log(once.low / 600.0))
+    )
 
 
 def test_what_nobody_measured_may_be_wrong_of_all_steps_alike() -> None:
@@ -121,6 +130,7 @@ def test_the_band_is_as_wide_as_at_that_share_of_a_run() -> None:
         found = outlook(step, done_seconds=1000.0 * share - 40.0, bands=factors)
         assert found._width(run, left, 40.0) == pytest.approx(factor)
     assert outlook({})._width(begun(planned()), 10.0, 0.0) == 1.0
+    assert {len(each) for each in (DEFAULT.bands_run, DEFAULT.bands_packages, DEFAULT.bands_table)} == {len(BAND_MARKS)}
 
 
 def test_steps_are_critical_where_the_end_hangs_on_them() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import log
 from typing import Any
 
@@ -13,7 +12,7 @@ from build_exporter.estimate import Estimator, Outlook
 from build_exporter.estimate.history import History
 from build_exporter.estimate.sources import usual_pace_spread
 from build_exporter.estimate.table import VARIANTS, typical_package
-from build_exporter.estimate.tuning import BAND_MARKS, DEFAULT, between
+from build_exporter.estimate.tuning import DEFAULT
 from build_exporter.model import events as e
 from build_exporter.tracker import Run, Tracker, apply_all
 
@@ -109,34 +108,6 @@ def test_history_that_is_left_out_is_named() -> None:
     found = Estimator(tracker.builds)(run, events[-1].time)
     assert found is not None
     assert "1 earlier run of this build left out (steps take 12.0 times as long now)" in found.basis
-
-
-@pytest.mark.parametrize(
-    ("share", "factor"), [(0.0, 1.0), (0.05, 0.9), (0.1, 0.8), (0.375, 1.1), (0.9, 0.95), (1, 0.95)]
-)
-def test_the_band_is_as_wide_as_its_share_of_the_run_needs(share: float, factor: float) -> None:
-    """In proportion between the marks at which it was measured, and as at the last one after it."""
-    assert between((1.0, 0.8, 1.0, 1.2, 0.75, 0.95), share) == pytest.approx(factor)
-    widths = (DEFAULT.bands_run, DEFAULT.bands_packages, DEFAULT.bands_table)
-    assert {len(each) for each in widths} == {len(BAND_MARKS)}
-
-
-def test_the_band_is_widened_by_its_factor() -> None:
-    """Twice as wide, as a logarithm, at both ends."""
-    events = run_of(9, 100.0)
-    tracker = Tracker()
-    for day in range(2):
-        tracker.feed("b", f"2026011{day}T000000Z", run_of(day, 100.0))
-    tracker.feed("b", "20260119T000000Z", events[:3])
-    run = tracker.builds["b"].current
-    assert run is not None
-
-    def found(factor: float) -> tuple[float, float]:
-        estimate = Estimator(tracker.builds, replace(DEFAULT, bands_run=(factor,) * len(BAND_MARKS)))(run, 0.0)
-        assert estimate is not None
-        return log(estimate.high / estimate.middle), log(estimate.low / estimate.middle)
-
-    assert found(2.0) == pytest.approx(tuple(2 * edge for edge in found(1.0)))
 
 
 def test_a_package_that_the_table_has_not_takes_as_long_as_packages_do() -> None:

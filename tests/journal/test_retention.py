@@ -47,53 +47,30 @@ def left(journal: Path) -> set[str]:
     return {str(path) for path in journal.rglob("*.jsonl")}
 
 
-def test_without_limits_all_is_kept(journal: Path, runs: Any) -> None:
-    """Nothing is removed unless a limit was set."""
-    paths = runs("lfs", 10, 10, 10)
-    assert prune(str(journal), Limits(), NOW, nothing) == []
-    assert left(journal) == set(paths)
-
-
-@pytest.mark.parametrize(("keep", "kept"), [(1, 1), (2, 2), (3, 3), (4, 4), (9, 4)])
-def test_the_newest_runs_of_each_build_are_kept(journal: Path, runs: Any, keep: int, kept: int) -> None:
-    """`runs` counts for each build by itself, and the oldest go."""
-    lfs, blfs = runs("lfs", 1, 2, 3, 4), runs("blfs", 5)
-    removed = prune(str(journal), Limits(runs=keep), NOW, nothing)
-    assert sorted(removed) == lfs[: 4 - kept]
-    assert left(journal) == {*lfs[4 - kept :], *blfs}
-    assert prune(str(journal), Limits(runs=keep), NOW, nothing) == []
-
-
-def test_size_is_of_the_whole_journal_and_the_oldest_go_first(journal: Path, runs: Any) -> None:
-    """Runs go by age over all builds until the rest fits; the newest ones count, though they stay."""
-    lfs, blfs = runs("lfs", 100, 100, 100), runs("blfs", 100, 100)
-    # oldest first: lfs[0], then lfs[1] and blfs[0] of the same day
-    assert prune(str(journal), Limits(size=400), NOW, nothing) == [lfs[0]]
-    assert left(journal) == {lfs[1], lfs[2], *blfs}
-    assert prune(str(journal), Limits(size=400), NOW, nothing) == []
-
-
-def test_the_newest_run_stays_however_large_and_old(journal: Path, runs: Any) -> None:
-    """The newest run of a build may still be written to: no limit removes it."""
-    lfs, blfs = runs("lfs", 1000, 5000), runs("blfs", 7000)
-    assert prune(str(journal), Limits(runs=1, size=1, age=1.0), NOW + 1000 * DAY, nothing) == [lfs[0]]
-    assert left(journal) == {lfs[1], *blfs}
-
-
-def test_runs_that_ended_long_ago_go(journal: Path, runs: Any) -> None:
-    """Age counts from the last line of a run, not from its name."""
-    lfs = runs("lfs", 1, 1, 1, 1)
-    os.utime(lfs[0], (NOW, NOW))
-    assert prune(str(journal), Limits(age=1.5 * DAY), NOW, nothing) == [lfs[1]]
-    assert left(journal) == {lfs[0], lfs[2], lfs[3]}
-
-
-def test_limits_count_together(journal: Path, runs: Any) -> None:
-    """What one limit removes the others need not."""
-    lfs = runs("lfs", 50, 50, 50, 50)
-    removed = prune(str(journal), Limits(runs=3, age=1.5 * DAY, size=60), NOW, nothing)
-    assert set(removed) == set(lfs[:3])
-    assert len(removed) == 3
+@pytest.mark.parametrize(
+    ("limits", "after", "gone"),
+    [
+        (Limits(), 1000, ""),
+        (Limits(runs=1), 0, "abce"), (Limits(runs=2), 0, "ab"), (Limits(runs=3), 0, "a"), (Limits(runs=4), 0, ""),
+        (Limits(runs=9), 0, ""),
+        # 100 bytes each: the oldest of all builds go until the rest fits, and the newest count, though they stay
+        (Limits(size=600), 0, ""), (Limits(size=599), 0, "a"), (Limits(size=400), 0, "ab"), (Limits(size=1), 0, "abce"),
+        # from the last line of a run on, which is days after its name
+        (Limits(age=1.5 * DAY), 0, "ab"), (Limits(age=3 * DAY), 0, ""), (Limits(age=3 * DAY - 1), 0, "a"),
+        (Limits(age=1.0), 1000, "abce"),
+        # what one limit removes the others need not
+        (Limits(runs=3, size=500), 0, "a"), (Limits(runs=3, age=1.5 * DAY, size=300), 0, "abe"),
+    ],
+)  # fmt: skip
+def test_what_is_beyond_a_limit_goes_the_oldest_first(
+    journal: Path, runs: Any, limits: Limits, after: float, gone: str
+) -> None:
+    """Of four runs of a build and two of another, a day apart, the newest of each, which may be written to, stays."""
+    paths = dict(zip("abcdef", [*runs("lfs", *[100] * 4), *runs("blfs", *[100] * 2)], strict=True))
+    removed = prune(str(journal), limits, NOW + after * DAY, nothing)
+    assert sorted(removed) == sorted(paths[name] for name in gone)
+    assert left(journal) == set(paths.values()) - set(removed)
+    assert prune(str(journal), limits, NOW + after * DAY, nothing) == []
 
 
 def test_what_is_no_run_is_never_removed(journal: Path, runs: Any) -> None:

@@ -163,8 +163,7 @@ def _load() -> None:
         for found in iter_modules(package.__path__, f"{package.__name__}."):
             if found.name.rpartition(".")[2] not in ("__main__", "mcp"):
                 import_module(found.name)
-    for name in ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "uvicorn.loops.asyncio", "jinja2"):
-        import_module(name)
+    import_module("jinja2")
     gc.collect()
     gc.freeze()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from story import at, end, start, step_of
 
 from build_exporter.model import events as e
 from build_exporter.monitor import EARLIER_RUNS, Monitor
@@ -87,26 +88,18 @@ def test_the_clock_alone_never_claims_the_end(reported: SourceEvent) -> None:
     assert shown == sorted(shown)
 
 
-def test_warnings_grow_while_the_step_runs_and_after(reported: SourceEvent) -> None:
-    """A late count is taken, a lower one is not."""
-    assert reported.progress(warnings=0).warnings == 0
-    assert reported.progress(warnings=3).warnings == 3
-    assert reported.progress(warnings=2).warnings == 3
-    assert reported.finish().warnings == 3
-    assert reported.progress(warnings=5).warnings == 5
-
-
-def test_the_builders_own_count_of_warnings_wins(reported: SourceEvent) -> None:
-    """Who compiled knows better than who read the log."""
-    reported.progress(warnings=30)
-    assert reported.finish(warnings=4).warnings == 4
-    assert reported.progress(warnings=30).warnings == 4
-
-
-def test_no_warnings_are_a_count_too(reported: SourceEvent) -> None:
-    """Zero is reported, and not the same as nothing known."""
-    assert reported.finish().warnings is None
-    assert reported.progress(warnings=0).warnings == 0
+@pytest.mark.parametrize(
+    ("events", "warnings"),
+    [
+        ([start(1), end(2)], None), ([start(1), at(2, warnings=0)], 0), ([start(1), end(2), at(3, warnings=0)], 0),
+        ([start(1), at(2, warnings=3), at(3, warnings=2)], 3), ([start(1), at(2, warnings=3), end(3)], 3),
+        ([start(1), at(2, warnings=3), end(3), at(4, warnings=5)], 5),
+        ([start(1), at(2, warnings=9), end(3, warnings=4)], 4), ([start(1), end(3, warnings=4), at(4, warnings=9)], 4),
+    ],
+)  # fmt: skip
+def test_warnings_are_as_many_as_were_ever_counted(events: list[e.Event], warnings: int | None) -> None:
+    """None is a count too; a later count is taken, a lower one is not; the builder's own at the end counts for good."""
+    assert step_of(*events).warnings == warnings
 
 
 def test_warnings_by_option_are_those_of_the_newest_attempt(reported: SourceEvent) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import pytest
 
 from build_exporter.collectors.scrape import Scrape
 from build_exporter.monitor import Monitor
 from build_exporter.web.app import make_app
+from build_exporter.web.messages import Request, Response
 from build_exporter.web.service import Service
 
 VOID = {"meta", "input", "br", "img", "link", "hr"}
@@ -70,36 +69,31 @@ class Site:
         self.app = make_app(self.service)
 
     def get(
-        self, path: str, *, method: str = "GET", server: str = "127.0.0.1", body: bytes = b"", **headers: str
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        server: str = "127.0.0.1",
+        body: bytes = b"",
+        is_upgrade: bool = False,
+        **headers: str,
     ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of an answer."""
         raw, _, query = path.partition("?")
         fields = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        scope: dict[str, Any] = {
-            "type": "http",
-            "method": method,
-            "path": unquote(raw),
-            "raw_path": raw.encode(),
-            "query_string": query.encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
-            "server": (server, 10110),
-            "root_path": "",
-            "scheme": "http",
-        }
-        sent: list[dict[str, Any]] = []
+        named = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
 
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+        async def parts() -> AsyncIterator[bytes]:
+            yield body
 
-        async def send(message: Any) -> None:
-            sent.append(message)
+        async def ask() -> Response:
+            request = Request(method, raw.encode(), query.encode(), named, parts(), "127.0.0.1", (server, 10110))
+            request.is_upgrade = is_upgrade
+            answer = self.app(request)
+            return answer if isinstance(answer, Response) else await answer
 
-        async def ask() -> None:
-            await self.app(scope, receive, send)
-
-        asyncio.run(ask())
-        names = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
-        return sent[0]["status"], names, b"".join(message.get("body", b"") for message in sent[1:])
+        found = asyncio.run(ask())
+        return found.status, found.headers, found.body
 
     def page(self, path: str = "/", status: int = 200) -> Page:
         """Return a page, which must come with this status."""

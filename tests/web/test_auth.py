@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -235,6 +236,38 @@ def test_tls_is_spoken_and_a_renewed_certificate_taken_up(
     renewed = ssl.create_default_context(cafile=str(directory / "cert.pem"))
     with urllib.request.urlopen(f"{served.url}/metrics", context=renewed, timeout=10) as answer:
         assert answer.status == 200
+
+
+def test_openssl_is_loaded_where_it_is_used(
+    serve: Callable[..., Any],
+    certificate: Callable[[str], Path],
+    run_file: Callable[..., Any],
+    poll: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    """Asked over plain HTTP an exporter has none in memory; what is served, probed and sent by HTTPS works."""
+    directory = certificate("later")
+    (directory / "web.yml").write_text("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n")
+    started = {"program": (sys.executable, "-m", "build_exporter")}
+    secure = serve("--web.config.file", str(directory / "web.yml"), trust=directory / "cert.pem", **started)
+    assert secure.get("/metrics")[0] == 200
+    config = tmp_path / "config.yml"
+    config.write_text("{}\n")
+    plain = serve("--config", str(config), **started)
+    assert [plain.get(path)[0] for path in ("/metrics", "/", "/alerts", "/static/page.css")] == [200] * 4
+    loaded = Path(f"/proc/{plain.process.pid}/maps")
+    assert "libcrypto" not in loaded.read_text()
+    trusted = f"https://localhost:{secure.port}, ca_file: {directory / 'cert.pem'}"
+    config.write_text(
+        f"alerting: {{alertmanagers: [{{url: {trusted}}}]}}\n"
+        f"probes: [{{name: other, kind: http, target: {trusted}, interval: 1s, timeout: 1s}}]\n"
+    )
+    assert plain.get("/-/reload", "POST")[0] == 200
+    run_file("lfs", clock=time.time()).step("p", "s", status="failed")
+    poll(lambda: plain.value("build_probe_success", probe="other") == 1.0, what="the probe by HTTPS succeeds")
+    # no Alertmanager, it has nothing under that path
+    poll(lambda: plain.value("build_exporter_alert_posts_total", outcome="refused"), what="the alert arrives by HTTPS")
+    assert "libcrypto" in loaded.read_text()
 
 
 def test_tls_changes_hold_from_the_next_connection(

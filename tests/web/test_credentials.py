@@ -13,6 +13,7 @@ import pytest
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.web import passwords as module
 from build_exporter.web.auth import roles_for
+from build_exporter.web.messages import Request
 from build_exporter.web.origin import host_of
 from build_exporter.web.passwords import REMEMBERED, BusyError, Passwords
 from build_exporter.web.webconfig import TokenError, WebConfigFile, token_digest
@@ -24,15 +25,14 @@ HASH, OTHER = (bcrypt.hashpw(word, bcrypt.gensalt(4)).decode() for word in (b"ri
     ("method", "path", "roles"),
     [
         ("GET", "/metrics", "operate read"), ("HEAD", "/", "operate read"), ("OPTIONS", "/-/reload", "operate read"),
-        ("", "/api/v1/stream", "operate read"), ("POST", "/mcp", "operate read"), ("POST", "/api/v1/events", "ingest"),
-        ("PUT", "/api/v1/events", "ingest"), ("POST", "/api/v1/alerts", "ingest operate"),
+        ("POST", "/mcp", "operate read"), ("POST", "/api/v1/events", "ingest"), ("PUT", "/api/v1/events", "ingest"),
+        ("POST", "/api/v1/alerts", "ingest operate"),
         ("POST", "/-/reload", "operate"), ("DELETE", "/metrics", "operate"), ("POST", "/api/v1/events/", "operate"),
     ],
 )  # fmt: skip
 def test_each_request_has_its_roles(method: str, path: str, roles: str) -> None:
     """Reading and posting queries for readers, events for who brings them, all that changes something for operators."""
-    scope = {"type": "http", "method": method} if method else {"type": "websocket"}
-    assert sorted(roles_for({**scope, "path": path}, reads_by_post="/mcp")) == roles.split()
+    assert sorted(roles_for(Request(method, path.encode()), reads_by_post="/mcp")) == roles.split()
 
 
 @pytest.mark.parametrize(

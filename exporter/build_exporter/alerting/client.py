@@ -76,7 +76,7 @@ class Client:
                 return await self._exchange(method, path, body)
         except TimeoutError:
             raise UnreachableError(f"{self.url} did not answer within {self._timeout:g} s") from None
-        except (OSError, ssl.SSLError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise UnreachableError(f"{self.url}: {error}") from None
 
     async def _exchange(self, method: str, path: str, body: bytes | None) -> Answer:

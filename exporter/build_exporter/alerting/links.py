@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import logging
 import os
-import secrets
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +46,7 @@ class Links:
 
     page: str
     dashboards: str = ""
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    key: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
 
     def of(self, incident: Incident) -> dict[str, str]:
         """Return the links of an incident by the name of their annotation; those that lead nowhere are empty."""

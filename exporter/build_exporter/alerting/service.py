@@ -47,7 +47,7 @@ class AlertService:
         self._monitor = monitor
         self.links = Links("http://localhost:10110")
         self._is_key_kept = False
-        self.silences = Silences(self.firing, self.acknowledge, owner_of(self.links.key), clock=monitor.clock)
+        self.silences = Silences(self.firing, self.acknowledge, lambda: owner_of(self.links.key), clock=monitor.clock)
         self.fast_path = FastPath(self.incidents, self.annotations, scraped, clock=monitor.clock)
         self.inbox = Inbox()
         self.reach = Reachability()
@@ -63,7 +63,7 @@ class AlertService:
     def _keep_key(self) -> None:
         key = kept_key(self._monitor.follower.root, self.links.key)
         if key is not None:
-            self._is_key_kept, self.links.key, self.silences.owner = True, key, owner_of(key)
+            self._is_key_kept, self.links.key = True, key
 
     def configure(self, config: Alerting) -> None:
         """Take a configuration."""

@@ -47,7 +47,7 @@ class Silences:
 
     firing: Callable[[], list[AlertRow]]
     acknowledge: Callable[[AlertRow, str, str], None]
-    owner: str
+    owner: Callable[[], str]
     clients: Sequence[Client] = ()
     builder: str | None = None
     clock: Callable[[], float] = time.time
@@ -97,7 +97,7 @@ class Silences:
     async def _reconcile(self, client: Client) -> None:
         silences = [each for each in _dicts(await client.ask("GET", "/api/v2/silences")) if _is_in_force(each)]
         mine = self._mine(silences)
-        await self._take_others(client, [each for each in silences if each.get("createdBy") != self.owner])
+        await self._take_others(client, [each for each in silences if each.get("createdBy") != self.owner()])
         wanted = self.wanted()
         for matchers, row in wanted.items():
             if not row.failure and await self._is_over(client, matchers, row):
@@ -112,7 +112,7 @@ class Silences:
     def _mine(self, silences: Iterable[dict[str, Any]]) -> dict[Matchers, list[dict[str, Any]]]:
         found: dict[Matchers, list[dict[str, Any]]] = {}
         for silence in silences:
-            if silence.get("createdBy") == self.owner:
+            if silence.get("createdBy") == self.owner():
                 matchers = frozenset((m["name"], m["value"]) for m in silence["matchers"])
                 found.setdefault(matchers, []).append(silence)
         return found
@@ -152,7 +152,7 @@ class Silences:
             ],
             "startsAt": kept["startsAt"] if kept is not None else _timestamp(now),
             "endsAt": _timestamp(now + HOLD_SECONDS),
-            "createdBy": self.owner,
+            "createdBy": self.owner(),
             "comment": _comment(row),
         }
         await client.ask("POST", "/api/v2/silences", body | ({"id": kept["id"]} if kept is not None else {}))

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from build_exporter import __version__
+from build_exporter import __version__, memory
 from build_exporter.alerting.reachability import parts_up
 from build_exporter.alerting.service import AlertService
 from build_exporter.checksums.background import BackgroundVerifier
-from build_exporter.cli import memory
 from build_exporter.cli.options import read_config, use_failure_rules
 from build_exporter.cli.source_arguments import expected_failures
 from build_exporter.clocks import ClockWatch
@@ -44,7 +43,7 @@ from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.retention import Limits, prune
-from build_exporter.journal.spool import has_kept, recover
+from build_exporter.journal.spool import has_kept, make_spool, recover
 from build_exporter.journal.timeouts import call_with_timeout
 from build_exporter.liveness import Liveness
 from build_exporter.milestones import MilestoneWatcher
@@ -58,7 +57,7 @@ from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.verdicts import Match, StepRoots, Verdicts
 from build_exporter.web.app import make_app
-from build_exporter.web.auth import AuthMiddleware
+from build_exporter.web.auth import Guard
 from build_exporter.web.server import (
     Server,
     check_only_local,
@@ -300,7 +299,7 @@ class Exporter:
             },
         )
         try:
-            await server.serve(sockets=sockets)
+            await server.serve(sockets)
         finally:
             for chore in chores:
                 chore.cancel()
@@ -346,7 +345,7 @@ class Exporter:
             return make_server(app)
         file = self._web_file = WebConfigFile(web_config, self.service.counts)
         reads_by_post = "/mcp" if asked == "read" else ""
-        guarded = AuthMiddleware(app, file, self.service.counts, reads_by_post)
+        guarded = Guard(app, file, self.service.counts, reads_by_post)
         return make_server(guarded, lambda: file.current().tls)
 
     async def _write_status(self) -> None:
@@ -373,6 +372,7 @@ class Exporter:
 
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
+        make_spool()
         while not self.monitor.ready:
             await asyncio.sleep(LIVENESS_SECONDS)
         while True:
@@ -385,6 +385,7 @@ class Exporter:
         while not self.monitor.history_complete:
             # what a run counted must be known before it goes
             await asyncio.sleep(1.0)
+        memory.give_back()
         while True:
             kept = self.config.retention
             limits = Limits(kept.runs, kept.bytes, kept.age)

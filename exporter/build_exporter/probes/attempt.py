@@ -8,7 +8,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from build_exporter.probes.state import Reason
 
@@ -78,25 +77,24 @@ class Attempt:
                 stop()
 
 
-_REASONS: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
-    (TimeoutError, Reason.TIMEOUT),
-    (socket.gaierror, Reason.UNRESOLVED),
-    (ConnectionRefusedError, Reason.REFUSED),
-    (ssl.SSLCertVerificationError, Reason.CERTIFICATE),
-    (ssl.SSLError, Reason.PROTOCOL),
-    (ConnectionError, Reason.PROTOCOL),
-    (OSError, Reason.UNREACHABLE),
-    (ImportError, Reason.UNSUPPORTED),
-    (Exception, Reason.ERROR),
-)
-"""The reason of each exception; the first that fits."""
+def _reasons() -> Iterator[tuple[type[BaseException], Reason]]:
+    """Yield the reason of each exception; the first that fits."""
+    yield TimeoutError, Reason.TIMEOUT
+    yield socket.gaierror, Reason.UNRESOLVED
+    yield ConnectionRefusedError, Reason.REFUSED
+    yield ssl.SSLCertVerificationError, Reason.CERTIFICATE
+    yield ssl.SSLError, Reason.PROTOCOL
+    yield ConnectionError, Reason.PROTOCOL
+    yield OSError, Reason.UNREACHABLE
+    yield ImportError, Reason.UNSUPPORTED
+    yield Exception, Reason.ERROR
 
 
 def reason_of(error: Exception) -> tuple[Reason, str]:
     """Return the reason, and a few words, of what a try raised."""
     if isinstance(error, ProbeError):
         return error.reason, error.detail
-    reason = next(reason for kind, reason in _REASONS if isinstance(error, kind))
+    reason = next(reason for kind, reason in _reasons() if isinstance(error, kind))
     words = {
         Reason.CERTIFICATE: getattr(error, "verify_message", ""),
         Reason.UNREACHABLE: getattr(error, "strerror", "") or "",

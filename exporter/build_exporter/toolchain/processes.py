@@ -73,7 +73,11 @@ class ProcessFacts:
 
 
 class Processes:
-    """Reads process trees; one listing of the process table serves all builds."""
+    """Reads process trees; one listing of the process table serves all builds.
+
+    Attributes:
+        asked: how many processes were asked for their facts since the last listing.
+    """
 
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
@@ -81,6 +85,7 @@ class Processes:
         self._parents: dict[int, int] = {}
         self._asked: dict[int, ProcessFacts] = {}
         self._polls = 0
+        self.asked = 0
         try:
             # only where all processes are seen are there the kernel's own
             self._sees_kernel = b"(kthreadd)" in _read(f"{proc}/2/stat")
@@ -90,6 +95,7 @@ class Processes:
     def refresh(self) -> None:
         """Read again who descends from whom; what is known of a process already is read anew now and then only."""
         self._polls += 1
+        self.asked = 0
         if self._polls % FORGET_POLLS == 0:
             self._parents.clear()
             self._asked.clear()
@@ -130,6 +136,7 @@ class Processes:
         return found if owner in (None, found.owner) else None
 
     def _ask(self, place: str, user: int) -> ProcessFacts:
+        self.asked += 1
         arguments = _texts(_read(f"{place}/cmdline"))
         variables = dict(_chosen(_read(f"{place}/environ")))
         name = os.path.basename(arguments[0]) if arguments else ""  # noqa: PTH119 - the same

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 FIRST_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 5.0
+STILL_SECONDS: Final = 20.0
+"""Longest rest between polls of builds in which no process has begun."""
 REST_RATIO: Final = 50.0
 """Rest after a poll, as a multiple of the time it took: two percent of a core at most."""
 
@@ -123,6 +125,7 @@ class Surveyor:
         self._files = Files()
         self._processes = Processes()
         self._watched: dict[tuple[str, str], _Watched] = {}
+        self._is_still = False
         self._stop = threading.Event()
         # a daemon: a directory on a file system that hangs must not keep the exporter from ending
         self._thread = threading.Thread(target=self._run, name="toolchain", daemon=True)
@@ -155,6 +158,7 @@ class Surveyor:
                     count += self._poll_step(run, pids, around.get(run.build, BuildContext()), now)
         for key in self._watched.keys() - active.keys():
             count += self._close(self._watched.pop(key), runs.get(key), now)
+        self._is_still = bool(active) and not self._processes.asked
         return count
 
     def _poll_step(self, run: Run, pids: tuple[int, ...], around: BuildContext, now: float) -> int:
@@ -278,12 +282,13 @@ class Surveyor:
             try:
                 self.poll()
                 message = ""
+                rest = min(rest + POLL_SECONDS, STILL_SECONDS) if self._is_still else POLL_SECONDS
             except Exception as error:
                 # one odd tree must not stop the survey of all others
                 if str(error) != message:
                     log.exception("surveying the builds' tools failed")
-                message = str(error)
-            rest = max(POLL_SECONDS, (time.perf_counter() - began) * REST_RATIO)
+                message, rest = str(error), POLL_SECONDS
+            rest = max(rest, (time.perf_counter() - began) * REST_RATIO)
 
 
 def _is_active(run: Run, now: float) -> bool:

@@ -19,6 +19,9 @@ from build_exporter.verdicts.judge import IDLE_CPU, LEAST_SILENCE_SECONDS, Judge
 from build_exporter.verdicts.limits import Limits
 
 JUDGE_SECONDS: Final = 2.0
+STILL_SECONDS: Final = 20.0
+STILL_JUDGE_SECONDS: Final = 10.0
+"""A step that has done nothing for that long, its log and its processes' states as before, is judged so seldom."""
 WINDOW_SECONDS: Final = 8.0
 """CPU time is averaged over so long: a compiler's runs are shorter than a sample."""
 
@@ -84,6 +87,7 @@ class _Watch:
     began: float
     quiet_since: float
     judged: float = 0.0
+    found: object = None
     samples: deque[_Sample] = field(default_factory=deque)
     used: dict[int, int] = field(default_factory=dict)
     asked: dict[int, Verdict | None] = field(default_factory=dict)
@@ -147,10 +151,13 @@ class Verdicts:
             watch = self._watched[name] = _Watch(Limits(tree.root.pid, self._proc), now, now)
         self._add(watch, tree, now)
         known = self._judgements.get(name)
-        if known is not None and now - watch.judged < JUDGE_SECONDS:
+        log = _stat(step.log)
+        found = ({pid: each.state for pid, each in tree.members.items()}, log and (log.st_size, log.st_mtime_ns))
+        is_still = now - watch.quiet_since >= STILL_SECONDS and found == watch.found
+        if known is not None and now - watch.judged < (STILL_JUDGE_SECONDS if is_still else JUDGE_SECONDS):
             return known
         judgement = judge(self._observation(watch, step, tree, now))
-        watch.judged = now
+        watch.judged, watch.found = now, found
         watch.used = {pid: process.ticks for pid, process in tree.members.items()}
         return judgement
 
@@ -217,10 +224,8 @@ class Verdicts:
         return activity(members, used, watch.asked)
 
     def _log_silence(self, step: Step) -> float | None:
-        try:
-            return max(0.0, self._wall() - os.stat(step.log).st_mtime) if step.log else None  # noqa: PTH116
-        except (OSError, ValueError):
-            return None
+        found = _stat(step.log)
+        return max(0.0, self._wall() - found.st_mtime) if found is not None else None
 
 
 def hides_processes(proc: str) -> bool:
@@ -254,6 +259,13 @@ def _is_torn(log: str | None) -> bool:
         return is_text and os.pread(descriptor, 1, found.st_size - 1) not in (b"", b"\n")
     finally:
         os.close(descriptor)
+
+
+def _stat(log: str | None) -> os.stat_result | None:
+    try:
+        return os.stat(log) if log else None  # noqa: PTH116 - each second for each step
+    except (OSError, ValueError):
+        return None
 
 
 def _arguments(path: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""The HTTP face: an ASGI application over the monitor and the collectors, and the server that runs it."""
+"""The HTTP face: an application over the monitor and the collectors, and the server that runs it."""

@@ -7,12 +7,14 @@ import contextlib
 import errno
 import logging
 import socket
-import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from build_exporter.web.connections import ConnectionLimiter
 from build_exporter.web.http import HttpProtocol
+
+if TYPE_CHECKING:
+    import ssl
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +56,6 @@ class Acceptor:
         self._listening.close()
         for task in self._tasks:
             task.cancel()
-
-    async def wait_closed(self) -> None:
-        """Wait until nothing is being accepted any more."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _accept(self) -> None:
         for _ in range(AT_ONCE):

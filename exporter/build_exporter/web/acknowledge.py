@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from build_exporter.alerting.acknowledgements import acknowledge, firing
 from build_exporter.alerting.links import BadLinkError
 from build_exporter.alerting.service import AlertService
 from build_exporter.formatting import clock_time
 from build_exporter.queries.alerts import AlertRow
 from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.web.messages import Request, Response
 from build_exporter.web.page import responses
 from build_exporter.web.service import Service
 
 MAX_FORM_BYTES = 10_000
 
 
-async def ask(request: Request, service: Service, alerting: AlertService) -> Response:
+def ask(request: Request, service: Service, alerting: AlertService) -> Response:
     """Answer a GET of the link: what it acknowledges, and a button."""
-    link = request.query_params.get("link", "")
+    link = request.parameter("link")
     try:
         row, _ = _row(link, service, alerting)
     except (BadLinkError, NotFoundError) as problem:
@@ -37,7 +35,7 @@ async def accept(request: Request, service: Service, alerting: AlertService) -> 
     """Answer a POST of the link: acknowledge."""
     form = await _form(request)
     try:
-        row, context = _row(request.query_params.get("link", ""), service, alerting)
+        row, context = _row(request.parameter("link"), service, alerting)
         (answered,) = acknowledge(context, [row], form.get("by", "") or "link", form.get("message", ""))
     except (BadLinkError, NotFoundError) as problem:
         return _page(request, service, "Nothing to acknowledge", [str(problem)], status=404)
@@ -62,7 +60,7 @@ def _row(link: str, service: Service, alerting: AlertService) -> tuple[AlertRow,
 
 async def _form(request: Request) -> dict[str, str]:
     body = b""
-    async for part in request.stream():
+    async for part in request.body:
         body += part
         if len(body) > MAX_FORM_BYTES:
             return {}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import math
+from functools import partial
 from typing import Final
-
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.config.web import Role
-from build_exporter.web.errors import error, refuse
+from build_exporter.web.errors import error
+from build_exporter.web.messages import Answer, App, Request, Response, then
 from build_exporter.web.origin import OPEN_PATHS
 from build_exporter.web.passwords import BusyError, Passwords
 from build_exporter.web.webconfig import Access, WebConfigFile, token_digest
@@ -26,14 +25,14 @@ _WRITERS: Final[dict[str, frozenset[Role]]] = {
 """Role needed to post to a path; all other paths need `operate`."""
 
 
-def roles_for(scope: Scope, *, reads_by_post: str = "") -> frozenset[Role]:
+def roles_for(request: Request, *, reads_by_post: str = "") -> frozenset[Role]:
     """Return the roles that may make a request; posting to the path `reads_by_post` only reads."""
-    if scope["type"] == "websocket" or scope["method"] in _SAFE or scope["path"] == reads_by_post:
+    if request.method in _SAFE or request.path == reads_by_post:
         return _READERS
-    return _WRITERS.get(scope["path"], _OPERATORS)
+    return _WRITERS.get(request.path, _OPERATORS)
 
 
-class AuthMiddleware:
+class Guard:
     """Lets a request through when the file asks for no credential, or the request has one that may make it.
 
     A user of `basic_auth_users` may do everything, a token what its role says.
@@ -42,34 +41,31 @@ class AuthMiddleware:
         ImportError: the file names users, and the library that checks their passwords is not installed.
     """
 
-    def __init__(self, app: ASGIApp, file: WebConfigFile, counts: WebCounts, reads_by_post: str = "") -> None:
+    def __init__(self, app: App, file: WebConfigFile, counts: WebCounts, reads_by_post: str = "") -> None:
         self._app = app
         self._reads_by_post = reads_by_post
         self._file = file
         self._counts = counts
         self._passwords = Passwords() if file.current().config.basic_auth_users else None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 400, 401, 403 or 429."""
+    def __call__(self, request: Request) -> Answer:
+        """Return the application's answer, or 400, 401, 403 or 429."""
         access = self._file.current()
-        if access.asks and scope["path"] not in OPEN_PATHS:
-            refusal = await self._refusal(access, scope)
-            if refusal is not None:
-                self._counts.auth_failures += 1
-                await refuse(refusal, scope, receive, send)
-                return
-        extra = [(k.lower().encode(), v.encode()) for k, v in access.config.http_server_config.headers.items()]
+        if access.asks and request.path not in OPEN_PATHS:
+            return self._checked(access, request)
+        return then(self._app(request), partial(_with_headers, access))
 
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *extra]
-            await send(message)
+    async def _checked(self, access: Access, request: Request) -> Response:
+        refusal = await self._refusal(access, request)
+        if refusal is not None:
+            self._counts.auth_failures += 1
+            return refusal
+        answer = self._app(request)
+        return _with_headers(access, answer if isinstance(answer, Response) else await answer)
 
-        await self._app(scope, receive, with_headers if extra else send)
-
-    async def _refusal(self, access: Access, scope: Scope) -> Response | None:
+    async def _refusal(self, access: Access, request: Request) -> Response | None:
         """Return the answer to a request that may not be made, None for one that may."""
-        credentials = [value for name, value in scope["headers"] if name == b"authorization"]
+        credentials = request.values(b"authorization")
         if len(credentials) > 1:
             return error(400, "two-credentials", "a request has one Authorization header")
         kind, _, value = b"".join(credentials).partition(b" ")
@@ -77,18 +73,18 @@ class AuthMiddleware:
             role = access.roles.get(token_digest(value.strip()))
             if role is None:
                 return _unauthorized(access)
-            allowed = roles_for(scope, reads_by_post=self._reads_by_post)
+            allowed = roles_for(request, reads_by_post=self._reads_by_post)
             return None if role in allowed else _forbidden(role, allowed)
         if kind.lower() == b"basic" and access.config.basic_auth_users:
             try:
-                is_user = await self._is_user(access, value, scope)
+                is_user = await self._is_user(access, value, request.peer)
             except BusyError as busy:
                 seconds = str(math.ceil(busy.seconds))
                 return error(429, "too-many-attempts", "try again later", headers={"retry-after": seconds})
             return None if is_user else _unauthorized(access)
         return _unauthorized(access)
 
-    async def _is_user(self, access: Access, encoded: bytes, scope: Scope) -> bool:
+    async def _is_user(self, access: Access, encoded: bytes, peer: str) -> bool:
         try:
             name, colon, password = base64.b64decode(encoded, validate=True).partition(b":")
             user = name.decode()
@@ -96,8 +92,13 @@ class AuthMiddleware:
             return False
         if self._passwords is None:
             self._passwords = Passwords()
-        peer = str((scope.get("client") or ("",))[0])
         return colon == b":" and await self._passwords.is_right(access.config.basic_auth_users, user, password, peer)
+
+
+def _with_headers(access: Access, answer: Response) -> Response:
+    for name, value in access.config.http_server_config.headers.items():
+        answer.headers[name.lower()] = value
+    return answer
 
 
 def _unauthorized(access: Access) -> Response:

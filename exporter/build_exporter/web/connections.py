@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 MOST_CONNECTIONS: Final = 1000
@@ -26,6 +27,14 @@ class Connection(Protocol):
         """Close at once."""
         ...
 
+    def end(self) -> None:
+        """Close as soon as the request in hand is answered."""
+        ...
+
+    def check(self, now: float) -> None:
+        """End what has not come in its time."""
+        ...
+
 
 class ConnectionLimiter:
     """Lets connections in. Full, it closes the one that has been idle longest, so that nobody can sit in the way.
@@ -44,6 +53,9 @@ class ConnectionLimiter:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._open)
 
     def enter(self, connection: Connection) -> bool:
         """Let a connection in, unless it is one too many and no idle one can make room."""

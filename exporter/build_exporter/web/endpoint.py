@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
 from build_exporter.web.errors import error
+from build_exporter.web.messages import Answer, App, Request, Response
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -27,17 +26,14 @@ _encode: Final = msgspec.json.Encoder().encode
 class JsonResponse(Response):
     """An answer of the API as JSON, never kept by a cache."""
 
-    media_type = "application/json"
+    __slots__ = ()
 
     def __init__(self, answer: object, status: int = 200) -> None:
-        super().__init__(_encode(answer), status, {"cache-control": "no-store"})
+        super().__init__(_encode(answer), status, {"cache-control": "no-store"}, "application/json")
 
 
 class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
-
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +62,50 @@ class Endpoint:
     reads_files: bool = False
     method: str = "GET"
     body: Any = None
-    handler: Callable[[Service], Handler] | None = None
+    handler: Callable[[Service], App] | None = None
     forms: Sequence[str] = ()
     statuses: Mapping[int, str] | None = None
 
     def route(self, service: Service) -> Route:
         """Return the route that answers."""
         handler = self.handler(service) if self.handler is not None else self._question(service)
-        return Route(self.path, handler, methods=[self.method])
+        return Route(self.path, handler, [self.method])
 
-    def _question(self, service: Service) -> Handler:
+    def _question(self, service: Service) -> App:
         ask = self.ask
         assert ask is not None
 
-        async def answer(request: Request) -> Response:
+        def answer(request: Request) -> Answer:
             try:
                 asked = partial(ask, service.context(), parameters_of(request, self.parameters))
-                if self.reads_files:
-                    return JsonResponse(await asyncio.get_running_loop().run_in_executor(readers, asked))
-                return JsonResponse(asked())
-            except NotFoundError as problem:
-                return error(404, "not-found", str(problem))
-            except BadRequestError as problem:
-                return error(400, "bad-request", str(problem))
+                return _in_thread(asked) if self.reads_files else JsonResponse(asked())
+            except (NotFoundError, BadRequestError) as problem:
+                return refused(problem)
 
         return answer
 
 
-def parameters_of(request: HTTPConnection, form: type[P]) -> P:
+async def _in_thread(asked: Callable[[], object]) -> Response:
+    try:
+        return JsonResponse(await asyncio.get_running_loop().run_in_executor(readers, asked))
+    except (NotFoundError, BadRequestError) as problem:
+        return refused(problem)
+
+
+def refused(problem: NotFoundError | BadRequestError) -> Response:
+    """Return the answer to a question that has none."""
+    is_missing = isinstance(problem, NotFoundError)
+    return error(404 if is_missing else 400, "not-found" if is_missing else "bad-request", str(problem))
+
+
+def parameters_of(request: Request, form: type[P]) -> P:
     """Return the parameters of a request's path and query.
 
     Raises:
         BadRequestError: one is unknown, given twice, or not as its type wants it.
     """
     given: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in request.query:
         if name in given or name in request.path_params or name not in form.__struct_fields__:
             allowed = ", ".join(name for name in form.__struct_fields__ if name not in request.path_params) or "none"
             raise BadRequestError(f"parameter {name[:64]!r} is unknown or given twice; allowed: {allowed}")

@@ -1,23 +1,34 @@
-"""HTTP of one connection: uvicorn's protocol with limits on size and time, and answers that wait for their reader."""
+"""HTTP/1.1 of one connection: a parser in C, limits on size and time, and answers that wait for their reader."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Final, cast
 
-import msgspec
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import httptools
 
 from build_exporter.web.connections import ConnectionLimiter
+from build_exporter.web.errors import error
+from build_exporter.web.messages import App, Request, Response, Streamed, Upgraded, nothing
+from build_exporter.web.wire import BODYLESS, Body, Pending, head_of
+
+log = logging.getLogger(__name__)
 
 MAX_URL_BYTES: Final = 8 * 1024
 MAX_HEADER_BYTES: Final = 8 * 1024
+MAX_HELD_BYTES: Final = 64 * 1024
+"""Of a body that its handler has not taken; more waits unread."""
 HEADER_SECONDS: Final = 10.0
 """From a connection's opening, or a request's first byte, to the end of the headers."""
 BODY_SECONDS: Final = 60.0
 """From the end of the headers to the end of the body."""
+KEEP_ALIVE_SECONDS: Final = 75.0
+"""For so long a connection may wait for its next request."""
 STALL_SECONDS: Final = 30.0
 """For so long a client may leave an answer untaken."""
 LINGER_SECONDS: Final = 1.0
@@ -32,137 +43,135 @@ class _Refused(Exception):  # noqa: N818 - it never leaves the parser
     """A request is beyond a limit."""
 
 
-class _Flow(FlowControl):
-    """Reading that stays paused while it is held."""
+@dataclass(slots=True)
+class Shared:
+    """What all connections of a server have in common: the application, their limiter, and the requests in hand."""
 
-    held = False
+    app: App
+    limiter: ConnectionLimiter
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def resume_reading(self) -> None:
-        """Read on unless held."""
-        if not self.held:
-            super().resume_reading()
-
-    def hold(self) -> None:
-        """Pause until let go."""
-        self.held = True
-        self.pause_reading()
-
-    def let_go(self) -> None:
-        """End the hold."""
-        if self.held:
-            self.held = False
-            self.resume_reading()
+    def start(self, work: Any) -> asyncio.Task[None]:
+        """Run a coroutine as one of the tasks that the server's end waits for."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
 
 
-class _Joining:
-    """A transport that sends the head of an answer with the beginning of its body: one system call for two."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.direct = transport
-        self._head = b""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.direct, name)
-
-    def write(self, data: bytes) -> None:
-        """Send, or keep the head of a final answer until its body comes."""
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
-            self._head = data
-            return
-        self.direct.write(data)
-
-    def flush(self) -> None:
-        """Send what was kept."""
-        if self._head:
-            data, self._head = self._head, b""
-            self.direct.write(data)
-
-    def close(self) -> None:
-        """Close once everything is sent."""
-        self.flush()
-        self.direct.close()
-
-
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(asyncio.Protocol):
     """One connection."""
 
-    flow: _Flow
-    transport: Any
-
-    def __init__(self, *arguments: Any, limiter: ConnectionLimiter, peer: str, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, shared: Shared, peer: str) -> None:
         self.peer = peer
-        self._limiter = limiter
+        self._shared = shared
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        # what follows a request with `connection: close` is for nobody, and no reason to leave that unanswered
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._transport: asyncio.Transport = cast("Any", None)
+        self._server = ("", 0)
+        self._is_secure = False
         self._unparsed = b""
         self._refusal: tuple[int, str, str] | None = None
-        self._in_headers = False
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
         self._size = 0
-        self._deadline: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
+        self._in_headers = False
+        self._newest: Pending | None = None
+        self._waiting: deque[Pending] = deque()
+        self._current: Pending | None = None
+        self._stream: asyncio.Task[None] | None = None
+        self._is_upgrade = self._is_held = self._is_ending = False
+        self._due_at = self._stalled_at = inf
+        self._writable: asyncio.Event | None = None
         self.abandon: Callable[[], object] | None = None
         """Callable that ends the connection during a TLS handshake."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    # what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the headers of a request are due."""
-        super().connection_made(transport)
-        self.transport = _Joining(transport)
-        self.flow = _Flow(transport)
+        self._transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("sockname")
+        self._server = (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else ("", 0)
+        self._is_secure = bool(transport.get_extra_info("sslcontext"))
         self._due(HEADER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._due(None)
-        self._cancel_stall()
-        self._limiter.leave(self)
+        self._due_at = self._stalled_at = inf
+        self._shared.limiter.leave(self)
         self._unparsed = b""
-        super().connection_lost(exc)
-
-    def evict(self) -> None:
-        """Close at once."""
-        if self.transport is not None:
-            self.transport.abort()
-        elif self.abandon is not None:
-            self.abandon()
+        for each in (self._newest, self._current, *self._waiting):
+            if each is not None and not each.body.is_whole:
+                each.body.end(is_lost=True)
+        if self._stream is not None:
+            self._stream.cancel()
+        self._waiting.clear()
+        self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, or leave it for later where too much is in hand."""
         if self._refusal is not None:
             return
+        if self._due_at != inf and not (self._in_headers or self._is_in_body()):
+            # what begins has its own time
+            self._due_at = inf
         self._unparsed = self._unparsed + data if self._unparsed else data
-        self._feed()
+        self._go_on()
 
-    def _feed(self) -> None:
-        while self._unparsed and self._refusal is None and not self.transport.is_closing():
-            if len(self.pipeline) >= MAX_PIPELINED or self.flow.write_paused:
-                self.flow.hold()
-                return
-            size = len(self._unparsed) if self._is_in_body() else _SLICE
-            piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
-            super().data_received(piece)
-            if self.transport.get_protocol() is not self:
-                # a WebSocket from here on, and the stream's to count
-                self._due(None)
-                self._limiter.leave(self)
-                return
-        self.flow.let_go()
-        if self._in_headers and self._deadline is None:
-            self._due(HEADER_SECONDS)
+    def pause_writing(self) -> None:
+        """Wait for the reader, but not for ever."""
+        self._writable = asyncio.Event()
+        self._shared.limiter.is_idle(self)
+        self._stalled_at = self._loop.time() + STALL_SECONDS
 
-    def _is_in_body(self) -> bool:
-        return not self._in_headers and self.cycle is not None and self.cycle.more_body
+    def resume_writing(self) -> None:
+        """Go on with what waited."""
+        self._stalled_at = inf
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+            self._mark_busy()
+            self._loop.call_soon(self._go_on)
+
+    # what the server calls
+
+    def check(self, now: float) -> None:
+        """End what has not come in its time; `now` is the loop's."""
+        if now >= self._stalled_at:
+            self.evict()
+        elif now >= self._due_at and not self._transport.is_closing():
+            self._due_at = inf
+            if self._refusal is None and (self._in_headers or self._is_in_body()):
+                self._refuse(408, "too-slow", "the request did not come in time")
+            else:
+                self._transport.close()
+
+    def evict(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+        elif self.abandon is not None:
+            self.abandon()
+
+    def end(self) -> None:
+        """Close as soon as the request in hand is answered."""
+        self._is_ending = True
+        if self._current is None and self._transport is not None:
+            self._transport.close()
+
+    # what the parser calls
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
-        self._in_headers = True
-        self._size = 0
+        self._url, self._headers, self._size, self._in_headers = b"", [], 0, True
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
-        super().on_url(url)
-        if len(self.url) > MAX_URL_BYTES:
+        self._url += url
+        if len(self._url) > MAX_URL_BYTES:
             self._refusal = (414, "too-long", f"an address has at most {MAX_URL_BYTES} bytes")
             raise _Refused
 
@@ -172,89 +181,184 @@ class HttpProtocol(HttpToolsProtocol):
         if self._size > MAX_HEADER_BYTES:
             self._refusal = (431, "too-large", f"headers have at most {MAX_HEADER_BYTES} bytes")
             raise _Refused
-        super().on_header(name, value)
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Start answering."""
+        """Take a request in hand."""
         self._in_headers = False
         self._due(BODY_SECONDS)
-        super().on_headers_complete()
+        named = dict(self._headers)
+        url = httptools.parse_url(self._url)
+        body = Body(self._ask_for_body, is_awaited=named.get(b"expect", b"").lower() == b"100-continue")
+        self._is_upgrade = self._parser.should_upgrade() and named.get(b"upgrade", b"").lower() == b"websocket"
+        request = Request(
+            self._parser.get_method().decode("ascii"),
+            url.path,
+            url.query or b"",
+            self._headers,
+            aiter(body),
+            self.peer,
+            self._server,
+            self._is_secure,
+            self._is_upgrade,
+        )
+        is_old = self._parser.get_http_version() == "1.0"
+        self._newest = Pending(request, body, self._parser.should_keep_alive() and not is_old, is_old)
+        self._waiting.append(self._newest)
 
-    def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over as it is."""
-        self.transport = self.transport.direct
-        super().handle_websocket_upgrade()
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
+        assert self._newest is not None
+        self._newest.body.add(part)
 
     def on_message_complete(self) -> None:
         """Note that the body is there."""
-        self._due(None)
-        super().on_message_complete()
+        assert self._newest is not None
+        self._due_at = inf
+        self._newest.body.end()
         self._mark_busy()
+
+    # how requests become answers
+
+    def _go_on(self) -> None:
+        """Parse what there is room for, and begin with the next request; one at a time, then others have their turn."""
+        self._feed()
+        self._begin()
+        if self._is_closing() or self._current is not None:
+            return
+        if self._writable is None and (self._waiting or self._unparsed):
+            self._loop.call_soon(self._go_on)
+        elif self._due_at == inf:
+            self._due(HEADER_SECONDS if self._in_headers else KEEP_ALIVE_SECONDS)
+
+    def _feed(self) -> None:
+        while self._unparsed and self._refusal is None and not self._transport.is_closing():
+            if self._is_full():
+                self._hold(is_held=True)
+                return
+            size = len(self._unparsed) if self._is_in_body() else _SLICE
+            piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
+            try:
+                self._parser.feed_data(piece)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._unparsed = piece[upgrade.args[0] :] + self._unparsed
+            except httptools.HttpParserError:
+                log.warning("Invalid HTTP request received")
+                self._refuse(*(self._refusal or (400, "bad-request", "this is no HTTP request")))
+                return
+        self._hold(is_held=False)
+
+    def _is_full(self) -> bool:
+        newest = self._newest
+        is_body_full = newest is not None and newest.body.size > MAX_HELD_BYTES
+        return is_body_full or self._is_upgrade or len(self._waiting) >= MAX_PIPELINED or self._writable is not None
+
+    def _hold(self, *, is_held: bool) -> None:
+        if is_held != self._is_held and not self._transport.is_closing():
+            self._is_held = is_held
+            (self._transport.pause_reading if is_held else self._transport.resume_reading)()
+
+    def _is_in_body(self) -> bool:
+        return not self._in_headers and self._newest is not None and not self._newest.body.is_whole
 
     def _mark_busy(self) -> None:
         # until its body is there a request waits for its client, as one does that has not begun
-        if self.cycle is not None and not (self.cycle.response_complete or self.cycle.more_body):
-            self._limiter.is_busy(self)
+        if self._current is not None and self._current.body.is_whole:
+            self._shared.limiter.is_busy(self)
 
-    def on_response_complete(self) -> None:
-        """Go on with what waited."""
-        self.transport.flush()
-        super().on_response_complete()
-        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
-            self._limiter.is_idle(self)
+    def _ask_for_body(self) -> None:
+        """Read on for a handler that waits for its request's body."""
+        if self._current is not None and self._current.body.is_awaited and not self._transport.is_closing():
+            self._current.body.is_awaited = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._loop.call_soon(self._go_on)
+
+    def _begin(self) -> None:
+        """Answer the request that has waited longest, unless another is being answered."""
+        if self._current is not None or not self._waiting or self._writable is not None or self._is_closing():
+            return
+        self._current = self._waiting.popleft()
+        found = self._shared.app(self._current.request)
+        if isinstance(found, Response):
+            self._answer(found)
+        else:
+            self._mark_busy()
+            self._shared.start(self._finish(found))
+
+    def _is_closing(self) -> bool:
+        return self._refusal is not None or self._transport.is_closing()
+
+    async def _finish(self, coming: Awaitable[Response]) -> None:
+        self._answer(await coming)
+        self._go_on()
+
+    def _answer(self, found: Response) -> None:
+        pending = self._current
+        if pending is None or self._transport.is_closing():
+            if isinstance(found, Streamed):
+                found.ended()
+            return
+        if isinstance(found, Upgraded):
+            self._upgrade(found)
+            return
+        if self._is_ending or self._is_upgrade or found.headers.get("connection") == "close":
+            pending.keep_alive = False
+        has_body = pending.request.method != "HEAD" and found.status not in BODYLESS
+        if isinstance(found, Streamed):
+            self._transport.write(head_of(found, pending, is_streamed=True))
+            self._stream = self._shared.start(self._send_parts(found, pending, has_body=has_body))
+            self._stream.add_done_callback(lambda _: found.ended())
+            return
+        self._transport.write(head_of(found, pending) + found.body if has_body else head_of(found, pending))
+        self._complete(pending)
+
+    async def _send_parts(self, found: Streamed, pending: Pending, *, has_body: bool) -> None:
+        try:
+            async for part in found.chunks if has_body else nothing():
+                self._transport.write(part if pending.is_old else b"%x\r\n%b\r\n" % (len(part), part))
+                if self._writable is not None:
+                    await self._writable.wait()
+        except Exception:
+            log.exception("an answer can't go on")
+            self._transport.close()
+            return
+        if has_body and not pending.is_old:
+            self._transport.write(b"0\r\n\r\n")
+        self._stream = None
+        self._complete(pending)
+        self._go_on()
+
+    def _complete(self, pending: Pending) -> None:
+        self._current = None
+        pending.body.discard()
+        if pending.keep_alive:
+            self._shared.limiter.is_idle(self)
+        else:
+            self._transport.close()
+
+    def _upgrade(self, found: Upgraded) -> None:
+        """Hand the connection over; it is the stream's to count from here on."""
+        self._due_at = inf
+        self._shared.limiter.leave(self)
+        protocol = found.connect(self._transport)
+        self._transport.set_protocol(protocol)
+        self._hold(is_held=False)
+        self._shared.start(found.run())
         if self._unparsed:
-            self.loop.call_soon(self._feed)
+            protocol.data_received(self._unparsed)
 
-    def pause_writing(self) -> None:
-        """Wait for the reader, but not for ever."""
-        super().pause_writing()
-        self._limiter.is_idle(self)
-        if self._stall is None:
-            self._stall = self.loop.call_later(STALL_SECONDS, self.evict)
-
-    def resume_writing(self) -> None:
-        """Go on with what waited."""
-        super().resume_writing()
-        self._cancel_stall()
-        self._mark_busy()
-        if self._unparsed:
-            self.loop.call_soon(self._feed)
-
-    def send_400_response(self, msg: str) -> None:
+    def _refuse(self, status: int, code: str, message: str) -> None:
         """Answer what can't be answered as it is, and close once the client has had time to read that."""
-        status, code, message = self._refusal = self._refusal or (400, "bad-request", "this is no HTTP request")
-        body = msgspec.json.encode({"error": {"code": code, "message": message, "details": None}})
-        head = (
-            b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n"
-            b"x-content-type-options: nosniff\r\n\r\n" % len(body)
-        )
-        self.transport.write(STATUS_LINE[status] + head + body)
-        self.transport.flush()
-        if self.transport.can_write_eof():
-            # the client sees the end at once; what it still sends is taken, or it would lose the answer
-            self.transport.write_eof()
+        self._refusal = (status, code, message)
         self._unparsed = b""
+        answer = error(status, code, message, headers={"x-content-type-options": "nosniff"})
+        self._transport.write(head_of(answer, None) + answer.body)
+        if self._transport.can_write_eof():
+            # the client sees the end at once; what it still sends is taken, or it would lose the answer
+            self._transport.write_eof()
+        self._hold(is_held=False)
         self._due(LINGER_SECONDS)
 
-    def _due(self, seconds: float | None) -> None:
-        """Expect something within so many seconds, or nothing any more."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._is_late)
-
-    def _is_late(self) -> None:
-        self._deadline = None
-        if self.transport.is_closing():
-            return
-        if self._refusal is not None:
-            self.transport.close()
-        elif self._in_headers or self._is_in_body():
-            self._refusal = (408, "too-slow", "the request did not come in time")
-            self.send_400_response("")
-        else:
-            self.transport.close()
-
-    def _cancel_stall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+    def _due(self, seconds: float) -> None:
+        """Expect something within so many seconds."""
+        self._due_at = self._loop.time() + seconds

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from build_exporter.web.errors import error, refuse
+from build_exporter.web.errors import error
+from build_exporter.web.messages import Request, Response
 
 OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
 """Health checks of a service manager, answered without credentials: they reveal nothing about a build."""
@@ -18,28 +17,19 @@ OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
-class SameOrigin:
-    """Refuses what changes something, and WebSockets, when a browser sends it for a page of another site."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 403."""
-        if (scope["type"] == "websocket" or scope["method"] not in _SAFE) and _is_of_another_site(scope):
-            problem = error(403, "cross-origin", "requests of other sites' pages are refused")
-            await refuse(problem, scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+def cross_origin(request: Request) -> Response | None:
+    """Return the answer to what changes something, or a WebSocket, where a browser sends it for another site's page."""
+    if (request.is_upgrade or request.method not in _SAFE) and _is_of_another_site(request):
+        return error(403, "cross-origin", "requests of other sites' pages are refused")
+    return None
 
 
-def _is_of_another_site(scope: Scope) -> bool:
-    headers = dict(scope["headers"])
-    origin = headers.get(b"origin", b"").lower()
+def _is_of_another_site(request: Request) -> bool:
+    origin = request.header(b"origin").lower()
     if origin:
-        scheme, _, host = origin.partition(b"://")
-        return scheme not in (b"http", b"https") or host != headers.get(b"host", b"").lower()
-    return headers.get(b"sec-fetch-site", b"") in (b"cross-site", b"same-site")
+        scheme, _, host = origin.partition("://")
+        return scheme not in ("http", "https") or host != request.header(b"host").lower()
+    return request.header(b"sec-fetch-site") in ("cross-site", "same-site")
 
 
 class HostCheck:
@@ -50,26 +40,23 @@ class HostCheck:
     one of those configured for a proxy in front.
     """
 
-    def __init__(self, app: ASGIApp, more: Callable[[], tuple[str, ...]]) -> None:
-        """Guard `app`; `more` returns the further names that are right."""
-        self._app = app
+    def __init__(self, more: Callable[[], tuple[str, ...]]) -> None:
+        """Know this machine's names; `more` returns the further ones that are right."""
         self._more = more
         name = socket.gethostname().lower()
         self._own = {"", "localhost", name, name.split(".")[0]}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 400 or 421."""
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
+    def refusal(self, request: Request) -> Response | None:
+        """Return the answer to a request for another host, None for any other request."""
+        hosts = request.values(b"host")
         if len(hosts) > 1:
-            await refuse(error(400, "two-hosts", "a request names one host"), scope, receive, send)
-            return
-        if scope["path"] not in OPEN_PATHS and _is_loopback((scope.get("server") or ("",))[0]):
-            asked = host_of(hosts[0] if hosts else b"")
-            if not self._is_allowed(asked):
-                message = "this exporter is not that host; a proxy's names go into web.hosts of the configuration"
-                await refuse(error(421, "misdirected", message), scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+            return error(400, "two-hosts", "a request names one host")
+        if request.path in OPEN_PATHS or not _is_loopback(request.server[0]):
+            return None
+        if self._is_allowed(host_of(hosts[0] if hosts else b"")):
+            return None
+        message = "this exporter is not that host; a proxy's names go into web.hosts of the configuration"
+        return error(421, "misdirected", message)
 
     def _is_allowed(self, host: str) -> bool:
         return (

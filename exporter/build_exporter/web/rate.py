@@ -8,9 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from build_exporter.web.errors import error, refuse
+from build_exporter.web.errors import error
+from build_exporter.web.messages import Request, Response
 from build_exporter.web.origin import OPEN_PATHS
 
 REMEMBERED_PEERS: Final = 4096
@@ -43,23 +42,20 @@ class RateLimit:
     """Answers 429 where an address asks more often than it may; the questions of a service manager are always answered.
 
     Args:
-        app: what answers the others.
         rate: returns requests a second that are allowed now, None for any.
     """
 
-    def __init__(self, app: ASGIApp, rate: Callable[[], int | None]) -> None:
-        self._app = app
+    def __init__(self, rate: Callable[[], int | None]) -> None:
         self._rate = rate
         self._allowance = Allowance()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 429."""
+    def refusal(self, request: Request) -> Response | None:
+        """Return the answer to a request that comes too soon, None for any other."""
         rate = self._rate()
-        if rate is not None and scope["path"] not in OPEN_PATHS:
-            seconds = self._allowance.wait(str((scope.get("client") or ("",))[0]), rate)
-            if seconds > 0.0:
-                after = {"retry-after": str(math.ceil(seconds))}
-                problem = error(429, "too-many-requests", f"one address may ask {rate} times a second", headers=after)
-                await refuse(problem, scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if rate is None or request.path in OPEN_PATHS:
+            return None
+        seconds = self._allowance.wait(request.peer, rate)
+        if seconds == 0.0:
+            return None
+        after = {"retry-after": str(math.ceil(seconds))}
+        return error(429, "too-many-requests", f"one address may ask {rate} times a second", headers=after)

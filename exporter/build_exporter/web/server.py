@@ -1,28 +1,31 @@
-"""Running the application: uvicorn on sockets opened here, ended by the caller."""
+"""Running the application on sockets opened here, ended by the caller."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, cast
-
-import uvicorn
-from starlette.types import ASGIApp
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from build_exporter.ticks import until_tick
 from build_exporter.web.acceptor import BACKLOG, Acceptor
 from build_exporter.web.connections import ConnectionLimiter
-from build_exporter.web.http import HttpProtocol
+from build_exporter.web.http import HttpProtocol, Shared
+from build_exporter.web.messages import App
+
+log = logging.getLogger(__name__)
 
 SELDOM_SECONDS: Final = 60.0
-MEASURE_BEATS: Final = 5
-"""Seconds between looks at how many descriptors are left."""
+SWEEP_SECONDS: Final = 1.0
+MEASURE_SWEEPS: Final = 5
+"""Of so many looks at the connections one counts the descriptors that are left."""
+GRACE_SECONDS: Final = 3.0
+END_SECONDS: Final = 0.05
+"""Between looks at whether everything is answered."""
 
 
 class AddressError(ValueError):
@@ -124,56 +127,69 @@ class _Seldom(logging.Filter):
         return True
 
 
-class Server(uvicorn.Server):
-    """uvicorn with its own way of accepting, and without its signal handling: the command decides when it ends.
+class Server:
+    """Serves an application on sockets until the command ends it.
 
     Attributes:
         limiter: the connections.
     """
 
-    def __init__(self, config: uvicorn.Config, tls: Callable[[], ssl.SSLContext | None]) -> None:
-        super().__init__(config)
+    def __init__(self, app: App, tls: Callable[[], ssl.SSLContext | None]) -> None:
         self.limiter = ConnectionLimiter()
+        self._shared = Shared(app, self.limiter)
         self._tls = tls
         self._ended = asyncio.Event()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._sweeps = 0
 
     @property
     def is_secure(self) -> bool:
         """Whether new connections speak TLS."""
         return self._tls() is not None
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept on sockets that are open."""
-        self.limiter.measure()
-        # what uvicorn has here are asyncio's servers, of which it needs no more than to close them
-        self.servers = cast("Any", [Acceptor(each, self.limiter, self._protocol, self._tls) for each in sockets or ()])
-        self.started = True
-
-    def _protocol(self, peer: str) -> HttpProtocol:
-        return HttpProtocol(
-            config=self.config, server_state=self.server_state, app_state={}, limiter=self.limiter, peer=peer
-        )
-
-    async def main_loop(self) -> None:
-        """Check on the server once a second; uvicorn's ten times are a third of what an idle exporter does."""
-        beats = 0
-        while not await self.on_tick(0):
-            beats += 1
-            if beats % MEASURE_BEATS == 0:
-                self.limiter.measure()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(until_tick(1.0)):
-                    await self._ended.wait()
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on listening sockets until `end`; then finish what is being answered, within some seconds."""
+        acceptors = [Acceptor(each, self.limiter, self._connection, self._tls) for each in sockets]
+        try:
+            await self._ended.wait()
+        finally:
+            for acceptor in acceptors:
+                acceptor.close()
+            if self._sweeper is not None:
+                self._sweeper.cancel()
+        for connection in list(self.limiter):
+            connection.end()
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                while len(self.limiter) or self._shared.tasks:
+                    await asyncio.sleep(END_SECONDS)
+        except TimeoutError:
+            log.warning("ended before everything was answered", extra={"requests": len(self._shared.tasks)})
 
     def end(self) -> None:
         """Finish what is being answered and return from `serve`."""
-        self.should_exit = True
         self._ended.set()
+
+    def _connection(self, peer: str) -> HttpProtocol:
+        if self._sweeper is None:
+            self._sweep()
+        return HttpProtocol(self._shared, peer)
+
+    def _sweep(self) -> None:
+        """End connections that have not done in time what they must; while there is any, and with a look at the rest.
+
+        A timer for each of them would cost more than the requests; without connections nothing wakes up.
+        """
+        loop = asyncio.get_running_loop()
+        if self._sweeps % MEASURE_SWEEPS == 0:
+            self.limiter.measure()
+        self._sweeps += 1
+        for connection in list(self.limiter):
+            connection.check(loop.time())
+        is_over = self._sweeper is not None and not len(self.limiter)
+        self._sweeper = None if is_over else loop.call_later(until_tick(SWEEP_SECONDS), self._sweep)
+        if is_over:
+            self._sweeps = 0
 
 
 def no_tls() -> ssl.SSLContext | None:
@@ -181,29 +197,8 @@ def no_tls() -> ssl.SSLContext | None:
     return None
 
 
-def make_server(app: ASGIApp, tls: Callable[[], ssl.SSLContext | None] = no_tls) -> Server:
+def make_server(app: App, tls: Callable[[], ssl.SSLContext | None] = no_tls) -> Server:
     """Return a server for the application; `tls` returns the context of a new connection, None for plain HTTP."""
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        loop="asyncio",
-        ws="none",
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=3,
-    )
-    config.load()
-    config.ws_protocol_class = cast("Any", _connection)
-    logging.getLogger("uvicorn.error").addFilter(_Seldom())
-    return Server(config, tls)
-
-
-def _connection(**named: Any) -> asyncio.Protocol:
-    """Return the protocol of a WebSocket; its libraries are loaded with the first."""
-    from build_exporter.web.stream.websocket import Connection  # noqa: PLC0415
-
-    return Connection(**named)
+    for name in ("build_exporter.web.http", "websockets.server"):
+        logging.getLogger(name).addFilter(_Seldom())
+    return Server(app, tls)

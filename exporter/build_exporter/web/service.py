@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from starlette.types import ASGIApp
-
 from build_exporter.alerting.service import AlertService
 from build_exporter.analysis.fit import Fit
 from build_exporter.collectors.analysis import fits
@@ -21,6 +19,7 @@ from build_exporter.probes.state import ProbeState
 from build_exporter.queries.context import Context
 from build_exporter.tracker import Run, Step
 from build_exporter.verdicts import Judgement
+from build_exporter.web.messages import App
 from build_exporter.web.stream.hub import Hub
 
 
@@ -50,7 +49,7 @@ class Service:
     probes: Callable[[], Sequence[ProbeState]] = tuple
     scraped_at: float = 0.0
     alerts: AlertService | None = None
-    mcp: ASGIApp | None = None
+    mcp: App | None = None
     estimator: Estimator = field(init=False)
     accuracy: Accuracy = field(init=False)
     hub: Hub = field(init=False)

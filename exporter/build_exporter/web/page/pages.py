@@ -7,11 +7,10 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 
 from build_exporter.model.states import BuildState
 from build_exporter.queries.context import BadRequestError, NotFoundError
+from build_exporter.web.messages import Request, Response, redirect
 from build_exporter.web.page import responses, views
 from build_exporter.web.page.rows import Rows
 from build_exporter.web.service import Service
@@ -49,16 +48,16 @@ class Pages:
         common = {"here": "", "telemetry_path": self._service.telemetry_path, "refresh": may_come, "build_name": ""}
         return responses.html(request, "message.html", common | {"message": message}, status)
 
-    async def overview(self, request: Request) -> Response:
+    def overview(self, request: Request) -> Response:
         """Return the page of all builds."""
         return self._page(
             request, "board.html", lambda: views.overview(self._service, self._service.context()), here="/"
         )
 
-    async def build(self, request: Request) -> Response:
+    def build(self, request: Request) -> Response:
         """Return the page of a build, filtered where the query asks for it."""
-        name, live = request.path_params["build"], "live" in request.query_params
-        given = {key: value for key, value in request.query_params.items() if key in ("state", "q", "begin") and value}
+        name, live = request.path_params["build"], any(name == "live" for name, _ in request.query)
+        given = {key: value for key, value in request.query if key in ("state", "q", "begin") and value}
         try:
             wanted = None if live else _filter(given)
         except BadRequestError as problem:
@@ -69,35 +68,35 @@ class Pages:
             lambda: views.build_page(self._service, self._service.context(), name, self._rows_of(name), wanted),
         )
 
-    async def rows(self, request: Request) -> Response:
+    def rows(self, request: Request) -> Response:
         """Return the rows of the table of steps that changed since a cursor, as `rows.Changes`."""
-        name, cursor = request.path_params["build"], request.query_params.get("since", "")
+        name, cursor = request.path_params["build"], request.parameter("since")
         try:
             found = views.changed_rows(self._service.context(), name, self._rows_of(name), cursor)
         except NotFoundError as problem:
             return self._message(request, 404, str(problem))
         return responses.json(request, found)
 
-    async def runs(self, request: Request) -> Response:
+    def runs(self, request: Request) -> Response:
         """Return the page of a build's runs."""
         name = request.path_params["build"]
         return self._page(request, "runs.html", lambda: views.runs_page(self._service.context(), name))
 
-    async def steps(self, request: Request) -> Response:
+    def steps(self, request: Request) -> Response:
         """Return the way to the table of steps."""
-        return RedirectResponse(f"/builds/{request.path_params['build']}#steps")
+        return redirect(f"/builds/{request.path_params['build']}#steps")
 
-    async def step(self, request: Request) -> Response:
+    def step(self, request: Request) -> Response:
         """Return the page of a step."""
         # names may hold a slash, which only the path as it was sent distinguishes from those between them
-        raw = request.scope.get("raw_path", b"").decode("latin-1").partition("?")[0]
+        raw = request.raw_path.decode("latin-1")
         parts = [unquote(part) for part in raw.split("/")[4:]]
         if len(parts) != 2:
             return self._message(request, 404, "a step is named by its phase and its name")
         name, (phase, step) = request.path_params["build"], parts
         return self._page(request, "step.html", lambda: views.step_page(self._service.context(), name, phase, step))
 
-    async def alerts(self, request: Request) -> Response:
+    def alerts(self, request: Request) -> Response:
         """Return the page of alerts."""
         return self._page(request, "alerts.html", self._alerts, here="/alerts")
 
@@ -105,18 +104,18 @@ class Pages:
         alerting = self._service.alerts
         return views.alerts_page(self._service.context()) | {"unheard": alerting.reach.unheard() if alerting else ""}
 
-    async def runbook(self, request: Request) -> Response:
+    def runbook(self, request: Request) -> Response:
         """Return the runbook."""
         from build_exporter.web.page.runbook import runbook  # noqa: PLC0415 - Markdown's reader is for this page alone
 
         return self._page(request, "runbook.html", lambda: {"runbook": runbook(), "refresh": False}, here="/runbook")
 
-    async def static(self, request: Request) -> Response:
+    def static(self, request: Request) -> Response:
         """Return a script or a style."""
         name = request.path_params["name"]
         return responses.static(request, name) or self._message(request, 404, "no such file")
 
-    async def icon(self, request: Request) -> Response:
+    def icon(self, request: Request) -> Response:
         """Return the icon of a state."""
         return responses.icon(request.path_params["name"]) or self._message(request, 404, "no such icon")
 

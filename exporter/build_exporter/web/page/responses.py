@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 
 from build_exporter.web.compress import MIN_BYTES, accepts_gzip, compress
+from build_exporter.web.messages import Request, Response
 from build_exporter.web.page.templates import render
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -36,7 +35,7 @@ def html(request: Request, template: str, values: Mapping[str, object], status: 
     """Return a page; `values` are what its template shows."""
     headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
     body = render(template, values).encode("utf-8", "replace")
-    return _compressed(request, HTMLResponse(body, status, headers))
+    return _compressed(request, Response(body, status, headers, "text/html"))
 
 
 def json(request: Request, value: object) -> Response:
@@ -58,7 +57,7 @@ def _static() -> dict[str, _File]:
         kind = _TYPES.get(each.name[each.name.rfind(".") :])
         if kind is not None:
             body = each.read_bytes()
-            found[each.name] = _File(body, kind, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+            found[each.name] = _File(body, kind, f'"{zlib.crc32(body):08x}-{len(body):x}"')
     return found
 
 
@@ -68,8 +67,8 @@ def static(request: Request, name: str) -> Response | None:
     if file is None:
         return None
     headers = {"etag": file.tag, "cache-control": "no-cache"}
-    if request.headers.get("if-none-match", "").removeprefix("W/") == file.tag:
-        return Response(status_code=304, headers=headers)
+    if request.header(b"if-none-match").removeprefix("W/") == file.tag:
+        return Response(status=304, headers=headers)
     return _compressed(request, Response(file.body, 200, headers, file.media_type))
 
 
@@ -83,10 +82,8 @@ def icon(state: str) -> Response | None:
 
 
 def _compressed(request: Request, answer: Response) -> Response:
-    body = bytes(answer.body)
-    if len(body) >= MIN_BYTES and accepts_gzip(request.headers.get("accept-encoding", "")):
-        answer.body = compress(body)
+    if len(answer.body) >= MIN_BYTES and accepts_gzip(request.header(b"accept-encoding")):
+        answer.body = compress(answer.body)
         answer.headers["content-encoding"] = "gzip"
-        answer.headers["content-length"] = str(len(answer.body))
     answer.headers["vary"] = "Accept-Encoding"
     return answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import secrets
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -77,7 +77,7 @@ class Rows:
         steps = list(run.steps.items())
         shape = (run.run, run.plans)
         if shape != self._shape:
-            self._shape, self._known, self._planned_at, self.epoch = shape, {}, 0.0, secrets.token_hex(4)
+            self._shape, self._known, self._planned_at, self.epoch = shape, {}, 0.0, os.urandom(4).hex()
         self.number += 1
         if context.now - self._planned_at >= len(steps) / _STEPS_A_SECOND:
             self.planned, self._planned_at = schedule(context, run), context.now

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from build_exporter import __version__
 from build_exporter.failures import Card
 from build_exporter.formatting import clock_time, duration, percent, size
+from build_exporter.memory import give_back
 from build_exporter.web.page.rows import step_url
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ def environment() -> Environment:
 
 def render(template: str, values: Mapping[str, object]) -> str:
     """Return a template with its values put in."""
-    return environment().get_template(template).render(values)
+    made = environment()
+    known = len(made.cache or ())
+    text = made.get_template(template).render(values)
+    if len(made.cache or ()) != known:
+        # the compiler takes several times what the compiled template does
+        give_back()
+    return text
 
 
 def _iso(when: float) -> str:

@@ -34,9 +34,5 @@ TOPICS: Final[tuple[ModuleType, ...]] = (
     api,
 )
 """Metrics first: they may be at / where somebody wants them there."""
-
-BUSY: Final = (metrics, events)
-"""Topics that are asked for many times a second: their routes are tried first."""
-
 ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(row for topic in TOPICS for row in getattr(topic, "ENDPOINTS", ()))
 """The API's endpoints, in the order of the reference page."""

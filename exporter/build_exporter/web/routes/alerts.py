@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from build_exporter.alerting.acknowledgements import Answered, acknowledge, escalate, firing
 from build_exporter.alerting.service import AlertService
@@ -18,9 +15,11 @@ from build_exporter.alerting.webhook import Notification, Taken
 from build_exporter.queries.alerts import Alerts, AlertStats, alert_stats, alerts
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
 from build_exporter.web import acknowledge as link_page
-from build_exporter.web.endpoint import Endpoint, Handler, JsonResponse, Nothing
+from build_exporter.web.endpoint import Endpoint, JsonResponse, Nothing, refused
 from build_exporter.web.errors import error
+from build_exporter.web.messages import App, Request, Response
 from build_exporter.web.routes.events import BodyTooLargeError, BusyBodiesError, body_of, refused_body
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 log = logging.getLogger(__name__)
@@ -49,6 +48,7 @@ class AlertEscalation(AlertAnswer, frozen=True, kw_only=True, forbid_unknown_fie
     tier: Annotated[int, Meta(ge=2, le=3)] | None = None
 
 
+_Handler = Callable[[Request], Awaitable[Response]]
 Act = Callable[[Context, Any], list[Answered]]
 
 
@@ -62,8 +62,8 @@ def _escalate(context: Context, asked: AlertEscalation) -> list[Answered]:
     return escalate(context, rows, asked.by, asked.message, asked.tier)
 
 
-def _answering(form: type[AlertAnswer], act: Act) -> Callable[[Service], Handler]:
-    def handler(service: Service) -> Handler:
+def _answering(form: type[AlertAnswer], act: Act) -> Callable[[Service], App]:
+    def handler(service: Service) -> App:
         async def answer(request: Request) -> Response:
             asked = msgspec.json.decode(await body_of(request, service.max_body_bytes), type=form)
             answered = act(service.context(), asked)
@@ -76,7 +76,7 @@ def _answering(form: type[AlertAnswer], act: Act) -> Callable[[Service], Handler
     return handler
 
 
-def _reporting(service: Service) -> Handler:
+def _reporting(service: Service) -> App:
     async def answer(request: Request) -> Response:
         body = await body_of(request, service.max_body_bytes)
         return JsonResponse(_alerting(service).inbox.take(body, service.context()))
@@ -84,8 +84,8 @@ def _reporting(service: Service) -> Handler:
     return _guarded(answer)
 
 
-def _tests(service: Service) -> Handler:
-    async def answer(request: Request) -> Response:
+def _tests(service: Service) -> App:
+    def answer(request: Request) -> Response:
         return JsonResponse(_alerting(service).inbox.tests)
 
     return answer
@@ -96,7 +96,7 @@ def _alerting(service: Service) -> AlertService:
     return service.alerts
 
 
-def _guarded(handler: Handler) -> Handler:
+def _guarded(handler: _Handler) -> App:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
@@ -105,7 +105,7 @@ def _guarded(handler: Handler) -> Handler:
         except (BadRequestError, msgspec.MsgspecError, UnicodeDecodeError) as problem:
             return error(400, "bad-request", str(problem))
         except NotFoundError as problem:
-            return error(404, "not-found", str(problem))
+            return refused(problem)
         except OSError as problem:
             log.warning("an answer to an alert can't be written", extra={"error": problem.strerror or str(problem)})
             return error(507, "journal-not-writable", f"the journal can't be written: {problem.strerror}")
@@ -177,14 +177,14 @@ ENDPOINTS: Final = (
 def routes(service: Service) -> list[Route]:
     """Return the routes of alerts, and that of the link in messages."""
 
-    async def ask(request: Request) -> Response:
-        return await link_page.ask(request, service, _alerting(service))
+    def ask(request: Request) -> Response:
+        return link_page.ask(request, service, _alerting(service))
 
     async def accept(request: Request) -> Response:
         return await link_page.accept(request, service, _alerting(service))
 
     return [
         *(endpoint.route(service) for endpoint in ENDPOINTS),
-        Route("/alerts/acknowledge", ask, methods=["GET"]),
-        Route("/alerts/acknowledge", accept, methods=["POST"]),
+        Route("/alerts/acknowledge", ask),
+        Route("/alerts/acknowledge", accept, ["POST"]),
     ]

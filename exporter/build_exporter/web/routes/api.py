@@ -8,23 +8,22 @@ from functools import cache
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from build_exporter.web.endpoint import Endpoint, Handler, JsonResponse, Nothing
+from build_exporter.web.endpoint import Endpoint, JsonResponse, Nothing
+from build_exporter.web.messages import App, Request, Response
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 
-def _discovery(service: Service) -> Handler:
-    async def discovery(request: Request) -> Response:
-        host = request.headers.get("host", "")
-        address, port = request.scope.get("server") or ("localhost", 0)
+def _discovery(service: Service) -> App:
+    def discovery(request: Request) -> Response:
+        host = request.header(b"host")
+        address, port = request.server
         target = host if _HOST.fullmatch(host) else f"{address}:{port}"
         labels = {
-            "__scheme__": request.url.scheme,
+            "__scheme__": "https" if request.is_secure else "http",
             "__metrics_path__": service.telemetry_path,
             "builder": socket.gethostname(),
         }
@@ -47,7 +46,7 @@ ENDPOINTS: Final = (
 def routes(service: Service) -> list[Route]:
     """Return the routes that describe the API and the exporter."""
 
-    async def openapi(request: Request) -> Response:
+    def openapi(request: Request) -> Response:
         return Response(_openapi(), media_type="application/json")
 
     return [Route("/api/v1/openapi.json", openapi), *(endpoint.route(service) for endpoint in ENDPOINTS)]

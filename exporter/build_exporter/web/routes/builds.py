@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from starlette.routing import Route
 
 from build_exporter.queries.build import Board, board
 from build_exporter.queries.builds import Builds, builds
@@ -17,6 +16,7 @@ from build_exporter.queries.runs import Runs, runs
 from build_exporter.queries.step import StepDetail, step
 from build_exporter.queries.steps import StepFilter, Steps, steps
 from build_exporter.web.endpoint import Endpoint, Nothing
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 

@@ -6,17 +6,15 @@ import asyncio
 import logging
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from build_exporter.journal.ingest import Ingest
 from build_exporter.model.events import AnyEvent
 from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS
 from build_exporter.queries.context import BadRequestError
-from build_exporter.web.endpoint import Endpoint, Handler, JsonResponse, Nothing
+from build_exporter.web.endpoint import Endpoint, JsonResponse, Nothing
 from build_exporter.web.errors import error
 from build_exporter.web.ingest import Batch, Ingested, TooManyEventsError, lines_of, read_batch
+from build_exporter.web.messages import App, ClientGoneError, Request, Response
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 log = logging.getLogger(__name__)
@@ -44,16 +42,16 @@ class _Bodies:
 _bodies: Final = _Bodies()
 
 
-def _accepting(service: Service) -> Handler:
+def _accepting(service: Service) -> App:
     ingest = Ingest(service.monitor.follower.root)
     lock = asyncio.Lock()
 
     async def accept(request: Request) -> Response:
-        if request.headers.get("content-encoding", "identity") != "identity":
+        if request.header(b"content-encoding", "identity") != "identity":
             return error(415, "unsupported-encoding", "send the body without content-encoding")
         try:
             body = await body_of(request, service.max_body_bytes)
-            lines = lines_of(body, request.headers.get("content-type", ""))
+            lines = lines_of(body, request.header(b"content-type"))
             batch = read_batch(lines, service.monitor.clock() + FUTURE_TOLERANCE_SECONDS)
         except (BodyTooLargeError, BusyBodiesError) as problem:
             return refused_body(problem)
@@ -135,14 +133,14 @@ async def body_of(request: Request, limit: int) -> bytes:
         BusyBodiesError: it is not small, and those that others have begun leave no room for it.
         BadRequestError: the client went before its end.
     """
-    reported = request.headers.get("content-length", "0")
+    reported = request.header(b"content-length", "0")
     if not reported.isdigit() or int(reported) > 2 * limit:
         raise BodyTooLargeError(f"a body has at most {limit} bytes, not {reported[:32]}")
     parts: list[bytes] = []
     size = 0
     held = 0
     try:
-        async for part in request.stream():
+        async for part in request.body:
             size += len(part)
             if size > 2 * limit:
                 break
@@ -152,7 +150,7 @@ async def body_of(request: Request, limit: int) -> bytes:
                 _bodies.held += len(part)
                 held += len(part)
                 parts.append(part)
-    except ClientDisconnect:
+    except ClientGoneError:
         raise BadRequestError("the client went before the end of its body") from None
     finally:
         _bodies.held -= held

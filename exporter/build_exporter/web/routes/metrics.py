@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from build_exporter.exposition import negotiate
 from build_exporter.web.compress import MIN_BYTES, Packer, accepts_gzip
+from build_exporter.web.messages import Request, Response
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 
@@ -16,14 +14,14 @@ def routes(service: Service) -> list[Route]:
 
     packer = Packer()
 
-    async def metrics(request: Request) -> Response:
-        form = negotiate(request.headers.get("accept", ""))
+    def metrics(request: Request) -> Response:
+        form = negotiate(request.header(b"accept"))
         service.monitor.poll()
-        if request.headers.get("user-agent", "").startswith("Prometheus/"):
+        if request.header(b"user-agent").startswith("Prometheus/"):
             service.scraped_at = service.monitor.clock()
         parts = service.scrape.parts(form)
         headers = {"content-type": form.content_type, "vary": "Accept, Accept-Encoding"}
-        if sum(map(len, parts)) >= MIN_BYTES and accepts_gzip(request.headers.get("accept-encoding", "")):
+        if sum(map(len, parts)) >= MIN_BYTES and accepts_gzip(request.header(b"accept-encoding")):
             headers["content-encoding"] = "gzip"
             return Response(packer.pack(parts), headers=headers)
         return Response(b"".join(parts), headers=headers)

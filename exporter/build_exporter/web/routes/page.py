@@ -8,10 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
+from build_exporter.web.messages import Request, Response
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 if TYPE_CHECKING:
@@ -48,8 +46,8 @@ def routes(service: Service) -> list[Route]:
         return Pages(service)
 
     def route(path: str, method: str) -> Route:
-        async def answer(request: Request) -> Response:
-            found: Response = await getattr(pages(), method)(request)
+        def answer(request: Request) -> Response:
+            found: Response = getattr(pages(), method)(request)
             return found
 
         return Route(path, answer)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.routing import Route
-
 from build_exporter.queries.probe_list import Probes, probe_list
 from build_exporter.web.endpoint import Endpoint, Nothing
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 ENDPOINTS: Final = (

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
-from starlette.routing import Route
 
 from build_exporter.model.names import MAX_TIME
 from build_exporter.queries.commands import SUMMARIES, find
@@ -16,6 +15,7 @@ from build_exporter.queries.request import NoSamples, Request, Window
 from build_exporter.queries.run_reader import JournalRuns
 from build_exporter.tracker import Tracker
 from build_exporter.web.endpoint import Endpoint, Nothing
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 OF_THE_COMMAND: Final = frozenset({"saved", "fit", "database", "network", "services", "resources", "response-times"})

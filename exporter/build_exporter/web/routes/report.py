@@ -9,9 +9,6 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from build_exporter.config.views import View
 from build_exporter.journal.decode import Decoder
@@ -21,8 +18,9 @@ from build_exporter.model.events import Event
 from build_exporter.queries import request as questions
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
 from build_exporter.tracker import Tracker
-from build_exporter.web.endpoint import Endpoint, Handler, parameters_of, readers
-from build_exporter.web.errors import error
+from build_exporter.web.endpoint import Endpoint, parameters_of, readers, refused
+from build_exporter.web.messages import App, Request, Response
+from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
 TYPES: Final = {"json": "application/json", "html": "text/html", "md": "text/markdown", "csv": "text/csv"}
@@ -37,16 +35,14 @@ class OfReport(msgspec.Struct, frozen=True, kw_only=True):
     format: Annotated[Literal["json", "html", "md", "csv"], Meta(description="Form of the document.")] = "json"
 
 
-def _reporting(service: Service) -> Handler:
+def _reporting(service: Service) -> App:
     async def answer(request: Request) -> Response:
         try:
             wanted = parameters_of(request, OfReport)
             made = partial(_made, service.context(), wanted, service.views)
             text = await asyncio.get_running_loop().run_in_executor(readers, made)
-        except NotFoundError as problem:
-            return error(404, "not-found", str(problem))
-        except BadRequestError as problem:
-            return error(400, "bad-request", str(problem))
+        except (NotFoundError, BadRequestError) as problem:
+            return refused(problem)
         headers = {"cache-control": "no-store", "content-security-policy": _POLICY}
         return Response(text, headers=headers, media_type=TYPES[wanted.format])
 
