@@ -6,6 +6,7 @@ import asyncio
 import bisect
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,9 @@ WATCHED_POLL_SECONDS = 1.0
 
 UNWATCHED_POLL_SECONDS = 0.1
 """Poll interval without inotify, or on a file system without events, such as a network one."""
+
+POLL_SECONDS = 0.1
+"""Most that one poll takes while events come faster than they can be read: requests are answered in between."""
 
 SETTLE_SECONDS = 0.001
 """Delay after a change before polling: a burst of writes is read at once."""
@@ -192,7 +196,7 @@ class Monitor:
         """Read what is new and return how many events that was."""
         self._check_clock()
         read = 0
-        for batch in self.follower.poll():
+        for batch in self.follower.poll(POLL_SECONDS if self.ready else math.inf):
             read += len(batch.events) + batch.left_out
             try:
                 self._take(batch)
@@ -204,6 +208,9 @@ class Monitor:
         for build in self._without_history():
             build.history_complete = not self.follower.older_runs(build.name)
         self.ready = True
+        if self.follower.has_more and self._wake_up is not None:
+            self._notified = True
+            self._wake_up.set()
         if read:
             self._announce()
         return read
