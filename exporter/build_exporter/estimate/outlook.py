@@ -50,6 +50,11 @@ class Estimate:
         """The three figures with their percentile as a label value."""
         return (("10", self.low), ("50", self.middle), ("90", self.high))
 
+    def after(self, seconds: float) -> Estimate:
+        """Return what is left of it after so many seconds."""
+        low, middle, high = (max(0.0, left - seconds) for left in (self.low, self.middle, self.high))
+        return Estimate(low, middle, high, self.basis)
+
 
 @dataclass(frozen=True, slots=True)
 class StepOutlook:
