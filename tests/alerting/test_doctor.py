@@ -57,19 +57,32 @@ def test_servers_that_are_away_are_named_with_what_to_do(servers: Any, doctor: C
 
 
 def test_where_no_prometheus_is_named_its_absence_is_no_failure(
-    serve: Callable[..., Any], servers: Any, run_file: Callable[..., Any]
+    serve: Callable[..., Any], servers: Any, run_file: Callable[..., Any], poll: Callable[..., None]
 ) -> None:
     """Exporter and Alertmanager alone are a way of its own: what does not come is a warning, as is a misspelt step."""
     run = run_file("lfs")
     run.add("plan", steps=[{"phase": "p", "step": "501-binutils"}])
     run.step("p", "501-binutls")
     servers.start_alertmanager()
-    nowhere, exporter = Client(Alertmanager(url="http://127.0.0.1:9")), Client(Alertmanager(url=serve().url))
+    sends = serve("--alertmanager.url", servers.alertmanager)
+    poll(lambda: b'part_up{part="alertmanager"} 1' in sends.get("/metrics")[2], 30, "the exporter has asked it")
+    nowhere, exporter = Client(Alertmanager(url="http://127.0.0.1:9")), Client(Alertmanager(url=sends.url))
     for named, state in ((False, "warning"), (True, "failed")):
         chain = Chain(exporter, nowhere, [Client(Alertmanager(url=servers.alertmanager))], False, named)
         checks = asyncio.run(checked(chain))
         assert (checks.pop("Prometheus").state, checks.pop("plan").state) == (state, "warning")
         assert {check.state for check in checks.values()} == {"ok"}
+
+
+def test_an_exporter_that_sends_to_nobody_is_found_where_no_prometheus_sends(
+    serve: Callable[..., Any], servers: Any
+) -> None:
+    """An Alertmanager that nobody sends to delivers the test alert, and a failed build would reach nobody."""
+    servers.start_alertmanager()
+    nowhere, exporter = Client(Alertmanager(url="http://127.0.0.1:9")), Client(Alertmanager(url=serve().url))
+    chain = Chain(exporter, nowhere, [Client(Alertmanager(url=servers.alertmanager))], False, False)
+    link = asyncio.run(checked(chain))["exporter to Alertmanager"]
+    assert (link.state, "--alertmanager.url" in link.remedy) == ("failed", True)
 
 
 async def checked(chain: Chain) -> dict[str, Check]:
