@@ -353,6 +353,8 @@ def test_a_build_that_nobody_ended_stopped_with_its_last_failure() -> None:
     """While anything runs it has not; the newest of several failures is when it came to a standstill."""
     events = [start(1, "a"), start(2, "b"), end(5, "a", "failed"), end(9, "b", "failed")]
     assert [run_of(*events[:n]).stopped for n in (2, 3, 4)] == [None, None, 9]
+    repaired = run_of(*events, start(30, "b"), end(34, "b", status="failed"), start(40, "b"), end(45, "b"))
+    assert repaired.stopped == 45
     assert run_of(*events, over(20, "failed")).stopped == 20
 
 
