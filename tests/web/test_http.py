@@ -156,6 +156,22 @@ def test_what_is_no_request_hurts_nobody(served: Any, request_: bytes) -> None:
     assert served.process.poll() is None
 
 
+def test_what_follows_a_body_is_no_header(served: Any) -> None:
+    """Fields behind the last chunk of a body count for nothing, as a proxy that checks headers does not look there."""
+    head = b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+    origin = b"Origin: http://evil.example\r\n"
+    for where, status in ((head + origin + b"\r\n0\r\n\r\n", 403), (head + b"\r\n0\r\n" + origin + b"\r\n", 200)):
+        assert raw(served.port, where).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_a_slash_too_many_leads_to_the_same_question(served: Any) -> None:
+    """An address with a slash at its end is sent on to that without, with its parameters and what was escaped in it."""
+    head = b"HEAD /api/v1/builds/a%2523b/?live=%26 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = raw(served.port, head)
+    assert answer.startswith(b"HTTP/1.1 307 ")
+    assert b"\r\nlocation: /api/v1/builds/a%2523b?live=%26\r\n" in answer
+
+
 def test_metrics_may_be_elsewhere(serve: Serve) -> None:
     """Another path for metrics is linked from the page; where it is /, it takes the page's place."""
     served = serve("--web.telemetry-path", "/build/metrics")
