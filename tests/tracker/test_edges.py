@@ -24,7 +24,7 @@ from build_exporter.tracker import (
     step_progress,
     summarise,
 )
-from build_exporter.tracker.progress import approach
+from build_exporter.tracker.progress import CEILING, approach
 
 
 @pytest.mark.parametrize(
@@ -373,3 +373,10 @@ def test_only_steps_to_come_are_blocked() -> None:
     assert run.blocked() == []
     apply_all(run, [end(5, status="failed")])
     assert [step.step for step in run.blocked()] == ["waits"]
+
+
+def test_a_step_that_failed_after_all_takes_nothing_from_the_bar_of_its_phase() -> None:
+    """Both steps were done; the late news of one that had failed leaves the bar where it was, short of its end."""
+    events = [plan({"a": 10, "b": 10}), start(1, "a"), end(2, "a"), start(3, "b"), end(4, "b"), end(5, "a", "failed")]
+    run = run_of(*events)
+    assert phase_progress(run, run.phases["p"], 6) == CEILING
