@@ -317,8 +317,21 @@ def scrapes(target: Target, place: Path) -> Iterator[Row]:
         yield Row(f"500 scrapes at a time: bad of {done} {bad or ''}", sum(bad.values()), 0)
 
 
+_CLIENT = """
+import itertools, os
+from build_exporter.client.events import EventLog
+from build_exporter.model.events import Note
+log = EventLog("client")
+for n in itertools.count():
+    text = f"note-{os.getpid()}-{n} " + "x" * (n * 7919 % 15000)
+    if log.append(Note(time=log.now(), build="client", message=text)):
+        print(n, flush=True)
+"""
+"""Appends notes for ever, and prints the number of each that was written."""
+
+
 def kills(target: Target, place: Path) -> Iterator[Row]:
-    """Kill -9 of writers, of the wrapper and of the exporter, 200 in all."""
+    """Kill -9 of hook, Python client, wrapper and exporter, 200 in all, at any point of lines up to 60 kB."""
     count = 20 if target.quick else 200
     chance = random.Random(20261129)
     journal = place / "journal"
@@ -328,12 +341,13 @@ def kills(target: Target, place: Path) -> Iterator[Row]:
     hook = target.source / "build_exporter" / "shell" / "build-events.sh"
     script = f". {hook}; be_start hook; n=0; while :; do be_note note-$$-$n; echo $n; n=$((n+1)); done"
     wrapped = (sys.executable, "-m", "build_exporter", "run", "--build", "wrapped", "--", "sleep", "60")
+    kinds = (wrapped, ("sh", "-c", script), (sys.executable, "-c", _CLIENT), ("bash", "-c", script))
     for number in range(count):
         if number % 5 == 4:
             with target.serve(place) as served:
                 served.process.kill()
             continue
-        command = ("sh", "-c", script) if number % 5 else wrapped
+        command = kinds[number % 5]
         writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
         time.sleep(chance.uniform(0.05, 0.4))
         writer.kill()

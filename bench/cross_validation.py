@@ -1,6 +1,7 @@
 """How good the estimates are on runs that neither the shipped table nor the constants have seen.
 
     python -m bench.cross_validation JOURNAL... [--book DIR] [--bands] [--constants]
+    python -m bench.cross_validation JOURNAL... --packages
 
 Each JOURNAL is a directory of runs, imported by `build-exporter import`. Every run is estimated as the first on its
 machine, with a table of step times that is made anew from the other runs: of all but this one, and of other builds
@@ -12,6 +13,9 @@ wider for eight of ten of the other runs to lie in it, and how many of those lef
 
 With `--constants` the estimator's constants are chosen on every second run with history, each from a few around its
 value, and the estimates of the runs between are scored with what was chosen; then the other way round.
+
+With `--packages` the journals are of builds whose runs consist of different packages, as Portage's logs: for each build
+the constants are chosen, and the width of the band measured, on the other builds alone.
 """
 
 from __future__ import annotations
@@ -20,9 +24,10 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from math import ceil, inf, log
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Final
 from unittest import mock
 
@@ -40,6 +45,7 @@ CONSTANTS: Final = (
     "decay", "likeness", "evidence", "own_pace", "size_width", "size_prior", "half_life", "package_prior",
     "pace_spread", "pace_prior", "spread_own", "spread_version", "steps_share", "apart_share",
 )  # fmt: skip
+PACKAGES: Final = ("decay", "half_life", "size_width", "size_prior", "packages_spread", "pace_clip_packages", "beside")
 BAND: Final = 0.8
 Known = dict[tuple[str, str], Run]
 
@@ -86,13 +92,13 @@ def left_out(
     return found
 
 
-def chosen(runs: Sequence[RecordedRun], known: Known, names: set[str]) -> Tuning:
-    """Return the constants that suit the named runs best, looked for one after the other."""
-    best, least = DEFAULT, loss(runs, known, names, DEFAULT)
-    for constant in CONSTANTS:
+def chosen(loss_of: Callable[[Tuning], float], constants: Sequence[str] = CONSTANTS) -> Tuning:
+    """Return the constants with the least loss, looked for one after the other."""
+    best, least = DEFAULT, loss_of(DEFAULT)
+    for constant in constants:
         for factor in FACTORS:
             candidate = replace(best, **{constant: getattr(DEFAULT, constant) * factor})
-            reached = loss(runs, known, names, candidate)
+            reached = loss_of(candidate)
             if reached < least * 0.99:
                 best, least = candidate, reached
     return best
@@ -116,6 +122,39 @@ def with_history(runs: Sequence[RecordedRun], known: Known, names: set[str], tun
             found.append(scored)
         tracker.remember(each.build, whole)
     return found
+
+
+def package_errors(runs: Sequence[RecordedRun], tuning: Tuning) -> list[float]:
+    """Return the errors of single packages that had been built before, over what they took."""
+    scored = backtest(runs, Settings((), steps=True, tuning=tuning))
+    steps = (step for run in scored for step in run.steps if step.earlier_times)
+    return sorted(abs(step.error_ratio) for step in steps if step.error_ratio is not None)
+
+
+def packages(runs: Sequence[RecordedRun]) -> Iterator[str]:
+    """Yield for each build its packages' errors and how often its band holds, all constants being of the others."""
+    by_build = {name: [run for run in runs if run.build == name] for name in sorted({run.build for run in runs})}
+    unscaled = replace(DEFAULT, bands_packages=(1.0,) * len(MARKS))
+    scored = {
+        name: [run for run in backtest(of, Settings(MARKS, tuning=unscaled)) if run.earlier_runs]
+        for name, of in by_build.items()
+    }
+    for name, own in by_build.items():
+        others = [of for other, of in by_build.items() if other != name]
+
+        def of_others(tuning: Tuning, others: list[list[RecordedRun]] = others) -> float:
+            found = [package_errors(of, tuning) for of in others]
+            return sum(median(errors) + fmean(errors) for errors in found)
+
+        tuning = chosen(of_others, PACKAGES)
+        for words, used in (("as shipped", DEFAULT), ("of the other builds", tuning)):
+            errors = package_errors(own, used)
+            yield f"{name}, constants {words}: median error {median(errors):.1%}, mean {fmean(errors):.1%}"
+        yield f"<!-- {', '.join(f'{each}={getattr(tuning, each):g}' for each in PACKAGES)} -->"
+        for mark in MARKS[1:]:
+            factor = conformal(sorted(w for other in by_build if other != name for w in widths(scored[other], mark)))
+            held = fmean(width <= factor for width in widths(scored[name], mark))
+            yield f"{name}, {mark:.0%}: factor {factor:.2f} of the other builds, its band holds for {held:.0%}"
 
 
 def widths(scored: Sequence[ScoredRun], mark: float) -> list[float]:
@@ -163,8 +202,12 @@ def main() -> None:
     parser.add_argument("--book", type=Path, help="the LFS book's XML, for the time that all tests take")
     parser.add_argument("--bands", action="store_true", help="measure the width of the band on all runs but one")
     parser.add_argument("--constants", action="store_true", help="choose the constants on half of the runs")
+    parser.add_argument("--packages", action="store_true", help="of builds whose runs are of different packages")
     arguments = parser.parse_args()
     runs = list(read_runs(arguments.journals))
+    if arguments.packages:
+        print("\n".join(packages(runs)))
+        return
     known, book = whole_runs(runs), book_figures(arguments.book)
     print(f"| | {' | '.join(f'{mark:.0%}' for mark in MARKS)} |\n|---|{'---|' * len(MARKS)}")
     scored = left_out(runs, known, book, lambda each, run: (each.build, each.run) != (run.build, run.run))
@@ -184,7 +227,7 @@ def main() -> None:
         print(row("with history", with_history(runs, known, set(names), DEFAULT)))
         held: list[ScoredRun] = []
         for half, other in (halves, halves[::-1]):
-            tuning = chosen(runs, known, half)
+            tuning = chosen(partial(loss, runs, known, half))
             print(f"<!-- {', '.join(f'{n}={getattr(tuning, n):g}' for n in CONSTANTS if tuning != DEFAULT)} -->")
             held += with_history(runs, known, other, tuning)
         print(row("with history, constants of the other half", held))

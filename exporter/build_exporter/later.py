@@ -6,10 +6,13 @@ asyncio imports `ssl`, and with it OpenSSL, which takes 6 MB of memory of an exp
 from __future__ import annotations
 
 import sys
+from _thread import allocate_lock
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
+
+_lock: Final = allocate_lock()
 
 
 class _Later(ModuleType):
@@ -22,8 +25,10 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
+        with _lock:
+            # a second thread would throw out the module that the first has just loaded
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
         module = import_module(self.__name__)
         vars(self).update(vars(module))
         return getattr(module, name)

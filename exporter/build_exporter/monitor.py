@@ -6,6 +6,7 @@ import asyncio
 import bisect
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,9 @@ WATCHED_POLL_SECONDS = 1.0
 UNWATCHED_POLL_SECONDS = 0.1
 """Poll interval without inotify, or on a file system without events, such as a network one."""
 
+POLL_SECONDS = 0.1
+"""Most that one poll takes while events come faster than they can be read: requests are answered in between."""
+
 SETTLE_SECONDS = 0.001
 """Delay after a change before polling: a burst of writes is read at once."""
 
@@ -43,19 +47,23 @@ EARLIER_RUNS = 3
 EARLIER_BYTES = 8 * 1024 * 1024
 EARLIER_SECONDS = 0.5
 COMMAND_SECONDS = 3.0
-"""A command has no later: it reads all older runs before it answers, as many as it can in this time."""
+"""A command has no later: it reads all older runs before it answers, as many as it can in this time, of all builds."""
 LIVE_SECONDS = 7 * 86400.0
 """A run that nothing was written to for so long does not go on: nobody waits for its end."""
 
 
-def read_earlier_runs(follower: Follower, tracker: Tracker, build: str, *, all_runs: bool = False) -> None:
-    """Read the last runs before a build's newest, or all of them, into the tracker, where that may still go on."""
-    older = follower.older_runs(build)[: None if all_runs else EARLIER_RUNS]
+def read_earlier_runs(follower: Follower, tracker: Tracker, build: str, until: float | None = None) -> None:
+    """Read the last runs before a build's newest into the tracker, where that may still go on.
+
+    With `until`, of the monotonic clock, all of them that can be read until then.
+    """
+    older = follower.older_runs(build)[: EARLIER_RUNS if until is None else None]
     if not older or follower.newest_age(build) > LIVE_SECONDS:
         return
-    until = time.monotonic() + (COMMAND_SECONDS if all_runs else EARLIER_SECONDS)
+    most_bytes = EARLIER_BYTES if until is None else math.inf
+    until = time.monotonic() + EARLIER_SECONDS if until is None else until
     for name in older:
-        if follower.run_bytes(build, name) > EARLIER_BYTES and not all_runs:
+        if follower.run_bytes(build, name) > most_bytes:
             continue
         run = Run(build, name)
         pieces = follower.read_older(build, name)
@@ -105,10 +113,13 @@ def read_builds(journal: str, *, history: bool = False) -> Tracker:
 
 def read_again(follower: Follower, tracker: Tracker) -> None:
     """Take what is new in a journal since it was read last."""
+    left = COMMAND_SECONDS
     for batch in follower.poll():
         known = tracker.builds.get(batch.build)
         if known is None or known.current is None or known.current.run < batch.run:
-            read_earlier_runs(follower, tracker, batch.build, all_runs=True)
+            began = time.monotonic()
+            read_earlier_runs(follower, tracker, batch.build, began + left)
+            left -= time.monotonic() - began
         tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
     for name in tracker.builds.keys() - set(follower.build_names()):
         tracker.forget(name)
@@ -192,7 +203,7 @@ class Monitor:
         """Read what is new and return how many events that was."""
         self._check_clock()
         read = 0
-        for batch in self.follower.poll():
+        for batch in self.follower.poll(POLL_SECONDS if self.ready else math.inf):
             read += len(batch.events) + batch.left_out
             try:
                 self._take(batch)
@@ -204,6 +215,9 @@ class Monitor:
         for build in self._without_history():
             build.history_complete = not self.follower.older_runs(build.name)
         self.ready = True
+        if self.follower.has_more and self._wake_up is not None:
+            self._notified = True
+            self._wake_up.set()
         if read:
             self._announce()
         return read

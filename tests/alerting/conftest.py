@@ -116,8 +116,8 @@ class Servers:
         flags = (f"--config.file={self.directory}/alertmanager.yml", f"--storage.path={self.directory}/alertmanager")
         self._start("alertmanager", program, self.alertmanager, *flags, "--cluster.listen-address=")
 
-    def start_prometheus(self, exporter_port: int, interval: str = "1s", *, foreign: bool = False) -> None:
-        """Start Prometheus with the shipped rules and a scrape and evaluation each `interval`; `foreign`: without."""
+    def start_prometheus(self, exporter_port: int, interval: str = "1s") -> None:
+        """Start Prometheus with the shipped rules and a scrape and evaluation each `interval`."""
         program = _program(self.place, "prometheus")
         assert program is not None
         config = yaml.safe_load((TOP / "prometheus/prometheus.yml").read_text())
@@ -128,9 +128,6 @@ class Servers:
         (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "build-exporter"]
         job |= {"static_configs": [{"targets": [f"127.0.0.1:{exporter_port}"]}], "file_sd_configs": []}
         config["scrape_configs"] = [job]
-        if foreign:
-            config["global"]["external_labels"] = {"site": "home"}
-            del config["rule_files"], config["alerting"]
         (self.directory / "prometheus.yml").write_text(yaml.safe_dump(config))
         flags = (f"--config.file={self.directory}/prometheus.yml", f"--storage.tsdb.path={self.directory}/tsdb")
         self._start("prometheus", program, self.prometheus, *flags, "--rules.alert.resend-delay=2s")

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 
 def test_a_failure_is_reported_at_once_and_by_one_message_though_prometheus_reports_it_too(stage: Any) -> None:
     """The exporter's alert and the rule's are one to Alertmanager: the same labels, the same words, one message."""
@@ -83,17 +81,6 @@ def test_each_of_several_failures_of_a_build_is_reported(stage: Any) -> None:
     assert len(stage.receiver.alerts("BuildFailed")) == 18
 
 
-@pytest.mark.parametrize("flag", ["--no-alerting.fast-path", None])
-def test_nothing_is_sent_where_it_is_switched_off_or_no_alertmanager_is_named(stage: Any, flag: str | None) -> None:
-    """Whoever wants Prometheus alone to send alerts gets that."""
-    stage.servers.start_alertmanager()
-    served = stage.serve(*(["--alertmanager.url", stage.servers.alertmanager, flag] if flag else []))
-    stage.fail(stage.live_run())
-    stage.poll(lambda: served.value("build_failure", build="lfs", kind="failed") == 1, 10, "the failure is shown")
-    assert served.value("build_exporter_alert_posts_total") == 0
-    assert stage.servers.ask("/api/v2/alerts") == []
-
-
 def test_an_old_failure_is_not_sent_whether_found_at_the_start_or_imported(
     stage: Any, run_file: Callable[..., Any]
 ) -> None:
@@ -108,46 +95,3 @@ def test_an_old_failure_is_not_sent_whether_found_at_the_start_or_imported(
     stage.poll(lambda: len(stage.servers.ask("/api/v2/alerts")) > 0, 10, "the one of now")
     stage.poll(lambda: sum(name == "build_failure" for name, _ in served.samples()) == 22, 10, "all are shown")
     assert [alert["labels"]["build"] for alert in stage.servers.ask("/api/v2/alerts")] == ["now"]
-
-
-def test_a_builder_that_goes_on_after_a_failed_step_is_a_warning_at_once_and_pages_nobody(stage: Any) -> None:
-    """With `make -k` and the like the next step follows at once: the team gets the failed step, nobody is woken."""
-    served = stage.begin()
-    run = stage.live_run()
-    stage.fail(run)
-    run.add("step_started", phase="chapter-8", step="next")
-    stage.poll(lambda: served.value("build_steps", state="running") == 1, 10, "the next step")
-    stage.poll(lambda: bool(stage.servers.ask("/api/v2/alerts")), 10, "the alert")
-    time.sleep(0.1)
-    (alert,) = stage.servers.ask("/api/v2/alerts")
-    assert {alert["labels"][name] for name in ("alertname", "severity", "build")} == {
-        "BuildStepFailed",
-        "warning",
-        "lfs",
-    }
-    assert "tier" not in alert["labels"]
-    assert alert["receivers"] == [{"name": "team"}]
-
-
-def test_what_prometheus_never_sees_is_ended_by_the_exporter(stage: Any) -> None:
-    """Without a Prometheus the end is reported too, fifteen seconds after the step was tried again."""
-    stage.begin()
-    run = stage.live_run()
-    stage.fail(run)
-    stage.poll(lambda: stage.receiver.alerts("BuildFailed"), 10, "the message")
-    run.add("step_started", phase="chapter-8", step="813-gcc")
-    fixed = time.monotonic()
-    stage.poll(lambda: stage.receiver.alerts("BuildFailed", "resolved"), 30, "the end")
-    assert stage.receiver.alerts("BuildFailed", "resolved")[0]["at"] - fixed > 14
-
-
-def test_an_alertmanager_that_was_away_gets_the_alert_and_every_one_of_several_does(stage: Any) -> None:
-    """While the failure stands it is sent again; a second server that is away does not hold up the first."""
-    away = "http://127.0.0.1:9"
-    served = stage.serve("--alertmanager.url", stage.servers.alertmanager, "--alertmanager.url", away)
-    stage.fail(stage.live_run())
-    stage.poll(lambda: (served.value("build_exporter_alert_posts_total", outcome="failed") or 0) >= 2, 10, "tries")
-    stage.servers.start_alertmanager()
-    stage.poll(lambda: stage.receiver.alerts("BuildFailed"), 30, "the message")
-    assert len(stage.receiver.alerts("BuildFailed")) == 1
-    assert served.log.read_text().count("an alert could not be sent") == 2

@@ -12,10 +12,11 @@ import pytest
 
 from build_exporter.alerting import fast_path
 from build_exporter.alerting.client import RefusedError, UnreachableError
-from build_exporter.alerting.fast_path import BURST, DELAYS, FastPath
+from build_exporter.alerting.fast_path import BURST, FastPath
 from build_exporter.queries.incidents import Incident, Kind
 
 NOW = 1.78e9
+USUAL = {name: getattr(fast_path, name) for name in ("DELAYS", "SETTLE_SECONDS", "END_SECONDS")}
 
 
 def incident(build: str = "lfs", *tiers: float, kind: Kind = Kind.FAILED, **fields: Any) -> Incident:
@@ -172,10 +173,12 @@ def test_an_alert_is_tried_again_while_it_stands(
 
         with monkeypatch.context() as patch:
             patch.setattr(asyncio, "sleep", counted)
-            patch.setattr(fast_path, "DELAYS", DELAYS)
+            for name, usual in USUAL.items():
+                patch.setattr(fast_path, name, usual)
             stage.errors = [UnreachableError("away")] * 9
             await stage.check(0, incident())
-        assert delays[1:] == [1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0]
+            await stage.check(1)
+        assert delays == [0.02, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0, 15.0], "the last before the end"
 
     async def test_over(stage: Stage) -> None:
         stage.errors, stage.standing = [UnreachableError("away")] * 9, [incident()]

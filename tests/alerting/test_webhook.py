@@ -157,6 +157,9 @@ def test_a_message_is_kept_as_its_alert_says(tmp_path: Path) -> None:
     assert ("ends" in firing, over["ends"] - over["starts"]) == (False, pytest.approx(400, abs=5))
     assert (firing["time"], firing["status"], over["status"]) == (9.123457, "firing", "resolved")
     assert firing["labels"] == {"step": "x" * MAX_NAME_LENGTH}
+    inbox.take(message("resolved", step="never"), context)
+    never = json.loads(file.read_text().splitlines()[-1])
+    assert (never["starts"], never["ends"]) == (0.0, 0.0)
     for number in range(101):
         labels: dict[str, Any] = {"alertname": TEST, TEST_LABEL: f"t{number}"}
         inbox.take(message(**labels), context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from build_exporter.cli.emit import emit
+from build_exporter.journal.layout import RUN_FILE_VARIABLE
 from build_exporter.model.events import EVENT_NAMES
 from build_exporter.wrapper.emit import emit as emit_quickly
 
@@ -131,6 +133,10 @@ def test_inside_a_run_its_file_is_joined(command: Command, journal: Path) -> Non
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "inside" in [event.get("message") for event in lines(journal)]
+    (file,) = (journal / "lfs").iterdir()
+    around = {**os.environ, RUN_FILE_VARIABLE: str(file)}
+    assert command("emit", "--journal", str(journal), "--build", "blfs", "build_started", env=around).returncode == 0
+    assert [event["event"] for event in lines(journal, "blfs")] == ["build_started"], "another build that is named"
 
 
 def command_line(*arguments: str) -> list[str]:

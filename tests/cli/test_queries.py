@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from build_exporter.cli import main
 from build_exporter.cli.query import window_of
-from build_exporter.cli.query_output import fitting
+from build_exporter.cli.query_output import csv_cell, fitting
 from build_exporter.model.names import nearest_names, run_start
 from build_exporter.queries.commands import SUMMARIES, find
 from build_exporter.queries.commands.history import HistoryRow
@@ -139,6 +139,7 @@ def test_exit_code_shows_what_is_not_fine(command: Command, tmp_path: Path) -> N
         (["progress", "--build", "mini-lsf"], "there are: mini-lfs"),
         (["tasks", "--build", "mini-lfs", "--run", "20200101T000000Z"], "no run 20200101T000000Z of mini-lfs"),
         (["tasks", "--since", "1h", "--until", "2h"], "ends before it begins"),
+        (["tasks", "--since", "900", "--until", "900"], "ends before it begins"),
         (["tasks", "--since", "1h", "--window", "2h"], "give one of them"),
         (["tasks", "--since", "yesterdayish"], "is no time"),
         (["tasks", "--since", "nan"], "is no time"),
@@ -268,6 +269,12 @@ def test_a_pipe_gets_lines_that_a_terminal_shows(
     assert width() <= 60
     monkeypatch.setenv("COLUMNS", "180")
     assert 100 < width() <= 180
+
+
+def test_no_cell_of_a_sheet_is_a_formula() -> None:
+    """A text that begins as one gets a quote; figures, also negative ones, stay figures."""
+    cells = {"=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=1": "a=1", "": "", None: "", True: "true", -2: -2}
+    assert [csv_cell(cell) for cell in cells] == list(cells.values())
 
 
 @pytest.fixture

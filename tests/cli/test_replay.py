@@ -71,7 +71,7 @@ def test_what_was_left_out_is_reported(command: Command, journal: Path, recorded
     done = command("replay", str(recorded), "--journal", str(journal), "--speed", "1000")
     assert done.returncode == 0
     assert "5 lines of" in done.stderr
-    assert "at 1000 times the speed" in done.stderr
+    assert ": 0 s at 1000 times the speed\n" in done.stderr
 
 
 def test_as_another_build(command: Command, journal: Path, recorded: Path) -> None:

@@ -239,6 +239,9 @@ def test_keys_choose_a_build_and_end(builds: Path, terminal: Callable[..., Termi
     watching.resize(50, 160)
     watching.press("p")
     watching.wait_for("RUNNING")
+    for state in ("FAILED", "SUCCEEDED", "RUNNING"):
+        watching.press("n")
+        watching.wait_for(state)
     watching.press("q")
     assert watching.process.wait(15) == 0
 

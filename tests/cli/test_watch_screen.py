@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 pytest.importorskip("rich", reason="rich is not installed")
 
 from rich.console import Console
 
+from build_exporter.cli.watch_frame import frame
 from build_exporter.cli.watch_screen import Cell, Line, Screen, rendered
+from build_exporter.estimate import Estimator
+from build_exporter.formatting import duration
+from build_exporter.monitor import Monitor
+from build_exporter.queries.build import glance
+from build_exporter.queries.builds import builds
+from build_exporter.queries.context import Context
 
 
 def console(width: int = 20, height: int = 4) -> Console:
@@ -64,3 +75,27 @@ def test_lines_below_the_last_row_are_not_written() -> None:
 def test_a_cell_has_its_width(words: str, looks: str) -> None:
     """Words are cut with an ellipsis exactly where they are longer, by columns and not by characters."""
     assert rendered((Cell(((words, ""),), 5), Cell((("1", ""),), 3, is_right=True)), console()) == f"{looks}   1"
+
+
+def test_a_board_has_the_figures_of_its_build(journal: Path, run_file: Callable[..., Any]) -> None:
+    """Two of three steps fill 18 of the 28 columns there are; a build that stands has work left, from less to more."""
+    run = run_file("lfs", clock=1.78e9)
+    run.add("plan", steps=[{"phase": "p", "step": step, "expected_seconds": 100.0} for step in "abc"])
+    for step in "ab":
+        run.step("p", step, 100.0)
+    run.step("p", "c", 0.0, "failed", error_class="killed", message="no memory")
+    monitor = Monitor(str(journal))
+    monitor.poll()
+    known = monitor.tracker.builds
+    context = Context(known, run.clock + 50, estimate=Estimator(known))
+    board = glance(context, "lfs")
+    text = ["".join(words for words, _ in line[0].parts) for line in frame(builds(context), board, "x", (60, 24))]
+    assert text[0].startswith("✘ lfs FAILED · 3 min 22 s · ended ")
+    assert text[1] == "━" * 18 + "─" * 10 + "  66.6 % 2 of 3 steps, 1 failed"
+    assert board.estimate is not None
+    low, middle, high = map(duration, msgspec.structs.astuple(board.estimate.remaining_seconds))
+    assert text[2].startswith(f"{middle} of work left, from {low} to {high}")
+    assert text[3:5] == ["✘ killed in p c", "  no memory"]
+    assert text[-1] == "q quit · n/p next/previous build · x"
+    (last,) = frame(builds(context), None, "x", (60, 24))[-1:]
+    assert last[0].parts[0][0] == "begin one: build-exporter run --build my-build -- make"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from build_exporter.client import Milestone, Operation, Workflow
-from build_exporter.client.events import EventLog
+from build_exporter.client.events import EventLog, progress_fields
 from build_exporter.journal.follow import Follower
 from build_exporter.journal.layout import pid_namespace
 from build_exporter.journal.spool import recover
@@ -192,6 +192,21 @@ def test_a_workflow_that_is_stopped_is_interrupted(journal: Path, error: BaseExc
         raise error
     run = newest(journal, "lfs")
     assert (run.state, run.steps["p", "s"].state) == (BuildState.INTERRUPTED, StepState.INTERRUPTED)
+    with Workflow("caught", journal=str(journal)) as workflow:
+        with suppress(type(error)), workflow.step("p", "s"):
+            raise error
+        assert newest(journal, "caught").steps["p", "s"].state is StepState.INTERRUPTED, "before the run ends"
+
+
+def test_an_operation_is_started_with_no_steps_at_all(journal: Path) -> None:
+    """Steps given at the start stand instead of those before, also where there are none of them."""
+    operation = Operation("b", ["x"], journal=str(journal))
+    planned = []
+    for steps in (None, ["y"], []):
+        operation.start(steps)
+        planned.append(newest(journal, "b").plans)
+        operation.complete()
+    assert planned == [1, 2, 2], "the third has no plan"
 
 
 def test_a_milestone_alone_joins_a_run_that_succeeded_and_work_after_it_begins_another(journal: Path) -> None:
@@ -290,6 +305,18 @@ def test_any_text_can_be_reported(journal: Path, text: str) -> None:
     assert (run.count(StepState.FAILED), run.finished) == (1, {"failed": 1}), "an end by `complete` ended its run"
     (step,) = run.failed.values()
     assert (step.message, step.ratio) == (kept, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((None, None, None, None), (None, None, None, None)), ((0.5, 1.0, 4.0, "x"), (0.5, 1.0, 4.0, "x")),
+        ((-0.1, -1.0, -4.0, ""), (0.0, 0.0, 0.0, "")), ((1.1, 9.0, 4.0, "y" * 9999), (1.0, 9.0, 4.0, "y" * 4096)),
+    ],
+)  # fmt: skip
+def test_figures_are_kept_within_bounds(given: tuple[Any, ...], expected: tuple[Any, ...]) -> None:
+    """A ratio is within 0 and 1, counts are not negative, and a message is cut at 4096 characters."""
+    assert tuple(progress_fields(*given).values()) == expected
 
 
 def test_an_event_too_long_for_a_line_is_left_out_alone(journal: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -69,7 +69,8 @@ def test_both_ends_of_the_band_lie_at_their_percentile() -> None:
 def outlook(expected: dict[tuple[str, str], Expected], runs: int = 0, **sums: Any) -> Outlook:
     """Return the outlook of open steps after so many runs."""
     none = Source(0.0, 0.0)
-    history = History(runs=[PastRun("b", "r", True, None, None, "succeeded", 0.0, 1.0, ())] * runs)
+    past = [PastRun("b", "r", True, None, None, "succeeded", 0.0, 1.0, ())] * runs
+    history = History(runs=past, sbu_seconds=100.0 if runs else None)
     return Outlook(expected, Sources([], [], none, none), Facts(None, None, False, 1.0), history, FIXED, **sums)
 
 

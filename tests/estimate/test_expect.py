@@ -148,14 +148,14 @@ def test_the_pace_is_as_unsure_as_what_it_rests_on() -> None:
     def spread(best: Source, runs: int = 1, compared: float = 0.0, own: bool = True) -> float:
         sources.runs = [run, *[none] * (runs - 1)] if runs else []
         best.compared = compared
-        history = History(runs=[past(own=own)] * runs)
+        history = History(runs=[past(own=own)] * runs, sbu_seconds=100.0 if runs else None)
         return _pace_spread(Outlook({}, sources, FACTS, history, DEFAULT, {id(best): 1.0}))
 
     assert [spread(run, runs) for runs in (1, 2, 4)] == pytest.approx([0.072, 0.0315, 0.021375])
     assert spread(run, 1, 1800.0) == pytest.approx(0.036)
     assert spread(run, 1, own=False) == pytest.approx(0.036)
     assert spread(plan, 4) == pytest.approx(hypot(0.13, 0.125**0.5))
-    plan.pairs = [(0.1, 1.0), (-0.1, 1.0)]
+    plan.count, plan.squares = 2, 0.02
     assert spread(plan, 4) == pytest.approx(hypot(0.13, (0.77 / 5 / 4) ** 0.5))
     run.differs = True
     assert spread(run) == pytest.approx(0.13)

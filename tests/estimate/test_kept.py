@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+
 from build_exporter.estimate import Estimator
 from build_exporter.estimate.outlook import Outlook
 from build_exporter.model.events import BuildFinished, BuildStarted, Event, Plan, PlannedStep, StepFinished, StepStarted
@@ -45,6 +47,35 @@ def test_an_estimate_follows_the_earlier_runs_of_every_build() -> None:
     third = estimator.outlook(run, now)
     assert third is not None
     assert third.history.names == {}
+
+
+def test_an_estimate_that_takes_long_is_not_made_again_after_each_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until its rest is over it counts down, and a new plan has it made at once; a short one follows each end."""
+    tracker, now = Tracker(), START + 120.0
+    run = tracker.feed("lfs", "20260601T000000Z", events("lfs", 100.0, over=False))
+    finished = StepFinished(time=now + 30.0, build="lfs", phase="p", step="s1", status="succeeded")
+    monkeypatch.setattr("build_exporter.estimate.estimator.FREE_SECONDS", -1.0)
+    monkeypatch.setattr("build_exporter.estimate.estimator.REST_RATIO", 1000.0)
+    estimator = Estimator(tracker.builds)
+    outlook, first = estimator.outlook(run, now), estimator(run, now)
+    assert first is not None
+    tracker.feed("lfs", run.run, [finished])
+    assert estimator.outlook(run, now + 30.0) is outlook
+    later = estimator(run, now + 30.0)
+    assert later is not None
+    assert (later.low, later.middle, later.high) == (max(0, first.low - 30), first.middle - 30, first.high - 30)
+    fresh = Estimator(tracker.builds)(run, now + 30.0)
+    assert fresh is not None
+    assert fresh.middle != later.middle
+    more = [PlannedStep(phase="p", step=f"s{n}") for n in range(9)]
+    tracker.feed("lfs", run.run, [Plan(time=now + 31.0, build="lfs", steps=more)])
+    assert estimator.outlook(run, now + 31.0) is not outlook
+    monkeypatch.setattr("build_exporter.estimate.estimator.REST_RATIO", 0.0)
+    estimator = Estimator(tracker.builds)
+    outlook = estimator.outlook(run, now)
+    finished.time, finished.step = now + 32.0, "s2"
+    tracker.feed("lfs", run.run, [finished])
+    assert estimator.outlook(run, now) is not outlook
 
 
 def test_nothing_is_kept_of_a_run_that_is_over() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from build_exporter.estimate.accuracy import Accuracy, _events
-from build_exporter.estimate.facts import Facts, _is_multilib, _sbu_of
+from build_exporter.estimate.facts import Facts, _is_multilib
 from build_exporter.estimate.history import PastRun, _paces, _repeats, history_of, log_of
 from build_exporter.estimate.table import VARIANTS, typical_steps
 from build_exporter.model import events as e
@@ -180,18 +180,29 @@ def test_facts_choose_among_the_variants() -> None:
     assert [_is_multilib(each) for each in targets] == [True, True, True, False, False, True]
 
 
+def sbu_found(*builds: Build) -> float | None:
+    """Return what an SBU is taken for in a new run of build `b`."""
+    return history_of(begun("b", "20260109T000000Z", "z"), {each.name: each for each in builds}).sbu_seconds
+
+
 def test_an_sbu_is_as_the_newest_run_with_three_steps_of_the_table_shows() -> None:
-    """The middle of their seconds over the table's SBU at that run's -j; 140 s where three runs show none."""
+    """The middle of their seconds over the table's SBU at that run's -j, else as its plan shows; 140 s is not known."""
     names = [name for name, typical in typical_steps().items() if typical.sbu(2, "none", 1) > 0.1][:3]
     table = [typical_steps()[name].sbu(2, "none", 1) for name in names]
 
-    def run(*sbu: float) -> PastRun:
+    def run(day: int, *sbu: float, plan: float | None = None) -> RunSummary:
         taken = [each * seconds for each, seconds in zip(sbu, table, strict=False)]
-        of = (PastStep(*name, None, None, 0.0, each) for name, each in zip(names, taken, strict=False))
-        return past(jobs=2, steps=tuple(of))
+        of = [PastStep(*name, None, None, 0.0, each) for name, each in zip(names, taken, strict=False)]
+        return summary(f"2026010{day}T000000Z", of, jobs=2, sbu_seconds=plan)
 
-    assert _sbu_of([run(200.0, 300.0), run(500.0, 200.0, 300.0), run(900.0, 900.0, 900.0)]) == pytest.approx(300.0)
-    assert _sbu_of([past()] * 3 + [run(300.0, 300.0, 300.0)]) == 140.0
+    own = build("b", run(3, 200.0, 300.0), run(2, 500.0, 200.0, 300.0), run(1, 900.0, 900.0, 900.0))
+    assert sbu_found(own) == pytest.approx(300.0)
+    old = build("b", run(1, 300.0, 300.0, 300.0), *(run(day) for day in (2, 3, 4)))
+    assert sbu_found(old) is None
+    other = build("lfs", run(2, 300.0, 300.0, 300.0))
+    other.current = begun("lfs", "20260105T000000Z", "")
+    assert sbu_found(old, other) == pytest.approx(300.0), "another build on this machine shows it"
+    assert sbu_found(build("b", run(1, 300.0, plan=77.0)), other) == 77.0, "by its plan"
 
 
 def test_the_newest_five_good_runs_are_scored_one_at_a_time() -> None:

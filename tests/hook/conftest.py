@@ -32,6 +32,7 @@ class Hook:
             "LC_ALL": "C.UTF-8",
             "HOOK": str(HOOK),
             "BUILD_EXPORTER_JOURNAL": str(journal),
+            "XDG_RUNTIME_DIR": str(home / "no runtime directory"),
         }
 
     def command(self, script: str, *arguments: str | bytes) -> list[str | bytes]:

@@ -117,6 +117,7 @@ def test_a_journal_that_appears_later(hook: Any, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     hook.journal = blocker
     assert hook.finished() == {"found": "succeeded"}
+    assert [e["count"] for e in hook.events() if e["event"] == "events_lost"] == [3], "a run and a step"
 
 
 def test_a_full_disk_and_room_again(hook: Any, tmpfs: Callable[..., Path]) -> None:

@@ -26,11 +26,7 @@ def changed(old: bytes, new: bytes) -> bytes:
 BAD: dict[str, tuple[Reason, bytes]] = {
     "text": (Reason.NOT_JSON, b"make: *** [Makefile:12: all] Error 2"),
     "torn": (Reason.NOT_JSON, GOOD[:-9]),
-    "glued": (Reason.NOT_JSON, GOOD[:30] + GOOD),
-    "two objects": (Reason.NOT_JSON, GOOD + GOOD),
     "NUL bytes of a crashed file system": (Reason.NOT_JSON, b"\0" * 512),
-    "NUL bytes before a line": (Reason.NOT_JSON, b"\0" * 7 + GOOD),
-    "byte order mark": (Reason.NOT_JSON, b"\xef\xbb\xbf" + GOOD),
     "NaN": (Reason.NOT_JSON, changed(b"1000", b"NaN")),
     "Infinity": (Reason.NOT_JSON, changed(b"1000", b"Infinity")),
     "lone high surrogate": (Reason.NOT_JSON, changed(b'"m"', b'"\\ud800"')),
@@ -96,6 +92,22 @@ def test_a_bad_line_is_counted_by_its_reason_and_costs_only_itself(decoder: Deco
     assert len(decoder.last_reject[1]) <= 200
 
 
+def test_an_event_glued_to_a_torn_line_is_taken(decoder: Decoder) -> None:
+    """Wherever a writer was killed in its line, the next writer's line behind it is an event, and the rest counts."""
+    for cut in range(1, len(GOOD)):
+        lines = GOOD + b"\n" + GOOD[:cut] + STEP + b"}\n" + GOOD + b"\n"
+        assert [type(event) for event in decoder.decode(lines, "lfs")] == [e.Note, e.StepFinished, e.Note]
+        assert decoder.rejected.total() == cut
+    before = decoder.rejected.total()
+    assert len(decoder.decode(GOOD[:9] + GOOD[:30] + STEP + b"}\n", "lfs")) == 1, "two were killed"
+    assert decoder.rejected.total() == before + 1
+    assert len(decoder.decode(GOOD + STEP + b"}\n", "lfs")) == 2, "killed before the line's end"
+    assert decoder.rejected.total() == before + 1
+    assert len(decoder.decode(b"\0" * 7 + GOOD + b"\n", "lfs")) == 1, "bytes of a crashed file system"
+    written = e.encode_line(e.Note(time=5.0, build="lfs", message='{"time":1,"event":"note","build":"lfs"}'))
+    assert len(decoder.decode(written[:-3] + written, "lfs")) == 1, "text of a message begins no line"
+
+
 def test_every_reason_but_length_has_a_line_here() -> None:
     """No reason is reported that no line can have."""
     assert {reason for reason, _ in BAD.values()} | {Reason.TOO_LONG} == set(Reason)
@@ -155,13 +167,12 @@ def test_an_unknown_event_is_counted_and_ignored(decoder: Decoder) -> None:
 
 
 def test_lines_do_not_depend_on_their_neighbours(decoder: Decoder) -> None:
-    """Objects that share a line, or take more than one, are bad whether or not the lines beside them are good."""
+    """An object over several lines is bad, and two on one are taken, whether or not the lines beside them are good."""
     spread = GOOD.replace(b",", b",\n", 1)
     alone = Decoder(lambda: NOW)
-    for data in (GOOD + GOOD + b"\n", spread + b"\n"):
-        assert alone.decode(data, "lfs") == []
+    assert [len(alone.decode(data, "lfs")) for data in (GOOD + GOOD + b"\n", spread + b"\n")] == [2, 0]
     beside = decoder.decode(GOOD + GOOD + b"\n" + spread + b"\n" + GOOD + b"\n", "lfs")
-    assert len(beside) == 1
+    assert len(beside) == 3
     assert decoder.rejected == alone.rejected
 
 

@@ -430,3 +430,24 @@ def test_the_size_of_a_journal_counts_every_run(journal: Path, run_file: RunFile
         (journal / build / "other.txt").write_bytes(b"y" * 5000)
     assert journal_bytes(str(journal)) == sizes
     assert journal_bytes(str(journal / "missing")) == 0
+
+
+def test_who_writes_faster_than_anybody_reads_holds_up_nobody(
+    follow: Callable[..., Any], journal: Path, note: Callable[..., bytes]
+) -> None:
+    """A poll ends after its time with what is left for the next one: every build gets its turn, nothing is skipped."""
+    for build in ("a", "b"):
+        (journal / build).mkdir()
+        lines = b"".join(note(f"{n}", build=build) for n in range(8000))
+        (journal / build / "20260101T000000Z.jsonl").write_bytes(lines)
+    follower = follow().follower
+    read: dict[str, list[str]] = {"a": [], "b": []}
+    polls = 0
+    while polls == 0 or follower.has_more:
+        batches = list(follower.poll(seconds=0.0))
+        assert [batch.build for batch in batches] in (["a", "b"], []), "the last look finds that there is nothing more"
+        for batch in batches:
+            read[batch.build] += [event.message for event in batch.events]
+        polls += 1
+    assert polls > 2
+    assert read == {build: [str(n) for n in range(8000)] for build in "ab"}

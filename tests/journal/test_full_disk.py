@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,19 +141,22 @@ def test_what_a_program_must_drop_is_reported(
     assert monitor.events_lost == lost
 
 
-def test_the_hook_reports_what_it_could_not_write(small: Path, environment: dict[str, str]) -> None:
-    """Events of a script that found no room are counted by the next one that does."""
+def full_disk_script(small: Path) -> str:
+    """Return a script that goes on over a full disk, of which `room` makes room again."""
     hook = REPOSITORY / "exporter/build_exporter/shell/build-events.sh"
-    script = f""". {hook}
+    return f""". {hook}
     be_start b
+    be_step_start p s
     set -- {small}
     {FILL}
     for step in 1 2 3; do be_note $(printf '%04000d' $step); done
-    rm {small}/ballast
-    be_note room
-    be_end succeeded
     """
-    environment = {**environment, "BUILD_EXPORTER_JOURNAL": str(small)}
+
+
+def test_the_hook_reports_what_it_could_not_write(small: Path, environment: dict[str, str]) -> None:
+    """Events of a script that found no room, and no other place to keep them, are counted by the next one that does."""
+    script = f"{full_disk_script(small)} rm {small}/ballast; be_note room; be_end succeeded"
+    environment = {**environment, "BUILD_EXPORTER_JOURNAL": str(small), "XDG_RUNTIME_DIR": "/nowhere"}
     subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
     found = events(small, "b")
     notes = [event for event in found if event["event"] == "note"]
@@ -200,3 +204,62 @@ def test_events_of_another_journal_stay(journal: Path, tmp_path: Path, environme
     assert recover(str(journal)) == 1
     assert (journal / "b/20260101T000000Z.jsonl").read_bytes() == b"{}\n"
     assert len(list((tmp_path / "build-exporter").iterdir())) == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "busybox sh"])
+def test_what_a_script_could_not_write_comes_later(small: Path, environment: dict[str, str], shell: str) -> None:
+    """A script that ends on a full disk, its children and its subshells lose nothing: an exporter appends it later."""
+    if not shutil.which(shell.partition(" ")[0]):
+        pytest.skip(f"{shell} is not installed")
+    script = f"""{full_disk_script(small)}
+    (be_note subshell)
+    {shell} -c '. {REPOSITORY}/exporter/build_exporter/shell/build-events.sh; be_note child'
+    be_step_end failed 3
+    be_end failed"""
+    environment = {**environment, "BUILD_EXPORTER_JOURNAL": str(small)}
+    done = subprocess.run([*shell.split(), "-c", script], env=environment, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert [event["event"] for event in events(small, "b")][:2] == ["build_started", "step_started"]
+    recover(str(small))
+    (small / "ballast").unlink()
+    recover(str(small))
+    assert recover(str(small)) == 0
+    monitor = Monitor(str(small))
+    monitor.poll()
+    monitor.follower.close()
+    (run,) = monitor.newest_runs()
+    assert [len(message) for _, message in run.notes] == [1000, 1000, 1000, len("subshell"), len("child")]
+    assert (run.status, run.steps["p", "s"].state.label, run.steps["p", "s"].exit_code) == ("failed", "failed", 3)
+    assert monitor.events_lost == 0
+
+
+def test_events_that_could_not_be_kept_are_counted_by_the_exporter(
+    small: Path, environment: dict[str, str], serve: Any, poll: Any
+) -> None:
+    """`build_exporter_events_lost_total` has what scripts report once there is room, of runs never begun as well."""
+    served = serve(journal=small)
+    ballast = fill(small)
+    # a file in place of the build's directory keeps it from being made, as a full disk does
+    (small / "c").touch()
+    script = f"""{full_disk_script(small)} be_start c; be_note 1; rm {ballast} {small}/c; _be_retry=0; be_note 2"""
+    environment = {**environment, "BUILD_EXPORTER_JOURNAL": str(small), "XDG_RUNTIME_DIR": "/nowhere"}
+    subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
+    (lost,) = [event["count"] for event in events(small, "c") if event["event"] == "events_lost"]
+    assert lost == 2
+    poll(lambda: served.value("build_exporter_events_lost_total") == lost, 30, "what is lost is counted")
+
+
+def test_a_program_that_never_found_room_loses_nothing(journal: Path, environment: dict[str, str]) -> None:
+    """A program whose run could not even be made leaves its events for the exporter, and how many it had to drop."""
+    (journal / "op").touch()
+    operation = Operation("op", journal=str(journal))
+    operation.start()
+    for number in range(MAX_PENDING):
+        operation.update("a", str(number))
+    operation.complete()
+    (journal / "op").unlink()
+    assert recover(str(journal)) == 1
+    found = [event["event"] for event in events(journal, "op")]
+    (lost,) = [event["count"] for event in events(journal, "op") if event["event"] == "events_lost"]
+    assert found[-2:] == ["step_finished", "build_finished"]
+    assert lost + len(found) - 1 == MAX_PENDING + 4

@@ -50,7 +50,7 @@ def test_the_tiers_of_an_incident_are_one_alert(history: History) -> None:
     """It is over when the last of them is, and everybody who was sent any of them is named once."""
     tiers: dict[str, Any] = {"name": "BuildLate", "failure": "7", "severity": "critical"}
     history.report(10, 90, tier="1", **tiers)
-    history.report(20, tier="2", **tiers, receiver="page")
+    history.report(20, tier="2", **tiers, receiver="page\x1b[1m")
     history.report(20, tier="2", **tiers)
     assert history.rows("state", "since", "until", "tier", "tiers", "notified") == [
         ("firing", START + 10, None, 2, [START + 10, START + 20], ["team", "page"])

@@ -31,14 +31,16 @@ def test_a_failure_is_shown_without_its_secrets(builder: Callable[..., Any]) -> 
     """The newest failure first, by its words or its class."""
     build = builder()
     build.step("p", "old", status="failed", error_class="killed")
+    build.step("p", "mute", status="failed", exit_code=2)
     build.step("p", "new", status="failed", message="cannot log in with password=hunter2hunter2")
     assert kinds(build) == [
         ("failed", "critical", "new", "cannot log in with password=***"),
+        ("failed", "critical", "mute", "exit code 2"),
         ("failed", "critical", "old", "killed"),
     ]
     build.step("p", "new again")
     build.add("build_finished", status="succeeded")
-    assert [severity for _, severity, *_ in kinds(build)] == ["info", "info"], "the run repaired them"
+    assert [severity for _, severity, *_ in kinds(build)] == ["info"] * 3, "the run repaired them"
 
 
 @pytest.mark.parametrize(("expected", "ages"), [(400.0, (799.0, 800.0)), (100.0, (399.0, 400.0))])
@@ -73,7 +75,7 @@ def test_a_success_that_left_steps_out_is_no_clean_one(builder: Callable[..., An
     assert kinds(build) == [("pending", "warning", None, "succeeded, but 2 planned steps never ran")]
     shown = board(build.context(), build.build)
     assert [(each.state, each.progress_ratio) for each in shown.phases] == [("succeeded", 1.0), ("pending", 0.0)]
-    assert shown.progress_ratio == 1.0
+    assert (shown.progress_ratio, shown.upcoming) == (1.0, [])
     assert list(analysis_lines(build.tracker, build.tracker.builds[build.build].current, "", build.clock)) == [
         f"  {click.style('pending   ', fg='yellow')} succeeded, but 2 planned steps never ran"
     ]

@@ -45,6 +45,7 @@ def test_a_running_build(builder: Callable[..., Any]) -> None:
     assert [phase.state for phase in shown.phases] == ["running", "pending"]
     (running,) = shown.running_steps
     assert (running.step, running.seconds, running.expected_seconds, running.overdue) == ("b", 100.0, 400.0, False)
+    assert running.progress_ratio == 0.25
     assert [each.step for each in shown.upcoming] == ["c", "d"]
     assert [each.expected_seconds for each in shown.upcoming] == [1000.0, 400.0]
     assert [each.step for each in shown.recent] == ["a"]
@@ -135,7 +136,32 @@ def test_recent_steps_are_those_that_ended_last(builder: Callable[..., Any]) -> 
     assert [each.step for each in board(build.context(), "lfs").recent] == ["a", "b"]
 
 
-def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any]) -> None:
+def test_a_phase_is_as_its_steps_are(builder: Callable[..., Any]) -> None:
+    """Left out where all were, done with the last one; milestones stand in the order in which they were reached."""
+    build = builder()
+    build.add("plan", steps=[{"phase": where[0], "step": where[1]} for where in ("pa", "pb", "qa", "qb", "ra", "sa")],
+              milestones=[{"name": name} for name in "xyz"])  # fmt: skip
+    for where, status in (("pa", "skipped"), ("pb", "skipped"), ("qa", "skipped"), ("ra", "failed")):
+        build.add("step_finished", phase=where[0], step=where[1], status=status)
+    for name in "zw":
+        build.add("milestone_reached", milestone=name)
+    shown = board(build.context(), "lfs")
+    assert [phase.state for phase in shown.phases] == ["skipped", "running", "failed", "pending"]
+    assert [(each.name, each.reached and each.reached - build.clock) for each in shown.milestones] == [
+        ("z", -1), ("w", 0), ("x", None), ("y", None),
+    ]  # fmt: skip
+    build.step("q", "b")
+    assert board(build.context(), "lfs").phases[1].state == "succeeded"
+    later = builder("other")
+    later.tracker, later.clock = build.tracker, build.clock - 5
+    later.add("build_started")
+    assert [row.build for row in builds(build.context()).builds] == ["lfs", "other"]
+    later.add("note", after=9.0, message="no sign of life")
+    later.add("step_started", phase="p", step="a")
+    assert [row.build for row in builds(build.context()).builds] == ["other", "lfs"], "the last sign of life counts"
+
+
+def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """One step's answer has its needs, its suites and what it took in earlier runs, the newest first."""
     build = started(builder)
     for day, seconds in ((3, 20.0), (4, 30.0)):
@@ -151,6 +177,8 @@ def test_a_step_knows_its_earlier_runs(builder: Callable[..., Any]) -> None:
     assert [(each.run[6:8], each.seconds, each.step_seconds) for each in runs(build.context(), "lfs").runs] == [
         ("04", 30.0, 30.0), ("03", 21.0, 20.0), ("02", 201.0, 200.0)
     ]  # fmt: skip
+    monkeypatch.setattr("build_exporter.queries.step.MAX_EARLIER", 1)
+    assert [each.run for each in step(build.context(), "lfs", "one", "a").earlier] == ["20260103T000000Z"]
     with pytest.raises(NotFoundError, match="no step one/z in lfs"):
         step(build.context(), "lfs", "one", "z")
     with pytest.raises(NotFoundError, match="no build nix"):

@@ -12,13 +12,15 @@ import pytest
 from build_exporter.estimate import Accuracy
 from build_exporter.queries import steps as rows_of
 from build_exporter.queries.alerts import alerts
+from build_exporter.queries.attempts import attempts
 from build_exporter.queries.attention import attention
 from build_exporter.queries.build import board
+from build_exporter.queries.cells import cell
 from build_exporter.queries.commands import find
 from build_exporter.queries.context import BadRequestError
 from build_exporter.queries.estimate import estimate
 from build_exporter.queries.incidents import Kind, context_words, incidents, tier_times
-from build_exporter.queries.request import Reply, Sample
+from build_exporter.queries.request import Reply, Request, Sample
 from build_exporter.queries.steps import StepFilter, steps
 from build_exporter.tracker.alerts import Answer
 
@@ -99,6 +101,46 @@ def test_errors_are_the_failed_attempts(story: Any) -> None:
     for wanted, names, bad in filtered:
         reply = ask(story, "errors", **wanted)
         assert ("".join(row.step for row in reply.rows), reply.bad) == (names, bad), wanted
+
+
+def test_attempts_are_counted_by_step(builder: Callable[..., Any]) -> None:
+    """Each has its own start and log, none where none was reported; the class that came later is its own."""
+    build = builder()
+    for log in ("/1", "/2"):
+        build.add("step_started", phase="p", step="s", log=log)
+        build.add("step_finished", phase="p", step="s", status="failed")
+    build.add("step_finished", phase="p", step="s", status="failed", message="x")
+    build.add("step_progress", phase="p", step="s", error_class="killed", message="y")
+    build.step("q", "s")
+    run, end = build.tracker.builds["lfs"].current, build.clock
+    found = [
+        (each.phase, each.number, each.start and each.start - end, each.log, each.error_class, each.message)
+        for each in attempts(build.request(), run)
+    ]
+    assert found == [
+        ("p", 1, -15, "/1", "other", None), ("p", 2, -13, "/2", "other", None), ("p", 3, None, None, "killed", "x"),
+        ("q", 1, -10, None, None, None),
+    ]  # fmt: skip
+    state = list(attempts(Request(build.context(), "x"), run))
+    assert [(each.phase, each.number, each.status, each.error_class) for each in state] == [
+        ("p", 2, "failed", "killed"), ("q", 1, "succeeded", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("seconds", 0, "0 s"), ("seconds", 2e-6, "2 µs"), ("seconds", 1e-3, "1 ms"), ("seconds", 0.0251, "25.1 ms"),
+        ("step_seconds", 1.0, "1 s"), ("seconds", 9.94, "9.94 s"), ("seconds", 10.0, "10 s"),
+        ("late_seconds", -75.0, "-1 min 15 s"), ("start", 7.0, "7.0!"),
+        ("disk_bytes", 2048, "2.0 KiB"), ("progress_ratio", 0.375, "37.5 %"), ("memory_share", 1.0, "100.0 %"),
+        ("pace_ratio", 1.23456, "1.235"), ("load", 12345.67, "12,345.7"), ("attempts", 12345, "12345"),
+        ("x", None, ""), ("x", True, "yes"), ("x", False, "no"), ("x", "a b", "a b"),
+    ],
+)  # fmt: skip
+def test_a_cell_has_the_unit_of_its_field(name: str, value: object, text: str) -> None:
+    """Times, sizes and shares as people read them; other figures with as many places as matter."""
+    assert cell(name, value, clock=lambda when: f"{when}!") == text
 
 
 def test_one_recovery_makes_no_step_flaky(story: Any) -> None:
@@ -324,6 +366,20 @@ def test_incidents_stand_from_their_limit_on(
     found = incidents(build.tracker.builds.values(), (), build.clock + age)
     assert [each.kind for each in found] == kinds
     assert [each.since - build.clock for each in found] == [20.0 if "note" in event["event"] else 0.0] * len(kinds)
+
+
+@pytest.mark.parametrize(("log", "message", "due"), [("/l", None, True), ("/l", "x", False), (None, None, False)])
+def test_a_reason_is_due_where_a_log_may_hold_it(
+    builder: Callable[..., Any], log: str | None, message: str | None, due: bool
+) -> None:
+    """Of a step that failed, and of one that failed while others run, as long as nothing is known of why."""
+    build = builder()
+    build.add("step_started", phase="p", step="a", log=log)
+    build.add("step_finished", phase="p", step="a", status="failed", message=message)
+    for going_on in (False, True):
+        (found,) = incidents(build.tracker.builds.values(), (), build.clock)
+        assert (found.kind is Kind.STEP_FAILED, found.is_reason_due) == (going_on, due)
+        build.add("step_started", phase="p", step="b")
 
 
 def test_a_failed_build_is_described_by_its_first_failure(builder: Callable[..., Any]) -> None:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
-from build_exporter.tracker import Run, apply, apply_all, build_progress, phase_progress
+from build_exporter.tracker import Run, Step, apply, apply_all, build_progress, phase_progress
+from build_exporter.tracker.aggregates import enter
+from build_exporter.tracker.step import COMPACT_FROM
 
 STATUSES = ("succeeded", "failed", "skipped", "interrupted")
 
@@ -161,8 +163,14 @@ USED: dict[str, st.SearchStrategy[Any]] = {
     st.fixed_dictionaries(USED), st.tuples(SECONDS, SECONDS, SECONDS), st.text(st.characters(codec="ascii"), min_size=1)
 )
 def test_what_a_step_used_is_kept_as_it_was_written(used: dict[str, Any], waits: tuple[Any, ...], log: str) -> None:
-    """Every figure of an end, and the path of the log, come back the same, whatever the log is called."""
-    run = Run("b", "r")
+    """Every figure of an end, and the path of the log, come back the same, of steps kept compact too."""
+    for place in (0, COMPACT_FROM):
+        run = Run("b", "r")
+        enter(run, Step("p", "gcc", place))
+        _check_used(run, used, waits, log)
+
+
+def _check_used(run: Run, used: dict[str, Any], waits: tuple[Any, ...], log: str) -> None:
     step: dict[str, Any] = {"build": "b", "phase": "p", "step": "gcc"}
     path = f"/{log.replace(chr(0), '')}gcc.log"
     apply(run, e.StepStarted(time=1.0, log=path, **step))

@@ -146,6 +146,16 @@ def test_the_longest_silence_is_one_that_ended(watched: Callable[..., Watched], 
     assert step.seen[-1].log_silence == 0, "a time to come is no silence"
 
 
+def test_a_silence_from_before_it_was_watched_is_none_of_it(watched: Callable[..., Watched], tmp_path: Path) -> None:
+    """A log that was silent for long when the watching began, of a step that does nothing, tells no longest silence."""
+    (tmp_path / "log").write_text("x\n")
+    os.utime(tmp_path / "log", (900, 900))
+    step = watched()
+    for second in (0, 2, 4):
+        step.sample(second)
+    assert [(each.log_silence, each.longest_silence) for each in step.seen] == [(100, 0), (102, 0), (104, 0)]
+
+
 def test_what_is_found_of_the_waits_is_judged(watched: Callable[..., Watched]) -> None:
     """Who reads from the terminal, in words what each waits for, whether nothing can end it, who is not seen."""
     step = watched()

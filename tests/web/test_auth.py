@@ -313,6 +313,8 @@ def test_tls_changes_hold_from_the_next_connection(
         ("basic_auth_users:\n  - alice\n", "web.yml:2:"),
         ("rate_limits: 1\n", "unknown key 'rate_limits'"),
         ("basic_auth_users:\n  alice: secret\n", "no bcrypt hash"),
+        ("http_server_config:\n  headers: {X-Motto: 'build — wait'}\n", "'X-Motto' can't be sent"),
+        ('http_server_config:\n  headers: {X-Motto: "a\\r\\nb"}\n', "'X-Motto' can't be sent"),
         ("bearer_tokens:\n  - role: read\n    file: none\n", "No such file"),
     ],
 )

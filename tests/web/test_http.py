@@ -171,7 +171,6 @@ LAST = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         (b"POST /api/v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", b"2\r\n[]\r\n0\r\n\r\n" + LAST, [200, 200]),
         (b"POST /nothing HTTP/1.1\r\nContent-Length: 5\r\n", b"GET /" + LAST, [404, 200]),
         (b"GET /-/ready HTTP/1.0\r\n", LAST, [200]),
-        (b"GET /alerts/ HTTP/1.1\r\n", LAST, [307, 200]),
         (b"GET http://localhost/-/ready?a=%20 HTTP/1.1\r\n", LAST, [200, 200]),
         (b"GET /-/ready HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n", LAST, [200, 200]),
         (b"GET /-/ready HTTP/1.1\r\n" + WS, LAST, [200]),
@@ -194,6 +193,22 @@ def test_a_client_that_waits_to_send_its_body_is_asked_for_it(served: Any) -> No
         assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"[]")
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_follows_a_body_is_no_header(served: Any) -> None:
+    """Fields behind the last chunk of a body count for nothing, as a proxy that checks headers does not look there."""
+    head = b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+    origin = b"Origin: http://evil.example\r\n"
+    for where, status in ((head + origin + b"\r\n0\r\n\r\n", 403), (head + b"\r\n0\r\n" + origin + b"\r\n", 200)):
+        assert raw(served.port, where).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_a_slash_too_many_leads_to_the_same_question(served: Any) -> None:
+    """An address with a slash at its end is sent on to that without, with its parameters and what was escaped in it."""
+    head = b"HEAD /api/v1/builds/a%2523b/?live=%26 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = raw(served.port, head)
+    assert answer.startswith(b"HTTP/1.1 307 ")
+    assert b"\r\nlocation: /api/v1/builds/a%2523b?live=%26\r\n" in answer
 
 
 def test_metrics_may_be_elsewhere(serve: Serve) -> None:

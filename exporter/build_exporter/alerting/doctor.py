@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ _REQUESTS: Final = (
     "alertmanager_notification_requests_failed_total",
 )
 """Each try counts, also one that Alertmanager will repeat."""
+
+_REACH: Final = re.compile(rb'^build_exporter_part_up\{part="alertmanager"\} ([01])', re.MULTILINE)
 
 Counts = dict[str, tuple[float, float]]
 
@@ -78,7 +81,8 @@ class Chain:
         """Yield the checks in the order of the way; what cannot be asked because a server is away is left out."""
         for check in await self._exporter():
             yield check
-        for check in await self._prometheus():
+        prometheus = await self._prometheus()
+        for check in (*prometheus, *await self._sends(is_alone=prometheus[0].state != "ok")):
             yield check
         for client in self.alertmanagers:
             for check in await self._alertmanager(client):
@@ -127,6 +131,25 @@ class Chain:
             except (UnreachableError, RefusedError) as problem:
                 checks.append(failed("Prometheus", str(problem), "see its log"))
         return checks
+
+    async def _sends(self, *, is_alone: bool) -> list[Check]:
+        """Return whether the exporter reaches an Alertmanager of its own; `is_alone`: no Prometheus sends alerts."""
+        link = "exporter to Alertmanager"
+        try:
+            answer = await self.exporter.send("GET", "/metrics")
+        except UnreachableError:
+            return []
+        found = _REACH.search(answer.body)
+        if answer.status != 200 or (found is None and not is_alone):
+            return []
+        if found is None:
+            remedy = "start it with --alertmanager.url, or a Prometheus with the shipped rules"
+            return [
+                failed(link, "the exporter sends to no Alertmanager, and no Prometheus does: no alert is sent", remedy)
+            ]
+        if found[1] == b"0":
+            return [failed(link, "an Alertmanager of the exporter does not answer", "see --alertmanager.url of serve")]
+        return [ok(link, "it answers the exporter")]
 
     async def _scraped(self) -> Check:
         targets = _at(await self.prometheus.ask("GET", "/api/v1/targets?state=active"), "data", "activeTargets") or []
@@ -207,7 +230,10 @@ class Chain:
                 came = f"; it came back to the exporter by {', '.join(back)}" if back else ""
                 return ok("test alert", f"delivered by {', '.join(sorted(sent))}{came}")
             await asyncio.sleep(0.2)
-        remedy = "give the receiver of severity critical an integration; take out silences that match everything"
+        remedy = (
+            "give the receiver of severity critical an integration, and the route a group_wait below that and group_by "
+            "failure; take out silences that match everything"
+        )
         return failed("test alert", f"accepted, and sent to nobody within {DELIVERY_SECONDS:.0f} s", remedy)
 
     async def _received(self, name: str) -> list[str]:

@@ -43,7 +43,7 @@ from build_exporter.config.schema import Config
 from build_exporter.failures.step_log import Cards
 from build_exporter.hooks.runner import HookRunner
 from build_exporter.journal.retention import Limits, prune
-from build_exporter.journal.spool import has_kept, recover
+from build_exporter.journal.spool import has_kept, make_spool, recover
 from build_exporter.journal.timeouts import call_with_timeout
 from build_exporter.liveness import Liveness
 from build_exporter.milestones import MilestoneWatcher
@@ -372,6 +372,7 @@ class Exporter:
 
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
+        make_spool()
         while not self.monitor.ready:
             await asyncio.sleep(LIVENESS_SECONDS)
         while True:

@@ -10,10 +10,10 @@ from typing import Any
 
 from build_exporter.journal.append import LINE_LIMIT, Writer
 from build_exporter.journal.current import GOES_ON, join_run
-from build_exporter.journal.layout import default_journal, pid_namespace
+from build_exporter.journal.layout import default_journal, pid_namespace, run_path
 from build_exporter.journal.spool import keep
 from build_exporter.model.events import Event, EventsLost, encode_line, event_name
-from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name
+from build_exporter.model.names import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, is_build_name, run_name
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +131,9 @@ class EventLog:
     def close(self) -> None:
         """Close the file; events that could not be written are kept for when there is room again."""
         with self._lock:
-            if self._writer is None:
-                return
-            self._writer.close()
+            path = self.path or run_path(self._journal, self.build, run_name(self._newest))
+            if self._writer is not None:
+                self._writer.close()
             if self._pending:
-                keep(self._writer.path, b"".join(self._pending), time.time())
+                keep(path, self._report_lost(self._newest) + b"".join(self._pending), time.time())
                 self._pending.clear()

@@ -16,6 +16,8 @@ def _none() -> Mapping[str, str]:
     return MappingProxyType({})
 
 
+_FIELD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _HASH: Final = re.compile(r"\$2[abxy]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 
 
@@ -44,6 +46,12 @@ class HttpServer(Section, frozen=True):
 
     http2: Annotated[bool, about("Accepted for compatibility; the server speaks HTTP/1.1 only.")] = False
     headers: Annotated[Mapping[str, str], about("Headers by name.", "text")] = msgspec.field(default_factory=_none)
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield a fault where no answer could have a header."""
+        for name, value in self.headers.items():
+            if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
+                yield "headers", f"{name[:64]!r} can't be sent: a header is a word and one line of Latin-1"
 
 
 Role = Literal["read", "ingest", "operate"]

@@ -1,10 +1,16 @@
-"""Estimates of running builds, kept until a step ends: until then only the running steps move with the clock."""
+"""Estimates of running builds, kept until a step ends: until then only the running steps move with the clock.
+
+Those of a build of many thousand steps are kept longer, and count down, so that estimates take no more than a share of
+a core however often steps end.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
+from typing import Final
 
 from build_exporter.estimate.history import History, history_of
 from build_exporter.estimate.outlook import Estimate, Outlook, outlook_of
@@ -13,15 +19,31 @@ from build_exporter.model.states import BuildState
 from build_exporter.tracker import Build, Past, Run, Step, expected_at_start
 from build_exporter.tracker.names import name_of
 
+FREE_SECONDS: Final = 0.05
+"""CPU time of an outlook up to which it is made again after each end: that of some thousand steps."""
+REST_RATIO: Final = 20.0
+"""Rest after one that took longer, as a multiple of what it took beyond that: five percent of a core."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An outlook, and what it was made of: while that stays the same, so does the outlook."""
+    """An outlook, and what it was made of: while that stays the same, so does the outlook.
+
+    `until` is how long, on the monotonic clock, one that took long is kept though steps have ended; `first` is what it
+    said when it was made, at `made` in Unix seconds.
+    """
 
     state: tuple[object, ...]
     past: tuple[object, ...]
     history: History
     outlook: Outlook | None
+    until: float = 0.0
+    first: Estimate | None = None
+    made: float = 0.0
+
+    def holds(self, state: tuple[object, ...]) -> bool:
+        """Return whether it is still to be taken in another state of the run."""
+        return self.state == state or (self.state[:-1] == state[:-1] and time.monotonic() < self.until)
 
 
 class Estimator:
@@ -42,7 +64,12 @@ class Estimator:
     def __call__(self, run: Run, now: float) -> Estimate | None:
         """Return what is left of a run at `now` (Unix seconds), None where that can't be said or the run is over."""
         outlook = self.outlook(run, now)
-        return outlook.at(run, now) if outlook is not None else None
+        if outlook is None:
+            return None
+        kept = self._kept.get(run.build)
+        if kept is not None and kept.first is not None and kept.state[-1] != run.revision:
+            return kept.first.after(now - kept.made)
+        return outlook.at(run, now)
 
     def outlook(self, run: Run, now: float) -> Outlook | None:
         """Return what is to come of a run, None where nothing is known or the run is over."""
@@ -53,10 +80,14 @@ class Estimator:
                 self._kept.pop(run.build, None)
             return None
         past = self._past_state(run)
-        state = (id(run), run.run, run.revision, run.tests, run.jobs_used)
-        if kept is None or kept.past != past or kept.state != state:
+        state = (id(run), run.run, run.plans, run.tests, run.jobs_used, run.revision)
+        if kept is None or kept.past != past or not kept.holds(state):
+            began = time.thread_time()
             history = kept.history if kept is not None and kept.past == past else history_of(run, self._builds)
-            kept = _Kept(state, past, history, outlook_of(run, history, now, self._tuning))
+            outlook = outlook_of(run, history, now, self._tuning)
+            first = outlook.at(run, now) if outlook is not None else None
+            rest = max(0.0, time.thread_time() - began - FREE_SECONDS) * REST_RATIO
+            kept = _Kept(state, past, history, outlook, time.monotonic() + rest, first, now)
             self._kept[run.build] = kept
         return kept.outlook
 

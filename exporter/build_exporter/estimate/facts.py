@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 from typing import Final
@@ -11,7 +11,7 @@ from build_exporter.estimate.abis import abis_of
 from build_exporter.estimate.history import History, PastRun
 from build_exporter.estimate.table import DEFAULT_JOBS, Variant, typical_steps
 from build_exporter.tracker import Run
-from build_exporter.tracker.names import Name, name_of
+from build_exporter.tracker.names import Name
 
 DEFAULT_SBU: Final = 140.0
 """Seconds of an SBU on a machine that nothing is known of yet."""
@@ -81,23 +81,8 @@ def facts_of(run: Run, history: History, done: Iterable[tuple[Name, float]] = ()
     before = next((past.abis for past in own if past.abis is not None and past.target == run.target), None)
     if before is None and not multilib and any(_is_multilib(past.target) for past in own):
         before = 1
-    return Facts(jobs, tests, multilib, _sbu_of(history.runs), abis_of(done, jobs, tests) or before)
+    return Facts(jobs, tests, multilib, history.sbu_seconds or DEFAULT_SBU, abis_of(done, jobs, tests) or before)
 
 
 def _is_multilib(target: str) -> bool:
     return any(word.startswith(MULTILIB_WORDS) for word in target.lower().split("-"))
-
-
-def _sbu_of(runs: Sequence[PastRun]) -> float:
-    """Return the seconds of an SBU that the newest run with steps of the table took."""
-    table = typical_steps()
-    for past in runs[:3]:
-        ratios = []
-        for step in past.steps:
-            typical = table.get(name_of(step.phase, step.step, step.version))
-            if typical is not None and step.seconds >= 1:
-                settings = (past.jobs or DEFAULT_JOBS, past.tests or "none", past.abis or 1)
-                ratios.append(step.seconds / typical.sbu(*settings))
-        if len(ratios) > 2:
-            return sorted(ratios)[len(ratios) // 2]
-    return DEFAULT_SBU

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from itertools import pairwise
 from math import log
 from statistics import median
 from typing import Final, NamedTuple
 
 from build_exporter.estimate.abis import abis_of
+from build_exporter.estimate.table import DEFAULT_JOBS, typical_steps
 from build_exporter.tracker import Build, PastStep, Run, RunSummary, summarise
 from build_exporter.tracker.names import Name, name_of, package_of
 
@@ -21,6 +23,8 @@ MAX_OTHER_RUNS: Final = 3
 LEAST_OF_ANOTHER: Final = 3
 """Steps that another build's run must share to be one of the same work."""
 MAX_RUNS: Final = 400
+SBU_RUNS: Final = 3
+"""Newest runs, and other builds, that are looked at for what an SBU takes."""
 ZERO_SECONDS: Final = 0.3
 """Assumed seconds of a step recorded as 0 s, by writers that count whole seconds."""
 LEAST_SECONDS: Final = 0.01
@@ -71,6 +75,7 @@ class History:
         packages: times by package, of steps whose own name is not known.
         recent: the last steps of the same build's runs, the newest first, as (name, place in `names`).
         repeats: whether runs of this build consist of the same steps: those of Portage do not.
+        sbu_seconds: what an SBU took on this machine in the newest run that shows it, of whatever build.
         paces: by how much each of the newest runs of the same build was slower than the one before it, as a logarithm.
     """
 
@@ -80,20 +85,23 @@ class History:
     recent: list[tuple[Name, Taken]] = field(default_factory=list)
     repeats: bool = True
     paces: list[float] = field(default_factory=list)
+    sbu_seconds: float | None = None
 
 
 def history_of(run: Run, builds: Mapping[str, Build]) -> History:
     """Return the earlier runs to compare a run with: those of its build before it, and the newest of other builds."""
     history = History()
     own = builds.get(run.build)
-    if own is not None:
-        for summary in [each for each in newest_first(own) if each.run < run.run][:MAX_RUNS]:
-            _add(history, run.build, summary, own=True)
+    before = [each for each in newest_first(own) if each.run < run.run][:MAX_RUNS] if own is not None else []
+    for summary in before:
+        _add(history, run.build, summary, own=True)
     history.repeats = _repeats([past for past in history.runs if past.own])
     history.paces = _paces(history.runs[: MAX_OWN + 1])
     # most of many builds have no run that is over, and this is asked for each of them
     known = [each for each in list(builds.values()) if each.history or (each.current and each.current.status)]
-    others = {each.name: _runs_over(each, run) for each in known if each.name != run.build}
+    known = [each for each in known if each.name != run.build]
+    history.sbu_seconds = next(filter(None, map(_sbu_of, before[:SBU_RUNS])), None) or _sbu_elsewhere(known)
+    others = {each.name: _runs_over(each, run) for each in known}
     if any(others.values()):
         wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
         for name, summaries in others.items():
@@ -108,6 +116,30 @@ def _runs_over(build: Build, run: Run) -> list[RunSummary]:
     if last is None or last.status is None or len(last.steps.keys() & run.steps.keys()) < LEAST_OF_ANOTHER:
         return newest_first(build) if build.history else []
     return [summarise(last), *newest_first(build)]
+
+
+def _sbu_elsewhere(builds: Sequence[Build]) -> float | None:
+    """Return what an SBU took in the builds that ran last, None where none of them shows it."""
+    current = [(each.current, each) for each in builds if each.current is not None]
+    for last, build in nlargest(SBU_RUNS, current, key=lambda pair: pair[0].last_event or 0.0):
+        newest = [summarise(last)] if last.status is not None else []
+        found = next(filter(None, map(_sbu_of, [*newest, *newest_first(build)[:SBU_RUNS]])), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _sbu_of(summary: RunSummary) -> float | None:
+    """Return what an SBU took in a run: by its steps that the shipped table has, else by its plan."""
+    table = typical_steps()
+    named = [(name_of(step.phase, step.step, step.version), step.seconds) for step in summary.past]
+    known = [(name, seconds) for name, seconds in named if name in table and seconds >= 1.0]
+    if len(known) <= 2:
+        return summary.sbu_seconds
+    jobs, tests = summary.jobs or DEFAULT_JOBS, summary.tests or "none"
+    abis = abis_of(known, jobs, tests) or 1
+    ratios = sorted(seconds / table[name].sbu(jobs, tests, abis) for name, seconds in known)
+    return ratios[len(ratios) // 2]
 
 
 def newest_first(build: Build) -> list[RunSummary]:

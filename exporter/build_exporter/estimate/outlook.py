@@ -50,6 +50,11 @@ class Estimate:
         """The three figures with their percentile as a label value."""
         return (("10", self.low), ("50", self.middle), ("90", self.high))
 
+    def after(self, seconds: float) -> Estimate:
+        """Return what is left of it after so many seconds."""
+        low, middle, high = (max(0.0, left - seconds) for left in (self.low, self.middle, self.high))
+        return Estimate(low, middle, high, self.basis)
+
 
 @dataclass(frozen=True, slots=True)
 class StepOutlook:
@@ -102,7 +107,7 @@ class Outlook:
     @property
     def is_of_unknown_machine(self) -> bool:
         """Whether nothing has shown yet how long an SBU takes: no earlier run and no step of this one."""
-        return not self.history.runs and not any(source.compared for source in self.sources.all)
+        return self.history.sbu_seconds is None and not any(source.compared for source in self.sources.all)
 
     def at(self, run: Run, now: float) -> Estimate:
         """Return the estimate at `now`."""
@@ -302,10 +307,8 @@ def _pace_spread(outlook: Outlook) -> float:
     if best is not sources.plan_seconds and best is not sources.plan_sbu:
         return scale
     # nobody knows who wrote the plan's figures: what few steps took against them says little of the others
-    squares = sum(min(residual - best.pace, 1.0) ** 2 for residual, _ in best.pairs)
-    count = len(best.pairs)
-    variance = (SPREAD_PRIOR * tuning.spread_plan**2 + squares) / (SPREAD_PRIOR + count)
-    return hypot(scale, sqrt(variance / (2 + count)))
+    variance = (SPREAD_PRIOR * tuning.spread_plan**2 + best.squares) / (SPREAD_PRIOR + best.count)
+    return hypot(scale, sqrt(variance / (2 + best.count)))
 
 
 def _bands(outlook: Outlook) -> Sequence[float]:

@@ -58,7 +58,7 @@ class Source:
         middle: the middle of the first.
         pace: this run's time over its time.
         distance: its mean error on the steps compared, once its pace is allowed for in part.
-        compared: seconds of steps compared.
+        compared: seconds of steps compared; `count` is how many, `squares` the sum of what they are off by, squared.
         weight: how much it counts.
         chance: how far it may yet turn out to be the one that is right; falls more slowly than the weight.
         differs: whether it is a run with other settings, whose times are converted.
@@ -72,6 +72,8 @@ class Source:
     pace: float = 0.0
     distance: float = 0.0
     compared: float = 0.0
+    count: int = 0
+    squares: float = 0.0
     weight: float = 0.0
     chance: float = 0.0
     differs: bool = False
@@ -102,6 +104,7 @@ class Source:
             allowed = middle / 2 if strength > MOST_OF_A_STEP else middle
             error = sum(w * min(abs(r - allowed), 1.0) for r, w in self.pairs)
             self.distance = error / (self.compared + tuning.evidence)
+            self.count, self.squares = len(self.pairs), sum(min(abs(r - self.pace), 1.0) ** 2 for r, _ in self.pairs)
             # of a large build they are more than all else that is kept of an estimate
             self.pairs.clear()
         self.weight = self.prior * exp(-self.distance / tuning.likeness)
@@ -157,7 +160,7 @@ def sources_of(
             found.plan_sbu.compare(step.seconds, log(step.planned_sbu) + sbu)
     for source in found.all:
         source.judge(tuning)
-    if not found.plan_sbu.pairs:
+    if not found.plan_sbu.count:
         # whoever measured the plan's SBU did so with another -j: until a step shows it, they are as long as the table's
         typical = max(zip(found.variants, tables, strict=True), key=lambda pair: pair[0].weight)[1]
         pairs = [(typical[name] - log(figure), figure) for name, figure in names.items() if figure and name in typical]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from operator import attrgetter
+from typing import Final
 
 import msgspec
 
@@ -31,6 +34,9 @@ UNKNOWN_EVENT = "unknown"
 MOST_EXPECTED_BYTES = 1024 * 1024
 """Bytes of lines whose events are kept at most until the lines are read."""
 
+_BEGINNINGS: Final = (b'{"time":', b'{"event":')
+_BEGIN: Final = re.compile(rb'(?=\{"(?:time|event)":)')
+_REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _time_of, _build_of = attrgetter("time"), attrgetter("build")
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
@@ -83,6 +89,23 @@ def judge(line: bytes, horizon: float) -> tuple[Event | None, Reason | None, str
     if not is_build_name(event.build):
         return None, Reason.WRONG_FIELD, "build is 1 to 100 of A-Z a-z 0-9 . _ + -"
     return event, None, ""
+
+
+def glued(line: bytes) -> tuple[list[Event], bool]:
+    """Return the events in a line that is none by itself, and whether they are all that is in it.
+
+    A writer that was killed in the middle of a line, or before its end, leaves the next writer's line glued to it. No
+    text within a line can look like the beginning of one: its quotes are escaped.
+    """
+    if all(line.find(begin, 1) < 0 for begin in _BEGINNINGS):
+        return [], False
+    pieces = list(filter(None, _BEGIN.split(line)))
+    found = []
+    for piece in pieces:
+        with contextlib.suppress(*_REFUSED):
+            piece.decode()
+            found.append(_decoder.decode(piece))
+    return found, len(found) == len(pieces)
 
 
 class Decoder:
@@ -166,7 +189,7 @@ class Decoder:
                 data.decode()
             # `decode_lines` takes values, not lines: two on one line, one over two; which depends on where a read ended
             events += [decode(line) for line in data.split(b"\n") if line]
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except _REFUSED:
             events += self._one_by_one(data)
         if b"\\" in data or b"\x7f" in data or not data.isascii():
             # no other line can hold a control character
@@ -184,8 +207,11 @@ class Decoder:
             try:
                 line.decode()
                 yield _decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                self._refuse(line, error)
+            except _REFUSED as error:
+                good, whole = glued(line)
+                if not whole:
+                    self._refuse(line, error)
+                yield from good
 
     def _refuse(self, line: bytes, error: Exception) -> None:
         reason = refusal(line, error)

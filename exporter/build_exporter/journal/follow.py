@@ -85,16 +85,20 @@ class Follower:
         self.decoder = decoder or Decoder()
         self.watcher = Watcher()
         self.errors: dict[str, str] = {}
+        self.has_more = False
         self._root = _Directory()
         self._builds: dict[str, _Directory] = {}
         self._held: dict[LineFile, None] = {}
         self._reported = 0
 
-    def poll(self) -> Iterator[Batch]:
+    def poll(self, seconds: float = math.inf) -> Iterator[Batch]:
         """Yield what was appended since the last call, build by build.
 
-        The first batch of a run is `from_start`, even when it has no events yet.
+        The first batch of a run is `from_start`, even when it has no events yet. After so many seconds only some of
+        what each build has is read, and `has_more` says so: who appends faster than anybody reads holds up nobody else.
         """
+        self.has_more = False
+        until = time.monotonic() + seconds
         self._scan()
         for build, directory in self._builds.items():
             if directory.superseded is not None:
@@ -106,7 +110,7 @@ class Follower:
                 self.errors.pop(file.path, None)
             if directory.file is not None and directory.newest is not None:
                 self._restart_after_future(directory, directory.newest, directory.file)
-                yield from self._read(build, directory.newest, directory.file)
+                yield from self._read(build, directory.newest, directory.file, until)
                 self._spare(directory.file)
         self._report_rejects()
 
@@ -198,7 +202,7 @@ class Follower:
             directory.counted[run] = file.position
             file.close()
 
-    def _read(self, build: str, run: str, file: LineFile) -> Iterator[Batch]:
+    def _read(self, build: str, run: str, file: LineFile, until: float = math.inf) -> Iterator[Batch]:
         while True:
             try:
                 chunk = file.read()
@@ -210,6 +214,9 @@ class Follower:
                 return
             events = self._decode(build, run, chunk, file.position)
             yield Batch(build, run, events, chunk.from_start, self.decoder.left_out)
+            if time.monotonic() > until:
+                self.has_more = True
+                return
 
     def _decode(self, build: str, run: str, chunk: Chunk, end: int) -> list[Event]:
         """Return the events of a chunk that ends at a position of the run's file; count what is rejected once."""

@@ -1,8 +1,8 @@
 """Events that could not be written to the journal, kept in memory-backed storage until there is room again.
 
-A writer that ends while the journal's file system is full keeps its last events as
-`DIRECTORY/<pid>-<time>.jsonl`: the first line is the path of the run file, the rest is what belongs at its end.
-The directory is `$XDG_RUNTIME_DIR/build-exporter`, for root `/run/build-exporter`.
+A writer that ends while the journal's file system is full keeps its last events as `DIRECTORY/<time>-<pid>.jsonl`, the
+shell hook each event: the first line is the path of the run file, the rest is what belongs at its end. The directory is
+`$XDG_RUNTIME_DIR/build-exporter`, for root `/run/build-exporter`.
 
 Kept to what `os` gives, because the step wrapper loads it.
 """
@@ -35,7 +35,7 @@ def keep(run_path: str, lines: bytes, now: float) -> bool:
         return False
     try:
         os.makedirs(directory, 0o700, exist_ok=True)
-        path = f"{directory}/{os.getpid()}-{int(now * 1e6)}.jsonl"
+        path = f"{directory}/{now:.6f}-{os.getpid()}.jsonl"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             data = os.fsencode(run_path) + b"\n" + lines
@@ -47,6 +47,14 @@ def keep(run_path: str, lines: bytes, now: float) -> bool:
     except OSError:
         return False
     return whole
+
+
+def make_spool() -> None:
+    """Make the directory for events kept by this user: by it the shell hook sees that somebody will take them."""
+    try:  # noqa: SIM105 - without contextlib
+        os.makedirs(spool_directory() or "/", 0o700, exist_ok=True)
+    except OSError:
+        pass
 
 
 def has_kept() -> bool:

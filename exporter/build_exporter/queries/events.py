@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from build_exporter.config.schema import EventName
-from build_exporter.journal.decode import judge
+from build_exporter.journal.decode import glued, judge
 from build_exporter.journal.positions import (
     START,
     Cursor,
@@ -110,7 +110,8 @@ def shown_event(line: Line, now: float) -> dict[str, Any] | None:
     """Return a line's event as it may be shown, None for a line that is none."""
     event, _, _ = judge(line.data, now + FUTURE_TOLERANCE_SECONDS)
     if event is None:
-        return None
+        found, _ = glued(line.data)
+        return shown_value(msgspec.to_builtins(found[-1])) if found else None
     fields: dict[str, Any] = shown_value(msgspec.json.decode(line.data))
     return fields
 

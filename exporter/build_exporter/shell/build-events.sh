@@ -38,6 +38,7 @@ if [ "${_be_owner-}" != "$$" ]; then
 	_be_run_file='' # the run file that _be_directory and _be_build were taken from
 	_be_torn=''     # after a failed write: a newline, since part of a line may have been written, and an events_lost line
 	_be_lost=0      # events that could not be written since the last one that was
+	_be_kept=0      # events kept elsewhere
 	_be_retry=0     # time before which a directory that could not be made is not tried again
 	_be_checked=''  # uptime at which the clock's base was last compared with date
 	_be_warning=''  # why the last event was not written
@@ -473,26 +474,52 @@ _be_emit_otherwise() {
 		_be_warning='no be_start before, and BUILD_EXPORTER_RUN_FILE names no run file'
 	elif [ -z "$_be_time" ]; then
 		_be_warning=$_be_no_clock
-	elif [ -f "$_be_run_file" ]; then
-		# the next line must not be glued to what was written of this one, and it reports what is lost
-		[ -n "$_be_torn" ] || _be_lost=0
+	elif [ -e "$_be_run_file" ] && [ ! -f "$_be_run_file" ]; then
+		_be_warning="$_be_run_file is not a regular file"
+	elif [ ! -f "$_be_run_file" ] && _be_make_directory &&
+		"$_be_printf" "$_be_format" "${_be_torn#"$_be_newline"}" "$_be_time" "$1" "$_be_build" "$2" >>"$_be_run_file"; then
+		_be_torn=''
+	elif [ -d "$_be_directory" ] && _be_keep "$@"; then
+		# the next line must not be glued to what was written of this one
+		_be_torn=${_be_torn:-$_be_newline}
+	else
+		# nor must it hide what is lost
+		case $_be_torn in *count*) ;; *) _be_lost=0 ;; esac
 		_be_lost=$((_be_lost + 1))
 		_be_torn="$_be_newline{\"time\":$_be_time,\"event\":\"events_lost\",\"build\":\"$_be_build\",\"count\":$_be_lost}$_be_newline"
 		_be_warning="can not write $_be_run_file"
-	elif [ -e "$_be_run_file" ]; then
-		_be_warning="$_be_run_file is not a regular file"
-	else
-		_be_make_directory
-		"$_be_printf" "$_be_format" '' "$_be_time" "$1" "$_be_build" "$2" >>"$_be_run_file" ||
-			_be_warning="can not write $_be_run_file"
 	fi
+}
+
+# _be_keep EVENT FIELDS: keep an event that finds no room in memory-backed storage, a file each, from where the exporter of
+# this system appends it to its run when there is room.
+_be_keep() {
+	case ${XDG_RUNTIME_DIR-} in
+	/*)
+		_be_file=$XDG_RUNTIME_DIR/build-exporter
+		[ -d "$XDG_RUNTIME_DIR" ] || return 1
+		[ -d "$_be_file" ] || command mkdir -m 700 "$_be_file" || return 1
+		;;
+	*)
+		_be_file=/run/build-exporter
+		[ -w "$_be_file" ] || return 1
+		;;
+	esac
+	[ "$_be_kept" -lt 100 ] || return 1
+	_be_process
+	_be_kept=$((_be_kept + 1)) _be_file=$_be_file/$_be_time-$_be_self-$_be_kept.jsonl
+	"$_be_printf" "%s\\n$_be_format" "$_be_run_file" '' "$_be_time" "$1" "$_be_build" "$2" >|"$_be_file" && return 0
+	command rm -f "$_be_file"
+	return 1
 }
 
 # Make _be_directory where it is not there; after a failure not before five seconds have gone, as it costs a process.
 _be_make_directory() {
-	if [ ! -d "$_be_directory" ] && [ "${_be_time%.*}" -ge "$_be_retry" ]; then
-		command mkdir -p "$_be_directory" || _be_retry=$((${_be_time%.*} + 5))
-	fi
+	if [ -d "$_be_directory" ]; then return 0; fi
+	[ "${_be_time%.*}" -ge "$_be_retry" ] || return 1
+	command mkdir -p "$_be_directory" && return 0
+	_be_retry=$((${_be_time%.*} + 5))
+	return 1
 }
 
 # Take up BUILD_EXPORTER_RUN_FILE: set _be_run_file (empty where it can't be one), _be_directory and _be_build.

@@ -13,7 +13,7 @@ from build_exporter.tracker.durations import keep_work, work_seconds
 from build_exporter.tracker.plans import check_milestones
 from build_exporter.tracker.progress import expected_seconds, raise_floors
 from build_exporter.tracker.state import Run
-from build_exporter.tracker.step import NO_TESTS, Step, Waits, with_time
+from build_exporter.tracker.step import NO_TESTS, Step, with_time
 
 _PENDING, _RUNNING, _SUCCEEDED = StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED
 
@@ -111,7 +111,7 @@ def _describe_attempt(run: Run, step: Step, event: e.StepStarted) -> None:
 def forget_attempt(step: Step) -> None:
     """Forget how a step's newest attempt went."""
     step.end = step.seconds = step.message = None
-    step.use()
+    step.used = None
     _forget_course(step)
 
 
@@ -131,8 +131,8 @@ def describe(run: Run, step: Step, event: e.StepStarted) -> None:
     step.pid_namespace = event.pid_namespace
     if event.pid_namespace is None and pid == run.pid:
         step.pid_namespace = run.pid_namespace
-    if log != step.log:
-        log = step.log = log if log and is_path(log) else None
+    if log != step.log_form:
+        step.log = log = log if log and is_path(log) else None
     if log:
         # steps with one log for all come one after the other: no more than the last needs to be known
         before = run.newest_log
@@ -192,19 +192,7 @@ def end_attempt(step: Step, event: e.StepFinished) -> None:
     if seconds is None and step.start is not None:
         seconds = max(0.0, time - step.start)
     step.seconds = seconds
-    cpu, memory, disk = event.cpu_wait_seconds, event.memory_wait_seconds, event.io_wait_seconds
-    has_waits = cpu is not None or memory is not None or disk is not None
-    step.use(
-        event.exit_code,
-        event.signal,
-        event.cpu_seconds,
-        event.max_rss_bytes,
-        event.read_bytes,
-        event.written_bytes,
-        event.disk_bytes,
-        event.disk_before_bytes,
-        Waits(cpu or 0.0, memory or 0.0, disk or 0.0) if has_waits else None,
-    )
+    step.use(event)
     if event.warnings is not None:
         step.warnings, step.reported_warnings = event.warnings, True
     # what it did last is no reason why it ended

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from build_exporter.model.events import SourceFile, TestsReported
+from build_exporter.model.events import SourceFile, StepFinished, TestsReported
 from build_exporter.model.states import StepState
 
 UNKNOWN_WEIGHT = 10.0
@@ -81,7 +81,25 @@ class Figures(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 _NO_FIGURES: Final = Figures()
 _pack: Final = msgspec.msgpack.Encoder().encode
-_figures: Final = msgspec.msgpack.Decoder(Figures)
+_unpack: Final = msgspec.msgpack.Decoder(Figures).decode
+COMPACT_FROM: Final = 1024
+"""Place in the plan from which steps are kept in less memory: it takes time, and is not worth it for those before."""
+
+
+def _figures_of(end: StepFinished) -> Figures:
+    cpu, memory, disk = end.cpu_wait_seconds, end.memory_wait_seconds, end.io_wait_seconds
+    has_waits = cpu is not None or memory is not None or disk is not None
+    return Figures(
+        end.exit_code,
+        end.signal,
+        end.cpu_seconds,
+        end.max_rss_bytes,
+        end.read_bytes,
+        end.written_bytes,
+        end.disk_bytes,
+        end.disk_before_bytes,
+        Waits(cpu or 0.0, memory or 0.0, disk or 0.0) if has_waits else None,
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -137,8 +155,10 @@ class Step:
     key: Key = field(init=False)
     weight: float = field(init=False)
     has_figures: bool = field(init=False)
-    _log: str | None = field(default=None, init=False)
-    _used: bytes | None = field(default=None, init=False)
+    log_form: str | None = field(default=None, init=False)
+    """The path of its log; of a run of many steps with NUL for the step's name, as logs are mostly named after that."""
+    used: StepFinished | bytes | None = field(default=None, init=False)
+    """What `figures` is made of: the end of the newest attempt that ended; of a run of many steps packed figures."""
 
     def __post_init__(self) -> None:
         self.phase = sys.intern(self.phase)
@@ -158,21 +178,24 @@ class Step:
     @property
     def log(self) -> str | None:
         """The path of its log."""
-        return self._log and self._log.replace("\0", self.step)
+        return self.log_form and self.log_form.replace("\0", self.step)
 
     @log.setter
     def log(self, path: str | None) -> None:
-        # logs are mostly named after their steps: the rest is the same text for all
-        self._log = path and sys.intern(path.replace(self.step, "\0"))
+        is_one_of_many = path is not None and self.index >= COMPACT_FROM
+        self.log_form = sys.intern(path.replace(self.step, "\0")) if path and is_one_of_many else path
 
     @property
     def figures(self) -> Figures:
         """What the newest attempt that ended used."""
-        return _NO_FIGURES if self._used is None else _figures.decode(self._used)
+        used = self.used
+        if used is None:
+            return _NO_FIGURES
+        return _unpack(used) if isinstance(used, bytes) else _figures_of(used)
 
-    def use(self, *figures: float | Waits | None) -> None:
-        """Take what the attempt used, in the order of `Figures`; packed they take a third of the memory."""
-        self._used = _pack(figures) if figures else None
+    def use(self, end: StepFinished) -> None:
+        """Take what an attempt used."""
+        self.used = end if self.index < COMPACT_FROM else _pack(_figures_of(end))
 
     @property
     def exit_code(self) -> int | None:

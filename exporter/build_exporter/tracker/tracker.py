@@ -44,8 +44,8 @@ class RunSummary:
 
     `results` counts every end the run had: one that was taken up again had more than one, one that `is_open` has none
     yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones, `past` the same ones in the
-    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio`, `concurrency` and `target` are
-    the run's.
+    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio`, `concurrency`, `target`
+    and `sbu_seconds`, what an SBU of its plan took, are the run's.
     """
 
     run: str
@@ -67,6 +67,7 @@ class RunSummary:
     gap_ratio: float = 0.0
     concurrency: float = 1.0
     target: str = ""
+    sbu_seconds: float | None = None
 
 
 def summarise(run: Run) -> RunSummary:
@@ -97,6 +98,7 @@ def summarise(run: Run) -> RunSummary:
         run.gap_ratio,
         run.concurrency,
         run.target,
+        run.seconds_per_sbu,
     )
 
 

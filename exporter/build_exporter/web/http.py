@@ -37,6 +37,8 @@ MAX_PIPELINED: Final = 8
 """Requests of one connection in hand; more wait unread."""
 _SLICE: Final = 1024
 """Bytes that are parsed at a time between requests."""
+_BODY_SLICE: Final = 16 * 1024
+"""Bytes that are parsed at a time of a body whose end is not known: many requests may follow it."""
 
 
 class _Refused(Exception):  # noqa: N818 - it never leaves the parser
@@ -78,6 +80,7 @@ class HttpProtocol(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._size = 0
         self._in_headers = False
+        self._left = 0
         self._newest: Pending | None = None
         self._waiting: deque[Pending] = deque()
         self._current: Pending | None = None
@@ -181,13 +184,16 @@ class HttpProtocol(asyncio.Protocol):
         if self._size > MAX_HEADER_BYTES:
             self._refusal = (431, "too-large", f"headers have at most {MAX_HEADER_BYTES} bytes")
             raise _Refused
-        self._headers.append((name.lower(), value))
+        if self._in_headers:
+            # what follows a body in chunks is no header: whoever checked those in front has not seen it
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Take a request in hand."""
         self._in_headers = False
         self._due(BODY_SECONDS)
         named = dict(self._headers)
+        self._left = int(named.get(b"content-length", b"0"))
         url = httptools.parse_url(self._url)
         body = Body(self._ask_for_body, is_awaited=named.get(b"expect", b"").lower() == b"100-continue")
         self._is_upgrade = self._parser.should_upgrade() and named.get(b"upgrade", b"").lower() == b"websocket"
@@ -209,6 +215,7 @@ class HttpProtocol(asyncio.Protocol):
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
         assert self._newest is not None
+        self._left -= len(part)
         self._newest.body.add(part)
 
     def on_message_complete(self) -> None:
@@ -236,7 +243,7 @@ class HttpProtocol(asyncio.Protocol):
             if self._is_full():
                 self._hold(is_held=True)
                 return
-            size = len(self._unparsed) if self._is_in_body() else _SLICE
+            size = (self._left if self._left > 0 else _BODY_SLICE) if self._is_in_body() else _SLICE
             piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
             try:
                 self._parser.feed_data(piece)
@@ -289,7 +296,11 @@ class HttpProtocol(asyncio.Protocol):
         return self._refusal is not None or self._transport.is_closing()
 
     async def _finish(self, coming: Awaitable[Response]) -> None:
-        self._answer(await coming)
+        try:
+            self._answer(await coming)
+        except Exception:
+            log.exception("answering a request failed")
+            self._transport.abort()
         self._go_on()
 
     def _answer(self, found: Response) -> None:

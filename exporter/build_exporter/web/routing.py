@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from build_exporter.web.errors import error
 from build_exporter.web.messages import Answer, App, Request, redirect
@@ -56,7 +57,8 @@ class Router:
             return error(405, "method-not-allowed", "Method Not Allowed", headers=headers)
         bare = request.path.rstrip("/")
         if bare and bare != request.path and next(self._matching(bare), None):
-            return redirect(bare)
+            query = request.query_string.decode("latin-1")
+            return redirect(quote(bare) + (f"?{query}" if query else ""))
         return error(404, "not-found", "Not Found")
 
     def _matching(self, path: str) -> Iterator[tuple[Route, dict[str, str]]]:

@@ -115,11 +115,19 @@ def test_show_info_is_the_plan(output: Any, attach: Callable[..., Attachment], r
 def test_expected_time_is_that_of_earlier_runs(output: Any, imported: Callable[..., Runs]) -> None:
     """What a step took in earlier runs of the log is what it is expected to take."""
     (output.output / "show-info.json").write_text(json.dumps({"host-a": {"type": "host"}, "host-b": {"type": "host"}}))
+    output.step("configure", "host-a")
     for seconds in (10, 30, 20):
         output.step("build", "host-a", seconds)
         output.clock += 5000
     output.add("start", "build", "host-a")
-    assert imported(output.output)[-1].steps["build", "host-a"].expected_seconds == 20
+    last = imported(output.output)[-1]
+    assert last.steps["build", "host-a"].expected_seconds == 20
+    assert [phase for phase, package in last.steps if package == "host-a"] == [
+        "extract",
+        "patch",
+        "build",
+        "install-host",
+    ]
 
 
 def test_names_of_builds(tmp_path: Path) -> None:

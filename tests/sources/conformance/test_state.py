@@ -52,3 +52,23 @@ def test_same_end_however_it_is_followed(record: Record, put: Callable[..., Plac
         assert len(lines) == len(set(lines)), f"{name}: emitted twice"
     for name in ("from the start", "restarted", next(iter(name for name in followed if name.startswith("late")))):
         assert place.attach(name).poll(place.now) == 0, f"{name}: a restart emits something new"
+
+
+def test_two_exporters_on_one_journal_make_one_build(record: Record, put: Callable[..., Place]) -> None:
+    """A second exporter that watches the same record into the same journal, by mistake, adds no step and no attempt."""
+    place = put(record)
+    both = [place.attach("twice"), place.attach("twice")]
+    stride = max(1, len(record.pieces) // LOOKS)
+    for index in range(1, len(record.pieces) + 1):
+        place.write(index)
+        for each in both if index % stride == 0 else ():
+            place.poll(each)
+    alone = place.attach("alone")
+    for each in (*both, alone):
+        each.poll(place.now, over=True)
+    wanted = place.state("alone")
+    assert wanted
+    found = place.state("twice")
+    for run, state in wanted.items():
+        # a note of both is there twice
+        assert set(found[run].splitlines()) == set(state.splitlines()), run

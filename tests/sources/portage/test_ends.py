@@ -157,6 +157,24 @@ def test_failure_reported_too_early_is_put_right(
     assert (str(run.state), labels(run)) == ("succeeded", {PACKAGE: "succeeded"})
 
 
+def test_a_failure_in_the_build_log_is_the_steps_own(
+    log: Any, temporary: Path, attached: Callable[..., Attachment], runs_of: Callable[[], Runs]
+) -> None:
+    """Where the build log dates it, it ended then, and the exit code of the emerge is not that of the package."""
+    log.clock = float(int(time.time()) - 100)
+    log.emerge("a")
+    start = log.begin(1, 1, PACKAGE)
+    build_log = temporary / "portage" / PACKAGE / "temp/build.log"
+    build_log.write_text(DIED)
+    os.utime(build_log, (start + 30.4, start + 30.4))
+    log.clock = start + 60
+    log.end(1)
+    attached(log.path, tmpdir=str(temporary)).poll(time.time())
+    (run,) = runs_of().values()
+    step = run.steps["merge", PACKAGE]
+    assert (str(run.state), step.state.label, step.end, step.exit_code) == ("failed", "failed", start + 30, None)
+
+
 def test_lock_left_behind(
     log: Any,
     temporary: Path,

@@ -227,6 +227,12 @@ def test_status_of_a_running_emerge(
     (run,) = runs_of().values()
     step = run.steps["merge", "app-misc/a-1"]
     assert (step.cpu_seconds, step.max_rss_bytes, step.read_bytes, step.written_bytes) == (12.5, 2 << 30, 5, 7)
+    (status / f"emerge-{pid}.json").write_text(json.dumps(snapshot | {"tasks": []}))
+    log.begin(1, 1, "app-misc/a-1")
+    log.complete(1, 1, "app-misc/a-1")
+    follower.poll(time.time())
+    step = next(iter(runs_of().values())).steps["merge", "app-misc/a-1"]
+    assert (step.attempts, step.cpu_seconds) == (2, None), "what the first attempt used is the first's"
 
 
 def test_killed_emerge_is_noticed(

@@ -125,10 +125,9 @@ def test_a_command_line_names_packages(command: str, package: str, is_named: boo
 def test_what_an_emerge_is_called_and_where_it_builds() -> None:
     """Its words without options, its jobs in any spelling, and a root where that is not its first one."""
     for words, target, jobs in (
-        ("--ask --jobs=4 world", "world", 4),
-        ("-j2 a/b c/d", "a/b c/d", 2),
-        ("--pretend", None, None),
-    ):
+        ("--ask --jobs=4 world", "world", 4), ("-j2 a/b c/d", "a/b c/d", 2), ("--pretend", None, None),
+        ("a " * 300, "a " * 128, None),
+    ):  # fmt: skip
         assert (emerge(words).target, emerge(words).reported_jobs) == (target, jobs)
     assert [emerge("x", root="/").step_name("a/b-1", root) for root in ("/", "/mnt/")] == ["a/b-1", "a/b-1 to /mnt/"]
     assert emerge("x").step_name("a/b-1", "/mnt/") == "a/b-1", "the first root is its own"

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -244,23 +243,6 @@ def test_an_imported_tree_has_its_warnings(whole: Path, journal: Path, command: 
         assert warnings == grep(FORMS, log), step
     assert sum(counts.values()) > 1500
     assert any("-Wunused" in flag for event in reported for flag in event.get("warning_flags", {}))
-
-
-def test_they_are_seen_while_the_step_runs(
-    serve: Callable[..., Any], run_file: Callable[..., Any], poll: Callable[..., None], tmp_path: Path
-) -> None:
-    """`serve` shows the warnings of a running step, and of one that has ended those that came last."""
-    log = tmp_path / "s.log"
-    log.write_text("a.c:1:2: warning: x [-Wunused]\n" * 3)
-    served = serve()
-    run = run_file(clock=time.time() - 2)
-    run.add("step_started", phase="p", step="s", log=str(log))
-    poll(lambda: served.value("build_step_warnings", step="s") == 3, what="warnings of a running step")
-    with log.open("a") as file:
-        file.write("ld: warning: y\n")
-    run.add("step_finished", phase="p", step="s", status="succeeded")
-    poll(lambda: served.value("build_step_warnings", step="s") == 4, what="warnings of the ended step")
-    assert served.value("build_warnings", flag="-Wunused") == 3
 
 
 @pytest.mark.parametrize(

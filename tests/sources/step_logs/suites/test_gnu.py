@@ -8,6 +8,7 @@ import pytest
 
 from build_exporter.sources.step_logs.suites import Results, SuiteReader
 from build_exporter.sources.step_logs.suites.results import MAX_NAMES, MAX_SUITES, Ledger, Suite
+from build_exporter.sources.step_logs.suites.runner import number
 
 
 def ledger(text: str, *, over: bool = False) -> Ledger:
@@ -185,8 +186,17 @@ def test_names_and_suites_are_bounded() -> None:
     suite.case("failed", "t0")
     assert suite.failing["t0"] == 2
     found = Ledger()
-    for number in range(MAX_SUITES + 2):
-        found.suite(f"s{number}").case("passed")
+    for each in range(MAX_SUITES + 2):
+        found.suite(f"s{each}").case("passed")
     assert len(found.suites) == MAX_SUITES + 1
     assert found.suites["others"].results == Results(2)
     assert found.suite("  ") is found.suite("others")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0", 0), ("1,234", 1234), ("1,234,567", 1234567), ("999,999,999", 999999999), ("1000000000", 0), ("007", 7)],
+)
+def test_numbers_of_tests(text: str, expected: int) -> None:
+    """Digits with or without commas between them; what is too long to be a number of tests is none."""
+    assert number(text) == expected
