@@ -101,6 +101,10 @@ def test_a_class_found_later_is_the_one_that_counts() -> None:
         run = run_of(start(1), end(2, status="failed"), at(late, error_class="killed", message="boom"))
         assert (run.steps["p", "s"].error_class, run.steps["p", "s"].message) == ("killed", "boom")
         assert run.failure_counts(late + 31) == {("p", counted): 1}
+    for known, words in ((None, "x"), ("test-failure", "why")):
+        ended = end(2, status="failed", message="x", error_class=known)
+        step = run_of(start(1), ended, at(3, error_class="killed", message="why")).steps["p", "s"]
+        assert (step.error_class, step.message) == ("killed", words), "words of a class that the log corrects go"
     run = run_of(start(1), end(2, status="failed"))
     assert (run.failure_counts(32), run.failure_counts(32.5)) == ({}, {("p", "other"): 1})
     apply_all(run, [start(5), end(6, status="failed")])
@@ -129,6 +133,7 @@ def test_an_end_reported_twice_counts_once() -> None:
     assert run_of(over(5, "failed"), over(6, "failed")).results == {"failed": 1}
     assert run_of(over(5, "failed"), over(6)).results == {"failed": 1, "succeeded": 1}
     assert run_of(over(5, "failed"), built(6), over(7, "failed")).results == {"failed": 2}
+    assert run_of(over(5, "failed"), built(6)).end is None
     run = run_of(start(1), over(5, "failed"), start(6))
     assert (run.state, run.end) == (BuildState.RUNNING, None)
     run = run_of(start(1), end(2), over(5), start(6))
@@ -371,3 +376,5 @@ def test_only_steps_to_come_are_blocked() -> None:
     assert run.blocked() == []
     apply_all(run, [end(5, status="failed")])
     assert [step.step for step in run.blocked()] == ["waits"]
+    run = run_of(needs({"s": [], "last": ["first"], "first": ["s"]}), start(1), end(2, status="failed"))
+    assert [step.step for step in run.blocked()] == ["last", "first"], "in the plan's order"
