@@ -104,6 +104,8 @@ def test_an_event_glued_to_a_torn_line_is_taken(decoder: Decoder) -> None:
     assert len(decoder.decode(GOOD + STEP + b"}\n", "lfs")) == 2, "killed before the line's end"
     assert decoder.rejected.total() == before + 1
     assert len(decoder.decode(b"\0" * 7 + GOOD + b"\n", "lfs")) == 1, "bytes of a crashed file system"
+    assert 60 < len(decoder.decode(GOOD * 80 + b"\n", "lfs")) <= 64, "no line takes long"
+    assert decoder.rejected.total() == before + 3
     written = e.encode_line(e.Note(time=5.0, build="lfs", message='{"time":1,"event":"note","build":"lfs"}'))
     assert len(decoder.decode(written[:-3] + written, "lfs")) == 1, "text of a message begins no line"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,44 @@ def test_what_is_no_request_hurts_nobody(served: Any, request_: bytes) -> None:
     assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
     assert served.get("/metrics")[0] == 200
     assert served.process.poll() is None
+
+
+WS = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+EXPECTING = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+LAST = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "statuses"),
+    [
+        (b"POST /api/v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", b"2\r\n[]\r\n0\r\n\r\n" + LAST, [200, 200]),
+        (b"POST /nothing HTTP/1.1\r\nContent-Length: 5\r\n", b"GET /" + LAST, [404, 200]),
+        (b"GET /-/ready HTTP/1.0\r\n", LAST, [200]),
+        (b"GET http://localhost/-/ready?a=%20 HTTP/1.1\r\n", LAST, [200, 200]),
+        (b"GET /-/ready HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n", LAST, [200, 200]),
+        (b"GET /-/ready HTTP/1.1\r\n" + WS, LAST, [200]),
+        (b"GET /api/v1/stream HTTP/1.1\r\n" + WS.replace(b"13", b"8"), LAST, [400]),
+        (b"HEAD /api/v1/stream HTTP/1.1\r\nAccept: text/event-stream\r\n", LAST, [200, 200]),
+        (b"OPTIONS * HTTP/1.1\r\n", LAST, [404, 200]),
+    ],
+)  # fmt: skip
+def test_each_form_of_a_request_has_its_answer(served: Any, head: bytes, body: bytes, statuses: list[int]) -> None:
+    """Bodies in parts or asked for, answers before the body, older HTTP and other protocols leave the rest in order."""
+    answer = raw(served.port, head + b"Host: localhost\r\n\r\n" + body)
+    assert [int(each) for each in re.findall(rb"HTTP/1\.1 (\d+) ", answer)] == statuses
+    assert answer.count(b"connection: close\r\n") == 1
+
+
+def test_a_client_that_waits_to_send_its_body_is_asked_for_it(served: Any) -> None:
+    """`Expect: 100-continue`, as curl sends for a large body, is answered before the body comes."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(EXPECTING)
+        assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"[]")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_what_follows_a_body_is_no_header(served: Any) -> None:
