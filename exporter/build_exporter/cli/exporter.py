@@ -377,7 +377,9 @@ class Exporter:
             await asyncio.sleep(LIVENESS_SECONDS)
         while True:
             # a thread only where there is something to do: each look would cost as much as a scrape
-            if has_kept() and (recovered := await asyncio.to_thread(recover, self.monitor.follower.root)):
+            if has_kept(self.monitor.follower.root) and (
+                recovered := await asyncio.to_thread(recover, self.monitor.follower.root)
+            ):
                 log.info("events kept while the journal was full are written", extra={"runs": recovered})
             await tick(LIVENESS_SECONDS)
 
