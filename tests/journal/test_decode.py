@@ -160,6 +160,20 @@ def _units(text: str) -> list[int]:
     return [int.from_bytes(data[place : place + 2]) for place in range(0, len(data), 2)]
 
 
+def test_a_line_of_the_last_moment_is_taken_beside_one_after_it(decoder: Decoder) -> None:
+    """The limit of what is ahead of the clock belongs to it."""
+    data = b"".join(changed(b"1000", b"%d" % (NOW + FUTURE_TOLERANCE_SECONDS + ahead)) + b"\n" for ahead in (0, 1))
+    assert [event.time for event in decoder.decode(data, "lfs")] == [NOW + FUTURE_TOLERANCE_SECONDS]
+    assert decoder.earliest_future == NOW + FUTURE_TOLERANCE_SECONDS + 1
+
+
+@pytest.mark.parametrize("raw", ["s\\u0007x", "s\\u001b[1mx", "s\x7fx"])
+def test_names_have_no_control_characters(decoder: Decoder, raw: str) -> None:
+    """Escaped or raw, what would steer a terminal is taken out of a step's name."""
+    (event,) = decoder.decode(STEP.replace(b'"s"', f'"{raw}"'.encode()) + b"}\n", "lfs")
+    assert getattr(event, "step") == "sx"  # noqa: B009
+
+
 def test_an_unknown_event_is_counted_and_ignored(decoder: Decoder) -> None:
     """An event of a newer version is no error, so that old exporters read new journals."""
     data = b'{"time":1,"event":"coffee_made","build":"lfs","cups":2}\n' + GOOD + b"\n"

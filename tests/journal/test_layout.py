@@ -125,6 +125,15 @@ def test_how_a_run_stands_is_read_from_its_end(tmp_path: Path, kind: str, spaces
     assert last_state(str(path)) == state
 
 
+@pytest.mark.parametrize("cut", [1, 20, 60, 70])
+def test_an_end_that_two_reads_share_is_read(tmp_path: Path, cut: int) -> None:
+    """The file is read from its end in blocks of 64 KiB, whichever line the edge of one falls in."""
+    end = b'{"time":1,"event":"build_finished","build":"b","status":"succeeded"}\n'
+    note = b'{"time":1,"event":"note","build":"b","message":"%s"}\n'
+    (tmp_path / "run").write_bytes(end + note % (b"x" * (64 * 1024 - cut - len(note) + 2)))
+    assert last_state(str(tmp_path / "run")) == "succeeded"
+
+
 @pytest.mark.parametrize(
     ("status", "joined", "resumed"),
     [(None, True, True), ("succeeded", False, False), ("failed", False, True), ("interrupted", False, True)],
