@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from build_exporter.journal import layout
 from build_exporter.journal.current import join_run, last_state, unfinished_run
+from build_exporter.journal.ingest import Ingest, Piece
 from build_exporter.model.names import build_name_from, is_build_name, is_run_name, run_name, run_start
 
 RunFiles = Callable[..., Any]
@@ -162,3 +163,13 @@ def test_writers_at_the_same_time_join_one_run(journal: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(8))) == {str(journal / "lfs" / f"{run_name(NOW)}.jsonl")}
     assert join_run(str(journal), "lfs", NOW, new=True) == str(journal / "lfs" / f"{run_name(NOW + 1)}.jsonl")
+
+
+def test_a_note_takes_nothing_back_of_an_end(tmp_path: Path) -> None:
+    """Posted after a run's end it joins that run; work that goes on after it is another one."""
+    ingest, note = Ingest(str(tmp_path)), b'{"time":1,"event":"note","build":"b","message":"x"}\n'
+    end = note.replace(b'"note"', b'"build_finished","status":"succeeded"')
+    for lines, goes_on, ends, runs in ((end, False, True, 1), (note, False, False, 1), (note, True, False, 2)):
+        ingest.append(Piece("b", lines, NOW, goes_on, starts=False, ends=ends))
+        assert len(layout.runs(str(tmp_path), "b")) == runs
+    ingest.close()

@@ -203,6 +203,24 @@ def test_what_follows_a_body_is_no_header(served: Any) -> None:
         assert raw(served.port, where).startswith(b"HTTP/1.1 %d " % status)
 
 
+def test_an_offer_of_http2_changes_nothing(served: Any) -> None:
+    """Requests of Java's client, which offers to go on by HTTP/2, are answered as others are, bodies in pieces too."""
+    event = b'{"time":1000,"event":"note","build":"offered","message":"m"}'
+    offer = b"Host: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n"
+    post = b"POST /api/v1/events HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (offer, len(event))
+    get = b"GET /-/healthy HTTP/1.1\r\n%b\r\n" % offer
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        whole = post + event
+        for pieces, count in (((whole[:-9], whole[-9:]), 1), ((get,), 1), ((post, event), 1), ((whole + get,), 2)):
+            for piece in pieces:
+                connection.sendall(piece)
+            answer = b""
+            while len(re.findall(rb"healthy|\"accepted\":1", answer)) < count and (data := connection.recv(65536)):
+                answer += data
+            assert answer.count(b"HTTP/1.1 200 ") == count
+
+
 def test_a_slash_too_many_leads_to_the_same_question(served: Any) -> None:
     """An address with a slash at its end is sent on to that without, with its parameters and what was escaped in it."""
     head = b"HEAD /api/v1/builds/a%2523b/?live=%26 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -85,7 +85,7 @@ class HttpProtocol(asyncio.Protocol):
         self._waiting: deque[Pending] = deque()
         self._current: Pending | None = None
         self._stream: asyncio.Task[None] | None = None
-        self._is_upgrade = self._is_held = self._is_ending = False
+        self._is_upgrade = self._is_declined = self._is_held = self._is_ending = False
         self._due_at = self._stalled_at = inf
         self._writable: asyncio.Event | None = None
         self.abandon: Callable[[], object] | None = None
@@ -197,6 +197,8 @@ class HttpProtocol(asyncio.Protocol):
         url = httptools.parse_url(self._url)
         body = Body(self._ask_for_body, is_awaited=named.get(b"expect", b"").lower() == b"100-continue")
         self._is_upgrade = self._parser.should_upgrade() and named.get(b"upgrade", b"").lower() == b"websocket"
+        # the parser takes the body of a request that offers HTTP/2 for the other protocol
+        self._is_declined = self._parser.should_upgrade() and not self._is_upgrade and self._left > 0
         request = Request(
             self._parser.get_method().decode("ascii"),
             url.path,
@@ -221,6 +223,8 @@ class HttpProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Note that the body is there."""
         assert self._newest is not None
+        if self._is_declined:
+            return
         self._due_at = inf
         self._newest.body.end()
         self._mark_busy()
@@ -246,7 +250,7 @@ class HttpProtocol(asyncio.Protocol):
             size = (self._left if self._left > 0 else _BODY_SLICE) if self._is_in_body() else _SLICE
             piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
             try:
-                self._parser.feed_data(piece)
+                self._parse(piece)
             except httptools.HttpParserUpgrade as upgrade:
                 self._unparsed = piece[upgrade.args[0] :] + self._unparsed
             except httptools.HttpParserError:
@@ -254,6 +258,15 @@ class HttpProtocol(asyncio.Protocol):
                 self._refuse(*(self._refusal or (400, "bad-request", "this is no HTTP request")))
                 return
         self._hold(is_held=False)
+
+    def _parse(self, piece: bytes) -> None:
+        if not self._is_declined:
+            self._parser.feed_data(piece)
+            return
+        self.on_body(piece)
+        if self._left == 0:
+            self._is_declined = False
+            self.on_message_complete()
 
     def _is_full(self) -> bool:
         newest = self._newest
