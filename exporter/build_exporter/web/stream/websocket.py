@@ -51,13 +51,13 @@ class Connection(asyncio.Protocol):
         self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.raw_path, fields))
         handshake = next(iter(self._protocol.events_received()), None)
         if not isinstance(handshake, Handshake):
-            self.refusal: Response | None = error(400, "bad-request", "this is no WebSocket handshake")
+            self.refusal: Response | None = _refusal(400)
             return
         accepted = self._protocol.accept(handshake)
         self._protocol.send_response(accepted)
         self.refusal = None
         if accepted.status_code != 101:
-            self.refusal = error(accepted.status_code, "bad-request", "this is no WebSocket handshake")
+            self.refusal = _refusal(accepted.status_code)
 
     @property
     def is_closing(self) -> bool:
@@ -84,6 +84,9 @@ class Connection(asyncio.Protocol):
         self._protocol.receive_data(data)
         self._protocol.events_received()
         self._send()
+        if self.transport.get_write_buffer_size() > MAX_BUFFERED:
+            # it asks without taking the answers
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """Note that the client is slow."""
@@ -121,6 +124,12 @@ class Connection(asyncio.Protocol):
             self._protocol.send_ping(b"")
             self._send()
             self._later()
+
+
+def _refusal(status: int) -> Response:
+    # a client of another version learns by the header which one is spoken: RFC 6455, 4.4
+    headers = {"sec-websocket-version": "13"}
+    return error(status, "bad-request", "this is no WebSocket handshake", headers=headers)
 
 
 class WebSocketOutlet:
