@@ -85,15 +85,17 @@ class Connection(asyncio.Protocol):
         self._protocol.events_received()
         self._send()
         if self.transport.get_write_buffer_size() > MAX_BUFFERED:
-            # it asks without taking the answers
-            self.transport.abort()
+            # it has pings answered and does not take the answers
+            self.transport.pause_reading()
 
     def pause_writing(self) -> None:
         """Note that the client is slow."""
         self.writable.clear()
 
     def resume_writing(self) -> None:
-        """Note that it has caught up."""
+        """Note that it has caught up, and listen to it again."""
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
         self.writable.set()
 
     def close(self, code: int, reason: str) -> None:
@@ -117,7 +119,7 @@ class Connection(asyncio.Protocol):
 
     def _check(self) -> None:
         """Ask for a sign of life, or close where none came since this was asked last."""
-        if not self._is_alive:
+        if not self._is_alive and self.transport.is_reading():
             self.close(UNANSWERED, "keepalive ping timeout")
         elif not self.is_closing:
             self._is_alive = False
