@@ -35,7 +35,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             ours=ours["rss"],
             peer="node_exporter",
             peer_value=node["rss"],
-            goal=50e6,
+            goal=42e6,
             detail={"ours": ours, "node_exporter": node, "mtail": peer},
         )
     ]

@@ -29,7 +29,7 @@ STEPS = 150
 DAY = 86400.0
 SETTLED = 10
 """Days until everything has been loaded."""
-MOST_A_DAY = 400_000
+MOST_A_DAY = 200_000
 """Bytes: the two runs of a day are kept as history until the retention, which acts each ten minutes, removes them."""
 CONFIG = "retention: {runs: 5}\nalerting: {alertmanager_url: 'http://127.0.0.1:9'}\n"
 """Nobody answers there: the failures of all the days are reported in vain."""

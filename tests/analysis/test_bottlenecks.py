@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from story import end, run_of, start
 from tests.analysis.conftest import MakeRun
 
 from build_exporter.analysis.advice import outcomes
@@ -80,6 +81,14 @@ def test_failed_attempts_cost_their_time(make_run: MakeRun) -> None:
     )
     found = [each for each in analyze(run).recommendations if each.kind == "failed-attempts"]
     assert [each.saves_seconds for each in found] == [120.0]
+
+
+def test_work_that_a_repeat_found_done_is_not_lost() -> None:
+    """Of the step that failed once its 50 s are lost; the 59 s of the one that was only run again are not."""
+    ends = [start(0, "a"), end(59, "a"), start(60, "b"), end(110, "b", "failed")]
+    run = run_of(*ends, start(200, "a"), end(200.04, "a"), start(201, "b"), end(261, "b"))
+    (only,) = [each for each in analyze(run).recommendations if each.kind == "failed-attempts"]
+    assert (only.saves_seconds, only.steps) == (50.0, ["p/b"])
 
 
 def test_regressions_are_advice_and_are_checked_by_the_next_run(make_run: MakeRun) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from story import end, run_of, start
 from tests.analysis.conftest import Figures, MakeRun
 
 from build_exporter.analysis.comparison import compare
 from build_exporter.analysis.differences import Floors, differences
+from build_exporter.analysis.samples import times_of
 from build_exporter.analysis.trends import trends
 from build_exporter.model import events as e
 from build_exporter.tracker import RunSummary, apply, summarise
@@ -25,6 +27,13 @@ def scaled(factor: float, **changed: float) -> dict[str, float]:
     """Return the steps on a machine so many times as slow, with some changed."""
     named = {f"p/{name}": seconds for name, seconds in changed.items()}
     return {name: named.get(name, seconds * factor) for name, seconds in STEPS.items()}
+
+
+def test_a_repeat_with_nothing_to_do_is_no_time_of_its_step() -> None:
+    """Run again after a failure elsewhere, make finds all of it built: the step still took its minute."""
+    events = [start(0, "a"), end(60, "a"), start(90, "b"), end(95, "b", "failed"), start(100, "a"), end(100.04, "a")]
+    (sample,) = times_of(run_of(*events)).values()
+    assert sample.seconds == 60.0
 
 
 def test_a_slower_step_is_found_and_a_slower_machine_is_not_a_slower_step(make_run: MakeRun) -> None:

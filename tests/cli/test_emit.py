@@ -135,8 +135,9 @@ def test_inside_a_run_its_file_is_joined(command: Command, journal: Path) -> Non
     assert "inside" in [event.get("message") for event in lines(journal)]
     (file,) = (journal / "lfs").iterdir()
     around = {**os.environ, RUN_FILE_VARIABLE: str(file)}
-    assert command("emit", "--journal", str(journal), "--build", "blfs", "build_started", env=around).returncode == 0
-    assert [event["event"] for event in lines(journal, "blfs")] == ["build_started"], "another build that is named"
+    for build, more in (("blfs", ()), ("other", ("further=1",))):
+        done = command("emit", "--journal", str(journal), "--build", build, "build_started", *more, env=around)
+        assert (done.returncode, [event["event"] for event in lines(journal, build)]) == (0, ["build_started"])
 
 
 def command_line(*arguments: str) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from build_exporter.cli.status_file import StatusFile
 from build_exporter.monitor import Monitor
@@ -142,6 +143,10 @@ def test_several_builds_and_one_of_them(
     assert {build["build"] for build in reported()} == {"good", "bad"}
     assert status("--build", "good").returncode == 0
     assert [build["build"] for build in reported("--build", "good")] == ["good"]
+    assert status("--exporter", f"http://127.0.0.1:{free_port()}").returncode == 1, "nothing runs that it could judge"
+    begin(run_file, "good").add("step_started", phase="chapter-5", step="501")
+    done = status("--exporter", f"http://127.0.0.1:{free_port()}")
+    assert (done.returncode, done.stderr.startswith("build-exporter status: http://127.0.0.1:")) == (2, True)
     done = status("--build", "goood")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"build-exporter status: no build goood in {journal}; there are: good\n"
@@ -281,6 +286,9 @@ def test_the_status_file_is_replaced_as_a_whole(run_file: RunFiles, journal: Pat
     (found,) = json.loads(path.read_text())
     assert (found["build"], found["state"]) == ("lfs", "failed")
     assert list(tmp_path.glob("*.new")) == []
+    with path.open() as reading:
+        assert file.write(str(path))
+        assert os.fstat(reading.fileno()).st_nlink == 0, "whoever reads has the old one whole"
     assert not file.write(str(tmp_path / "gone" / "status.json"))
     assert not file.write(None)
 

@@ -24,7 +24,9 @@ COUNTER = ExtraMetric(
 GAUGE = ExtraMetric(
     name="build_custom_newest_seconds", help="Newest.", type="gauge", event="step_finished", field="seconds"
 )
-COUNT = ExtraMetric(name="build_custom_notes_total", help="Notes.", type="counter", event="note")
+COUNT = ExtraMetric(
+    name="build_custom_begun_total", help="Begun.", type="counter", event="step_started", labels=("package",)
+)
 
 
 def test_counters_add_up_and_gauges_keep_the_newest(
@@ -41,7 +43,7 @@ def test_counters_add_up_and_gauges_keep_the_newest(
     run.add("step_finished", phase="p", step="a", status="succeeded", seconds=5.0)
     run.add("step_finished", phase="p", step="b", status="succeeded", seconds=7.5)
     run.add("step_finished", phase="p", step="c", status="skipped")
-    run.add("note", message="x")
+    run.add("step_started", phase="p", step="d", package="token=hunter2hunter2\t" + "x" * 200)
     monitor.poll()
     custom.configure([GAUGE, COUNT, COUNTER])
     found = {
@@ -51,7 +53,7 @@ def test_counters_add_up_and_gauges_keep_the_newest(
         ("build_custom_tests_failed_total", "gcc", "lfs"): 5.0,
         ("build_custom_tests_failed_total", "lfs", "password=***"): 4.0,
         ("build_custom_newest_seconds", "lfs"): 7.5,
-        ("build_custom_notes_total", "lfs"): 1.0,
+        ("build_custom_begun_total", "lfs", "token=*** " + "x" * 190): 1.0,
     }
 
 

@@ -87,7 +87,7 @@ def test_what_pages_name_is_there(repository: Path, what: str) -> None:
             elif what == "metrics" and (name := re.fullmatch(r"(build_[a-z0-9_]+[a-z0-9])(?:\{.*\})?", code)):
                 base = re.sub(r"_(?:bucket|sum|count)$", "", name[1])
                 found += [name[1]] if not {name[1], base} & (known | _NO_METRICS) else []
-            elif what == "keys" and re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+", code):
+            elif what == "keys" and re.fullmatch(r"[a-z_]+(?:\.(?!yml$)[a-z_]+)+", code):
                 found += [code] if code.partition(".")[0] in keys and code not in keys else []
         if found:
             wrong[str(page.relative_to(repository))] = found

@@ -73,6 +73,7 @@ def test_every_python_example_runs(repository: Path, environment: dict[str, str]
         *PAGES,
         "CONTRIBUTING.md",
         "docs/architecture.md",
+        "docs/faults.md",
         "bench/README.md",
         "alertmanager/runbook.md",
         "grafana/README.md",

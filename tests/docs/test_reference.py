@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import msgspec
+import pytest
 
+from build_exporter.cli import main
 from build_exporter.model.docs import render as render_events
 from build_exporter.model.emit_fields import render as render_fields
 from build_exporter.model.events import EVENT_NAMES, AnyEvent
@@ -48,3 +52,30 @@ def test_the_page_of_the_api_is_what_the_endpoints_say(repository: Path) -> None
     assert page == render_api()
     headings = {line.removeprefix("### ").lower() for line in page.splitlines() if line.startswith("### ")}
     assert set(re.findall(r"\]\(#(\w+)\)", page)) <= headings
+
+
+def console_lines(repository: Path) -> list[tuple[str, list[str]]]:
+    """Return page and words of every command of ours that a page shows for a terminal."""
+    return [
+        (page.name, shlex.split(re.split(r" [|>&]", line)[0], comments=True))
+        for page in [repository / "README.md", *sorted((repository / "docs").rglob("*.md"))]
+        for block in re.findall(r"^ *```console\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL)
+        for line in re.findall(r"^ *[$#] build-exporter (.*)$", block, re.MULTILINE)
+    ]
+
+
+def test_every_command_that_a_page_shows_can_be_typed(repository: Path) -> None:
+    """Commands, options and numbers of arguments on the pages are those that there are; nothing is run."""
+    lines = console_lines(repository)
+    assert len(lines) > 25
+    for page, words in lines:
+        command: click.Command = main
+        context, rest = click.Context(main, info_name="build-exporter"), words
+        while isinstance(command, click.Group) and rest:
+            name, found, rest = command.resolve_command(context, list(rest))
+            assert found is not None, (page, words)
+            command, context = found, click.Context(found, parent=context, info_name=name)
+        try:
+            command.make_parser(context).parse_args(list(rest))
+        except click.UsageError as error:
+            pytest.fail(f"{page}: {words}: {error.format_message()}")

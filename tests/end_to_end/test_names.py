@@ -46,12 +46,11 @@ SECRET = "hunter2hunter2"
 def test_secrets_in_names_are_masked_on_every_way_out(
     serve: Callable[..., Any], run_file: Callable[..., Any], command: Callable[..., Any]
 ) -> None:
-    """A password in the name of a phase, step, suite or milestone is in no metric, page, answer or command."""
+    """A password in the name of a phase, step, package, suite or milestone is in no metric, page, answer or command."""
     run = run_file("lfs")
     phase, step, other = f"curl --token {SECRET}1", f"deploy password={SECRET}", f"ghp_{SECRET}123456"
-    run.add(
-        "plan", steps=[{"phase": phase, "step": step}, {"phase": phase, "step": other}, {"phase": "p", "step": "s"}]
-    )
+    last = {"phase": "p", "step": "s", "after": [step], "package": f"a password={SECRET}", "version": f"ghp_{SECRET}12"}
+    run.add("plan", steps=[{"phase": phase, "step": step}, {"phase": phase, "step": other}, last])
     run.step("p", "s")
     run.add("step_started", phase=phase, step=step)
     run.add("step_progress", phase=phase, step=step, ratio=0.5)

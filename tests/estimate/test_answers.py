@@ -113,7 +113,7 @@ def test_a_plan_in_sbu_on_an_unknown_machine_is_unsure_by_its_speed(
     assert middle == pytest.approx(2800.0, rel=0.01)
     assert 1.8 < middle / low < 2.2
     assert 1.8 < high / middle < 2.2
-    assert "140 s assumed for an SBU, as this machine has shown none yet" in found["basis"]
+    assert "140 s for an SBU, assumed, as this machine has shown none yet" in found["basis"]
 
 
 def test_a_plan_is_not_estimated_by_nothing(tmp_path: Path, command: Callable[..., Any]) -> None:

@@ -287,6 +287,11 @@ def test_the_pace_of_long_steps_is_their_own() -> None:
     paces.add(9.0, log(300.0), 1000)
     paces.settle()
     assert paces.of(log(300.0)) == pytest.approx(log(2.0) / 2)
+    for seconds, weight in ((3.0, 1.0), (1.5, 0.5)):
+        short = Paces(DEFAULT, 1.5)
+        short.add(log(2.0), log(seconds), 0)
+        short.settle()
+        assert short.of(log(seconds)) == pytest.approx(log(2.0) * weight / (weight + 2)), "whole seconds are coarse"
     assert 0 < paces.of(log(5.0)) < paces.of(log(60.0)) < paces.of(log(300.0))
     assert (paces.of(-99.0), paces.of(99.0)) > (0.0, 0.0)
 

@@ -73,6 +73,18 @@ def test_what_nobody_measured_is_less_sure() -> None:
     assert TypicalStep("", 1.0, 0.0, 0.0, 0.0, 0.0).doubt("none") == 1.0, "a figure of the book alone"
 
 
+def test_a_package_never_merged_is_like_those_that_were() -> None:
+    """Where runs are of different packages: the geometric mean of the last ones, 40 s, weighs as two of this run's."""
+    history = History(
+        recent=[(("p", "a"), Taken(0, log(20.0), 0)), (("p", "b"), Taken(0, log(80.0), 0))], repeats=False
+    )
+    history.names = {name: [taken] for name, taken in history.recent}
+    for steps, seconds in (([], 40.0), ([done("c", 340.0)], 140.0)):
+        found = expectations(history, steps).of(Wanted(("p", "new"), "new", "1", None, None, 0))
+        assert found.guess
+        assert exp(found.seconds) == pytest.approx(seconds)
+
+
 def test_a_new_version_is_less_sure() -> None:
     """By its own deviation beside the step's; a version that was not recorded is not new."""
     history = History(runs=[past()])

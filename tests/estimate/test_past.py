@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from build_exporter.estimate.accuracy import Accuracy, _events
-from build_exporter.estimate.facts import Facts, _is_multilib
-from build_exporter.estimate.history import PastRun, _paces, _repeats, history_of, log_of
-from build_exporter.estimate.table import VARIANTS, typical_steps
+from build_exporter.estimate.facts import Facts, _is_multilib, facts_of
+from build_exporter.estimate.history import History, PastRun, _paces, _repeats, history_of, log_of
+from build_exporter.estimate.table import VARIANTS, TypicalStep, typical_steps
 from build_exporter.model import events as e
 from build_exporter.tracker import Build, PastStep, Run, RunSummary, apply_all
 
@@ -183,6 +183,22 @@ def test_facts_choose_among_the_variants() -> None:
 def sbu_found(*builds: Build) -> float | None:
     """Return what an SBU is taken for in a new run of build `b`."""
     return history_of(begun("b", "20260109T000000Z", "z"), {each.name: each for each in builds}).sbu_seconds
+
+
+def test_a_row_of_the_table_is_a_time() -> None:
+    """One SBU serial and four shared by the jobs, a quarter more for each further ABI; tests come on top."""
+    row = TypicalStep("n", serial=1.0, parallel=4.0, critical=0.5, all=2.0, abi=0.25)
+    times = {(4, "none", 1): 2.0, (4, "all", 2): 4.5, (0, "critical", 1): 5.5, (8, "none", 3): 2.25, (4, "x", 1): 2.0}
+    assert [row.sbu(*settings) for settings in times] == list(times.values())
+
+
+def test_a_run_builds_as_it_says_or_as_the_one_before_it() -> None:
+    """Its own word on tests and jobs counts; of an earlier run of another build nothing is taken."""
+    history = History(runs=[past(tests="all"), past(tests="critical"), replace(past(tests="none"), own=False)])
+    run = begun("x", "r9", "a")
+    assert (facts_of(run, history).tests, facts_of(run, History(runs=history.runs[2:])).tests) == ("all", None)
+    run.tests, run.jobs = "none", 8
+    assert (facts_of(run, history).tests, facts_of(run, history).jobs) == ("none", 8)
 
 
 def test_an_sbu_is_as_the_newest_run_with_three_steps_of_the_table_shows() -> None:

@@ -31,6 +31,13 @@ def test_what_is_left_is_planned_time_at_the_pace_shown(run: Run) -> None:
     assert left(run, 60.0).middle == pytest.approx(540.0)
 
 
+def test_nothing_is_left_once_every_step_is_done() -> None:
+    """A run whose end is not reported yet has no time left, and no band."""
+    found = remaining(run_of(built(0), plan({"a": 60.0}), start(0, "a"), end(60, "a")), 61.0)
+    assert found is not None
+    assert (found.low, found.middle, found.high, found.basis) == (0.0, 0.0, 0.0, "1 finished step")
+
+
 def test_the_band_narrows_as_steps_keep_to_their_plan() -> None:
     """Steps that take what was planned make the estimate surer, steps that don't make it less sure."""
     widths = []

@@ -37,6 +37,16 @@ def test_of_one_steps_progress_the_newest_is_left() -> None:
     assert coalesce(BLOCK) == (progress(LINES), LINES - 1)
 
 
+@pytest.mark.parametrize("before", [1, 16, 40, 400, LINES])
+def test_a_line_longer_than_all_before_it_is_kept(before: int) -> None:
+    """A plan of 60 kB behind progress, however little or much of that, is there, and so is the newest progress."""
+    lines = [progress(number) for number in range(1, before + 1)]
+    plan = b'{"time":1500,"event":"note","build":"b","message":"' + b"x" * 65_000 + b'"}\n'
+    left, out = coalesce(b"".join(lines) + plan)
+    assert left.endswith(lines[-1] + plan)
+    assert left.count(b"\n") + out == before + 1
+
+
 def test_of_steps_side_by_side_the_newest_of_each_is_left() -> None:
     """Four steps' lines mixed are four lines in their order; of five, nothing is left out."""
     for steps in (4, 5):

@@ -104,6 +104,8 @@ def test_an_event_glued_to_a_torn_line_is_taken(decoder: Decoder) -> None:
     assert len(decoder.decode(GOOD + STEP + b"}\n", "lfs")) == 2, "killed before the line's end"
     assert decoder.rejected.total() == before + 1
     assert len(decoder.decode(b"\0" * 7 + GOOD + b"\n", "lfs")) == 1, "bytes of a crashed file system"
+    assert 60 < len(decoder.decode(GOOD * 80 + b"\n", "lfs")) <= 64, "no line takes long"
+    assert decoder.rejected.total() == before + 3
     written = e.encode_line(e.Note(time=5.0, build="lfs", message='{"time":1,"event":"note","build":"lfs"}'))
     assert len(decoder.decode(written[:-3] + written, "lfs")) == 1, "text of a message begins no line"
 
@@ -156,6 +158,20 @@ def test_text_is_kept_as_reported(decoder: Decoder, note: Callable[..., bytes], 
 def _units(text: str) -> list[int]:
     data = text.encode("utf-16-be")
     return [int.from_bytes(data[place : place + 2]) for place in range(0, len(data), 2)]
+
+
+def test_a_line_of_the_last_moment_is_taken_beside_one_after_it(decoder: Decoder) -> None:
+    """The limit of what is ahead of the clock belongs to it."""
+    data = b"".join(changed(b"1000", b"%d" % (NOW + FUTURE_TOLERANCE_SECONDS + ahead)) + b"\n" for ahead in (0, 1))
+    assert [event.time for event in decoder.decode(data, "lfs")] == [NOW + FUTURE_TOLERANCE_SECONDS]
+    assert decoder.earliest_future == NOW + FUTURE_TOLERANCE_SECONDS + 1
+
+
+@pytest.mark.parametrize("raw", ["s\\u0007x", "s\\u001b[1mx", "s\x7fx"])
+def test_names_have_no_control_characters(decoder: Decoder, raw: str) -> None:
+    """Escaped or raw, what would steer a terminal is taken out of a step's name."""
+    (event,) = decoder.decode(STEP.replace(b'"s"', f'"{raw}"'.encode()) + b"}\n", "lfs")
+    assert getattr(event, "step") == "sx"  # noqa: B009
 
 
 def test_an_unknown_event_is_counted_and_ignored(decoder: Decoder) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from build_exporter.client import Operation
 from build_exporter.client.events import MAX_PENDING
-from build_exporter.journal.spool import keep, recover
+from build_exporter.journal.spool import has_kept, keep, recover
 from build_exporter.monitor import Monitor
 
 REPOSITORY = Path(__file__).parents[2]
@@ -201,7 +201,10 @@ def test_events_of_another_journal_stay(journal: Path, tmp_path: Path, environme
     """An exporter takes what belongs to its own journal and leaves the rest to others."""
     assert keep(f"{tmp_path}/other/b/20260101T000000Z.jsonl", b"{}\n", 1.0)
     assert keep(f"{journal}/b/20260101T000000Z.jsonl", b"{}\n", 2.0)
+    assert has_kept(str(journal))
     assert recover(str(journal)) == 1
+    assert not has_kept(str(journal)), "what is of others is read once, not every other second"
+    assert has_kept(f"{tmp_path}/other")
     assert (journal / "b/20260101T000000Z.jsonl").read_bytes() == b"{}\n"
     assert len(list((tmp_path / "build-exporter").iterdir())) == 1
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from build_exporter.journal import layout
 from build_exporter.journal.current import join_run, last_state, unfinished_run
+from build_exporter.journal.ingest import Ingest, Piece
 from build_exporter.model.names import build_name_from, is_build_name, is_run_name, run_name, run_start
 
 RunFiles = Callable[..., Any]
@@ -125,6 +126,15 @@ def test_how_a_run_stands_is_read_from_its_end(tmp_path: Path, kind: str, spaces
     assert last_state(str(path)) == state
 
 
+@pytest.mark.parametrize("cut", [1, 20, 60, 70])
+def test_an_end_that_two_reads_share_is_read(tmp_path: Path, cut: int) -> None:
+    """The file is read from its end in blocks of 64 KiB, whichever line the edge of one falls in."""
+    end = b'{"time":1,"event":"build_finished","build":"b","status":"succeeded"}\n'
+    note = b'{"time":1,"event":"note","build":"b","message":"%s"}\n'
+    (tmp_path / "run").write_bytes(end + note % (b"x" * (64 * 1024 - cut - len(note) + 2)))
+    assert last_state(str(tmp_path / "run")) == "succeeded"
+
+
 @pytest.mark.parametrize(
     ("status", "joined", "resumed"),
     [(None, True, True), ("succeeded", False, False), ("failed", False, True), ("interrupted", False, True)],
@@ -153,3 +163,13 @@ def test_writers_at_the_same_time_join_one_run(journal: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(8))) == {str(journal / "lfs" / f"{run_name(NOW)}.jsonl")}
     assert join_run(str(journal), "lfs", NOW, new=True) == str(journal / "lfs" / f"{run_name(NOW + 1)}.jsonl")
+
+
+def test_a_note_takes_nothing_back_of_an_end(tmp_path: Path) -> None:
+    """Posted after a run's end it joins that run; work that goes on after it is another one."""
+    ingest, note = Ingest(str(tmp_path)), b'{"time":1,"event":"note","build":"b","message":"x"}\n'
+    end = note.replace(b'"note"', b'"build_finished","status":"succeeded"')
+    for lines, goes_on, ends, runs in ((end, False, True, 1), (note, False, False, 1), (note, True, False, 2)):
+        ingest.append(Piece("b", lines, NOW, goes_on, starts=False, ends=ends))
+        assert len(layout.runs(str(tmp_path), "b")) == runs
+    ingest.close()

@@ -29,7 +29,7 @@ chapter-6
 chapter-7
   701-owner
   702-directories
-  2 steps, 0 with SBU
+  2 steps
 
 chapter-8
   801-linker                       2.44                   1 640.0 MiB

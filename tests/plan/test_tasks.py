@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from build_exporter.alerting.doctor import JOB
+from build_exporter.web.webconfig import read
 
 PAGES = sorted(path.name for path in (Path(__file__).parents[2] / "docs/tasks").glob("*.md"))
 
@@ -70,3 +75,24 @@ def test_the_index_has_every_task(repository: Path) -> None:
     """A reader finds each task on the index page."""
     index = (repository / "docs/tasks/README.md").read_text()
     assert set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == set(PAGES) - {"README.md"}
+
+
+def test_the_files_of_several_machines_are_right(repository: Path, tmp_path: Path) -> None:
+    """Prometheus takes the job and the list of the page, and the exporter its file of tokens, as they are written."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    text = (repository / "docs/tasks/several-machines.md").read_text()
+    web, builders, job = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "builders").mkdir()
+    (tmp_path / "prometheus.token").write_text("0123456789abcdef" * 4)
+    files = {"web.yml": web, "builders/forge.yml": builders, "prometheus.yml": job}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    assert set(read(str(tmp_path / "web.yml")).roles.values()) == {"read"}
+    done = subprocess.run(
+        [promtool, "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "FAILED" in done.stdout) == (0, False), done.stdout + done.stderr
+    (found,) = yaml.safe_load(job)["scrape_configs"][0]["relabel_configs"]
+    assert found["replacement"] == JOB, "what rules, dashboards and `doctor` look for"

@@ -131,7 +131,7 @@ def test_attempts_count_from_the_third_on(builder: Callable[..., Any]) -> None:
         build.step("p", "s", status="failed")
     assert [kind for kind, *_ in kinds(build)] == ["failed"]
     build.add("step_started", phase="p", step="s")
-    assert kinds(build) == [("attempts", "warning", "s", "is at its attempt number 3")]
+    assert kinds(build) == [("attempts", "warning", "s", "is at attempt 3")]
 
 
 def test_the_middle_of_the_estimate_is_late_or_not(builder: Callable[..., Any]) -> None:

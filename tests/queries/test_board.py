@@ -107,6 +107,8 @@ def test_what_needs_a_look_comes_first(builder: Callable[..., Any]) -> None:
     build.step("one", "z", status="failed")
     (in_list,) = builds(build.context(900.0)).builds
     assert ([each.step for each in in_list.attention], in_list.attention_count) == (["z", "b", None], 4)
+    assert in_list.start is not None
+    assert (in_list.end, in_list.elapsed_seconds) == (build.clock, build.clock - in_list.start)
     assert board(build.context(7200.0), "lfs").rates.steps_per_hour_lately == 0.0
 
 
@@ -143,12 +145,12 @@ def test_a_phase_is_as_its_steps_are(builder: Callable[..., Any]) -> None:
               milestones=[{"name": name} for name in "xyz"])  # fmt: skip
     for where, status in (("pa", "skipped"), ("pb", "skipped"), ("qa", "skipped"), ("ra", "failed")):
         build.add("step_finished", phase=where[0], step=where[1], status=status)
-    for name in "zw":
-        build.add("milestone_reached", milestone=name)
+    for name, after in (("w", 1.0), ("z", -3.0)):
+        build.add("milestone_reached", after=after, milestone=name)
     shown = board(build.context(), "lfs")
     assert [phase.state for phase in shown.phases] == ["skipped", "running", "failed", "pending"]
     assert [(each.name, each.reached and each.reached - build.clock) for each in shown.milestones] == [
-        ("z", -1), ("w", 0), ("x", None), ("y", None),
+        ("z", 0), ("w", 3), ("x", None), ("y", None),
     ]  # fmt: skip
     build.step("q", "b")
     assert board(build.context(), "lfs").phases[1].state == "succeeded"

@@ -6,14 +6,17 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+import msgspec
 import pytest
 
 from build_exporter.queries.context import Context, NotFoundError
+from build_exporter.queries.events import shown_value
 from build_exporter.queries.from_metrics import builds_from
 from build_exporter.queries.histograms import figures, quantile
 from build_exporter.queries.probes import probes, too_slow
 from build_exporter.queries.request import Request, Sample
 from build_exporter.queries.run_reader import RunReader
+from build_exporter.queries.views import _sorted
 from build_exporter.tracker import Run, Tracker
 
 BUCKETS = [(0.1, 10.0), (0.25, 20.0), (1.0, 20.0), (inf, 20.0)]
@@ -144,3 +147,22 @@ def test_runs_are_found_by_their_names() -> None:
     assert [run.run for run in request.latest(tracker.builds["b"].current or Run("b", ""), 2)] == ["r3", "r2"]
     assert [summary.run for summary in request.history("b")] == ["r1", "r2"]
     assert tracker.builds["b"].history_complete
+
+
+def test_no_text_of_an_event_has_a_secret() -> None:
+    """Neither a short one nor one of several lines or longer than names are, in lists and names as well."""
+    secret = "password=hunter2hunter2"
+    long = "x " * 200 + secret
+    found = shown_value({"a": secret, "b": [f"1\n{secret}\x1b[1m", {"c": long}], secret: 7, "d": None, "e": True})
+    assert found == {
+        "a": "password=***", "b": ["1\npassword=***", {"c": "x " * 200 + "password=***"}], "password=***": 7,
+        "d": None, "e": True,
+    }  # fmt: skip
+
+
+def test_what_is_not_known_is_sorted_to_the_end() -> None:
+    """Whichever way a view sorts, no row is lost."""
+    row = msgspec.defstruct("Row", [("a", int | None)])
+    rows = [row(2), row(None), row(3), row(1)]
+    found = {key: [getattr(each, "a") for each in _sorted(rows, key)] for key in ("a", "-a")}  # noqa: B009
+    assert found == {"a": [1, 2, 3, None], "-a": [3, 2, 1, None]}

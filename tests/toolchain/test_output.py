@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from build_exporter.collectors.toolchain import PlatformCollector, ToolchainCollector
 from build_exporter.monitor import Monitor
 
@@ -104,3 +106,22 @@ def test_the_machine_is_reported_in_one_series(values: Make) -> None:
     ((name, labels),) = values(PlatformCollector())
     triplet = subprocess.run(["gcc", "-dumpmachine"], capture_output=True, text=True, check=True).stdout.strip()
     assert (name, *labels[:3]) == ("build_platform_info", triplet, os.uname().machine, os.uname().release)
+
+
+def test_tools_of_many_steps_are_not_looked_for_after_each_end(
+    monkeypatch: pytest.MonkeyPatch, build_run: Make, journal: Any
+) -> None:
+    """A look that takes long has a rest, in which a compiler that is built does not show yet; a short one has none."""
+    for ratio, known in ((1e6, 0), (0.0, 1)):
+        monkeypatch.setattr("build_exporter.collectors.toolchain.FREE_SECONDS", -1.0)
+        monkeypatch.setattr("build_exporter.collectors.toolchain.REST_RATIO", ratio)
+        name = f"build-{known}"
+        run = build_run(1, name)
+        monitor = Monitor(str(journal))
+        collector = ToolchainCollector(monitor, 100)
+        for version in ("14.1.0", "14.2.0"):
+            monitor.poll()
+            shown = b"".join(line for family in collector.collect() for line in family.lines)
+            run.add("step_started", phase="chapter-8", step=f"gcc-{version}", package="gcc", version=version)
+            run.add("step_finished", phase="chapter-8", step=f"gcc-{version}", status="succeeded")
+        assert shown.count(f'build="{name}"'.encode()) == known

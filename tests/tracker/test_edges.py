@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from build_exporter.tracker import (
     step_progress,
     summarise,
 )
-from build_exporter.tracker.progress import approach
+from build_exporter.tracker.progress import CEILING, approach
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,10 @@ def test_a_class_found_later_is_the_one_that_counts() -> None:
         run = run_of(start(1), end(2, status="failed"), at(late, error_class="killed", message="boom"))
         assert (run.steps["p", "s"].error_class, run.steps["p", "s"].message) == ("killed", "boom")
         assert run.failure_counts(late + 31) == {("p", counted): 1}
+    for known, words in ((None, "x"), ("test-failure", "why")):
+        ended = end(2, status="failed", message="x", error_class=known)
+        step = run_of(start(1), ended, at(3, error_class="killed", message="why")).steps["p", "s"]
+        assert (step.error_class, step.message) == ("killed", words), "words of a class that the log corrects go"
     run = run_of(start(1), end(2, status="failed"))
     assert (run.failure_counts(32), run.failure_counts(32.5)) == ({}, {("p", "other"): 1})
     apply_all(run, [start(5), end(6, status="failed")])
@@ -129,6 +134,7 @@ def test_an_end_reported_twice_counts_once() -> None:
     assert run_of(over(5, "failed"), over(6, "failed")).results == {"failed": 1}
     assert run_of(over(5, "failed"), over(6)).results == {"failed": 1, "succeeded": 1}
     assert run_of(over(5, "failed"), built(6), over(7, "failed")).results == {"failed": 2}
+    assert run_of(over(5, "failed"), built(6)).end is None
     run = run_of(start(1), over(5, "failed"), start(6))
     assert (run.state, run.end) == (BuildState.RUNNING, None)
     run = run_of(start(1), end(2), over(5), start(6))
@@ -353,6 +359,8 @@ def test_a_build_that_nobody_ended_stopped_with_its_last_failure() -> None:
     """While anything runs it has not; the newest of several failures is when it came to a standstill."""
     events = [start(1, "a"), start(2, "b"), end(5, "a", "failed"), end(9, "b", "failed")]
     assert [run_of(*events[:n]).stopped for n in (2, 3, 4)] == [None, None, 9]
+    repaired = run_of(*events, start(30, "b"), end(34, "b", status="failed"), start(40, "b"), end(45, "b"))
+    assert repaired.stopped == 45
     assert run_of(*events, over(20, "failed")).stopped == 20
 
 
@@ -364,6 +372,19 @@ def test_a_build_waits_for_a_person_until_something_happens() -> None:
         assert run_of(*events).waiting_for is None
 
 
+def test_long_messages_are_kept_in_part_alone() -> None:
+    """Of messages as long as a line no more is in memory than is shown, and the steps' figures stay."""
+    tracemalloc.start()
+    run = run_of(built(0))
+    for number in range(200):
+        text = f"{number} {'x' * 60_000}"
+        apply_all(run, [start(10, f"s{number}"), end(20, f"s{number}", "failed", message=text, max_rss_bytes=7)])
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 200 * MAX_TEXT_LENGTH + 2e6
+    assert {step.max_rss_bytes for step in run.steps.values()} == {7}
+
+
 def test_only_steps_to_come_are_blocked() -> None:
     """What already runs or is done is not held up by a failure behind it."""
     waiting = needs({name: ["s"] for name in ("done", "runs", "waits")})
@@ -371,3 +392,12 @@ def test_only_steps_to_come_are_blocked() -> None:
     assert run.blocked() == []
     apply_all(run, [end(5, status="failed")])
     assert [step.step for step in run.blocked()] == ["waits"]
+    run = run_of(needs({"s": [], "last": ["first"], "first": ["s"]}), start(1), end(2, status="failed"))
+    assert [step.step for step in run.blocked()] == ["last", "first"], "in the plan's order"
+
+
+def test_a_step_that_failed_after_all_takes_nothing_from_the_bar_of_its_phase() -> None:
+    """Both steps were done; the late news of one that had failed leaves the bar where it was, short of its end."""
+    events = [plan({"a": 10, "b": 10}), start(1, "a"), end(2, "a"), start(3, "b"), end(4, "b"), end(5, "a", "failed")]
+    run = run_of(*events)
+    assert phase_progress(run, run.phases["p"], 6) == CEILING

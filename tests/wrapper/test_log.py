@@ -41,6 +41,13 @@ def test_both_streams_stay_apart_and_are_logged(run: Run, options: tuple[str, ..
         assert [line for line in lines if line.startswith(word)] == stream.splitlines()
 
 
+def test_a_last_line_without_end_is_in_the_log(run: Run, options: tuple[str, ...], log: Path) -> None:
+    """What a command prints last, as "Killed" without a newline, is in the log however soon the command ends."""
+    for _ in range(5):
+        assert run("printf", "one\ntwo", options=options).stdout == b"one\ntwo"
+        assert log.read_bytes() == b"one\ntwo"
+
+
 def test_lines_of_two_busy_streams(run: Run, options: tuple[str, ...], log: Path) -> None:
     """Streams that pour out at once do not cut each other's lines in the log."""
     counting = "seq -f 'a rather long line of output, number %%.0f of %s' 60000"

@@ -50,9 +50,9 @@ def test_what_is_known_of_a_failure_stays(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.write_text("building\nx.c:1:2: error: no such thing\n")
     found = []
-    for said, path in (("odd words", str(log)), ("", str(log)), ("", ""), ("", str(tmp_path / "none"))):
+    for said, path in (("odd words " * 99, str(log)), ("", str(log)), ("", ""), ("", str(tmp_path / "none"))):
         outcome = Outcome(exited(2))
         outcome.message = said
         explain(outcome, path, 0)
         found.append(outcome.message)
-    assert found == ["odd words", "x.c:1:2: error: no such thing", "", ""]
+    assert found == ["odd words " * 99, "x.c:1:2: error: no such thing", "", ""]

@@ -248,9 +248,13 @@ def _beyond_plan(facts: _Facts) -> Iterator[Recommendation]:
 
 
 def _failed_attempts(facts: _Facts) -> Iterator[Recommendation]:
-    """Time that attempts took which did not succeed: start to the next start of the same step."""
-    lost = {step: sum(end - start for start, end in earlier_attempts(step)) for step in facts.timed}
-    lost = {step: seconds for step, seconds in lost.items() if seconds}
+    """Time that attempts took which did not succeed, each from its start to its end."""
+    worked = facts.run.worked
+    lost = {
+        step: sum(end - start for start, end in earlier_attempts(step)) - worked.get(step.key, 0.0)
+        for step in facts.timed
+    }
+    lost = {step: seconds for step, seconds in lost.items() if seconds >= 1.0}
     total = sum(lost.values())
     if total:
         most = sorted(lost, key=lambda step: -lost[step])[:MAX_STEPS]

@@ -78,13 +78,14 @@ class _Scale:
 
     def __init__(self, run: Run, known: Mapping[Key, Need]) -> None:
         self._sums: dict[str | None, list[int]] = {None: [0, 0]}
-        for step in list(run.steps.values()):
-            need = known.get(identity(step.key)) if step.disk_bytes is not None else None
-            if need is None or not need.peak or step.disk_bytes is None:
+        for step in list(run.steps.values()) if known else ():
+            taken = step.disk_bytes
+            need = known.get(identity(step.key)) if taken is not None else None
+            if need is None or not need.peak or taken is None:
                 continue
             for name in (None, _package(step)):
                 mine = self._sums.setdefault(name, [0, 0])
-                mine[0] += step.disk_bytes
+                mine[0] += taken
                 mine[1] += need.peak
 
     def of(self, step: Step, need: Need) -> Need:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final
 
 from build_exporter.model.states import StepState
-from build_exporter.tracker import Key, Run, RunSummary
+from build_exporter.tracker import Key, Run, RunSummary, work_seconds
 from build_exporter.weighted import weighted_median
 
 MAX_RUNS: Final = 10
@@ -69,9 +69,9 @@ def identity(key: Key) -> Key:
 def times_of(run: Run) -> dict[Key, Sample]:
     """Return the samples of a run that may still go on."""
     return _by_identity(
-        Sample(step.key, step.seconds, step.version)
+        Sample(step.key, seconds, step.version)
         for step in list(run.steps.values())
-        if step.state is StepState.SUCCEEDED and step.seconds is not None
+        if step.state is StepState.SUCCEEDED and (seconds := work_seconds(run, step)) is not None
     )
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -86,12 +85,6 @@ CCACHE_SECONDS = 15.0
 
 
 PLUGIN_COLLECTORS, REFUSED_COLLECTORS = plugin_collectors({*BUILD_COLLECTORS, *(row.name for row in HOST_COLLECTORS)})
-
-
-def _allow_many_files() -> None:
-    """Raise the limit of open files as far as the system lets anyone: each build followed and each client holds one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +256,6 @@ class Exporter:
             CertificateError: a certificate can't be used.
         """
         memory.settle()
-        _allow_many_files()
         server = self._server(web_config)
         sockets = open_sockets(addresses)
         access = self._web_file.current() if self._web_file is not None else None
@@ -377,7 +369,9 @@ class Exporter:
             await asyncio.sleep(LIVENESS_SECONDS)
         while True:
             # a thread only where there is something to do: each look would cost as much as a scrape
-            if has_kept() and (recovered := await asyncio.to_thread(recover, self.monitor.follower.root)):
+            if has_kept(self.monitor.follower.root) and (
+                recovered := await asyncio.to_thread(recover, self.monitor.follower.root)
+            ):
                 log.info("events kept while the journal was full are written", extra={"runs": recovered})
             await tick(LIVENESS_SECONDS)
 

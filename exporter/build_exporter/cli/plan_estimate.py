@@ -85,7 +85,7 @@ def estimate_lines(found: PlanEstimate) -> Iterator[str]:
         return
     band = f"{duration(estimate.low)} to {duration(estimate.high)}"
     yield f"Estimate at -j{found.jobs}: {duration(estimate.middle)} (in 8 of 10 cases {band}),"
-    yield f"begun now done about {clock_time(time.time() + estimate.middle)}; by {plain_line(estimate.basis)}."
+    yield f"if it began now, done about {clock_time(time.time() + estimate.middle)}; by {plain_line(estimate.basis)}."
     yield "The longest steps:"
     for each in found.longest:
         yield f"  {plain_line(f'{each.step.phase}/{each.step.step}'):<48} {duration(each.expected_seconds):>12}"

@@ -83,7 +83,8 @@ def _time(seconds: float | None, timed: bool) -> str | None:
 def _total(before: str, sums: Totals, timed: bool) -> str:
     sbu = f"{sums.sbu:.1f}" if sums.weighted else ""
     disk = "" if sums.disk_bytes is None else size(sums.disk_bytes)
-    counted = f"  {before}{sums.steps} {_plural('step', sums.steps)}, {sums.weighted} with SBU"
+    figures = f", {sums.weighted} with SBU" if sums.weighted else ""
+    counted = f"  {before}{sums.steps} {_plural('step', sums.steps)}{figures}"
     return _row(counted, "", sbu, _time(sums.seconds, timed), disk)
 
 

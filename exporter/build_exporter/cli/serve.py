@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,12 @@ log = logging.getLogger("build_exporter.serve")
 DEFAULT_ADDRESS = "127.0.0.1:10110"
 SWITCH_SECONDS = 0.001
 """Longest a scrape waits for a thread that samples or reads logs: Python's 5 ms make slow scrapes thrice as slow."""
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files as far as the system lets anyone: each build followed and each client holds one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,6 +148,7 @@ def serve(
     overrides = Overrides(alertmanagers, fast_path)
     exporter = Exporter(journal, config, config_path, telemetry_path, enabled, sources, overrides)
     sys.setswitchinterval(SWITCH_SECONDS)
+    _allow_many_files()
     try:
         asyncio.run(exporter.serve(addresses, web_config, allow_anonymous=allow_anonymous))
     except (AddressError, ConfigError, CertificateError, TokenError) as error:

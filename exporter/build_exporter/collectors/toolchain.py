@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
 
 from build_exporter.exposition import Family
 from build_exporter.model.events import ToolVersion
@@ -14,6 +16,11 @@ from build_exporter.toolchain.machine import this_machine
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.surveyor import Helpers
 from build_exporter.tracker import Run
+
+FREE_SECONDS: Final = 0.01
+"""CPU time of looking for tools among the steps up to which it is done after each end of one."""
+REST_RATIO: Final = 50.0
+"""Rest after a look that took longer, as a multiple of what it took beyond that."""
 
 HelpersOf = Callable[[], Mapping[str, Helpers]]
 
@@ -42,7 +49,7 @@ class ToolchainCollector:
     def __init__(self, monitor: Monitor, max_builds: int) -> None:
         self.max_builds = max_builds
         self._monitor = monitor
-        self._kept: dict[str, tuple[object, list[ToolVersion]]] = {}
+        self._kept: dict[str, _Known] = {}
 
     def collect(self) -> Iterable[Family]:
         """Return the one family."""
@@ -51,15 +58,29 @@ class ToolchainCollector:
         for build in self._monitor.tracker.recent(self.max_builds):
             if build.current is not None:
                 found = self._kept[build.name] = _tools(build.current, kept.get(build.name))
-                for tool in found[1]:
+                for tool in found.tools:
                     family.add(1, build.name, tool.target or "", tool.role, tool.tool, tool.version)
         return [family]
 
 
-def _tools(run: Run, kept: tuple[object, list[ToolVersion]] | None) -> tuple[object, list[ToolVersion]]:
-    """Return the run's tools with what they were made of; the steps are gone through only when one has ended."""
-    state = (run.run, run.toolchain, run.plans, run.finished.total())
-    return kept if kept is not None and kept[0] == state else (state, known_tools(run))
+class _Known(NamedTuple):
+    """The tools of a run, what they were made of, and until when (monotonic clock) steps that end change nothing."""
+
+    state: tuple[object, ...]
+    finished: int
+    tools: list[ToolVersion]
+    until: float
+
+
+def _tools(run: Run, kept: _Known | None) -> _Known:
+    """Return the run's tools; the steps are gone through only when one has ended, of many thousand now and then."""
+    state, finished, now = (run.run, run.toolchain, run.plans), run.finished.total(), time.monotonic()
+    if kept is not None and kept.state == state and (kept.finished == finished or now < kept.until):
+        return kept
+    began = time.thread_time()
+    tools = known_tools(run)
+    rest = max(0.0, time.thread_time() - began - FREE_SECONDS) * REST_RATIO
+    return _Known(state, finished, tools, now + rest)
 
 
 class CcacheCollector:

@@ -20,7 +20,7 @@ RELEVANT: Final = 0.05
 
 def basis_of(outlook: Outlook, done: int) -> str:
     """Return what an estimate rests on: `3 earlier runs of this build (this one is 4 % slower), 12 finished steps`."""
-    parts = [*_runs(outlook), *_figures(outlook)]
+    parts = [*_runs(outlook), *_figures(outlook, done)]
     parts.append(_counted(done, "finished step") if done else "no finished step yet")
     return ", ".join(parts)
 
@@ -53,15 +53,16 @@ def _unlike(sources: list[Source]) -> str:
     return f" (steps take {exp(middle):.1f} times as long now)"
 
 
-def _figures(outlook: Outlook) -> list[str]:
+def _figures(outlook: Outlook, done: int) -> list[str]:
     parts, sources = [], outlook.sources
     if _share(outlook, *sources.variants) > RELEVANT:
         best = max(range(len(VARIANTS)), key=lambda place: _share(outlook, sources.variants[place]))
         parts.append(f"typical times of steps at -j{outlook.facts.jobs_or_default} {VARIANTS[best].words}")
     if _share(outlook, sources.plan_sbu, sources.plan_seconds) > RELEVANT:
         parts.append("the plan's figures")
-    if outlook.is_of_unknown_machine and _share(outlook, *sources.variants, sources.plan_sbu) > RELEVANT:
-        parts.append(f"{outlook.facts.sbu_seconds:.0f} s assumed for an SBU, as this machine has shown none yet")
+    if not done and _share(outlook, *sources.variants, sources.plan_sbu) > RELEVANT:
+        known = "as here before" if outlook.history.sbu_seconds else "assumed, as this machine has shown none yet"
+        parts.append(f"{outlook.facts.sbu_seconds:.0f} s for an SBU, {known}")
     return parts
 
 

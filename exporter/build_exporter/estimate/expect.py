@@ -170,7 +170,10 @@ class Expectations:
         """Return the seconds of a step that nothing is known of, by those of its kind so far: of packages or others."""
         if not is_package or not self.sources.is_lfs:
             done = self.unknown + ([] if self.sources.is_lfs else self.unknown_packages)
-            return fmean(done) if done else UNKNOWN_SECONDS
+            if self.usual is None:
+                return fmean(done) if done else UNKNOWN_SECONDS
+            # one that was never merged here is like those that were
+            return (UNKNOWN_PRIOR * exp(self.usual) + sum(done)) / (UNKNOWN_PRIOR + len(done))
         usual = exp(self._typical(lambda variant: typical_package(self.facts.jobs_or_default, variant)))
         return (UNKNOWN_PRIOR * usual + sum(self.unknown_packages)) / (UNKNOWN_PRIOR + len(self.unknown_packages))
 

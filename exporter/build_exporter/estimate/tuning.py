@@ -87,7 +87,7 @@ class Tuning:
     steps_share: float = 0.55
     apart_share: float = 0.75
     bands_run: Sequence[float] = (1.0, 0.8, 1.0, 1.2, 0.75, 0.95)
-    bands_packages: Sequence[float] = (4.0,) * len(BAND_MARKS)
+    bands_packages: Sequence[float] = (4.0, 4.0, 4.0, 5.0, 6.5, 6.5)
     bands_table: Sequence[float] = (1.0, 1.0, 0.9, 1.25, 1.0, 1.25)
 
 

@@ -35,7 +35,11 @@ def coalesce(data: bytes) -> tuple[bytes, int]:
     # a line that is no progress of these steps makes one of the sums smaller, two objects on a line make one larger
     if not others and sum(map(data.count, steps)) == lines == data.count(_BEGIN):
         return (data, 0) if data.rfind(_ESTIMATED) >= 0 or not _is_text(data) else _newest(data, steps, lines)
-    middle = data.find(b"\n", len(data) // 2) + 1
+    half = len(data) // 2
+    # the last line may be longer than all before it
+    middle = (data.find(b"\n", half, -1) + 1) or (data.rfind(b"\n", 0, half) + 1)
+    if not middle:
+        return data, 0
     (first, out), (second, more) = coalesce(data[:middle]), coalesce(data[middle:])
     return first + second, out + more
 

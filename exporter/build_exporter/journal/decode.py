@@ -35,6 +35,8 @@ MOST_EXPECTED_BYTES = 1024 * 1024
 """Bytes of lines whose events are kept at most until the lines are read."""
 
 _BEGINNINGS: Final = (b'{"time":', b'{"event":')
+MOST_GLUED: Final = 64
+"""Events that are looked for in one line: each that is torn costs an exception."""
 _BEGIN: Final = re.compile(rb'(?=\{"(?:time|event)":)')
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _time_of, _build_of = attrgetter("time"), attrgetter("build")
@@ -99,7 +101,7 @@ def glued(line: bytes) -> tuple[list[Event], bool]:
     """
     if all(line.find(begin, 1) < 0 for begin in _BEGINNINGS):
         return [], False
-    pieces = list(filter(None, _BEGIN.split(line)))
+    pieces = list(filter(None, _BEGIN.split(line, MOST_GLUED)))
     found = []
     for piece in pieces:
         with contextlib.suppress(*_REFUSED):

@@ -57,9 +57,13 @@ def make_spool() -> None:
         pass
 
 
-def has_kept() -> bool:
-    """Return whether any events are kept; asks memory-backed storage alone."""
-    return any(_files(directory) for directory in _directories())
+_foreign: set[tuple[str, str]] = set()
+"""Journals, and kept files that were found to be of others: they are read once, and may stay for ever."""
+
+
+def has_kept(journal: str) -> bool:
+    """Return whether any events are kept that may be of a journal; asks memory-backed storage alone."""
+    return any(_kept(os.path.realpath(journal)))
 
 
 def recover(journal: str) -> int:
@@ -68,7 +72,12 @@ def recover(journal: str) -> int:
     What cannot be written yet stays. Root recovers what users kept as well, into run files of theirs alone.
     """
     root = os.path.realpath(journal)
-    return sum(_recover(path, root) for directory in _directories() for path in _files(directory))
+    return sum(_recover(path, root) for path in _kept(root))
+
+
+def _kept(root: str) -> list[str]:
+    paths = (path for directory in _directories() for path in _files(directory))
+    return [path for path in paths if (root, path) not in _foreign]
 
 
 def _directories() -> list[str]:
@@ -100,7 +109,11 @@ def _recover(path: str, root: str) -> bool:
             os.close(descriptor)
         name, _, lines = data.partition(b"\n")
         run_path = os.path.realpath(os.fsdecode(name))
-        if os.path.dirname(os.path.dirname(run_path)) != root or not lines.endswith(b"\n"):
+        if not lines.endswith(b"\n"):
+            # it is being written
+            return False
+        if os.path.dirname(os.path.dirname(run_path)) != root:
+            _foreign.add((root, path))
             return False
         if not _may_write(run_path, found.st_uid):
             return False

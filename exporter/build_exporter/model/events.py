@@ -379,8 +379,8 @@ def event_name(event: Event) -> str:
 
 
 def clean_names(named: msgspec.Struct) -> None:
-    """Change names in an event to ones that labels, tables and pages can show: one line each, secrets masked."""
-    _change_names(named, lambda name: masked_name(clean_name(name)))
+    """Change names in an event to ones that labels, tables and pages can show; see `clean_name`."""
+    _change_names(named, clean_name)
 
 
 def mask_names(named: msgspec.Struct) -> None:
@@ -389,19 +389,20 @@ def mask_names(named: msgspec.Struct) -> None:
 
 
 def _change_names(named: msgspec.Struct, change: Callable[[str], str]) -> None:
-    def changed(each: str | msgspec.Struct) -> str | msgspec.Struct:
-        if isinstance(each, str):
-            return change(each)
-        _change_names(each, change)
-        return each
-
     for field in _NAMED.get(type(named), ()):
         value = getattr(named, field)
-        if isinstance(value, str):
-            if (found := change(value)) != value:
+        if type(value) is str:
+            if (found := change(value)) is not value:
                 setattr(named, field, found)
         elif value:
-            setattr(named, field, [changed(each) for each in value])
+            setattr(named, field, [_changed(each, change) for each in value])
+
+
+def _changed(each: str | msgspec.Struct, change: Callable[[str], str]) -> str | msgspec.Struct:
+    if isinstance(each, str):
+        return change(each)
+    _change_names(each, change)
+    return each
 
 
 def encode_line(event: Event) -> bytes:

@@ -120,7 +120,7 @@ def _sources(context: Context, run: Run) -> Iterator[Attention]:
 def _attempts(context: Context, run: Run) -> Iterator[Attention]:
     for step in list(run.running.values()):
         if step.attempts >= context.thresholds.step_attempts:
-            yield _of("attempts", "warning", f"is at its attempt number {step.attempts}", step, step.start)
+            yield _of("attempts", "warning", f"is at attempt {step.attempts}", step, step.start)
 
 
 def _tests(context: Context, run: Run) -> Iterator[Attention]:

@@ -13,7 +13,15 @@ from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
 from build_exporter.journal.lines import LineFile
-from build_exporter.model.events import BuildStarted, Event, StepFinished, StepStarted, clean_names, encode_line
+from build_exporter.model.events import (
+    BuildStarted,
+    Event,
+    StepFinished,
+    StepStarted,
+    clean_names,
+    encode_line,
+    mask_names,
+)
 from build_exporter.model.names import run_name
 from build_exporter.model.states import BuildState
 from build_exporter.sources.dedup import is_recorded, is_recorded_by_count
@@ -142,6 +150,7 @@ class Attachment:
         self.taken += 1
         # as they are read again: what is known is found by its names
         clean_names(emitted.event)
+        mask_names(emitted.event)
         run, writer = self._run(run_name(emitted.run_start))
         if emitted.closes and (run.start is None or run.status is not None):
             return False

@@ -75,9 +75,9 @@ def enter(run: Run, step: Step) -> None:
 def name(step: Step, package: str | None, version: str | None) -> None:
     """Take package and version where an event has them; many steps share one, and so one text."""
     if package and package != step.package:
-        step.package = sys.intern(package)
+        step.package = sys.intern(masked_name(package))
     if version and version != step.version:
-        step.version = sys.intern(version)
+        step.version = sys.intern(masked_name(version))
 
 
 def place(run: Run, phase: str, step: str) -> Key:

@@ -255,7 +255,8 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     if is_told or (step.state is state and not corrects):
         run.ignored["step_finished"] += 1
         return
-    raise_floors(run, event.time)
+    # a step that was done and has failed after all takes from what is shown
+    raise_floors(run, event.time, (run.phases[step.phase],) if step.state.is_done else ())
     if step.state is not StepState.RUNNING and not corrects:
         # a skipped step was never tried
         if state is not StepState.SKIPPED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from build_exporter.model import events as e
 from build_exporter.model.names import is_path
+from build_exporter.model.redaction import masked_name
 from build_exporter.model.states import StepState
 from build_exporter.tracker.aggregates import enter, has_room, masked_key, name, place, recount
 from build_exporter.tracker.names import name_of
@@ -81,7 +82,7 @@ def _describe_planned(run: Run, step: Step, planned: e.PlannedStep) -> None:
     name(step, planned.package, planned.version)
     step.sbu, step.expected_seconds = planned.sbu and shared(planned.sbu), planned.expected_seconds
     step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
-    step.after = tuple(planned.after or ())
+    step.after = tuple(map(masked_name, planned.after or ()))
     step.sources = tuple(planned.sources or ())
     step.planned = True
     if run.earlier is not None:

@@ -178,7 +178,9 @@ class Run:
         """When the run ended, or came to a standstill by a failure that nobody has reported as its end; Unix time."""
         if self.end is not None or self.status is not None or self.running or not self.failed:
             return self.end
-        return max((step.end for step in self.failed.values() if step.end is not None), default=self.last_event)
+        ends = [step.end for step in self.failed.values() if step.end is not None]
+        # a step repaired since then has moved the end as well
+        return max([*ends, self.counted_until]) if ends else self.last_event
 
     @property
     def waiting_for(self) -> str | None:

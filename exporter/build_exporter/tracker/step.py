@@ -157,7 +157,7 @@ class Step:
     has_figures: bool = field(init=False)
     log_form: str | None = field(default=None, init=False)
     """The path of its log; of a run of many steps with NUL for the step's name, as logs are mostly named after that."""
-    used: StepFinished | bytes | None = field(default=None, init=False)
+    used: StepFinished | Figures | bytes | None = field(default=None, init=False)
     """What `figures` is made of: the end of the newest attempt that ended; of a run of many steps packed figures."""
 
     def __post_init__(self) -> None:
@@ -191,11 +191,17 @@ class Step:
         used = self.used
         if used is None:
             return _NO_FIGURES
+        if isinstance(used, Figures):
+            return used
         return _unpack(used) if isinstance(used, bytes) else _figures_of(used)
 
     def use(self, end: StepFinished) -> None:
         """Take what an attempt used."""
-        self.used = end if self.index < COMPACT_FROM else _pack(_figures_of(end))
+        if self.index >= COMPACT_FROM:
+            self.used = _pack(_figures_of(end))
+        else:
+            # a message may be as long as a line, and the step has what is kept of it
+            self.used = end if end.message is None else _figures_of(end)
 
     @property
     def exit_code(self) -> int | None:

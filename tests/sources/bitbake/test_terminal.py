@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from build_exporter.sources.bitbake.console import PARSE, Console
 
 TERMINAL = (
@@ -61,3 +63,18 @@ def test_the_disk_monitor_is_the_reason_of_a_task_it_ends() -> None:
         "NOTE: recipe gcc-14.1-r0: task do_compile: Failed\n"
     )
     assert console.messages["do_compile", "gcc-14.1-r0"].startswith("Immediately abort since the disk space monitor")
+
+
+STOP = 'Immediately abort since the disk space monitor action is "ABORT"!'
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [("", STOP), ("WARNING: The free inode of /b (ext4) is low\n", "The free inode of /b (ext4) is low")],
+)
+def test_why_the_disk_monitor_stopped(before: str, reason: str) -> None:
+    """It is what was said of the free space before, else the words of the stop themselves; the first of several."""
+    console = fed(
+        f"NOTE: Executing Tasks\n{before}ERROR: {STOP}\nWARNING: The free space of /c is low\nERROR: {STOP}\n"
+    )
+    assert console.disk == reason

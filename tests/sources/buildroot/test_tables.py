@@ -90,4 +90,7 @@ def test_the_newest_durations_count() -> None:
         clock += seconds
     assert [log.expected(X, mark) for mark in (0, 8, 11, 8 + KEPT)] == [None, 500.0, 500.0, 8.0]
     assert log.expected(Y, 99) is None
-    assert log.done == {X}
+    for starts in (True, False):
+        log.feed(Entry(clock, starts, Y))
+    assert log.expected(Y, 99) == 0.0, "one of no time at all is one"
+    assert log.done == {X, Y}

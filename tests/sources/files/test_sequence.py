@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import pytest
 
 from build_exporter.model import events as e
+from build_exporter.sources.dedup import is_recorded_by_count
+from build_exporter.sources.distinct_times import DistinctTimes
 from build_exporter.sources.idle import IdleTimer
 from build_exporter.sources.sequence import Attempt, Emitter
+from build_exporter.tracker import Run, apply
 
 
 def attempt(step: str, start: float | None, end: float, ending: str | None = None) -> Attempt:
@@ -81,3 +86,48 @@ def test_silence_adds_up(looks: list[tuple[float, float]], expected: list[float]
     """Looks at `(now, last change)`: two minutes at most between two of them, none backwards, a change begins anew."""
     timer = IdleTimer()
     assert [timer.seconds(now, changed) for now, changed in looks] == expected
+
+
+ENDS: tuple[Literal["succeeded", "failed"], ...] = ("succeeded", "failed")
+
+
+def events_of() -> list[e.Event]:
+    """Return a start, an end of each kind, a plan and progress, as a record without times has them again and again."""
+    place: dict[str, Any] = {"time": 99.0, "build": "b", "phase": "p", "step": "s"}
+    ends = [e.StepFinished(**place, status=status) for status in ENDS]
+    plan = e.Plan(time=99, build="b", steps=[])
+    return [e.BuildStarted(time=99, build="b"), e.StepStarted(**place), *ends, plan, e.StepProgress(**place, ratio=0.5)]
+
+
+@pytest.mark.parametrize(
+    ("told", "nth", "known"),
+    [
+        ("", 1, "100001"), ("S", 1, "110000"), ("SF", 1, "111101"), ("SF", 2, "000101"), ("SFS", 1, "111101"),
+        ("SFS", 2, "010000"), ("SFS", 3, "000000"), ("SFSD", 1, "111101"), ("SFSD", 2, "011101"),
+        ("P", 1, "100011"), ("PP", 2, "000011"), ("PP", 3, "000001"), ("BB", 2, "100001"),
+    ],
+)  # fmt: skip
+def test_what_is_known_by_its_number(told: str, nth: int, known: str) -> None:
+    """Of a record without times so many starts, ends and plans are known as have been seen, and the last end's like."""
+    run = Run("b", "20260102T030405Z")
+    place: dict[str, Any] = {"build": "b", "phase": "p", "step": "s"}
+    for time, letter in enumerate("B" + told.removeprefix("B"), 1):
+        at = float(time)
+        made: dict[str, e.Event] = {
+            "B": e.BuildStarted(time=at, build="b"),
+            "P": e.Plan(time=at, build="b", steps=[]),
+            "S": e.StepStarted(time=at, **place),
+            "F": e.StepFinished(time=at, **place, status="failed"),
+            "D": e.StepFinished(time=at, **place, status="succeeded"),
+        }
+        apply(run, made[letter])
+    assert "".join(str(int(is_recorded_by_count(run, each, nth))) for each in events_of()) == known
+
+
+def test_times_of_what_is_seen_at_one_moment() -> None:
+    """Starts and ends of a step, and of the run, are a millisecond apart; all else keeps its time."""
+    times, (begun, start, end, _, plan, _) = DistinctTimes(), events_of()
+    found = [times.of(each) for each in (begun, start, end, plan, begun, end, plan)]
+    assert found == [99.0, 99.0, 99.001, 99, 99.001, 99.002, 99]
+    start.time = 100.00049
+    assert [times.of(start), times.of(end)] == [100.0, 100.001]

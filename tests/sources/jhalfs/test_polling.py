@@ -13,6 +13,7 @@ import pytest
 
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.sources.jhalfs.source import Jhalfs
+from build_exporter.sources.make_process import MakeWatch
 from build_exporter.sources.protocol import Settings, SourceError
 from build_exporter.tracker import Run, Step
 
@@ -284,3 +285,25 @@ def test_import_of_what_never_began(tree: Tree, follow: Follow) -> None:
     tree.put("logs/000-masterscript.log", "parser error\n")
     with pytest.raises(SourceError, match="no step of the Makefile has been begun"):
         follow(over=True)
+
+
+def test_each_pause_for_a_password_is_noted_once(tree: Tree, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten seconds after a step's end a prompt is noted, with the step that waits, and another after a later step."""
+    asking: list[float] = []
+
+    def ask(_: MakeWatch) -> str:
+        asking.append(tree.clock)
+        return "sudo"
+
+    monkeypatch.setattr(MakeWatch, "asking", ask)
+    tree.step("401-creatingdirs")
+    assert [len(follow(late=late).notes) for late in (0.1, 1.0, 10.9, 11.1, 12.0, 60.0)] == [0, 0, 0, 1, 1, 1]
+    assert len(asking) == 2, "processes are looked at every ten seconds at most"
+    tree.clock += 70
+    tree.begin("402-environment")
+    assert len(follow(late=30).notes) == 1, "a step that runs may ask for what it likes"
+    tree.write("402-environment", "done\n", 10)
+    tree.stamp("402-environment")
+    assert [len(follow(late=late).notes) for late in (0.1, 40.0, 60.0)] == [1, 2, 2]
+    said = "waiting-for-input: sudo asks for a password before "
+    assert [text.removeprefix(said) for _, text in follow(late=60.1).notes] == ["402-environment", "501-linker"]

@@ -101,6 +101,24 @@ def test_failures_that_wait() -> None:
     assert len(waiting.take_all()) == MAX_UNPLACED
 
 
+@pytest.mark.parametrize(
+    ("line", "is_known", "reason"),
+    [
+        ("x.c:1:2: error: no", False, "x.c:1:2: error: no"), ("x.c:1:2: error: no", True, "x.c:1:2: error: no"),
+        ("ninja: build stopped: subcommand failed.", False, "ninja: build stopped: subcommand failed."),
+        ("ninja: build stopped: subcommand failed.", True, None),
+    ],
+)  # fmt: skip
+def test_words_that_only_hand_a_failure_on(line: str, is_known: bool, reason: str | None) -> None:
+    """They are a reason where there is no other, and none where what failed is known."""
+    reasons = Reasons()
+    reasons.keep(line)
+    cause = reasons.cause(FAILED, is_known=is_known)
+    assert (cause.reason if cause is not None else None) == reason
+    reasons.forget()
+    assert reasons.last_cause() is None
+
+
 def test_a_tool_that_gave_up_may_say_why() -> None:
     """It is judged at the twelfth line after, or at once where nothing more comes; once."""
     reasons = Reasons()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from build_exporter.sources.ninja import source
 from build_exporter.sources.ninja.log import (
     NinjaRun,
     Row,
@@ -115,3 +118,25 @@ def test_the_edges_a_target_needs(text: str, expected: list[str], tmp_path: Path
     """Inputs of every kind are followed, each edge once; signs between them are no paths."""
     (tmp_path / "build.ninja").write_text(text)
     assert needed_outputs(tmp_path / "build.ninja") == expected
+
+
+@pytest.mark.parametrize(
+    ("edges", "built", "expected"),
+    [(100, 0, 100), (100, 95, 5), (100, 96, 0), (100, 100, 0), (0, 0, 0), (20, 19, 1), (21, 20, 0)],
+)
+def test_how_many_edges_a_run_has(edges: int, built: int, expected: int, tmp_path: Path) -> None:
+    """Those that never ran, where they are a twentieth of all at least: fewer are no measure of a run."""
+    (tmp_path / "build.ninja").write_text("".join(f"build o{number}: r\n" for number in range(edges)))
+    followed: Any = SimpleNamespace(_log=tmp_path / ".ninja_log", _built={f"o{number}" for number in range(built)})
+    assert source.Ninja._count(followed) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"), [("ninja", True), ("ninja-build", True), ("samu", True), ("samurai", False), ("", False)]
+)
+def test_who_is_a_ninja(name: str, is_one: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program is called ninja in some spelling, or samu."""
+    process = SimpleNamespace(pid=7, info={"name": name})
+    monkeypatch.setattr("psutil.process_iter", lambda _: [process])
+    monkeypatch.setattr(source, "_holds", lambda pid, _: pid == 7)
+    assert source._holder_of(tmp_path.stat()) == (7 if is_one else None)

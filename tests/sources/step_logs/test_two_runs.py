@@ -10,6 +10,8 @@ import pytest
 
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
+from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
+from build_exporter.sources.step_logs.warnings import WarningReader
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
 from build_exporter.tracker import Step, step_progress
 
@@ -169,3 +171,19 @@ def test_a_shared_log_is_not_read_again_for_each_step_of_an_import(tmp_path: Pat
     assert reported.count('"step_finished"') == 1000
     assert "warnings" not in reported
     assert "log_bytes" not in reported
+
+
+def test_what_a_shared_log_held_before_is_passed_over(tmp_path: Path) -> None:
+    """What is there at the first look is of other steps; of a log that is begun anew everything counts."""
+    log = tmp_path / "all.log"
+    log.write_text("a.c:1:1: warning: before\n")
+    logs = AttemptLogs(lambda: [WarningReader()], log, "s", None, skip=True)
+    found = []
+    for text, mode in (("", "a"), ("b.c:1:1: warning: x\n" * 2, "a"), ("c: warning: y\n", "w"), ("d\n", "a")):
+        with log.open(mode) as file:
+            file.write(text)
+        logs.read(lambda _: True, over=False)
+        (reader,) = logs.readers
+        assert isinstance(reader, WarningReader)
+        found.append((reader.count, logs.read_bytes))
+    assert found == [(0, 0), (2, 40), (1, 14), (1, 16)]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from build_exporter.analysis.bottlenecks import Analysis, analyze
-from build_exporter.formatting import duration
+from build_exporter.formatting import count_of, duration
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import shown
 from build_exporter.queries.request import Query, Reply, Request
@@ -71,8 +71,8 @@ def lines(found: Analysis) -> Iterator[str]:
     if found.differences.earlier_runs:
         pace = found.differences.pace_ratio
         yield (
-            f"against {found.differences.earlier_runs} earlier runs: {abs(pace - 1):.0%} "
-            f"{'slower' if pace > 1 else 'faster'} overall, {len(slower)} steps slower beyond noise"
+            f"against {count_of(found.differences.earlier_runs, 'earlier run')}: {abs(pace - 1):.0%} "
+            f"{'slower' if pace > 1 else 'faster'} overall, {count_of(len(slower), 'step')} slower beyond noise"
         )
     if found.recommendations:
         first = found.recommendations[0]

@@ -15,7 +15,9 @@ def compare_(request: Request) -> Reply:
     """Return the newest run, or RUN, against the one before it, or WITH."""
     runs = request.newest()
     if len(runs) != 1:
-        raise BadRequestError("which build? " + (", ".join(run.build for run in runs[:5]) or "there is none"))
+        raise BadRequestError(
+            "which build? name it by --build: " + (", ".join(run.build for run in runs[:5]) or "there is none")
+        )
     after = request.named(runs[0].build, request.filter("first") or request.run or "newest")
     before = _before(request, after)
     history = [each for each in request.history(after.build) if each.run < after.run]

@@ -82,7 +82,7 @@ def _newest(request: Request, run: Run, wanted: str | None) -> Iterator[HistoryR
                 phase=shown(step.phase),
                 step=shown(step.step),
                 version=shown_or_none(step.version),
-                seconds=step.seconds,
+                seconds=sample.seconds,
                 max_rss_bytes=step.max_rss_bytes,
                 disk_bytes=step.disk_bytes,
             )
