@@ -371,7 +371,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         """Take nothing more; where what came before is answered, answer so and close."""
-        answer = error(status, code, message, headers={"x-content-type-options": "nosniff"})
+        answer = error(status, code, message)
         self._refusal = head_of(answer, None) + answer.body
         self._unparsed, self._due_at = b"", inf
         newest = self._newest
