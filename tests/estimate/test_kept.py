@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_an_estimate_follows_the_earlier_runs_of_every_build() -> None:
 def test_an_estimate_follows_the_machine_as_it_becomes_known() -> None:
     """What an SBU takes is known from another build here as soon as a survey has shown that it is here."""
     tracker, now = Tracker(), START + 120.0
-    system = {"kernel": "6.1.0", "libc": "glibc 2.36", "host": "x86_64-linux-gnu"}
+    system: dict[str, Any] = {"kernel": "6.1.0", "libc": "glibc 2.36", "host": "x86_64-linux-gnu"}
     plan = [PlannedStep(phase="p", step=f"s{n}", sbu=1.0) for n in range(5)]
     other = [Plan(time=START, build="other", steps=plan), *events("other", 50.0, over=True)[2:]]
     tracker.feed("other", "20260501T000000Z", [*other, Toolchain(time=START, build="other", **system)])

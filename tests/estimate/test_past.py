@@ -180,7 +180,7 @@ def test_facts_choose_among_the_variants() -> None:
     assert [_is_multilib(each) for each in targets] == [True, True, True, False, False, True]
 
 
-HERE = {"pid_namespace": "here/4026531836"}
+HERE: dict[str, Any] = {"pid_namespace": "here/4026531836"}
 
 
 def sbu_found(*builds: Build, **fields: Any) -> float | None:
@@ -201,7 +201,7 @@ def sbu_shown(name: str, seconds: float, *events: e.Event) -> Build:
 
 def test_the_sbu_of_another_machine_is_none_of_this_one() -> None:
     """Of builds posted by several machines nothing shows which is on which; the same boot or system shows it."""
-    system = {"kernel": "6.1.0", "libc": "glibc 2.36", "host": "x86_64-linux-gnu"}
+    system: dict[str, Any] = {"kernel": "6.1.0", "libc": "glibc 2.36", "host": "x86_64-linux-gnu"}
     here = e.BuildStarted(time=2.0, build="x", **HERE)
     elsewhere = e.BuildStarted(time=2.0, build="x", pid_namespace="there/4026531836")
     posted = sbu_shown("posted", 30.0, e.StepStarted(time=9.0, build="x", phase="p", step="a"))
