@@ -18,7 +18,8 @@ from build_exporter.model.names import MAX_LINE_BYTES
 NOTE = b'{"time":1000,"event":"note","build":"lfs","message":"%d"}'
 LINES: tuple[tuple[bytes, Reason | None], ...] = (
     (NOTE, None), (NOTE + b"\r", None), (NOTE.replace(b'"%d"', '"%d","x":"日本 😀"'.encode()), None),
-    (NOTE[:-9], Reason.NOT_JSON), (NOTE + NOTE, Reason.NOT_JSON), (b"\0\0", Reason.NOT_JSON),
+    (NOTE[:-9], Reason.NOT_JSON), (NOTE + NOTE, None), (b"\0\0", Reason.NOT_JSON),
+    (NOTE[:-9] + NOTE[:-9], Reason.NOT_JSON),
     (b"x" * (MAX_LINE_BYTES - 1), Reason.NOT_JSON), (b"x" * MAX_LINE_BYTES, Reason.TOO_LONG),
     (b"y" * (CHUNK_BYTES - 1), Reason.TOO_LONG), (b"y" * CHUNK_BYTES, Reason.TOO_LONG),
     (b"[]", Reason.NOT_AN_OBJECT), (b"{}", Reason.WRONG_FIELD), (b"\xff", Reason.NOT_UTF8),
@@ -48,6 +49,7 @@ def test_every_good_line_comes_once_wherever_a_poll_falls(
                 file.write(data[begin:end])
                 found += [getattr(event, "message", "") for batch in follower.poll() for event in batch.events]
         follower.close()
-    assert found == [str(number) for number, (_, reason) in enumerate(lines) if reason is None]
+    events = [line.count(NOTE[:9]) if reason is None else 0 for line, reason in lines]
+    assert found == [str(number) for number, count in enumerate(events) for _ in range(count)]
     assert follower.decoder.rejected == Counter(reason for _, reason in lines if reason is not None)
     assert follower.decoder.unknown_events == (len(lines) if b"coffee" in between else 0)
