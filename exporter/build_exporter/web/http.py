@@ -26,7 +26,7 @@ MAX_HELD_BYTES: Final = 64 * 1024
 HEADER_SECONDS: Final = 10.0
 """From a connection's opening, or a request's first byte, to the end of the headers."""
 BODY_SECONDS: Final = 60.0
-"""From the end of the headers to the end of the body."""
+"""From the end of the headers to the end of the body, without the time in which it was not read or asked for."""
 KEEP_ALIVE_SECONDS: Final = 75.0
 """For so long a connection may wait for its next request."""
 STALL_SECONDS: Final = 30.0
@@ -87,6 +87,7 @@ class HttpProtocol(asyncio.Protocol):
         self._stream: asyncio.Task[None] | None = None
         self._is_upgrade = self._is_declined = self._is_held = self._is_ending = False
         self._due_at = self._stalled_at = inf
+        self._held_at = 0.0
         self._writable: asyncio.Event | None = None
         self.abandon: Callable[[], object] | None = None
         """Callable that ends the connection during a TLS handshake."""
@@ -145,7 +146,7 @@ class HttpProtocol(asyncio.Protocol):
         """End what has not come in its time; `now` is the loop's."""
         if now >= self._stalled_at:
             self.evict()
-        elif now >= self._due_at and not self._transport.is_closing():
+        elif now >= self._due_at and not self._is_held and not self._transport.is_closing():
             self._due_at = inf
             if self._refusal is None and (self._in_headers or self._is_in_body()):
                 self._refuse(408, "too-slow", "the request did not come in time")
@@ -191,17 +192,17 @@ class HttpProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Take a request in hand."""
         self._in_headers = False
-        self._due(BODY_SECONDS)
         named = dict(self._headers)
         self._left = int(named.get(b"content-length", b"0"))
         url = httptools.parse_url(self._url)
         body = Body(self._ask_for_body, is_awaited=named.get(b"expect", b"").lower() == b"100-continue")
+        self._due(inf if body.is_awaited else BODY_SECONDS)
         self._is_upgrade = self._parser.should_upgrade() and named.get(b"upgrade", b"").lower() == b"websocket"
         # the parser takes the body of a request that offers HTTP/2 for the other protocol
         self._is_declined = self._parser.should_upgrade() and not self._is_upgrade and self._left > 0
         request = Request(
             self._parser.get_method().decode("ascii"),
-            url.path,
+            url.path or b"/",
             url.query or b"",
             self._headers,
             aiter(body),
@@ -275,7 +276,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def _hold(self, *, is_held: bool) -> None:
         if is_held != self._is_held and not self._transport.is_closing():
-            self._is_held = is_held
+            now = self._loop.time()
+            if not is_held:
+                self._due_at += now - self._held_at
+            self._is_held, self._held_at = is_held, now
             (self._transport.pause_reading if is_held else self._transport.resume_reading)()
 
     def _is_in_body(self) -> bool:
@@ -290,6 +294,7 @@ class HttpProtocol(asyncio.Protocol):
         """Read on for a handler that waits for its request's body."""
         if self._current is not None and self._current.body.is_awaited and not self._transport.is_closing():
             self._current.body.is_awaited = False
+            self._due(BODY_SECONDS)
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._loop.call_soon(self._go_on)
 
@@ -318,7 +323,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _answer(self, found: Response) -> None:
         pending = self._current
-        if pending is None or self._transport.is_closing():
+        if pending is None or self._is_closing():
             if isinstance(found, Streamed):
                 found.ended()
             return
@@ -385,4 +390,5 @@ class HttpProtocol(asyncio.Protocol):
 
     def _due(self, seconds: float) -> None:
         """Expect something within so many seconds."""
-        self._due_at = self._loop.time() + seconds
+        self._held_at = self._loop.time()
+        self._due_at = self._held_at + seconds
