@@ -11,6 +11,7 @@ import pytest
 import story
 from story import serial
 
+from build_exporter.cli.plan_estimate import _here
 from build_exporter.collectors.builds import BuildCollector
 from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.model import events as e
@@ -114,6 +115,17 @@ def test_a_plan_in_sbu_on_an_unknown_machine_is_unsure_by_its_speed(
     assert 1.8 < middle / low < 2.2
     assert 1.8 < high / middle < 2.2
     assert "140 s for an SBU, assumed, as this machine has shown none yet" in found["basis"]
+    of: dict[str, Any] = {"build": "lfs", "phase": "p", "step": "x"}
+    lfs = [
+        _here(1000.0, "lfs"),
+        e.Plan(time=1000.0, build="lfs", steps=[e.PlannedStep(phase="p", step="x", sbu=1.0)]),
+        e.StepStarted(time=1001.0, **of),
+        e.StepFinished(time=1078.0, status="succeeded", **of),
+        e.BuildFinished(time=1079.0, build="lfs", status="succeeded"),
+    ]
+    (tmp_path / "none/lfs").mkdir(parents=True)
+    (tmp_path / "none/lfs/20260101T000000Z.jsonl").write_bytes(b"".join(map(e.encode_line, lfs)))
+    assert "77 s for an SBU, as here before" in json.loads(command(*words).stdout)["estimate"]["basis"]
 
 
 def test_a_plan_is_not_estimated_by_nothing(tmp_path: Path, command: Callable[..., Any]) -> None:

@@ -103,11 +103,14 @@ def test_what_nobody_measured_may_be_wrong_of_all_steps_alike() -> None:
     assert (estimate.low, estimate.middle, estimate.high) == pytest.approx((305.38, 400.0, 579.61), rel=1e-4)
 
 
-@pytest.mark.parametrize(("elapsed", "pending"), [(0.0, 300.0), (10.0, 300.0), (100.0, 442.18), (200.0, 723.42)])
+@pytest.mark.parametrize(
+    ("elapsed", "pending"), [(0.0, 300.0), (10.0, 300.0), (100.0, 442.18), (200.0, 723.42), (2000.0, 1500.0)]
+)
 def test_a_first_step_that_takes_longer_shows_a_slower_machine(elapsed: float, pending: float) -> None:
     """Of 100 s, on a machine that nothing is known of (0.5) and a step of its own (0.12): by the hazard at z.
 
     At 100 s z is 0, and the step will take exp(0.486 * 0.798) times as long in the mean; so will the 300 s after it.
+    They never take more than five times as long, however long the first one hangs.
     """
     found = outlook({("p", "s"): Expected(log(100.0), 0.12)}, pending_seconds=300.0, pace_spread=0.5)
     run = begun(planned())
@@ -115,6 +118,11 @@ def test_a_first_step_that_takes_longer_shows_a_slower_machine(elapsed: float, p
     slower = found._slower(run, elapsed)
     assert 300.0 * exp(slower) == pytest.approx(pending, rel=1e-3)
     assert estimate.middle >= pending + left - 1e-6
+    begins = left_of(run.steps["p", "s"], found.expected["p", "s"], 0.0)
+    found.parallel = Parallel(begins + 300.0, 0.0, 2, frozenset({("p", "s"), ("p", "t")}), {("p", "s"): begins})
+    assert found.at(run, elapsed).middle == pytest.approx(estimate.middle), "steps side by side, in one chain"
+    found.parallel = Parallel(900.0, 0.0, 2, frozenset({("p", "t")}), {("p", "s"): begins})
+    assert found.at(run, elapsed).middle == pytest.approx(900.0 * exp(slower) - elapsed), "all of it is to come"
     known = outlook(found.expected, runs=1, pending_seconds=300.0, pace_spread=0.5)
     assert known._slower(run, elapsed) == 0.0, "a step that hangs shows nothing of a machine that is known"
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 
 from build_exporter.estimate import Estimator
 from build_exporter.estimate.outlook import Outlook
-from build_exporter.model.events import BuildFinished, BuildStarted, Event, Plan, PlannedStep, StepFinished, StepStarted
+from build_exporter.model.events import (
+    BuildFinished,
+    BuildStarted,
+    Event,
+    Plan,
+    PlannedStep,
+    StepFinished,
+    StepStarted,
+    Toolchain,
+)
 from build_exporter.tracker import Tracker
 
 START = 1.78e9
@@ -49,6 +59,25 @@ def test_an_estimate_follows_the_earlier_runs_of_every_build() -> None:
     assert third.history.names == {}
 
 
+def test_an_estimate_follows_the_machine_as_it_becomes_known() -> None:
+    """What an SBU takes is known from another build here as soon as a survey has shown that it is here."""
+    tracker, now = Tracker(), START + 120.0
+    system: dict[str, Any] = {"kernel": "6.1.0", "libc": "glibc 2.36", "host": "x86_64-linux-gnu"}
+    plan = [PlannedStep(phase="p", step=f"s{n}", sbu=1.0) for n in range(5)]
+    other = [Plan(time=START, build="other", steps=plan), *events("other", 50.0, over=True)[2:]]
+    tracker.feed("other", "20260501T000000Z", [*other, Toolchain(time=START, build="other", **system)])
+    run = tracker.feed("b", "20260601T000000Z", [Plan(time=START, build="b", steps=plan)])
+    tracker.feed("b", run.run, [StepStarted(time=now, build="b", phase="p", step="s0")])
+    estimator = Estimator(tracker.builds)
+    found = estimator.outlook(run, now)
+    assert found is not None
+    assert found.is_of_unknown_machine
+    tracker.feed("b", run.run, [Toolchain(time=now, build="b", **system)])
+    found = estimator.outlook(run, now)
+    assert found is not None
+    assert (found.history.sbu_seconds, found.is_of_unknown_machine) == (50.0, False)
+
+
 def test_an_estimate_that_takes_long_is_not_made_again_after_each_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until its rest is over it counts down, and a new plan has it made at once; a short one follows each end."""
     tracker, now = Tracker(), START + 120.0
@@ -64,6 +93,7 @@ def test_an_estimate_that_takes_long_is_not_made_again_after_each_end(monkeypatc
     later = estimator(run, now + 30.0)
     assert later is not None
     assert (later.low, later.middle, later.high) == (max(0, first.low - 30), first.middle - 30, first.high - 30)
+    assert estimator(run, now - 3600.0) == first, "a clock set back by an hour adds none"
     fresh = Estimator(tracker.builds)(run, now + 30.0)
     assert fresh is not None
     assert fresh.middle != later.middle

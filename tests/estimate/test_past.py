@@ -180,9 +180,46 @@ def test_facts_choose_among_the_variants() -> None:
     assert [_is_multilib(each) for each in targets] == [True, True, True, False, False, True]
 
 
-def sbu_found(*builds: Build) -> float | None:
-    """Return what an SBU is taken for in a new run of build `b`."""
-    return history_of(begun("b", "20260109T000000Z", "z"), {each.name: each for each in builds}).sbu_seconds
+HERE: dict[str, Any] = {"pid_namespace": "here/4026531836"}
+
+
+def sbu_found(*builds: Build, **fields: Any) -> float | None:
+    """Return what an SBU is taken for in a new run of build `b`, by default on the machine `here`."""
+    run = begun("b", "20260109T000000Z", "z")
+    apply_all(run, [e.BuildStarted(time=1.0, build="b", **(fields or HERE))])
+    return history_of(run, {each.name: each for each in builds}).sbu_seconds
+
+
+def sbu_shown(name: str, seconds: float, *events: e.Event) -> Build:
+    """Return a build with a run that shows an SBU by its plan; its machine is as these events have it."""
+    found, run = Build(name), begun(name, "20260105T000000Z", "")
+    apply_all(run, events)
+    found.current = run
+    found.history["r4"] = summary("r4", (), sbu_seconds=seconds, machine=run.machine)
+    return found
+
+
+def test_the_sbu_of_another_machine_is_none_of_this_one() -> None:
+    """Of builds posted by several machines nothing shows which is on which; the same boot or system shows it."""
+    system: dict[str, Any] = {"kernel": "6.1.0", "libc": "glibc 2.36", "host": "x86_64-linux-gnu"}
+    here = e.BuildStarted(time=2.0, build="x", **HERE)
+    elsewhere = e.BuildStarted(time=2.0, build="x", pid_namespace="there/4026531836")
+    posted = sbu_shown("posted", 30.0, e.StepStarted(time=9.0, build="x", phase="p", step="a"))
+    assert sbu_found(posted) is None
+    assert sbu_found(posted, pid=7) is None, "neither names a machine"
+    assert sbu_found(sbu_shown("x", 30.0, elsewhere)) is None
+    assert sbu_found(posted, sbu_shown("x", 300.0, here)) == 300.0
+    crowd = [sbu_shown(f"m{n}", 30.0, e.StepStarted(time=99.0, build="x", phase="p", step="a")) for n in range(4)]
+    assert sbu_found(*crowd, sbu_shown("x", 300.0, here)) == 300.0, "however many others were active since"
+    before = sbu_shown("x", 300.0, elsewhere, e.Toolchain(time=3.0, build="x", **system))
+    run = begun("b", "20260109T000000Z", "z")
+    apply_all(run, [e.BuildStarted(time=1.0, build="b", **HERE), e.Toolchain(time=3.0, build="b", **system)])
+    assert history_of(run, {"x": before}).sbu_seconds == 300.0, "started again since"
+    apply_all(run, [e.Toolchain(time=4.0, build="b", **(system | {"kernel": "6.2.0"}))])
+    assert history_of(run, {"x": before}).sbu_seconds is None
+    moved = sbu_shown("x", 300.0, here)
+    moved.history["r4"] = replace(moved.history["r4"], machine=frozenset({"there"}))
+    assert sbu_found(moved) is None, "a build that has moved here since"
 
 
 def test_a_row_of_the_table_is_a_time() -> None:
@@ -209,7 +246,7 @@ def test_an_sbu_is_as_the_newest_run_with_three_steps_of_the_table_shows() -> No
     def run(day: int, *sbu: float, plan: float | None = None) -> RunSummary:
         taken = [each * seconds for each, seconds in zip(sbu, table, strict=False)]
         of = [PastStep(*name, None, None, 0.0, each) for name, each in zip(names, taken, strict=False)]
-        return summary(f"2026010{day}T000000Z", of, jobs=2, sbu_seconds=plan)
+        return summary(f"2026010{day}T000000Z", of, jobs=2, sbu_seconds=plan, machine=frozenset({"here"}))
 
     own = build("b", run(3, 200.0, 300.0), run(2, 500.0, 200.0, 300.0), run(1, 900.0, 900.0, 900.0))
     assert sbu_found(own) == pytest.approx(300.0)
@@ -217,6 +254,7 @@ def test_an_sbu_is_as_the_newest_run_with_three_steps_of_the_table_shows() -> No
     assert sbu_found(old) is None
     other = build("lfs", run(2, 300.0, 300.0, 300.0))
     other.current = begun("lfs", "20260105T000000Z", "")
+    apply_all(other.current, [e.BuildStarted(time=1.0, build="lfs", **HERE)])
     assert sbu_found(old, other) == pytest.approx(300.0), "another build on this machine shows it"
     assert sbu_found(build("b", run(1, 300.0, plan=77.0)), other) == 77.0, "by its plan"
 

@@ -42,7 +42,9 @@ def test_only_a_user_with_the_password_gets_in(serve: Callable[..., Any], tmp_pa
     """Metrics and page need the password, a service manager's health check does not, and refusals are counted."""
     served = serve("--web.config.file", str(_users(tmp_path / "web.yml", PASSWORD)))
     assert served.get("/metrics")[0] == 401
-    assert "basic" in served.get("/")[1]["www-authenticate"].lower()
+    refused = served.get("/")[1]
+    assert "basic" in refused["www-authenticate"].lower()
+    assert (refused["x-builder"], refused["x-content-type-options"]) == ("one", "nosniff")
     bare = "Basic " + base64.b64encode(b"alice").decode()
     for wrong in (_basic("alice", "wrong"), _basic("mallory", PASSWORD), "Basic !!!", "Bearer x", _basic("", ""), bare):
         assert served.get("/metrics", Authorization=wrong)[0] == 401

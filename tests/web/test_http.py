@@ -231,6 +231,62 @@ def test_a_slash_too_many_leads_to_the_same_question(served: Any) -> None:
     assert b"\r\nlocation: /api/v1/builds/a%2523b?live=%26\r\n" in answer
 
 
+HEALTH = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
+EVENT = b'{"time":1.78e9,"event":"of-another-version","build":"posted"}\n'
+POST = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\n%b" + b"Content-Length: %d\r\n\r\n" % len(EVENT) + EVENT
+CHUNKED = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: %b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+WEBSOCKET = (
+    b"GET /api/v1/stream HTTP/%b\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: %d\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("requests", "statuses"),
+    [
+        (HEALTH + b"BAD\1\r\n\r\n", [200, 400]),
+        (POST % b"" + b"BAD\1\r\n\r\n" + HEALTH, [200, 400]),
+        (HEALTH + CHUNKED % (b"chunked", len(EVENT) - 1, EVENT) + HEALTH, [200, 400]),
+        (HEALTH + HEALTH[:-2] + b"A: " + b"a" * 9000 + b"\r\n\r\n" + HEALTH, [200, 431]),
+        (HEALTH * 20 + POST % b"", [200] * 21),
+        (POST % b"" + POST % b"Connection: close\r\n" + HEALTH, [200, 200]),
+        (CHUNKED % (b"gzip, chunked", len(EVENT), EVENT) + HEALTH, [501]),
+        (POST % b"Expect: 100-continue\r\n", [200]),
+        (b"GET /metrics HTTP/1.1\r\n\r\n" + HEALTH, [400]),
+        (b"GET /metrics HTTP/1.0\r\n\r\n", [200]),
+        (b"GET /metrics HTTP/2.0\r\nHost: localhost\r\n\r\n", [505]),
+        (b"HEAD http://localhost HTTP/1.1\r\nHost: evil.example\r\n\r\n" + HEALTH, [200, 200]),
+        (b"HEAD http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n" + HEALTH, [421, 200]),
+        (HEALTH + WEBSOCKET % (b"1.1", 13), [200, 101]),
+        (WEBSOCKET % (b"1.1", 12), [400]),
+        (WEBSOCKET % (b"1.0", 13), [200]),
+    ],
+    ids=[
+        "nonsense after a request",
+        "nonsense after a body",
+        "a broken body after a request",
+        "a header too long after a request",
+        "many",
+        "after the last",
+        "another coding",
+        "expected, and sent at once",
+        "no host",
+        "no host in HTTP/1.0",
+        "HTTP/2.0",
+        "whole address",
+        "whole address of another",
+        "WebSocket after a request",
+        "WebSocket of another version",
+        "WebSocket in HTTP/1.0",
+    ],
+)
+def test_each_request_on_a_connection_gets_its_own_answer(served: Any, requests: bytes, statuses: list[int]) -> None:
+    """Sent at once, by a client that then sends no more, requests are answered in their order, up to a broken one."""
+    answers = raw(served.port, requests)
+    assert [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3}) (?!Continue)", answers)] == statuses
+    assert (statuses[-1] == 400 and b"WebSocket" in requests) == (b"sec-websocket-version: 13\r\n" in answers)
+
+
 def test_metrics_may_be_elsewhere(serve: Serve) -> None:
     """Another path for metrics is linked from the page; where it is /, it takes the page's place."""
     served = serve("--web.telemetry-path", "/build/metrics")

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from build_exporter.web import http
-from build_exporter.web.connections import ConnectionLimiter
+from build_exporter.web.connections import ConnectionLimiter, Shared
 from build_exporter.web.messages import Request, Response
 from build_exporter.web.rate import Allowance
 
@@ -306,7 +306,7 @@ def test_time_in_which_an_upload_is_kept_waiting_does_not_count(
             return Response(b"%d bytes" % sum([len(part) async for part in request.body]))
 
         loop = asyncio.get_running_loop()
-        protocol = http.HttpProtocol(http.Shared(app, ConnectionLimiter()), "127.0.0.1")
+        protocol = http.HttpProtocol(Shared(app, ConnectionLimiter()), "127.0.0.1")
         client, server = socket.socketpair()
         client.setblocking(False)
         await loop.connect_accepted_socket(lambda: protocol, server)
@@ -330,6 +330,8 @@ def test_time_in_which_an_upload_is_kept_waiting_does_not_count(
         with contextlib.closing(client):
             while part := await loop.sock_recv(client, 65536):
                 answer += part
+        protocol.evict()
+        await asyncio.sleep(0)
         return answer
 
     answer = asyncio.run(asyncio.wait_for(upload(), 30))

@@ -208,6 +208,23 @@ def test_a_slow_client_is_closed_and_told_why(
         assert served.value("process_resident_memory_bytes") < 150e6
 
 
+def test_a_client_that_takes_no_answers_is_read_no_further(serve: Serve) -> None:
+    """Pings of a client that takes no pong pile up with the client, not in the exporter; others are served."""
+    served = serve()
+    pings = (b"\x89\xfd\0\0\0\0" + b"x" * 125) * 1000
+    sent, last = 0, time.monotonic()
+    with raw_client(served) as client:
+        client.setblocking(False)
+        while sent < 30e6 and time.monotonic() - last < 1.0:
+            with contextlib.suppress(BlockingIOError):
+                sent += client.send(pings[sent % len(pings) :])
+                last = time.monotonic()
+            time.sleep(0.001)
+        # what the system itself holds between the two is some megabytes
+        assert 100_000 < sent < 20e6
+        assert served.value("build_exporter_stream_clients") == 1
+
+
 def test_more_clients_than_allowed_are_refused(serve: Serve, tmp_path: Any, poll: Callable[..., None]) -> None:
     """Beyond `web.max_stream_clients` a client is asked to come again; one that leaves makes room."""
     config = tmp_path / "config.yml"

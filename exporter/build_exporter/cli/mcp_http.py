@@ -52,6 +52,8 @@ class McpEndpoint:
         if start["type"] == "end":
             raise task.exception() or RuntimeError("the library gave no answer")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+        # whether the connection goes on is the server's to say
+        headers.pop("connection", None)
         if headers.pop("content-length", None) is None:
             return Streamed(call.parts(), task.cancel, start["status"], headers)
         return Response(b"".join([part async for part in call.parts()]), start["status"], headers)

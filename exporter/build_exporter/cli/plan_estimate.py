@@ -11,11 +11,14 @@ from typing import Any, Final
 from build_exporter.estimate import Estimate, Estimator, StepOutlook
 from build_exporter.estimate.parallel import schedule_of
 from build_exporter.formatting import clock_time, duration
-from build_exporter.model.events import BuildStarted, Plan, TestScope
+from build_exporter.journal.layout import pid_namespace
+from build_exporter.model.events import BuildStarted, Plan, TestScope, Toolchain
 from build_exporter.model.names import run_name
 from build_exporter.model.text import plain_line
 from build_exporter.monitor import read_builds
 from build_exporter.plan.weighted import WeightedPlan
+from build_exporter.toolchain.files import Files
+from build_exporter.toolchain.machine import this_machine
 from build_exporter.tracker import Tracker
 
 LONGEST: Final = 10
@@ -53,14 +56,20 @@ def estimate_plan(plan: WeightedPlan, journal: str, wanted: Wanted) -> PlanEstim
     name = wanted.build or "plan"
     used = wanted.jobs or os.cpu_count() or 1
     steps = [step.planned for step in plan.steps]
-    started = BuildStarted(time=now, build=name, jobs=used, tests=wanted.tests)
-    run = tracker.feed(name, run_name(now), [started, Plan(time=now, build=name, steps=steps)])
+    started = BuildStarted(time=now, build=name, jobs=used, tests=wanted.tests, pid_namespace=pid_namespace())
+    run = tracker.feed(name, run_name(now), [started, _here(now, name), Plan(time=now, build=name, steps=steps)])
     outlook = Estimator(tracker.builds).outlook(run, now)
     if outlook is None:
         return PlanEstimate(used, None, ())
     if wanted.at_once is not None:
         outlook.parallel = schedule_of(run, outlook.expected, wanted.at_once, now)
     return PlanEstimate(used, outlook.at(run, now), tuple(outlook.steps(run, now)))
+
+
+def _here(now: float, build: str) -> Toolchain:
+    """Return this machine as a survey records it: runs from before it was started again are known by that."""
+    seen = this_machine(Files())
+    return Toolchain(time=now, build=build, host=seen.triplet or None, kernel=seen.kernel, libc=seen.libc or None)
 
 
 def estimate_object(found: PlanEstimate) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class Estimator:
             return None
         kept = self._kept.get(run.build)
         if kept is not None and kept.first is not None and kept.state[-1] != run.revision:
-            return kept.first.after(now - kept.made)
+            # a clock that was set back leaves it as it was
+            return kept.first.after(max(0.0, now - kept.made))
         return outlook.at(run, now)
 
     def outlook(self, run: Run, now: float) -> Outlook | None:
@@ -102,8 +103,10 @@ class Estimator:
         return len(outlook.history.names.get(name, ())) if outlook is not None else 0
 
     def _past_state(self, run: Run) -> tuple[object, ...]:
-        # which other builds are alike depends on the steps of this one
-        return (run.run, len(run.steps) if len(self._builds) > 1 else 0, len(self._builds), Past.changes)
+        # which other builds are alike depends on the steps of this one, and on its machine, which shows later
+        alone = len(self._builds) <= 1
+        own = (0, None) if alone else (len(run.steps), run.machine)
+        return (run.run, *own, len(self._builds), Past.changes)
 
 
 def expected_by(outlook: Outlook | None, run: Run, step: Step) -> float | None:

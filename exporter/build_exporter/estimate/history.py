@@ -75,7 +75,7 @@ class History:
         packages: times by package, of steps whose own name is not known.
         recent: the last steps of the same build's runs, the newest first, as (name, place in `names`).
         repeats: whether runs of this build consist of the same steps: those of Portage do not.
-        sbu_seconds: what an SBU took on this machine in the newest run that shows it, of whatever build.
+        sbu_seconds: what an SBU took in the newest run of this build that shows it, else of another one on its machine.
         paces: by how much each of the newest runs of the same build was slower than the one before it, as a logarithm.
     """
 
@@ -100,7 +100,8 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
     # most of many builds have no run that is over, and this is asked for each of them
     known = [each for each in list(builds.values()) if each.history or (each.current and each.current.status)]
     known = [each for each in known if each.name != run.build]
-    history.sbu_seconds = next(filter(None, map(_sbu_of, before[:SBU_RUNS])), None) or _sbu_elsewhere(known)
+    own_sbu = next(filter(None, map(_sbu_of, before[:SBU_RUNS])), None)
+    history.sbu_seconds = own_sbu or _sbu_elsewhere(known, run.machine)
     others = {each.name: _runs_over(each, run) for each in known}
     if any(others.values()):
         wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
@@ -118,12 +119,15 @@ def _runs_over(build: Build, run: Run) -> list[RunSummary]:
     return [summarise(last), *newest_first(build)]
 
 
-def _sbu_elsewhere(builds: Sequence[Build]) -> float | None:
-    """Return what an SBU took in the builds that ran last, None where none of them shows it."""
-    current = [(each.current, each) for each in builds if each.current is not None]
+def _sbu_elsewhere(builds: Sequence[Build], machine: frozenset[str]) -> float | None:
+    """Return what an SBU took in the builds that ran last on a machine, None where none of them shows it."""
+    if not machine:
+        return None
+    current = [(each.current, each) for each in builds if each.current is not None and machine & each.current.machine]
     for last, build in nlargest(SBU_RUNS, current, key=lambda pair: pair[0].last_event or 0.0):
         newest = [summarise(last)] if last.status is not None else []
-        found = next(filter(None, map(_sbu_of, [*newest, *newest_first(build)[:SBU_RUNS]])), None)
+        summaries = [*newest, *newest_first(build)[:SBU_RUNS]]
+        found = next(filter(None, (_sbu_of(each) for each in summaries if machine & each.machine)), None)
         if found is not None:
             return found
     return None

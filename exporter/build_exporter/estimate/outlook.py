@@ -31,6 +31,8 @@ GUESS_SECONDS: Final = 30.0
 """Seconds of steps that have to be done before steps of which nothing is known are estimated."""
 GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
+SLOWEST: Final = 5.0
+"""Most by which a machine is believed to be slower before a step has ended: a first step that takes longer hangs."""
 TAIL: Final = 1e-9
 """Probability below which the hazard of a normal distribution is its distance from the middle."""
 _NORMAL: Final = NormalDist()
@@ -116,7 +118,7 @@ class Outlook:
         whole = self.pending_seconds * exp(slower) + sum(left for _, left in running)
         seconds = whole * (1.0 + self.gap_ratio)
         if self.parallel is not None:
-            seconds = self.parallel.at(dict(running), now)
+            seconds = self.parallel.at(dict(running), now, slower)
         if whole <= 0 or seconds <= 0:
             return Estimate(0.0, 0.0, 0.0, self.basis)
         own = sum(self.variance_of(self.expected[key], left) for key, left in running)
@@ -135,7 +137,8 @@ class Outlook:
     def _slower(self, run: Run, now: float) -> float:
         """Return how much slower than assumed the machine is likely to be (logarithm), as its first step still runs.
 
-        Both are log-normal: that the step takes more than it has already is an observation of the pace as well.
+        Both are log-normal: that the step takes more than it has already is an observation of the pace as well, up to
+        `SLOWEST`.
         """
         found = 0.0
         for key, step in _running(run, self) if self.is_of_unknown_machine else ():
@@ -146,7 +149,7 @@ class Outlook:
                 longer = _NORMAL.cdf(-beyond)
                 hazard = _NORMAL.pdf(beyond) / longer if longer > TAIL else beyond
                 found = max(found, self.pace_spread**2 / spread * hazard)
-        return found
+        return min(found, log(SLOWEST))
 
     def variance_of(self, expected: Expected, seconds: float) -> float:
         """Return the variance of so many seconds of a step."""

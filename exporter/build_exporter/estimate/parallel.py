@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from math import exp
+from math import exp, expm1
 from typing import Final
 
 from build_exporter.estimate.expect import Expected
@@ -28,15 +28,17 @@ class Parallel:
     critical: frozenset[Key]
     running: Mapping[Key, float]
 
-    def at(self, running: Mapping[Key, float], now: float) -> float:
-        """Return the seconds until the end at `now`, with what is then left of each running step."""
+    def at(self, running: Mapping[Key, float], now: float, slower: float = 0.0) -> float:
+        """Return the seconds until the end at `now`, with what is then left of each running step.
+
+        `slower` is the logarithm of the pace of a machine that was found to be slower since: it is that of the steps
+        that have not begun, as the running ones have it already.
+        """
         passed = max(0.0, now - self.made)
-        late = [
-            left - max(0.0, self.running[key] - passed)
-            for key, left in running.items()
-            if key in self.critical and key in self.running
-        ]
-        return max(0.0, self.seconds - passed + max(late, default=0.0), *running.values())
+        known = {key: self.running[key] for key in running if key in self.critical and key in self.running}
+        late = max((passed + running[key] - left for key, left in known.items()), default=0.0)
+        pending = max(0.0, self.seconds - max(known.values(), default=0.0))
+        return max(0.0, self.seconds - passed + late + pending * expm1(slower), *running.values())
 
 
 def parallel_of(

@@ -157,6 +157,20 @@ class Run:
         return self.plans > 0
 
     @property
+    def machine(self) -> frozenset[str]:
+        """Names of the machine that builds, as far as the run has any: its boot, and its system as it was surveyed.
+
+        Two runs that share one are of one machine. Events that came over the network name no boot, and nobody surveys
+        their machine.
+        """
+        seen, names = self.toolchain, []
+        if self.pid_namespace is not None:
+            names.append(self.pid_namespace.partition("/")[0])
+        if seen is not None and seen.kernel is not None:
+            names.append(f"{seen.host} {seen.kernel} {seen.libc}")
+        return frozenset(names)
+
+    @property
     def jobs_used(self) -> int | None:
         """Parallel jobs (-j) as the run's processes have them, else as it was started with; None where unknown."""
         seen = self.toolchain.jobs if self.toolchain is not None else None

@@ -44,8 +44,8 @@ class RunSummary:
 
     `results` counts every end the run had: one that was taken up again had more than one, one that `is_open` has none
     yet. `steps` has the steps that succeeded with a known duration, `usage` the same ones, `past` the same ones in the
-    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio`, `concurrency`, `target`
-    and `sbu_seconds`, what an SBU of its plan took, are the run's.
+    order in which they began. `jobs` is the -j in use, None where unknown; `gap_ratio`, `concurrency`, `target`,
+    `machine` and `sbu_seconds`, what an SBU of its plan took, are the run's.
     """
 
     run: str
@@ -68,6 +68,7 @@ class RunSummary:
     concurrency: float = 1.0
     target: str = ""
     sbu_seconds: float | None = None
+    machine: frozenset[str] = frozenset()
 
 
 def summarise(run: Run) -> RunSummary:
@@ -99,6 +100,7 @@ def summarise(run: Run) -> RunSummary:
         run.concurrency,
         run.target,
         run.seconds_per_sbu,
+        run.machine,
     )
 
 

@@ -59,7 +59,7 @@ class Guard:
         refusal = await self._refusal(access, request)
         if refusal is not None:
             self._counts.auth_failures += 1
-            return refusal
+            return _with_headers(access, refusal)
         answer = self._app(request)
         return _with_headers(access, answer if isinstance(answer, Response) else await answer)
 

@@ -14,4 +14,4 @@ def error(
 ) -> Response:
     """Return an error as JSON: `code` is for programs, `message` for people."""
     body = msgspec.json.encode({"error": {"code": code, "message": message, "details": details}})
-    return Response(body, status, headers, "application/json")
+    return Response(body, status, {"x-content-type-options": "nosniff", **(headers or {})}, "application/json")

@@ -6,16 +6,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final, cast
 
 import httptools
 
-from build_exporter.web.connections import ConnectionLimiter
+from build_exporter.web.connections import Shared
 from build_exporter.web.errors import error
-from build_exporter.web.messages import App, Request, Response, Streamed, Upgraded, nothing
-from build_exporter.web.wire import BODYLESS, Body, Pending, head_of
+from build_exporter.web.messages import Response, Streamed, Upgraded, nothing
+from build_exporter.web.wire import BODYLESS, Pending, Refused, head_of, take_head
 
 log = logging.getLogger(__name__)
 
@@ -41,32 +40,11 @@ _BODY_SLICE: Final = 16 * 1024
 """Bytes that are parsed at a time of a body whose end is not known: many requests may follow it."""
 
 
-class _Refused(Exception):  # noqa: N818 - it never leaves the parser
-    """A request is beyond a limit."""
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all connections of a server have in common: the application, their limiter, and the requests in hand."""
-
-    app: App
-    limiter: ConnectionLimiter
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def start(self, work: Any) -> asyncio.Task[None]:
-        """Run a coroutine as one of the tasks that the server's end waits for."""
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
-
-
 class HttpProtocol(asyncio.Protocol):
     """One connection."""
 
     def __init__(self, shared: Shared, peer: str) -> None:
-        self.peer = peer
-        self._shared = shared
+        self.peer, self._shared = peer, shared
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         # what follows a request with `connection: close` is for nobody, and no reason to leave that unanswered
@@ -75,7 +53,7 @@ class HttpProtocol(asyncio.Protocol):
         self._server = ("", 0)
         self._is_secure = False
         self._unparsed = b""
-        self._refusal: tuple[int, str, str] | None = None
+        self._refusal: bytes | None = None
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._size = 0
@@ -85,7 +63,7 @@ class HttpProtocol(asyncio.Protocol):
         self._waiting: deque[Pending] = deque()
         self._current: Pending | None = None
         self._stream: asyncio.Task[None] | None = None
-        self._is_upgrade = self._is_declined = self._is_held = self._is_ending = False
+        self._is_upgrade = self._is_held = self._is_ending = self._is_over = self._is_refused = False
         self._due_at = self._stalled_at = inf
         self._held_at = 0.0
         self._writable: asyncio.Event | None = None
@@ -125,6 +103,14 @@ class HttpProtocol(asyncio.Protocol):
         self._unparsed = self._unparsed + data if self._unparsed else data
         self._go_on()
 
+    def eof_received(self) -> bool:
+        """Answer what has come whole to a client that sends no more; one of a stream is taken to be gone."""
+        self._is_over, self._due_at = True, inf
+        if self._is_in_body():
+            cast("Pending", self._newest).body.end(is_lost=True)
+        in_hand = self._current or self._waiting or self._refusal is not None
+        return bool(in_hand) and self._stream is None and not self._is_secure
+
     def pause_writing(self) -> None:
         """Wait for the reader, but not for ever."""
         self._writable = asyncio.Event()
@@ -150,6 +136,7 @@ class HttpProtocol(asyncio.Protocol):
             self._due_at = inf
             if self._refusal is None and (self._in_headers or self._is_in_body()):
                 self._refuse(408, "too-slow", "the request did not come in time")
+                self._go_on()
             else:
                 self._transport.close()
 
@@ -176,15 +163,13 @@ class HttpProtocol(asyncio.Protocol):
         """Take a part of the address."""
         self._url += url
         if len(self._url) > MAX_URL_BYTES:
-            self._refusal = (414, "too-long", f"an address has at most {MAX_URL_BYTES} bytes")
-            raise _Refused
+            raise Refused(414, "too-long", f"an address has at most {MAX_URL_BYTES} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
         self._size += len(name) + len(value) + 4
         if self._size > MAX_HEADER_BYTES:
-            self._refusal = (431, "too-large", f"headers have at most {MAX_HEADER_BYTES} bytes")
-            raise _Refused
+            raise Refused(431, "too-large", f"headers have at most {MAX_HEADER_BYTES} bytes")
         if self._in_headers:
             # what follows a body in chunks is no header: whoever checked those in front has not seen it
             self._headers.append((name.lower(), value))
@@ -192,28 +177,12 @@ class HttpProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Take a request in hand."""
         self._in_headers = False
-        named = dict(self._headers)
-        self._left = int(named.get(b"content-length", b"0"))
-        url = httptools.parse_url(self._url)
-        body = Body(self._ask_for_body, is_awaited=named.get(b"expect", b"").lower() == b"100-continue")
-        self._due(inf if body.is_awaited else BODY_SECONDS)
-        self._is_upgrade = self._parser.should_upgrade() and named.get(b"upgrade", b"").lower() == b"websocket"
-        # the parser takes the body of a request that offers HTTP/2 for the other protocol
-        self._is_declined = self._parser.should_upgrade() and not self._is_upgrade and self._left > 0
-        request = Request(
-            self._parser.get_method().decode("ascii"),
-            url.path or b"/",
-            url.query or b"",
-            self._headers,
-            aiter(body),
-            self.peer,
-            self._server,
-            self._is_secure,
-            self._is_upgrade,
-        )
-        is_old = self._parser.get_http_version() == "1.0"
-        self._newest = Pending(request, body, self._parser.should_keep_alive() and not is_old, is_old)
-        self._waiting.append(self._newest)
+        newest = take_head(self._parser, self._url, self._headers, self._ask_for_body)
+        self._due(inf if newest.body.is_awaited else BODY_SECONDS)
+        newest.request.peer, newest.request.server, newest.request.is_secure = self.peer, self._server, self._is_secure
+        self._left, self._is_upgrade = newest.length, newest.request.is_upgrade
+        self._newest = newest
+        self._waiting.append(newest)
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
@@ -224,7 +193,7 @@ class HttpProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Note that the body is there."""
         assert self._newest is not None
-        if self._is_declined:
+        if self._newest.is_passed_over and self._left > 0:
             return
         self._due_at = inf
         self._newest.body.end()
@@ -238,8 +207,13 @@ class HttpProtocol(asyncio.Protocol):
         self._begin()
         if self._is_closing() or self._current is not None:
             return
-        if self._writable is None and (self._waiting or self._unparsed):
-            self._loop.call_soon(self._go_on)
+        if self._waiting or self._unparsed:
+            if self._writable is None:
+                self._loop.call_soon(self._go_on)
+        elif self._refusal is not None:
+            self._send_refusal(self._refusal)
+        elif self._is_over:
+            self._transport.close()
         elif self._due_at == inf:
             self._due(HEADER_SECONDS if self._in_headers else KEEP_ALIVE_SECONDS)
 
@@ -250,24 +224,22 @@ class HttpProtocol(asyncio.Protocol):
                 return
             size = (self._left if self._left > 0 else _BODY_SLICE) if self._is_in_body() else _SLICE
             piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
+            if self._is_in_body() and cast("Pending", self._newest).is_passed_over:
+                self.on_body(piece)
+                self.on_message_complete()
+                continue
             try:
-                self._parse(piece)
+                self._parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
                 self._unparsed = piece[upgrade.args[0] :] + self._unparsed
-            except httptools.HttpParserError:
+            except httptools.HttpParserError as problem:
                 log.warning("Invalid HTTP request received")
-                self._refuse(*(self._refusal or (400, "bad-request", "this is no HTTP request")))
+                cause = problem.__context__
+                self._refuse(
+                    *(cause.args if isinstance(cause, Refused) else (400, "bad-request", "this is no HTTP request"))
+                )
                 return
         self._hold(is_held=False)
-
-    def _parse(self, piece: bytes) -> None:
-        if not self._is_declined:
-            self._parser.feed_data(piece)
-            return
-        self.on_body(piece)
-        if self._left == 0:
-            self._is_declined = False
-            self.on_message_complete()
 
     def _is_full(self) -> bool:
         newest = self._newest
@@ -303,23 +275,32 @@ class HttpProtocol(asyncio.Protocol):
         if self._current is not None or not self._waiting or self._writable is not None or self._is_closing():
             return
         self._current = self._waiting.popleft()
-        found = self._shared.app(self._current.request)
-        if isinstance(found, Response):
-            self._answer(found)
-        else:
-            self._mark_busy()
-            self._shared.start(self._finish(found))
+        try:
+            found = self._shared.app(self._current.request)
+            if isinstance(found, Response):
+                self._answer(found)
+            else:
+                self._mark_busy()
+                self._shared.start(self._finish(found))
+        except Exception:
+            log.exception("answering a request failed")
+            self._fail()
 
     def _is_closing(self) -> bool:
-        return self._refusal is not None or self._transport.is_closing()
+        return self._is_refused or self._transport.is_closing()
 
     async def _finish(self, coming: Awaitable[Response]) -> None:
         try:
             self._answer(await coming)
         except Exception:
             log.exception("answering a request failed")
-            self._transport.abort()
+            self._fail()
         self._go_on()
+
+    def _fail(self) -> None:
+        self._current = None
+        self._waiting.clear()
+        self._refuse(500, "internal", "the exporter met an error it did not expect; its log has it")
 
     def _answer(self, found: Response) -> None:
         pending = self._current
@@ -330,7 +311,7 @@ class HttpProtocol(asyncio.Protocol):
         if isinstance(found, Upgraded):
             self._upgrade(found)
             return
-        if self._is_ending or self._is_upgrade or found.headers.get("connection") == "close":
+        if self._is_ending or pending.request.is_upgrade or found.headers.get("connection") == "close":
             pending.keep_alive = False
         has_body = pending.request.method != "HEAD" and found.status not in BODYLESS
         if isinstance(found, Streamed):
@@ -360,7 +341,7 @@ class HttpProtocol(asyncio.Protocol):
     def _complete(self, pending: Pending) -> None:
         self._current = None
         pending.body.discard()
-        if pending.keep_alive:
+        if pending.keep_alive and not self._is_ending:
             self._shared.limiter.is_idle(self)
         else:
             self._transport.close()
@@ -377,15 +358,28 @@ class HttpProtocol(asyncio.Protocol):
             protocol.data_received(self._unparsed)
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answer what can't be answered as it is, and close once the client has had time to read that."""
-        self._refusal = (status, code, message)
-        self._unparsed = b""
-        answer = error(status, code, message, headers={"x-content-type-options": "nosniff"})
-        self._transport.write(head_of(answer, None) + answer.body)
+        """Take nothing more; where what came before is answered, answer so and close."""
+        answer = error(status, code, message)
+        self._refusal = head_of(answer, None) + answer.body
+        self._unparsed, self._due_at = b"", inf
+        newest = self._newest
+        if newest is not None and self._is_in_body():
+            newest.body.end(is_lost=True)
+            if self._waiting:
+                self._waiting.pop()
+            elif newest is not self._current:
+                # it is answered already
+                self._refusal = b""
+            elif self._stream is None:
+                self._current = None
+        self._hold(is_held=False)
+
+    def _send_refusal(self, refusal: bytes) -> None:
+        self._is_refused = True
+        self._transport.write(refusal)
         if self._transport.can_write_eof():
             # the client sees the end at once; what it still sends is taken, or it would lose the answer
             self._transport.write_eof()
-        self._hold(is_held=False)
         self._due(LINGER_SECONDS)
 
     def _due(self, seconds: float) -> None:

@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Final
 
+import httptools
+
 from build_exporter.web.messages import ClientGoneError, Request, Response
 
 BODYLESS: Final = frozenset({204, 304})
@@ -72,12 +74,57 @@ class Body:
 
 @dataclass(slots=True)
 class Pending:
-    """A request in hand, its body, and whether the connection outlasts it; HTTP/1.0 knows no answers in parts."""
+    """A request in hand.
+
+    Attributes:
+        keep_alive: whether the connection outlasts it.
+        is_old: whether it is of HTTP/1.0, which knows no answers in parts.
+        length: bytes of the body, 0 where the head does not say.
+        is_passed_over: whether the parser leaves the body out: what follows a request for another protocol is that
+            protocol's, unless it is answered by this one.
+    """
 
     request: Request
     body: Body
     keep_alive: bool
     is_old: bool
+    length: int
+    is_passed_over: bool
+
+
+class Refused(Exception):  # noqa: N818 - it never leaves the parser
+    """A request can't be taken: status, code and message of the error that its client gets."""
+
+
+def take_head(
+    parser: httptools.HttpRequestParser, target: bytes, headers: list[tuple[bytes, bytes]], more: Callable[[], None]
+) -> Pending:
+    """Return the request whose head a parser has read; `more` is that of its body.
+
+    Raises:
+        Refused: HTTP/1.1 does not allow it, or it asks for more than that.
+        HttpParserInvalidURLError: so is its target.
+    """
+    named, version, wants_other = dict(headers), parser.get_http_version(), parser.should_upgrade()
+    is_old = version < "1.1"
+    if version > "1.1":
+        raise Refused(505, "version", "this server speaks HTTP/1.1")
+    url = httptools.parse_url(target)
+    if url.host:
+        # RFC 9112, 3.2.2: the header does not count then
+        headers[:] = [each for each in headers if each[0] != b"host"] + [(b"host", url.host)]
+    elif not is_old and b"host" not in named:
+        raise Refused(400, "no-host", "a request names its host")
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and (codings != [b"chunked"] or wants_other):
+        raise Refused(501, "not-implemented", "a body can't be taken in this transfer encoding")
+    length = int(named.get(b"content-length", b"0"))
+    is_websocket = wants_other and not is_old and not length and named.get(b"upgrade", b"").lower() == b"websocket"
+    body = Body(more, is_awaited=not is_old and named.get(b"expect", b"").lower() == b"100-continue")
+    method = parser.get_method().decode("ascii")
+    request = Request(method, url.path or b"/", url.query or b"", headers, aiter(body), is_upgrade=is_websocket)
+    keep_alive = parser.should_keep_alive() and not is_old
+    return Pending(request, body, keep_alive, is_old, length, wants_other and length > 0)
 
 
 def head_of(answer: Response, pending: Pending | None, *, is_streamed: bool = False) -> bytes:
@@ -89,7 +136,7 @@ def head_of(answer: Response, pending: Pending | None, *, is_streamed: bool = Fa
     fields = answer.headers
     lines = [_status_line(answer.status), _date(int(time.time()))]
     lines += [f"{name}: {value}" for name, value in fields.items()]
-    if is_streamed:
+    if is_streamed and answer.status not in BODYLESS:
         lines += [] if pending is not None and pending.is_old else ["transfer-encoding: chunked"]
     elif answer.status not in BODYLESS:
         lines.append(f"content-length: {len(answer.body)}")

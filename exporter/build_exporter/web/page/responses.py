@@ -57,7 +57,7 @@ def _static() -> dict[str, _File]:
         kind = _TYPES.get(each.name[each.name.rfind(".") :])
         if kind is not None:
             body = each.read_bytes()
-            found[each.name] = _File(body, kind, f'"{zlib.crc32(body):08x}-{len(body):x}"')
+            found[each.name] = _File(body, kind, f'W/"{zlib.crc32(body):08x}-{len(body):x}"')
     return found
 
 
@@ -66,8 +66,9 @@ def static(request: Request, name: str) -> Response | None:
     file = _static().get(name)
     if file is None:
         return None
-    headers = {"etag": file.tag, "cache-control": "no-cache"}
-    if request.header(b"if-none-match").removeprefix("W/") == file.tag:
+    headers = {"etag": file.tag, "cache-control": "no-cache", "vary": "Accept-Encoding"}
+    known = [each.strip().removeprefix("W/") for each in request.header(b"if-none-match").split(",")]
+    if file.tag.removeprefix("W/") in known or known == ["*"]:
         return Response(status=304, headers=headers)
     return _compressed(request, Response(file.body, 200, headers, file.media_type))
 

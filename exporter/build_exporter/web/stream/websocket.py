@@ -51,13 +51,13 @@ class Connection(asyncio.Protocol):
         self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.raw_path, fields))
         handshake = next(iter(self._protocol.events_received()), None)
         if not isinstance(handshake, Handshake):
-            self.refusal: Response | None = error(400, "bad-request", "this is no WebSocket handshake")
+            self.refusal: Response | None = _refusal(400)
             return
         accepted = self._protocol.accept(handshake)
         self._protocol.send_response(accepted)
         self.refusal = None
         if accepted.status_code != 101:
-            self.refusal = error(accepted.status_code, "bad-request", "this is no WebSocket handshake")
+            self.refusal = _refusal(accepted.status_code)
 
     @property
     def is_closing(self) -> bool:
@@ -84,13 +84,18 @@ class Connection(asyncio.Protocol):
         self._protocol.receive_data(data)
         self._protocol.events_received()
         self._send()
+        if self.transport.get_write_buffer_size() > MAX_BUFFERED:
+            # it has pings answered and does not take the answers
+            self.transport.pause_reading()
 
     def pause_writing(self) -> None:
         """Note that the client is slow."""
         self.writable.clear()
 
     def resume_writing(self) -> None:
-        """Note that it has caught up."""
+        """Note that it has caught up, and listen to it again."""
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
         self.writable.set()
 
     def close(self, code: int, reason: str) -> None:
@@ -114,13 +119,19 @@ class Connection(asyncio.Protocol):
 
     def _check(self) -> None:
         """Ask for a sign of life, or close where none came since this was asked last."""
-        if not self._is_alive:
+        if not self._is_alive and self.transport.is_reading():
             self.close(UNANSWERED, "keepalive ping timeout")
         elif not self.is_closing:
             self._is_alive = False
             self._protocol.send_ping(b"")
             self._send()
             self._later()
+
+
+def _refusal(status: int) -> Response:
+    # a client of another version learns by the header which one is spoken: RFC 6455, 4.4
+    headers = {"sec-websocket-version": "13"}
+    return error(status, "bad-request", "this is no WebSocket handshake", headers=headers)
 
 
 class WebSocketOutlet:
