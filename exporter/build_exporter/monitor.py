@@ -16,7 +16,7 @@ from build_exporter.catalog import metric
 from build_exporter.journal.decode import UNKNOWN_EVENT, Decoder
 from build_exporter.journal.follow import Batch, Follower
 from build_exporter.journal.removed_runs import Tally, removed_runs
-from build_exporter.model.events import BuildFinished, Event, EventsLost, StepFinished, StepProgress
+from build_exporter.model.events import NOT_BUILD_ACTIVITY, BuildFinished, Event, EventsLost, StepFinished, StepProgress
 from build_exporter.ticks import until_tick
 from build_exporter.tracker import Build, Key, LogShape, Run, Tracker, apply_all, tally
 from build_exporter.tracker.progress import raise_floors
@@ -182,6 +182,7 @@ class Monitor:
         self.ready = False
         self.ahead: list[Ahead] = []
         self.after_poll: list[Callable[[], None]] = []
+        self._read_again: set[str] = set()
         self._inotify_unreliable = False
         self._unnotified = 0
         self._notified = False
@@ -205,6 +206,8 @@ class Monitor:
         read = 0
         for batch in self.follower.poll(POLL_SECONDS if self.ready else math.inf):
             read += len(batch.events) + batch.left_out
+            if batch.from_start:
+                self._read_again.add(batch.build)
             try:
                 self._take(batch)
             except Exception:
@@ -215,6 +218,8 @@ class Monitor:
         for build in self._without_history():
             build.history_complete = not self.follower.older_runs(build.name)
         self.ready = True
+        if not self.follower.has_more:
+            self._read_again.clear()
         if self.follower.has_more and self._wake_up is not None:
             self._notified = True
             self._wake_up.set()
@@ -247,12 +252,11 @@ class Monitor:
         is_new = known is None
         if known is None or known.current is None or known.current.run < batch.run:
             read_earlier_runs(self.follower, self.tracker, batch.build)
+        before = known.current.last_event if known is not None and known.current is not None else None
         run = self.tracker.feed(batch.build, batch.run, batch.events, from_start=batch.from_start)
         now = self.clock()
         if run.last_event is not None and run.last_event > now + AHEAD_SECONDS:
-            # what is read again may have been written long ago, by a clock that was set back since
-            past = (event.time for event in batch.events if event.time <= now) if batch.from_start else ()
-            run.last_event = max(past, default=now)
+            run.last_event = self._last_before(batch, None if batch.from_start else before, now)
             self._note_ahead(batch, now)
         if is_new:
             # once: a run removed from now on stays counted as it was read
@@ -271,6 +275,16 @@ class Monitor:
             lag = max(0.0, now - batch.events[-1].time)
             self.lag_counts[bisect.bisect_left(LAG_BOUNDS, lag)] += 1
             self.lag_sum += lag
+
+    def _last_before(self, batch: Batch, before: float | None, now: float) -> float:
+        """Return when something last happened in a run whose newest event is ahead; `before` as known before a batch.
+
+        What is read again may have been written long ago, by a clock that was set back since; what is new happens now.
+        """
+        if batch.build not in self._read_again:
+            return now
+        past = [event.time for event in batch.events if event.time <= now and type(event) not in NOT_BUILD_ACTIVITY]
+        return max(past if before is None else [before, *past], default=now)
 
     def _note_ahead(self, batch: Batch, now: float) -> None:
         for event in batch.events:

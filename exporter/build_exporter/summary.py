@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from build_exporter.formatting import clock_time, duration
 from build_exporter.model.events import TestsReported
@@ -20,6 +22,10 @@ ALIKE: Final = 0.8
 """Likeness of two names, 0 to 1, from which one may be the other misspelt."""
 IDLE_SECONDS = 300.0
 """A run without a running step has nobody at work after so long."""
+
+
+_unplanned: WeakKeyDictionary[Run, tuple[tuple[int, ...], str | None]] = WeakKeyDictionary()
+"""What `unplanned` returned of a run, and for which state of it: each question of a page asks for it again."""
 
 
 class Suite(NamedTuple):
@@ -107,17 +113,38 @@ def unplanned(run: Run) -> str | None:
     last = next(reversed(run.steps.values()), None)
     if not run.plans or run.adopted or last is None or last.planned:
         return None
-    steps = list(run.steps.values())
-    strange = islice((step for step in steps if not step.planned), MOST_COMPARED)
-    pending = dict(islice(((s.step, s) for s in steps if s.planned and s.state is StepState.PENDING), MOST_COMPARED))
+    state = (run.revision, run.plans, len(run.steps))
+    kept = _unplanned.get(run)
+    if kept is None or kept[0] != state:
+        kept = _unplanned[run] = (state, _misspelt(list(run.steps.values())))
+    return kept[1]
+
+
+def _misspelt(steps: Sequence[Step]) -> str | None:
+    strange = list(islice((step for step in steps if not step.planned), MOST_COMPARED))
+    planned = dict.fromkeys(step.phase for step in steps if step.planned)
+    pending: dict[tuple[str, str], dict[str, Step]] = defaultdict(dict)
+    for step in steps:
+        if step.planned and step.state is StepState.PENDING:
+            # a pass or a chapter more is another step
+            pending[step.phase, _digits(step)][step.step] = step
     from difflib import get_close_matches  # noqa: PLC0415 - slow to load, and seldom needed
 
-    found = [(step, near[0]) for step in strange if (near := get_close_matches(step.step, pending, 1, ALIKE))]
+    found = []
+    for step in strange:
+        phases = [step.phase] if step.phase in planned else get_close_matches(step.phase, planned, 1, ALIKE)
+        for phase in phases:
+            like = dict(islice(pending.get((phase, _digits(step)), {}).items(), MOST_COMPARED))
+            found += [(step, like[near]) for near in get_close_matches(step.step, like, 1, ALIKE)]
     if not found:
         return None
-    words = [f"{step.phase}/{step.step}, perhaps {pending[near].phase}/{near}" for step, near in found]
+    words = [f"{step.phase}/{step.step}, perhaps {near.phase}/{near.step}" for step, near in found]
     more = f"; and {len(words) - LISTED} more" if len(words) > LISTED else ""
     return f"not in the plan: {'; '.join(words[:LISTED])}{more}"
+
+
+def _digits(step: Step) -> str:
+    return "".join(filter(str.isdigit, f"{step.phase}/{step.step}"))
 
 
 def missing_sources(run: Run) -> Iterator[tuple[Step, str]]:

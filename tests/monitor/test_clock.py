@@ -110,6 +110,27 @@ def test_silence_counts_from_when_the_clock_was_set_back(
     again.follower.close()
 
 
+def test_after_a_restart_silence_counts_from_the_last_activity_of_the_whole_file(
+    journal: Path, clock: Clock, run_file: RunFiles
+) -> None:
+    """Of a run whose last step is an hour ahead: neither a note, nor only what is in the same piece of a large file."""
+    run = run_file("lfs", OLD, clock=START)
+    run.add("build_started", after=0)
+    for _ in range(6):
+        run.add("note", after=0, message="x" * 60_000)
+    run.clock = START + 100
+    run.add("note", after=0, message="that a person wrote")
+    run.clock = START + 5000
+    run.add("step_started", after=0, phase="p", step="s")
+    clock.now = START + 1000
+    monitor = Monitor(str(journal), clock)
+    assert newest(monitor).last_event == START
+    run.add("step_progress", after=0, phase="p", step="s", ratio=0.5)
+    clock.now += 10
+    assert newest(monitor).last_event == START + 1010, "what is new happens now"
+    monitor.follower.close()
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns"])
 def test_the_nights_when_clocks_change_are_nights_like_others(
     journal: Path, run_file: RunFiles, clock: Clock, zone: str, monkeypatch: pytest.MonkeyPatch

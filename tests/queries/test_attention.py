@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 import pytest
 
+from build_exporter import summary
 from build_exporter.cli.status_analysis import analysis_lines
 from build_exporter.config.schema import Thresholds
 from build_exporter.estimate import Estimate
@@ -109,6 +111,39 @@ def test_a_misspelt_step_is_noticed(builder: Callable[..., Any]) -> None:
     assert kinds(build) == [], "the planned ones ran after all"
     run.adopted = True
     assert kinds(build) == [], "a plan that earlier runs made is a guess"
+
+
+def test_an_added_pass_or_a_step_of_another_phase_is_not_misspelt(builder: Callable[..., Any]) -> None:
+    """A name with other digits is another step, and so is one like a planned step of another planned phase."""
+    build = builder()
+    build.add("plan", steps=[{"phase": p, "step": s} for p, s in (("tools", "gcc-pass2"), ("system", "findutils"))])
+    build.step("tools", "gcc-pass1")
+    build.step("tools", "findutls")
+    assert kinds(build) == []
+    build.step("tools", "gc-pass2")
+    assert [each[3] for each in kinds(build)] == ["not in the plan: tools/gc-pass2, perhaps tools/gcc-pass2"]
+    build.step("system", "findutls")
+    assert kinds(build)[0][3].endswith("; system/findutls, perhaps system/findutils")
+
+
+def test_steps_are_compared_once_for_each_change(builder: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions about a build in which nothing happens don't go through its steps again; nothing outlives its run."""
+    build = builder()
+    build.add("plan", steps=[{"phase": "p", "step": "glibc"}])
+    build.step("p", "glibcc")
+    words = kinds(build)
+    assert [each[0] for each in words] == ["unplanned"]
+    with monkeypatch.context() as patch:
+        patch.setattr(summary, "_misspelt", None)
+        assert kinds(build) == words
+    build.step("p", "glibc")
+    assert kinds(build) == []
+    run = build.tracker.builds.pop(build.build).current
+    assert run in summary._unplanned
+    count = len(summary._unplanned)
+    del run
+    gc.collect()
+    assert len(summary._unplanned) < count
 
 
 def test_many_misspelt_steps_are_counted(builder: Callable[..., Any]) -> None:

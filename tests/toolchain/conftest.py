@@ -125,18 +125,21 @@ class Building:
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
-        self.now = time.time()
+        self.now, self.elapsed = time.time(), 0.0
         self.monitor = Monitor(str(journal), lambda: self.now)
         self.around: dict[str, BuildContext] = {}
         self.surveyor = self.new_surveyor()
 
     def new_surveyor(self, **options: Any) -> Surveyor:
         """Return one as another start of the exporter has it."""
-        return Surveyor(str(self.journal), self.monitor.newest_runs, lambda: self.now, lambda: self.around, **options)
+        made = Surveyor(str(self.journal), self.monitor.newest_runs, lambda: self.now, lambda: self.around, **options)
+        made.elapsed = lambda: self.elapsed
+        return made
 
     def poll(self, seconds: float = 5.0) -> int:
         """Let time pass, and look once."""
         self.now += seconds
+        self.elapsed += seconds
         self.monitor.poll()
         reported = self.surveyor.poll()
         self.monitor.poll()

@@ -238,3 +238,24 @@ def test_the_tools_of_one_run_are_bounded() -> None:
     unknown = ToolVersion(tool="glibc", version="2.40", role="target")
     named = ToolVersion(tool="glibc", version="2.40", role="target", target="x86_64-lfs-linux-gnu")
     assert merged([unknown], [named]) == [named]
+
+
+def test_a_clock_set_back_does_not_hide_a_new_tool_of_the_system(
+    building: Any, process: Make, build_run: Make, linux_from_scratch: Make
+) -> None:
+    """After an hour less by the wall clock the end of a step, and the time between searches, are as they were."""
+    new = linux_from_scratch()
+    building.surveyor = building.new_surveyor(system=new.top)
+    run = build_run(process().pid)
+    building.poll()
+    assert ("host", "make") not in building.tools()
+    new.gcc_pass2()
+    building.now -= 3600.0
+    run.add("step_finished", phase="chapter-5", step="x", status="succeeded")
+    building.poll(600.0)
+    assert ("host", "make") in building.tools()
+    new.glibc()
+    building.poll(599.0)
+    assert ("host", "glibc") not in building.tools()
+    building.poll(1.0)
+    assert ("host", "glibc") in building.tools()

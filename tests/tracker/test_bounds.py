@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from story import built, end, run_of, start
 
 from build_exporter.journal.decode import Decoder
 from build_exporter.model import events as e
@@ -170,3 +172,16 @@ def test_a_failure_with_a_book_for_a_message_is_still_a_failure(run: Run) -> Non
     apply_all(run, Decoder().decode(e.encode_line(reported), "b"))
     step = run.failed["p", "s"]
     assert step.message == "x" * MAX_TEXT_LENGTH
+
+
+def test_long_messages_are_kept_in_part_alone() -> None:
+    """Of messages as long as a line no more is in memory than is shown, and the steps' figures stay."""
+    tracemalloc.start()
+    run = run_of(built(0))
+    for number in range(200):
+        text = f"{number} {'x' * 60_000}"
+        apply_all(run, [start(10, f"s{number}"), end(20, f"s{number}", "failed", message=text, max_rss_bytes=7)])
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 200 * MAX_TEXT_LENGTH + 2e6
+    assert {step.max_rss_bytes for step in run.steps.values()} == {7}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -370,19 +369,6 @@ def test_a_build_waits_for_a_person_until_something_happens() -> None:
     assert run_of(start(1), end(2), note).waiting_for == "disk 2"
     for events in ((start(1), note), (start(1), end(6), note), (note, over(9)), (e.Note(time=9, **B, message="disk"),)):
         assert run_of(*events).waiting_for is None
-
-
-def test_long_messages_are_kept_in_part_alone() -> None:
-    """Of messages as long as a line no more is in memory than is shown, and the steps' figures stay."""
-    tracemalloc.start()
-    run = run_of(built(0))
-    for number in range(200):
-        text = f"{number} {'x' * 60_000}"
-        apply_all(run, [start(10, f"s{number}"), end(20, f"s{number}", "failed", message=text, max_rss_bytes=7)])
-    taken, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert taken < 200 * MAX_TEXT_LENGTH + 2e6
-    assert {step.max_rss_bytes for step in run.steps.values()} == {7}
 
 
 def test_only_steps_to_come_are_blocked() -> None:

@@ -287,6 +287,21 @@ def test_each_request_on_a_connection_gets_its_own_answer(served: Any, requests:
     assert (statuses[-1] == 400 and b"WebSocket" in requests) == (b"sec-websocket-version: 13\r\n" in answers)
 
 
+def test_whoever_was_answered_leaves_nothing_behind(served: Any, poll: Callable[..., None]) -> None:
+    """Connections of clients that go, with an answer, a refusal, half a request or in the middle, are all closed."""
+    descriptors = Path(f"/proc/{served.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    half = (POST % b"")[:-5]
+    sent = (HEALTH, HEALTH + b"BAD\1\r\n\r\n", POST % b"" + half, half, HEALTH[:9], CHUNKED % (b"chunked", 1, EVENT))
+    for requests in sent * 3:
+        raw(served.port, requests)
+        with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+            connection.sendall(requests)
+            if requests not in (half, HEALTH[:9]):
+                connection.recv(65536)
+    poll(lambda: len(list(descriptors.iterdir())) <= before, what="all are closed")
+
+
 def test_metrics_may_be_elsewhere(serve: Serve) -> None:
     """Another path for metrics is linked from the page; where it is /, it takes the page's place."""
     served = serve("--web.telemetry-path", "/build/metrics")

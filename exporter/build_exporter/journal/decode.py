@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from build_exporter.journal.coalesce import coalesce
-from build_exporter.model.events import AnyEvent, Event, clean_names
+from build_exporter.model.event_names import clean_names
+from build_exporter.model.events import AnyEvent, Event
 from build_exporter.model.names import FUTURE_TOLERANCE_SECONDS, MAX_LINE_BYTES, is_build_name
 
 

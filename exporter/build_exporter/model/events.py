@@ -6,15 +6,12 @@ Times are Unix seconds, durations seconds, sizes bytes, ratios 0 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from build_exporter.model.names import MAX_LINE_BYTES, MAX_NAME_LENGTH, MAX_TIME
-from build_exporter.model.redaction import masked_name
-from build_exporter.model.text import clean_name
 
 Time = Annotated[float, Meta(ge=0, le=MAX_TIME)]
 BuildName = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -352,23 +349,10 @@ AnyEvent = (
 EVENT_TYPES: Final[tuple[type[Event], ...]] = AnyEvent.__args__
 EVENT_NAMES: Final = tuple(str(t.__struct_config__.tag) for t in EVENT_TYPES)
 
-_NAMED: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
-    StepProgress: ("phase", "step"),
-    StepStarted: ("phase", "step", "package", "version"),
-    StepFinished: ("phase", "step"),
-    PlannedStep: ("phase", "step", "package", "version", "after"),
-    PlannedMilestone: ("name", "phase", "step"),
-    Plan: ("steps", "milestones"),
-    TestsReported: ("phase", "step", "suite", "replaces", "failing"),
-    MilestoneReached: ("milestone",),
-    BuildStarted: ("source", "target", "book"),
-    ToolVersion: ("tool", "version", "target"),
-    Toolchain: ("host", "target", "kernel", "libc", "tools"),
-    Alert: ("name", "severity", "tier", "receiver", "failure"),
-    Acknowledged: ("name", "failure", "by"),
-    Escalated: ("name", "failure", "by"),
-}
-"""Fields whose text becomes a label, a column or a heading."""
+NOT_BUILD_ACTIVITY: Final[frozenset[type[Event]]] = frozenset(
+    {Note, Feedback, Alert, Acknowledged, Escalated, SourcesVerified, Toolchain}
+)
+"""Events from people, Alertmanager and the exporter are no sign of build activity."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -376,33 +360,6 @@ _encoder = msgspec.json.Encoder()
 def event_name(event: Event) -> str:
     """Return the `event` field's value for an event."""
     return str(event.__struct_config__.tag)
-
-
-def clean_names(named: msgspec.Struct) -> None:
-    """Change names in an event to ones that labels, tables and pages can show; see `clean_name`."""
-    _change_names(named, clean_name)
-
-
-def mask_names(named: msgspec.Struct) -> None:
-    """Mask secrets in the names of an event."""
-    _change_names(named, masked_name)
-
-
-def _change_names(named: msgspec.Struct, change: Callable[[str], str]) -> None:
-    for field in _NAMED.get(type(named), ()):
-        value = getattr(named, field)
-        if type(value) is str:
-            if (found := change(value)) is not value:
-                setattr(named, field, found)
-        elif value:
-            setattr(named, field, [_changed(each, change) for each in value])
-
-
-def _changed(each: str | msgspec.Struct, change: Callable[[str], str]) -> str | msgspec.Struct:
-    if isinstance(each, str):
-        return change(each)
-    _change_names(each, change)
-    return each
 
 
 def encode_line(event: Event) -> bytes:

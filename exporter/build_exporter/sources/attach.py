@@ -13,15 +13,8 @@ from build_exporter.journal.append import Writer
 from build_exporter.journal.decode import Decoder
 from build_exporter.journal.layout import run_path
 from build_exporter.journal.lines import LineFile
-from build_exporter.model.events import (
-    BuildStarted,
-    Event,
-    StepFinished,
-    StepStarted,
-    clean_names,
-    encode_line,
-    mask_names,
-)
+from build_exporter.model.event_names import clean_names, mask_names
+from build_exporter.model.events import BuildStarted, Event, StepFinished, StepStarted, encode_line
 from build_exporter.model.names import run_name
 from build_exporter.model.states import BuildState
 from build_exporter.sources.dedup import is_recorded, is_recorded_by_count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -75,7 +76,7 @@ class Helpers:
 
 @dataclass(slots=True)
 class _Watched:
-    """Known facts of one run.
+    """Known facts of one run; when things were done is by the monotonic clock, as the other one may be set back.
 
     Attributes:
         recorded: the event recorded last.
@@ -88,16 +89,16 @@ class _Watched:
     recorded: Toolchain
     survey: Survey | None = None
     ended: int = -1
-    searched: float = 0.0
-    system_due: float = 0.0
+    searched: float = -math.inf
+    system_due: float = -math.inf
     machine: Machine | None = None
     tools: list[ToolVersion] = field(default_factory=list)
-    jobs_seen: float = 0.0
+    jobs_seen: float = -math.inf
     helpers: Helpers = Helpers(None, None, None)
     last_shown: tuple[int, int] | None = None
     counts: tuple[int, int] | None = None
-    reported_counts: float = 0.0
-    counted: float = 0.0
+    reported_counts: float = -math.inf
+    counted: float = -math.inf
     events: int = 0
 
 
@@ -106,6 +107,9 @@ class Surveyor:
 
     A build is surveyed if the process of one of its steps is alive on this machine, or if its source
     knows its directories.
+
+    Attributes:
+        elapsed: the clock, never set, that says what is due.
     """
 
     def __init__(
@@ -120,6 +124,7 @@ class Surveyor:
         self._isolated = Isolation(log, "surveying tools")
         self._runs = runs
         self._clock = clock
+        self.elapsed: Callable[[], float] = time.monotonic
         self._build_context = build_context
         self._system = system
         self._files = Files()
@@ -172,13 +177,13 @@ class Surveyor:
             return 0
         facts = self._processes.facts_of(pids, owner or None)
         self._files.begin(owner or None)
-        self._search(watched, run, Survey(facts, around, self._system, watched.recorded.target), now)
-        self._count(watched, facts, owner or None, now)
-        return self._emit(watched, run, self._amount(watched, facts, now), now)
+        self._search(watched, run, Survey(facts, around, self._system, watched.recorded.target))
+        self._count(watched, facts, owner or None)
+        return self._emit(watched, run, self._amount(watched, facts, now))
 
-    def _search(self, watched: _Watched, run: Run, survey: Survey, now: float) -> None:
+    def _search(self, watched: _Watched, run: Run, survey: Survey) -> None:
         """Search tools where some may be new."""
-        ended = sum(run.finished.values())
+        ended, now = sum(run.finished.values()), self.elapsed()
         # between two steps there is no process to ask
         is_new = survey != watched.survey and (watched.survey is None or survey.places or not watched.survey.places)
         if not is_new and ended == watched.ended and now - watched.searched < RESCAN_SECONDS:
@@ -186,19 +191,21 @@ class Surveyor:
         if is_new or watched.survey is None:
             watched.survey = survey
         watched.ended, watched.searched = ended, now
-        self._find(watched, watched.survey, now, whole=bool(is_new))
+        self._find(watched, watched.survey, whole=bool(is_new))
 
-    def _find(self, watched: _Watched, survey: Survey, now: float, *, whole: bool) -> None:
+    def _find(self, watched: _Watched, survey: Survey, *, whole: bool) -> None:
+        now = self.elapsed()
         if whole or watched.machine is None or now >= watched.system_due:
             began = time.thread_time()
             watched.machine = survey.machine(self._files)
             watched.system_due = now + (time.thread_time() - began) * SYSTEM_RATIO
         watched.tools = [*watched.machine.tools, *survey.tools(self._files)]
 
-    def _count(self, watched: _Watched, facts: ProcessFacts, owner: int | None, now: float) -> None:
+    def _count(self, watched: _Watched, facts: ProcessFacts, owner: int | None) -> None:
         cache, state = cache_directory(facts), state_directory(facts)
         known = watched.helpers
         watched.helpers = Helpers(owner, cache or known.cache, state or known.state)
+        now = self.elapsed()
         if now - watched.counted >= COUNT_SECONDS:
             watched.counted = now
             self._read_counts(watched)
@@ -224,7 +231,8 @@ class Surveyor:
         crosses = {tool.target for tool in tools if tool.role == "cross" and tool.tool == "gcc"}
         only = next(iter(crosses)) if len(crosses) == 1 else None
         return Toolchain(
-            time=round(now, 3),
+            # of two surveys the later one counts, also where the clock was set back between them
+            time=max(round(now, 3), before.time),
             build=before.build,
             host=_triplet(facts.variables.get("CBUILD", ""))
             or before.host
@@ -233,14 +241,15 @@ class Surveyor:
             target=facts.target or before.target or only,
             kernel=(machine.kernel if machine else "") or before.kernel,
             libc=(machine.libc if machine else "") or before.libc,
-            jobs=_settled_jobs(watched, facts.jobs, now),
+            jobs=_settled_jobs(watched, facts.jobs, self.elapsed()),
             tools=tools or None,
             ccache_hits=before.ccache_hits,
             ccache_misses=before.ccache_misses,
         )
 
-    def _emit(self, watched: _Watched, run: Run, event: Toolchain, now: float) -> int:
+    def _emit(self, watched: _Watched, run: Run, event: Toolchain) -> int:
         """Append an event if it has anything new."""
+        now = self.elapsed()
         known = watched.recorded if watched.events else run.toolchain
         is_new = known is None or msgspec.structs.replace(event, time=known.time) != known
         has_counts = watched.counts is not None and watched.counts != (event.ccache_hits, event.ccache_misses)
@@ -259,10 +268,10 @@ class Surveyor:
         if run is None or watched.survey is None:
             return 0
         self._files.begin(watched.helpers.owner)
-        self._find(watched, watched.survey, now, whole=True)
+        self._find(watched, watched.survey, whole=True)
         self._read_counts(watched)
-        watched.reported_counts = 0.0
-        return self._emit(watched, run, self._amount(watched, ProcessFacts(), now), now)
+        watched.reported_counts = -math.inf
+        return self._emit(watched, run, self._amount(watched, ProcessFacts(), now))
 
     def _append(self, run: Run, event: Toolchain) -> int:
         writer = Writer(run_path(self._journal, run.build, run.run))

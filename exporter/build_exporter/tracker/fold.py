@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from build_exporter.model import events as e
+from build_exporter.model.event_names import mask_names
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted_plan import follow_earlier
@@ -67,12 +68,12 @@ def apply_all(run: Run, events: Iterable[e.Event]) -> None:
                 if taken is not None:
                     newest = run.newest = taken.time
                     continue
-        if (run.last_event is None or time > run.last_event) and kind not in _NOT_BUILD_ACTIVITY:
+        if (run.last_event is None or time > run.last_event) and kind not in e.NOT_BUILD_ACTIVITY:
             run.last_event = time
         handler = _HANDLERS.get(kind)
         if handler is not None:
             if kind in _NAMING:
-                e.mask_names(event)
+                mask_names(event)
             handler(run, event)
             if kind is not e.StepProgress:
                 plain = is_plain(run)
@@ -368,16 +369,9 @@ def _feedback(run: Run, event: e.Feedback) -> None:
     run.ratings[event.rating] = run.ratings.get(event.rating, 0) + 1
 
 
-_NOT_BUILD_ACTIVITY: Final[frozenset[type[e.Event]]] = frozenset(
-    {e.Note, e.Feedback, e.Alert, e.Acknowledged, e.Escalated, e.SourcesVerified, e.Toolchain}
-)
-"""Events from people, Alertmanager and the exporter are no sign of build activity."""
-
 _NAMING: Final[frozenset[type[e.Event]]] = frozenset(
-    {
-        e.BuildStarted, e.TestsReported, e.MilestoneReached, e.Toolchain, e.Alert, e.Acknowledged, e.Escalated,
-    }
-)  # fmt: skip
+    {e.BuildStarted, e.TestsReported, e.MilestoneReached, e.Toolchain, e.Alert, e.Acknowledged, e.Escalated}
+)
 """Events whose names are masked as they come; those of steps are where a step is entered, as most come again."""
 
 _IN_ORDER: Final[dict[type[e.Event], Callable[[Run, Any, e.Event | None], e.Event | None]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from build_exporter.model import events as e
+from build_exporter.model.event_names import mask_names
 from build_exporter.model.names import is_path
 from build_exporter.model.redaction import masked_name
 from build_exporter.model.states import StepState
@@ -24,7 +25,7 @@ def take_plan(run: Run, event: e.Plan) -> None:
         _replace_plan(run, event)
     run.plans += 1
     for milestone in event.milestones or ():
-        e.mask_names(milestone)
+        mask_names(milestone)
     run.planned_milestones = event.milestones or run.planned_milestones
     if not event.continues:
         run.tarballs = event.tarballs if event.tarballs and is_path(event.tarballs) else ""

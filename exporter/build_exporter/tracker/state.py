@@ -64,7 +64,7 @@ class Phase:
     floor: float = 0.0
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Run:
     """The state of one run of a build."""
 

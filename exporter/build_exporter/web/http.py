@@ -108,8 +108,8 @@ class HttpProtocol(asyncio.Protocol):
         self._is_over, self._due_at = True, inf
         if self._is_in_body():
             cast("Pending", self._newest).body.end(is_lost=True)
-        in_hand = self._current or self._waiting or self._refusal is not None
-        return bool(in_hand) and self._stream is None and not self._is_secure
+        in_hand = self._current is not None or bool(self._waiting)
+        return in_hand and self._stream is None and not self._is_secure
 
     def pause_writing(self) -> None:
         """Wait for the reader, but not for ever."""
