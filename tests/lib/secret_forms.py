@@ -86,6 +86,14 @@ KNOWN_TOKENS = [
 
 ORDINARY = """
 passwd: command not found
+test_login[password=None]
+test_login[token=null] PASSED
+test_login[user=x-token=]: ok
+test_login[is_secret=false], test_login[is_secret=true]
+login?token=None&user=x
+pass:12 fail:3
+# tests: 15 (pass:12, skip:3)
+pass:12/15
 test_token: PASSED
 expected token = before x
 bearer of bad news

@@ -85,6 +85,10 @@ def test_ordinary_text_stays(line: str) -> None:
         ("authorization: basic dXNlcg==", "authorization: basic ***"),
         ("https://user:p@ss/w@host/path", "https://***@host/path"),
         ("login=me password=hunter2 host=h", "login=me password=*** host=h"),
+        ("test_login[password=hunter2] FAILED", "test_login[password=***] FAILED"),
+        ("a[password=x[1]]", "a[password=***]"),
+        ("openssl rsa -passin 'pass:1234' -passout pass:12", "openssl rsa -passin 'pass:***' -passout pass:***"),
+        ("unlocked by pass:12ab", "unlocked by pass:***"),
     ],
 )
 def test_only_the_secret_is_masked(text: str, shown: str) -> None:

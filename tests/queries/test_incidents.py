@@ -55,6 +55,21 @@ def test_a_builder_that_went_on_before_has_a_minute_until_it_counts_as_failed(
     assert over[0].failure == later[1].failure
 
 
+def test_a_build_that_stands_still_names_each_failed_step_once(journal: Path, run_file: Callable[..., Any]) -> None:
+    """Two steps that failed one after the other are two alerts; over for good, the build is described by the first."""
+    run = run_file(clock=START)
+    for step in ("a", "b"):
+        run.step("p", step, seconds=10, status="failed", message=f"no {step}.h")
+    assert [(each.kind, each.description) for each in standing(journal, 300)] == [
+        (Kind.STEP_FAILED, "Build lfs: p / a failed (other): no a.h"),
+        (Kind.FAILED, "Build lfs failed at p / b, the newest of 2 failed steps (other): no b.h"),
+    ]
+    run.add("build_finished", status="failed")
+    assert [(each.kind, each.description) for each in standing(journal, 300)] == [
+        (Kind.FAILED, "Build lfs failed at p / a, the first of 2 failed steps (other): no a.h"),
+    ]
+
+
 def test_hundreds_of_failed_steps_are_twenty_incidents(journal: Path, run_file: Callable[..., Any]) -> None:
     """`make -k` in a broken tree sends no hundred messages; the first failures are reported."""
     run = run_file(clock=START)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -141,3 +145,35 @@ def test_wrong_use(command: Command, journal: Path, arguments: list[str], messag
     done = command("report", *arguments, "--journal", str(journal))
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_repaired_step_keeps_its_first_error(command: Command, run_file: Callable[..., Any]) -> None:
+    """Earlier failures are named, times say of how many attempts they are, and empty columns are left out."""
+    run = run_file("lfs")
+    error = "gcc.c:1:10: fatal error: gmp.h: No such file or directory"
+    run.step("p", "gcc", seconds=50.0, status="failed", error_class="missing-header", message=error)
+    run.step("p", "gcc", seconds=40.0)
+    run.step("p", "m4", seconds=10.0)
+    call = ("report", "lfs", "--journal", str(run.path.parents[1]), "--format")
+    markdown, html = (command(*call, form).stdout for form in ("md", "html"))
+    assert re.search(rf"p/gcc, attempt 1: failed, missing-header at [\d :-]+: {re.escape(error)}\n", markdown)
+    assert f"<td>{error}</tr>" in html
+    assert all("gcc took longest: 1 min 30 s in 2 attempts, 90.0 % of" in text for text in (markdown, html))
+    assert "| p/gcc | 1 min 30 s in 2 attempts | 90.0 % |\n| p/m4 | 10 s | 10.0 % |\n" in markdown
+    assert "40 s (attempt 2)" in html
+    assert "cores busy" not in markdown
+    run.step("p", "bash", seconds=10.0, cpu_seconds=20.0)
+    markdown = command(*call, "md").stdout
+    assert "| share | cores busy |\n|---|---:|---:|---:|\n" in markdown
+    assert "| p/bash | 10 s | 9.0 % | 2.0 |\n" in markdown
+
+
+def test_a_terminal_gets_markdown(journal: Path) -> None:
+    """A report is HTML for a file or a pipe, and a text to read where a person would see the tags."""
+    master, slave = pty.openpty()
+    call = [sys.executable, "-m", "build_exporter", "report", "--journal", str(journal)]
+    done = subprocess.run(call, stdout=slave, stderr=subprocess.DEVNULL, timeout=60, check=True)
+    os.close(slave)
+    assert done.returncode == 0
+    assert os.read(master, 4096).startswith(b"# mini-lfs-resumed: succeeded")
+    os.close(master)

@@ -317,6 +317,11 @@ def test_tls_changes_hold_from_the_next_connection(
         ("basic_auth_users:\n  alice: secret\n", "no bcrypt hash"),
         ("http_server_config:\n  headers: {X-Motto: 'build — wait'}\n", "'X-Motto' can't be sent"),
         ('http_server_config:\n  headers: {X-Motto: "a\\r\\nb"}\n', "'X-Motto' can't be sent"),
+        (
+            "http_server_config:\n  headers:\n    Content-Length: '5'\n",
+            "web.yml:2:3: http_server_config 'Content-Length' is set by the server",
+        ),
+        ("http_server_config: {headers: {TRANSFER-encoding: gzip}}\n", "allowed is every header but connection, "),
         ("bearer_tokens:\n  - role: read\n    file: none\n", "No such file"),
     ],
 )

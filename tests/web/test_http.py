@@ -172,6 +172,8 @@ LAST = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         (b"POST /nothing HTTP/1.1\r\nContent-Length: 5\r\n", b"GET /" + LAST, [404, 200]),
         (b"GET /-/ready HTTP/1.0\r\n", LAST, [200]),
         (b"GET http://localhost/-/ready?a=%20 HTTP/1.1\r\n", LAST, [200, 200]),
+        (b"HEAD http://localhost HTTP/1.1\r\n", LAST, [200, 200]),
+        (b"HEAD http://localhost?a=b HTTP/1.1\r\n", LAST, [200, 200]),
         (b"GET /-/ready HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n", LAST, [200, 200]),
         (b"GET /-/ready HTTP/1.1\r\n" + WS, LAST, [200]),
         (b"GET /api/v1/stream HTTP/1.1\r\n" + WS.replace(b"13", b"8"), LAST, [400]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,6 +19,9 @@ from typing import Any
 
 import pytest
 
+from build_exporter.web import http
+from build_exporter.web.connections import ConnectionLimiter, Shared
+from build_exporter.web.messages import Request, Response
 from build_exporter.web.rate import Allowance
 
 Serve = Callable[..., Any]
@@ -281,3 +285,56 @@ def test_a_handshake_that_does_not_end_is_given_up(
         for each in (silent, half):
             with contextlib.suppress(ConnectionResetError):
                 assert each.recv(65536) == b""
+
+
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"], ids=["not read on", "not asked for"])
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_time_in_which_an_upload_is_kept_waiting_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, expect: bytes, *, is_finished: bool
+) -> None:
+    """An upload behind a slow request has its whole time once that is answered; one that then stops is answered 408."""
+    monkeypatch.setattr(http, "BODY_SECONDS", 0.3)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%bContent-Length: 200000\r\n\r\n" % expect
+
+    async def upload() -> bytes:
+        is_slow_done = asyncio.Event()
+
+        async def app(request: Request) -> Response:
+            if request.method == "GET":
+                await is_slow_done.wait()
+                return Response(b"slow")
+            return Response(b"%d bytes" % sum([len(part) async for part in request.body]))
+
+        loop = asyncio.get_running_loop()
+        protocol = http.HttpProtocol(Shared(app, ConnectionLimiter()), "127.0.0.1")
+        client, server = socket.socketpair()
+        client.setblocking(False)
+        await loop.connect_accepted_socket(lambda: protocol, server)
+        await loop.sock_sendall(client, GET + head)
+        if not expect:
+            await loop.sock_sendall(client, b"a" * 100_000)
+            await asyncio.sleep(0.05)
+            await loop.sock_sendall(client, b"a" * 50_000)
+        for _ in range(6):
+            await asyncio.sleep(0.1)
+            protocol.check(loop.time())
+        is_slow_done.set()
+        if is_finished:
+            await asyncio.sleep(0.1)
+            protocol.check(loop.time())
+            await loop.sock_sendall(client, b"a" * (200_000 if expect else 50_000))
+        else:
+            await asyncio.sleep(0.4)
+            protocol.check(loop.time())
+        answer = b""
+        with contextlib.closing(client):
+            while part := await loop.sock_recv(client, 65536):
+                answer += part
+        protocol.evict()
+        await asyncio.sleep(0)
+        return answer
+
+    answer = asyncio.run(asyncio.wait_for(upload(), 30))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"slow" in answer
+    assert (b"200000 bytes" in answer, b"HTTP/1.1 408 " in answer) == (is_finished, not is_finished)

@@ -302,3 +302,18 @@ def test_the_runbook_is_a_page_with_an_anchor_for_each_alert(page: Pages, reposi
     assert "BuildFailed" in titles
     for title in titles:
         assert f'<h2 id="{title.lower()}"><a id="{title}"></a>{title}</h2>' in html
+
+
+def test_the_page_of_alerts_counts_and_names_each_once(run_file: RunFiles, page: Pages) -> None:
+    """A failed step with an alert is no row beside it, another is; the heading of what is over counts that alone."""
+    run = run_file("lfs", clock=1.7801e9 - 20)
+    for step in ("first", "second"):
+        run.step("p", step, seconds=1.0, status="failed")
+    began = run.clock - 60
+    for status, more in (("firing", {}), ("resolved", {"ends": run.clock})):
+        run.add("alert", name="BuildStalled", status=status, severity="warning", starts=began, **more)
+    words = page("/alerts").words
+    assert "1 firing" in words
+    looks, over = words.partition("Also worth a look")[2].split("Over")
+    assert ("second" in looks, "first" in looks) == (True, False)
+    assert over.startswith("1 alert,")

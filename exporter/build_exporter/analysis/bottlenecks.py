@@ -21,7 +21,7 @@ LEAST_GAP_SECONDS: Final = 10.0
 
 
 class SlowStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step by the time of all its attempts; `share` is that of all steps' time.
+    """A step by the time of all its `attempts`; `share` is that of all steps' time.
 
     `cores` is how many its newest attempt kept busy (null: not measured).
 
@@ -36,6 +36,7 @@ class SlowStep(msgspec.Struct, frozen=True, kw_only=True):
     cores: float | None
     efficiency_ratio: float | None
     bound: Bound | None = None
+    attempts: int = 1
 
 
 class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +185,7 @@ def _slow(step: Step, whole: float, jobs: int | None) -> SlowStep:
         cores=cores,
         efficiency_ratio=cores / jobs if cores is not None and jobs else None,
         bound=bound_of(step, jobs),
+        attempts=step.attempts,
     )
 
 

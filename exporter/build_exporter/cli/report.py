@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,16 +36,16 @@ ALL_FORMATS = (*FORMATS, "sbu")
 @click.option("--exporter", metavar="URL", help="Ask this running exporter; it has the newest run.")
 @click.option("--run", "run_name", metavar="RUN", help="This run; `previous` names the one before the newest.")
 @click.option("--compare", "compare_with", metavar="RUN", help="Compare with this run, or with `previous`.")
-@click.option("--format", "form", metavar="NAME", default="html", show_default=True,
-              help=f"{', '.join(ALL_FORMATS)}, or one of a plug-in.")  # fmt: skip
+@click.option("--format", "form", metavar="NAME",
+              help=f"{', '.join(ALL_FORMATS)}, or one of a plug-in. Default: html, on a terminal md.")  # fmt: skip
 @click.option("--template", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="Your own jinja2 template, for html and md.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write to this file. Default: standard output.")  # fmt: skip
 @config_option("Configuration, for the views that are sections of reports, and for its failure rules.")
 def report(
-    build: str | None, journal: str, exporter: str | None, run_name: str | None, compare_with: str | None, form: str,
-    template: Path | None, output: Path | None, config_path: str | None,
+    build: str | None, journal: str, exporter: str | None, run_name: str | None, compare_with: str | None,
+    form: str | None, template: Path | None, output: Path | None, config_path: str | None,
 ) -> None:  # fmt: skip
     """Write a report of a run of BUILD, by default of the build that was active last.
 
@@ -55,6 +56,7 @@ def report(
     build-exporter report lfs-12.4 --compare previous --format md
     """
     configure_logging("warn", "logfmt")
+    form = form or ("md" if output is None and sys.stdout.isatty() else "html")
     if form not in ALL_FORMATS and form not in plugin_formats():
         raise click.UsageError(f"there is no format {form!r}; formats: {', '.join((*ALL_FORMATS, *plugin_formats()))}")
     if template is not None and form not in TEMPLATED:

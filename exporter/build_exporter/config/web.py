@@ -18,6 +18,9 @@ def _none() -> Mapping[str, str]:
 
 _FIELD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+_OWN: Final = ("connection", "content-encoding", "content-length", "date", "keep-alive", "trailer", "transfer-encoding",
+               "upgrade")  # fmt: skip
+"""Headers that describe one answer or one connection: the server alone can know them."""
 _HASH: Final = re.compile(r"\$2[abxy]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 
 
@@ -52,6 +55,8 @@ class HttpServer(Section, frozen=True):
         for name, value in self.headers.items():
             if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
                 yield "headers", f"{name[:64]!r} can't be sent: a header is a word and one line of Latin-1"
+            elif name.lower() in _OWN:
+                yield "headers", f"{name!r} is set by the server; allowed is every header but {', '.join(_OWN)}"
 
 
 Role = Literal["read", "ingest", "operate"]

@@ -28,10 +28,11 @@ _QUOTED: Final = r"\"(?:[^\"\\\n]|\\.){1,500}\"|'(?:[^'\\\n]|\\.){1,500}'"
 
 _HARMLESS: Final = (
     r"(?!(?i:y|n|m|yes|no|on|off|true|false|none|null|nil|undefined|empty|unset|required|optional|missing|passed|failed"
-    r"|ok|skipped|skip|pass|fail|xfail|error|warning|done|invalid|expired|found|0|1)\b[.,;)]?(?:\s|$))"
+    r"|ok|skipped|skip|pass|fail|xfail|error|warning|done|invalid|expired|found|0|1)\b[.,;:)\]}]{0,4}(?:[\s&]|$))"
+    r"(?![)\]}]{1,3}[.,;:]?(?:\s|$))"
     r"(?![<\[({*]|\$[({A-Za-z]|%[A-Za-z(]|\.\.\.|=|['\"]{2}|[A-Z]+_?[A-Z]+(?:[\s\])]|$))"
 )
-"""Not before a value that is a result, a switch, a reference to a variable, or a placeholder of a usage text."""
+"""Not before a value that is empty, a result, a switch, a reference to a variable, or a placeholder of a usage text."""
 
 _PROSE: Final = (
     r"(?!(?i:is|are|was|has|had|not|no|and|or|to|for|from|in|of|on|at|as|by|with|without|cannot|can|can't|could|must|may"
@@ -146,7 +147,13 @@ RULES: Final = (
         r"\b(?:sshpass\s{1,5}-p\s{0,5}|(?:mysql|mariadb)(?:dump|admin)?\s[^\n]{0,200}?(?<=\s)-p)"
         r"(?P<secret>[^\s\"']{1,200}|\"[^\"\n]{1,200}\"|'[^'\n]{1,200}')",
     ),
-    _rule("password of a key", "pass:", r"(?<![\w:-])pass:(?P<secret>[^\s\"':]{1,300})"),
+    _rule(
+        "password of a key",
+        "pass:",
+        # a number without an option before it counts the tests that have passed
+        r"(?:(?<![\w-])--?[\w-]{0,20}pass(?:in|out)?[ =]{1,5}[\"']?pass:"
+        r"|(?<![\w:-])pass:(?!\d{1,9}(?:[^\w@!#$^&*+~-]|$)))(?P<secret>[^\s\"':]{1,300})",
+    ),
     _rule(
         "connection string",
         "pwd",
@@ -240,4 +247,8 @@ def _mask(text: str) -> str:
 
 def _masked(found: re.Match[str]) -> str:
     start, end = found.span("secret")
+    secret = found["secret"]
+    if secret.endswith("]") and secret.count("]") > secret.count("["):
+        # it closes what was opened before, such as the parameters in the name of a test
+        end -= 1
     return found.string[found.start() : start] + MASK + found.string[end : found.end()]

@@ -56,7 +56,7 @@ class Form(NamedTuple):
 
 ALERTS: Final = {
     Kind.FAILED: Form("BuildFailed", "A build has failed and stopped."),
-    Kind.STEP_FAILED: Form("BuildStepFailed", "A step has failed while the build goes on.", "warning"),
+    Kind.STEP_FAILED: Form("BuildStepFailed", "A step has failed, and the build went on.", "warning"),
     Kind.WAITING_FOR_INPUT: Form("BuildWaitingForInput", "A build waits for somebody to type an answer."),
     Kind.DISK_FULL: Form("BuildDiskFull", "A file system that a build writes to is full."),
     Kind.OUT_OF_MEMORY: Form("BuildOutOfMemory", "The kernel killed a process of a build for lack of memory."),
@@ -139,7 +139,7 @@ def _of_run(run: Run, now: float) -> Iterator[Incident]:
         since = max(run.end or 0.0, run.counted_until, *(step.end or 0.0 for step in failed), 0.0)
         since += GOING_ON_SECONDS if passed else 0.0
         if now >= since or not passed:
-            yield _failure(run, failed, since)
+            yield _failure(run, failed, passed, since)
     waiting = run.waiting_for
     if waiting is not None and now - run.notes[-1][0] >= WAITING_SECONDS:
         began = run.notes[-1][0]
@@ -179,17 +179,18 @@ def _step_failure(run: Run, step: Step) -> Incident:
     )
 
 
-def _failure(run: Run, failed: Sequence[Step], since: float) -> Incident:
+def _failure(run: Run, failed: Sequence[Step], passed: Sequence[Step], since: float) -> Incident:
     # the newest failed attempt gives the number: what else ran meanwhile does not make it another failure
     began = (failed[-1].end if failed else run.end) or 0.0
-    first = failed[0] if failed else None
+    # failed steps that the build passed are incidents of their own: it stopped at the one after them
+    first = next(iter((*failed[len(passed) :], *failed)), None)
     text = excerpt(first.message) if first is not None else ""
     return Incident(
         build=run.build,
         kind=Kind.FAILED,
         failure=failure_number(began),
         since=since,
-        description=_failure_text(run, first, len(failed), text),
+        description=_failure_text(run, first, len(failed), text, is_newest=0 < len(passed) < len(failed)),
         step=f"{first.phase} / {first.step}" if first is not None else "",
         failure_class=first.error_class or "other" if first is not None else "",
         excerpt=text,
@@ -197,10 +198,10 @@ def _failure(run: Run, failed: Sequence[Step], since: float) -> Incident:
     )
 
 
-def _failure_text(run: Run, first: Step | None, count: int, text: str) -> str:
+def _failure_text(run: Run, first: Step | None, count: int, text: str, *, is_newest: bool) -> str:
     if first is None:
         return f"Build {run.build} failed; which step is not known."
-    others = f", the first of {count} failed steps" if count > 1 else ""
+    others = f", the {'newest' if is_newest else 'first'} of {count} failed steps" if count > 1 else ""
     return f"Build {run.build} failed at {first.phase} / {first.step}{others} ({first.error_class or 'other'})" + (
         f": {text}" if text else "."
     )

@@ -10,7 +10,7 @@ from build_exporter.analysis.advice import Outcome, outcomes
 from build_exporter.analysis.bottlenecks import Analysis, analyze
 from build_exporter.analysis.comparison import Comparison, compare
 from build_exporter.config.views import View
-from build_exporter.failures import Card
+from build_exporter.failures import Card, excerpt
 from build_exporter.model.states import StepState
 from build_exporter.queries.attempts import attempts
 from build_exporter.queries.build import Board, board
@@ -48,7 +48,7 @@ class ReportStep(Answer, frozen=True):
 
 
 class ReportAttempt(Answer, frozen=True):
-    """An attempt that ended otherwise than with success."""
+    """An attempt that ended otherwise than with success; `reason` is its first error as far as that is recorded."""
 
     phase: str
     step: str
@@ -56,6 +56,7 @@ class ReportAttempt(Answer, frozen=True):
     end: float
     status: str
     error_class: str | None
+    reason: str | None
 
 
 class Report(Answer, frozen=True):
@@ -159,5 +160,5 @@ def _bad_attempts(request: Request, run: Run) -> Iterator[ReportAttempt]:
         if each.status not in ("succeeded", "skipped"):
             yield ReportAttempt(
                 phase=shown(each.phase), step=shown(each.step), attempt=each.number, end=each.end, status=each.status,
-                error_class=each.error_class,
+                error_class=each.error_class, reason=shown(excerpt(each.message)) or None,
             )  # fmt: skip

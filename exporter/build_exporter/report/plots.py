@@ -94,7 +94,7 @@ def slowest(report: Report) -> str:
 
 
 def _took(step: ReportStep) -> str:
-    took = duration(step.seconds or 0.0)
+    took = duration(step.seconds or 0.0) + (f" (attempt {step.attempts})" if step.attempts > 1 else "")
     return f"{took}, expected {duration(step.expected_seconds)}" if step.expected_seconds else took
 
 

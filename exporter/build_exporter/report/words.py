@@ -52,4 +52,5 @@ def _repeated(count: int) -> Iterator[str]:
 def _longest(analysis: Analysis) -> Iterator[str]:
     if len(analysis.slowest) > 1:
         first = analysis.slowest[0]
-        yield f"{first.step} took longest: {duration(first.seconds)}, {percent(first.share)} of the time in steps."
+        took = duration(first.seconds) + (f" in {first.attempts} attempts" if first.attempts > 1 else "")
+        yield f"{first.step} took longest: {took}, {percent(first.share)} of the time in steps."

@@ -1,12 +1,16 @@
-"""Limits connections, and picks the idle one that makes room for a new one."""
+"""Limits connections, picks the idle one that makes room for a new one, and keeps what all have in common."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from build_exporter.web.messages import App
 
 MOST_CONNECTIONS: Final = 1000
 """Connections at a time, those of the stream apart."""
@@ -109,3 +113,19 @@ class ConnectionLimiter:
         except OSError:
             others = 0
         self.most = max(LEAST_CONNECTIONS, min(MOST_CONNECTIONS, soft - others - RESERVED_DESCRIPTORS))
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all connections of a server have in common: the application, their limiter, and the requests in hand."""
+
+    app: App
+    limiter: ConnectionLimiter
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self, work: Any) -> asyncio.Task[None]:
+        """Run a coroutine as one of the tasks that the server's end waits for."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task

@@ -6,15 +6,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final, cast
 
 import httptools
 
-from build_exporter.web.connections import ConnectionLimiter
+from build_exporter.web.connections import Shared
 from build_exporter.web.errors import error
-from build_exporter.web.messages import App, Response, Streamed, Upgraded, nothing
+from build_exporter.web.messages import Response, Streamed, Upgraded, nothing
 from build_exporter.web.wire import BODYLESS, Pending, Refused, head_of, take_head
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ MAX_HELD_BYTES: Final = 64 * 1024
 HEADER_SECONDS: Final = 10.0
 """From a connection's opening, or a request's first byte, to the end of the headers."""
 BODY_SECONDS: Final = 60.0
-"""From the end of the headers to the end of the body."""
+"""From the end of the headers to the end of the body, without the time in which it was not read or asked for."""
 KEEP_ALIVE_SECONDS: Final = 75.0
 """For so long a connection may wait for its next request."""
 STALL_SECONDS: Final = 30.0
@@ -39,22 +38,6 @@ _SLICE: Final = 1024
 """Bytes that are parsed at a time between requests."""
 _BODY_SLICE: Final = 16 * 1024
 """Bytes that are parsed at a time of a body whose end is not known: many requests may follow it."""
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all connections of a server have in common: the application, their limiter, and the requests in hand."""
-
-    app: App
-    limiter: ConnectionLimiter
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def start(self, work: Any) -> asyncio.Task[None]:
-        """Run a coroutine as one of the tasks that the server's end waits for."""
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -82,6 +65,7 @@ class HttpProtocol(asyncio.Protocol):
         self._stream: asyncio.Task[None] | None = None
         self._is_upgrade = self._is_held = self._is_ending = self._is_over = self._is_refused = False
         self._due_at = self._stalled_at = inf
+        self._held_at = 0.0
         self._writable: asyncio.Event | None = None
         self.abandon: Callable[[], object] | None = None
         """Callable that ends the connection during a TLS handshake."""
@@ -148,7 +132,7 @@ class HttpProtocol(asyncio.Protocol):
         """End what has not come in its time; `now` is the loop's."""
         if now >= self._stalled_at:
             self.evict()
-        elif now >= self._due_at and not self._transport.is_closing():
+        elif now >= self._due_at and not self._is_held and not self._transport.is_closing():
             self._due_at = inf
             if self._refusal is None and (self._in_headers or self._is_in_body()):
                 self._refuse(408, "too-slow", "the request did not come in time")
@@ -193,8 +177,8 @@ class HttpProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Take a request in hand."""
         self._in_headers = False
-        self._due(BODY_SECONDS)
         newest = take_head(self._parser, self._url, self._headers, self._ask_for_body)
+        self._due(inf if newest.body.is_awaited else BODY_SECONDS)
         newest.request.peer, newest.request.server, newest.request.is_secure = self.peer, self._server, self._is_secure
         self._left, self._is_upgrade = newest.length, newest.request.is_upgrade
         self._newest = newest
@@ -264,7 +248,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def _hold(self, *, is_held: bool) -> None:
         if is_held != self._is_held and not self._transport.is_closing():
-            self._is_held = is_held
+            now = self._loop.time()
+            if not is_held:
+                self._due_at += now - self._held_at
+            self._is_held, self._held_at = is_held, now
             (self._transport.pause_reading if is_held else self._transport.resume_reading)()
 
     def _is_in_body(self) -> bool:
@@ -279,6 +266,7 @@ class HttpProtocol(asyncio.Protocol):
         """Read on for a handler that waits for its request's body."""
         if self._current is not None and self._current.body.is_awaited and not self._transport.is_closing():
             self._current.body.is_awaited = False
+            self._due(BODY_SECONDS)
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._loop.call_soon(self._go_on)
 
@@ -316,7 +304,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _answer(self, found: Response) -> None:
         pending = self._current
-        if pending is None or self._transport.is_closing():
+        if pending is None or self._is_closing():
             if isinstance(found, Streamed):
                 found.ended()
             return
@@ -396,4 +384,5 @@ class HttpProtocol(asyncio.Protocol):
 
     def _due(self, seconds: float) -> None:
         """Expect something within so many seconds."""
-        self._due_at = self._loop.time() + seconds
+        self._held_at = self._loop.time()
+        self._due_at = self._held_at + seconds

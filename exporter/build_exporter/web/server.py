@@ -13,8 +13,8 @@ from typing import Final
 
 from build_exporter.ticks import until_tick
 from build_exporter.web.acceptor import BACKLOG, Acceptor
-from build_exporter.web.connections import ConnectionLimiter
-from build_exporter.web.http import HttpProtocol, Shared
+from build_exporter.web.connections import ConnectionLimiter, Shared
+from build_exporter.web.http import HttpProtocol
 from build_exporter.web.messages import App
 
 log = logging.getLogger(__name__)

@@ -194,7 +194,12 @@ def alerts_page(context: Context) -> dict[str, Any]:
 
 
 def _is_of(alert: AlertRow, build: str, thing: Attention) -> bool:
-    return alert.build == build and alert.alert == RUNBOOK.get(thing.kind)
+    if alert.build != build:
+        return False
+    is_step = (
+        thing.kind == "failed" and alert.alert == "BuildStepFailed" and alert.step == f"{thing.phase} / {thing.step}"
+    )
+    return is_step or alert.alert == RUNBOOK.get(thing.kind)
 
 
 def _step_with_log(known: Board) -> StepRow | None:
