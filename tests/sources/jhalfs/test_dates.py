@@ -172,7 +172,9 @@ def test_host_and_new_system_may_mean_different_zones() -> None:
     assert zones.unix(CST, Evidence(zone="Asia/Shanghai"), inside=True) == CHINA
 
 
-@pytest.mark.parametrize(("zone", "hours"), [("UTC", 0), ("GMT", 0), ("+0530", 5.5), ("-03", -3), ("+08:45", 8.75)])
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("UTC", 0), ("GMT", 0), ("+0530", 5.5), ("-03", -3), ("+08:45", 8.75), ("-0930", -9.5)]
+)
 def test_zones_that_tell_their_offset(zone: str, hours: float) -> None:
     """Offsets in numbers, and UTC, need no evidence."""
     found = parse_date(f"Sat Mar 30 12:00:00 {zone} 2024")
