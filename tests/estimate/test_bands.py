@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from story import end, run_of, start
 
-from build_exporter.estimate import Estimator, remaining
+from build_exporter.estimate import Estimate, Estimator, remaining
 from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
 from build_exporter.estimate.expect import Expected, _without_absurd
 from build_exporter.estimate.facts import Facts
@@ -373,3 +373,8 @@ def test_the_order_of_steps_is_that_of_a_run_that_succeeded() -> None:
         sources = [Source(1.0, 1.0, is_same_work=place in same) for place in range(4)]
         assert _model(History(runs=runs), Sources(sources, [], none, none)) is found
     assert _model(History(runs=runs[:2]), Sources(sources[:2], [], none, none)) is None
+
+
+def test_what_is_kept_of_an_estimate_does_not_fall_below_nothing() -> None:
+    """Eight seconds later eight are off each figure, and none is negative."""
+    assert Estimate(5.0, 10.0, 20.0, "by the plan").after(8.0) == Estimate(0.0, 2.0, 12.0, "by the plan")

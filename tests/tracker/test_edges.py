@@ -11,6 +11,7 @@ from build_exporter.model import events as e
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.tracker import (
+    Run,
     Step,
     Tracker,
     aggregates,
@@ -314,7 +315,10 @@ def test_weights_are_never_nothing() -> None:
     planned = {(None, None): 10.0, (0.0, None): 0.1, (5.0, 9.0): 5.0, (None, 0.0): 0.1, (None, 2.0): 200.0}
     for (seconds, sbu), weight in planned.items():
         assert Step("p", "s", 0, expected_seconds=seconds, sbu=sbu).weight == weight
-    assert Step("p", "s", 0, expected_seconds=5.0, usual_seconds=7.0).weight == 7.0
+    known = Step("p", "s", 0, expected_seconds=5.0, usual_seconds=7.0)
+    assert (known.weight, expected_seconds(Run("b", "20260101T000000Z"), known)) == (7.0, 7.0), (
+        "earlier runs before the plan"
+    )
 
 
 @pytest.mark.parametrize("before", [(), (e.Note(time=9999, **B, message="late"),)], ids=["in order", "after a later"])
