@@ -16,15 +16,9 @@ import pytest
 from build_exporter.journal.decode import Reason
 from build_exporter.journal.follow import HELD_SECONDS, MOST_HELD, journal_bytes
 from build_exporter.journal.lines import LineFile
-from build_exporter.model.names import MAX_LINE_BYTES
 
 RunFiles = Callable[..., Any]
-OLD, MIDDLE, NEW = "20260101T000000Z", "20260102T000000Z", "20260103T000000Z"
-
-
-def all_messages(followed: Any, build: str, run: str) -> list[str]:
-    """Return the messages of an older run's notes."""
-    return [event.message for events in followed.follower.read_older(build, run) for event in events]
+OLD, NEW = "20260101T000000Z", "20260103T000000Z"
 
 
 def test_only_what_is_new_is_reported(run_file: RunFiles, follow: Callable[[], Any]) -> None:
@@ -44,87 +38,6 @@ def test_a_run_is_known_from_its_file(run_file: RunFiles, follow: Callable[[], A
     run_file("lfs").raw(b"")
     (batch,) = follow().poll()
     assert (batch.build, batch.events, batch.from_start) == ("lfs", [], True)
-
-
-def test_only_the_newest_run_is_read_until_the_others_are_asked_for(
-    run_file: RunFiles, follow: Callable[[], Any]
-) -> None:
-    """Starting reads one file a build however long its history is; the older runs come newest first, once."""
-    for run in (OLD, NEW, MIDDLE):
-        run_file("lfs", run).add("note", message=run)
-    followed = follow()
-    assert followed.messages() == [NEW]
-    assert followed.follower.older_runs("lfs") == [MIDDLE, OLD]
-    assert all_messages(followed, "lfs", MIDDLE) == [MIDDLE]
-    assert followed.follower.older_runs("lfs") == [OLD]
-
-
-def test_an_older_run_that_grows_is_offered_again(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """A writer that finishes its old run after a newer one began is heard."""
-    old = run_file("lfs", OLD)
-    old.add("note", message="one")
-    run_file("lfs", NEW).add("note", message="new")
-    followed = follow()
-    followed.poll()
-    assert all_messages(followed, "lfs", OLD) == ["one"]
-    assert followed.follower.older_runs("lfs") == []
-    old.add("note", message="two")
-    assert followed.follower.older_runs("lfs") == [OLD]
-    assert all_messages(followed, "lfs", OLD) == ["one", "two"]
-
-
-def test_a_new_run_takes_over(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """The next run of a build is followed from its beginning, and the one before becomes an older one."""
-    followed = follow()
-    run_file("lfs", OLD).add("note", message="old")
-    assert followed.messages() == ["old"]
-    run_file("lfs", NEW).add("note", message="new")
-    (batch,) = followed.poll()
-    assert (batch.run, batch.from_start) == (NEW, True)
-    assert followed.follower.older_runs("lfs") == [OLD]
-
-
-def test_the_last_lines_of_a_run_come_before_the_next(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """What a run wrote since the last look is not lost where the next one has begun meanwhile."""
-    old = run_file("lfs", OLD)
-    old.add("note", message="one")
-    followed = follow()
-    followed.poll()
-    old.add("note", message="its end")
-    run_file("lfs", NEW).add("note", message="new")
-    found = [(batch.run, [event.message for event in batch.events], batch.from_start) for batch in followed.poll()]
-    assert found == [(OLD, ["its end"], False), (NEW, ["new"], True)]
-    position = followed.follower.position("lfs")
-    assert (position.run, position.offset) == (NEW, run_file("lfs", NEW).path.stat().st_size)
-
-
-def test_lines_too_long_are_counted_in_any_run(run_file: RunFiles, follow: Callable[[], Any]) -> None:
-    """Each is one, in the newest run and in an older one that is read twice; lines beside them are read."""
-    for run in (OLD, NEW):
-        file = run_file("lfs", run)
-        file.raw((b"x" * (MAX_LINE_BYTES + 1) + b"\n") * 2)
-        file.add("note", message=run)
-    followed = follow()
-    assert followed.messages() == [NEW]
-    assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 2}
-    for _ in range(2):
-        assert all_messages(followed, "lfs", OLD) == [OLD]
-        assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 4}
-
-
-def test_an_unreadable_older_run_is_logged_and_no_fault_of_the_journal(
-    journal: Path, run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    """One old file that can't be read is named once, not tried again, and does not make the journal unreadable."""
-    (journal / "lfs").mkdir()
-    (journal / "lfs" / f"{OLD}.jsonl").mkdir()
-    run_file("lfs", NEW).add("note", message="new")
-    followed = follow()
-    followed.poll()
-    assert all_messages(followed, "lfs", OLD) == []
-    assert followed.follower.errors == {}
-    assert followed.follower.older_runs("lfs") == []
-    assert [record.message for record in caplog.records] == ["cannot read the journal"]
 
 
 def test_a_journal_that_appears_later_is_found(tmp_path: Path, follow: Callable[..., Any], note: Any) -> None:
@@ -297,7 +210,7 @@ def test_what_stands_where_a_run_should_is_reported_until_it_is_gone(
 ) -> None:
     """A named pipe, directory or broken link as a run affects no other build, and is reported once."""
     (journal / "bad").mkdir()
-    path = journal / "bad" / f"{MIDDLE}.jsonl"
+    path = journal / "bad" / f"{OLD}.jsonl"
     if kind == "circle":
         path.symlink_to(path)
     else:

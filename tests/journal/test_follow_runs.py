@@ -10,15 +10,102 @@ import pytest
 
 from build_exporter.journal.decode import Decoder, Reason
 from build_exporter.journal.follow import Follower
+from build_exporter.model.names import MAX_LINE_BYTES
 
 RunFiles = Callable[..., Any]
-OLD, NEW = "20260101T000000Z", "20260103T000000Z"
+OLD, MIDDLE, NEW = "20260101T000000Z", "20260102T000000Z", "20260103T000000Z"
 DAY = 86400.0
 
 
 def messages(follower: Follower) -> list[tuple[str, str]]:
     """Return run and message of the new notes."""
     return [(batch.run, getattr(event, "message", "")) for batch in follower.poll() for event in batch.events]
+
+
+def all_messages(followed: Any, build: str, run: str) -> list[str]:
+    """Return the messages of an older run's notes."""
+    return [event.message for events in followed.follower.read_older(build, run) for event in events]
+
+
+def test_only_the_newest_run_is_read_until_the_others_are_asked_for(
+    run_file: RunFiles, follow: Callable[[], Any]
+) -> None:
+    """Starting reads one file a build however long its history is; the older runs come newest first, once."""
+    for run in (OLD, NEW, MIDDLE):
+        run_file("lfs", run).add("note", message=run)
+    followed = follow()
+    assert followed.messages() == [NEW]
+    assert followed.follower.older_runs("lfs") == [MIDDLE, OLD]
+    assert all_messages(followed, "lfs", MIDDLE) == [MIDDLE]
+    assert followed.follower.older_runs("lfs") == [OLD]
+
+
+def test_an_older_run_that_grows_is_offered_again(run_file: RunFiles, follow: Callable[[], Any]) -> None:
+    """A writer that finishes its old run after a newer one began is heard."""
+    old = run_file("lfs", OLD)
+    old.add("note", message="one")
+    run_file("lfs", NEW).add("note", message="new")
+    followed = follow()
+    followed.poll()
+    assert all_messages(followed, "lfs", OLD) == ["one"]
+    assert followed.follower.older_runs("lfs") == []
+    old.add("note", message="two")
+    assert followed.follower.older_runs("lfs") == [OLD]
+    assert all_messages(followed, "lfs", OLD) == ["one", "two"]
+
+
+def test_a_new_run_takes_over(run_file: RunFiles, follow: Callable[[], Any]) -> None:
+    """The next run of a build is followed from its beginning, and the one before becomes an older one."""
+    followed = follow()
+    run_file("lfs", OLD).add("note", message="old")
+    assert followed.messages() == ["old"]
+    run_file("lfs", NEW).add("note", message="new")
+    (batch,) = followed.poll()
+    assert (batch.run, batch.from_start) == (NEW, True)
+    assert followed.follower.older_runs("lfs") == [OLD]
+
+
+def test_the_last_lines_of_a_run_come_before_the_next(run_file: RunFiles, follow: Callable[[], Any]) -> None:
+    """What a run wrote since the last look is not lost where the next one has begun meanwhile."""
+    old = run_file("lfs", OLD)
+    old.add("note", message="one")
+    followed = follow()
+    followed.poll()
+    old.add("note", message="its end")
+    run_file("lfs", NEW).add("note", message="new")
+    found = [(batch.run, [event.message for event in batch.events], batch.from_start) for batch in followed.poll()]
+    assert found == [(OLD, ["its end"], False), (NEW, ["new"], True)]
+    position = followed.follower.position("lfs")
+    assert (position.run, position.offset) == (NEW, run_file("lfs", NEW).path.stat().st_size)
+
+
+def test_lines_too_long_are_counted_in_any_run(run_file: RunFiles, follow: Callable[[], Any]) -> None:
+    """Each is one, in the newest run and in an older one that is read twice; lines beside them are read."""
+    for run in (OLD, NEW):
+        file = run_file("lfs", run)
+        file.raw((b"x" * (MAX_LINE_BYTES + 1) + b"\n") * 2)
+        file.add("note", message=run)
+    followed = follow()
+    assert followed.messages() == [NEW]
+    assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 2}
+    for _ in range(2):
+        assert all_messages(followed, "lfs", OLD) == [OLD]
+        assert followed.follower.decoder.rejected == {Reason.TOO_LONG: 4}
+
+
+def test_an_unreadable_older_run_is_logged_and_no_fault_of_the_journal(
+    journal: Path, run_file: RunFiles, follow: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One old file that can't be read is named once, not tried again, and does not make the journal unreadable."""
+    (journal / "lfs").mkdir()
+    (journal / "lfs" / f"{OLD}.jsonl").mkdir()
+    run_file("lfs", NEW).add("note", message="new")
+    followed = follow()
+    followed.poll()
+    assert all_messages(followed, "lfs", OLD) == []
+    assert followed.follower.errors == {}
+    assert followed.follower.older_runs("lfs") == []
+    assert [record.message for record in caplog.records] == ["cannot read the journal"]
 
 
 def test_a_run_without_a_line_hides_no_result(run_file: RunFiles, follow: Callable[[], Any]) -> None:
@@ -32,6 +119,27 @@ def test_a_run_without_a_line_hides_no_result(run_file: RunFiles, follow: Callab
     new.add("note", message="room again")
     assert messages(follower) == [(NEW, "room again")]
     assert follower.older_runs("lfs") == [OLD]
+
+
+@pytest.mark.parametrize(("empty", "seen"), [(15, "result"), (16, None)])
+def test_a_result_behind_runs_without_a_line(
+    run_file: RunFiles, follow: Callable[[], Any], empty: int, seen: str | None
+) -> None:
+    """The newest run with a line is looked for among the newest sixteen."""
+    run_file("lfs", OLD).add("note", message="result")
+    for day in range(empty):
+        run_file("lfs", f"202602{day + 1:02}T000000Z").raw(b"")
+    assert messages(follow().follower) == ([(OLD, seen)] if seen else [])
+
+
+def test_runs_that_are_over_hold_no_descriptor(journal: Path, run_file: RunFiles, follow: Callable[[], Any]) -> None:
+    """Of ten runs one after the other only the newest has its file open."""
+    follower = follow().follower
+    for day in range(10):
+        run_file("lfs", f"202602{day + 1:02}T000000Z").add("note", message="new")
+        messages(follower)
+    held = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert [path for path in held if path.startswith(str(journal))] == [str(run_file("lfs", "20260210T000000Z").path)]
 
 
 class Clock:
@@ -77,6 +185,18 @@ def test_lines_are_taken_once_the_clock_is_right(journal: Path, run_file: RunFil
     run.raw(b"bad\n")
     assert read() == ([] if is_newest else ["one", "two"])
     assert follower.decoder.rejected[Reason.NOT_JSON] == 2
+    follower.close()
+
+
+def test_the_first_of_lines_to_come_is_not_held_up_by_a_later_one(journal: Path, run_file: RunFiles) -> None:
+    """Each is taken when the clock reaches its time, though they were read in two looks."""
+    clock = Clock(1.8e9)
+    follower = Follower(str(journal), Decoder(clock))
+    for days, message in enumerate(("one", "two"), 2):
+        run_file("lfs", OLD, clock=1.8e9 + days * DAY).add("note", message=message)
+        assert messages(follower) == []
+    clock.now += DAY + 2.0
+    assert messages(follower) == [(OLD, "one")]
     follower.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,8 @@ import pytest
 
 from build_exporter.collectors.exporter import WebCounts
 from build_exporter.web import passwords as module
-from build_exporter.web.auth import roles_for
-from build_exporter.web.messages import Request
+from build_exporter.web.auth import Guard, roles_for
+from build_exporter.web.messages import Request, Response
 from build_exporter.web.origin import host_of
 from build_exporter.web.passwords import REMEMBERED, BusyError, Passwords
 from build_exporter.web.webconfig import TokenError, WebConfigFile, token_digest
@@ -125,3 +126,21 @@ def test_what_is_a_token(tmp_path: Path, token: str, is_one: bool) -> None:
         return
     access: Any = WebConfigFile(str(tmp_path / "web.yml"), WebCounts()).current()
     assert (access.asks, dict(access.roles)) == (True, {token_digest(b"a" * 16): "read"})
+
+
+def test_retry_after_is_rounded_up(door: Door, tmp_path: Path) -> None:
+    """Retry-After is in whole seconds, and a quarter of one left is one: with 0 the next try would be refused again."""
+    file = tmp_path / "web.yml"
+    file.write_text(f"basic_auth_users:\n  alice: {HASH}\n")
+    guard = Guard(lambda request: Response(), WebConfigFile(str(file), WebCounts()), WebCounts())
+    guard._passwords = door.passwords
+
+    async def ask(word: str) -> Response:
+        given = b"Basic " + b64encode(f"alice:{word}".encode())
+        answer = guard(Request("GET", b"/metrics", headers=[(b"authorization", given)], peer="p"))
+        return answer if isinstance(answer, Response) else await answer
+
+    statuses = [asyncio.run(ask(f"guess {number}")).status for number in range(5)]
+    door.now += 0.75
+    refused = asyncio.run(ask("right"))
+    assert (statuses, refused.status, refused.headers["retry-after"]) == ([401] * 5, 429, "1")
