@@ -116,7 +116,8 @@ STORIES = {
         "interrupted: a interrupted", "succeeded: a succeeded, b succeeded",
     ),
     "the last of nine taken for ended continues": (
-        f"{NINE}; 1/1 i done; exit 0", *(f"interrupted: {name} interrupted" for name in "abcdefgh"), "succeeded: i succeeded",
+        f"{NINE}; 1/1 i done; exit 0",
+        *(f"interrupted: {name} interrupted" for name in "abcdefgh"), "succeeded: i succeeded",
     ),
     "the first of nine is too long ago": (
         f"{NINE}; 1/1 a done; exit 0", *(f"interrupted: {name} interrupted" for name in "abcdefghi"),
