@@ -138,9 +138,24 @@ def cpu_seconds(pid: int) -> float:
         (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431, "too-large"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 3_000_000 + b"\r\n\r\n", 431, "too-large"),
         (b"NONSENSE\r\n\r\n", 400, "bad-request"),
+        (b"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n", 501, "not-implemented"),
+        (b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n", 501, "not-implemented"),
+        (b"PROPFIND / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405, "method-not-allowed"),
+        (b"\x16\x03\x01\x02\x00\x01\x00 HTTP/1.1\r\n\r\n", 400, "bad-request"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400, "two-hosts"),
     ],
-    ids=["address", "one header", "many headers", "huge header", "nonsense", "two hosts"],
+    ids=[
+        "address",
+        "one header",
+        "many headers",
+        "huge header",
+        "nonsense",
+        "unknown",
+        "proxy",
+        "WebDAV",
+        "TLS",
+        "two hosts",
+    ],
 )
 def test_requests_beyond_the_limits_are_told_so(served: Any, request_: bytes, status: int, code: str) -> None:
     """Address and headers have 32 KiB, and what is no request is answered in the one form that errors have."""

@@ -14,7 +14,7 @@ import httptools
 from build_exporter.web.connections import Shared
 from build_exporter.web.errors import error
 from build_exporter.web.messages import Response, Streamed, Upgraded, nothing
-from build_exporter.web.wire import BODYLESS, Pending, Refused, head_of, take_head
+from build_exporter.web.wire import BODYLESS, Pending, Refused, head_of, reason_of, take_head
 
 log = logging.getLogger(__name__)
 
@@ -241,10 +241,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._unparsed = piece[upgrade.args[0] :] + self._unparsed
             except httptools.HttpParserError as problem:
                 log.warning("Invalid HTTP request received")
-                cause = problem.__context__
-                self._refuse(
-                    *(cause.args if isinstance(cause, Refused) else (400, "bad-request", "this is no HTTP request"))
-                )
+                self._refuse(*reason_of(problem, piece))
                 return
         self._hold(is_held=False)
 
