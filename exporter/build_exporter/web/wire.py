@@ -95,6 +95,11 @@ class Pending:
     length: int
     is_passed_over: bool
 
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing can follow it: what its client would send next, its body or another request, is unknown."""
+        return self.request.is_upgrade or (self.body.is_awaited and not self.body.is_whole)
+
 
 class Refused(Exception):  # noqa: N818 - it never leaves the parser
     """A request can't be taken: status, code and message of the error that its client gets."""
@@ -125,9 +130,10 @@ def take_head(
     if codings and (codings != [b"chunked"] or wants_other):
         raise Refused(501, "not-implemented", "a body can't be taken in this transfer encoding")
     length = int(named.get(b"content-length", b"0"))
-    is_websocket = wants_other and not is_old and not length and named.get(b"upgrade", b"").lower() == b"websocket"
-    body = Body(more, is_awaited=not is_old and named.get(b"expect", b"").lower() == b"100-continue")
     method = parser.get_method().decode("ascii")
+    is_other = wants_other and not is_old and not length and method == "GET"
+    is_websocket = is_other and named.get(b"upgrade", b"").lower() == b"websocket"
+    body = Body(more, is_awaited=not is_old and named.get(b"expect", b"").lower() == b"100-continue")
     request = Request(method, url.path or b"/", url.query or b"", headers, aiter(body), is_upgrade=is_websocket)
     keep_alive = parser.should_keep_alive() and not is_old
     return Pending(request, body, keep_alive, is_old, length, wants_other and length > 0)
