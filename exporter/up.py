@@ -278,8 +278,8 @@ def _has_page(address: str, content: str) -> bool:
 
 def _start_replay() -> Program:
     print(
-        f"The journal has no build yet. A recorded one, {EXAMPLE}, is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes;"
-        " it goes when a build of your own begins, or with Ctrl-C.",
+        f"The journal has no build yet. A recorded one, {EXAMPLE}, is replayed now, in about"
+        f" {REPLAY_SECONDS / 60:.0f} minutes; it goes when a build of your own begins, or with Ctrl-C.",
         flush=True,
     )
     recording = next(RECORDED.glob("*.jsonl"))
