@@ -154,7 +154,7 @@ def test_ratings_are_counted_by_their_number() -> None:
 
 @pytest.mark.parametrize(("figures", "half"), [({"sbu": 2.0}, 200.0), ({}, 120.0)])
 def test_the_bar_of_a_first_build_moves_before_a_step_ends(figures: dict[str, Any], half: float) -> None:
-    """A step of which no time is known counts for half after 100 s an SBU, or two minutes; its own ratio stays unknown."""
+    """A step of which no time is known counts for half after 100 s an SBU, or two minutes; its ratio stays unknown."""
     run = Run("b", "20260101T000000Z")
     steps = [e.PlannedStep(phase="p", step=name, **figures) for name in "sxyz"]
     apply_all(run, [e.Plan(time=0.0, steps=steps, **B), e.StepStarted(time=10.0, phase="p", step="s", **B)])
