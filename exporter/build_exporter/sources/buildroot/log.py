@@ -138,6 +138,21 @@ class BuildTimeLog:
         else:
             self._end(session, entry)
 
+    def fail(self, key: Key, time: float) -> None:
+        """Emit that a step has failed, known before make is gone; one that has no start in the log gets it here."""
+        session = self.current
+        if session is None:
+            return
+        if session.is_over:
+            session.is_over = False
+            self._emit_begin(session, session.last)
+        moment = max(time, session.last)
+        if session.open.pop(key, None) is None:
+            started = StepStarted(time=moment, build=self._build, phase=key[0], step=key[1], package=key[1])
+            self.out.append((session, started))
+        self._fail(session, key, moment)
+        session.last = moment
+
     def leave_out(self, time: float) -> None:
         """Report once that the log has lines of a time that no build can have."""
         self._left_out.add(time)
