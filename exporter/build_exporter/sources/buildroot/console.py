@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from build_exporter.diagnostics.terminal import shown
 from build_exporter.model.events import BuildFinished, Event, StepFinished
-from build_exporter.sources.buildroot.log import Key, WorkSession
+from build_exporter.sources.buildroot.log import AFTERWARDS, Key, WorkSession
 from build_exporter.sources.buildroot.plan import STAMPS
 from build_exporter.sources.files import Limits, TailFile
 from build_exporter.sources.make.failures import Reasons
@@ -25,9 +25,6 @@ LAST_BYTES: Final = 16 * 1024 * 1024
 """Bytes read of what was printed before, from its end."""
 
 MAX_CAUSES: Final = 200
-AFTERWARDS: Final = "finish"
-"""Phase of what Buildroot does once the steps of a package, or of all, are done: checks, finalizing, images."""
-
 _ACTIONS: Final = {f".stamp_{stamp}": action for action, stamp in STAMPS.items()}
 _PHASES: Final = {**_ACTIONS, ".stamp_rsynced": "rsync", ".stamp_actual_downloaded": "actual-download"}
 _TITLE: Final = re.compile(r"^>>> (\S*) \S* (\w+)")
@@ -162,7 +159,7 @@ def explain(out: Iterable[tuple[WorkSession, Event]], causes: list[Cause]) -> li
         found = next((cause for cause in reversed(left) if cause.is_of(key)), None)
         if found is None:
             continue
-        left = [cause for cause in left[: left.index(found)] if not cause.is_of(key)] + left[left.index(found) + 1 :]
+        left.remove(found)
         event.status, event.exit_code = found.status, found.exit_code
         event.message, event.error_class = found.reason, found.error_class
         if found.status == "interrupted":

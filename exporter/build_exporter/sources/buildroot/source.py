@@ -11,8 +11,8 @@ from typing import Annotated, Final
 from build_exporter.config.section import Section, about
 from build_exporter.model.events import Plan
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.buildroot.console import AFTERWARDS, Cause, Console, explain
-from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
+from build_exporter.sources.buildroot.console import Cause, Console, explain
+from build_exporter.sources.buildroot.log import AFTERWARDS, PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
 from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.files import Limits, TailFile, read_ends
 from build_exporter.sources.history import left_out_runs
@@ -164,7 +164,9 @@ class Buildroot(WithJournal):
     def _fail_at_once(self, causes: list[Cause]) -> None:
         """Let the steps fail that make has given up, though it may wait for others, or has no step for it."""
         session = self._log.current
-        for cause in causes if session is not None else ():
+        if session is None:
+            return
+        for cause in causes:
             if cause.time is None or cause.time < session.clock:
                 continue
             if cause.phase == AFTERWARDS:
