@@ -180,7 +180,7 @@ LAST = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         (b"GET /api/v1/stream HTTP/1.1\r\n" + WS.replace(b"13", b"8"), LAST, [400]),
         (b"HEAD /api/v1/stream HTTP/1.1\r\nAccept: text/event-stream\r\n", LAST, [200, 200]),
         (b"HEAD /api/v1/stream HTTP/1.1\r\n" + WS, LAST, [426, 200]),
-        (b"GET /api/v1/stream HTTP/1.0\r\n" + WS.partition(b"websocket\r\n")[2], LAST, [426]),
+        (b"GET /api/v1/stream HTTP/1.1\r\n" + WS.partition(b"websocket\r\n")[2], LAST, [426, 200]),
         (b"OPTIONS * HTTP/1.1\r\n", LAST, [404, 200]),
         (b"POST /api/v1/events HTTP/1.1\r\nContent-Length: 2 \t\r\n", b"[]" + LAST, [200, 200]),
         (b"POST /nothing HTTP/1.1\r\nExpect: 100-continue \r\nContent-Length: 200\r\n", LAST, [404]),
@@ -264,7 +264,7 @@ WEBSOCKET = (
         (b"HEAD http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n" + HEALTH, [421, 200]),
         (HEALTH + WEBSOCKET % (b"1.1", 13), [200, 101]),
         (WEBSOCKET % (b"1.1", 12), [400]),
-        (WEBSOCKET % (b"1.0", 13), [200]),
+        (WEBSOCKET % (b"1.0", 13), [426]),
     ],
     ids=[
         "nonsense after a request",
