@@ -37,6 +37,25 @@ def test_a_failure_has_the_reason_that_make_printed(output: Any, imported: Calla
     assert step.message == "configure: error: no usable m4 was found"
 
 
+def test_downloads_that_fail(output: Any, imported: Callable[..., Runs]) -> None:
+    """A file that is not the one expected is the reason, however many mirrors lack another; one that a directory lacks
+    was not downloaded."""
+    output.add("start", "download", "zlib")
+    tries = "".join(
+        f"wget -nd -O 'x' 'https://{n}.example/z.xz'\nwget: unable to resolve host address '{n}'\n" for n in "abc"
+    )
+    wrong = f"ERROR: z.xz has wrong sha256 hash:\nERROR: expected: {'0a' * 32}\nERROR: got     : {'1b' * 32}\n"
+    absent = "cp -v '/mirror/z.xz' 'x'\ncp: cannot stat '/mirror/z.xz': No such file or directory\n"
+    for printed, kind in (
+        (wrong + tries, "checksum-mismatch"),
+        (tries, "download-failed"),
+        (absent, "download-failed"),
+    ):
+        (output.output / "br.log").write_text(failed(printed, "zlib-1.3", "downloaded"))
+        (run,) = imported(output.output)
+        assert run.steps["download", "zlib"].error_class == kind
+
+
 @pytest.mark.parametrize("keeps_all", [True, False])
 def test_each_attempt_has_its_own_reason(keeps_all: bool, output: Any, imported: Callable[..., Runs]) -> None:
     """A console appended to explains every attempt, one written over explains the newest and no other."""

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.diagnostics.terminal import shown
 from build_exporter.model.events import BuildFinished, Event, StepFinished
+from build_exporter.model.states import FailureClass
 from build_exporter.sources.buildroot.log import AFTERWARDS, Key, WorkSession
 from build_exporter.sources.buildroot.plan import STAMPS
 from build_exporter.sources.files import Limits, TailFile
@@ -130,9 +132,17 @@ class Console:
             date,
             "interrupted" if failure.stopped else "failed",
             found.reason if found is not None else failure.target,
-            found.error_class if found is not None else "other",
+            _class(phase, found),
             failure.exit_code,
         )
+
+
+def _class(phase: str, found: Diagnosis | None) -> str:
+    """Return the class of a failure; a file that a mirror in a directory lacks is a download that failed."""
+    if found is None:
+        return FailureClass.OTHER
+    is_absent = phase.endswith("download") and found.error_class == FailureClass.MISSING_FILE
+    return FailureClass.DOWNLOAD_FAILED if is_absent else found.error_class
 
 
 def _is_own(failure: Failure) -> bool:
