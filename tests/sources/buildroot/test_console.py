@@ -56,6 +56,26 @@ def test_downloads_that_fail(output: Any, imported: Callable[..., Runs]) -> None
         assert run.steps["download", "zlib"].error_class == kind
 
 
+def test_a_reason_is_of_its_own_step(output: Any, imported: Callable[..., Runs]) -> None:
+    """What an attempt or another package printed before is no reason; side by side, one above another's title is."""
+    console: Path = output.output / "br.log"
+    for step in ("patch", "configure"):
+        output.add("start", step, "host-tool", 1000)
+    patch = ">>> host-lib 1 Copying files\n" + failed(
+        "1 out of 2 hunks FAILED -- saving rejects to file a.c.rej", stamp="patched"
+    )
+    console.write_text(patch + failed("/bin/bash: line 1: ./configure: No such file or directory", end="Error 127"))
+    messages = {step.phase: step.message for run in imported(output.output) for step in run.steps.values()}
+    assert messages["configure"] == "/bin/bash: line 1: ./configure: No such file or directory"
+    assert "hunks FAILED" in str(messages["patch"])
+    titles = ">>> host-tool 1.2 Patching\n>>> host-lib 1 Patching\n>>> host-tool 1.2 Configuring\n"
+    error = "configure: error: no m4\n>>> host-lib 1 Building\nmake[1]: Nothing to be done\n"
+    console.write_text(
+        patch + titles + error + GIVEN_UP.format(directory="host-tool-1.2", stamp="configured", end="Error 1")
+    )
+    assert imported(output.output)[-1].steps["configure", "host-tool"].message == "configure: error: no m4"
+
+
 @pytest.mark.parametrize("keeps_all", [True, False])
 def test_each_attempt_has_its_own_reason(keeps_all: bool, output: Any, imported: Callable[..., Runs]) -> None:
     """A console appended to explains every attempt, one written over explains the newest and no other."""

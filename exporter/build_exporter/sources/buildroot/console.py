@@ -29,10 +29,8 @@ LAST_BYTES: Final = 16 * 1024 * 1024
 MAX_CAUSES: Final = 200
 _ACTIONS: Final = {f".stamp_{stamp}": action for action, stamp in STAMPS.items()}
 _PHASES: Final = {**_ACTIONS, ".stamp_rsynced": "rsync", ".stamp_actual_downloaded": "actual-download"}
-_TITLE: Final = re.compile(r"^>>> (\S*) \S* (\w+)")
+_TITLE: Final = re.compile(r"^>>> (\S*) \S* \w")
 _FINISHING: Final = frozenset({"host-finalize", "staging-finalize", "target-finalize", "target-post-image"})
-_LAST: Final = frozenset({"Installing", "Downloading", "Fixing"})
-"""How a package's last title may begin; where another package's follows any other one, some are built side by side."""
 
 
 @dataclass(slots=True)
@@ -74,7 +72,9 @@ class Console:
         self._candidates = candidates
         self._tail: TailFile | None = None
         self._reasons = Reasons()
-        self._title: tuple[str, str] = ("", "")
+        self._package = ""
+        self._before: set[str] = set()
+        self._failed: list[Cause] = []
         self._is_parallel = False
         self._has_gone_on = False
 
@@ -106,18 +106,29 @@ class Console:
     def _take(self, piece: str, causes: list[Cause]) -> None:
         text, date = stamped(piece, self._tail.changed if self._tail is not None else 0.0)
         if title := _TITLE.match(text):
-            self._begin(title[1], title[2])
+            self._begin(title[1])
         self._reasons.keep(text)
         failure = failure_of(text) if "***" in text else None
         if failure is not None and _is_own(failure):
             self._has_gone_on = False
             causes.append(self._cause(failure, date))
+            self._failed.append(causes[-1])
+            if not self._is_parallel:
+                self._reasons.forget()
 
-    def _begin(self, package: str, action: str) -> None:
-        before, last = self._title
-        self._title = (package, action)
+    def _begin(self, package: str) -> None:
+        """Note a title: what was printed before is another step's, unless packages are built side by side."""
         self._has_gone_on = True
-        self._is_parallel = self._is_parallel or (package != before and last not in _LAST and bool(before))
+        if any(cause.is_of((cause.phase, package)) for cause in self._failed):
+            # make was called again
+            self._failed.clear()
+            self._before.clear()
+            self._is_parallel = False
+        if package != self._package:
+            # one after the other, none is taken up again
+            self._is_parallel = self._is_parallel or package in self._before
+            self._before.add(self._package)
+            self._package = package
         if not self._is_parallel:
             self._reasons.forget()
 
