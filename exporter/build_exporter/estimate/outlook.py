@@ -33,8 +33,8 @@ GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
 SLOWEST: Final = 5.0
 """Most by which a machine is believed to be slower before a step has ended: a first step that takes longer hangs."""
-RANKS: Final = 60.0
-"""Half-lives after which a step's pace weighs less than a rounding."""
+RANKS: Final = 40.0
+"""Half-lives after which the pace of a step counts for nothing: a millionth of a millionth."""
 TAIL: Final = 1e-9
 """Probability below which the hazard of a normal distribution is its distance from the middle."""
 _NORMAL: Final = NormalDist()
