@@ -49,7 +49,7 @@ class Steps:
     """The steps of a run with their kinds.
 
     Attributes:
-        all: every step; `of` has the kind of each, `times` the logarithm of its seconds, NaN where it has not succeeded.
+        all: every step; `of` has the kind of each, `times` the logarithm of its seconds, NaN unless it succeeded.
         kinds: each kind once.
     """
 

@@ -221,7 +221,10 @@ def _model(history: History, sources: Sources) -> PastRun | None:
 def _opened(run: Run, steps: Steps, expectations: Expectations) -> dict[Key, Expected]:
     """Return what each open step should take: one object for all steps of which the same is known."""
     opened = steps.opened()
-    packages = [None if kind.is_known else package_of(name_of(step.phase, step.step, step.version), step.package) for step, kind in opened]
+    packages = [
+        None if kind.is_known else package_of(name_of(step.phase, step.step, step.version), step.package)
+        for step, kind in opened
+    ]
     elsewhere = steps.times_of(frozenset(filter(None, packages)))
     beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
     known: dict[Kind, Expected] = {}

@@ -76,7 +76,7 @@ class Source:
             weight = exp((seconds + expected) / 2)
             if weight >= TELLING_SECONDS:
                 residuals.append(seconds - expected)
-                weights.append(weight if weight < MOST_OF_A_STEP else MOST_OF_A_STEP)
+                weights.append(min(MOST_OF_A_STEP, weight))
 
     def judge(self, tuning: Tuning) -> None:
         """Work out pace and weight from the steps compared."""
