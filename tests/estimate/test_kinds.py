@@ -61,7 +61,7 @@ def each_alone(steps: Steps, history: History) -> list[Kind]:
     return steps.kinds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(ATTEMPTS, max_size=2), ATTEMPTS)
 def test_steps_of_a_kind_are_estimated_as_each_alone(earlier: list[list[Attempt]], attempts: list[Attempt]) -> None:
     """With and without earlier runs, figures, versions and names that the table knows; old steps count for nothing."""

@@ -157,8 +157,8 @@ def sources_of(
     if not found.plan_sbu.count:
         # whoever measured the plan's SBU did so with another -j: until a step shows it, they are as long as the table's
         typical = max(zip(found.variants, tables, strict=True), key=lambda pair: pair[0].weight)[1]
-        figures = {kind.name: kind.planned_sbu for kind in kinds if kind.name in typical}
-        pairs = [(typical[name] - log(figure), figure) for name, figure in figures.items() if figure]
+        known = dict.fromkeys((kind.name, kind.planned_sbu) for kind in kinds if kind.name in typical)
+        pairs = [(typical[name] - log(figure), figure) for name, figure in known if figure]
         found.plan_sbu.pace = weighted_median(pairs) if pairs else 0.0
     return found
 
