@@ -124,8 +124,7 @@ class Estimator:
     def _past_state(self, run: Run) -> tuple[object, ...]:
         # which other builds are alike depends on the steps of this one, and on its machine, which shows later
         alone = len(self._builds) <= 1
-        own = (0, None) if alone else (len(run.steps), run.machine)
-        return (run.run, *own, len(self._builds), Past.changes)
+        return (run.run, 0 if alone else len(run.steps), run.machine, len(self._builds), Past.changes)
 
 
 def expected_by(outlook: Outlook | None, run: Run, step: Step) -> float | None:

@@ -1,8 +1,9 @@
 """Progress weighted by time. It never decreases within a run and is 1 only at the end.
 
-A running step counts by the ratio it reports, else by its elapsed against its expected time. What was
-once shown is kept as a floor in the state, raised with each event by that event's own time: so a restart, which
-sees the same events, shows no less than what was shown before.
+A running step counts by the ratio it reports, else by its elapsed against its expected time. Where that is not known
+it counts for half after as long as it weighs, or after two minutes without figures. What was once shown is kept as a
+floor in the state, raised with each event by that event's own time: so a restart, which sees the same events, shows no
+less than what was shown before.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ CEILING = 0.999
 
 APPROACH_FROM = 0.9
 """Ratio above which what time or size stand for is taken to be ever less: a step they say is done still runs."""
+
+HALF_SECONDS = 120.0
+"""After this long a running step of which nothing is known counts for half: the bar moves, and never as if it ended."""
 
 _RUNNING = StepState.RUNNING
 MAX_CREDITED = 500
@@ -148,7 +152,11 @@ def _credit(run: Run, now: float, by_phase: dict[str, float]) -> float:
     # floor is not below what was shown by a rounding
     whole = 0.0
     for step in islice(run.running.values(), MAX_CREDITED):
-        credit = step.weight * (step_progress(run, step, now) or 0.0)
+        ratio = step_progress(run, step, now)
+        if ratio is None:
+            passed = max(0.0, now - step.start) if step.start is not None else 0.0
+            ratio = passed / (passed + (step.weight if step.has_figures else HALF_SECONDS))
+        credit = step.weight * ratio
         whole += credit
         by_phase[step.phase] = by_phase.get(step.phase, 0.0) + credit
     return whole
