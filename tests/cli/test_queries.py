@@ -20,7 +20,7 @@ from build_exporter.cli.query import window_of
 from build_exporter.cli.query_output import csv_cell, fitting
 from build_exporter.model.names import nearest_names, run_start
 from build_exporter.queries.commands import SUMMARIES, find
-from build_exporter.queries.commands.history import HistoryRow
+from build_exporter.queries.commands.history import HistoryRow, matches
 from build_exporter.queries.filters import ARGUMENTS, FILTERS
 
 Command = Callable[..., Any]
@@ -229,6 +229,21 @@ def test_history_of_a_step_has_the_steps_result(command: Command, tmp_path: Path
     assert [row["result"] for row in found["rows"]] == ["succeeded", "succeeded"]
     assert "`failing-steps` lists those that failed" in command("history", "make", "--journal", str(tmp_path)).stdout
     assert [row["result"] for row in ask(command, tmp_path, "history")["rows"]] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("step", "names", "others"),
+    [
+        ("app-arch/gzip-1.13", ["gzip", "app-arch/gzip", "app-arch/gzip-1.13"], ["app", "arch", "zip"]),
+        ("sys-devel/gcc-config-2.11 to /mnt/gentoo/", ["gcc-config", "sys-devel/gcc-config"], ["gentoo", "mnt"]),
+        ("502-gcc-pass1", ["gcc", "gcc-pass1", "502-gcc-pass1"], ["cc", "pass"]),
+        ("842-xml-parser", ["xml-parser"], ["ml"]),
+    ],
+)
+def test_a_package_is_found_by_its_name(step: str, names: list[str], others: list[str]) -> None:
+    """`history gcc` finds Portage's category/name-version and jhalfs' number-name, by the whole name alone."""
+    assert [name for name in names if not matches(name, step)] == []
+    assert [name for name in others if matches(name, step)] == []
 
 
 def test_a_mistyped_command_is_guessed(command: Command) -> None:

@@ -24,9 +24,11 @@ from build_exporter.queries.commands.errors import ErrorRow, errors
 from build_exporter.queries.context import Context
 from build_exporter.queries.request import Request
 from build_exporter.queries.run_reader import JournalRuns
+from build_exporter.sources.registry import kinds
 from build_exporter.tracker import Run, Step, Tracker
 
 NO_LOG: Final = "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"
+NO_LOG_OF_SOURCE: Final = "none could be read; the page on {} in docs/sources lists those that are"
 
 
 @click.command()
@@ -69,7 +71,7 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     if output == "json":
         print_json(made)
     else:
-        click.echo(folded("\n".join(_lines(made, time.time()))))
+        click.echo(folded("\n".join(_lines(made, found[0].source, time.time()))))
 
 
 def _failed(runs: list[Run], name: str | None) -> tuple[Run, Step] | None:
@@ -114,7 +116,7 @@ def _as_named(step: Step, name: str) -> str:
     return f"{step.phase}/{step.step}" if "/" in name else step.step
 
 
-def _lines(made: Card, now: float) -> Iterator[str]:
+def _lines(made: Card, source: str, now: float) -> Iterator[str]:
     attempt = f", attempt {made.attempt}" if made.attempt > 1 else ""
     since = f" {duration(now - made.since)} ago ({clock_time(made.since)})" if made.since is not None else ""
     yield click.style(f"{made.build}: {made.phase}/{made.step} failed{since}{attempt}", bold=True)
@@ -136,6 +138,6 @@ def _lines(made: Card, now: float) -> Iterator[str]:
     if made.blocked_steps:
         wait = "waits" if made.blocked_steps == 1 else "wait"
         yield f"  blocked    {count_of(made.blocked_steps, 'step')} {wait} for it"
-    yield f"  log file   {made.log or NO_LOG}"
+    yield f"  log file   {made.log or (NO_LOG_OF_SOURCE.format(source) if source in kinds() else NO_LOG)}"
     if made.page is not None:
         yield f"  page       {made.page}"
