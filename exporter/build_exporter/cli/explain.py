@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -117,6 +119,7 @@ def _as_named(step: Step, name: str) -> str:
 
 
 def _lines(made: Card, source: str, now: float) -> Iterator[str]:
+    no_log = NO_LOG_OF_SOURCE.format(source) if source in kinds() else NO_LOG
     attempt = f", attempt {made.attempt}" if made.attempt > 1 else ""
     since = f" {duration(now - made.since)} ago ({clock_time(made.since)})" if made.since is not None else ""
     yield click.style(f"{made.build}: {made.phase}/{made.step} failed{since}{attempt}", bold=True)
@@ -138,6 +141,14 @@ def _lines(made: Card, source: str, now: float) -> Iterator[str]:
     if made.blocked_steps:
         wait = "waits" if made.blocked_steps == 1 else "wait"
         yield f"  blocked    {count_of(made.blocked_steps, 'step')} {wait} for it"
-    yield f"  log file   {made.log or (NO_LOG_OF_SOURCE.format(source) if source in kinds() else NO_LOG)}"
+    yield f"  log file   {_log_file(made.log) if made.log else no_log}"
     if made.page is not None:
         yield f"  page       {made.page}"
+
+
+def _log_file(path: str) -> str:
+    try:
+        os.stat(path)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return path if os.access(path, os.R_OK) else f"{path}: {os.strerror(errno.EACCES)}"
