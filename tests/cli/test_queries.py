@@ -232,6 +232,30 @@ def test_history_of_a_step_has_the_steps_result(command: Command, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("source", "log", "words"),
+    [
+        ("portage", None, "none could be read; the page on portage in docs/sources lists those that are"),
+        ("", None, "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"),
+        ("", "/nowhere/gcc.log", "/nowhere/gcc.log: No such file or directory"),
+    ],
+)
+def test_explain_says_why_it_shows_no_log(
+    command: Command, tmp_path: Path, source: str, log: str | None, words: str
+) -> None:
+    """Whoever builds by another tool is not sent to the hook's option, and a log that can't be read has its reason."""
+    name = {"build": "b", "phase": "p", "step": "s"}
+    events = [
+        {"time": 1.78e9, "event": "build_started", "build": "b", "source": source},
+        {"time": 1.78e9, "event": "step_started", **name, **({"log": log} if log else {})},
+        {"time": 1.78e9 + 1, "event": "step_finished", **name, "status": "failed"},
+    ]
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "20260528T202640Z.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in events))
+    shown = command("explain", "--journal", str(tmp_path)).stdout
+    assert f"  log file   {words}\n" in shown
+
+
+@pytest.mark.parametrize(
     ("step", "names", "others"),
     [
         ("app-arch/gzip-1.13", ["gzip", "app-arch/gzip", "app-arch/gzip-1.13"], ["app", "arch", "zip"]),

@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import click
@@ -148,7 +149,7 @@ def _lines(made: Card, source: str, now: float) -> Iterator[str]:
 
 def _log_file(path: str) -> str:
     try:
-        os.stat(path)
+        Path(path).stat()
     except OSError as error:
         return f"{path}: {error.strerror}"
     return path if os.access(path, os.R_OK) else f"{path}: {os.strerror(errno.EACCES)}"
