@@ -234,7 +234,7 @@ def test_history_of_a_step_has_the_steps_result(command: Command, tmp_path: Path
 @pytest.mark.parametrize(
     ("source", "log", "words"),
     [
-        ("portage", None, "none could be read; the page on portage in docs/sources lists those that are"),
+        ("portage", None, "none is known"),
         ("", None, "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"),
         ("", "/nowhere/gcc.log", "/nowhere/gcc.log: No such file or directory"),
     ],

@@ -31,7 +31,6 @@ from build_exporter.sources.registry import kinds
 from build_exporter.tracker import Run, Step, Tracker
 
 NO_LOG: Final = "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"
-NO_LOG_OF_SOURCE: Final = "none could be read; the page on {} in docs/sources lists those that are"
 
 
 @click.command()
@@ -74,7 +73,9 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     if output == "json":
         print_json(made)
     else:
-        click.echo(folded("\n".join(_lines(made, found[0].source, time.time()))))
+        # of a watched build somebody else decides where its output goes
+        no_log = "none is known" if found[0].source in kinds() else NO_LOG
+        click.echo(folded("\n".join(_lines(made, time.time(), no_log))))
 
 
 def _failed(runs: list[Run], name: str | None) -> tuple[Run, Step] | None:
@@ -119,8 +120,7 @@ def _as_named(step: Step, name: str) -> str:
     return f"{step.phase}/{step.step}" if "/" in name else step.step
 
 
-def _lines(made: Card, source: str, now: float) -> Iterator[str]:
-    no_log = NO_LOG_OF_SOURCE.format(source) if source in kinds() else NO_LOG
+def _lines(made: Card, now: float, no_log: str) -> Iterator[str]:
     attempt = f", attempt {made.attempt}" if made.attempt > 1 else ""
     since = f" {duration(now - made.since)} ago ({clock_time(made.since)})" if made.since is not None else ""
     yield click.style(f"{made.build}: {made.phase}/{made.step} failed{since}{attempt}", bold=True)
