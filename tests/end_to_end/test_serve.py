@@ -267,11 +267,15 @@ def test_a_journal_that_comes_later(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_shows(serve: Serve, run_file: RunFiles) -> None:
-    """A run that is no file sets its source down and leaves other builds alone, until the cause is removed."""
+    """A run that is no file, and watched paths that the system refuses, are down and leave other builds alone."""
     run_file("good").step("p", "s")
     bad = run_file("bad")
     os.mkfifo(bad.path)
-    served = serve()
+    refused = "r" * 300  # refused to root as well, as a directory of somebody else's is to others
+    kinds = ("bitbake", "buildroot", "ninja", "portage", "jhalfs-report")
+    served = serve(*(f"--watch={kind}=/tmp/{refused}" for kind in kinds))
+    for kind in kinds:
+        assert served.value("build_exporter_source_up", source=f"{kind}/{refused[:100]}") == 0
     assert served.value("build_exporter_source_up", source="journal") == 0
     assert served.value("build_step_status", build="good") == 2
     bad.path.unlink()
