@@ -54,6 +54,27 @@ def test_an_older_run_that_grows_is_offered_again(run_file: RunFiles, follow: Ca
     assert all_messages(followed, "lfs", OLD) == ["one", "two"]
 
 
+def test_an_older_run_that_was_not_read_to_its_end_is_offered_again(
+    run_file: RunFiles, follow: Callable[[], Any]
+) -> None:
+    """Reading that was given up after the first 256 KiB begins anew later, and a bad line among them counts once."""
+    old = run_file("lfs", OLD)
+    old.raw(b"bad\n")
+    for number in range(6):
+        old.add("note", message=f"{number}" + "x" * 60_000)
+    run_file("lfs", NEW).add("note", message="new")
+    followed = follow()
+    followed.poll()
+    pieces = followed.follower.read_older("lfs", OLD)
+    assert [event.message[0] for event in next(pieces)] == ["0", "1", "2", "3"]
+    pieces.close()
+    followed.follower.forget_older("lfs", OLD)
+    assert followed.follower.older_runs("lfs") == [OLD]
+    assert [words[0] for words in all_messages(followed, "lfs", OLD)] == list("012345")
+    assert followed.follower.older_runs("lfs") == []
+    assert followed.follower.decoder.rejected.total() == 1
+
+
 def test_a_new_run_takes_over(run_file: RunFiles, follow: Callable[[], Any]) -> None:
     """The next run of a build is followed from its beginning, and the one before becomes an older one."""
     followed = follow()
