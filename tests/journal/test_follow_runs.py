@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,8 @@ def test_a_run_without_a_line_hides_no_result(run_file: RunFiles, follow: Callab
     run_file("lfs", OLD).add("note", message="result")
     new = run_file("lfs", NEW)
     new.raw(b"")
+    # in a directory that has not changed for long
+    os.utime(new.path.parent, (1000, 1000))
     follower = follow().follower
     assert messages(follower) == [(OLD, "result")]
     assert follower.older_runs("lfs") == []
