@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import click
@@ -139,6 +142,14 @@ def _lines(made: Card, now: float, no_log: str) -> Iterator[str]:
     if made.blocked_steps:
         wait = "waits" if made.blocked_steps == 1 else "wait"
         yield f"  blocked    {count_of(made.blocked_steps, 'step')} {wait} for it"
-    yield f"  log file   {made.log or no_log}"
+    yield f"  log file   {_log_file(made.log) if made.log else no_log}"
     if made.page is not None:
         yield f"  page       {made.page}"
+
+
+def _log_file(path: str) -> str:
+    try:
+        Path(path).stat()
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return path if os.access(path, os.R_OK) else f"{path}: {os.strerror(errno.EACCES)}"
