@@ -21,7 +21,7 @@ class HostCollector:
     target: str
     help: str
     enabled: bool = True
-    interval: float = 1.0
+    interval: float = 2.0
     thread: str = "machine"
 
     def make(self) -> Collector:
@@ -41,13 +41,13 @@ HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
     HostCollector("disk", f"{_HOST}.disk:Disk", "Disk reads, writes and busy time."),
     HostCollector("network", f"{_HOST}.network:Network", "Network traffic, errors and drops."),
     HostCollector(
-        "throttling", f"{_HOST}.throttling:Throttling", "CPUs slowed down by heat.", interval=5.0, thread="sensors"
+        "throttling", f"{_HOST}.throttling:Throttling", "CPUs slowed down by heat.", interval=15.0, thread="sensors"
     ),
     HostCollector(
-        "temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=5.0, thread="sensors"
+        "temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=15.0, thread="sensors"
     ),
     HostCollector(
-        "frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=5.0, thread="sensors"
+        "frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=15.0, thread="sensors"
     ),
     HostCollector(
         "filesystem", f"{_HOST}.filesystem:Filesystem", "Space on file systems.", interval=15.0, thread="filesystem"
