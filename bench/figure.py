@@ -13,9 +13,10 @@ from typing import Any
 class Figure:
     """One row of the table.
 
-    `goal` is in `unit`. `goal_ratio` is reached instead where ours is so many times as good as the peer's: it holds
-    on machines slower than the one the goal was set on. A figure without a goal is shown for what it shows. `before` is
-    that of the version which `BASELINE` names, from the same run.
+    `goal` is in `unit`. On machines slower than the one the goal was set on, two ratios hold instead: `goal_ratio`,
+    where ours is so many times as good as the peer's, and `goal_before`, where ours is so many times as good as
+    `before`, that of the version which `BASELINE` names, from the same run. A figure without a goal is shown for what
+    it shows.
     """
 
     key: str
@@ -27,24 +28,42 @@ class Figure:
     peer_value: float | None = None
     goal: float | None = None
     goal_ratio: float | None = None
+    goal_before: float | None = None
     before: float | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float | None:
         """How many times as good ours is as the peer's; None without a peer."""
-        if self.peer_value is None or not self.ours or not self.peer_value:
-            return None
-        return self.ours / self.peer_value if self.higher_is_better else self.peer_value / self.ours
+        return self._times_as_good_as(self.peer_value)
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached, None without one."""
-        if self.goal is None:
+        """Whether the goal is reached, by itself or by a ratio; None without one, or with nothing to compare with."""
+        if self.goal is None and not self._ratios():
             return None
-        if self.goal_ratio is not None and (self.ratio or 0.0) >= self.goal_ratio:
-            return True
+        return self.reached_itself or self.reached_by_ratio
+
+    @property
+    def reached_itself(self) -> bool:
+        """Whether the value is as good as `goal`."""
+        if self.goal is None:
+            return False
         return self.ours >= self.goal if self.higher_is_better else self.ours <= self.goal
+
+    @property
+    def reached_by_ratio(self) -> bool:
+        """Whether the value is as much better than the peer's, or that before, as is wanted."""
+        return any(ratio >= goal for ratio, goal in self._ratios())
+
+    def _ratios(self) -> list[tuple[float, float]]:
+        pairs = ((self.ratio, self.goal_ratio), (self._times_as_good_as(self.before), self.goal_before))
+        return [(ratio, goal) for ratio, goal in pairs if ratio is not None and goal is not None]
+
+    def _times_as_good_as(self, other: float | None) -> float | None:
+        if other is None or not self.ours or not other:
+            return None
+        return self.ours / other if self.higher_is_better else other / self.ours
 
     def as_json(self) -> dict[str, Any]:
         """Return every field, ratio and verdict included."""
@@ -88,9 +107,11 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    goal = "" if figure.goal is None else show(figure.goal, figure.unit)
-    if figure.goal_ratio is not None:
-        goal += f" or {figure.goal_ratio:g}x"
+    goals = [
+        "" if figure.goal is None else show(figure.goal, figure.unit),
+        "" if figure.goal_ratio is None else f"{figure.goal_ratio:g}x",
+        "" if figure.goal_before is None else f"{figure.goal_before:g}x before",
+    ]
     return (
         figure.what,
         figure.peer,
@@ -98,9 +119,15 @@ def _row(figure: Figure) -> tuple[str, ...]:
         "" if figure.before is None else show(figure.before, figure.unit),
         show(figure.ours, figure.unit),
         "" if figure.ratio is None else f"{figure.ratio:.2g}x" if figure.ratio < 10 else f"{figure.ratio:.0f}x",
-        goal,
-        {None: "", True: "yes", False: "NO"}[figure.reached],
+        " or ".join(goal for goal in goals if goal),
+        _judged(figure),
     )
+
+
+def _judged(figure: Figure) -> str:
+    if figure.reached is None:
+        return ""
+    return "yes" if figure.reached_itself else "by ratio" if figure.reached_by_ratio else "NO"
 
 
 _SCALES = {"s": (("s", 1.0), ("ms", 1e3), ("us", 1e6)), "bytes": (("MB", 1e-6),), "ratio": (("%", 100.0),)}

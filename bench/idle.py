@@ -52,6 +52,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             peer="mtail, which samples nothing",
             peer_value=peer,
             goal=0.004,
+            goal_before=2.15,
             detail=detail,
         ),
         Figure(

@@ -35,6 +35,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             peer="mtail, polling each 5 ms",
             peer_value=percentile(peer_busy, 0.99),
             goal=0.003,
+            goal_ratio=6.3,
             detail={"ours": summary(busy), "peer": summary(peer_busy), "peer_default": summary(default)},
         ),
         Figure(

@@ -82,21 +82,22 @@ def main() -> int:
     for name in arguments.only or MEASUREMENTS:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         taken[name] = measure(name, quick=arguments.quick)
+        document = {
+            "taken": began.isoformat(timespec="seconds"),
+            "quick": arguments.quick,
+            "machine": described,
+            "measurements": {
+                name: {"seconds": round(one["seconds"], 1), "load_before": round(one["load_before"], 2)}
+                for name, one in taken.items()
+            },
+            "figures": [figure.as_json() for one in taken.values() for figure in one["figures"]],
+        }
+        # after each, so that a run which is stopped leaves what it has measured
+        for path in arguments.output or [RESULTS / "local" / "latest.json"]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     figures = [figure for one in taken.values() for figure in one["figures"]]
     print(table(figures))
-    document = {
-        "taken": began.isoformat(timespec="seconds"),
-        "quick": arguments.quick,
-        "machine": described,
-        "measurements": {
-            name: {"seconds": round(one["seconds"], 1), "load_before": round(one["load_before"], 2)}
-            for name, one in taken.items()
-        },
-        "figures": [figure.as_json() for figure in figures],
-    }
-    for path in arguments.output or [RESULTS / "local" / "latest.json"]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     missed = [figure.what for figure in figures if figure.reached is False]
     return 1 if missed and not arguments.quick else 0
 

@@ -36,6 +36,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             what=f"start to ready, {events:,} events to read",
             unit="s",
             ours=large["seconds"],
+            goal_before=2.0,
             detail=large,
         ),
     ]

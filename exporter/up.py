@@ -1,6 +1,8 @@
-"""Start the whole bundle on this machine, replay the recorded build into it, and stop it all at Ctrl-C.
+"""Start the whole bundle on this machine, with a recorded build while there is no other, and stop it all at Ctrl-C.
 
 With a Docker daemon the compose file is started, with Grafana; else the programs of the Procfile that are installed.
+The recorded build is replayed into a journal of its own, which goes with it: the user's journal takes its place as
+soon as it has a build.
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 VAR = TOP / "var"
 DEFAULT_JOURNAL = "/var/lib/build-exporter/journal"
-RECORDED = TOP / "examples" / "recorded" / "mini-lfs"
+BUILD_ROOT = os.environ.get("BUILD_ROOT", "")
+DEMO = VAR / "demo"
+"""The journal of the recorded build."""
 EXAMPLE = "mini-lfs"
-"""The name of the recorded build."""
+RECORDED = TOP / "examples" / "recorded" / EXAMPLE
 
 REPLAY_SECONDS = 300.0
 """Duration of the recorded build when it is replayed."""
@@ -68,8 +72,11 @@ class Program:
 def main() -> int:
     """Run until Ctrl-C or SIGTERM; return the exit code."""
     os.chdir(TOP)
-    os.environ["BUILD_EXPORTER_JOURNAL"] = str(_journal())
-    for directory in (_journal(), VAR / "log", VAR / "prometheus", VAR / "alertmanager"):
+    journal = _journal()
+    _remove_demo(journal)
+    is_demo = RECORDED.is_dir() and not _builds(journal)
+    _serve(DEMO if is_demo else journal)
+    for directory in (VAR / "log", VAR / "prometheus", VAR / "alertmanager"):
         directory.mkdir(parents=True, exist_ok=True)
     # also where this was started with SIGINT ignored, and when the terminal is closed
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -80,8 +87,11 @@ def main() -> int:
         names = _start_compose() if docker else _start_programs(programs)
         if not names:
             return 1
-        _show(names)
-        programs.extend(_start_replay())
+        _show(names, journal)
+        if is_demo:
+            programs.append(_start_replay())
+            _watch(programs, until=lambda: bool(_builds(journal) or _builds(DEMO) - {EXAMPLE}))
+            _end_demo(programs, journal, docker=docker)
         _watch(programs)
     except KeyboardInterrupt:
         print("\nstopping")
@@ -89,6 +99,7 @@ def main() -> int:
         _stop(programs)
         if docker:
             subprocess.run(["docker", "compose", "down"], check=False)
+        _remove_demo(journal)
     return 0
 
 
@@ -101,6 +112,40 @@ def _journal() -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
     default = DEFAULT_JOURNAL if os.geteuid() == 0 else f"{state}/build-exporter/journal"
     return Path(os.environ.get("BUILD_EXPORTER_JOURNAL") or default).absolute()
+
+
+def _builds(journal: Path) -> set[str]:
+    """Return the names of the builds that a journal has."""
+    return {path.parent.name for path in journal.glob("*/*.jsonl") if not path.parent.name.startswith(".")}
+
+
+def _serve(journal: Path) -> None:
+    """Make a journal the one that is shown; logs of the recorded build are in its own, and there in a container too."""
+    journal.mkdir(parents=True, exist_ok=True)
+    os.environ["BUILD_EXPORTER_JOURNAL"] = str(journal)
+    root = BUILD_ROOT or (str(DEMO) if journal == DEMO else "")
+    os.environ.pop("BUILD_ROOT", None)
+    os.environ.update({"BUILD_ROOT": root} if root else {})
+
+
+def _remove_demo(journal: Path) -> None:
+    """Remove the recorded build; others that were posted meanwhile go to the user's journal."""
+    for build in _builds(DEMO) - {EXAMPLE}:
+        (journal / build).mkdir(parents=True, exist_ok=True)
+        for path in (DEMO / build).iterdir():
+            shutil.move(path, journal / build / path.name)
+    shutil.rmtree(DEMO, ignore_errors=True)
+
+
+def _end_demo(programs: list[Program], journal: Path, *, docker: bool) -> None:
+    """Show the user's journal in place of the recorded build."""
+    print(f"A build has begun: the journal {journal} is shown in place of the recorded build.", flush=True)
+    gone = [each for each in programs if each.name in ("replay", "exporter")]
+    _stop(gone)
+    programs[:] = [each for each in programs if each not in gone]
+    _remove_demo(journal)
+    _serve(journal)
+    _start_compose() if docker else _start_programs(programs)
 
 
 def _has_docker() -> bool:
@@ -150,6 +195,8 @@ def _start_programs(programs: list[Program]) -> list[str]:
         if not any(shutil.which(program, path=_path()) for program in PROGRAMS[name]):
             print(f"{name}: not started, {' or '.join(PROGRAMS[name])} is not installed")
             continue
+        if name in {each.name for each in programs}:
+            continue
         if _is_taken(url):
             print(f"{name}: not started, another program listens at {url.split('/')[2]}")
             continue
@@ -198,7 +245,7 @@ def _wait_ready(program: Program, url: str, seconds: float = 60.0) -> bool:
     return False
 
 
-def _show(names: list[str]) -> None:
+def _show(names: list[str], journal: Path) -> None:
     command = f"{Path(sys.executable).parent}/build-exporter"
     print()
     for name in names:
@@ -206,7 +253,7 @@ def _show(names: list[str]) -> None:
         address = next((each for each in addresses if _has_page(each, content)), "")
         print(f"  {title:12}  {address or 'runs, without a web page: its alerts are on the live page'}")
     print(f"""
-The journal is {os.environ["BUILD_EXPORTER_JOURNAL"]}.
+The journal is {journal}.
 To watch a build of your own, in another shell:
 
   {command} run --build my-build -- make -j2
@@ -229,15 +276,15 @@ def _has_page(address: str, content: str) -> bool:
         return False
 
 
-def _start_replay() -> Iterator[Program]:
-    """Replay the recorded build where there is none of the user's own to look at."""
-    found = sorted(RECORDED.glob("*.jsonl"))
-    own = [path.name for path in _journal().iterdir() if path.is_dir() and path.name != EXAMPLE and path.name[0] != "."]
-    if not found or own:
-        return
-    print(f"A recorded build, {EXAMPLE}, is replayed now, in about {REPLAY_SECONDS / 60:.0f} minutes.", flush=True)
-    speed = max(1.0, _seconds(found[0]) / REPLAY_SECONDS)
-    yield _start("replay", f"exec build-exporter replay '{found[0]}' --speed {speed:.2f}")
+def _start_replay() -> Program:
+    print(
+        f"The journal has no build yet. A recorded one, {EXAMPLE}, is replayed now, in about"
+        f" {REPLAY_SECONDS / 60:.0f} minutes; it goes when a build of your own begins, or with Ctrl-C.",
+        flush=True,
+    )
+    recording = next(RECORDED.glob("*.jsonl"))
+    speed = max(1.0, _seconds(recording) / REPLAY_SECONDS)
+    return _start("replay", f"exec build-exporter replay '{recording}' --speed {speed:.2f}")
 
 
 def _seconds(path: Path) -> float:
@@ -245,9 +292,9 @@ def _seconds(path: Path) -> float:
     return float(max(times) - min(times))
 
 
-def _watch(programs: list[Program]) -> None:
-    """Report when one ends, until interrupted."""
-    while True:
+def _watch(programs: list[Program], until: Callable[[], bool] = lambda: False) -> None:
+    """Report when one ends, until interrupted or something has come."""
+    while not until():
         for program in programs:
             code = program.process.poll()
             if code is not None and not program.reported:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -98,9 +99,16 @@ def test_a_missed_goal_is_reported(figure: ModuleType) -> None:
     slow = figure.Figure(**rate, goal=100)
     assert slow.reached is False
     assert "NO" in figure.table([slow])
-    assert figure.Figure(**rate, goal=100, goal_ratio=3).reached is True
+    by_ratio = figure.Figure(**rate, goal=100, goal_ratio=3)
+    assert by_ratio.reached is True
+    assert "by ratio" in figure.table([by_ratio])
+    assert figure.Figure(**rate, goal=100, goal_ratio=3.1).reached is False
     low = figure.Figure(key="b", what="time", unit="s", ours=0.002, peer_value=0.02, goal=0.003)
     assert low.reached is True
     assert low.ratio == pytest.approx(10)
+    halved = figure.Figure(key="c", what="start", unit="s", ours=1.0, goal_before=2.0, before=2.0)
+    assert halved.reached is True
+    assert replace(halved, before=1.9).reached is False
+    assert replace(halved, before=None).reached is None, "the other version was not measured"
     assert figure.percentile([3, 1, 2, 4], 0.5) == 2
     assert figure.percentile(range(1, 101), 0.99) == 99

@@ -66,6 +66,40 @@ def test_a_run_is_lived_again_faster(command: Command, journal: Path, recorded: 
     assert events[4] == {"time": events[4]["time"], "build": "lfs", "event": "coffee_made", "cups": 3}
 
 
+def test_logs_grow_as_their_steps_run(
+    command: Command, journal: Path, tmp_path: Path, poll: Callable[..., None]
+) -> None:
+    """A log beside the recording is written again as its step runs; one that is nowhere is not offered to anyone."""
+    (tmp_path / "logs" / "1").mkdir(parents=True)
+    text = "".join(f"line {number}\n" for number in range(1000))
+    (tmp_path / "logs" / "1" / "a.log").write_text(text)
+    (tmp_path / "here.log").write_text("kept\n")
+    names = ("/mnt/lfs/logs/1/a.log", "/mnt/lfs/logs/1/b.log", str(tmp_path / "here.log"), "/mnt/../logs/1/a.log")
+    events = [
+        {"time": START + number * 3 + at, "event": event, "build": "lfs", "phase": "p", "step": f"s{number}", **more}
+        for number, log in enumerate(names)
+        for event, at, more in (("step_started", 0, {"log": log}), ("step_finished", 3, {"status": "failed"}))
+    ]
+    path = tmp_path / "recorded.jsonl"
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    words = ["replay", str(path), "--journal", str(journal), "--quiet"]
+    process = subprocess.Popen([sys.executable, "-m", "build_exporter", *words])
+    try:
+        poll(lambda: any(journal.rglob("a.log")), 30, "the log is begun")
+        (copy,) = journal.rglob("a.log")
+        poll(lambda: 0 < copy.stat().st_size < len(text), 30, "a part of it is there")
+        assert text.startswith(copy.read_text().rpartition("\n")[0])
+        poll(lambda: copy.read_text() == text, 30, "all of it is there")
+    finally:
+        process.kill()
+        process.wait()
+    assert [event.get("log") for event in written(journal)[1][:1]] == [str(copy)]
+    done = command(*words, "--keep-times", "--build", "old")
+    assert done.returncode == 0, done.stderr
+    logs = [event.get("log") for event in written(journal, "old")[1] if event["event"] == "step_started"]
+    assert logs == [str(tmp_path / "logs/1/a.log"), None, str(tmp_path / "here.log"), None]
+
+
 def test_what_was_left_out_is_reported(command: Command, journal: Path, recorded: Path) -> None:
     """Lines that are no events are counted, and a summary says what is being replayed."""
     done = command("replay", str(recorded), "--journal", str(journal), "--speed", "1000")
@@ -104,7 +138,7 @@ def test_ended_early_it_is_interrupted(
     """Ctrl-C or SIGTERM leaves a run that says so, not one that seems to run for ever."""
     arguments = ["replay", str(recorded), "--journal", str(journal), "--quiet"]
     process = subprocess.Popen([sys.executable, "-m", "build_exporter", *arguments], stderr=subprocess.PIPE)
-    poll(lambda: (journal / "lfs").exists() and len(written(journal)[1]) >= 2)
+    poll(lambda: any(path.read_bytes().count(b"\n") >= 2 for path in journal.glob("lfs/*.jsonl")))
     process.send_signal(number)
     _, reported = process.communicate(timeout=20)
     assert process.returncode == 130

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
+import weakref
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from build_exporter.collectors.steps import FAMILIES, RunSeries
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
+from build_exporter.queries.course import course
 from build_exporter.tracker import Run, apply_all
 
 BASE: dict[str, Any] = {"time": st.just(0.0), "build": st.just("b")}
@@ -71,6 +75,37 @@ def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], fl
         shown = lines(kept, time)
         assert kept.hidden == 0
         assert shown == lines(RunSeries(run, 100), time)
+
+
+@given(stories)
+def test_what_is_kept_of_all_steps_is_what_a_new_look_finds(story: list[tuple[list[e.Event], float]]) -> None:
+    """Sums, tests, and the steps that ended last or come next are those of now, however often they were asked for."""
+    run = Run("b", "20260101T000000Z")
+    time = 1e6
+    for events, passed in story:
+        for event in events:
+            time += passed
+            event.time = time
+            apply_all(run, [event])
+        assert course(run) == inspect.unwrap(course)(run)
+        assert course(run) is course(run)
+
+
+def test_nothing_is_kept_of_a_run_that_is_gone() -> None:
+    """What follows from the steps of a run goes with it."""
+    run = Run("b", "20260101T000000Z")
+    apply_all(
+        run,
+        [
+            e.StepStarted(time=1.0, build="b", phase="p", step="s"),
+            e.StepFinished(time=2.0, build="b", phase="p", step="s", status="succeeded"),
+        ],
+    )
+    assert course(run).recent == [*run.steps.values()]
+    gone = weakref.ref(run)
+    del run
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_skipped_step_is_expected_to_take_what_a_new_start_would_show() -> None:

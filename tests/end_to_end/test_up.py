@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,13 +49,12 @@ def clone(repository: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def up(clone: Path) -> Iterator[subprocess.Popen[str]]:
     """`exporter/up.py` running, its output in `up.log`."""
-    journal = str(clone / "var" / "journal")
-    environment = {
-        **os.environ,
+    variables = {
         "PYTHONUNBUFFERED": "1",
         "DOCKER_HOST": "unix:///nowhere",
-        "BUILD_EXPORTER_JOURNAL": journal,
+        "BUILD_EXPORTER_JOURNAL": str(clone / "own"),
     }
+    environment = {**os.environ, **variables}
     with (clone / "up.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "exporter/up.py"], cwd=clone, stdout=log, stderr=log, text=True, env=environment
@@ -64,21 +65,30 @@ def up(clone: Path) -> Iterator[subprocess.Popen[str]]:
         process.wait(30)
 
 
+def ask(url: str) -> Any:
+    """Return an answer's JSON, None where there is no answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
 def test_everything_starts_shows_a_build_and_stops(
     clone: Path, up: subprocess.Popen[str], poll: Callable[..., None]
 ) -> None:
-    """One command on a bare machine: Prometheus shows the replayed build, Ctrl-C leaves nothing behind."""
+    """One command on a bare machine: a replayed build until there is one of your own; your journal has nothing else."""
+    exporter = f"http://127.0.0.1:{PORTS['exporter']}/api/v1/builds"
 
-    def has_build() -> bool:
+    def builds() -> list[str]:
+        return [row["build"] for row in (ask(exporter) or {"builds": ()})["builds"]]
+
+    def has_scraped() -> bool:
         assert up.poll() is None, (clone / "up.log").read_text()
-        try:
-            query = "http://127.0.0.1:9090/api/v1/query?query=build_info"
-            with urllib.request.urlopen(query, timeout=5) as answer:
-                return bool(json.load(answer)["data"]["result"])
-        except OSError:
-            return False
+        found = ask("http://127.0.0.1:9090/api/v1/query?query=build_info")
+        return bool(found and found["data"]["result"])
 
-    poll(has_build, 60, "Prometheus has scraped the replayed build")
+    poll(has_scraped, 60, "Prometheus has scraped the replayed build")
     reported = (clone / "up.log").read_text()
     for address in ("http://localhost:10110/", "http://localhost:9090/"):
         assert address in reported
@@ -86,8 +96,28 @@ def test_everything_starts_shows_a_build_and_stops(
         with urllib.request.urlopen(address, timeout=5) as answer:
             assert "does not include a web" not in answer.read().decode(), f"{address} is of no use"
     assert "build-exporter run --build my-build -- make" in reported
+    assert builds() == ["mini-lfs"]
+    poll(lambda: (ask(f"{exporter}/mini-lfs/log?step=501-binutils-pass1") or {}).get("size", 0) > 0, 60, "a log")
+    assert not (clone / "own").exists()
+    environment = {**os.environ, "BUILD_EXPORTER_JOURNAL": str(clone / "own")}
+    subprocess.run(
+        [sys.executable, "-m", "build_exporter", "run", "--build", "mine", "--", "true"], env=environment, check=True
+    )
+    poll(lambda: builds() == ["mine"], 60, "one's own build is shown in place of the recorded one")
+    assert not (clone / "var" / "demo").exists()
     up.send_signal(signal.SIGINT)
     assert up.wait(30) == 0
     assert not any(is_listening(port) for port in PORTS.values())
-    events = [json.loads(line) for path in (clone / "var").rglob("*.jsonl") for line in path.read_text().splitlines()]
-    assert events[-1]["event"] == "build_finished", "the replay ends its run too"
+    assert [path.parent.name for path in clone.rglob("*.jsonl") if "examples" not in path.parts] == ["mine"]
+
+
+def test_what_was_posted_to_the_recorded_build_stays(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorded build goes with the journal that was made for it; other builds in that are kept."""
+    monkeypatch.chdir(clone)
+    up = runpy.run_path(str(clone / "exporter" / "up.py"))
+    for build in ("mini-lfs", "posted"):
+        (clone / "var" / "demo" / build).mkdir(parents=True)
+        (clone / "var" / "demo" / build / "20260101T000000Z.jsonl").write_text(f"{build}\n")
+    up["_remove_demo"](clone / "own")
+    assert not (clone / "var" / "demo").exists()
+    assert [path.read_text() for path in (clone / "own").rglob("*.jsonl")] == ["posted\n"]

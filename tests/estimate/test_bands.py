@@ -115,7 +115,8 @@ def test_a_first_step_that_takes_longer_shows_a_slower_machine(elapsed: float, p
     found = outlook({("p", "s"): Expected(log(100.0), 0.12)}, pending_seconds=300.0, pace_spread=0.5)
     run = begun(planned())
     estimate, left = found.at(run, elapsed), left_of(run.steps["p", "s"], found.expected["p", "s"], elapsed)
-    slower = found._slower(run, elapsed)
+    running = [(run.steps["p", "s"], found.expected["p", "s"])]
+    slower = found._slower(running, elapsed)
     assert 300.0 * exp(slower) == pytest.approx(pending, rel=1e-3)
     assert estimate.middle >= pending + left - 1e-6
     begins = left_of(run.steps["p", "s"], found.expected["p", "s"], 0.0)
@@ -124,7 +125,7 @@ def test_a_first_step_that_takes_longer_shows_a_slower_machine(elapsed: float, p
     found.parallel = Parallel(900.0, 0.0, 2, frozenset({("p", "t")}), {("p", "s"): begins})
     assert found.at(run, elapsed).middle == pytest.approx(900.0 * exp(slower) - elapsed), "all of it is to come"
     known = outlook(found.expected, runs=1, pending_seconds=300.0, pace_spread=0.5)
-    assert known._slower(run, elapsed) == 0.0, "a step that hangs shows nothing of a machine that is known"
+    assert known._slower(running, elapsed) == 0.0, "a step that hangs shows nothing of a machine that is known"
 
 
 def test_the_band_is_as_wide_as_at_that_share_of_a_run() -> None:
@@ -136,8 +137,8 @@ def test_the_band_is_as_wide_as_at_that_share_of_a_run() -> None:
         run, left = begun(planned()), 1000.0 * (1 - share)
         step = {("p", "s"): Expected(log(100.0), 0.5)}
         found = outlook(step, done_seconds=1000.0 * share - 40.0, bands=factors)
-        assert found._width(run, left, 40.0) == pytest.approx(factor)
-    assert outlook({})._width(begun(planned()), 10.0, 0.0) == 1.0
+        assert found._width([(run.steps[key], each) for key, each in step.items()], left, 40.0) == pytest.approx(factor)
+    assert outlook({})._width([], 10.0, 0.0) == 1.0
     assert {len(each) for each in (DEFAULT.bands_run, DEFAULT.bands_packages, DEFAULT.bands_table)} == {len(BAND_MARKS)}
 
 

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_form
 
 from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.metric import gauge
-from build_exporter.exposition import OPENMETRICS, TEXT, Family, label_block, render
+from build_exporter.exposition import OPENMETRICS, TEXT, Family, label_block, render, sample_line
 from build_exporter.exposition.family import MAX_KEPT, number
 
 # a lone surrogate is no character: it can be in no event
@@ -61,6 +61,7 @@ def test_a_label_stays_within_its_line(text: str) -> None:
 def test_half_a_character_breaks_nothing(text: str) -> None:
     """Text that is no Unicode, which no event can hold, is still shown as UTF-8."""
     Family("build_threshold").add(1, text).lines[0].decode("utf-8", "strict")
+    sample_line("build_step_status", label_block(("step",), (text,)), 2).decode("utf-8", "strict")
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=9, max_size=9), st.floats(0, 1e12))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,19 @@ def test_what_is_no_cursor_is_reported(text: str) -> None:
     """Whatever somebody sends as a cursor, it is refused and nothing else happens."""
     with pytest.raises(CursorError, match="no cursor"):
         decode_cursor(text)
+
+
+def test_a_cursor_of_hundreds_of_builds_fits_in_an_address() -> None:
+    """However many builds go on at once, a client resumes: proxies pass addresses and headers of 8 KiB on."""
+    builds = {f"{name}-{n}": (RUNS[n % 3], n * 7919) for n in range(150) for name in ("lfs", "blfs-xorg")}
+    text = Cursor(1.78e9, builds).encode()
+    assert len(text) < 8000
+    assert decode_cursor(text) == Cursor(1.78e9, builds)
+
+
+def test_a_cursor_is_not_unpacked_without_end() -> None:
+    """Text that would become hundreds of megabytes is no cursor, and neither is one that ends too early."""
+    packed = zlib.compress(b'[1.0,{"b":["' + b" " * 5_000_000 + b'",0]}]')
+    for data in (packed, zlib.compress(b'[1.0,{"b":["",0]}]')[:-9]):
+        with pytest.raises(CursorError):
+            decode_cursor(base64.urlsafe_b64encode(data).decode())

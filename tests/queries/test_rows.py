@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from build_exporter.estimate import Accuracy
-from build_exporter.queries import steps as rows_of
+from build_exporter.queries import suites
 from build_exporter.queries.alerts import alerts
 from build_exporter.queries.attempts import attempts
 from build_exporter.queries.attention import attention
@@ -341,7 +341,7 @@ def test_results_of_suites_are_added_up(builder: Callable[..., Any]) -> None:
         build.add("tests_reported", phase="p\x1b[1mq", step="s", suite=suite, **counts)
     for phase in ("p\x1b[1mq", steps(build.context(), "lfs", StepFilter()).steps[0].phase):
         (row,) = steps(build.context(), "lfs", StepFilter(phase=phase)).steps
-        assert row.tests == rows_of.TestSums(suites=2, total=39, passed=8, failed=3, skipped=4)
+        assert row.tests == suites.TestSums(suites=2, total=39, passed=8, failed=3, skipped=4)
         assert "\x1b" not in row.phase
     (look,) = attention(build.context(), build.tracker.builds["lfs"].current)
     assert (look.kind, look.severity, look.message.startswith("xx: ")) == ("tests", "info", True)

@@ -133,21 +133,44 @@ def cpu_seconds(pid: int) -> float:
 @pytest.mark.parametrize(
     ("request_", "status", "code"),
     [
-        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "too-long"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 9000 + b"\r\n\r\n", 431, "too-large"),
+        (b"GET /" + b"a" * 33_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "too-long"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 33_000 + b"\r\n\r\n", 431, "too-large"),
         (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431, "too-large"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 3_000_000 + b"\r\n\r\n", 431, "too-large"),
         (b"NONSENSE\r\n\r\n", 400, "bad-request"),
+        (b"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n", 501, "not-implemented"),
+        (b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n", 501, "not-implemented"),
+        (b"PROPFIND / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405, "method-not-allowed"),
+        (b"\x16\x03\x01\x02\x00\x01\x00 HTTP/1.1\r\n\r\n", 400, "bad-request"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400, "two-hosts"),
     ],
-    ids=["address", "one header", "many headers", "huge header", "nonsense", "two hosts"],
+    ids=[
+        "address",
+        "one header",
+        "many headers",
+        "huge header",
+        "nonsense",
+        "unknown",
+        "proxy",
+        "WebDAV",
+        "TLS",
+        "two hosts",
+    ],
 )
 def test_requests_beyond_the_limits_are_told_so(served: Any, request_: bytes, status: int, code: str) -> None:
-    """Address and headers have 8 KiB, and what is no request is answered in the one form that errors have."""
+    """Address and headers have 32 KiB, and what is no request is answered in the one form that errors have."""
     got, body = ask(served.port, request_)
     assert (got, json.loads(body)["error"]["code"]) == (status, code)
-    inside = b"GET /-/ready?" + b"a" * 8000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nB: " + b"b" * 8000
+    inside = b"GET /-/ready?" + b"a" * 32_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nB: " + b"b" * 32_000
     assert ask(served.port, inside + b"\r\n\r\n")[0] == 200
+
+
+def test_a_client_that_sends_all_its_body_first_learns_that_it_is_too_large(served: Any) -> None:
+    """The answer reaches whoever reads it only after 30 MB, as many libraries do: the connection is not cut before."""
+    body = b" " * 30_000_000
+    head = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+    status, answer = ask(served.port, head + body)
+    assert (status, json.loads(answer)["error"]["code"]) == (413, "too-large")
 
 
 def test_a_flood_of_nonsense_is_a_line_in_the_log(serve: Serve) -> None:
@@ -338,3 +361,32 @@ def test_time_in_which_an_upload_is_kept_waiting_does_not_count(
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"slow" in answer
     assert (b"200000 bytes" in answer, b"HTTP/1.1 408 " in answer) == (is_finished, not is_finished)
+
+
+@pytest.mark.parametrize("is_reading", [True, False])
+def test_a_slow_line_takes_a_large_answer_bit_by_bit(monkeypatch: pytest.MonkeyPatch, *, is_reading: bool) -> None:
+    """An answer of megabytes takes what time it needs as long as some of it is taken; one left alone is given up."""
+    monkeypatch.setattr(http, "STALL_SECONDS", 0.05)
+    size = 3_000_000
+
+    async def take() -> int:
+        loop = asyncio.get_running_loop()
+        app = lambda request: Response(b"x" * size)  # noqa: E731
+        protocol = http.HttpProtocol(Shared(app, ConnectionLimiter()), "127.0.0.1")
+        client, server = socket.socketpair()
+        client.setblocking(False)
+        await loop.connect_accepted_socket(lambda: protocol, server)
+        await loop.sock_sendall(client, GET)
+        answer = bytearray()
+        with contextlib.closing(client), contextlib.suppress(ConnectionResetError):
+            for _ in range(4):
+                answer += await loop.sock_recv(client, 500_000 if is_reading else 1)
+                await asyncio.sleep(0.06)
+                protocol.check(loop.time())
+            while len(answer) < size and (part := await loop.sock_recv(client, 500_000)):
+                answer += part
+        protocol.evict()
+        await asyncio.sleep(0)
+        return len(answer)
+
+    assert (asyncio.run(asyncio.wait_for(take(), 30)) > size) == is_reading

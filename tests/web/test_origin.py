@@ -57,7 +57,7 @@ def test_a_name_made_to_point_here_reads_nothing(
         monkeypatch.setattr(socket, "gethostname", lambda: "Machine.lan")
     site = request.getfixturevalue("site")
     site.service.hosts = ("Builds.example",)
-    for server, path in itertools.product(("127.0.0.1", "127.0.0.53", "::1"), ("/", "/metrics")):
+    for server, path in itertools.product(("127.0.0.1", "127.0.0.53", "::1", "::ffff:127.0.0.1"), ("/", "/metrics")):
         status, _, body = site.get(path, server=server, host=host)
         assert (status, b'"misdirected"' in body) == ((421, True) if is_refused else (200, False)), server
     assert site.get("/-/healthy", host=host)[0] == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -17,7 +18,10 @@ from build_exporter.journal.current import make_run
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import BuildFinished, encode_line
 from build_exporter.model.names import is_build_name, run_name
-from build_exporter.replay import read_recording, replayed
+from build_exporter.replay import Log, logs_of, read_recording, replayed
+
+_TICK = 0.5
+"""Seconds between looks at the logs that are written while nothing else happens."""
 
 
 class _EndedError(Exception):
@@ -44,12 +48,17 @@ def _run_file(journal: str, build: str, begin: float, *, new: bool) -> str:
 @click.option("--speed", type=click.FloatRange(min=0.001, max=1e6), default=1.0, show_default=True, metavar="N",
               help="How many times as fast as recorded.")  # fmt: skip
 @click.option("--build", metavar="NAME", help="Name of the build it becomes. Default: as recorded.")
+@click.option("--logs", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIRECTORY",
+              help="The recorded logs. Default: `logs` beside FILE.")  # fmt: skip
 @click.option("--keep-times", is_flag=True, help="Write all lines at once with their recorded times, as history.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def replay(file: Path, journal: str, speed: float, build: str | None, keep_times: bool, quiet: bool) -> None:
+def replay(
+    file: Path, journal: str, speed: float, build: str | None, logs: Path | None, keep_times: bool, quiet: bool
+) -> None:
     """Write a recorded run into the journal again, as if it happened now.
 
-    Ended early, by Ctrl-C or SIGTERM, it leaves the run as interrupted.
+    Logs of its steps are written again too, beside the run, and grow while the steps run. Ended early, by Ctrl-C or
+    SIGTERM, it leaves the run as interrupted.
 
     \b
     build-exporter replay examples/recorded/mini-lfs/*.jsonl --speed 60
@@ -73,6 +82,10 @@ def replay(file: Path, journal: str, speed: float, build: str | None, keep_times
         click.echo(f"{name}, run {run}: {duration(recording.seconds / speed)} at {speed:g} times the speed", err=True)
     if keep_times:
         speed = 1.0
+    found = logs_of(recording, logs or file.parent / "logs", Path(writer.path).with_suffix(".logs").absolute(), speed)
+    paths = {name: log.recorded.absolute() if keep_times else log.copy for name, log in found.items()}
+    recording = replace(recording, logs=paths)
+    growing = [] if keep_times else list(found.values())
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
     now = begin
@@ -83,7 +96,7 @@ def replay(file: Path, journal: str, speed: float, build: str | None, keep_times
             started = time.monotonic()
             for due, line in bar:
                 if not keep_times:
-                    time.sleep(max(0.0, started + due - time.monotonic()))
+                    _wait(started, due, growing)
                 now = begin + due
                 writer.append_lines(line)
     except _EndedError:
@@ -92,4 +105,15 @@ def replay(file: Path, journal: str, speed: float, build: str | None, keep_times
         )
         raise SystemExit(130) from None
     except OSError as error:
-        stop("", f"{writer.path}: {error.strerror}", 1)
+        stop("", f"{error.filename or writer.path}: {error.strerror}", 1)
+
+
+def _wait(started: float, due: float, growing: list[Log]) -> None:
+    """Wait until so many seconds have passed, while the logs grow."""
+    while True:
+        passed = min(due, time.monotonic() - started)
+        for log in growing:
+            log.grow(passed)
+        if passed >= due:
+            return
+        time.sleep(min(_TICK, due - passed))

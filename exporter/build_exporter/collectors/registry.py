@@ -21,7 +21,7 @@ class HostCollector:
     target: str
     help: str
     enabled: bool = True
-    interval: float = 2.0
+    interval: float = 4.0
     thread: str = "machine"
 
     def make(self) -> Collector:
@@ -33,9 +33,11 @@ class HostCollector:
 _HOST: Final = "build_exporter.collectors.host"
 
 HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
-    HostCollector("cpu", f"{_HOST}.cpu:Cpu", "CPU time by mode, tasks that run or are blocked, context switches."),
+    HostCollector(
+        "cpu", f"{_HOST}.cpu:Cpu", "CPU time by mode, tasks that run or are blocked, context switches.", interval=2.0
+    ),
     HostCollector("load", f"{_HOST}.load:Load", "Load averages."),
-    HostCollector("memory", f"{_HOST}.memory:Memory", "Memory: total, available, caches, unwritten."),
+    HostCollector("memory", f"{_HOST}.memory:Memory", "Memory: total, available, caches, unwritten.", interval=2.0),
     HostCollector("swap", f"{_HOST}.swap:Swap", "Swap, paging and out-of-memory kills."),
     HostCollector("pressure", f"{_HOST}.pressure:Pressure", "Time lost waiting for CPU, memory and I/O."),
     HostCollector("disk", f"{_HOST}.disk:Disk", "Disk reads, writes and busy time."),

@@ -7,7 +7,7 @@ a core however often steps end.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import exp
 from typing import Final
@@ -95,6 +95,17 @@ class Estimator:
     def expected_seconds(self, run: Run, step: Step, now: float) -> float | None:
         """Return what a step should take in all; of one that is done, what was expected; None if unknown."""
         return expected_by(self.outlook(run, now), run, step)
+
+    def expecting(self) -> Callable[[Run, Step, float], float | None]:
+        """Return `expected_seconds` for one moment: it looks once whether the outlook of a run still holds."""
+        known: dict[Run, Outlook | None] = {}
+
+        def expected(run: Run, step: Step, now: float) -> float | None:
+            if run not in known:
+                known[run] = self.outlook(run, now)
+            return expected_by(known[run], run, step)
+
+        return expected
 
     def earlier_times(self, run: Run, step: Step, now: float) -> int:
         """Return how many earlier times of a step there are."""

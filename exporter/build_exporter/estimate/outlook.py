@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -113,8 +113,9 @@ class Outlook:
 
     def at(self, run: Run, now: float) -> Estimate:
         """Return the estimate at `now`."""
-        slower = self._slower(run, now)
-        running = [(key, left_of(step, self.expected[key], now, slower)) for key, step in _running(run, self)]
+        begun = [(step, self.expected[key]) for key, step in _running(run, self)]
+        slower = self._slower(begun, now)
+        running = [(step.key, left_of(step, expected, now, slower)) for step, expected in begun]
         whole = self.pending_seconds * exp(slower) + sum(left for _, left in running)
         seconds = whole * (1.0 + self.gap_ratio)
         if self.parallel is not None:
@@ -123,7 +124,7 @@ class Outlook:
             return Estimate(0.0, 0.0, 0.0, self.basis)
         own = sum(self.variance_of(self.expected[key], left) for key, left in running)
         steps = self.tuning.steps_share * sqrt(self.pending_variance + own) / whole
-        width, apart = self._width(run, whole, now), self.tuning.apart_share
+        width, apart = self._width(begun, whole, now), self.tuning.apart_share
         # what is guessed of unknown steps is wrong of all of them alike
         guess = GUESS_SPREAD * self.guessed_ratio
         down, up = (hypot(self.pace_spread, steps, apart * each) for each in (self.spread_down, self.spread_up))
@@ -134,32 +135,37 @@ class Outlook:
             self.basis,
         )
 
-    def _slower(self, run: Run, now: float) -> float:
+    def _slower(self, running: Sequence[tuple[Step, Expected]], now: float) -> float:
         """Return how much slower than assumed the machine is likely to be (logarithm), as its first step still runs.
 
         Both are log-normal: that the step takes more than it has already is an observation of the pace as well, up to
         `SLOWEST`.
         """
-        found = 0.0
-        for key, step in _running(run, self) if self.is_of_unknown_machine else ():
-            elapsed, expected = now - (now if step.start is None else step.start), self.expected[key]
+        # of steps as unsure as each other the one furthest beyond its time says most
+        furthest: dict[float, float] = {}
+        for step, expected in running if self.is_of_unknown_machine else ():
+            elapsed = now - (now if step.start is None else step.start)
             if elapsed > 0:
-                spread = hypot(self.pace_spread, expected.spread)
-                beyond = (log(elapsed) - expected.seconds) / spread
-                longer = _NORMAL.cdf(-beyond)
-                hazard = _NORMAL.pdf(beyond) / longer if longer > TAIL else beyond
-                found = max(found, self.pace_spread**2 / spread * hazard)
+                beyond = log(elapsed) - expected.seconds
+                furthest[expected.spread] = max(beyond, furthest.get(expected.spread, beyond))
+        found = 0.0
+        for own, late in furthest.items():
+            spread = hypot(self.pace_spread, own)
+            beyond = late / spread
+            longer = _NORMAL.cdf(-beyond)
+            hazard = _NORMAL.pdf(beyond) / longer if longer > TAIL else beyond
+            found = max(found, self.pace_spread**2 / spread * hazard)
         return min(found, log(SLOWEST))
 
     def variance_of(self, expected: Expected, seconds: float) -> float:
         """Return the variance of so many seconds of a step."""
         return (expected.spread**2 + self.scatter_before) * seconds**2
 
-    def _width(self, run: Run, left: float, now: float) -> float:
+    def _width(self, running: Sequence[tuple[Step, Expected]], left: float, now: float) -> float:
         """Return the factor of the band's width when so many seconds of steps are left."""
         if not self.bands:
             return 1.0
-        done = self.done_seconds + sum(now - step.start for _, step in _running(run, self) if step.start is not None)
+        done = self.done_seconds + sum(now - step.start for step, _ in running if step.start is not None)
         return between(self.bands, max(0.0, done) / (max(0.0, done) + left))
 
     def steps(self, run: Run, now: float) -> list[StepOutlook]:
@@ -339,26 +345,23 @@ def left_of(step: Step, expected: Expected, now: float, slower: float = 0.0) -> 
 
     `slower` is the logarithm of the pace of a machine that was found to be slower since.
     """
-    if slower:
-        expected = replace(expected, seconds=expected.seconds + slower)
+    middle, ratio = expected.seconds + slower, step.ratio
     elapsed = max(0.0, now - step.start) if step.start is not None else 0.0
-    by_time = _left_by_time(elapsed, expected)
-    if step.ratio is None or step.ratio <= 0:
-        return by_time
-    by_plan = (1.0 - step.ratio) * exp(expected.seconds)
-    by_itself = elapsed * (1.0 - step.ratio) / step.ratio
+    if ratio is None or ratio <= 0:
+        return _left_by_time(elapsed, middle, expected.spread)
+    by_plan = (1.0 - ratio) * exp(middle)
+    by_itself = elapsed * (1.0 - ratio) / ratio
     # the further it is, the more its own speed counts
-    return step.ratio * by_itself + (1.0 - step.ratio) * by_plan
+    return ratio * by_itself + (1.0 - ratio) * by_plan
 
 
-def _left_by_time(elapsed: float, expected: Expected) -> float:
+def _left_by_time(elapsed: float, middle: float, spread: float) -> float:
     """Return the middle of what is left of a step that has run so long, its whole time being log-normal."""
     least = OVERDUE_SHARE * elapsed
     if elapsed <= 0:
-        return exp(expected.seconds)
-    passed = _NORMAL.cdf((log(elapsed) - expected.seconds) / expected.spread)
-    middle = (1.0 + passed) / 2
-    if middle >= 1.0 - TAIL:
+        return exp(middle)
+    share = (1.0 + _NORMAL.cdf((log(elapsed) - middle) / spread)) / 2
+    if share >= 1.0 - TAIL:
         return least
-    seconds = exp(expected.seconds + expected.spread * _NORMAL.inv_cdf(middle)) - elapsed
-    return max(seconds, least if elapsed > exp(expected.seconds) else 0.0)
+    seconds = exp(middle + spread * _NORMAL.inv_cdf(share)) - elapsed
+    return max(seconds, least if elapsed > exp(middle) else 0.0)

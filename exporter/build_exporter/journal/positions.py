@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import zlib
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,6 +15,10 @@ from build_exporter.model.names import MAX_LINE_BYTES, is_build_name, is_run_nam
 
 READ_BYTES: Final = 256 * 1024
 """Most that is read of a run's file at a time."""
+
+PACKED_FROM: Final = 4096
+"""Bytes from which a cursor is packed, so that one of hundreds of builds fits in the address of a request."""
+_MAX_UNPACKED: Final = 4 * 1024 * 1024
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -51,7 +56,9 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
     def encode(self) -> str:
         """Return the cursor as text that may stand in a URL as it is."""
-        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+        data = msgspec.json.encode(self)
+        data = data if len(data) < PACKED_FROM else zlib.compress(data, 1)
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> Cursor:
@@ -61,8 +68,10 @@ def decode_cursor(text: str) -> Cursor:
         CursorError: it is none.
     """
     try:
-        cursor = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
-    except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError):
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = data if data.startswith(b"[") else zlib.decompressobj().decompress(data, _MAX_UNPACKED)
+        cursor = msgspec.json.decode(data, type=Cursor)
+    except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError, zlib.error):
         raise CursorError("this is no cursor") from None
     for build, (run, offset) in cursor.builds.items():
         if not is_build_name(build) or (run and not is_run_name(run)) or not 0 <= offset < 2**63:

@@ -3,12 +3,13 @@
 from build_exporter.tracker.aggregates import masked_key
 from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.fold import apply, apply_all
+from build_exporter.tracker.memo import kept
 from build_exporter.tracker.progress import (
     approach,
     build_progress,
     expected_at_start,
     expected_seconds,
-    phase_progress,
+    phases_progress,
     step_progress,
 )
 from build_exporter.tracker.state import LogShape, Run
@@ -32,9 +33,10 @@ __all__ = [
     "build_progress",
     "expected_at_start",
     "expected_seconds",
+    "kept",
     "masked_key",
     "past_steps",
-    "phase_progress",
+    "phases_progress",
     "step_progress",
     "summarise",
     "tally",

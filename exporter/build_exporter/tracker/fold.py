@@ -200,6 +200,7 @@ def _step_log_read(run: Run, event: e.StepProgress, key: Key) -> None:
     if not learned:
         run.ignored["step_progress"] += 1
         return
+    run.reports += 1
     run.changed[step.key] = step
 
 
@@ -284,6 +285,7 @@ def _tests_reported(run: Run, event: e.TestsReported) -> None:
     else:
         run.ignored["too_many_suites"] += 1
     step.tests = kept
+    run.reports += 1
     run.changed[step.key] = step
 
 

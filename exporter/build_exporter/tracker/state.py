@@ -127,6 +127,8 @@ class Run:
     ignored: Counter[str] = field(default_factory=Counter)
     worked: dict[Key, float] = field(default_factory=dict)
     """Seconds of the attempt before, of steps repeated after a success: a repeat may have found nothing to do."""
+    reports: int = 0
+    """How often something was learnt of a step beside its start, progress and end: tests, what its log amounted to."""
     revision: int = 0
     """Counts changes of steps, their states and durations."""
     floor: float = 0.0

@@ -14,12 +14,14 @@ import httptools
 from build_exporter.web.connections import Shared
 from build_exporter.web.errors import error
 from build_exporter.web.messages import Response, Streamed, Upgraded, nothing
-from build_exporter.web.wire import BODYLESS, Pending, Refused, head_of, take_head
+from build_exporter.web.wire import BODYLESS, Pending, Refused, head_of, reason_of, take_head
 
 log = logging.getLogger(__name__)
 
-MAX_URL_BYTES: Final = 8 * 1024
-MAX_HEADER_BYTES: Final = 8 * 1024
+MAX_URL_BYTES: Final = 32 * 1024
+MAX_HEADER_BYTES: Final = 32 * 1024
+"""Of all headers: the cookies of a single sign-on in front of the exporter take 8 KiB and more."""
+_HEADER_COST: Final = 32  # beside its text, as HTTP/2 counts (RFC 9113, 6.5.2)
 MAX_HELD_BYTES: Final = 64 * 1024
 """Of a body that its handler has not taken; more waits unread."""
 HEADER_SECONDS: Final = 10.0
@@ -29,9 +31,9 @@ BODY_SECONDS: Final = 60.0
 KEEP_ALIVE_SECONDS: Final = 75.0
 """For so long a connection may wait for its next request."""
 STALL_SECONDS: Final = 30.0
-"""For so long a client may leave an answer untaken."""
+"""For so long a client may take nothing of an answer."""
 LINGER_SECONDS: Final = 1.0
-"""For so long a refused request is read on, so that its client sees the answer before the connection's end."""
+"""For so long what a client still sends is read after the last answer, which it would lose otherwise."""
 MAX_PIPELINED: Final = 8
 """Requests of one connection in hand; more wait unread."""
 _SLICE: Final = 1024
@@ -63,10 +65,11 @@ class HttpProtocol(asyncio.Protocol):
         self._waiting: deque[Pending] = deque()
         self._current: Pending | None = None
         self._stream: asyncio.Task[None] | None = None
-        self._is_upgrade = self._is_held = self._is_ending = self._is_over = self._is_refused = False
+        self._is_upgrade = self._is_held = self._is_ending = self._is_over = self._is_done = False
         self._due_at = self._stalled_at = inf
         self._held_at = 0.0
         self._writable: asyncio.Event | None = None
+        self._untaken = 0
         self.abandon: Callable[[], object] | None = None
         """Callable that ends the connection during a TLS handshake."""
 
@@ -115,7 +118,7 @@ class HttpProtocol(asyncio.Protocol):
         """Wait for the reader, but not for ever."""
         self._writable = asyncio.Event()
         self._shared.limiter.is_idle(self)
-        self._stalled_at = self._loop.time() + STALL_SECONDS
+        self._stalled_at, self._untaken = self._loop.time() + STALL_SECONDS, self._transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
         """Go on with what waited."""
@@ -131,7 +134,11 @@ class HttpProtocol(asyncio.Protocol):
     def check(self, now: float) -> None:
         """End what has not come in its time; `now` is the loop's."""
         if now >= self._stalled_at:
-            self.evict()
+            before, self._untaken = self._untaken, self._transport.get_write_buffer_size()
+            self._stalled_at = now + STALL_SECONDS
+            # a slow line takes a large answer bit by bit
+            if self._untaken >= before:
+                self.evict()
         elif now >= self._due_at and not self._is_held and not self._transport.is_closing():
             self._due_at = inf
             if self._refusal is None and (self._in_headers or self._is_in_body()):
@@ -167,12 +174,12 @@ class HttpProtocol(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._size += len(name) + len(value) + 4
+        self._size += len(name) + len(value) + _HEADER_COST
         if self._size > MAX_HEADER_BYTES:
             raise Refused(431, "too-large", f"headers have at most {MAX_HEADER_BYTES} bytes")
         if self._in_headers:
             # what follows a body in chunks is no header: whoever checked those in front has not seen it
-            self._headers.append((name.lower(), value))
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Take a request in hand."""
@@ -211,7 +218,7 @@ class HttpProtocol(asyncio.Protocol):
             if self._writable is None:
                 self._loop.call_soon(self._go_on)
         elif self._refusal is not None:
-            self._send_refusal(self._refusal)
+            self._send_last(self._refusal)
         elif self._is_over:
             self._transport.close()
         elif self._due_at == inf:
@@ -234,10 +241,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._unparsed = piece[upgrade.args[0] :] + self._unparsed
             except httptools.HttpParserError as problem:
                 log.warning("Invalid HTTP request received")
-                cause = problem.__context__
-                self._refuse(
-                    *(cause.args if isinstance(cause, Refused) else (400, "bad-request", "this is no HTTP request"))
-                )
+                self._refuse(*reason_of(problem, piece))
                 return
         self._hold(is_held=False)
 
@@ -287,7 +291,7 @@ class HttpProtocol(asyncio.Protocol):
             self._fail()
 
     def _is_closing(self) -> bool:
-        return self._is_refused or self._transport.is_closing()
+        return self._is_done or self._transport.is_closing()
 
     async def _finish(self, coming: Awaitable[Response]) -> None:
         try:
@@ -311,8 +315,7 @@ class HttpProtocol(asyncio.Protocol):
         if isinstance(found, Upgraded):
             self._upgrade(found)
             return
-        if self._is_ending or pending.request.is_upgrade or found.headers.get("connection") == "close":
-            pending.keep_alive = False
+        pending.keep_alive &= not (self._is_ending or pending.is_last or found.headers.get("connection") == "close")
         has_body = pending.request.method != "HEAD" and found.status not in BODYLESS
         if isinstance(found, Streamed):
             self._transport.write(head_of(found, pending, is_streamed=True))
@@ -343,8 +346,12 @@ class HttpProtocol(asyncio.Protocol):
         pending.body.discard()
         if pending.keep_alive and not self._is_ending:
             self._shared.limiter.is_idle(self)
-        else:
+        elif pending.body.is_whole:
             self._transport.close()
+        else:
+            self._refusal = self._unparsed = b""
+            self._hold(is_held=False)
+            self._send_last(b"")
 
     def _upgrade(self, found: Upgraded) -> None:
         """Hand the connection over; it is the stream's to count from here on."""
@@ -374,11 +381,11 @@ class HttpProtocol(asyncio.Protocol):
                 self._current = None
         self._hold(is_held=False)
 
-    def _send_refusal(self, refusal: bytes) -> None:
-        self._is_refused = True
-        self._transport.write(refusal)
+    def _send_last(self, data: bytes) -> None:
+        self._is_done = True
+        self._transport.write(data)
         if self._transport.can_write_eof():
-            # the client sees the end at once; what it still sends is taken, or it would lose the answer
+            # the client sees the end at once
             self._transport.write_eof()
         self._due(LINGER_SECONDS)
 

@@ -20,7 +20,8 @@ _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 def cross_origin(request: Request) -> Response | None:
     """Return the answer to what changes something, or a WebSocket, where a browser sends it for another site's page."""
     if (request.is_upgrade or request.method not in _SAFE) and _is_of_another_site(request):
-        return error(403, "cross-origin", "requests of other sites' pages are refused")
+        message = "requests of other sites' pages are refused; a proxy in front has to pass the Host header on"
+        return error(403, "cross-origin", message)
     return None
 
 
@@ -86,4 +87,6 @@ def _is_address(host: str) -> bool:
 
 @lru_cache(256)
 def _is_loopback(address: str) -> bool:
+    # a socket for both kinds of addresses shows those of IPv4 so
+    address = address.removeprefix("::ffff:")
     return _is_address(address) and ipaddress.ip_address(address).is_loopback

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from http import HTTPStatus
-from typing import Final
+from http import HTTPMethod, HTTPStatus
+from typing import Final, cast
 
 import httptools
 
@@ -16,6 +17,9 @@ from build_exporter.web.messages import ClientGoneError, Request, Response
 
 BODYLESS: Final = frozenset({204, 304})
 """Statuses of answers that have no body."""
+
+
+_REQUEST_LINE: Final = re.compile(rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+) [!-~]+ HTTP/1\.[01]\r?\n")
 
 
 class Body:
@@ -91,6 +95,11 @@ class Pending:
     length: int
     is_passed_over: bool
 
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing can follow it: what its client would send next, its body or another request, is unknown."""
+        return self.request.is_upgrade or (self.body.is_awaited and not self.body.is_whole)
+
 
 class Refused(Exception):  # noqa: N818 - it never leaves the parser
     """A request can't be taken: status, code and message of the error that its client gets."""
@@ -105,6 +114,8 @@ def take_head(
         Refused: HTTP/1.1 does not allow it, or it asks for more than that.
         HttpParserInvalidURLError: so is its target.
     """
+    if parser.get_method() == b"CONNECT":
+        raise Refused(501, "not-implemented", "this server is no proxy")
     named, version, wants_other = dict(headers), parser.get_http_version(), parser.should_upgrade()
     is_old = version < "1.1"
     if version > "1.1":
@@ -119,12 +130,23 @@ def take_head(
     if codings and (codings != [b"chunked"] or wants_other):
         raise Refused(501, "not-implemented", "a body can't be taken in this transfer encoding")
     length = int(named.get(b"content-length", b"0"))
-    is_websocket = wants_other and not is_old and not length and named.get(b"upgrade", b"").lower() == b"websocket"
-    body = Body(more, is_awaited=not is_old and named.get(b"expect", b"").lower() == b"100-continue")
     method = parser.get_method().decode("ascii")
+    is_other = wants_other and not is_old and not length and method == "GET"
+    is_websocket = is_other and named.get(b"upgrade", b"").lower() == b"websocket"
+    body = Body(more, is_awaited=not is_old and named.get(b"expect", b"").lower() == b"100-continue")
     request = Request(method, url.path or b"/", url.query or b"", headers, aiter(body), is_upgrade=is_websocket)
     keep_alive = parser.should_keep_alive() and not is_old
     return Pending(request, body, keep_alive, is_old, length, wants_other and length > 0)
+
+
+def reason_of(problem: httptools.HttpParserError, piece: bytes) -> tuple[int, str, str]:
+    """Return status, code and message of the error for a request that the parser refused with `piece`."""
+    if isinstance(problem.__context__, Refused):
+        return cast("tuple[int, str, str]", problem.__context__.args)
+    lines = _REQUEST_LINE.findall(piece) if isinstance(problem, httptools.HttpParserInvalidMethodError) else []
+    if lines and lines[-1].decode() not in HTTPMethod.__members__:
+        return 501, "not-implemented", "this server does not know the method"
+    return 400, "bad-request", "this is no HTTP request"
 
 
 def head_of(answer: Response, pending: Pending | None, *, is_streamed: bool = False) -> bytes:

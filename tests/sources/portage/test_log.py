@@ -56,6 +56,7 @@ def play(log: Any, script: str) -> None:
 
 
 BOTH = "emerge; 1/2 a; 1/2 a done; 2/2 b"
+NINE = "; ".join(f"emerge {name}; 1/1 {name}; gone" for name in "abcdefghi")
 STORIES = {
     "the package begun when emerge gave up": ("emerge; 1/2 a; exit 1", "failed: a failed"),
     "an exit of 127": (f"{BOTH}; exit 127", "failed: a succeeded, b failed"),
@@ -113,6 +114,13 @@ STORIES = {
     "a killed emerge whose package is built again": (
         f"emerge; 1/2 a; emerge --resume; {BOTH[8:]}; 2/2 b done; exit 0",
         "interrupted: a interrupted", "succeeded: a succeeded, b succeeded",
+    ),
+    "the last of nine taken for ended continues": (
+        f"{NINE}; 1/1 i done; exit 0",
+        *(f"interrupted: {name} interrupted" for name in "abcdefgh"), "succeeded: i succeeded",
+    ),
+    "the first of nine is too long ago": (
+        f"{NINE}; 1/1 a done; exit 0", *(f"interrupted: {name} interrupted" for name in "abcdefghi"),
     ),
 }  # fmt: skip
 

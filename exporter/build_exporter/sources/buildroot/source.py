@@ -11,7 +11,8 @@ from typing import Annotated, Final
 from build_exporter.config.section import Section, about
 from build_exporter.model.events import Plan
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
+from build_exporter.sources.buildroot.console import Cause, Console, explain
+from build_exporter.sources.buildroot.log import AFTERWARDS, PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
 from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.files import Limits, TailFile, read_ends
 from build_exporter.sources.history import left_out_runs
@@ -22,6 +23,7 @@ from build_exporter.sources.protocol import BuildContext, Settings, SourceError,
 
 LOG_NAME: Final = "build-time.log"
 SHOW_INFO_NAME: Final = "show-info.json"
+CONSOLE_NAME: Final = "br.log"
 
 LAST_BYTES: Final = 64 * 1024 * 1024
 """Bytes read of a log, from its end; a whole build makes some 100 KB."""
@@ -52,6 +54,10 @@ class Options(Section, frozen=True):
 
     show_info: Annotated[
         str | None, about("Output of `make show-info`; by default `show-info.json` in the output directory.", "path")
+    ] = None
+    console: Annotated[
+        str | None,
+        about("What make printed, for why steps failed; by default `br.log`, as `utils/brmake` calls it.", "path"),
     ] = None
     pause: Annotated[
         float,
@@ -88,6 +94,8 @@ class Buildroot(WithJournal):
         info = self._settings.options.get("show_info")
         self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
         self._make = _watch(self._output)
+        self._console = Console(_consoles(self._settings, self._output))
+        self._causes: list[Cause] = []
         self._begin()
 
     @staticmethod
@@ -117,9 +125,13 @@ class Buildroot(WithJournal):
             self._locate(find_log(self._settings.path))
         if self._make is not None and not over:
             self._make.poll(now)
+        # first what is printed of a failure: a step can't have ended before
+        causes = self._console.poll()
         self._read(now)
+        self._fail_at_once(causes)
         if over or self._is_over(now):
             self._log.end(is_cut=over and bool(self.tail.torn))
+        self._causes = explain(self._log.out, self._causes + causes)
         if not over:
             self._limit_history()
         return iter(list(self._with_plan(has_new_plan=self._info.poll())))
@@ -148,6 +160,19 @@ class Buildroot(WithJournal):
                 else:
                     self._log.leave_out(entry.time)
             more = found.more
+
+    def _fail_at_once(self, causes: list[Cause]) -> None:
+        """Let the steps fail that make has given up, though it may wait for others, or has no step for it."""
+        session = self._log.current
+        if session is None:
+            return
+        for cause in causes:
+            if cause.time is None or cause.time < session.clock:
+                continue
+            if cause.phase == AFTERWARDS:
+                self._log.fail((AFTERWARDS, cause.directory), cause.time)
+            elif (key := cause.step_of(session.open)) is not None:
+                self._log.fail(key, cause.time)
 
     def _is_over(self, now: float) -> bool:
         """Return whether nothing more will come: no make is at work, or nothing was done for long."""
@@ -210,13 +235,15 @@ class Buildroot(WithJournal):
 
 
 def _defconfig(output: Path | None) -> str:
+    """Return the name in `.config`: without `O=` that is not in the output directory, but in Buildroot's own."""
     if output is None:
         return ""
-    try:
-        found = _DEFCONFIG.search(read_ends(output / ".config", 1024 * 1024, 0).head)
-    except OSError:
-        return ""
-    return found[1] if found else ""
+    for directory in (output, output.parent) if output.name == "output" else (output,):
+        with suppress(OSError):
+            found = _DEFCONFIG.search(read_ends(directory / ".config", 1024 * 1024, 0).head)
+            if found is not None:
+                return found[1]
+    return ""
 
 
 def _build_name(output: Path | None, defconfig: str) -> str:
@@ -224,6 +251,13 @@ def _build_name(output: Path | None, defconfig: str) -> str:
         return build_name_from(f"buildroot-{defconfig}")
     names = (output.name, output.parent.name) if output is not None else ()
     return build_name_from(next((name for name in names if name.startswith("buildroot")), "buildroot"))
+
+
+def _consoles(settings: Settings, output: Path | None) -> list[Path]:
+    """Return where the output of make may be: the path given, or as `utils/brmake` calls it."""
+    if given := settings.options.get("console"):
+        return [Path(str(given))]
+    return [output / CONSOLE_NAME, output.parent / CONSOLE_NAME] if output is not None else []
 
 
 def _watch(output: Path | None) -> MakeWatch | None:

@@ -64,7 +64,7 @@ ENDPOINTS: Final = (
         lambda c, p: steps(c, p.build, p),
     ),
     Endpoint(
-        f"{_BUILD}/steps/{{phase}}/{{step:path}}",
+        f"{_BUILD}/steps/{{phase:empty}}/{{step:path}}",
         "One step with everything known of it.",
         OfStep,
         StepDetail,

@@ -24,6 +24,9 @@ def routes(service: Service) -> list[Route]:
     """Return the route of the stream."""
 
     def stream(request: Request) -> Response:
+        if not request.is_upgrade and request.header(b"sec-websocket-key"):
+            message = "a WebSocket is opened by GET with Connection and Upgrade: a proxy in front has to pass them on"
+            return error(426, "upgrade-required", message, headers={"upgrade": "websocket"})
         accept = request.header(b"accept", "*/*")
         if not request.is_upgrade and not any(each in accept for each in (EVENT_STREAM, "*/*", "text/*")):
             return error(406, "not-acceptable", f"the stream is WebSocket or {EVENT_STREAM}")

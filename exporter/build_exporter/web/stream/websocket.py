@@ -47,7 +47,9 @@ class Connection(asyncio.Protocol):
         self._ping: asyncio.TimerHandle | None = None
         self._is_alive = True
         self._protocol = ServerProtocol(max_size=MAX_RECEIVED)
-        fields = b"".join(b"%b: %b\r\n" % each for each in request.headers)
+        # cookies and the like may be longer than it reads a line
+        own = (each for each in request.headers if each[0].startswith((b"sec-websocket", b"connection", b"upgrade")))
+        fields = b"".join(b"%b: %b\r\n" % each for each in own)
         self._protocol.receive_data(b"GET %b HTTP/1.1\r\n%b\r\n" % (request.raw_path, fields))
         handshake = next(iter(self._protocol.events_received()), None)
         if not isinstance(handshake, Handshake):
