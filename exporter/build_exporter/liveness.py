@@ -8,6 +8,7 @@ restarted since the step's last sign of life.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -72,7 +73,9 @@ class Liveness:
         return count
 
     def _poll_run(self, run: Run, now: float) -> int:
-        gone = [step for step in run.running.values() if step.pid and self._is_gone(run, step, now)]
+        # once for all steps: it reads files, and requests wait for it
+        is_of_an_earlier_boot = cache(lambda: self._is_of_an_earlier_boot(run))
+        gone = [s for s in run.running.values() if s.pid and self._is_gone(run, s, now, is_of_an_earlier_boot)]
         if not gone:
             return 0
         lines = [
@@ -105,7 +108,7 @@ class Liveness:
         log.info("steps interrupted", extra={"build": run.build, "steps": ", ".join(step.step for step in gone)})
         return len(gone)
 
-    def _is_gone(self, run: Run, step: Step, now: float) -> bool:
+    def _is_gone(self, run: Run, step: Step, now: float, is_of_an_earlier_boot: Callable[[], bool]) -> bool:
         pid = step.pid or 0
         identity = (run.build, run.run, step.key, pid)
         created = self._created(pid)
@@ -116,7 +119,7 @@ class Liveness:
                 self._watched[identity] = _Watched(created)
                 return False
             if step.pid_namespace is None or step.pid_namespace != self._here:
-                return self._is_of_an_earlier_boot(run)
+                return is_of_an_earlier_boot()
             # it ended before it was first looked at
             watched = self._watched[identity] = _Watched(-1.0)
         if is_its_own and created == watched.created:
@@ -136,6 +139,8 @@ class Liveness:
 
 
 def _created(pid: int) -> float | None:
+    if not os.path.exists(f"/proc/{pid}"):  # noqa: PTH110 - psutil takes twenty times as long to find that out
+        return None
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()

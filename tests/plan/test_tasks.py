@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from shown import rounded
 
 from build_exporter.alerting.doctor import JOB
 from build_exporter.web.webconfig import read
@@ -65,7 +66,17 @@ def test_every_example_and_link_of_a_task_works(
         (tmp_path / name / "Makefile").write_text("all:\n\t@echo made\n")
     if page == "write-a-plugin.md":
         install_example(repository, tmp_path)
+    for name, body in (("sudo", 'exec "$@"'), ("chown", ":")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
     ended = run_examples(f"docs/tasks/{page}", blocks)
+    for at, shown in enumerate(
+        re.findall(
+            r"^```sh\n.*?^```$(?:\n\n(?:## What you see\n\n)?```text\n(.*?)^```$)?", text, re.MULTILINE | re.DOTALL
+        )
+    ):
+        if shown:
+            assert rounded(ended[at].stdout) == rounded(shown)
     if page == "write-a-plugin.md":
         assert "dpkg" in ended[0].stdout
         assert "dh_auto_build" in ended[1].stdout

@@ -240,7 +240,7 @@ class Exporter:
         self._prober.configure(self.config.probes)
         self._custom.configure(self.config.metrics.extra)
         self.monitor.decoder.coalescing = not self.config.uses_progress
-        self._thresholds.thresholds = self.config.threshold_values()
+        self._thresholds.configure(self.config.threshold_values())
         self._alerts.configure(self._overrides.of(self.config.alerting))
         self._builds.max_builds = self._toolchains.max_builds = self.config.metrics.max_builds
         self._shown_verdicts.max_builds = self.config.metrics.max_builds

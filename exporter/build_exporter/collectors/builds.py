@@ -139,11 +139,14 @@ class ThresholdCollector:
     name = "thresholds"
 
     def __init__(self, thresholds: Mapping[str, float]) -> None:
-        self.thresholds = thresholds
+        self.configure(thresholds)
+
+    def configure(self, thresholds: Mapping[str, float]) -> None:
+        """Take other limits."""
+        self._family = Family("build_threshold")
+        for name, value in thresholds.items():
+            self._family.add(value, name)
 
     def collect(self) -> Iterable[Family]:
         """Return the one family."""
-        family = Family("build_threshold")
-        for name, value in self.thresholds.items():
-            family.add(value, name)
-        return [family]
+        return [self._family]

@@ -17,7 +17,7 @@ import psutil
 
 from build_exporter.journal.append import Writer
 from build_exporter.journal.isolation import Isolation
-from build_exporter.journal.layout import run_path
+from build_exporter.journal.layout import pid_namespace, run_path
 from build_exporter.model.events import Toolchain, ToolVersion, encode_line
 from build_exporter.sources.protocol import BuildContext
 from build_exporter.toolchain.ccache import cache_directory, read_statistics, state_directory
@@ -242,6 +242,7 @@ class Surveyor:
             target=facts.target or before.target or only,
             kernel=(machine.kernel if machine else "") or before.kernel,
             libc=(machine.libc if machine else "") or before.libc,
+            machine=(machine.id if machine else "") or before.machine,
             jobs=_settled_jobs(watched, facts.jobs, self.elapsed()),
             tools=tools or None,
             ccache_hits=before.ccache_hits,
@@ -309,8 +310,11 @@ def _is_active(run: Run, now: float) -> bool:
 
 def _own_pids(run: Run, now: float) -> list[int]:
     """Return the pids of the running steps' processes that are alive on this machine."""
-    found = []
+    found, here = [], pid_namespace()
     for step in list(run.running.values()):
+        if step.pid_namespace not in (None, here):
+            # of another machine, whose pids are others
+            continue
         try:
             created = psutil.Process(step.pid or -1).create_time()
         except (psutil.Error, ValueError, OverflowError):

@@ -3,6 +3,7 @@
 from build_exporter.tracker.aggregates import masked_key
 from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.fold import apply, apply_all
+from build_exporter.tracker.machine import Machine
 from build_exporter.tracker.memo import kept
 from build_exporter.tracker.progress import (
     approach,
@@ -20,6 +21,7 @@ __all__ = [
     "Build",
     "Key",
     "LogShape",
+    "Machine",
     "Past",
     "PastStep",
     "Run",

@@ -186,6 +186,7 @@ def _succeed(run: Run, step: Step, event: e.StepFinished) -> None:
 def end_attempt(step: Step, event: e.StepFinished) -> None:
     """Take the figures of an attempt that ended."""
     time = event.time
+    step.pid = None
     step.ended = with_time(step.ended, time)
     step.end = time
     seconds = event.seconds

@@ -37,6 +37,45 @@ def test_a_failure_has_the_reason_that_make_printed(output: Any, imported: Calla
     assert step.message == "configure: error: no usable m4 was found"
 
 
+def test_downloads_that_fail(output: Any, imported: Callable[..., Runs]) -> None:
+    """A file that is not the one expected is the reason, however many mirrors lack another; one that a directory lacks
+    was not downloaded."""
+    output.add("start", "download", "zlib")
+    tries = "".join(
+        f"wget -nd -O 'x' 'https://{n}.example/z.xz'\nwget: unable to resolve host address '{n}'\n" for n in "abc"
+    )
+    wrong = f"ERROR: z.xz has wrong sha256 hash:\nERROR: expected: {'0a' * 32}\nERROR: got     : {'1b' * 32}\n"
+    absent = "cp -v '/mirror/z.xz' 'x'\ncp: cannot stat '/mirror/z.xz': No such file or directory\n"
+    for printed, kind in (
+        (wrong + tries, "checksum-mismatch"),
+        (tries, "download-failed"),
+        (absent, "download-failed"),
+    ):
+        (output.output / "br.log").write_text(failed(printed, "zlib-1.3", "downloaded"))
+        (run,) = imported(output.output)
+        assert run.steps["download", "zlib"].error_class == kind
+
+
+def test_a_reason_is_of_its_own_step(output: Any, imported: Callable[..., Runs]) -> None:
+    """What an attempt or another package printed before is no reason; side by side, one above another's title is."""
+    console: Path = output.output / "br.log"
+    for step in ("patch", "configure"):
+        output.add("start", step, "host-tool", 1000)
+    patch = ">>> host-lib 1 Copying files\n" + failed(
+        "1 out of 2 hunks FAILED -- saving rejects to file a.c.rej", stamp="patched"
+    )
+    console.write_text(patch + failed("/bin/bash: line 1: ./configure: No such file or directory", end="Error 127"))
+    messages = {step.phase: step.message for run in imported(output.output) for step in run.steps.values()}
+    assert messages["configure"] == "/bin/bash: line 1: ./configure: No such file or directory"
+    assert "hunks FAILED" in str(messages["patch"])
+    titles = ">>> host-tool 1.2 Patching\n>>> host-lib 1 Patching\n>>> host-tool 1.2 Configuring\n"
+    error = "configure: error: no m4\n>>> host-lib 1 Building\nmake[1]: Nothing to be done\n"
+    console.write_text(
+        patch + titles + error + GIVEN_UP.format(directory="host-tool-1.2", stamp="configured", end="Error 1")
+    )
+    assert imported(output.output)[-1].steps["configure", "host-tool"].message == "configure: error: no m4"
+
+
 @pytest.mark.parametrize("keeps_all", [True, False])
 def test_each_attempt_has_its_own_reason(keeps_all: bool, output: Any, imported: Callable[..., Runs]) -> None:
     """A console appended to explains every attempt, one written over explains the newest and no other."""

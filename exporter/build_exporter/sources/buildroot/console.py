@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.diagnostics.terminal import shown
 from build_exporter.model.events import BuildFinished, Event, StepFinished
+from build_exporter.model.states import FailureClass
 from build_exporter.sources.buildroot.log import AFTERWARDS, Key, WorkSession
 from build_exporter.sources.buildroot.plan import STAMPS
 from build_exporter.sources.files import Limits, TailFile
@@ -27,10 +29,8 @@ LAST_BYTES: Final = 16 * 1024 * 1024
 MAX_CAUSES: Final = 200
 _ACTIONS: Final = {f".stamp_{stamp}": action for action, stamp in STAMPS.items()}
 _PHASES: Final = {**_ACTIONS, ".stamp_rsynced": "rsync", ".stamp_actual_downloaded": "actual-download"}
-_TITLE: Final = re.compile(r"^>>> (\S*) \S* (\w+)")
+_TITLE: Final = re.compile(r"^>>> (\S*) \S* \w")
 _FINISHING: Final = frozenset({"host-finalize", "staging-finalize", "target-finalize", "target-post-image"})
-_LAST: Final = frozenset({"Installing", "Downloading", "Fixing"})
-"""How a package's last title may begin; where another package's follows any other one, some are built side by side."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,9 @@ class Console:
         self._candidates = candidates
         self._tail: TailFile | None = None
         self._reasons = Reasons()
-        self._title: tuple[str, str] = ("", "")
+        self._package = ""
+        self._before: set[str] = set()
+        self._failed: list[Cause] = []
         self._is_parallel = False
         self._has_gone_on = False
 
@@ -104,18 +106,29 @@ class Console:
     def _take(self, piece: str, causes: list[Cause]) -> None:
         text, date = stamped(piece, self._tail.changed if self._tail is not None else 0.0)
         if title := _TITLE.match(text):
-            self._begin(title[1], title[2])
+            self._begin(title[1])
         self._reasons.keep(text)
         failure = failure_of(text) if "***" in text else None
         if failure is not None and _is_own(failure):
             self._has_gone_on = False
             causes.append(self._cause(failure, date))
+            self._failed.append(causes[-1])
+            if not self._is_parallel:
+                self._reasons.forget()
 
-    def _begin(self, package: str, action: str) -> None:
-        before, last = self._title
-        self._title = (package, action)
+    def _begin(self, package: str) -> None:
+        """Note a title: what was printed before is another step's, unless packages are built side by side."""
         self._has_gone_on = True
-        self._is_parallel = self._is_parallel or (package != before and last not in _LAST and bool(before))
+        if any(cause.is_of((cause.phase, package)) for cause in self._failed):
+            # make was called again
+            self._failed.clear()
+            self._before.clear()
+            self._is_parallel = False
+        if package != self._package:
+            # one after the other, none is taken up again
+            self._is_parallel = self._is_parallel or package in self._before
+            self._before.add(self._package)
+            self._package = package
         if not self._is_parallel:
             self._reasons.forget()
 
@@ -130,9 +143,17 @@ class Console:
             date,
             "interrupted" if failure.stopped else "failed",
             found.reason if found is not None else failure.target,
-            found.error_class if found is not None else "other",
+            _class(phase, found),
             failure.exit_code,
         )
+
+
+def _class(phase: str, found: Diagnosis | None) -> str:
+    """Return the class of a failure; a file that a mirror in a directory lacks is a download that failed."""
+    if found is None:
+        return FailureClass.OTHER
+    is_absent = phase.endswith("download") and found.error_class == FailureClass.MISSING_FILE
+    return FailureClass.DOWNLOAD_FAILED if is_absent else found.error_class
 
 
 def _is_own(failure: Failure) -> bool:

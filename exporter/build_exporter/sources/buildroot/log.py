@@ -21,7 +21,7 @@ LONGEST_SECONDS: Final = 43200.0
 """A step open for longer than this, while nothing else was done, is not taken to continue beside a new one."""
 
 KEPT: Final = 15
-NOT_ENDED: Final = "it began and did not end: it failed or was interrupted; the log does not show which"
+NOT_ENDED: Final = "it began and did not end: it failed or was interrupted; utils/brmake keeps what make prints of it"
 
 AFTERWARDS: Final = "finish"
 """Phase of what Buildroot does once the steps of a package, or of all, are done: checks, finalizing, images."""

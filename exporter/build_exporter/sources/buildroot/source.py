@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -167,7 +168,8 @@ class Buildroot(WithJournal):
         if session is None:
             return
         for cause in causes:
-            if cause.time is None or cause.time < session.clock:
+            # dates in a console are of whole seconds
+            if cause.time is None or cause.time < int(session.clock):
                 continue
             if cause.phase == AFTERWARDS:
                 self._log.fail((AFTERWARDS, cause.directory), cause.time)
@@ -269,4 +271,10 @@ def _watch(output: Path | None) -> MakeWatch | None:
     with suppress(OSError):
         tops[:0] = [Path(top) for top in _WRAPPED.findall(read_ends(output / "Makefile", 65536, 0).head)]
     found = next((top for top in tops if (top / "Config.in").is_file() and (top / "package").is_dir()), None)
-    return MakeWatch(found) if found is not None else None
+    return MakeWatch(found, accepts=lambda words: _builds(words, found, output)) if found is not None else None
+
+
+def _builds(words: list[bytes], top: Path, output: Path) -> bool:
+    """Return whether a make called in Buildroot's directory with these words builds in the output directory."""
+    given = [Path(os.fsdecode(word[2:])) for word in words if word.startswith(b"O=")]
+    return os.path.realpath(top / (given[-1] if given else "output")) == os.path.realpath(output)

@@ -23,6 +23,7 @@ MAX_ANNOUNCED: Final = 64
 """Directories that are to be entered, by what was printed before the first is: as many as jobs may run at once."""
 
 _ANNOUNCED: Final = re.compile(r"^Making \S+ in (\S+)$|\bmake\b.* -C ?(\S+)|\bcd (\S+) *(?:&&|;)")
+_TEMPORARY: Final = re.compile(r"^/(?:var/|usr/)?tmp/(?=.)")
 _LINKED: Final = re.compile(r"^(?:\./)?\.?(?:tmp_)?(?:vmlinux|modules)\b|^System\.map$")
 
 
@@ -120,8 +121,8 @@ class Directories:
         if path != self.top and not path.startswith(self.top.rstrip("/") + "/"):
             common = os.path.commonpath([path, self.top]) if path.startswith("/") and self.top.startswith("/") else "/"
             if common.count("/") < 2:
-                # elsewhere altogether
-                return _short("/".join(path.strip("/").split("/")[-MAX_PARTS:]))
+                # elsewhere altogether; where all temporary files are says nothing of this one
+                return _short("/".join(_TEMPORARY.sub("", path).strip("/").split("/")[-MAX_PARTS:]))
             self.top = common
         below = path[len(self.top) :].strip("/")
         return _short("/".join(below.split("/")[:MAX_PARTS]))

@@ -105,6 +105,11 @@ class Rows:
         late = running and is_overdue(context, run, step)
         return step.state, step.index, step.attempts, step.end, step.seconds, step.warnings, len(step.tests), late
 
+    def minute(self, phase: str, step: str) -> float | None:
+        """Return the minute, as Unix seconds, in which a step should begin; None where that is not known."""
+        planned = self.planned.get((phase, step))
+        return planned and planned[0] // 60.0 * 60.0
+
     @property
     def cursor(self) -> str:
         """Cursor to ask for what comes after this update."""
