@@ -143,16 +143,6 @@ def test_of_a_still_tree_every_second_sample_is_left_out(kernel: Kernel, watch: 
     assert watch.sample()["lfs:processes"] == 3
 
 
-def test_a_step_that_begins_beside_a_still_one_is_seen_at_once(kernel: Kernel, watch: Watch) -> None:
-    """Samples are left out only while the same steps run."""
-    root, other = kernel.fork(), kernel.fork()
-    watch.roots = {"lfs": [root]}
-    for _ in range(12):
-        watch.sample()
-    watch.roots = {"lfs": [root, other]}
-    assert watch.sample()["lfs:processes"] == 2
-
-
 @pytest.mark.parametrize("missing", ["self/ns/pid", "sys/kernel/ns_last_pid"])
 def test_in_a_container_processes_are_always_listed(
     kernel: Kernel, watch_over: Callable[[Kernel], AbstractContextManager[Watch]], listings: list[int], missing: str
