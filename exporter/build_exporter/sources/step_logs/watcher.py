@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
 from build_exporter.model.events import Event, StepFinished, StepProgress, encode_line
 from build_exporter.model.states import FailureClass, StepState
-from build_exporter.sources.files import open_regular, read_ends
+from build_exporter.sources.files import may_be_read_to, read_ends
 from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.memory_kills import MemoryKills
@@ -204,7 +203,9 @@ class StepLogWatcher:
             )
         is_over = step.state is not StepState.RUNNING
         try:
-            if not attempt_logs.read(partial(self._may_read, run), over=is_over, share=share):
+            if not attempt_logs.read(
+                partial(may_be_read_to, run_path(self._journal, run.build, run.run)), over=is_over, share=share
+            ):
                 return
             is_over = is_over and not attempt_logs.behind
             yield from self._emit(attempt_logs, run, step, over=is_over)
@@ -229,7 +230,7 @@ class StepLogWatcher:
     def _backfill(self, run: Run, step: Step) -> Iterator[Event]:
         logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
         try:
-            if logs.read(partial(self._may_read, run), over=True):
+            if logs.read(partial(may_be_read_to, run_path(self._journal, run.build, run.run)), over=True):
                 yield from self._emit(logs, run, step, over=True, time=step.end)
         except OSError:
             return
@@ -275,16 +276,6 @@ class StepLogWatcher:
             )
             progress.error_class = found.error_class
             yield progress
-
-    def _may_read(self, run: Run, path: Path) -> bool:
-        writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each second for each step
-        if writer == 0:
-            return True
-        descriptor = open_regular(path, follow_links=False)
-        try:
-            return os.fstat(descriptor).st_uid == writer
-        finally:
-            os.close(descriptor)
 
     def _append(self, run: Run, emitted: list[Event]) -> int:
         if not emitted:
