@@ -68,10 +68,3 @@ def test_the_examples_of_how_to_pages_work(page: str, repository: Path, tmp_path
 def _call(test: Callable[..., None], tmp_path: Path) -> None:
     given = {"tmp_path": tmp_path} if "tmp_path" in inspect.signature(test).parameters else {}
     test(**given)
-
-
-def test_every_page_of_the_guide_links_to_what_exists(repository: Path) -> None:
-    """A reader meets no dead link on the architecture and how-to pages."""
-    for page in (rooms.PAGE, *(repository / "docs" / "how-to" / name for name in PAGES)):
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
