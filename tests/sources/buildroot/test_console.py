@@ -126,6 +126,20 @@ def test_a_failure_is_known_while_others_go_on(
     assert attach(output.output).poll(time.time() + 90_000) == 0, "a restart has nothing new"
 
 
+def test_a_dated_console_dates_failures(output: Any, imported: Callable[..., Runs]) -> None:
+    """Of a build attached to late `br.log` says when a step failed, not only that it did by the time of its repair."""
+    output.clock = 1_790_000_000.25
+    begun = output.add("start", "build", "acl", 0)
+    output.step("build", "attr", 5)
+    output.add("start", "extract", "zlib", 600)
+    output.step("build", "acl", 5)
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(begun + 40))
+    printed = failed("a.c:1:10: fatal error: x.h: No such file or directory", "acl-2", "built")
+    (output.output / "br.log").write_text("".join(f"{at} {line}\n" for line in printed.splitlines()))
+    step = imported(output.output)[0].steps["build", "acl"]
+    assert (list(step.ends), step.attempts) == ([1_790_000_040.0, output.clock], 2)
+
+
 def test_what_fails_after_the_last_step_fails_the_build(
     output: Any, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]
 ) -> None:
