@@ -32,6 +32,14 @@ def test_every_room_is_in_one_layer() -> None:
     assert sorted(boxed) == sorted(rooms.arrows())
 
 
+def test_every_folder_has_its_row(repository: Path) -> None:
+    """A newcomer finds what each folder of the package holds."""
+    package = repository / "exporter" / "build_exporter"
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    text = rooms.PAGE.read_text()
+    assert [name for name in sorted(folders) if f"[`{name}`](../exporter/build_exporter/{name})" not in text] == []
+
+
 def test_the_walk_of_an_event_names_what_is_there(repository: Path) -> None:
     """A reader who follows the walk finds each function or class in the file that the page links to."""
     found = NAMED.findall(rooms.PAGE.read_text())
