@@ -111,7 +111,9 @@ def test_a_failure_is_known_while_others_go_on(
     follower = attach(output.output)
     follower.poll(time.time())
     with console.open("a") as file:
-        file.write(failed("a.c:3:10: fatal error: attr.h: No such file or directory", "acl-tools-2", "built"))
+        file.write("checking for O_CLOEXEC... a.c:3:10: fatal error: attr.h: No such file or directory\n")
+        file.write("compilation terminated.\nmake[2]: *** [Makefile:7: a.o] Error 1\nchecking for strdup... ")
+        file.write(GIVEN_UP.format(directory="acl-tools-2", stamp="built", end="Error 2"))
     follower.poll(time.time())
     (run,) = runs_of()
     states = {key: step.state.label for key, step in run.steps.items()}
