@@ -111,7 +111,9 @@ def test_a_failure_is_known_while_others_go_on(
     follower = attach(output.output)
     follower.poll(time.time())
     with console.open("a") as file:
-        file.write(failed("a.c:3:10: fatal error: attr.h: No such file or directory", "acl-tools-2", "built"))
+        file.write("checking for O_CLOEXEC... a.c:3:10: fatal error: attr.h: No such file or directory\n")
+        file.write("compilation terminated.\nmake[2]: *** [Makefile:7: a.o] Error 1\nchecking for strdup... ")
+        file.write(GIVEN_UP.format(directory="acl-tools-2", stamp="built", end="Error 2"))
     follower.poll(time.time())
     (run,) = runs_of()
     states = {key: step.state.label for key, step in run.steps.items()}
@@ -124,6 +126,20 @@ def test_a_failure_is_known_while_others_go_on(
     (run,) = runs_of()
     assert (str(run.state), run.steps["build", "acl"].state.label) == ("failed", "succeeded")
     assert attach(output.output).poll(time.time() + 90_000) == 0, "a restart has nothing new"
+
+
+def test_a_dated_console_dates_failures(output: Any, imported: Callable[..., Runs]) -> None:
+    """Of a build attached to late `br.log` says when a step failed, not only that it did by the time of its repair."""
+    output.clock = 1_790_000_000.25
+    begun = output.add("start", "build", "acl", 0)
+    output.step("build", "attr", 5)
+    output.add("start", "extract", "zlib", 600)
+    output.step("build", "acl", 5)
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(begun + 40))
+    printed = failed("a.c:1:10: fatal error: x.h: No such file or directory", "acl-2", "built")
+    (output.output / "br.log").write_text("".join(f"{at} {line}\n" for line in printed.splitlines()))
+    step = imported(output.output)[0].steps["build", "acl"]
+    assert (list(step.ends), step.attempts) == ([1_790_000_040.0, output.clock], 2)
 
 
 def test_what_fails_after_the_last_step_fails_the_build(

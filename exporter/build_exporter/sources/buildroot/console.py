@@ -29,6 +29,11 @@ LAST_BYTES: Final = 16 * 1024 * 1024
 MAX_CAUSES: Final = 200
 _ACTIONS: Final = {f".stamp_{stamp}": action for action, stamp in STAMPS.items()}
 _PHASES: Final = {**_ACTIONS, ".stamp_rsynced": "rsync", ".stamp_actual_downloaded": "actual-download"}
+_UNFINISHED: Final = re.compile(
+    r"^checking .*?\.\.\. ?(?=\S+:\d+:(?:\d+:)? (?:fatal )?error: |make(?:\[\d+\])?: \*\*\* \[)"
+)
+"""What a configure beside it had printed so far of its line when another package failed."""
+
 _TITLE: Final = re.compile(r"^>>> (\S*) \S* \w")
 _FINISHING: Final = frozenset({"host-finalize", "staging-finalize", "target-finalize", "target-post-image"})
 
@@ -105,6 +110,7 @@ class Console:
 
     def _take(self, piece: str, causes: list[Cause]) -> None:
         text, date = stamped(piece, self._tail.changed if self._tail is not None else 0.0)
+        text = _UNFINISHED.sub("", text) if text.startswith("checking ") else text
         if title := _TITLE.match(text):
             self._begin(title[1])
         self._reasons.keep(text)
