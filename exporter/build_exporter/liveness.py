@@ -8,6 +8,7 @@ restarted since the step's last sign of life.
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,7 +115,7 @@ class Liveness:
                 return self._is_of_an_earlier_boot(run)
             # it ended before it was first looked at
             watched = self._watched[identity] = _Watched(-1.0)
-        if is_its_own and created == watched.created:
+        if (is_its_own and created == watched.created) or _is_hidden(pid):
             watched.gone_since = None
             return False
         if watched.gone_since is None:
@@ -144,7 +145,18 @@ def mark_writer(run: Run, here: str | None) -> None:
 def _is_there(pid: int, began: float) -> bool:
     """Return whether a process is there, and not another that was given its id after `began`, Unix seconds."""
     created = _created(pid)
-    return created is not None and created <= began + YOUNGER_SECONDS
+    return _is_hidden(pid) if created is None else created <= began + YOUNGER_SECONDS
+
+
+def _is_hidden(pid: int) -> bool:
+    """Return whether a process is there that /proc does not show: another user's, where that has `hidepid`."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not os.path.exists(f"/proc/{pid}")  # noqa: PTH110
+    except (OSError, OverflowError):
+        pass
+    return False
 
 
 def _created(pid: int) -> float | None:
