@@ -173,6 +173,16 @@ def test_a_client_that_sends_all_its_body_first_learns_that_it_is_too_large(serv
     assert (status, json.loads(answer)["error"]["code"]) == (413, "too-large")
 
 
+def test_a_refused_client_that_stays_does_not_hold_up_the_end(serve: Serve) -> None:
+    """What is read on after a refusal has its time when the exporter ends too: it ends before it gives up waiting."""
+    served = serve("--no-collector.cpu")
+    head = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
+    with connections(served.port, 1, head) as (client,):
+        assert client.recv(65536).startswith(b"HTTP/1.1 413 ")
+        assert served.stop() == 0
+    assert "ended before everything was answered" not in served.log.read_text()
+
+
 def test_a_flood_of_nonsense_is_a_line_in_the_log(serve: Serve) -> None:
     """However many broken requests there are, the log has one line of them a minute."""
     served = serve()

@@ -155,8 +155,6 @@ class Server:
         finally:
             for acceptor in acceptors:
                 acceptor.close()
-            if self._sweeper is not None:
-                self._sweeper.cancel()
         for connection in list(self.limiter):
             connection.end()
         try:
@@ -165,6 +163,9 @@ class Server:
                     await asyncio.sleep(END_SECONDS)
         except TimeoutError:
             log.warning("ended before everything was answered", extra={"requests": len(self._shared.tasks)})
+        finally:
+            if self._sweeper is not None:
+                self._sweeper.cancel()
 
     def end(self) -> None:
         """Finish what is being answered and return from `serve`."""
