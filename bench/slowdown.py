@@ -11,6 +11,7 @@ import contextlib
 import os
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import threading
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from bench.client import OPENMETRICS_GZIP, Client
 from bench.figure import Figure, percentile, summary
-from bench.harness import EXPORTER, Process, exporter, workplace
+from bench.harness import EXPORTER, Process, exporter, other_version, workplace
 
 STEPS = 8
 FILES = 6
@@ -145,16 +146,23 @@ def _build(place: Path, steps: list[str], script: str = PLAIN, **environment: st
 
 
 def _events(place: Path, journal: str) -> dict[str, str]:
-    hook = subprocess.run([*EXPORTER, "hook"], check=True, capture_output=True, text=True).stdout.strip()
+    variables = {**os.environ, **other_version}
+    found = subprocess.run([*EXPORTER, "hook"], check=True, capture_output=True, text=True, env=variables)
     place.joinpath(journal).mkdir(exist_ok=True)
-    return {"HOOK": hook, "BUILD_EXPORTER_JOURNAL": str(place / journal), "BE_LOG_DIR": str(place / "logs")}
+    places = {"BUILD_EXPORTER_JOURNAL": str(place / journal), "BE_LOG_DIR": str(place / "logs")}
+    return {"HOOK": found.stdout.strip(), **places}
 
 
 def _hook_cpu(place: Path, steps: list[str]) -> float:
     """Return the CPU seconds of the hook alone: of the same script without the work of `make`, less the plain one."""
-    nothing = "make() { :; }; "
-    result = _build(place, steps, nothing + MONITORED, **_events(place, "hook-alone"))
-    return result.cpu - _build(place, steps, nothing + PLAIN).cpu
+    stub = place / "stub" / "make"
+    if not stub.exists():
+        stub.parent.mkdir()
+        # a program, as make is one: a function is watched more closely
+        stub.symlink_to(shutil.which("true") or "/bin/true")
+    path = f"{stub.parent}:{os.environ['PATH']}"
+    result = _build(place, steps, MONITORED, PATH=path, **_events(place, "hook-alone"))
+    return result.cpu - _build(place, steps, PATH=path).cpu
 
 
 def _monitored_build(place: Path, steps: list[str]) -> Build:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -50,10 +52,13 @@ class Liveness:
         self._watched: dict[tuple[str, str, Key, int], _Watched] = {}
         self._recorded = False
         self._here = pid_namespace()
+        self._created: Callable[[int], float | None] = _created
 
     def poll(self) -> int:
         """Record the end of steps whose process is gone; return how many."""
         now = self._monitor.clock()
+        # most steps of a run have one process: the shell that runs them all
+        self._created = cache(_created)
         current = [build.current for build in self._monitor.tracker.builds.values() if build.current is not None]
         alive = {(run.build, run.run, key, step.pid or 0) for run in current for key, step in run.running.items()}
         for watched in self._watched.keys() - alive:
@@ -63,12 +68,14 @@ class Liveness:
             if run.status is not None and not run.running:
                 continue
             with self._isolated.of(run.build):
-                mark_writer(run, self._here)
+                mark_writer(run, self._here, self._created)
                 count += self._poll_run(run, now) if run.running else 0
         return count
 
     def _poll_run(self, run: Run, now: float) -> int:
-        gone = [step for step in run.running.values() if step.pid and self._is_gone(run, step, now)]
+        # once for all steps: it reads files, and requests wait for it
+        is_of_an_earlier_boot = cache(lambda: self._is_of_an_earlier_boot(run))
+        gone = [s for s in run.running.values() if s.pid and self._is_gone(run, s, now, is_of_an_earlier_boot)]
         if not gone:
             return 0
         lines = [
@@ -101,10 +108,10 @@ class Liveness:
         log.info("steps interrupted", extra={"build": run.build, "steps": ", ".join(step.step for step in gone)})
         return len(gone)
 
-    def _is_gone(self, run: Run, step: Step, now: float) -> bool:
+    def _is_gone(self, run: Run, step: Step, now: float, is_of_an_earlier_boot: Callable[[], bool]) -> bool:
         pid = step.pid or 0
         identity = (run.build, run.run, step.key, pid)
-        created = _created(pid)
+        created = self._created(pid)
         is_its_own = created is not None and created <= (step.start or now) + YOUNGER_SECONDS
         watched = self._watched.get(identity)
         if watched is None:
@@ -112,10 +119,10 @@ class Liveness:
                 self._watched[identity] = _Watched(created)
                 return False
             if step.pid_namespace is None or step.pid_namespace != self._here:
-                return self._is_of_an_earlier_boot(run)
+                return is_of_an_earlier_boot()
             # it ended before it was first looked at
             watched = self._watched[identity] = _Watched(-1.0)
-        if (is_its_own and created == watched.created) or _is_hidden(pid):
+        if (is_its_own and created == watched.created) or (created is None and _is_hidden(pid)):
             watched.gone_since = None
             return False
         if watched.gone_since is None:
@@ -131,23 +138,6 @@ class Liveness:
         return max(touched, run.last_event or 0.0) < psutil.boot_time()
 
 
-def mark_writer(run: Run, here: str | None) -> None:
-    """Note whether all processes of a run are gone; `here` is this process's namespace."""
-    if run.status is not None or here is None:
-        return
-    known = [(run.pid, run.pid_namespace, run.start)]
-    known += [(step.pid, step.pid_namespace, step.start) for step in run.running.values()]
-    run.writer_is_gone = all(
-        pid is not None and where == here and not _is_there(pid, began or 0.0) for pid, where, began in known
-    )
-
-
-def _is_there(pid: int, began: float) -> bool:
-    """Return whether a process is there, and not another that was given its id after `began`, Unix seconds."""
-    created = _created(pid)
-    return _is_hidden(pid) if created is None else created <= began + YOUNGER_SECONDS
-
-
 def _is_hidden(pid: int) -> bool:
     """Return whether a process is there that /proc does not show: another user's, where that has `hidepid`."""
     try:
@@ -160,8 +150,33 @@ def _is_hidden(pid: int) -> bool:
 
 
 def _created(pid: int) -> float | None:
+    if not os.path.exists(f"/proc/{pid}"):  # noqa: PTH110 - psutil takes twenty times as long to find that out
+        return None
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except (psutil.Error, OSError, ValueError, OverflowError):
         return None
+
+
+def mark_writer(run: Run, here: str | None, created: Callable[[int], float | None] = _created) -> None:
+    """Note whether all processes of a run are gone.
+
+    Args:
+        run: the run.
+        here: this process's namespace.
+        created: returns when a process began in Unix seconds, None where it is gone.
+    """
+    if run.status is not None or here is None:
+        return
+    known = [(run.pid, run.pid_namespace, run.start)]
+    known += [(step.pid, step.pid_namespace, step.start) for step in run.running.values()]
+    run.writer_is_gone = all(
+        pid is not None and where == here and not (_is_there(created(pid), began or 0.0) or _is_hidden(pid))
+        for pid, where, began in known
+    )
+
+
+def _is_there(created: float | None, began: float) -> bool:
+    """Return whether a process is there, and not another that was given its id after `began`, Unix seconds."""
+    return created is not None and created <= began + YOUNGER_SECONDS

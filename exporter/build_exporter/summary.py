@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
-from weakref import WeakKeyDictionary
 
 from build_exporter.formatting import clock_time, duration
 from build_exporter.model.events import TestsReported
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.tracker import Run, Step
+from build_exporter.tracker import Run, Step, kept
 from build_exporter.tracker.sources import steps_at_risk
 
 LISTED: Final = 3
@@ -22,10 +21,6 @@ ALIKE: Final = 0.8
 """Likeness of two names, 0 to 1, from which one may be the other misspelt."""
 IDLE_SECONDS = 300.0
 """A run without a running step has nobody at work after so long."""
-
-
-_unplanned: WeakKeyDictionary[Run, tuple[tuple[int, ...], str | None]] = WeakKeyDictionary()
-"""What `unplanned` returned of a run, and for which state of it: each question of a page asks for it again."""
 
 
 class Suite(NamedTuple):
@@ -97,9 +92,9 @@ def tests_run(report: TestsReported) -> int:
     return report.passed + report.failed + sum(count or 0 for count in optional)
 
 
-def bad_suites(run: Run) -> Iterator[Suite]:
+def bad_suites(steps: Iterable[Step]) -> Iterator[Suite]:
     """Yield the suites that had failures beyond those known, or gave no result, in the order of the steps."""
-    for step in run.steps.values():
+    for step in steps:
         for report in step.tests.values():
             if report.failed or report.errors or not tests_run(report):
                 yield Suite(step, report)
@@ -113,14 +108,12 @@ def unplanned(run: Run) -> str | None:
     last = next(reversed(run.steps.values()), None)
     if not run.plans or run.adopted or last is None or last.planned:
         return None
-    state = (run.revision, run.plans, len(run.steps))
-    kept = _unplanned.get(run)
-    if kept is None or kept[0] != state:
-        kept = _unplanned[run] = (state, _misspelt(list(run.steps.values())))
-    return kept[1]
+    return _misspelt(run)
 
 
-def _misspelt(steps: Sequence[Step]) -> str | None:
+@kept
+def _misspelt(run: Run) -> str | None:
+    steps = list(run.steps.values())
     strange = list(islice((step for step in steps if not step.planned), MOST_COMPARED))
     planned = dict.fromkeys(step.phase for step in steps if step.planned)
     pending: dict[tuple[str, str], dict[str, Step]] = defaultdict(dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,29 @@ def test_a_receiver_that_cannot_be_reached_is_found_by_the_test_alert(
     _, checks = doctor(served.url, servers)
     assert checks["test alert"]["state"] == "failed"
     assert "webhook" in checks["test alert"]["seen"]
+
+
+def test_a_way_to_a_person_that_delivers_nothing_is_found_beside_one_to_the_exporter(
+    serve: Callable[..., Any], servers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exporter's own webhook got the test alert at once, but the provider of text messages does not answer."""
+    served = serve()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        text: dict[str, Any] = {
+            "phone_number": "+12025550100",
+            "api_url": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "message": "m",
+        }
+        text["sigv4"] = {"region": "r", "access_key": "a", "secret_key": "b"}
+        for each in servers.config["receivers"]:
+            each["webhook_configs"] = [{"url": f"{served.url}/api/v1/alerts"}]
+            each["sns_configs"] = [text]
+        servers.start_alertmanager()
+        monkeypatch.setattr("build_exporter.alerting.doctor.DELIVERY_SECONDS", 5.0)
+        nowhere, exporter = Client(Alertmanager(url="http://127.0.0.1:9")), Client(Alertmanager(url=served.url))
+        chain = Chain(exporter, nowhere, [Client(Alertmanager(url=servers.alertmanager))], wants_prometheus=False)
+        found = asyncio.run(checked(chain))["test alert"]
+    assert (found.state, found.seen) == ("failed", "delivered by webhook, but not by sns within 5 s")
 
 
 def test_a_test_alert_from_the_command_line(stage: Any) -> None:

@@ -102,6 +102,20 @@ def test_a_cold_cache_explains_a_difference(make_run: MakeRun) -> None:
     assert found.cause == "cache-cold"
 
 
+@pytest.mark.parametrize(("ids", "ratio"), [("mmtttm", 1.5), ("mmttt", 0.75)])
+def test_a_step_is_compared_with_runs_of_its_machine(make_run: MakeRun, ids: str, ratio: float) -> None:
+    """A step that only a twin of this machine is slow at is a regression here; with too few runs here all count."""
+    history = []
+    for day, machine in enumerate(ids, 1):
+        run = make_run(STEPS if machine == "m" else scaled(1.0, b=400.0), f"202601{day:02}T000000Z")
+        apply(run, e.Toolchain(time=2000.0, build="lfs", machine=machine))
+        history.append(summarise(run))
+    run = make_run(scaled(1.0, b=300.0), "20260201T000000Z")
+    apply(run, e.Toolchain(time=2000.0, build="lfs", machine="m"))
+    (found,) = differences(run, history).differences
+    assert found.ratio == pytest.approx(ratio, abs=0.05)
+
+
 def test_steps_are_the_same_though_the_book_shifted_them(make_run: MakeRun) -> None:
     """`817-binutils` and `818-binutils` of chapter 8 are one step."""
     before, after = STEPS | {"ch/817-binutils": 300.0}, STEPS | {"ch/818-binutils": 450.0}

@@ -20,7 +20,7 @@ from build_exporter.cli.query import window_of
 from build_exporter.cli.query_output import csv_cell, fitting
 from build_exporter.model.names import nearest_names, run_start
 from build_exporter.queries.commands import SUMMARIES, find
-from build_exporter.queries.commands.history import HistoryRow
+from build_exporter.queries.commands.history import HistoryRow, matches
 from build_exporter.queries.filters import ARGUMENTS, FILTERS
 
 Command = Callable[..., Any]
@@ -229,6 +229,45 @@ def test_history_of_a_step_has_the_steps_result(command: Command, tmp_path: Path
     assert [row["result"] for row in found["rows"]] == ["succeeded", "succeeded"]
     assert "`failing-steps` lists those that failed" in command("history", "make", "--journal", str(tmp_path)).stdout
     assert [row["result"] for row in ask(command, tmp_path, "history")["rows"]] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("source", "log", "words"),
+    [
+        ("portage", None, "none is known"),
+        ("", None, "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"),
+        ("", "/nowhere/gcc.log", "/nowhere/gcc.log: No such file or directory"),
+    ],
+)
+def test_explain_says_why_it_shows_no_log(
+    command: Command, tmp_path: Path, source: str, log: str | None, words: str
+) -> None:
+    """Whoever builds by another tool is not sent to the hook's option, and a log that can't be read has its reason."""
+    name = {"build": "b", "phase": "p", "step": "s"}
+    events = [
+        {"time": 1.78e9, "event": "build_started", "build": "b", "source": source},
+        {"time": 1.78e9, "event": "step_started", **name, **({"log": log} if log else {})},
+        {"time": 1.78e9 + 1, "event": "step_finished", **name, "status": "failed"},
+    ]
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "20260528T202640Z.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in events))
+    shown = command("explain", "--journal", str(tmp_path)).stdout
+    assert f"  log file   {words}\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("step", "names", "others"),
+    [
+        ("app-arch/gzip-1.13", ["gzip", "app-arch/gzip", "app-arch/gzip-1.13"], ["app", "arch", "zip"]),
+        ("sys-devel/gcc-config-2.11 to /mnt/gentoo/", ["gcc-config", "sys-devel/gcc-config"], ["gentoo", "mnt"]),
+        ("502-gcc-pass1", ["gcc", "gcc-pass1", "502-gcc-pass1"], ["cc", "pass"]),
+        ("842-xml-parser", ["xml-parser"], ["ml"]),
+    ],
+)
+def test_a_package_is_found_by_its_name(step: str, names: list[str], others: list[str]) -> None:
+    """`history gcc` finds Portage's category/name-version and jhalfs' number-name, by the whole name alone."""
+    assert [name for name in names if not matches(name, step)] == []
+    assert [name for name in others if matches(name, step)] == []
 
 
 def test_a_mistyped_command_is_guessed(command: Command) -> None:

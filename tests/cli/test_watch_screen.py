@@ -97,5 +97,12 @@ def test_a_board_has_the_figures_of_its_build(journal: Path, run_file: Callable[
     assert text[2].startswith(f"{middle} of work left, from {low} to {high}")
     assert text[3:5] == ["✘ killed in p c", "  no memory"]
     assert text[-1] == "q quit · n/p next/previous build · x"
+    other = run_file("other", clock=1.78e9)
+    other.step("p", "a")
+    other.step("p", "b", status="failed")
+    other.add("step_started", phase="p", step="c")
+    monitor.poll()
+    (line,) = frame(builds(context), glance(context, "other"), "x", (60, 24))[1]
+    assert line.parts[0][0] == "1 step done, 1 failed", "without a plan nobody knows of how many"
     (last,) = frame(builds(context), None, "x", (60, 24))[-1:]
     assert last[0].parts[0][0] == "begin one: build-exporter run --build my-build -- make"

@@ -164,5 +164,5 @@ def test_thresholds_are_shown_as_configured(samples: Any) -> None:
     """The limits the rules compare with are those of the configuration, also after it was read again."""
     collector = ThresholdCollector({"a": 1.5})
     assert samples(collector.collect()) == {("build_threshold", frozenset({("name", "a")})): 1.5}
-    collector.thresholds = {"b": 2}
+    collector.configure({"b": 2})
     assert samples(collector.collect()) == {("build_threshold", frozenset({("name", "b")})): 2}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 from build_exporter.collectors.steps import FAMILIES, RunSeries
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
+from build_exporter.queries.course import course
 from build_exporter.tracker import Run, apply_all
 
 BASE: dict[str, Any] = {"time": st.just(0.0), "build": st.just("b")}
@@ -57,20 +62,52 @@ def lines(series: RunSeries, now: float) -> dict[str, set[bytes]]:
     return found
 
 
-@given(stories)
-def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], float]]) -> None:
-    """Whatever happens and however often it is scraped in between, a restart shows the very same lines."""
-    run = Run("b", "20260101T000000Z")
-    kept = RunSeries(run, 100)
+def lived(run: Run, story: list[tuple[list[e.Event], float]]) -> Iterator[float]:
+    """Have a run live a story, and yield the time of each look at it."""
     time = 1e6
     for events, passed in story:
         for event in events:
             time += passed
             event.time = time
             apply_all(run, [event])
+        yield time
+
+
+@given(stories)
+def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], float]]) -> None:
+    """Whatever happens and however often it is scraped in between, a restart shows the very same lines."""
+    run = Run("b", "20260101T000000Z")
+    kept = RunSeries(run, 100)
+    for time in lived(run, story):
         shown = lines(kept, time)
         assert kept.hidden == 0
         assert shown == lines(RunSeries(run, 100), time)
+
+
+@given(stories)
+def test_what_is_kept_of_all_steps_is_what_a_new_look_finds(story: list[tuple[list[e.Event], float]]) -> None:
+    """Sums, tests, and the steps that ended last or come next are those of now, however often they were asked for."""
+    run = Run("b", "20260101T000000Z")
+    for _ in lived(run, story):
+        assert course(run) == inspect.unwrap(course)(run)
+        assert course(run) is course(run)
+
+
+def test_nothing_is_kept_of_a_run_that_is_gone() -> None:
+    """What follows from the steps of a run goes with it."""
+    run = Run("b", "20260101T000000Z")
+    apply_all(
+        run,
+        [
+            e.StepStarted(time=1.0, build="b", phase="p", step="s"),
+            e.StepFinished(time=2.0, build="b", phase="p", step="s", status="succeeded"),
+        ],
+    )
+    assert course(run).recent == [*run.steps.values()]
+    gone = weakref.ref(run)
+    del run
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_skipped_step_is_expected_to_take_what_a_new_start_would_show() -> None:
@@ -94,12 +131,7 @@ def test_above_the_limit_what_matters_is_shown(story: list[tuple[list[e.Event], 
     """With too many steps no more than the limit have series: running ones first, then failed ones; no pending one."""
     run = Run("b", "20260101T000000Z")
     kept = RunSeries(run, limit)
-    time = 1e6
-    for events, passed in story:
-        for event in events:
-            time += passed
-            event.time = time
-            apply_all(run, [event])
+    for time in lived(run, story):
         shown = lines(kept, time)
         status = {_key(line): int(line.rpartition(b" ")[2]) for line in shown["build_step_status"]}
         assert {_key(line) for body in shown.values() for line in body} == set(status)

@@ -14,6 +14,7 @@ from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
 from build_exporter.estimate.expect import Expected, _without_absurd
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.kinds import Steps
 from build_exporter.estimate.outlook import (
     PERCENTILE_90,
     Outlook,
@@ -21,7 +22,6 @@ from build_exporter.estimate.outlook import (
     _gap_ratio,
     _model,
     _sum_up,
-    done_steps,
     left_of,
 )
 from build_exporter.estimate.paces import Paces
@@ -115,7 +115,8 @@ def test_a_first_step_that_takes_longer_shows_a_slower_machine(elapsed: float, p
     found = outlook({("p", "s"): Expected(log(100.0), 0.12)}, pending_seconds=300.0, pace_spread=0.5)
     run = begun(planned())
     estimate, left = found.at(run, elapsed), left_of(run.steps["p", "s"], found.expected["p", "s"], elapsed)
-    slower = found._slower(run, elapsed)
+    running = [(run.steps["p", "s"], found.expected["p", "s"])]
+    slower = found._slower(running, elapsed)
     assert 300.0 * exp(slower) == pytest.approx(pending, rel=1e-3)
     assert estimate.middle >= pending + left - 1e-6
     begins = left_of(run.steps["p", "s"], found.expected["p", "s"], 0.0)
@@ -124,7 +125,7 @@ def test_a_first_step_that_takes_longer_shows_a_slower_machine(elapsed: float, p
     found.parallel = Parallel(900.0, 0.0, 2, frozenset({("p", "t")}), {("p", "s"): begins})
     assert found.at(run, elapsed).middle == pytest.approx(900.0 * exp(slower) - elapsed), "all of it is to come"
     known = outlook(found.expected, runs=1, pending_seconds=300.0, pace_spread=0.5)
-    assert known._slower(run, elapsed) == 0.0, "a step that hangs shows nothing of a machine that is known"
+    assert known._slower(running, elapsed) == 0.0, "a step that hangs shows nothing of a machine that is known"
 
 
 def test_the_band_is_as_wide_as_at_that_share_of_a_run() -> None:
@@ -136,8 +137,8 @@ def test_the_band_is_as_wide_as_at_that_share_of_a_run() -> None:
         run, left = begun(planned()), 1000.0 * (1 - share)
         step = {("p", "s"): Expected(log(100.0), 0.5)}
         found = outlook(step, done_seconds=1000.0 * share - 40.0, bands=factors)
-        assert found._width(run, left, 40.0) == pytest.approx(factor)
-    assert outlook({})._width(begun(planned()), 10.0, 0.0) == 1.0
+        assert found._width([(run.steps[key], each) for key, each in step.items()], left, 40.0) == pytest.approx(factor)
+    assert outlook({})._width([], 10.0, 0.0) == 1.0
     assert {len(each) for each in (DEFAULT.bands_run, DEFAULT.bands_packages, DEFAULT.bands_table)} == {len(BAND_MARKS)}
 
 
@@ -256,15 +257,15 @@ def test_the_middle_is_by_weight(pairs: list[tuple[float, float]], middle: float
 def test_a_source_is_judged_by_its_pace_and_its_error() -> None:
     """100 s for 50 s expected against a strength of 300 s: the pace goes a fifth of the way, and the weight falls."""
     source = Source(1.0, 4 * 50.0 * 2**0.5)
-    source.compare(log(100.0), log(50.0))
-    source.compare(log(0.5), log(0.9))
+    source.compare([log(100.0)], log(50.0))
+    source.compare([log(0.5)], log(0.9))
     source.judge(DEFAULT)
     assert source.compared == pytest.approx(50.0 * 2**0.5), "a step below a second says nothing"
     assert source.pace == pytest.approx(log(2.0) / 5)
     # the strength is below that of a run of the same machine, so that only scatter is an error
     assert (source.distance, source.weight, source.chance) == (0.0, 1.0, 1.0)
     same = Source(0.5, 4000.0)
-    same.compare(log(400.0), log(400.0 / 1.2))
+    same.compare([log(400.0)], log(400.0 / 1.2))
     same.judge(DEFAULT)
     assert same.compared == 300.0, "no step counts for more"
     assert same.distance == pytest.approx(log(1.2) / 2 * 300.0 / 600.0)
@@ -278,7 +279,7 @@ def test_all_steps_twice_as_slow_are_another_machine() -> None:
     def pace(*factors: float) -> float:
         source = Source(1.0, 4000.0)
         for factor in factors:
-            source.compare(log(100.0 * factor), log(100.0))
+            source.compare([log(100.0 * factor)], log(100.0))
         source.judge(DEFAULT)
         return source.pace
 
@@ -350,8 +351,9 @@ def test_time_between_steps_is_as_in_good_runs_of_this_build() -> None:
 def test_the_step_that_ended_last_counts_most() -> None:
     """Steps are ranked by their end, not by their place in the plan; what failed or has no duration is none."""
     run = run_of(start(1), end(90), start(2, "t"), end(9, "t"), end(99, "u"), start(3, "v"), end(100, "v", "failed"))
-    named = [(step, key) for key, step in run.steps.items()]
-    assert [(done.name[1], done.rank) for done in done_steps(run, named)] == [("s", 0), ("t", 1)]
+    steps = Steps(run, History())
+    assert [exp(seconds) for _, seconds in steps.last_ended(9)] == pytest.approx([89.0, 7.0])
+    assert [exp(seconds) for _, seconds in steps.last_ended(1)] == pytest.approx([89.0])
 
 
 def test_runs_of_the_very_steps_count_before_others() -> None:

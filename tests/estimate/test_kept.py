@@ -16,6 +16,7 @@ from build_exporter.model.events import (
     Plan,
     PlannedStep,
     StepFinished,
+    StepProgress,
     StepStarted,
     Toolchain,
 )
@@ -106,6 +107,23 @@ def test_an_estimate_that_takes_long_is_not_made_again_after_each_end(monkeypatc
     finished.time, finished.step = now + 32.0, "s2"
     tracker.feed("lfs", run.run, [finished])
     assert estimator.outlook(run, now) is not outlook
+
+
+def test_what_running_steps_report_shows_within_a_second() -> None:
+    """Scraped again and again an estimate counts down; a second later, or after an end, it is made anew."""
+    tracker, now = Tracker(), START + 120.0
+    run = tracker.feed("lfs", "20260601T000000Z", events("lfs", 100.0, over=False))
+    estimator = Estimator(tracker.builds)
+    first = estimator(run, now)
+    assert first is not None
+    tracker.feed("lfs", run.run, [StepProgress(time=now, build="lfs", phase="p", step="s1", ratio=0.9)])
+    assert estimator(run, now + 0.75) == first.after(0.75)
+    second = estimator(run, now + 1.0)
+    assert second == Estimator(tracker.builds)(run, now + 1.0)
+    assert second != first.after(1.0)
+    assert estimator(run, now - 5.0) == Estimator(tracker.builds)(run, now - 5.0), "by a clock that was set back"
+    tracker.feed("lfs", run.run, [StepFinished(time=now, build="lfs", phase="p", step="s1", status="succeeded")])
+    assert estimator(run, now - 5.0) == Estimator(tracker.builds)(run, now - 5.0)
 
 
 def test_nothing_is_kept_of_a_run_that_is_over() -> None:

@@ -15,7 +15,7 @@ from build_exporter.estimate.facts import Facts, _is_multilib, facts_of
 from build_exporter.estimate.history import History, PastRun, _paces, _repeats, history_of, log_of
 from build_exporter.estimate.table import VARIANTS, TypicalStep, typical_steps
 from build_exporter.model import events as e
-from build_exporter.tracker import Build, PastStep, Run, RunSummary, apply_all
+from build_exporter.tracker import Build, Machine, PastStep, Run, RunSummary, apply_all
 
 DAY = 86_400.0
 
@@ -217,9 +217,31 @@ def test_the_sbu_of_another_machine_is_none_of_this_one() -> None:
     assert history_of(run, {"x": before}).sbu_seconds == 300.0, "started again since"
     apply_all(run, [e.Toolchain(time=4.0, build="b", **(system | {"kernel": "6.2.0"}))])
     assert history_of(run, {"x": before}).sbu_seconds is None
+    for mine, found in (("me", 300.0), ("twin", None)):
+        apply_all(run, [e.Toolchain(time=5.0, build="b", machine=mine, **system)])
+        assert history_of(run, {"x": before}).sbu_seconds == 300.0, "recorded before machines had an id"
+        known = sbu_shown("x", 300.0, elsewhere, e.Toolchain(time=3.0, build="x", machine="me", **system))
+        assert history_of(run, {"x": known}).sbu_seconds == found, "of two machines that are alike"
     moved = sbu_shown("x", 300.0, here)
-    moved.history["r4"] = replace(moved.history["r4"], machine=frozenset({"there"}))
+    moved.history["r4"] = replace(moved.history["r4"], machine=Machine("there"))
     assert sbu_found(moved) is None, "a build that has moved here since"
+
+
+def test_runs_of_another_machine_count_where_this_one_has_none() -> None:
+    """Of two machines, however alike, with one journal each has its own times; runs without an id are anyone's."""
+    system: dict[str, Any] = {"kernel": "6.1.0", "libc": "glibc 2.36", "host": "x86_64-linux-gnu"}
+    run = begun("x", "r9", "a")
+    apply_all(run, [e.Toolchain(time=5.0, build="x", machine="me", **system)])
+    alike = run.machine.system
+    machines = {"r1": Machine("", "me", alike), "r2": Machine("", "", alike), "r3": Machine("", "twin", alike)}
+    known = [
+        summary(name, steps(("a", 10.0)), machine=each, sbu_seconds=float(name[1])) for name, each in machines.items()
+    ]
+    for runs, found, sbu in ((known, ["r2", "r1"], 2.0), (known[2:], ["r3"], None)):
+        history = history_of(run, {"x": build("x", *runs)})
+        assert ([past.run for past in history.runs], history.sbu_seconds) == (found, sbu)
+    assert not run.machine.is_other(Machine("", "", "other")), "nothing is known"
+    assert Machine("boot", "me").is_same(Machine("boot", "container")), "one boot is one machine, whoever looks"
 
 
 def test_a_row_of_the_table_is_a_time() -> None:
@@ -246,7 +268,7 @@ def test_an_sbu_is_as_the_newest_run_with_three_steps_of_the_table_shows() -> No
     def run(day: int, *sbu: float, plan: float | None = None) -> RunSummary:
         taken = [each * seconds for each, seconds in zip(sbu, table, strict=False)]
         of = [PastStep(*name, None, None, 0.0, each) for name, each in zip(names, taken, strict=False)]
-        return summary(f"2026010{day}T000000Z", of, jobs=2, sbu_seconds=plan, machine=frozenset({"here"}))
+        return summary(f"2026010{day}T000000Z", of, jobs=2, sbu_seconds=plan, machine=Machine("here"))
 
     own = build("b", run(3, 200.0, 300.0), run(2, 500.0, 200.0, 300.0), run(1, 900.0, 900.0, 900.0))
     assert sbu_found(own) == pytest.approx(300.0)

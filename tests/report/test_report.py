@@ -104,7 +104,7 @@ def test_text_of_a_build_stays_text(
     assert "&lt;script&gt;" in page
     markdown = command(*call, "md").stdout
     assert NASTY not in markdown
-    assert "0 of 1 step is done" in markdown
+    assert "0 steps are done" in markdown
 
 
 def test_comparison_with_the_run_before(command: Command, run_file: Callable[..., Any]) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from build_exporter.toolchain.files import MAX_FILE_BYTES, MAX_NAMES, Files, resolve
 from build_exporter.toolchain.layout import Place, tools_in
-from build_exporter.toolchain.machine import alike, this_machine
+from build_exporter.toolchain.machine import alike, machine_id, this_machine
 from build_exporter.toolchain.versions import version_in
 
 LD = b"GNU ld %s\n\0"
@@ -285,3 +285,17 @@ def test_nothing_in_a_tree_is_ever_run(files: Files, tmp_path: Path) -> None:
 def test_the_machines_own_compiler_is_reported_from_those_for_others(processor: str, machine: str, same: bool) -> None:
     """A machine with several compilers has one of its own kind."""
     assert alike(processor, machine) is same
+
+
+def test_a_machine_has_a_name_that_shows_nothing(tmp_path: Path) -> None:
+    """The same for ever, another one on another machine, no part of the machine-id, and none without that."""
+    (tmp_path / "etc").mkdir()
+    found = []
+    for text in ("0123456789abcdef" * 2, "0123456789abcdef" * 2 + "\n", "f" * 32, "", "uninitialized\n", "F" * 32):
+        (tmp_path / "etc/machine-id").write_text(text)
+        found.append(machine_id(Files(), tmp_path))
+    assert (found[0], found[3:]) == (found[1], ["", "", ""])
+    assert len({*found[:3]}) == 2
+    assert [re.fullmatch("[0-9a-f]{16}", each) is not None for each in found[:3]] == [True] * 3
+    assert not any(each in "0123456789abcdef" * 4 for each in found[:3])
+    assert machine_id(Files(), tmp_path / "none") == ""

@@ -21,7 +21,7 @@ from build_exporter.tracker import (
     expected_seconds,
     fold,
     past_steps,
-    phase_progress,
+    phases_progress,
     step_progress,
     summarise,
 )
@@ -230,7 +230,7 @@ def test_more_work_after_a_success_is_shown_as_it_is() -> None:
     assert build_progress(run, 6) == 1.0
     apply_all(run, [built(10), plan({"a": 50, "s": 50, "t": 900}, 11.0)])
     assert build_progress(run, 11) == pytest.approx(0.1)
-    assert phase_progress(run, run.phases["p"], 11) == pytest.approx(0.1)
+    assert phases_progress(run, 11)[0][1] == pytest.approx(0.1)
     again = run_of(plan({"a": 50, "s": 50}), start(1, "a"), end(2, "a"), over(6, "failed"), built(10))
     apply_all(again, [plan({"a": 50, "s": 950}, 11.0)])
     assert build_progress(again, 11) == 0.5, "what failed was not finished"
@@ -286,20 +286,19 @@ def test_a_step_is_shown_by_its_state() -> None:
 def test_phases_do_not_go_back_either() -> None:
     """A phase keeps what a failed step had shown, and is full when its steps are done or skipped, not before."""
     run = run_of(plan({"a": 100, "s": 100}), start(0), at(1, ratio=0.8), end(2, status="failed"))
-    phase = run.phases["p"]
-    assert phase_progress(run, phase, 3) == pytest.approx(0.4)
+    assert phases_progress(run, 3)[0][1] == pytest.approx(0.4)
     apply_all(run, [start(4), at(5, ratio=0.1)])
-    assert phase_progress(run, phase, 5) == pytest.approx(0.4)
+    assert phases_progress(run, 5)[0][1] == pytest.approx(0.4)
     apply_all(run, [end(6)])
-    assert phase_progress(run, phase, 6) == 0.5
+    assert phases_progress(run, 6)[0][1] == 0.5
     apply_all(run, [end(7, "a", "skipped")])
-    assert (phase_progress(run, phase, 7), build_progress(run, 7)) == (1.0, 0.999)
+    assert (phases_progress(run, 7)[0][1], build_progress(run, 7)) == (1.0, 0.999)
 
 
 def test_a_phase_that_never_began_is_at_nothing() -> None:
     """Also of a run that succeeded, in which every other phase is full, however its failure was repaired."""
     run = run_of(plan({"a": 1, "b": 1}), plan({"c": 1}, phase="q", continues=True), start(1, "a"), over(2))
-    assert [phase_progress(run, phase, 3) for phase in run.phases.values()] == [1.0, 0.0]
+    assert [ratio for _, ratio in phases_progress(run, 3)] == [1.0, 0.0]
 
 
 def test_of_many_running_steps_the_first_count() -> None:
@@ -390,4 +389,4 @@ def test_a_step_that_failed_after_all_takes_nothing_from_the_bar_of_its_phase() 
     """Both steps were done; the late news of one that had failed leaves the bar where it was, short of its end."""
     events = [plan({"a": 10, "b": 10}), start(1, "a"), end(2, "a"), start(3, "b"), end(4, "b"), end(5, "a", "failed")]
     run = run_of(*events)
-    assert phase_progress(run, run.phases["p"], 6) == CEILING
+    assert phases_progress(run, 6)[0][1] == CEILING

@@ -9,7 +9,7 @@ from story import B, at, built, end, needs, over, plan, run_of, start, step_of
 
 from build_exporter.model import events as e
 from build_exporter.model.states import BuildState, StepState
-from build_exporter.tracker import apply_all, build_progress, phase_progress
+from build_exporter.tracker import Run, apply_all, build_progress, phases_progress, step_progress
 
 SECONDS: dict[str, float | None] = {"s": 100, "t": 300, "u": 1200}
 
@@ -38,9 +38,9 @@ def test_a_phase_keeps_what_its_steps_had_shown() -> None:
     """A phase of a done step and one that fails half way stands at both, as does the one begun anew."""
     run = run_of(plan({"s": 100, "t": 100}), start(0), end(100), start(100, "t"), at(150, "t", ratio=0.5))
     apply_all(run, [end(151, "t", "failed"), start(152, "t")])
-    assert phase_progress(run, run.phases["p"], 152) == pytest.approx(0.75)
+    assert phases_progress(run, 152)[0][1] == pytest.approx(0.75)
     apply_all(run, [plan({"s": 100, "t": 100, "u": 1000}, 153)])
-    assert phase_progress(run, run.phases["p"], 153) == pytest.approx(0.75), "nor does a longer plan take it back"
+    assert phases_progress(run, 153)[0][1] == pytest.approx(0.75), "nor does a longer plan take it back"
 
 
 def test_a_failed_step_fails_the_build_until_it_is_tried_again() -> None:
@@ -150,3 +150,19 @@ def test_waits_are_known_or_not() -> None:
 def test_ratings_are_counted_by_their_number() -> None:
     """How people rated a run is shown by number, whoever rated it twice."""
     assert run_of(*(e.Feedback(time=n, **B, rating=r) for n, r in enumerate((5, 1, 5)))).ratings == {5: 2, 1: 1}
+
+
+@pytest.mark.parametrize(("figures", "half"), [({"sbu": 2.0}, 200.0), ({}, 120.0)])
+def test_the_bar_of_a_first_build_moves_before_a_step_ends(figures: dict[str, Any], half: float) -> None:
+    """A step of which no time is known counts for half after 100 s an SBU, or two minutes; its ratio stays unknown."""
+    run = Run("b", "20260101T000000Z")
+    steps = [e.PlannedStep(phase="p", step=name, **figures) for name in "sxyz"]
+    apply_all(run, [e.Plan(time=0.0, steps=steps, **B), e.StepStarted(time=10.0, phase="p", step="s", **B)])
+    shown = [build_progress(run, 10.0 + passed) for passed in (-5.0, 0.0, half, 3 * half)]
+    assert shown == [0.0, 0.0, 0.125, 0.1875]
+    assert phases_progress(run, 10.0 + half) == [(run.phases["p"], 0.125)]
+    assert step_progress(run, run.steps["p", "s"], 10.0 + half) is None
+    apply_all(run, [e.StepStarted(time=10.0 + half, phase="p", step="x", **B)])
+    assert run.floor == 0.0, "a first attempt takes nothing away"
+    apply_all(run, [e.StepFinished(time=11.0 + half, phase="p", step="x", status="succeeded", **B)])
+    assert (build_progress(run, 11.0 + half) or 0.0) > 0.375, "the end of another one takes nothing back"

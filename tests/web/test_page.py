@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from build_exporter.failures import card
+from build_exporter.web.page import templates
 from build_exporter.web.page.templates import error_lines, more_evidence
 
 RunFiles = Callable[..., Any]
@@ -49,6 +50,33 @@ def fill(run: Any, text: str) -> None:
     run.add("toolchain", host=text, target=text, kernel=text, tools=[{"tool": text, "version": text, "role": "host"}])
     run.add("step_started", phase=f"2 {text}", step=text)
     run.add("note", message=text, level=text)
+
+
+def test_lists_that_are_kept_are_those_that_a_first_look_shows(run_file: RunFiles, page: Pages) -> None:
+    """Whoever has watched a build from its start sees what somebody sees who comes now, with any filter."""
+    run = run_file("b")
+    steps = [{"phase": f"p{n % 3}", "step": f"<{n}>", "expected_seconds": 90.0 * n} for n in range(9)]
+    running = {"phase": "p0", "step": "<0>"}
+    tests = {"suite": "s", "passed": 3, "failed": 1}
+    happens: list[tuple[str, dict[str, Any]]] = [
+        ("plan", {"steps": steps}),
+        ("step_started", running),
+        ("step_progress", running | {"ratio": 0.5}),
+        ("tests_reported", running | tests),
+        ("step_finished", running | {"status": "succeeded", "warnings": 2}),
+        ("step_progress", running | {"warnings": 5, "log_bytes": 9}),
+        ("step_started", {"phase": "p1", "step": "<1>"}),
+        ("plan", {"steps": [{"phase": "p3", "step": "new"}], "continues": True}),
+        ("step_finished", {"phase": "p1", "step": "<1>", "status": "failed", "message": "no"}),
+        ("step_started", {"phase": "p1", "step": "<1>"}),
+        ("build_finished", {"status": "failed"}),
+    ]
+    for event, fields in happens:
+        run.add(event, 60.0, **fields)
+        for query in ("live", "state=running", "q=%3C"):
+            shown = page(f"/builds/b?{query}").html
+            templates._made.clear()
+            assert page(f"/builds/b?{query}").html == shown
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

@@ -76,6 +76,8 @@ class Chain:
     wants_prometheus: bool = True
     clock: Callable[[], float] = time.time
     broken: set[str] = field(default_factory=set)
+    ways: dict[str, set[str]] = field(default_factory=dict)
+    """Integrations of each receiver."""
 
     async def run(self) -> AsyncIterator[Check]:
         """Yield the checks in the order of the way; what cannot be asked because a server is away is left out."""
@@ -206,6 +208,8 @@ class Chain:
             return [failed("Alertmanager", str(problem), "start it, or give its address: --alertmanager.url")]
         version = _at(status, "versionInfo", "version") or "of unknown version"
         config = _yaml(_at(status, "config", "original") or "")
+        for receiver in config.get("receivers") or []:
+            self.ways.setdefault(f"{receiver.get('name')}", set()).update(_ways(receiver))
         return [ok("Alertmanager", f"{version} at {client.url}"), _receivers(config)]
 
     async def _test_alert(self) -> Check:
@@ -219,6 +223,7 @@ class Chain:
         except (UnreachableError, RefusedError) as problem:
             return failed("test alert", str(problem), "see Alertmanager's log")
         end = time.monotonic() + DELIVERY_SECONDS
+        late = ""
         while time.monotonic() < end:
             after = [await _notifications(client) for client in clients]
             sent, bad = _growth(before, after)
@@ -228,8 +233,14 @@ class Chain:
             if sent:
                 back = await self._received(name)
                 came = f"; it came back to the exporter by {', '.join(back)}" if back else ""
-                return ok("test alert", f"delivered by {', '.join(sorted(sent))}{came}")
+                awaited = {way for receiver in back for way in self.ways.get(receiver, ())} - sent
+                if not awaited:
+                    return ok("test alert", f"delivered by {', '.join(sorted(sent))}{came}")
+                late = f"delivered by {', '.join(sorted(sent))}, but not by {', '.join(sorted(awaited))}"
             await asyncio.sleep(0.2)
+        if late:
+            remedy = "see Alertmanager's log, and the receivers in alertmanager.yml"
+            return failed("test alert", f"{late} within {DELIVERY_SECONDS:.0f} s", remedy)
         remedy = (
             "give the receiver of severity critical an integration, and the route a group_wait below that and group_by "
             "failure; take out silences that match everything"
@@ -245,13 +256,16 @@ class Chain:
         return [str(each) for each in receivers or []]
 
 
+def _ways(receiver: Mapping[str, Any]) -> list[str]:
+    return [key.removesuffix(_INTEGRATION) for key in receiver if key.endswith(_INTEGRATION) and receiver[key]]
+
+
 def _receivers(config: Mapping[str, Any]) -> Check:
     receivers = config.get("receivers") or []
     empty: list[str] = []
     named: list[str] = []
     for receiver in receivers:
-        ways = [key.removesuffix(_INTEGRATION) for key in receiver if key.endswith(_INTEGRATION) and receiver[key]]
-        is_reached = any(way != "webhook" for way in ways) or any(
+        is_reached = any(way != "webhook" for way in _ways(receiver)) or any(
             not str(hook.get("url", "")).endswith("/api/v1/alerts") for hook in receiver.get("webhook_configs") or []
         )
         (named if is_reached else empty).append(f"{receiver.get('name')}")

@@ -91,12 +91,14 @@ def _by_identity(samples: Iterable[Sample]) -> dict[Key, Sample]:
 
 
 def comparable(history: Sequence[RunSummary], run: Run, least: int) -> list[RunSummary]:
-    """Return the newest earlier runs, oldest first: of the same variant (target and tests), not of another -j.
+    """Return the newest earlier runs, oldest first: of the same variant (target and tests), no other -j or machine.
 
-    Where fewer than `least` are of this variant or -j, those of others are taken too.
+    Where fewer than `least` are of this variant, -j or machine, those of others are taken too.
     """
     ordered = sorted(history, key=lambda summary: summary.run)
-    jobs = run.jobs_used
+    jobs, machine = run.jobs_used, run.machine
+    here = [summary for summary in ordered if not machine.is_other(summary.machine)]
+    ordered = here if len(here) >= least else ordered
     alike = [summary for summary in ordered if jobs is None or summary.jobs in {None, jobs}]
     variant = [summary for summary in alike if (summary.target, summary.tests) == (run.target, run.tests)]
     return next((each for each in (variant, alike) if len(each) >= least), ordered)[-MAX_RUNS:]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import click
@@ -24,6 +27,7 @@ from build_exporter.queries.commands.errors import ErrorRow, errors
 from build_exporter.queries.context import Context
 from build_exporter.queries.request import Request
 from build_exporter.queries.run_reader import JournalRuns
+from build_exporter.sources.registry import kinds
 from build_exporter.tracker import Run, Step, Tracker
 
 NO_LOG: Final = "none is known; BE_LOG_DIR=DIR has the hook keep one for each step, --log FILE has `run`"
@@ -69,7 +73,9 @@ def explain(step: str | None, journal: str, build: str | None, output: str, conf
     if output == "json":
         print_json(made)
     else:
-        click.echo(folded("\n".join(_lines(made, time.time()))))
+        # of a watched build somebody else decides where its output goes
+        no_log = "none is known" if found[0].source in kinds() else NO_LOG
+        click.echo(folded("\n".join(_lines(made, time.time(), no_log))))
 
 
 def _failed(runs: list[Run], name: str | None) -> tuple[Run, Step] | None:
@@ -114,7 +120,7 @@ def _as_named(step: Step, name: str) -> str:
     return f"{step.phase}/{step.step}" if "/" in name else step.step
 
 
-def _lines(made: Card, now: float) -> Iterator[str]:
+def _lines(made: Card, now: float, no_log: str) -> Iterator[str]:
     attempt = f", attempt {made.attempt}" if made.attempt > 1 else ""
     since = f" {duration(now - made.since)} ago ({clock_time(made.since)})" if made.since is not None else ""
     yield click.style(f"{made.build}: {made.phase}/{made.step} failed{since}{attempt}", bold=True)
@@ -136,6 +142,14 @@ def _lines(made: Card, now: float) -> Iterator[str]:
     if made.blocked_steps:
         wait = "waits" if made.blocked_steps == 1 else "wait"
         yield f"  blocked    {count_of(made.blocked_steps, 'step')} {wait} for it"
-    yield f"  log file   {made.log or NO_LOG}"
+    yield f"  log file   {_log_file(made.log) if made.log else no_log}"
     if made.page is not None:
         yield f"  page       {made.page}"
+
+
+def _log_file(path: str) -> str:
+    try:
+        Path(path).stat()
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return path if os.access(path, os.R_OK) else f"{path}: {os.strerror(errno.EACCES)}"

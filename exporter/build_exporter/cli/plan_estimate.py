@@ -69,7 +69,8 @@ def estimate_plan(plan: WeightedPlan, journal: str, wanted: Wanted) -> PlanEstim
 def _here(now: float, build: str) -> Toolchain:
     """Return this machine as a survey records it: runs from before it was started again are known by that."""
     seen = this_machine(Files())
-    return Toolchain(time=now, build=build, host=seen.triplet or None, kernel=seen.kernel, libc=seen.libc or None)
+    host, libc, machine = (name or None for name in (seen.triplet, seen.libc, seen.id))
+    return Toolchain(time=now, build=build, host=host, kernel=seen.kernel, libc=libc, machine=machine)
 
 
 def estimate_object(found: PlanEstimate) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def as_object(run: Run, now: float, estimator: Estimator, doing: Verdicts = nobo
         "milestones": run.milestones,
         "sources": to_builtins(sources_of(run)),
         "warnings": sum(step.warnings or 0 for step in run.steps.values()),
-        "bad_suites": [to_builtins(suite_row(suite.step, suite.report)) for suite in bad_suites(run)],
+        "bad_suites": [to_builtins(suite_row(suite.step, suite.report)) for suite in bad_suites(run.steps.values())],
         "running": [_running_object(run, step, now, estimator, doing) for step in run.running.values()],
         "failed": [_step_object(run, step, now, estimator) for step in run.failed.values()],
         "blocked": [f"{step.phase}/{step.step}" for step in run.blocked()],
@@ -325,7 +325,7 @@ def _step_lines(run: Run, now: float, estimator: Estimator, doing: Verdicts) -> 
 
 
 def _suite_lines(run: Run) -> Iterator[str]:
-    bad = list(bad_suites(run))
+    bad = list(bad_suites(run.steps.values()))
     for suite in bad[:MAX_SUITES]:
         where = plain_line(f"{suite.step.phase}/{suite.step.step}, {suite.report.suite}")
         yield f"  {click.style('tests', fg='yellow')}      {where}: {suite.text}"

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from build_exporter.cli.watch_screen import Cell, Line, Part
 from build_exporter.failures import Card
-from build_exporter.formatting import clock_time, duration, percent
+from build_exporter.formatting import clock_time, count_of, duration, percent
 from build_exporter.queries.build import Glance
 from build_exporter.queries.builds import BuildRow, Builds
 from build_exporter.queries.steps import StepRow
@@ -101,9 +101,10 @@ def _progress(board: Glance, width: int) -> Line:
     counts = board.steps
     done = counts.succeeded + counts.skipped
     failed = f", {counts.failed} failed" if counts.failed else ""
-    words = f" {done} of {counts.total} steps{failed}"
     if board.progress_ratio is None:
-        return _line(width, (words.strip(), ""))
+        # how many there are to come is not known
+        return _line(width, (f"{count_of(done, 'step')} done{failed}", ""))
+    words = f" {done} of {count_of(counts.total, 'step')}{failed}"
     figure = f"{percent(board.progress_ratio):>8}"
     room = max(4, width - len(figure) - len(words) - 1)
     filled = int(room * board.progress_ratio)

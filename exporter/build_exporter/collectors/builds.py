@@ -8,7 +8,7 @@ from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.exposition import Family
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
-from build_exporter.tracker import Build, Run, build_progress, phase_progress
+from build_exporter.tracker import Build, Run, build_progress, phases_progress
 from build_exporter.tracker.aggregates import OTHER_FLAG
 
 FINISH_STATUSES = ("succeeded", "failed", "skipped", "interrupted")
@@ -88,11 +88,11 @@ def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -
             families[family].add(value, name)
     families["build_waiting_for_input"].add(int(run.waiting_for is not None), name)
     steps = families["build_steps"]
-    for phase in run.phases.values():
+    for phase, ratio in phases_progress(run, now):
         for step_state, label in _STEP_STATES:
             steps.add(phase.states[step_state], name, phase.name, label)
         if run.has_plan:
-            families["build_phase_progress_ratio"].add(phase_progress(run, phase, now), name, phase.name)
+            families["build_phase_progress_ratio"].add(ratio, name, phase.name)
     for status in FINISH_STATUSES:
         families["build_steps_finished_total"].add(run.finished[status], name, status)
     for milestone, reached in run.milestones.items():
@@ -139,11 +139,14 @@ class ThresholdCollector:
     name = "thresholds"
 
     def __init__(self, thresholds: Mapping[str, float]) -> None:
-        self.thresholds = thresholds
+        self.configure(thresholds)
+
+    def configure(self, thresholds: Mapping[str, float]) -> None:
+        """Take other limits."""
+        self._family = Family("build_threshold")
+        for name, value in thresholds.items():
+            self._family.add(value, name)
 
     def collect(self) -> Iterable[Family]:
         """Return the one family."""
-        family = Family("build_threshold")
-        for name, value in self.thresholds.items():
-            family.add(value, name)
-        return [family]
+        return [self._family]

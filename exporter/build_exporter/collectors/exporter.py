@@ -16,6 +16,7 @@ import psutil
 
 from build_exporter import __version__
 from build_exporter.catalog import CATALOG
+from build_exporter.collectors.host.files import read
 from build_exporter.exposition import Family
 from build_exporter.journal.command_uses import command_uses
 from build_exporter.journal.decode import Reason
@@ -163,24 +164,19 @@ class ProcessCollector:
     name = "process"
 
     def __init__(self) -> None:
-        self._start = psutil.Process().create_time()
         self._page = resource.getpagesize()
-        self._version = (platform.python_implementation(), *platform.python_version_tuple(), platform.python_version())
+        version = (platform.python_implementation(), *platform.python_version_tuple(), platform.python_version())
+        started = psutil.Process().create_time()
+        self._fixed = [Family("process_start_time_seconds").add(started), Family("python_info").add(1, *version)]
 
     def collect(self) -> Iterable[Family]:
         """Return the families."""
         # psutil would read and parse `/proc/self/stat` for two of its fields
-        size, resident = _read_ints("/proc/self/statm")[:2]
+        size, resident = map(int, read("/proc/self/statm").split()[:2])
         yield Family("process_cpu_seconds_total").add(time.process_time())
         yield Family("process_resident_memory_bytes").add(resident * self._page)
         yield Family("process_virtual_memory_bytes").add(size * self._page)
-        yield Family("process_start_time_seconds").add(self._start)
         # one of them is what they are listed by
         yield Family("process_open_fds").add(len(os.listdir("/proc/self/fd")) - 1)  # noqa: PTH208 - only the number
         yield Family("process_max_fds").add(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        yield Family("python_info").add(1, *self._version)
-
-
-def _read_ints(path: str) -> list[int]:
-    with open(path, "rb") as file:  # noqa: PTH123 - each scrape
-        return [int(word) for word in file.read().split()]
+        yield from self._fixed

@@ -27,6 +27,7 @@ STALE_LINES: Final = 30
 STALE_COMMANDS: Final = 2
 """The same of a download: another mirror had the file."""
 
+_FETCHES: Final = re.compile(r"(?:\S*/)?(?:wget|curl|aria2c|axel|scp|rsync|git (?:clone|fetch)|svn|hg|bzr|cvs) ")
 QUIET_PENALTY: Final = 5
 """Rank subtracted from what a logger passes on as no trouble."""
 
@@ -141,7 +142,11 @@ class Reading:
 
     def _is_stale(self, each: Evidence) -> bool:
         is_download = each.rule is not None and each.rule.kind in ("download-failed", "checksum-mismatch")
-        kinds = [self.kind(i) for i in range(each.last + 1, min(self.stop, each.last + 500)) if self.lines[i].strip()]
+        after = range(each.last + 1, min(self.stop, each.last + 500))
+        # the same file asked for elsewhere is no sign that it was got
+        kinds = [
+            self.kind(i) for i in after if self.lines[i].strip() and not (is_download and _FETCHES.match(self.lines[i]))
+        ]
         if is_download and kinds.count(Kind.COMMAND) > STALE_COMMANDS:
             return True
         return kinds.count(Kind.COMMAND) + kinds.count(Kind.PROGRESS) > STALE_LINES

@@ -7,7 +7,7 @@ a core however often steps end.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import exp
 from typing import Final
@@ -23,14 +23,16 @@ FREE_SECONDS: Final = 0.05
 """CPU time of an outlook up to which it is made again after each end: that of some thousand steps."""
 REST_RATIO: Final = 20.0
 """Rest after one that took longer, as a multiple of what it took beyond that: five percent of a core."""
+SAME_SECONDS: Final = 1.0
+"""So long an estimate counts down whatever the running steps report, unless one ends or starts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
     """An outlook, and what it was made of: while that stays the same, so does the outlook.
 
-    `until` is how long, on the monotonic clock, one that took long is kept though steps have ended; `first` is what it
-    said when it was made, at `made` in Unix seconds.
+    `until` is how long, on the monotonic clock, one that took long is kept though steps have ended; `newest` is the
+    newest estimate made with it, and when in Unix seconds.
     """
 
     state: tuple[object, ...]
@@ -38,8 +40,7 @@ class _Kept:
     history: History
     outlook: Outlook | None
     until: float = 0.0
-    first: Estimate | None = None
-    made: float = 0.0
+    newest: tuple[Estimate, float] | None = None
 
     def holds(self, state: tuple[object, ...]) -> bool:
         """Return whether it is still to be taken in another state of the run."""
@@ -67,10 +68,17 @@ class Estimator:
         if outlook is None:
             return None
         kept = self._kept.get(run.build)
-        if kept is not None and kept.first is not None and kept.state[-1] != run.revision:
+        if kept is None or kept.newest is None:
+            return outlook.at(run, now)
+        estimate, made = kept.newest
+        if kept.state[-1] != run.revision:
             # a clock that was set back leaves it as it was
-            return kept.first.after(max(0.0, now - kept.made))
-        return outlook.at(run, now)
+            return estimate.after(max(0.0, now - made))
+        if 0.0 <= now - made < SAME_SECONDS:
+            return estimate.after(now - made)
+        estimate = outlook.at(run, now)
+        kept.newest = (estimate, now)
+        return estimate
 
     def outlook(self, run: Run, now: float) -> Outlook | None:
         """Return what is to come of a run, None where nothing is known or the run is over."""
@@ -86,15 +94,26 @@ class Estimator:
             began = time.thread_time()
             history = kept.history if kept is not None and kept.past == past else history_of(run, self._builds)
             outlook = outlook_of(run, history, now, self._tuning)
-            first = outlook.at(run, now) if outlook is not None else None
+            newest = (outlook.at(run, now), now) if outlook is not None else None
             rest = max(0.0, time.thread_time() - began - FREE_SECONDS) * REST_RATIO
-            kept = _Kept(state, past, history, outlook, time.monotonic() + rest, first, now)
+            kept = _Kept(state, past, history, outlook, time.monotonic() + rest, newest)
             self._kept[run.build] = kept
         return kept.outlook
 
     def expected_seconds(self, run: Run, step: Step, now: float) -> float | None:
         """Return what a step should take in all; of one that is done, what was expected; None if unknown."""
         return expected_by(self.outlook(run, now), run, step)
+
+    def expecting(self) -> Callable[[Run, Step, float], float | None]:
+        """Return `expected_seconds` for one moment: it looks once whether the outlook of a run still holds."""
+        known: dict[Run, Outlook | None] = {}
+
+        def expected(run: Run, step: Step, now: float) -> float | None:
+            if run not in known:
+                known[run] = self.outlook(run, now)
+            return expected_by(known[run], run, step)
+
+        return expected
 
     def earlier_times(self, run: Run, step: Step, now: float) -> int:
         """Return how many earlier times of a step there are."""
@@ -105,8 +124,7 @@ class Estimator:
     def _past_state(self, run: Run) -> tuple[object, ...]:
         # which other builds are alike depends on the steps of this one, and on its machine, which shows later
         alone = len(self._builds) <= 1
-        own = (0, None) if alone else (len(run.steps), run.machine)
-        return (run.run, *own, len(self._builds), Past.changes)
+        return (run.run, 0 if alone else len(run.steps), run.machine, len(self._builds), Past.changes)
 
 
 def expected_by(outlook: Outlook | None, run: Run, step: Step) -> float | None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from build_exporter.estimate.abis import abis_of
 from build_exporter.estimate.table import DEFAULT_JOBS, typical_steps
-from build_exporter.tracker import Build, PastStep, Run, RunSummary, summarise
+from build_exporter.tracker import Build, Machine, PastStep, Run, RunSummary, summarise
 from build_exporter.tracker.names import Name, name_of, package_of
 
 MAX_OWN: Final = 6
@@ -92,7 +92,10 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
     """Return the earlier runs to compare a run with: those of its build before it, and the newest of other builds."""
     history = History()
     own = builds.get(run.build)
-    before = [each for each in newest_first(own) if each.run < run.run][:MAX_RUNS] if own is not None else []
+    machine = run.machine
+    before = [each for each in newest_first(own) if each.run < run.run] if own is not None else []
+    # those of another machine, however alike, count where this one has built none yet
+    before = ([each for each in before if not machine.is_other(each.machine)] or before)[:MAX_RUNS]
     for summary in before:
         _add(history, run.build, summary, own=True)
     history.repeats = _repeats([past for past in history.runs if past.own])
@@ -100,8 +103,9 @@ def history_of(run: Run, builds: Mapping[str, Build]) -> History:
     # most of many builds have no run that is over, and this is asked for each of them
     known = [each for each in list(builds.values()) if each.history or (each.current and each.current.status)]
     known = [each for each in known if each.name != run.build]
-    own_sbu = next(filter(None, map(_sbu_of, before[:SBU_RUNS])), None)
-    history.sbu_seconds = own_sbu or _sbu_elsewhere(known, run.machine)
+    mine = [each for each in before[:SBU_RUNS] if not machine.is_other(each.machine)]
+    own_sbu = next(filter(None, map(_sbu_of, mine)), None)
+    history.sbu_seconds = own_sbu or _sbu_elsewhere(known, machine)
     others = {each.name: _runs_over(each, run) for each in known}
     if any(others.values()):
         wanted = {name_of(step.phase, step.step, step.version) for step in list(run.steps.values())}
@@ -119,15 +123,15 @@ def _runs_over(build: Build, run: Run) -> list[RunSummary]:
     return [summarise(last), *newest_first(build)]
 
 
-def _sbu_elsewhere(builds: Sequence[Build], machine: frozenset[str]) -> float | None:
+def _sbu_elsewhere(builds: Sequence[Build], machine: Machine) -> float | None:
     """Return what an SBU took in the builds that ran last on a machine, None where none of them shows it."""
-    if not machine:
+    if not any(machine):
         return None
-    current = [(each.current, each) for each in builds if each.current is not None and machine & each.current.machine]
+    current = [(last, each) for each in builds if (last := each.current) and machine.is_same(last.machine)]
     for last, build in nlargest(SBU_RUNS, current, key=lambda pair: pair[0].last_event or 0.0):
         newest = [summarise(last)] if last.status is not None else []
         summaries = [*newest, *newest_first(build)[:SBU_RUNS]]
-        found = next(filter(None, (_sbu_of(each) for each in summaries if machine & each.machine)), None)
+        found = next(filter(None, (_sbu_of(each) for each in summaries if machine.is_same(each.machine))), None)
         if found is not None:
             return found
     return None

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
 from build_exporter.estimate.basis import basis_of
-from build_exporter.estimate.expect import SPREAD_PRIOR, Expectations, Expected, Wanted
+from build_exporter.estimate.expect import SPREAD_PRIOR, Expectations, Expected
 from build_exporter.estimate.facts import Facts, facts_of
-from build_exporter.estimate.history import History, PastRun, log_of
+from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.kinds import Kind, Steps
 from build_exporter.estimate.parallel import Parallel, parallel_of
-from build_exporter.estimate.sources import Done, Source, Sources, sources_of, usual_pace_spread
-from build_exporter.estimate.table import typical_steps
+from build_exporter.estimate.sources import Source, Sources, sources_of, usual_pace_spread
 from build_exporter.estimate.tuning import Tuning, between
-from build_exporter.model.states import DONE, StepState
-from build_exporter.tracker import Key, Run, Step, work_seconds
-from build_exporter.tracker.names import Name, name_of, package_of
+from build_exporter.model.states import StepState
+from build_exporter.tracker import Key, Run, Step
+from build_exporter.tracker.names import name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
 """Standard deviations between mean and 90th percentile of a normal distribution."""
@@ -33,6 +33,8 @@ GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
 SLOWEST: Final = 5.0
 """Most by which a machine is believed to be slower before a step has ended: a first step that takes longer hangs."""
+RANKS: Final = 40.0
+"""Half-lives after which the pace of a step counts for nothing: a millionth of a millionth."""
 TAIL: Final = 1e-9
 """Probability below which the hazard of a normal distribution is its distance from the middle."""
 _NORMAL: Final = NormalDist()
@@ -113,8 +115,9 @@ class Outlook:
 
     def at(self, run: Run, now: float) -> Estimate:
         """Return the estimate at `now`."""
-        slower = self._slower(run, now)
-        running = [(key, left_of(step, self.expected[key], now, slower)) for key, step in _running(run, self)]
+        begun = [(step, self.expected[key]) for key, step in _running(run, self)]
+        slower = self._slower(begun, now)
+        running = [(step.key, left_of(step, expected, now, slower)) for step, expected in begun]
         whole = self.pending_seconds * exp(slower) + sum(left for _, left in running)
         seconds = whole * (1.0 + self.gap_ratio)
         if self.parallel is not None:
@@ -123,7 +126,7 @@ class Outlook:
             return Estimate(0.0, 0.0, 0.0, self.basis)
         own = sum(self.variance_of(self.expected[key], left) for key, left in running)
         steps = self.tuning.steps_share * sqrt(self.pending_variance + own) / whole
-        width, apart = self._width(run, whole, now), self.tuning.apart_share
+        width, apart = self._width(begun, whole, now), self.tuning.apart_share
         # what is guessed of unknown steps is wrong of all of them alike
         guess = GUESS_SPREAD * self.guessed_ratio
         down, up = (hypot(self.pace_spread, steps, apart * each) for each in (self.spread_down, self.spread_up))
@@ -134,32 +137,37 @@ class Outlook:
             self.basis,
         )
 
-    def _slower(self, run: Run, now: float) -> float:
+    def _slower(self, running: Sequence[tuple[Step, Expected]], now: float) -> float:
         """Return how much slower than assumed the machine is likely to be (logarithm), as its first step still runs.
 
         Both are log-normal: that the step takes more than it has already is an observation of the pace as well, up to
         `SLOWEST`.
         """
-        found = 0.0
-        for key, step in _running(run, self) if self.is_of_unknown_machine else ():
-            elapsed, expected = now - (now if step.start is None else step.start), self.expected[key]
+        # of steps as unsure as each other the one furthest beyond its time says most
+        furthest: dict[float, float] = {}
+        for step, expected in running if self.is_of_unknown_machine else ():
+            elapsed = now - (now if step.start is None else step.start)
             if elapsed > 0:
-                spread = hypot(self.pace_spread, expected.spread)
-                beyond = (log(elapsed) - expected.seconds) / spread
-                longer = _NORMAL.cdf(-beyond)
-                hazard = _NORMAL.pdf(beyond) / longer if longer > TAIL else beyond
-                found = max(found, self.pace_spread**2 / spread * hazard)
+                beyond = log(elapsed) - expected.seconds
+                furthest[expected.spread] = max(beyond, furthest.get(expected.spread, beyond))
+        found = 0.0
+        for own, late in furthest.items():
+            spread = hypot(self.pace_spread, own)
+            beyond = late / spread
+            longer = _NORMAL.cdf(-beyond)
+            hazard = _NORMAL.pdf(beyond) / longer if longer > TAIL else beyond
+            found = max(found, self.pace_spread**2 / spread * hazard)
         return min(found, log(SLOWEST))
 
     def variance_of(self, expected: Expected, seconds: float) -> float:
         """Return the variance of so many seconds of a step."""
         return (expected.spread**2 + self.scatter_before) * seconds**2
 
-    def _width(self, run: Run, left: float, now: float) -> float:
+    def _width(self, running: Sequence[tuple[Step, Expected]], left: float, now: float) -> float:
         """Return the factor of the band's width when so many seconds of steps are left."""
         if not self.bands:
             return 1.0
-        done = self.done_seconds + sum(now - step.start for _, step in _running(run, self) if step.start is not None)
+        done = self.done_seconds + sum(now - step.start for step, _ in running if step.start is not None)
         return between(self.bands, max(0.0, done) / (max(0.0, done) + left))
 
     def steps(self, run: Run, now: float) -> list[StepOutlook]:
@@ -183,15 +191,16 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     """Return what is to come of a run, None where nothing is known of its steps to come."""
     if not run.has_plan:
         return None
-    named = [(step, name_of(step.phase, step.step, step.version)) for step in list(run.steps.values())]
-    done, table = done_steps(run, named), typical_steps()
-    facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done if step.name in table))
-    sources = sources_of(history, facts, done, {name: step.sbu for step, name in named}, tuning)
+    steps = Steps(run, history)
+    facts = facts_of(run, history, steps.typical())
+    # where runs are of the same steps nobody asks
+    names = set() if history.repeats else {name_of(step.phase, step.step, step.version) for step in steps.all}
+    sources = sources_of(history, facts, steps.kinds, tuning, names)
     expectations = Expectations(history, facts, sources, tuning)
-    expectations.learn(done)
-    beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
-    opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
-    seconds = sum(exp(step.seconds) for step in done)
+    expectations.learn(steps.kinds, steps.last_ended(round(RANKS * tuning.half_life)))
+    opened = _opened(run, steps, expectations)
+    done = sum(len(kind.taken) for kind in steps.kinds)
+    seconds = sum(exp(taken) for kind in steps.kinds for taken in kind.taken)
     is_early = not done or (opened and seconds < GUESS_SECONDS)
     if is_early and not any(expected.candidates for expected in opened.values()):
         return None
@@ -204,7 +213,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     )
     outlook.done_seconds = seconds
     outlook.bands = _bands(outlook)
-    outlook.basis = basis_of(outlook, len(done))
+    outlook.basis = basis_of(outlook, done)
     return outlook
 
 
@@ -215,29 +224,24 @@ def _model(history: History, sources: Sources) -> PastRun | None:
     return max(found, key=lambda each: each[0])[1] if found else None
 
 
-def done_steps(run: Run, named: Sequence[tuple[Step, Name]]) -> list[Done]:
-    """Return the steps that succeeded, of steps with their names, the one that ended last first."""
-    succeeded = StepState.SUCCEEDED
-    ended = [each for each in named if each[0].state is succeeded and each[0].seconds is not None]
-    ended.sort(key=lambda each: each[0].end or 0.0, reverse=True)
-    return [
-        Done(
-            name,
-            package_of(name, step.package),
-            log_of(work_seconds(run, step) or 0.0),
-            step.expected_seconds or None,
-            step.sbu or None,
-            rank,
-            0,
-            step.version,
-        )
-        for rank, (step, name) in enumerate(ended)
+def _opened(run: Run, steps: Steps, expectations: Expectations) -> dict[Key, Expected]:
+    """Return what each open step should take: one object for all steps of which the same is known."""
+    opened = steps.opened()
+    packages = [
+        None if kind.is_known else package_of(name_of(step.phase, step.step, step.version), step.package)
+        for step, kind in opened
     ]
-
-
-def _expect(expectations: Expectations, step: Step, name: Name, beside: int) -> Expected:
-    package = package_of(name, step.package)
-    return expectations.of(Wanted(name, package, step.version, step.expected_seconds or None, step.sbu or None, beside))
+    elsewhere = steps.times_of(frozenset(filter(None, packages)))
+    beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
+    known: dict[Kind, Expected] = {}
+    found = {}
+    for (step, kind), package in zip(opened, packages, strict=True):
+        if package is not None:
+            expected = expectations.of_unknown(package, elsewhere.get(package, ()), is_package=step.version is not None)
+        else:
+            expected = known.get(kind) or known.setdefault(kind, expectations.of(kind, beside))
+        found[step.key] = expected
+    return found
 
 
 def _sum_up(outlook: Outlook, run: Run) -> None:
@@ -246,12 +250,14 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
     chances: dict[int, float] = defaultdict(float)
     apart: dict[int, float] = defaultdict(float)
     whole = 0.0
-    for key, expected in outlook.expected.items():
-        seconds = exp(expected.seconds)
+    counts = Counter(map(id, outlook.expected.values()))
+    running = Counter(id(outlook.expected[key]) for key, _ in _running(run, outlook))
+    for number, expected in {id(each): each for each in outlook.expected.values()}.items():
+        seconds, pending = exp(expected.seconds), counts[number] - running[number]
+        outlook.pending_seconds += pending * seconds
+        outlook.pending_variance += pending * outlook.variance_of(expected, seconds)
+        seconds *= counts[number]
         whole += seconds
-        if key not in run.running:
-            outlook.pending_seconds += seconds
-            outlook.pending_variance += outlook.variance_of(expected, seconds)
         weight, chance = 0.0, 0.0
         for each, _, source in expected.candidates:
             weight += each
@@ -264,6 +270,8 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
             shares[place] += each * by_weight
             chances[place] += source.chance * by_chance
             apart[place] += seconds * (taken - middle)
+        # of a large build they are more than all else that is kept of an estimate
+        expected.candidates = ()
     outlook.shares = shares
     if whole > 0:
         outlook.guessed_ratio = sum(exp(e.seconds) for e in outlook.expected.values() if e.guess) / whole
@@ -339,26 +347,23 @@ def left_of(step: Step, expected: Expected, now: float, slower: float = 0.0) -> 
 
     `slower` is the logarithm of the pace of a machine that was found to be slower since.
     """
-    if slower:
-        expected = replace(expected, seconds=expected.seconds + slower)
+    middle, ratio = expected.seconds + slower, step.ratio
     elapsed = max(0.0, now - step.start) if step.start is not None else 0.0
-    by_time = _left_by_time(elapsed, expected)
-    if step.ratio is None or step.ratio <= 0:
-        return by_time
-    by_plan = (1.0 - step.ratio) * exp(expected.seconds)
-    by_itself = elapsed * (1.0 - step.ratio) / step.ratio
+    if ratio is None or ratio <= 0:
+        return _left_by_time(elapsed, middle, expected.spread)
+    by_plan = (1.0 - ratio) * exp(middle)
+    by_itself = elapsed * (1.0 - ratio) / ratio
     # the further it is, the more its own speed counts
-    return step.ratio * by_itself + (1.0 - step.ratio) * by_plan
+    return ratio * by_itself + (1.0 - ratio) * by_plan
 
 
-def _left_by_time(elapsed: float, expected: Expected) -> float:
+def _left_by_time(elapsed: float, middle: float, spread: float) -> float:
     """Return the middle of what is left of a step that has run so long, its whole time being log-normal."""
     least = OVERDUE_SHARE * elapsed
     if elapsed <= 0:
-        return exp(expected.seconds)
-    passed = _NORMAL.cdf((log(elapsed) - expected.seconds) / expected.spread)
-    middle = (1.0 + passed) / 2
-    if middle >= 1.0 - TAIL:
+        return exp(middle)
+    share = (1.0 + _NORMAL.cdf((log(elapsed) - middle) / spread)) / 2
+    if share >= 1.0 - TAIL:
         return least
-    seconds = exp(expected.seconds + expected.spread * _NORMAL.inv_cdf(middle)) - elapsed
-    return max(seconds, least if elapsed > exp(expected.seconds) else 0.0)
+    seconds = exp(middle + spread * _NORMAL.inv_cdf(share)) - elapsed
+    return max(seconds, least if elapsed > exp(middle) else 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from build_exporter.catalog import Kind, Metric, metric
@@ -49,11 +50,11 @@ def sample_line(name: str, labels: str, value: float) -> bytes:
 
 
 class _Kept(NamedTuple):
-    """What a label set was last rendered as: the value, its lines, and the sample's name with its labels."""
+    """What a label set was last rendered as: value, lines, and name with labels, of a histogram those of each line."""
 
     value: object
     lines: bytes
-    prefix: str = ""
+    prefix: str | tuple[str, ...]
 
 
 _kept: Final[dict[tuple[object, ...], dict[tuple[str, ...], _Kept]]] = {}
@@ -84,7 +85,7 @@ class Family:
         kept = self._kept.get(labels)
         if kept is None or kept.value != value:
             prefix = kept.prefix if kept is not None else self.metric.name + label_block(self.metric.labels, labels)
-            kept = self._keep(labels, _Kept(value, sample_line(prefix, "", value), prefix))
+            kept = self._keep(labels, _Kept(value, f"{prefix} {number(value)}\n".encode("utf-8", "replace"), prefix))
         self.lines.append(kept.lines)
         self.count += 1
         return self
@@ -103,10 +104,13 @@ class Family:
         """
         if self.metric.kind is not Kind.HISTOGRAM or len(counts) != len(self.metric.buckets) + 1:
             raise ValueError(f"{self.metric.name} has {len(self.metric.buckets)} bounds, got {len(counts)} counts")
-        value = (*counts, total)
+        value = (*accumulate(counts), total)
         kept = self._kept.get(labels)
         if kept is None or kept.value != value:
-            kept = self._keep(labels, _Kept(value, self._histogram(counts, total, labels)))
+            prefixes = kept.prefix if kept is not None else self._prefixes(labels)
+            shown = zip(prefixes, (*value, value[-2]), strict=True)
+            text = "".join([f"{prefix} {number(each)}\n" for prefix, each in shown])
+            kept = self._keep(labels, _Kept(value, text.encode("utf-8", "replace"), prefixes))
         self.lines.append(kept.lines)
         self.count += len(counts) + 2
         return self
@@ -117,13 +121,10 @@ class Family:
         self._kept[labels] = kept
         return kept
 
-    def _histogram(self, counts: Sequence[int], total: float, labels: tuple[str, ...]) -> bytes:
-        name, seen, lines = self.metric.name, 0, []
-        for bound, count in zip((*self.metric.buckets, math.inf), counts, strict=True):
-            seen += count
-            le = "+Inf" if bound == math.inf else repr(float(bound))
-            block = label_block((*self.metric.labels, "le"), (*labels, le))
-            lines.append(sample_line(f"{name}_bucket", block, seen))
-        block = label_block(self.metric.labels, labels)
-        lines += [sample_line(f"{name}_sum", block, total), sample_line(f"{name}_count", block, seen)]
-        return b"".join(lines)
+    def _prefixes(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names and labels of a histogram's lines: the buckets, the sum, the number of all."""
+        name, row = self.metric.name, self.metric
+        bounds = [*(repr(float(bound)) for bound in row.buckets), "+Inf"]
+        buckets = [f"{name}_bucket{label_block((*row.labels, 'le'), (*labels, bound))}" for bound in bounds]
+        block = label_block(row.labels, labels)
+        return (*buckets, f"{name}_sum{block}", f"{name}_count{block}")

@@ -22,7 +22,7 @@ _NAMED: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
     e.MilestoneReached: ("milestone",),
     e.BuildStarted: ("source", "target", "book"),
     e.ToolVersion: ("tool", "version", "target"),
-    e.Toolchain: ("host", "target", "kernel", "libc", "tools"),
+    e.Toolchain: ("host", "target", "kernel", "libc", "machine", "tools"),
     e.Alert: ("name", "severity", "tier", "receiver", "failure"),
     e.Acknowledged: ("name", "failure", "by"),
     e.Escalated: ("name", "failure", "by"),

@@ -229,14 +229,16 @@ class ToolVersion(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
 class Toolchain(Event, tag="toolchain"):
     """The toolchain of a run, as far as known; it replaces earlier ones as a whole.
 
-    `host` and `target` are triplets, `kernel` and `libc` those of the machine that builds, `jobs` the -j that its
-    processes have; the two counts are of the compilations in this run that ccache knew or did not know.
+    `host` and `target` are triplets, `kernel` and `libc` those of the machine that builds, `machine` a hash of its
+    machine-id, by which it is known after each boot, `jobs` the -j that its processes have; the two counts are of the
+    compilations in this run that ccache knew or did not know.
     """
 
     host: Name | None = None
     target: Name | None = None
     kernel: Name | None = None
     libc: Name | None = None
+    machine: Name | None = None
     jobs: Count | None = None
     tools: Annotated[list[ToolVersion], Meta(max_length=MAX_TOOLS)] | None = None
     ccache_hits: Count | None = None

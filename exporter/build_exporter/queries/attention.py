@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
+from weakref import WeakKeyDictionary
 
-from build_exporter.analysis.differences import differences
+from build_exporter.analysis.differences import Difference, differences
 from build_exporter.failures import excerpt
 from build_exporter.formatting import count_of, duration, size
 from build_exporter.model.states import BuildState, StepState, Verdict
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, shown
-from build_exporter.summary import bad_suites, missing_sources, unplanned
-from build_exporter.tracker import Run, Step
+from build_exporter.queries.course import course
+from build_exporter.summary import missing_sources, unplanned
+from build_exporter.tracker import Past, Run, Step
 
 Severity = Literal["critical", "warning", "info"]
 Kind = Literal[
@@ -25,6 +27,8 @@ MAX_COMPARED: Final = 2000
 _URGENCY: Final[dict[Severity, int]] = {"critical": 0, "warning": 1, "info": 2}
 _STUCK: Final = frozenset({Verdict.STUCK, Verdict.WAITING_FOR_INPUT, Verdict.SUSPENDED})
 _SLOWED: Final = frozenset({Verdict.SWAPPING, Verdict.THROTTLED})
+_slower_steps: WeakKeyDictionary[Run, tuple[tuple[int, ...], list[Difference]]] = WeakKeyDictionary()
+"""The slower steps of a run, and for which state of it: each question of a page asks for them again."""
 
 
 class Attention(Answer, frozen=True):
@@ -124,7 +128,7 @@ def _attempts(context: Context, run: Run) -> Iterator[Attention]:
 
 
 def _tests(context: Context, run: Run) -> Iterator[Attention]:
-    for suite in bad_suites(run):
+    for suite in course(run).bad_suites:
         yield _of("tests", "info", f"{shown(suite.report.suite)}: {suite.text}", suite.step, suite.report.time)
 
 
@@ -142,8 +146,12 @@ def _slower(context: Context, run: Run) -> Iterator[Attention]:
     build = context.builds.get(run.build)
     if build is None or not build.history or len(run.steps) > MAX_COMPARED:
         return
-    slower = [each for each in differences(run, list(build.history.values())).differences if each.is_regression]
-    for each in slower:
+    state = (run.revision, Past.changes)
+    kept = _slower_steps.get(run)
+    if kept is None or kept[0] != state:
+        found = differences(run, list(build.history.values())).differences
+        kept = _slower_steps[run] = (state, [each for each in found if each.is_regression])
+    for each in kept[1]:
         words = f"took {each.ratio:.1f} times as long as usual, {duration(each.difference_seconds)} longer"
         yield _of("slower", "info", words, run.steps.get((each.phase, each.step)))
 

@@ -9,22 +9,20 @@ from build_exporter.model.states import BuildState, SourceState, StateName, Step
 from build_exporter.queries.builds import BuildRow, build_row
 from build_exporter.queries.common import Answer, StepCounts, StepName, counts_of, milestones_of, name_of
 from build_exporter.queries.context import Context, shown, shown_or_none
+from build_exporter.queries.course import MAX_AROUND, Course, course
 from build_exporter.queries.failures import cards
 from build_exporter.queries.rates import rate
-from build_exporter.queries.steps import StepRow, TestSums, row, test_sums
-from build_exporter.queries.suites import Suite, suite, suites_of
-from build_exporter.summary import bad_suites
+from build_exporter.queries.steps import StepRow, row
+from build_exporter.queries.suites import Suite, TestSums, suite
 from build_exporter.toolchain.steps import known_tools
 from build_exporter.toolchain.summary import ccache_ratio
 from build_exporter.toolchain.summary import summary as toolchain_summary
-from build_exporter.tracker import Run, Step, phase_progress
+from build_exporter.tracker import Run, phases_progress
 from build_exporter.tracker.sources import steps_at_risk
 from build_exporter.tracker.state import Phase
 
 MAX_STEPS = 50
 """Running steps, failures and blocked steps of a board: `steps` has them all."""
-MAX_AROUND = 20
-"""Steps of a board that ended last, and that come next."""
 MAX_ATTENTION = 500
 WINDOW_SECONDS = 3600.0
 
@@ -152,36 +150,37 @@ class Board(Glance, frozen=True):
     sources: Sources | None
 
 
-def glance(context: Context, name: str) -> Glance:
+def glance(context: Context, name: str, around: int = MAX_AROUND) -> Glance:
     """Return the board of a build's newest run without its sums, rates, sources and toolchain.
+
+    `around` is how many steps it has of those that ended last, and of those to come next.
 
     Raises:
         NotFoundError: there is no such build.
     """
     build, run = context.build(name)
-    steps = list(run.steps.values())
+    known = course(run)
     return Glance(
         **msgspec.structs.asdict(build_row(context, build, run, MAX_ATTENTION)),
         now=context.now,
         phases=_phases(context, run),
         running_steps=[row(context, run, step) for step in list(run.running.values())[:MAX_STEPS]],
         failures=cards(context, run, MAX_STEPS),
-        recent=[row(context, run, step) for step in _recent(steps)],
-        upcoming=[row(context, run, step) for step in _upcoming(run, steps)],
+        recent=[row(context, run, step) for step in known.recent[:around]],
+        upcoming=[row(context, run, step) for step in known.upcoming[:around] if run.state is not BuildState.SUCCEEDED],
     )
 
 
-def board(context: Context, name: str) -> Board:
-    """Return the board of a build's newest run.
+def board(context: Context, name: str, around: int = MAX_AROUND) -> Board:
+    """Return the board of a build's newest run, with so many steps of those that ended last and that come next.
 
     Raises:
         NotFoundError: there is no such build.
     """
     _, run = context.build(name)
-    steps = list(run.steps.values())
-    blocked = run.blocked()
+    known, blocked = course(run), run.blocked()
     return Board(
-        **msgspec.structs.asdict(glance(context, name)),
+        **msgspec.structs.asdict(glance(context, name, around)),
         jobs=run.jobs_used,
         concurrency=run.concurrency,
         sbu_seconds=run.seconds_per_sbu,
@@ -189,27 +188,27 @@ def board(context: Context, name: str) -> Board:
         blocked_count=len(blocked),
         milestones=_milestones(run),
         rates=_rates(context, run),
-        sums=_sums(run, steps),
+        sums=_sums(run, known),
         notes=[NoteRow(time=time, message=shown(message)) for time, message in list(run.notes)],
         toolchain=_toolchain(run),
-        suites=suites_of(steps),
-        bad_suites=[suite(each.step, each.report) for each in bad_suites(run)],
+        suites=known.suites,
+        bad_suites=[suite(each.step, each.report) for each in known.bad_suites],
         sources=sources_of(run),
     )
 
 
 def _phases(context: Context, run: Run) -> list[PhaseRow]:
-    phases = list(run.phases.values())
-    whole = sum(phase.weight for phase in phases) or 1.0
+    phases = phases_progress(run, context.now)
+    whole = sum(phase.weight for phase, _ in phases) or 1.0
     return [
         PhaseRow(
             phase=shown(phase.name),
             state=_phase_state(run, phase),
             weight_ratio=phase.weight / whole,
-            progress_ratio=phase_progress(run, phase, context.now),
+            progress_ratio=ratio,
             steps=counts_of(phase.states),
         )
-        for phase in phases
+        for phase, ratio in phases
     ]
 
 
@@ -223,17 +222,6 @@ def _phase_state(run: Run, phase: Phase) -> StateName:
     if not states[StepState.PENDING]:
         return "succeeded" if states[StepState.SUCCEEDED] else "skipped"
     return "running" if sum(states) > states[StepState.PENDING] else "pending"
-
-
-def _recent(steps: list[Step]) -> list[Step]:
-    ended = [step for step in steps if step.end is not None and step.state is not StepState.RUNNING]
-    return sorted(ended, key=lambda step: (step.end or 0.0, step.index), reverse=True)[:MAX_AROUND]
-
-
-def _upcoming(run: Run, steps: list[Step]) -> list[Step]:
-    if run.state is BuildState.SUCCEEDED:
-        return []
-    return [step for step in steps if step.state is StepState.PENDING][:MAX_AROUND]
 
 
 def _milestones(run: Run) -> list[MilestoneRow]:
@@ -258,17 +246,17 @@ def _rates(context: Context, run: Run) -> Rates:
     )
 
 
-def _sums(run: Run, steps: list[Step]) -> Sums:
+def _sums(run: Run, known: Course) -> Sums:
     return Sums(
-        step_seconds=sum(step.seconds or 0.0 for step in steps),
-        cpu_seconds=sum(step.cpu_seconds or 0.0 for step in steps),
-        read_bytes=sum(step.read_bytes or 0 for step in steps),
-        written_bytes=sum(step.written_bytes or 0 for step in steps),
-        warnings=sum(step.warnings or 0 for step in steps),
+        step_seconds=known.seconds,
+        cpu_seconds=known.cpu_seconds,
+        read_bytes=known.read_bytes,
+        written_bytes=known.written_bytes,
+        warnings=known.warnings + sum(step.warnings or 0 for step in list(run.running.values())),
         warning_flags={shown(flag): count for flag, count in run.flag_sums.most_common(MAX_AROUND)},
         failed_attempts=run.failure_counts().total(),
-        retried_steps=sum(1 for step in steps if step.attempts > 1),
-        tests=test_sums(steps),
+        retried_steps=known.retried,
+        tests=known.tests,
     )
 
 

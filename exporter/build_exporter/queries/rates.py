@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final
 
-from build_exporter.model.states import StepState
+from build_exporter.queries.course import course
 from build_exporter.tracker import Run
 
 MIN_SECONDS: Final = 60.0
@@ -21,9 +22,8 @@ def rate(run: Run, begin: float, end: float) -> float | None:
 
 def finished_between(run: Run, begin: float, end: float) -> int:
     """Return how many steps succeeded after one time and up to another."""
-    return sum(
-        step.state is StepState.SUCCEEDED and begin < (step.end or 0.0) <= end for step in list(run.steps.values())
-    )
+    ends = course(run).ends
+    return max(0, bisect_right(ends, end) - bisect_right(ends, begin))
 
 
 def success_ratio(run: Run) -> float | None:

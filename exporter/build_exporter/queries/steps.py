@@ -16,20 +16,10 @@ from build_exporter.model.states import StateName, StepState
 from build_exporter.queries.attention import is_overdue
 from build_exporter.queries.common import Answer
 from build_exporter.queries.context import Context, NotFoundError, shown, shown_or_none
-from build_exporter.summary import tests_run
+from build_exporter.queries.suites import TestSums, test_sums
 from build_exporter.tracker import Key, Run, Step, step_progress
 
 MAX_PAGE = 1000
-
-
-class TestSums(Answer, frozen=True):
-    """Test results of a step, summed over its suites; `failed` counts errors, too."""
-
-    suites: int
-    total: int
-    passed: int
-    failed: int
-    skipped: int
 
 
 class StepRow(Answer, frozen=True):
@@ -141,6 +131,7 @@ def row(context: Context, run: Run, step: Step) -> StepRow:
     running = step.state is StepState.RUNNING
     judged = context.verdict(run, step) if running else None
     elapsed = max(0.0, context.now - step.start) if running and step.start is not None else step.seconds
+    used = step.figures
     return StepRow(
         phase=shown(step.phase),
         step=shown(step.step),
@@ -157,31 +148,17 @@ def row(context: Context, run: Run, step: Step) -> StepRow:
         overdue=running and is_overdue(context, run, step),
         verdict=judged.verdict.value if judged is not None else None,
         verdict_evidence=[shown(each) for each in judged.evidence] if judged is not None else [],
-        exit_code=step.exit_code,
-        signal=step.signal,
+        exit_code=used.exit_code,
+        signal=used.signal,
         error_class=step.error_class,
         message=excerpt(step.message) or None,
         warnings=step.warnings,
-        tests=test_sums([step]),
-        cpu_seconds=step.cpu_seconds,
-        max_rss_bytes=step.max_rss_bytes,
-        read_bytes=step.read_bytes,
-        written_bytes=step.written_bytes,
-        disk_bytes=step.disk_bytes,
+        tests=test_sums([step]) if step.tests else None,
+        cpu_seconds=used.cpu_seconds,
+        max_rss_bytes=used.max_rss_bytes,
+        read_bytes=used.read_bytes,
+        written_bytes=used.written_bytes,
+        disk_bytes=used.disk_bytes,
         log=shown_or_none(step.log),
         log_shared=step.shares_log,
-    )
-
-
-def test_sums(steps_: list[Step]) -> TestSums | None:
-    """Return test results summed over steps, None where no suite was reported."""
-    reports = [report for step in steps_ for report in list(step.tests.values())]
-    if not reports:
-        return None
-    return TestSums(
-        suites=len(reports),
-        total=sum(map(tests_run, reports)),
-        passed=sum(report.passed for report in reports),
-        failed=sum(report.failed + (report.errors or 0) for report in reports),
-        skipped=sum(report.skipped or 0 for report in reports),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from build_exporter.analysis.bottlenecks import Analysis
 from build_exporter.failures import Card
-from build_exporter.formatting import duration, percent
+from build_exporter.formatting import count_of, duration, percent
 from build_exporter.queries.build import Board
 
 
@@ -26,8 +26,11 @@ def summary(board: Board, analysis: Analysis, bad_attempts: int, expected: tuple
 def _outcome(board: Board, analysis: Analysis, failures: Sequence[Card]) -> str:
     done, total = board.steps.succeeded + board.steps.skipped, board.steps.total
     time = "" if analysis.wall_seconds is None else f" {duration(analysis.wall_seconds)}"
-    steps = f"{total} step" if total == 1 else f"{total} steps"
-    so_far = f"{done} of {steps} {'is' if 1 in (done, total) else 'are'} done{time and f' after{time}'}."
+    steps = count_of(total, "step")
+    # without a plan nobody knows how many there are to come
+    is_known = board.progress_ratio is not None
+    counted = f"{done} of {steps}" if is_known else count_of(done, "step")
+    so_far = f"{counted} {'is' if done == 1 or (is_known and total == 1) else 'are'} done{time and f' after{time}'}."
     if board.state == "succeeded" and done == total:
         return f"All {steps} are done{time and f', in{time}'}."
     if failures:

@@ -56,7 +56,11 @@ def _build_started(run: Run, event: e.BuildStarted) -> bool:
 
 
 def _build_finished(run: Run, event: e.BuildFinished) -> bool:
-    return event.time in run.ends
+    """Return whether that end is known, or a later one of the same stretch: what dated it then may be gone by now."""
+    if event.time in run.ends:
+        return True
+    end = next((end for end in run.ends if end > event.time), None)
+    return end is not None and run.status == event.status and not any(event.time < at <= end for at in run.starts)
 
 
 def _plan(run: Run, event: e.Plan) -> bool:

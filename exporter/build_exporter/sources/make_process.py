@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -77,9 +77,13 @@ class _Process:
 class MakeWatch:
     """Watches for a make in one directory; costs one small read a poll while one is there."""
 
-    def __init__(self, directory: Path, proc: Path = Path("/proc")) -> None:
+    def __init__(
+        self, directory: Path, proc: Path = Path("/proc"), accepts: Callable[[list[bytes]], bool] | None = None
+    ) -> None:
+        """Watch a directory; `accepts` says of a command's words whether it is one of the makes that are meant."""
         self._directory = directory
         self._proc = proc
+        self._accepts = accepts or _NO_BUILD.isdisjoint
         self._make: _Process | None = None
         self._was_seen = False
         self._found = Presence.UNKNOWN
@@ -151,7 +155,7 @@ class MakeWatch:
         hidden = False
         for pid in self._pids():
             process = self._process(pid)
-            if process is None or process.name not in _MAKES or self._only_opens(pid):
+            if process is None or process.name not in _MAKES or not self._is_meant(pid):
                 continue
             try:
                 found = (self._proc / str(pid) / "cwd").stat()
@@ -167,11 +171,11 @@ class MakeWatch:
             return Presence.UNKNOWN
         return Presence.ABSENT
 
-    def _only_opens(self, pid: int) -> bool:
+    def _is_meant(self, pid: int) -> bool:
         try:
-            return not _NO_BUILD.isdisjoint((self._proc / str(pid) / "cmdline").read_bytes().split(b"\0"))
+            return self._accepts((self._proc / str(pid) / "cmdline").read_bytes().split(b"\0"))
         except OSError:
-            return False
+            return True
 
     def _sees_everything(self, device: int) -> bool:
         try:

@@ -129,18 +129,32 @@ class RunningSource:
         self._may_poll.set()
 
     def _run(self) -> None:
-        try:
-            attachment = self._attachment = self._attach()
-        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
-            self.refusal = error
+        attachment = self._attached()
         self._is_prepared.set()
         self._may_poll.wait()
         if self.refusal is not None:
             self._is_polling = False
             self._fail(str(self.refusal))
-            return
-        self._poll(attachment)
-        attachment.close()
+        if attachment is not None:
+            self._poll(attachment)
+            attachment.close()
+
+    def _attached(self) -> Attachment | None:
+        """Return the attachment once its record may be looked at, None when it is refused or the source is stopped."""
+        while not self._stop.is_set():
+            try:
+                self._attachment = self._attach()
+            except OSError as error:
+                self._fail(_words(error))
+            except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
+                self.refusal = error
+                return None
+            else:
+                return self._attachment
+            self._is_polling = False
+            self._is_prepared.set()
+            self._stop.wait(LONGEST_REST_SECONDS)
+        return None
 
     def _poll(self, attachment: Attachment) -> None:
         rest_ratio = 0.0
@@ -151,7 +165,7 @@ class RunningSource:
             try:
                 attachment.poll(self._clock())
             except (SourceError, OSError) as error:
-                self._fail(str(error))
+                self._fail(_words(error))
             except Exception as error:  # noqa: BLE001 - whatever a source runs into is its own affair
                 self._fail(f"{type(error).__name__}: {error}", unexpected=True)
             else:
@@ -189,6 +203,11 @@ class RunningSource:
                 exc_info=unexpected,
                 extra={"source_name": self.name, "error": message},
             )
+
+
+def _words(error: Exception) -> str:
+    is_of_file = isinstance(error, OSError) and isinstance(error.filename, str)
+    return f"{error.filename}: {error.strerror}" if is_of_file else str(error)  # type: ignore[attr-defined]
 
 
 class SourceRunner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from _blake2 import blake2b  # hashlib would load OpenSSL, which takes megabytes
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from build_exporter.toolchain.files import Files
 from build_exporter.toolchain.layout import Place, compilers_in, tools_in
 
 _PRETTY_NAME: Final = re.compile(rb"^PRETTY_NAME=[\"']?([^\"'\n]{1,100})", re.MULTILINE)
+_MACHINE_ID: Final = re.compile(rb"([0-9a-f]{32})\n?")
 _SYSTEM: Final = Path("/")
 
 
@@ -20,7 +22,7 @@ _SYSTEM: Final = Path("/")
 class Machine:
     """A machine: triplet, kind of processor, release of the kernel, C library with version, distribution.
 
-    What can't be found out is empty; `tools` are those of its own.
+    What can't be found out is empty; `tools` are those of its own, `id` is a hash that is the same after each boot.
     """
 
     triplet: str
@@ -29,6 +31,7 @@ class Machine:
     libc: str
     distribution: str
     tools: tuple[ToolVersion, ...] = ()
+    id: str = ""
 
 
 def this_machine(files: Files, system: Path = _SYSTEM, wanted: frozenset[str] = frozenset()) -> Machine:
@@ -43,7 +46,17 @@ def this_machine(files: Files, system: Path = _SYSTEM, wanted: frozenset[str] = 
     tools = tools_in(files, place)
     libraries = [tool for tool in tools if tool.role == "host" and tool.tool in {"glibc", "musl"}]
     libc = f"{libraries[0].tool} {libraries[0].version}" if libraries else ""
-    return Machine(triplet or "", uname.machine, uname.release, libc, distribution_in(files, system), tuple(tools))
+    distribution, own_id = distribution_in(files, system), machine_id(files)
+    return Machine(triplet or "", uname.machine, uname.release, libc, distribution, tuple(tools), own_id)
+
+
+def machine_id(files: Files, system: Path = _SYSTEM) -> str:
+    """Return a hash of the system's machine-id, empty where it has none.
+
+    The id itself is to be confidential (machine-id(5)); what other programs make of it is something else.
+    """
+    found = _MACHINE_ID.fullmatch(files.read(system / "etc/machine-id"))
+    return blake2b(key=found[1], digest_size=8, person=b"build-exporter").hexdigest() if found else ""
 
 
 def _own_triplet(files: Files, place: Place, machine: str) -> str | None:

@@ -12,7 +12,7 @@ from build_exporter.model.events import ToolRole, ToolVersion
 from build_exporter.model.states import StepState
 from build_exporter.toolchain.survey import Key, key_of, merged
 from build_exporter.toolchain.versions import TRIPLET
-from build_exporter.tracker import Run, Step
+from build_exporter.tracker import Run, Step, kept
 
 _TOOLS: Final = {
     "gcc": "gcc", "gcc-final": "gcc", "binutils": "binutils", "glibc": "glibc", "musl": "musl", "make": "make",
@@ -27,6 +27,7 @@ _PREPARING: Final = frozenset({"unmerge", "clean", "download", "extract", "patch
 _INSTALLING: Final = frozenset({"do_install", "do_populate_sysroot"})
 
 
+@kept
 def tools_of_steps(run: Run) -> list[ToolVersion]:
     """Return the tools that the run's succeeded steps have built, by role; of each the one built last.
 

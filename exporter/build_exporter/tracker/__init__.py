@@ -3,12 +3,14 @@
 from build_exporter.tracker.aggregates import masked_key
 from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.fold import apply, apply_all
+from build_exporter.tracker.machine import Machine
+from build_exporter.tracker.memo import kept
 from build_exporter.tracker.progress import (
     approach,
     build_progress,
     expected_at_start,
     expected_seconds,
-    phase_progress,
+    phases_progress,
     step_progress,
 )
 from build_exporter.tracker.state import LogShape, Run
@@ -19,6 +21,7 @@ __all__ = [
     "Build",
     "Key",
     "LogShape",
+    "Machine",
     "Past",
     "PastStep",
     "Run",
@@ -32,9 +35,10 @@ __all__ = [
     "build_progress",
     "expected_at_start",
     "expected_seconds",
+    "kept",
     "masked_key",
     "past_steps",
-    "phase_progress",
+    "phases_progress",
     "step_progress",
     "summarise",
     "tally",

@@ -1,13 +1,14 @@
 """Progress weighted by time. It never decreases within a run and is 1 only at the end.
 
-A running step counts by the ratio it reports, else by its elapsed against its expected time. What was
-once shown is kept as a floor in the state, raised with each event by that event's own time: so a restart, which
-sees the same events, shows no less than what was shown before.
+A running step counts by the ratio it reports, else by its elapsed against its expected time. Where that is not known
+it counts for half after as long as it weighs, or after two minutes without figures. What was once shown is kept as a
+floor in the state, raised with each event by that event's own time: so a restart, which sees the same events, shows no
+less than what was shown before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 
 from build_exporter.model.events import PlannedMilestone
@@ -20,6 +21,9 @@ CEILING = 0.999
 
 APPROACH_FROM = 0.9
 """Ratio above which what time or size stand for is taken to be ever less: a step they say is done still runs."""
+
+HALF_SECONDS = 120.0
+"""After this long a running step of which nothing is known counts for half: the bar moves, and never as if it ended."""
 
 _RUNNING = StepState.RUNNING
 MAX_CREDITED = 500
@@ -84,24 +88,20 @@ def build_progress(run: Run, now: float) -> float | None:
         return 1.0
     if not run.has_plan:
         return None
-    credit = 0.0
-    for step in _credited(run):
-        credit += _credit(run, step, now)
-    return max(run.floor, min(_whole(run, credit), CEILING))
+    return max(run.floor, min(_whole(run, _credit(run, now, {})), CEILING))
 
 
-def phase_progress(run: Run, phase: Phase, now: float) -> float:
-    """Return a phase's ratio at `now`: 1 once its run succeeded, by whatever step a failure of it was repaired.
+def phases_progress(run: Run, now: float) -> list[tuple[Phase, float]]:
+    """Return each phase and its ratio at `now`: 1 once its run succeeded, by whatever step a failure was repaired.
 
     A phase none of whose steps ever ran stays at 0.
     """
+    phases = list(run.phases.values())
     if run.status is BuildState.SUCCEEDED:
-        return 0.0 if 0 < phase.steps == phase.states[StepState.PENDING] else 1.0
-    credit = 0.0
-    for step in _credited(run):
-        if step.phase == phase.name:
-            credit += _credit(run, step, now)
-    return _phase_ratio(phase, credit)
+        return [(each, 0.0 if 0 < each.steps == each.states[StepState.PENDING] else 1.0) for each in phases]
+    by_phase: dict[str, float] = {}
+    _credit(run, now, by_phase)
+    return [(each, _phase_ratio(each, by_phase.get(each.name, 0.0))) for each in phases]
 
 
 def _phase_ratio(phase: Phase, credit: float) -> float:
@@ -129,15 +129,8 @@ def raise_floors(run: Run, now: float, losing: Iterable[Phase] = ()) -> None:
     """
     if not run.plans:
         return
-    # one poll at each step, as every event that starts or ends one comes here; and in the order in which progress is
-    # added up to be shown, so that a floor is not below it by a rounding
-    whole, by_phase = 0.0, {phase.name: 0.0 for phase in losing}
-    if run.running:
-        for step in _credited(run):
-            credit = step.weight * (step_progress(run, step, now) or 0.0)
-            whole += credit
-            by_phase[step.phase] = by_phase.get(step.phase, 0.0) + credit
-    ratio = _whole(run, whole)
+    by_phase = {phase.name: 0.0 for phase in losing}
+    ratio = _whole(run, _credit(run, now, by_phase) if run.running else 0.0)
     if ratio > run.floor:
         run.floor = min(ratio, CEILING)
     for name, credit in by_phase.items():
@@ -150,13 +143,23 @@ def _whole(run: Run, credit: float) -> float:
     return (run.done_weight + credit) / run.weight if run.weight else 0.0
 
 
-def _credited(run: Run) -> Iterator[Step]:
-    """Return the running steps whose share counts: where steps are begun and never ended, those begun first."""
-    return islice(run.running.values(), MAX_CREDITED)
+def _credit(run: Run, now: float, by_phase: dict[str, float]) -> float:
+    """Return what the running steps have done of their planned time, in seconds, and add it up by phase.
 
-
-def _credit(run: Run, step: Step, now: float) -> float:
-    return step.weight * (step_progress(run, step, now) or 0.0)
+    Where steps are begun and never ended, those begun first count.
+    """
+    # one look at each step, as every event that starts or ends one comes here; and always in the same order, so that a
+    # floor is not below what was shown by a rounding
+    whole = 0.0
+    for step in islice(run.running.values(), MAX_CREDITED):
+        ratio = step_progress(run, step, now)
+        if ratio is None:
+            passed = max(0.0, now - step.start) if step.start is not None else 0.0
+            ratio = passed / (passed + (step.weight if step.has_figures else HALF_SECONDS))
+        credit = step.weight * ratio
+        whole += credit
+        by_phase[step.phase] = by_phase.get(step.phase, 0.0) + credit
+    return whole
 
 
 def _all_done(phase: Phase) -> bool:

@@ -11,6 +11,7 @@ from build_exporter.model.events import PlannedMilestone, SourcesVerified, Toolc
 from build_exporter.model.states import BuildState, FailureClass, StepState
 from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.earlier_runs import EarlierRuns
+from build_exporter.tracker.machine import Machine, machine_of
 from build_exporter.tracker.step import Key, Step
 
 CLASS_SECONDS = 30.0
@@ -127,6 +128,8 @@ class Run:
     ignored: Counter[str] = field(default_factory=Counter)
     worked: dict[Key, float] = field(default_factory=dict)
     """Seconds of the attempt before, of steps repeated after a success: a repeat may have found nothing to do."""
+    reports: int = 0
+    """How often something was learnt of a step beside its start, progress and end: tests, what its log amounted to."""
     revision: int = 0
     """Counts changes of steps, their states and durations."""
     floor: float = 0.0
@@ -157,18 +160,9 @@ class Run:
         return self.plans > 0
 
     @property
-    def machine(self) -> frozenset[str]:
-        """Names of the machine that builds, as far as the run has any: its boot, and its system as it was surveyed.
-
-        Two runs that share one are of one machine. Events that came over the network name no boot, and nobody surveys
-        their machine.
-        """
-        seen, names = self.toolchain, []
-        if self.pid_namespace is not None:
-            names.append(self.pid_namespace.partition("/")[0])
-        if seen is not None and seen.kernel is not None:
-            names.append(f"{seen.host} {seen.kernel} {seen.libc}")
-        return frozenset(names)
+    def machine(self) -> Machine:
+        """The machine that builds, as far as the run shows it."""
+        return machine_of(self.pid_namespace, self.toolchain)
 
     @property
     def jobs_used(self) -> int | None:

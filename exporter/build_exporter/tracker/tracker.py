@@ -18,6 +18,7 @@ from build_exporter.tracker.alerts import AlertLog
 from build_exporter.tracker.durations import PastStep, past_steps, work_seconds
 from build_exporter.tracker.earlier_runs import RUNS, EarlierRuns, earlier_runs
 from build_exporter.tracker.fold import MAX_LOGS, apply_all
+from build_exporter.tracker.machine import UNKNOWN, Machine
 from build_exporter.tracker.state import LogShape, Run
 from build_exporter.tracker.step import Key, Step
 
@@ -68,7 +69,7 @@ class RunSummary:
     concurrency: float = 1.0
     target: str = ""
     sbu_seconds: float | None = None
-    machine: frozenset[str] = frozenset()
+    machine: Machine = UNKNOWN
 
 
 def summarise(run: Run) -> RunSummary:

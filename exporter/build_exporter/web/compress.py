@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Final
 
@@ -38,7 +38,7 @@ class Packer:
     def __init__(self) -> None:
         self._kept: dict[int, tuple[bytes, bytes]] = {}
 
-    def pack(self, parts: Iterable[bytes]) -> bytes:
+    def pack(self, parts: Sequence[bytes]) -> bytes:
         """Return the parts, joined, as gzip."""
         packed, kept, crc, size = [_HEAD], {}, 0, 0
         for part, is_joined in _pieces(parts):
@@ -59,17 +59,14 @@ def compress(data: bytes) -> bytes:
     return Packer().pack((data,))
 
 
-def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+def _pieces(parts: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
     """Yield large parts as they are, and the small ones between them joined; with each whether it is such a joint."""
-    small: list[bytes] = []
-    for part in parts:
-        if len(part) < KEPT_BYTES:
-            small.append(part)
-            continue
-        yield b"".join(small), True
-        small.clear()
-        yield part, False
-    yield b"".join(small), True
+    begin = 0
+    for place in [place for place, part in enumerate(parts) if len(part) >= KEPT_BYTES]:
+        yield b"".join(parts[begin:place]), True
+        yield parts[place], False
+        begin = place + 1
+    yield b"".join(parts[begin:]), True
 
 
 def _deflate(data: bytes) -> bytes:

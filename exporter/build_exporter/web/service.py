@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from build_exporter.alerting.service import AlertService
 from build_exporter.analysis.fit import Fit
@@ -21,6 +24,9 @@ from build_exporter.tracker import Run, Step
 from build_exporter.verdicts import Judgement
 from build_exporter.web.messages import App
 from build_exporter.web.stream.hub import Hub
+
+FIT_SECONDS: Final = 5.0
+"""For so long it holds whether disk and memory suffice: finding out takes a look at every step to come."""
 
 
 @dataclass(slots=True)
@@ -53,6 +59,7 @@ class Service:
     estimator: Estimator = field(init=False)
     accuracy: Accuracy = field(init=False)
     hub: Hub = field(init=False)
+    _fitted: WeakKeyDictionary[Run, tuple[float, Sequence[Fit]]] = field(default_factory=WeakKeyDictionary)
 
     def __post_init__(self) -> None:
         self.estimator = Estimator(self.monitor.tracker.builds)
@@ -78,7 +85,7 @@ class Service:
             self.monitor.tracker.builds,
             self.monitor.clock(),
             estimate=self.estimator,
-            expected=self.estimator.expected_seconds,
+            expected=self.estimator.expecting(),
             accuracy=self.accuracy,
             verdict=self.verdict,
             card=self.card,
@@ -96,4 +103,8 @@ class Service:
         build = self.monitor.tracker.builds.get(run.build)
         if build is None or run.status is not None:
             return ()
-        return fits(run, list(build.history.values()), self.monitor.follower.root, self.monitor.clock())
+        kept = self._fitted.get(run)
+        if kept is None or time.monotonic() >= kept[0]:
+            found = fits(run, list(build.history.values()), self.monitor.follower.root, self.monitor.clock())
+            kept = self._fitted[run] = (time.monotonic() + FIT_SECONDS, found)
+        return kept[1]

@@ -106,4 +106,5 @@ FIELDS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, float, float, tupl
                 'jobs': ('integer', 0, 1000000000000000, ()),
                 'kernel': ('text', 1, 256, ()),
                 'libc': ('text', 1, 256, ()),
+                'machine': ('text', 1, 256, ()),
                 'target': ('text', 1, 256, ())})}

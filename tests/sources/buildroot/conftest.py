@@ -38,7 +38,7 @@ class BuildTimeLog:
         """Append a line and return its time."""
         self.clock += after
         with self.path.open("a") as file:
-            file.write(f"{self.clock:.9f}:{what:<5.5}:{step:<20.20}: {package[:20]}\n")
+            file.write(f"{self.clock:.9f}:{what:<5.5}:{step:<20.20}: {package}\n")
         return round(self.clock, 3)
 
     def step(self, step: str, package: str, seconds: float = 10.0) -> None:

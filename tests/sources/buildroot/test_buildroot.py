@@ -74,25 +74,26 @@ def test_long_step_is_no_pause(output: Any, imported: Callable[..., Runs]) -> No
 
 
 def test_names_and_damage(output: Any, imported: Callable[..., Runs]) -> None:
-    """Phase is what is done, step the package as the log cuts it; lines that are none are left out."""
+    """Phase is what is done, step the package by its whole name; lines that are none are left out."""
     output.step("install-target", "python-some-very-long-name")
     with output.path.open("ab") as file:
         file.write(b"\0\xff\n12:start:build               : clock\n1700000000.5:begin:build: x\n:::\n")
     (run,) = imported(output.path)
-    assert list(run.steps) == [("install-target", "python-some-very-lon")]
+    assert list(run.steps) == [("install-target", "python-some-very-long-name")]
 
 
 def test_show_info_is_the_plan(output: Any, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]) -> None:
     """With the output of `make show-info` every step to come is known, in order and with what it waits for."""
+    package = "skeleton-init-of-a-board"
     info = {
-        "busybox": {"type": "target", "version": "1.36", "dependencies": ["host-skeleton"], "install_target": True,
+        package: {"type": "target", "version": "1.36", "dependencies": ["host-skeleton"], "install_target": True,
                     "install_staging": False, "install_images": False, "virtual": False},
         "host-skeleton": {"type": "host", "virtual": True, "dependencies": []},
-        "rootfs-tar": {"type": "rootfs", "dependencies": ["busybox"]},
+        "rootfs-tar": {"type": "rootfs", "dependencies": [package]},
         "odd": "no object",
     }  # fmt: skip
     (output.output / "show-info.json").write_text(json.dumps(info))
-    stamped = output.output / "build/busybox-1.36"
+    stamped = output.output / f"build/{package}-1.36"
     stamped.mkdir()
     (stamped / ".stamp_downloaded").touch()
     output.clock = time.time() - 60
@@ -103,11 +104,11 @@ def test_show_info_is_the_plan(output: Any, attach: Callable[..., Attachment], r
     (run,) = runs_of()
     host = [("download", "host-skeleton"), ("extract", "host-skeleton"), ("patch", "host-skeleton"),
             ("configure", "host-skeleton"), ("build", "host-skeleton"), ("install-host", "host-skeleton")]  # fmt: skip
-    target = [(phase, "busybox") for phase in ("extract", "patch", "configure", "build", "install-target")]
+    target = [(phase, package) for phase in ("extract", "patch", "configure", "build", "install-target")]
     assert list(run.steps) == host + target
-    assert run.steps["configure", "busybox"].after == ("patch/busybox", "install-host/host-skeleton")
-    assert run.steps["build", "busybox"].after == ("configure/busybox",)
-    assert (run.steps["build", "busybox"].version, run.count(run.steps[target[0]].state)) == ("1.36", 9)
+    assert run.steps["configure", package].after == (f"patch/{package}", "install-host/host-skeleton")
+    assert run.steps["build", package].after == (f"configure/{package}",)
+    assert (run.steps["build", package].version, run.count(run.steps[target[0]].state)) == ("1.36", 9)
     follower.close()
     assert attach(output.output).poll(time.time()) == 0
 
@@ -141,7 +142,8 @@ def test_names_of_builds(tmp_path: Path) -> None:
         (output / "build").mkdir(parents=True)
         (output / "build/build-time.log").write_text("1700000000:start:build               : a\n")
         if config is not None:
-            (output / ".config").write_text(config)
+            # made without O= it is in Buildroot's own directory
+            (output.parent if directory == "one/output" else output).joinpath(".config").write_text(config)
         for path in (output, output / "build/build-time.log", output.parent if output.name == "output" else output):
             assert Buildroot(Settings(path)).build == name
             kind = recognise(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
@@ -217,6 +218,34 @@ def test_look_that_hangs_shows_and_so_does_its_end(
         poll(is_up, what="it is up again")
     finally:
         source.release = True
+        running.stop()
+
+
+def test_a_record_that_may_not_be_looked_at_yet_is_attached_when_it_may(
+    journal: Path, poll: Callable[..., None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A directory of somebody else's is down, reported once, and read once it is opened; nothing is refused."""
+    monkeypatch.setattr(runner, "LONGEST_REST_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
+    may_look, source, tries = threading.Event(), Hanging(), 0
+    source.release = True
+
+    def attach() -> Attachment:
+        nonlocal tries
+        tries += 1
+        if not may_look.is_set():
+            raise PermissionError(13, "Permission denied", "/home/ada/poky")
+        return Attachment(source, str(journal))
+
+    running = runner.RunningSource(attach)
+    running.start()
+    try:
+        poll(lambda: tries > 3, what="some tries")
+        assert (running.up, running.refusal, running.is_prepared(0)) == (False, None, True)
+        assert [each.__dict__["error"] for each in caplog.records] == ["/home/ada/poky: Permission denied"]
+        may_look.set()
+        poll(lambda: source.polls and running.up, what="it is read")
+    finally:
         running.stop()
 
 

@@ -94,8 +94,10 @@ def _of(base: Mapping[str, object], **more: object) -> HistoryRow:
 
 
 def matches(wanted: str, step: str) -> bool:
-    """Return whether a step builds a package: it is named so, after its number and before a pass or a version."""
-    return wanted == step or wanted in (part := step.split("-")) or "-".join(part[1:]).startswith(wanted)
+    """Return whether a step builds a package: named so behind its category or number, before a pass or a version."""
+    name = step if "/" in wanted else step.partition(" to /")[0].rpartition("/")[2]
+    parts = name.split("-")
+    return wanted in {step, *parts} or name.startswith(f"{wanted}-") or "-".join(parts[1:]).startswith(wanted)
 
 
 QUERY = Query(

@@ -9,7 +9,7 @@ from build_exporter.queries.common import Answer, end_estimate
 from build_exporter.queries.context import shown
 from build_exporter.queries.request import Query, Reply, Request
 from build_exporter.summary import is_bad
-from build_exporter.tracker import Run, build_progress, phase_progress
+from build_exporter.tracker import Run, build_progress, phases_progress
 
 
 class ProgressRow(Answer, frozen=True):
@@ -48,14 +48,14 @@ def _rows(request: Request, run: Run) -> Iterator[ProgressRow]:
         remaining_seconds=left.remaining_seconds.p50 if left else None,
         end=run.end if run.end is not None else left.end.p50 if left else None,
     )
-    for phase in list(run.phases.values()):
+    for phase, ratio in phases_progress(run, request.now):
         states = phase.states
         yield ProgressRow(
             build=run.build,
             run=run.run,
             phase=shown(phase.name),
             state=None,
-            progress_ratio=phase_progress(run, phase, request.now),
+            progress_ratio=ratio,
             steps_done=states[StepState.SUCCEEDED] + states[StepState.SKIPPED],
             steps_failed=states[StepState.FAILED],
             steps=sum(states),

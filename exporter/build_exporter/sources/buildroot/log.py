@@ -21,7 +21,10 @@ LONGEST_SECONDS: Final = 43200.0
 """A step open for longer than this, while nothing else was done, is not taken to continue beside a new one."""
 
 KEPT: Final = 15
-NOT_ENDED: Final = "it began and did not end: it failed or was interrupted; the log does not show which"
+NOT_ENDED: Final = "it began and did not end: it failed or was interrupted; utils/brmake keeps what make prints of it"
+
+AFTERWARDS: Final = "finish"
+"""Phase of what Buildroot does once the steps of a package, or of all, are done: checks, finalizing, images."""
 
 Key = tuple[str, str]
 """Action (`build`) and package: phase and step."""
@@ -138,6 +141,21 @@ class BuildTimeLog:
         else:
             self._end(session, entry)
 
+    def fail(self, key: Key, time: float) -> None:
+        """Emit that a step has failed, known before make is gone; one that has no start in the log gets it here."""
+        session = self.current
+        if session is None:
+            return
+        if session.is_over:
+            session.is_over = False
+            self._emit_begin(session, session.last)
+        moment = max(time, session.last)
+        if session.open.pop(key, None) is None:
+            started = StepStarted(time=moment, build=self._build, phase=key[0], step=key[1], package=key[1])
+            self.out.append((session, started))
+        self._fail(session, key, moment)
+        session.last = moment
+
     def leave_out(self, time: float) -> None:
         """Report once that the log has lines of a time that no build can have."""
         self._left_out.add(time)
@@ -199,7 +217,8 @@ class BuildTimeLog:
         for each in session.open.values():
             each.left = session.last if each.left is None else each.left
         session.open[entry.key] = Open(entry.time)
-        session.failed.discard(entry.key)
+        # that make goes on shows that what failed after the steps was seen to
+        session.failed = {key for key in session.failed if key != entry.key and key[0] != AFTERWARDS}
         phase, step = entry.key
         time = session.take_time(entry.time)
         self.out.append((session, StepStarted(time=time, build=self._build, phase=phase, step=step, package=step)))

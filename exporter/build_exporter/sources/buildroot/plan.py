@@ -17,10 +17,7 @@ from build_exporter.sources.files import open_regular
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_PACKAGES: Final = 20_000
 
-NAME_LENGTH: Final = 20
-"""The log cuts names to this."""
-
-_STAMPS: Final = {
+STAMPS: Final = {
     "download": "downloaded",
     "extract": "extracted",
     "patch": "patched",
@@ -41,22 +38,21 @@ _INSTALLS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package: its name as in the log, its version, what is done to it in order, the packages it needs first."""
+    """A package: its name, its version, what is done to it in order, the packages it needs first."""
 
     name: str
-    full_name: str
     version: str
     steps: tuple[str, ...]
     needs: tuple[str, ...]
 
     def stamped(self, build_directory: Path) -> set[str]:
         """Return the steps that are done by the stamps in its build directory."""
-        directory = build_directory / (f"{self.full_name}-{self.version}" if self.version else self.full_name)
+        directory = build_directory / (f"{self.name}-{self.version}" if self.version else self.name)
         try:
             names = set(os.listdir(directory))  # noqa: PTH208 - names are wanted, not a Path for each
         except OSError:
             return set()
-        return {step for step in self.steps if f".stamp_{_STAMPS[step]}" in names}
+        return {step for step in self.steps if f".stamp_{STAMPS[step]}" in names}
 
 
 class ShowInfo:
@@ -114,7 +110,7 @@ def planned_steps(
     packages: list[Package], is_wanted: Callable[[Key], bool], expected: Callable[[Key], float | None]
 ) -> list[PlannedStep]:
     """Return the steps that are wanted, in order; each waits for the one before it, `configure` for what is needed."""
-    by_name = {package.full_name: package for package in packages}
+    by_name = {package.name: package for package in packages}
     steps: dict[Key, PlannedStep] = {}
     for package in packages:
         needed = [
@@ -131,7 +127,7 @@ def planned_steps(
             steps[key] = PlannedStep(
                 phase=phase,
                 step=package.name,
-                package=package.full_name,
+                package=package.name,
                 version=package.version or None,
                 expected_seconds=expected(key),
                 after=after or None,
@@ -151,8 +147,7 @@ def _package(name: str, entry: Mapping[str, Any]) -> Package | None:
     version = entry.get("version")
     needs = entry.get("dependencies")
     return Package(
-        name=name[:NAME_LENGTH],
-        full_name=name,
+        name=name,
         version=version[:200] if isinstance(version, str) else "",
         steps=(*_BEFORE_INSTALL, *installs),
         needs=tuple(each for each in needs if isinstance(each, str)) if isinstance(needs, list) else (),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os.path
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +14,8 @@ from typing import Annotated, Final
 from build_exporter.config.section import Section, about
 from build_exporter.model.events import Plan
 from build_exporter.model.names import build_name_from
-from build_exporter.sources.buildroot.log import PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
+from build_exporter.sources.buildroot.console import Cause, Console, explain
+from build_exporter.sources.buildroot.log import AFTERWARDS, PAUSE_SECONDS, BuildTimeLog, Key, WorkSession, read_line
 from build_exporter.sources.buildroot.plan import ShowInfo, planned_steps
 from build_exporter.sources.files import Limits, TailFile, read_ends
 from build_exporter.sources.history import left_out_runs
@@ -22,6 +26,7 @@ from build_exporter.sources.protocol import BuildContext, Settings, SourceError,
 
 LOG_NAME: Final = "build-time.log"
 SHOW_INFO_NAME: Final = "show-info.json"
+CONSOLE_NAME: Final = "br.log"
 
 LAST_BYTES: Final = 64 * 1024 * 1024
 """Bytes read of a log, from its end; a whole build makes some 100 KB."""
@@ -52,6 +57,10 @@ class Options(Section, frozen=True):
 
     show_info: Annotated[
         str | None, about("Output of `make show-info`; by default `show-info.json` in the output directory.", "path")
+    ] = None
+    console: Annotated[
+        str | None,
+        about("What make printed, for why steps failed; by default `br.log`, as `utils/brmake` calls it.", "path"),
     ] = None
     pause: Annotated[
         float,
@@ -88,6 +97,8 @@ class Buildroot(WithJournal):
         info = self._settings.options.get("show_info")
         self._info = ShowInfo(Path(str(info)) if info else self._output / SHOW_INFO_NAME if self._output else None)
         self._make = _watch(self._output)
+        self._console = Console(_consoles(self._settings, self._output))
+        self._causes: list[Cause] = []
         self._begin()
 
     @staticmethod
@@ -117,9 +128,13 @@ class Buildroot(WithJournal):
             self._locate(find_log(self._settings.path))
         if self._make is not None and not over:
             self._make.poll(now)
-        self._read(now)
+        # first what is printed of a failure: a step can't have ended before
+        causes = self._console.poll()
+        self._read(now, dated := deque(cause for cause in causes if cause.time is not None))
+        self._fail_until(math.inf, dated)
         if over or self._is_over(now):
             self._log.end(is_cut=over and bool(self.tail.torn))
+        self._causes = explain(self._log.out, self._causes + causes)
         if not over:
             self._limit_history()
         return iter(list(self._with_plan(has_new_plan=self._info.poll())))
@@ -130,7 +145,7 @@ class Buildroot(WithJournal):
         self._skipped: set[WorkSession] = set()
         self._planned: WorkSession | None = None
 
-    def _read(self, now: float) -> None:
+    def _read(self, now: float, causes: deque[Cause]) -> None:
         more = True
         while more:
             try:
@@ -144,10 +159,23 @@ class Buildroot(WithJournal):
                 self._begin()
             for entry in entries:
                 if EARLIEST <= entry.time <= latest:
+                    # dates in a console are of whole seconds
+                    self._fail_until(entry.time - 1, causes)
                     self._log.feed(entry)
                 else:
                     self._log.leave_out(entry.time)
             more = found.more
+
+    def _fail_until(self, moment: float, causes: deque[Cause]) -> None:
+        """Let steps fail that make gave up before a moment: it may wait for others, or have no step for it."""
+        while causes and (time := causes[0].time or 0.0) <= moment:
+            cause, session = causes.popleft(), self._log.current
+            if session is None or time < int(session.clock):
+                continue
+            if cause.phase == AFTERWARDS:
+                self._log.fail((AFTERWARDS, cause.directory), time)
+            elif (key := cause.step_of(session.open)) is not None:
+                self._log.fail(key, time)
 
     def _is_over(self, now: float) -> bool:
         """Return whether nothing more will come: no make is at work, or nothing was done for long."""
@@ -210,13 +238,15 @@ class Buildroot(WithJournal):
 
 
 def _defconfig(output: Path | None) -> str:
+    """Return the name in `.config`: without `O=` that is not in the output directory, but in Buildroot's own."""
     if output is None:
         return ""
-    try:
-        found = _DEFCONFIG.search(read_ends(output / ".config", 1024 * 1024, 0).head)
-    except OSError:
-        return ""
-    return found[1] if found else ""
+    for directory in (output, output.parent) if output.name == "output" else (output,):
+        with suppress(OSError):
+            found = _DEFCONFIG.search(read_ends(directory / ".config", 1024 * 1024, 0).head)
+            if found is not None:
+                return found[1]
+    return ""
 
 
 def _build_name(output: Path | None, defconfig: str) -> str:
@@ -224,6 +254,13 @@ def _build_name(output: Path | None, defconfig: str) -> str:
         return build_name_from(f"buildroot-{defconfig}")
     names = (output.name, output.parent.name) if output is not None else ()
     return build_name_from(next((name for name in names if name.startswith("buildroot")), "buildroot"))
+
+
+def _consoles(settings: Settings, output: Path | None) -> list[Path]:
+    """Return where the output of make may be: the path given, or as `utils/brmake` calls it."""
+    if given := settings.options.get("console"):
+        return [Path(str(given))]
+    return [output / CONSOLE_NAME, output.parent / CONSOLE_NAME] if output is not None else []
 
 
 def _watch(output: Path | None) -> MakeWatch | None:
@@ -235,4 +272,10 @@ def _watch(output: Path | None) -> MakeWatch | None:
     with suppress(OSError):
         tops[:0] = [Path(top) for top in _WRAPPED.findall(read_ends(output / "Makefile", 65536, 0).head)]
     found = next((top for top in tops if (top / "Config.in").is_file() and (top / "package").is_dir()), None)
-    return MakeWatch(found) if found is not None else None
+    return MakeWatch(found, accepts=lambda words: _builds(words, found, output)) if found is not None else None
+
+
+def _builds(words: list[bytes], top: Path, output: Path) -> bool:
+    """Return whether a make called in Buildroot's directory with these words builds in the output directory."""
+    given = [Path(os.fsdecode(word[2:])) for word in words if word.startswith(b"O=")]
+    return os.path.realpath(top / (given[-1] if given else "output")) == os.path.realpath(output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from build_exporter.analysis.fit import Fit
@@ -17,7 +17,20 @@ HIGH: Final = 0.9
 HIGH_PRESSURE: Final = 0.2
 _SAMPLE: Final = re.compile(rb"^[a-z_]+(?:\{(.*)\})? (\S+)\n$")
 _MOUNT: Final = re.compile(r'mountpoint="((?:[^"\\]|\\.)*)"')
-_READ: Final = frozenset({"filesystem", "memory", "swap", "load", "cpu", "system"})
+_READ: Final = frozenset({"filesystem", "memory", "swap", "load", "cpu"})
+_SHOWN: Final = frozenset(
+    f"build_host_{name}"
+    for name in (
+        "filesystem_size_bytes",
+        "filesystem_available_bytes",
+        "memory_available_bytes",
+        "memory_total_bytes",
+        "swap_free_bytes",
+        "swap_total_bytes",
+        "load1",
+        "cpus",
+    )
+)
 _WAITS: Final = {"cpu": "CPU", "memory": "memory", "io": "disks"}
 
 
@@ -32,12 +45,12 @@ class HostLine(NamedTuple):
 
 
 def host_lines(
-    collectors: Iterable[CollectorRunner], path: str, fit: Callable[[int], Fit | None], proc: str = "/proc"
+    collectors: Iterable[CollectorRunner], path: str, fit: Fit | None, proc: str = "/proc"
 ) -> list[HostLine]:
     """Return what there is to say of the machine.
 
-    `path` is where the build writes: the file system it is on is shown; `fit` returns whether so many bytes free
-    suffice for the steps to come, None where that is not asked.
+    `path` is where the build writes: the file system it is on is shown; `fit` is whether its space suffices for the
+    steps to come, None where that is not asked.
     Collectors that are off or failed add nothing.
     """
     kept = list(collectors)
@@ -48,14 +61,10 @@ def host_lines(
 
 def _samples(collectors: Iterable[CollectorRunner]) -> Iterator[tuple[str, list[tuple[str, float]]]]:
     for collector in collectors:
-        if isinstance(collector, BackgroundRunner) and collector.name in (
-            "filesystem",
-            "memory",
-            "swap",
-            "load",
-            "cpu",
-        ):
-            for family in collector.families():
+        if not isinstance(collector, BackgroundRunner) or collector.name not in _READ:
+            continue
+        for family in collector.families():
+            if family.metric.name in _SHOWN:
                 found = [match for line in family.lines if (match := _SAMPLE.match(line))]
                 yield family.metric.name, [((m[1] or b"").decode(), float(m[2])) for m in found]
 
@@ -65,7 +74,7 @@ def _one(known: dict[str, list[tuple[str, float]]], name: str) -> float | None:
     return found[0][1] if found else None
 
 
-def _disk(known: dict[str, list[tuple[str, float]]], path: str, fit: Callable[[int], Fit | None]) -> Iterator[HostLine]:
+def _disk(known: dict[str, list[tuple[str, float]]], path: str, fit: Fit | None) -> Iterator[HostLine]:
     sizes = dict(known.get("build_host_filesystem_size_bytes", ()))
     free = dict(known.get("build_host_filesystem_available_bytes", ()))
     labels = max((each for each in sizes if _holds(each, path)), key=lambda each: len(_mount(each)), default=None)
@@ -73,7 +82,7 @@ def _disk(known: dict[str, list[tuple[str, float]]], path: str, fit: Callable[[i
         return
     left, whole = free[labels], sizes[labels]
     share = 1.0 - left / whole
-    detail, is_short = _suffices(fit(int(left)))
+    detail, is_short = _suffices(fit)
     kind = "critical" if is_short else "warning" if share >= HIGH else "info"
     yield HostLine(f"Disk {_mount(labels)}", f"{size(left)} left of {size(whole)}", share, kind, detail)
 

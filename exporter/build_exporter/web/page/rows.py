@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from build_exporter.model.states import StateName, StepState
 from build_exporter.queries.attention import is_overdue
 from build_exporter.queries.context import Context, shown
 from build_exporter.queries.schedule import schedule
-from build_exporter.queries.steps import test_sums
+from build_exporter.queries.suites import test_sums
 from build_exporter.tracker import Key, Run, Step
 
 MOST_AT_ONCE: Final = 1000
@@ -70,32 +71,44 @@ class Rows:
     planned: dict[Key, tuple[float, float]] = field(default_factory=dict)
     _planned_at: float = 0.0
     _shape: object = None
+    _seen: object = None
+    _grain: float = 1.0
     _known: dict[Key, tuple[object, int]] = field(default_factory=dict)
 
     def update(self, context: Context, run: Run) -> None:
         """Find out which rows changed."""
-        steps = list(run.steps.items())
+        steps = run.steps
         shape = (run.run, run.plans)
         if shape != self._shape:
             self._shape, self._known, self._planned_at, self.epoch = shape, {}, 0.0, os.urandom(4).hex()
         self.number += 1
         if context.now - self._planned_at >= len(steps) / _STEPS_A_SECOND:
             self.planned, self._planned_at = schedule(context, run), context.now
-        ends = (end - (run.start or end) for _, end in self.planned.values())
-        grain = 2.0 ** round(math.log2(_SHARE_SEEN * max(60.0, *ends, 60.0)))
-        for key, step in steps:
-            version = self._version(context, run, step, grain)
+            ends = (end - (run.start or end) for _, end in self.planned.values())
+            self._grain = 2.0 ** round(math.log2(_SHARE_SEEN * max(60.0, *ends, 60.0)))
+        seen = (shape, run.revision, run.reports, len(steps), self._planned_at)
+        # between two ends only those that run can become late, or warn
+        for key, step in list((steps if seen != self._seen else run.running).items()):
+            version = self._version(context, run, step)
             known = self._known.get(key)
             if known is None or known[0] != version:
+                # the newest last
+                self._known.pop(key, None)
                 self._known[key] = (version, self.number)
+        self._seen = seen
 
-    def _version(self, context: Context, run: Run, step: Step, grain: float) -> object:
+    def _version(self, context: Context, run: Run, step: Step) -> object:
         if step.state is StepState.PENDING:
             begin = self.planned.get(step.key)
-            return step.index, begin and begin[0] // grain
+            return step.index, begin and begin[0] // self._grain
         running = step.state is StepState.RUNNING
         late = running and is_overdue(context, run, step)
         return step.state, step.index, step.attempts, step.end, step.seconds, step.warnings, len(step.tests), late
+
+    def minute(self, phase: str, step: str) -> float | None:
+        """Return the minute, as Unix seconds, in which a step should begin; None where that is not known."""
+        planned = self.planned.get((phase, step))
+        return planned and planned[0] // 60.0 * 60.0
 
     @property
     def cursor(self) -> str:
@@ -107,8 +120,8 @@ class Rows:
         epoch, _, rest = cursor.partition(".")
         whole = epoch != self.epoch
         after, target, index = (0, self.number, -1) if whole else self._place(rest)
-        newer = {key for key, (_, number) in self._known.items() if number > after}
-        due = [step for key, step in list(run.steps.items()) if key in newer and step.index > index]
+        newer = takewhile(lambda item: item[1][1] > after, reversed(self._known.items()))
+        due = [step for key, _ in newer if (step := run.steps.get(key)) is not None and step.index > index]
         due.sort(key=lambda step: step.index)
         sent = due[:MOST_AT_ONCE]
         more = len(due) > len(sent)
@@ -149,7 +162,7 @@ def _notes(step: Step) -> Iterator[str]:
         yield f"attempt {step.attempts}"
     if step.warnings:
         yield f"{step.warnings:,} warning{'' if step.warnings == 1 else 's'}"
-    tests = test_sums([step])
+    tests = test_sums([step]) if step.tests else None
     if tests is not None and tests.failed:
         yield f"{tests.failed:,} test{'' if tests.failed == 1 else 's'} failed"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
@@ -18,6 +18,10 @@ from build_exporter.web.page.rows import step_url
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+MOST_KEPT: Final = 256
+"""Parts of pages that are kept: some of each build that somebody looks at."""
+_made: dict[tuple[str, str], tuple[object, str]] = {}
 
 
 @cache
@@ -35,7 +39,7 @@ def environment() -> Environment:
     )
     made.filters.update(duration=duration, clock=_clock, percent=percent, size=size, iso=_iso, hour=_hour)
     made.filters.update(code=_code, error_lines=error_lines, more_evidence=more_evidence)
-    made.globals.update(version=__version__, step_url=step_url, zone=time.strftime("%Z"))
+    made.globals.update(kept=_kept, version=__version__, step_url=step_url, zone=time.strftime("%Z"))
     return made
 
 
@@ -48,6 +52,17 @@ def render(template: str, values: Mapping[str, object]) -> str:
         # the compiler takes several times what the compiled template does
         give_back()
     return text
+
+
+def _kept(macro: Callable[..., str], build: str, *shown: object) -> str:
+    """Return what a macro makes of values of a build: what it made before while they, and the day, are the same."""
+    name, state = (getattr(macro, "name", ""), build), (time.localtime()[:3], shown)
+    known = _made.get(name)
+    if known is None or known[0] != state:
+        if len(_made) >= MOST_KEPT:
+            _made.clear()
+        known = _made[name] = (state, macro(build, *shown))
+    return known[1]
 
 
 def _iso(when: float) -> str:

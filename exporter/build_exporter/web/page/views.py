@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from build_exporter.analysis.fit import Fit, fit_disk
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.queries.alerts import AlertRow, alert_stats, alerts
 from build_exporter.queries.attention import Attention
@@ -16,7 +15,7 @@ from build_exporter.queries.log import LogPart, log
 from build_exporter.queries.probe_list import probe_list
 from build_exporter.queries.runs import runs
 from build_exporter.queries.step import step
-from build_exporter.queries.steps import StepFilter, StepRow, matches
+from build_exporter.queries.steps import StepFilter, StepRow, matches, row
 from build_exporter.tracker import Run
 from build_exporter.web.page.figures import Axis, axis, bars, segments, time_line
 from build_exporter.web.page.host import HostLine, host_lines
@@ -51,7 +50,7 @@ _STATES: Final = ("failed", "interrupted", "running", "pending", "succeeded")
 def overview(service: Service, context: Context) -> dict[str, Any]:
     """Return the values of the list of builds, those first that need a look."""
     found = sorted(builds(context).builds, key=_urgency)
-    boards = [board(context, each.build) for each in found[:MOST_BOARDS]]
+    boards = [board(context, each.build, 0) for each in found[:MOST_BOARDS]]
     return {
         "boards": [(each, segments(each)) for each in boards],
         "rows": found[MOST_BOARDS : MOST_BOARDS + MOST_ROWS],
@@ -88,11 +87,11 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
         NotFoundError: there is no such build.
     """
     _, run = context.build(name)
-    known = board(context, name)
+    known = board(context, name, MOST_NEXT)
     along = axis(context, run)
     if wanted is not None:
         rows.update(context, run)
-    log_step = _step_with_log(known)
+    log_step = _step_with_log(context, run, known)
     return {
         "b": known,
         "now": context.now,
@@ -102,7 +101,8 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
         "axis": along,
         "wanted": wanted or Wanted(),
         "table": _table(context, run, rows, along, wanted) if wanted is not None else None,
-        "next": [(each, rows.planned.get((each.phase, each.step), (None,))[0]) for each in known.upcoming[:MOST_NEXT]],
+        "phases": [(each.phase, each.state, each.steps) for each in known.phases],
+        "next": [(each, rows.minute(each.phase, each.step)) for each in known.upcoming],
         "log_step": log_step,
         "log_tail": _tail(context, name, log_step) if wanted is not None else "",
         "host": _host(service, context, run) if run.state is BuildState.RUNNING else [],
@@ -115,8 +115,8 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
 def _table(context: Context, run: Run, rows: Rows, along: Axis | None, wanted: Wanted) -> dict[str, Any]:
     """Return a part of the rows, with their bars, and where the parts before and after it begin."""
     found = sorted((step for step in list(run.steps.values()) if matches(step, wanted)), key=lambda step: step.index)
-    places = {step.state: at for at, step in reversed(list(enumerate(found)))}
-    current = places.get(StepState.FAILED, places.get(StepState.RUNNING))
+    wants = StepState.FAILED if run.failed else StepState.RUNNING
+    current = next((at for at, step in enumerate(found) if step.state is wants), None)
     begin = wanted.begin if wanted.begin is not None else (current or 0) - FIRST_ROWS // 3
     begin = max(0, min(begin, len(found) - FIRST_ROWS))
     part = [rows.row(context, run, step) for step in found[begin : begin + FIRST_ROWS]]
@@ -178,7 +178,7 @@ def alerts_page(context: Context) -> dict[str, Any]:
     others = [
         (row.build, each, RUNBOOK.get(each.kind))
         for row in builds(context).builds
-        for each in board(context, row.build).attention
+        for each in board(context, row.build, 0).attention
         if not any(_is_of(alert, row.build, each) for alert in firing)
     ]
     others.sort(key=lambda each: _URGENCY[each[1].severity])
@@ -202,11 +202,11 @@ def _is_of(alert: AlertRow, build: str, thing: Attention) -> bool:
     return is_step or alert.alert == RUNBOOK.get(thing.kind)
 
 
-def _step_with_log(known: Board) -> StepRow | None:
+def _step_with_log(context: Context, run: Run, known: Board) -> StepRow | None:
     """Return the step whose log is worth watching: the one that failed last, else the one that has run longest."""
-    for each in known.recent if known.failures else ():
-        if each.state == "failed" and each.log:
-            return each
+    failed = max((step for step in run.failed.values() if step.log), key=lambda step: step.end or 0.0, default=None)
+    if failed is not None:
+        return row(context, run, failed)
     return next((each for each in known.running_steps if each.log), None)
 
 
@@ -224,10 +224,5 @@ def _tail(context: Context, build: str, row: StepRow | None) -> str:
 def _host(service: Service, context: Context, run: Run | None) -> list[HostLine]:
     """Return the lines on the machine, with the disk that a run writes to."""
     log = next((each.log for each in list(run.running.values()) if each.log), None) if run is not None else None
-
-    def fit(free: int) -> Fit | None:
-        if run is None:
-            return None
-        return fit_disk(run, list(context.builds[run.build].history.values()), free, context.now)
-
+    fit = next((each for each in context.fits(run) if each.resource == "disk"), None) if run is not None else None
     return host_lines(service.scrape.collectors, log or service.monitor.follower.root, fit)
