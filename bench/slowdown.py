@@ -50,11 +50,11 @@ def figures(*, quick: bool = False) -> list[Figure]:
     plain, result = [], []
     with workplace() as place:
         steps = _sources(place, *((2, 2, 5) if quick else (STEPS, FILES, FUNCTIONS)))
-        _build(place, steps)
+        build(place, steps)
         for _ in range(rounds):
-            plain.append(_build(place, steps))
+            plain.append(build(place, steps))
             result += [_monitored_build(place, steps), _monitored_build(place, steps)]
-            plain.append(_build(place, steps))
+            plain.append(build(place, steps))
         hook = statistics.median(_hook_cpu(place, steps) for _ in range(5))
     pairs = [b.wall / a.wall - 1 for a, b in zip(plain, result, strict=True)]
     exporter_cpu = statistics.median(b.exporter_cpu for b in result)
@@ -128,7 +128,8 @@ def _source(seed: int, count: int) -> str:
     return "\n".join(functions) + "\n"
 
 
-def _build(place: Path, steps: list[str], script: str = PLAIN, **environment: str) -> Build:
+def build(place: Path, steps: list[str], script: str = PLAIN, **environment: str) -> Build:
+    """Run the steps in their directories by a script of bash, and return what that took."""
     for step in steps:
         for made in Path(step).glob("*.o"):
             made.unlink()
@@ -145,7 +146,8 @@ def _build(place: Path, steps: list[str], script: str = PLAIN, **environment: st
     return Build(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def _events(place: Path, journal: str) -> dict[str, str]:
+def events(place: Path, journal: str) -> dict[str, str]:
+    """Return the variables by which a script's hook writes to a journal below `place`."""
     variables = {**os.environ, **other_version}
     found = subprocess.run([*EXPORTER, "hook"], check=True, capture_output=True, text=True, env=variables)
     place.joinpath(journal).mkdir(exist_ok=True)
@@ -161,15 +163,15 @@ def _hook_cpu(place: Path, steps: list[str]) -> float:
         # a program, as make is one: a function is watched more closely
         stub.symlink_to(shutil.which("true") or "/bin/true")
     path = f"{stub.parent}:{os.environ['PATH']}"
-    result = _build(place, steps, MONITORED, PATH=path, **_events(place, "hook-alone"))
-    return result.cpu - _build(place, steps, PATH=path).cpu
+    result = build(place, steps, MONITORED, PATH=path, **events(place, "hook-alone"))
+    return result.cpu - build(place, steps, PATH=path).cpu
 
 
 def _monitored_build(place: Path, steps: list[str]) -> Build:
-    environment = _events(place, "journal")
+    environment = events(place, "journal")
     with exporter(place) as process, _scraped(process):
         before = process.cpu_seconds()
-        built = _build(place, steps, MONITORED, **environment)
+        built = build(place, steps, MONITORED, **environment)
         with Client(process.port) as client:
             body = client.get()
         counted = f'build_steps_finished_total{{build="bench",status="succeeded"}} {len(steps)}\n'
