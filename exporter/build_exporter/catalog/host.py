@@ -157,8 +157,8 @@ _PROCESS: Final = (
         "build_process_peak_memory_bytes",
         "bytes",
         "build",
-        "Largest resident memory of the process trees in the samples, taken each two seconds, since a step was started "
-        "while none that was watched ran on.",
+        "Largest resident memory of the process trees in the samples, taken every two to five seconds, since a step "
+        "was started while none that was watched ran on.",
     ),
     counter(
         "build_process_read_bytes_total",
