@@ -157,8 +157,8 @@ _PROCESS: Final = (
         "build_process_peak_memory_bytes",
         "bytes",
         "build",
-        "Largest resident memory of the process trees in the samples, taken each second, since a step was started "
-        "while none that was watched ran on.",
+        "Largest resident memory of the process trees in the samples, taken each second, or up to every five where one "
+        "costs more than a millisecond, since a step was started while none that was watched ran on.",
     ),
     counter(
         "build_process_read_bytes_total",

@@ -13,7 +13,7 @@ from build_exporter.tracker.durations import keep_work, work_seconds
 from build_exporter.tracker.plans import check_milestones
 from build_exporter.tracker.progress import expected_seconds, raise_floors
 from build_exporter.tracker.state import Run
-from build_exporter.tracker.step import NO_TESTS, Step, with_time
+from build_exporter.tracker.step import NO_PROCESS, NO_TESTS, Step, with_time
 
 _StepFinished = e.StepFinished
 _PENDING, _RUNNING, _SUCCEEDED = StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED
@@ -132,10 +132,8 @@ def describe(run: Run, step: Step, event: e.StepStarted) -> None:
     log, pid = event.log, event.pid
     if event.package != step.package or event.version != step.version:
         name(step, event.package, event.version)
-    step.pid = pid
-    step.pid_namespace = event.pid_namespace
-    if event.pid_namespace is None and pid == run.pid:
-        step.pid_namespace = run.pid_namespace
+    namespace = event.pid_namespace
+    step.process = (pid, run.pid_namespace if namespace is None and pid == run.pid else namespace)
     if log != step.log_form:
         step.log = log = log if log and is_path(log) else None
     if log:
@@ -191,7 +189,7 @@ def _succeed(run: Run, step: Step, event: e.StepFinished) -> None:
 def end_attempt(step: Step, event: e.StepFinished) -> None:
     """Take the figures of an attempt that ended."""
     time = event.time
-    step.pid = None
+    step.process = NO_PROCESS
     step.ended = with_time(step.ended, time)
     step.end = time
     seconds = event.seconds

@@ -11,7 +11,7 @@ from build_exporter.tracker.aggregates import enter, has_room, masked_key, name,
 from build_exporter.tracker.names import name_of
 from build_exporter.tracker.progress import build_progress, is_reached, raise_floors
 from build_exporter.tracker.state import Run
-from build_exporter.tracker.step import Key, Step, shared
+from build_exporter.tracker.step import NO_DEMAND, Demand, Key, Step, shared
 
 
 def take_plan(run: Run, event: e.Plan) -> None:
@@ -68,7 +68,7 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
         raise_floors(run, event.time, run.phases.values())
     if not event.continues:
         for step in run.steps.values():
-            step.planned = False
+            step.demand = None
     old = run.steps
     run.steps = {key: step for key, step in old.items() if step.planned}
     for planned in event.steps:
@@ -90,10 +90,9 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
 def _describe_planned(run: Run, step: Step, planned: e.PlannedStep) -> None:
     name(step, planned.package, planned.version)
     step.sbu, step.expected_seconds = planned.sbu and shared(planned.sbu), planned.expected_seconds
-    step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
     step.after = tuple(map(masked_name, planned.after)) if planned.after else ()
-    step.sources = tuple(planned.sources) if planned.sources else ()
-    step.planned = True
+    demand = Demand(planned.disk_bytes, planned.memory_bytes, tuple(planned.sources or ()))
+    step.demand = demand if demand != NO_DEMAND else NO_DEMAND
     if run.earlier is not None:
         step.usual_seconds = run.earlier.seconds.get(name_of(step.phase, step.step, step.version))
     step.weigh()

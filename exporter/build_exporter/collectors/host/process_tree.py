@@ -6,12 +6,12 @@ lost or counted twice when it ends:
 * For each live process the kernel reports its own usage and that of children it has waited for. The tree's usage is the
   sum over the processes alive, for a child that ended and was waited for has moved into its parent's share.
 * A process that ended when no ancestor of it in the tree was left to wait for it (the root itself; one whose parent
-  ended first) keeps its last known share. What it used after it was last read, a second at most, is not seen.
+  ended first) keeps its last known share. What it used after it was last read, one to five seconds, is not seen.
 * A process that has done nothing for some samples is read in every fourth one alone, and where a child of it ended.
   Where none of them did anything, only every second sample is taken.
 * Members stay members when their parent ends and they are given to another: they are known by pid and start time.
-* Not seen at all is who left the tree within a second of its birth (a daemon that forks twice), and a child whose
-  parent ignores SIGCHLD: the kernel adds it to no one.
+* Not seen at all is who left the tree between two samples (a daemon that forks twice), and a child whose parent
+  ignores SIGCHLD: the kernel adds it to no one.
 * A sample that reads a parent before, and its child after, the child's end finds too little: the counter is held.
 """
 
