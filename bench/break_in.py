@@ -9,165 +9,46 @@ It ends with 1 where this version exceeds a limit; each attack has its limits in
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
 import json
 import os
 import random
 import re
 import resource
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests" / "lib")]
 
 from secret_forms import ORDINARY, SECRET_FORMS, VALUE  # noqa: E402
 
-from bench.harness import BYTECODE, wait_until, workplace  # noqa: E402
+from bench.attacked import NEVER, Row, Target, connections, write_builds  # noqa: E402
+from bench.harness import workplace  # noqa: E402
 
 GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
-PATIENCE = 10.0
-"""Seconds after which an answer counts as none."""
 PASSWORD = "correct horse"
-NEVER = 999.0
-
-
-class Row(NamedTuple):
-    """What was seen, and the most that is right."""
-
-    what: str
-    value: float
-    limit: float
-
-
-@dataclass(slots=True)
-class Target:
-    """A version to attack: the folder its package is in."""
-
-    source: Path
-    quick: bool = False
-
-    @contextlib.contextmanager
-    def serve(self, place: Path, *flags: str, prefix: tuple[str, ...] = ()) -> Iterator[Served]:
-        """Run the exporter of this version over `place/journal`."""
-        log = place / f"exporter-{time.monotonic_ns()}.log"
-        command = [*prefix, sys.executable, "-m", "build_exporter", "serve", "--journal", str(place / "journal")]
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [*command, "--web.listen-address", "127.0.0.1:0", *flags],
-                stderr=stream,
-                stdout=stream,
-                env={**os.environ, **BYTECODE, "PYTHONPATH": str(self.source)},
-            )
-        served = Served(process, log)
-        try:
-            wait_until(served.is_listening, 60, "the exporter listens", pause=0.02)
-            wait_until(lambda: served.ask("/-/ready")[0] == 200, 120, "the exporter is ready", pause=0.05)
-            yield served
-        finally:
-            process.kill()
-            process.wait()
-
-
-class Served:
-    """A running exporter."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.process, self.log, self.port = process, log, 0
-
-    def is_listening(self) -> bool:
-        """Return whether it has logged its port."""
-        text = self.log.read_text(errors="replace")
-        if self.process.poll() is not None:
-            raise RuntimeError(f"the exporter ended: {text[-1000:]}")
-        found = re.search(r"listen=127\.0\.0\.1:(\d+)", text)
-        self.port = int(found[1]) if found else 0
-        return self.port > 0
-
-    def ask(self, path: str, who: tuple[str, str] = ("", ""), patience: float = PATIENCE) -> tuple[int, bytes, float]:
-        """Return status (0: no answer), body, and the seconds it took."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
-        if who[0]:
-            credential = base64.b64encode(":".join(who).encode()).decode()
-            request.add_header("Authorization", f"Basic {credential}")
-        began = time.monotonic()
-        try:
-            with urllib.request.urlopen(request, timeout=patience) as answer:
-                return answer.status, answer.read(), time.monotonic() - began
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read(), time.monotonic() - began
-        except OSError:
-            return 0, b"", NEVER
-
-    def seconds_for(self, path: str, who: tuple[str, str] = ("", "")) -> float:
-        """Return how long an answer takes, `NEVER` where it is not 200."""
-        status, _, seconds = self.ask(path, who)
-        return seconds if status == 200 else NEVER
-
-    def megabytes(self) -> float:
-        """Return its resident memory."""
-        found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text(), re.MULTILINE)
-        return int(found[1]) / 1000 if found else 0.0
-
-    def descriptors(self) -> int:
-        """Return how many it has open."""
-        return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
-
-    def cpu_seconds(self) -> float:
-        """Return the CPU time it has used."""
-        return time.clock_gettime((~self.process.pid << 3) | 2)
-
-
-@contextlib.contextmanager
-def _connections(port: int, count: int) -> Iterator[list[socket.socket]]:
-    opened: list[socket.socket] = []
-    try:
-        with contextlib.suppress(OSError):
-            for _ in range(count):
-                opened.append(socket.create_connection(("127.0.0.1", port), timeout=5))  # noqa: PERF401 - may end early
-        yield opened
-    finally:
-        for each in opened:
-            each.close()
-
-
-def _write_builds(place: Path, count: int) -> None:
-    for number in range(count):
-        directory = place / "journal" / f"build-{number:04}"
-        directory.mkdir(parents=True)
-        lines = [
-            {"time": 1.78e9, "event": "build_started", "build": directory.name},
-            {"time": 1.78e9 + 1, "event": "step_started", "build": directory.name, "phase": "p", "step": "s"},
-        ]
-        (directory / "20260101T000000Z.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def idle(target: Target, place: Path) -> Iterator[Row]:
     """1,060 connections that say nothing."""
-    _write_builds(place, 1)
-    with target.serve(place) as served, _connections(served.port, 1060):
+    write_builds(place, 1)
+    with target.serve(place) as served, connections(served.port, 1060):
         yield Row("1,060 idle sockets: seconds to /-/healthy", served.seconds_for("/-/healthy"), 2.0)
         yield Row("1,060 idle sockets: seconds to /metrics", served.seconds_for("/metrics"), 2.0)
 
 
 def few_descriptors(target: Target, place: Path) -> Iterator[Row]:
     """300 builds and 400 clients with 256 descriptors."""
-    _write_builds(place, 300)
+    write_builds(place, 300)
     with target.serve(place, prefix=("prlimit", "--nofile=256:256")) as served:
         logged, used, began = served.log.stat().st_size, served.cpu_seconds(), time.monotonic()
-        with _connections(served.port, 400):
+        with connections(served.port, 400):
             time.sleep(5.0)
             passed = time.monotonic() - began
             yield Row("256 descriptors, 300 builds: share of a core", (served.cpu_seconds() - used) / passed, 0.5)
@@ -179,7 +60,7 @@ def few_descriptors(target: Target, place: Path) -> Iterator[Row]:
 
 def many_builds(target: Target, place: Path) -> Iterator[Row]:
     """3,000 builds."""
-    _write_builds(place, 300 if target.quick else 3000)
+    write_builds(place, 300 if target.quick else 3000)
     with target.serve(place) as served:
         yield Row("3,000 builds: descriptors", served.descriptors(), 200)
         served.ask("/metrics", patience=120.0)
@@ -192,9 +73,9 @@ def many_builds(target: Target, place: Path) -> Iterator[Row]:
 
 def pipelining(target: Target, place: Path) -> Iterator[Row]:
     """200,000 requests of a client that reads nothing."""
-    _write_builds(place, 1)
+    write_builds(place, 1)
     count = 20_000 if target.quick else 200_000
-    with target.serve(place) as served, _connections(served.port, 1) as (client,):
+    with target.serve(place) as served, connections(served.port, 1) as (client,):
         served.ask("/metrics")
         before, block, sent, end = served.megabytes(), GET % b"/metrics" * 1000, 0, time.monotonic() + 60
         most, last, longest = 0.0, time.monotonic(), 0.0
@@ -214,7 +95,7 @@ def wrong_logins(target: Target, place: Path) -> Iterator[Row]:
     """20 wrong passwords at cost 12, at once."""
     import bcrypt  # noqa: PLC0415 - for this one
 
-    _write_builds(place, 1)
+    write_builds(place, 1)
     hashes = {"scraper": 4, "victim": 12}
     lines = [
         f"  {name}: {bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(cost)).decode()}" for name, cost in hashes.items()
@@ -297,7 +178,7 @@ _HOSTILE: tuple[Callable[[int, random.Random], bytes], ...] = (
 
 def scrapes(target: Target, place: Path) -> Iterator[Row]:
     """500 scrapes at a time for ten seconds."""
-    _write_builds(place, 10)
+    write_builds(place, 10)
     answers: Counter[str] = Counter()
     with target.serve(place) as served:
         end = time.monotonic() + (2 if target.quick else 10)

@@ -19,7 +19,7 @@ from bench.client import Client
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXPORTER = (sys.executable, "-m", "build_exporter")
 PROGRAM = Path(__file__).with_name("build.mtail")
-_other_version: dict[str, str] = {}
+other_version: dict[str, str] = {}
 BYTECODE = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "build-exporter-bytecode")),
@@ -109,11 +109,11 @@ class Process:
 @contextlib.contextmanager
 def version(repository: Path) -> Iterator[None]:
     """Measure the exporter of another version of this repository, whose top folder it is, until the block ends."""
-    _other_version["PYTHONPATH"] = str(repository / "exporter")
+    other_version["PYTHONPATH"] = str(repository / "exporter")
     try:
         yield
     finally:
-        _other_version.clear()
+        other_version.clear()
 
 
 @contextlib.contextmanager
@@ -141,7 +141,7 @@ def exporter(place: Path, *flags: str, wait: float = 60.0) -> Iterator[Process]:
     """Run `build-exporter serve` over `place/journal` with its default collectors, ready."""
     command = [*EXPORTER, "serve", "--journal", str(place / "journal"), "--web.listen-address", "127.0.0.1:0", *flags]
     # what other exporters of this user could not write is not this one's to recover
-    environment = {"XDG_RUNTIME_DIR": str(place), **_other_version}
+    environment = {"XDG_RUNTIME_DIR": str(place), **other_version}
     with _running(Process(command, place / "exporter.log", environment)) as process:
 
         def is_listening() -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import threading
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from bench.client import OPENMETRICS_GZIP, Client
 from bench.figure import Figure, percentile, summary
-from bench.harness import EXPORTER, Process, exporter, workplace
+from bench.harness import EXPORTER, Process, exporter, other_version, workplace
 
 STEPS = 8
 FILES = 6
@@ -49,11 +50,11 @@ def figures(*, quick: bool = False) -> list[Figure]:
     plain, result = [], []
     with workplace() as place:
         steps = _sources(place, *((2, 2, 5) if quick else (STEPS, FILES, FUNCTIONS)))
-        _build(place, steps)
+        build(place, steps)
         for _ in range(rounds):
-            plain.append(_build(place, steps))
+            plain.append(build(place, steps))
             result += [_monitored_build(place, steps), _monitored_build(place, steps)]
-            plain.append(_build(place, steps))
+            plain.append(build(place, steps))
         hook = statistics.median(_hook_cpu(place, steps) for _ in range(5))
     pairs = [b.wall / a.wall - 1 for a, b in zip(plain, result, strict=True)]
     exporter_cpu = statistics.median(b.exporter_cpu for b in result)
@@ -127,7 +128,8 @@ def _source(seed: int, count: int) -> str:
     return "\n".join(functions) + "\n"
 
 
-def _build(place: Path, steps: list[str], script: str = PLAIN, **environment: str) -> Build:
+def build(place: Path, steps: list[str], script: str = PLAIN, **environment: str) -> Build:
+    """Run the steps in their directories by a script of bash, and return what that took."""
     for step in steps:
         for made in Path(step).glob("*.o"):
             made.unlink()
@@ -144,24 +146,32 @@ def _build(place: Path, steps: list[str], script: str = PLAIN, **environment: st
     return Build(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def _events(place: Path, journal: str) -> dict[str, str]:
-    hook = subprocess.run([*EXPORTER, "hook"], check=True, capture_output=True, text=True).stdout.strip()
+def events(place: Path, journal: str) -> dict[str, str]:
+    """Return the variables by which a script's hook writes to a journal below `place`."""
+    variables = {**os.environ, **other_version}
+    found = subprocess.run([*EXPORTER, "hook"], check=True, capture_output=True, text=True, env=variables)
     place.joinpath(journal).mkdir(exist_ok=True)
-    return {"HOOK": hook, "BUILD_EXPORTER_JOURNAL": str(place / journal), "BE_LOG_DIR": str(place / "logs")}
+    places = {"BUILD_EXPORTER_JOURNAL": str(place / journal), "BE_LOG_DIR": str(place / "logs")}
+    return {"HOOK": found.stdout.strip(), **places}
 
 
 def _hook_cpu(place: Path, steps: list[str]) -> float:
     """Return the CPU seconds of the hook alone: of the same script without the work of `make`, less the plain one."""
-    nothing = "make() { :; }; "
-    result = _build(place, steps, nothing + MONITORED, **_events(place, "hook-alone"))
-    return result.cpu - _build(place, steps, nothing + PLAIN).cpu
+    stub = place / "stub" / "make"
+    if not stub.exists():
+        stub.parent.mkdir()
+        # a program, as make is one: a function is watched more closely
+        stub.symlink_to(shutil.which("true") or "/bin/true")
+    path = f"{stub.parent}:{os.environ['PATH']}"
+    result = build(place, steps, MONITORED, PATH=path, **events(place, "hook-alone"))
+    return result.cpu - build(place, steps, PATH=path).cpu
 
 
 def _monitored_build(place: Path, steps: list[str]) -> Build:
-    environment = _events(place, "journal")
+    environment = events(place, "journal")
     with exporter(place) as process, _scraped(process):
         before = process.cpu_seconds()
-        built = _build(place, steps, MONITORED, **environment)
+        built = build(place, steps, MONITORED, **environment)
         with Client(process.port) as client:
             body = client.get()
         counted = f'build_steps_finished_total{{build="bench",status="succeeded"}} {len(steps)}\n'

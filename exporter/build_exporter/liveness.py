@@ -52,10 +52,13 @@ class Liveness:
         self._watched: dict[tuple[str, str, Key, int], _Watched] = {}
         self._recorded = False
         self._here = pid_namespace()
+        self._created: Callable[[int], float | None] = _created
 
     def poll(self) -> int:
         """Record the end of steps whose process is gone; return how many."""
         now = self._monitor.clock()
+        # most steps of a run have one process: the shell that runs them all
+        self._created = cache(_created)
         current = [build.current for build in self._monitor.tracker.builds.values() if build.current is not None]
         alive = {(run.build, run.run, key, step.pid or 0) for run in current for key, step in run.running.items()}
         for watched in self._watched.keys() - alive:
@@ -65,7 +68,7 @@ class Liveness:
             if run.status is not None and not run.running:
                 continue
             with self._isolated.of(run.build):
-                mark_writer(run, self._here)
+                mark_writer(run, self._here, self._created)
                 count += self._poll_run(run, now) if run.running else 0
         return count
 
@@ -108,7 +111,7 @@ class Liveness:
     def _is_gone(self, run: Run, step: Step, now: float, is_of_an_earlier_boot: Callable[[], bool]) -> bool:
         pid = step.pid or 0
         identity = (run.build, run.run, step.key, pid)
-        created = _created(pid)
+        created = self._created(pid)
         is_its_own = created is not None and created <= (step.start or now) + YOUNGER_SECONDS
         watched = self._watched.get(identity)
         if watched is None:
@@ -135,23 +138,6 @@ class Liveness:
         return max(touched, run.last_event or 0.0) < psutil.boot_time()
 
 
-def mark_writer(run: Run, here: str | None) -> None:
-    """Note whether all processes of a run are gone; `here` is this process's namespace."""
-    if run.status is not None or here is None:
-        return
-    known = [(run.pid, run.pid_namespace, run.start)]
-    known += [(step.pid, step.pid_namespace, step.start) for step in run.running.values()]
-    run.writer_is_gone = all(
-        pid is not None and where == here and not _is_there(pid, began or 0.0) for pid, where, began in known
-    )
-
-
-def _is_there(pid: int, began: float) -> bool:
-    """Return whether a process is there, and not another that was given its id after `began`, Unix seconds."""
-    created = _created(pid)
-    return created is not None and created <= began + YOUNGER_SECONDS
-
-
 def _created(pid: int) -> float | None:
     if not os.path.exists(f"/proc/{pid}"):  # noqa: PTH110 - psutil takes twenty times as long to find that out
         return None
@@ -160,3 +146,25 @@ def _created(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except (psutil.Error, OSError, ValueError, OverflowError):
         return None
+
+
+def mark_writer(run: Run, here: str | None, created: Callable[[int], float | None] = _created) -> None:
+    """Note whether all processes of a run are gone.
+
+    Args:
+        run: the run.
+        here: this process's namespace.
+        created: returns when a process began in Unix seconds, None where it is gone.
+    """
+    if run.status is not None or here is None:
+        return
+    known = [(run.pid, run.pid_namespace, run.start)]
+    known += [(step.pid, step.pid_namespace, step.start) for step in run.running.values()]
+    run.writer_is_gone = all(
+        pid is not None and where == here and not _is_there(created(pid), began or 0.0) for pid, where, began in known
+    )
+
+
+def _is_there(created: float | None, began: float) -> bool:
+    """Return whether a process is there, and not another that was given its id after `began`, Unix seconds."""
+    return created is not None and created <= began + YOUNGER_SECONDS

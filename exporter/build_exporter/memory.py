@@ -6,8 +6,12 @@ import ctypes
 import gc
 from typing import Final
 
+_TRIM_THRESHOLD: Final = -1
+_MMAP_THRESHOLD: Final = -3
 _ARENA_MAX: Final = -8
-"""`M_ARENA_MAX` of mallopt(3)."""
+"""Options of mallopt(3), `M_ARENA_MAX` and so on."""
+_LARGE: Final = 1 << 20
+"""Bytes from which a block is mapped by itself, and given back when it is free: glibc would learn to keep such ones."""
 
 
 def settle() -> None:
@@ -17,6 +21,8 @@ def settle() -> None:
     """
     gc.freeze()
     _library("mallopt", _ARENA_MAX, 1)
+    _library("mallopt", _MMAP_THRESHOLD, _LARGE)
+    _library("mallopt", _TRIM_THRESHOLD, 2 * _LARGE)
 
 
 def give_back() -> None:

@@ -7,12 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -20,6 +18,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from ports import free_port
+from webhooks import Webhook
 
 Json = dict[str, Any]
 
@@ -44,34 +43,16 @@ def _alertmanager(place: str) -> str | None:
     return next((found for name in names if (found := shutil.which(name, path=place or None))), None)
 
 
-class Receiver:
+class Receiver(Webhook):
     """A webhook of each receiver of Alertmanager: keeps what arrives, with the monotonic time of arrival."""
 
     def __init__(self, answer: int = 200) -> None:
         self.messages: list[tuple[float, str, Json]] = []
-        receiver = self
+        super().__init__(answer)
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.messages.append((time.monotonic(), self.path.strip("/"), json.loads(body)))
-                self.send_response(answer)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Keep quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self.server.shutdown()
-        self.server.server_close()
+    def received(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        """Keep a message."""
+        self.messages.append((time.monotonic(), path.strip("/"), json.loads(body)))
 
     def alerts(self, name: str, status: str = "firing", **labels: str) -> list[Json]:
         """Return the alerts that arrived with a status, each with its receiver as `to` and its arrival as `at`."""

@@ -14,7 +14,7 @@ import pytest
 
 from build_exporter.alerting import host_watch
 from build_exporter.alerting.conditions import FILE, HostCondition, HostConditions
-from build_exporter.alerting.host_watch import HostWatch, oom_kills
+from build_exporter.alerting.host_watch import HostWatch
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
 from build_exporter.queries.incidents import Kind
@@ -168,19 +168,6 @@ def test_a_restart_makes_no_new_incident_of_what_still_holds_up_a_build(
     torn = HostWatch(monitor, clock, verdict=lambda run, step: asks)
     torn.poll()
     assert torn.standing == [], "a torn file costs a new wait and nothing else"
-
-
-@pytest.mark.parametrize(
-    ("text", "kills"), [("a 1\noom_kill 12\nb 2\n", 12), ("a 1\nnuma_oom_kill 3\n", None), ("a\noom_kill x\n", None)]
-)
-def test_the_kernels_count_of_kills_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, kills: int | None
-) -> None:
-    """A kernel that does not count has no kills to compare, and neither has one whose file is not there."""
-    monkeypatch.setattr(host_watch, "VMSTAT", tmp_path / "vmstat")
-    assert oom_kills() is None
-    (tmp_path / "vmstat").write_text(text)
-    assert oom_kills() == kills
 
 
 @pytest.mark.parametrize(

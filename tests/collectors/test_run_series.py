@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,17 +62,23 @@ def lines(series: RunSeries, now: float) -> dict[str, set[bytes]]:
     return found
 
 
-@given(stories)
-def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], float]]) -> None:
-    """Whatever happens and however often it is scraped in between, a restart shows the very same lines."""
-    run = Run("b", "20260101T000000Z")
-    kept = RunSeries(run, 100)
+def lived(run: Run, story: list[tuple[list[e.Event], float]]) -> Iterator[float]:
+    """Have a run live a story, and yield the time of each look at it."""
     time = 1e6
     for events, passed in story:
         for event in events:
             time += passed
             event.time = time
             apply_all(run, [event])
+        yield time
+
+
+@given(stories)
+def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], float]]) -> None:
+    """Whatever happens and however often it is scraped in between, a restart shows the very same lines."""
+    run = Run("b", "20260101T000000Z")
+    kept = RunSeries(run, 100)
+    for time in lived(run, story):
         shown = lines(kept, time)
         assert kept.hidden == 0
         assert shown == lines(RunSeries(run, 100), time)
@@ -81,12 +88,7 @@ def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], fl
 def test_what_is_kept_of_all_steps_is_what_a_new_look_finds(story: list[tuple[list[e.Event], float]]) -> None:
     """Sums, tests, and the steps that ended last or come next are those of now, however often they were asked for."""
     run = Run("b", "20260101T000000Z")
-    time = 1e6
-    for events, passed in story:
-        for event in events:
-            time += passed
-            event.time = time
-            apply_all(run, [event])
+    for _ in lived(run, story):
         assert course(run) == inspect.unwrap(course)(run)
         assert course(run) is course(run)
 
@@ -129,12 +131,7 @@ def test_above_the_limit_what_matters_is_shown(story: list[tuple[list[e.Event], 
     """With too many steps no more than the limit have series: running ones first, then failed ones; no pending one."""
     run = Run("b", "20260101T000000Z")
     kept = RunSeries(run, limit)
-    time = 1e6
-    for events, passed in story:
-        for event in events:
-            time += passed
-            event.time = time
-            apply_all(run, [event])
+    for time in lived(run, story):
         shown = lines(kept, time)
         status = {_key(line): int(line.rpartition(b" ")[2]) for line in shown["build_step_status"]}
         assert {_key(line) for body in shown.values() for line in body} == set(status)

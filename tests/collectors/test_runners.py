@@ -171,6 +171,17 @@ def test_samples_nobody_asks_for_are_seldom(
     scrape.stop()
 
 
+@pytest.mark.parametrize(("cost", "pause"), [(0.001, 2.0), (0.003, 3.0), (0.1, 5.0)])
+def test_costly_samples_are_seldom(moody: Moody, monkeypatch: pytest.MonkeyPatch, cost: float, pause: float) -> None:
+    """Samples take a thousandth of a core at most, unless they would be older than five seconds."""
+    used = iter((7.0, 7.0 + cost))
+    monkeypatch.setattr("build_exporter.collectors.runners.time.thread_time", lambda: next(used))
+    runner = BackgroundRunner(moody, interval=2.0)
+    runner.due = began = time.monotonic()
+    runner.sample()
+    assert runner.due - began == pytest.approx(pause)
+
+
 @pytest.mark.timeout(20)
 def test_starting_waits_for_no_collector_that_hangs(moody: Moody) -> None:
     """A collector that hangs from the beginning holds up neither the start nor the first scrape nor the end."""

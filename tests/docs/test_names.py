@@ -11,6 +11,7 @@ from typing import Final, get_args
 import click
 import msgspec
 import pytest
+from pages import pages
 
 from build_exporter.catalog import CATALOG
 from build_exporter.cli import main
@@ -22,14 +23,6 @@ _SPAN: Final = re.compile(r"`([^`\n]+)`")
 _COMMAND: Final = re.compile(r"(?:^|[\s(/\"'])build-exporter((?: +[^\s#|;&)`\"]\S*)+)", re.MULTILINE)
 _NO_METRICS: Final = {*EVENT_NAMES, "build_exporter", "build_name_from"}
 """Events, the package, and a function of the plug-in interface."""
-
-
-def pages(repository: Path) -> list[Path]:
-    """Return every page for people."""
-    found = [repository / "README.md", repository / "CONTRIBUTING.md", *(repository / "docs").rglob("*.md")]
-    for place in ("examples", "alertmanager", "prometheus", "grafana", "bench", "findings", "exporter"):
-        found += [page for page in (repository / place).rglob("*.md") if "node_modules" not in page.parts]
-    return found
 
 
 def code_of(page: Path) -> Iterator[str]:

@@ -65,22 +65,3 @@ def test_every_python_example_runs(repository: Path, environment: dict[str, str]
     assert blocks
     for block in blocks:
         subprocess.run([sys.executable, "-c", block], env=environment, check=True, timeout=60)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *PAGES,
-        "CONTRIBUTING.md",
-        "docs/architecture.md",
-        "docs/faults.md",
-        "bench/README.md",
-        "alertmanager/runbook.md",
-        "grafana/README.md",
-    ],
-)
-def test_every_link_leads_somewhere(repository: Path, name: str) -> None:
-    """A reader finds every page that a page links to."""
-    page = repository / name
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target

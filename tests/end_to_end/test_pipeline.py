@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ports import free_port
+from webhooks import Webhook
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("prometheus-alertmanager")),
@@ -24,26 +23,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Receiver:
+class Receiver(Webhook):
     """A webhook receiver that keeps what it is sent."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
-        receiver = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.messages.append(json.loads(body))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Keep quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def received(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        """Keep a message."""
+        self.messages.append(json.loads(body))
 
     def alerts(self, name: str, status: str = "firing") -> list[dict[str, Any]]:
         """Return the alerts of a name that were delivered with a status."""

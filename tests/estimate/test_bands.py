@@ -14,6 +14,7 @@ from build_exporter.estimate.backtest import Mark, ScoredRun, percentile, score
 from build_exporter.estimate.expect import Expected, _without_absurd
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.kinds import Steps
 from build_exporter.estimate.outlook import (
     PERCENTILE_90,
     Outlook,
@@ -21,7 +22,6 @@ from build_exporter.estimate.outlook import (
     _gap_ratio,
     _model,
     _sum_up,
-    done_steps,
     left_of,
 )
 from build_exporter.estimate.paces import Paces
@@ -257,15 +257,15 @@ def test_the_middle_is_by_weight(pairs: list[tuple[float, float]], middle: float
 def test_a_source_is_judged_by_its_pace_and_its_error() -> None:
     """100 s for 50 s expected against a strength of 300 s: the pace goes a fifth of the way, and the weight falls."""
     source = Source(1.0, 4 * 50.0 * 2**0.5)
-    source.compare(log(100.0), log(50.0))
-    source.compare(log(0.5), log(0.9))
+    source.compare([log(100.0)], log(50.0))
+    source.compare([log(0.5)], log(0.9))
     source.judge(DEFAULT)
     assert source.compared == pytest.approx(50.0 * 2**0.5), "a step below a second says nothing"
     assert source.pace == pytest.approx(log(2.0) / 5)
     # the strength is below that of a run of the same machine, so that only scatter is an error
     assert (source.distance, source.weight, source.chance) == (0.0, 1.0, 1.0)
     same = Source(0.5, 4000.0)
-    same.compare(log(400.0), log(400.0 / 1.2))
+    same.compare([log(400.0)], log(400.0 / 1.2))
     same.judge(DEFAULT)
     assert same.compared == 300.0, "no step counts for more"
     assert same.distance == pytest.approx(log(1.2) / 2 * 300.0 / 600.0)
@@ -279,7 +279,7 @@ def test_all_steps_twice_as_slow_are_another_machine() -> None:
     def pace(*factors: float) -> float:
         source = Source(1.0, 4000.0)
         for factor in factors:
-            source.compare(log(100.0 * factor), log(100.0))
+            source.compare([log(100.0 * factor)], log(100.0))
         source.judge(DEFAULT)
         return source.pace
 
@@ -351,8 +351,9 @@ def test_time_between_steps_is_as_in_good_runs_of_this_build() -> None:
 def test_the_step_that_ended_last_counts_most() -> None:
     """Steps are ranked by their end, not by their place in the plan; what failed or has no duration is none."""
     run = run_of(start(1), end(90), start(2, "t"), end(9, "t"), end(99, "u"), start(3, "v"), end(100, "v", "failed"))
-    named = [(step, key) for key, step in run.steps.items()]
-    assert [(done.name[1], done.rank) for done in done_steps(run, named)] == [("s", 0), ("t", 1)]
+    steps = Steps(run, History())
+    assert [exp(seconds) for _, seconds in steps.last_ended(9)] == pytest.approx([89.0, 7.0])
+    assert [exp(seconds) for _, seconds in steps.last_ended(1)] == pytest.approx([89.0])
 
 
 def test_runs_of_the_very_steps_count_before_others() -> None:

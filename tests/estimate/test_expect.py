@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from math import exp, hypot, log
 from typing import Any
 
@@ -10,20 +11,21 @@ from story import end, run_of, start
 
 from build_exporter.estimate.abis import abis_of
 from build_exporter.estimate.backtest import RecordedRun, Settings, backtest
-from build_exporter.estimate.expect import Expectations, Expected, Wanted, _by_package
+from build_exporter.estimate.expect import Expectations, Expected, _by_package
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun, Taken
+from build_exporter.estimate.kinds import NO_NAME, Kind
 from build_exporter.estimate.outlook import Outlook, _pace_spread
 from build_exporter.estimate.paces import Paces
 from build_exporter.estimate.parallel import _most_at_once, parallel_of
-from build_exporter.estimate.sources import Done, Source, Sources, sources_of
+from build_exporter.estimate.sources import Source, Sources, sources_of
 from build_exporter.estimate.table import VARIANTS, TypicalStep, typical_package, typical_steps
 from build_exporter.estimate.tuning import DEFAULT
 from build_exporter.model import events as e
 from build_exporter.tracker import PastStep
 
 FACTS = Facts(4, None, False, 100.0)
-LFS = {("chapter-6", "m4")}
+LFS = Kind(("chapter-6", "m4"), "", None, None, None)
 
 
 def past(**fields: Any) -> PastRun:
@@ -32,22 +34,22 @@ def past(**fields: Any) -> PastRun:
     return PastRun("b", "r", **(words | {"gap_ratio": 0.0, "concurrency": 1.0, "steps": ()} | fields))
 
 
-def done(name: str, seconds: float, planned: float | None = None, sbu: float | None = None, rank: int = 0) -> Done:
+def done(name: str, seconds: float, planned: float | None = None, sbu: float | None = None) -> Kind:
     """Return a step that was done in so many seconds, with what the plan has of it."""
-    return Done(("p", name), name, log(seconds), planned, sbu, rank, 0)
+    return Kind(("p", name) if planned or sbu else NO_NAME, name, None, planned, sbu, array("d", [log(seconds)]))
 
 
-def expectations(history: History, steps: list[Done], names: set[tuple[str, str]] | None = None) -> Expectations:
-    """Return the expectations after these steps, on a machine with an SBU of 100 s."""
-    of = Expectations(history, FACTS, sources_of(history, FACTS, steps, dict.fromkeys(names or ()), DEFAULT), DEFAULT)
-    of.learn(steps)
+def expectations(history: History, steps: list[Kind]) -> Expectations:
+    """Return the expectations after these steps, each of a kind of its own, on a machine with an SBU of 100 s."""
+    of = Expectations(history, FACTS, sources_of(history, FACTS, steps, DEFAULT), DEFAULT)
+    of.learn(steps, [(step, step.taken[0]) for step in steps if step.taken])
     return of
 
 
 def test_a_plan_is_compared_in_its_own_unit() -> None:
     """Seconds where it has them, else SBU at this machine's; an error of a fifth is log(1.2)."""
     steps = [done("a", 120.0, 100.0, 9.0), done("b", 240.0, None, 2.0), done("c", 5.0)]
-    found = sources_of(History(), FACTS, steps, {}, DEFAULT)
+    found = sources_of(History(), FACTS, steps, DEFAULT)
     for source, seconds in ((found.plan_seconds, 120.0), (found.plan_sbu, 240.0)):
         assert (source.middle, source.compared) == pytest.approx((log(1.2), seconds / 1.2**0.5))
 
@@ -55,9 +57,9 @@ def test_a_plan_is_compared_in_its_own_unit() -> None:
 def test_a_plan_s_sbu_are_those_of_the_table_until_a_step_shows_it() -> None:
     """A plan that has 1 SBU for what takes twice that here is twice as long; once a step was done, as that shows."""
     names = {name: step.sbu(4, "none", 1) for name, step in typical_steps().items() if name[0] == "chapter-6"}
-    found = sources_of(History(), FACTS, [], {name: sbu / 2 for name, sbu in names.items()}, DEFAULT)
-    assert found.plan_sbu.pace == pytest.approx(log(2.0))
-    found = sources_of(History(), FACTS, [done("b", 240.0, None, 2.0)], {**names}, DEFAULT)
+    kinds = [Kind(name, "", None, None, sbu / 2) for name, sbu in names.items()]
+    assert sources_of(History(), FACTS, kinds, DEFAULT).plan_sbu.pace == pytest.approx(log(2.0))
+    found = sources_of(History(), FACTS, [*kinds, done("b", 240.0, None, 2.0)], DEFAULT)
     assert found.plan_sbu.pace == pytest.approx(log(1.2))
 
 
@@ -67,8 +69,8 @@ def test_what_nobody_measured_is_less_sure() -> None:
     for scope, doubt in (("all", 0.4), ("none", 0.0)):
         facts = Facts(4, scope, False, 100.0)
         for history in (History(), History(runs=[past()], names={name: [Taken(0, 5.0, 0)]})):
-            sources = sources_of(history, facts, [], {name: None}, DEFAULT)
-            found = Expectations(history, facts, sources, DEFAULT).of(Wanted(name, "gcc", None, None, None, 0))
+            kind = Kind(name, "gcc", None, None, None)
+            found = Expectations(history, facts, sources_of(history, facts, [kind], DEFAULT), DEFAULT).of(kind, 0)
             assert found.doubt == (0.0 if history.runs else doubt)
     assert TypicalStep("", 1.0, 0.0, 0.0, 0.0, 0.0).doubt("none") == 1.0, "a figure of the book alone"
 
@@ -80,7 +82,7 @@ def test_a_package_never_merged_is_like_those_that_were() -> None:
     )
     history.names = {name: [taken] for name, taken in history.recent}
     for steps, seconds in (([], 40.0), ([done("c", 340.0)], 140.0)):
-        found = expectations(history, steps).of(Wanted(("p", "new"), "new", "1", None, None, 0))
+        found = expectations(history, steps).of_unknown("new", (), is_package=True)
         assert found.guess
         assert exp(found.seconds) == pytest.approx(seconds)
 
@@ -92,7 +94,7 @@ def test_a_new_version_is_less_sure() -> None:
     for name, before in (("gcc", "14"), ("m4", None)):
         history.names["p", name] = [Taken(0, log(100.0), 0, before)]
         for now in ("14", "15", None):
-            of[name, now] = expectations(history, []).of(Wanted(("p", name), name, now, None, None, 0)).spread
+            of[name, now] = expectations(history, []).of(Kind(("p", name), name, now, None, None), 0).spread
     usual = DEFAULT.spread_own * (3 / 4) ** 0.5
     wider = hypot(usual, DEFAULT.spread_version)
     assert list(of.values()) == pytest.approx([usual, wider, usual, usual, usual, usual])
@@ -114,7 +116,7 @@ def test_a_package_takes_longer_as_its_other_steps_did() -> None:
 
 def test_a_package_that_nobody_knows_takes_what_such_packages_took() -> None:
     """Two packages of this run count as much as the table's usual one; elsewhere their mean alone, or ten seconds."""
-    of = expectations(History(), [], LFS)
+    of = expectations(History(), [LFS])
     usual = 100.0 * typical_package(4, VARIANTS[0])
     assert of._guess(is_package=True) == pytest.approx(usual)
     of.unknown_packages += [60.0, 90.0]
@@ -221,7 +223,7 @@ def test_the_newest_time_counts_most() -> None:
     assert [of.is_new(name, version) for version in ("15", "14", "13")] == [False, True, True]
     for source in of.sources.runs:
         source.pace = 0.2
-    assert of.of(Wanted(("p", "gcc-final"), "gcc", "15", None, None, 0)).seconds == pytest.approx(log(100.0) + 0.2)
+    assert of.of_unknown("gcc", (), is_package=True).seconds == pytest.approx(log(100.0) + 0.2)
 
 
 def test_steps_one_after_the_other_are_not_side_by_side() -> None:

@@ -55,6 +55,30 @@ def test_of_steps_side_by_side_the_newest_of_each_is_left() -> None:
         assert (left, out) == ((b"".join(lines[-4:]), LINES - 4) if steps == 4 else (b"".join(lines), 0))
 
 
+@pytest.mark.parametrize("first", [200, 1500, 2800])
+def test_of_steps_one_after_the_other_the_newest_of_each_is_left(first: int) -> None:
+    """A step's progress, its end, the next one's start and progress, read at once, are four lines, or five."""
+    turn = finished(1100.0, "succeeded") + progress(0, "glibc", event="step_started")
+    before = [progress(number) for number in range(1, first + 1)]
+    after = [progress(number, "glibc") for number in range(first + 1, LINES + 1)]
+    left, out = coalesce(b"".join([*before, turn, *after]))
+    assert left.startswith(before[-1] + turn)
+    assert left.endswith(after[-1])
+    assert (left.count(b"\n") + out, out >= LINES - 3) == (LINES + 2, True)
+
+
+def test_braces_in_what_a_step_prints_are_only_words() -> None:
+    """A step whose messages hold braces, each another number of them, is cut down to its newest line too."""
+    lines = [progress(number, message="f() {" + "{}" * (number % 3)) for number in range(1, LINES + 1)]
+    assert coalesce(b"".join(lines)) == (lines[-1], LINES - 1)
+
+
+def test_a_block_of_many_steps_stays_as_it_is() -> None:
+    """1,500 steps with two lines each, one after the other: all of them are left."""
+    data = b"".join(progress(number, f"step-{number // 2}") for number in range(LINES))
+    assert coalesce(data) == (data, 0)
+
+
 def test_the_newest_words_and_warnings_are_kept_where_later_lines_have_none() -> None:
     """Words in line 300 and warnings in line 600 alone: these two lines stay beside the last one."""
     plain = [progress(number, message=None).replace(b',"message":null', b"") for number in range(1, LINES + 1)]

@@ -108,6 +108,10 @@ def test_a_newest_run_that_is_removed_gives_way_to_the_one_before(
     assert followed.follower.errors == {}
 
 
+def _open_files() -> list[str]:
+    return [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+
+
 def test_many_builds_side_by_side(run_file: RunFiles, follow: Callable[[], Any]) -> None:
     """A hundred builds are followed at once, each by its own name, few files open, and gone ones leave none open."""
     files = [run_file(f"build-{number}") for number in range(100)]
@@ -118,6 +122,10 @@ def test_many_builds_side_by_side(run_file: RunFiles, follow: Callable[[], Any])
             file.add("note", message=f"{round_} {number}")
         reported = {batch.build: [event.message for event in batch.events] for batch in followed.poll()}
         assert reported == {f"build-{number}": [f"{round_} {number}"] for number in range(100)}
+    files[0].add("note", message="again")
+    assert followed.messages() == ["again"]
+    # the one that grew last is among those that stay open
+    assert _open_files().count(str(files[0].path)) == 1
     before = len(list(Path("/proc/self/fd").iterdir()))
     for file in files:
         shutil.rmtree(file.path.parent)
@@ -135,8 +143,7 @@ def test_a_quiet_run_holds_no_descriptor(
     followed = follow()
     monkeypatch.setattr(LineFile, "quiet_seconds", lambda file: quiet)
     assert followed.messages() == ["one"]
-    open_files = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
-    assert open_files.count(str(lfs.path)) == held
+    assert _open_files().count(str(lfs.path)) == held
     lfs.add("note", message="two")
     assert followed.messages() == ["two"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,27 @@ def test_an_older_run_that_grows_is_offered_again(run_file: RunFiles, follow: Ca
     old.add("note", message="two")
     assert followed.follower.older_runs("lfs") == [OLD]
     assert all_messages(followed, "lfs", OLD) == ["one", "two"]
+
+
+def test_an_older_run_that_was_not_read_to_its_end_is_offered_again(
+    run_file: RunFiles, follow: Callable[[], Any]
+) -> None:
+    """Reading that was given up after the first 256 KiB begins anew later, and a bad line among them counts once."""
+    old = run_file("lfs", OLD)
+    old.raw(b"bad\n")
+    for number in range(6):
+        old.add("note", message=f"{number}" + "x" * 60_000)
+    run_file("lfs", NEW).add("note", message="new")
+    followed = follow()
+    followed.poll()
+    pieces = followed.follower.read_older("lfs", OLD)
+    assert [event.message[0] for event in next(pieces)] == ["0", "1", "2", "3"]
+    pieces.close()
+    followed.follower.forget_older("lfs", OLD)
+    assert followed.follower.older_runs("lfs") == [OLD]
+    assert [words[0] for words in all_messages(followed, "lfs", OLD)] == list("012345")
+    assert followed.follower.older_runs("lfs") == []
+    assert followed.follower.decoder.rejected.total() == 1
 
 
 def test_a_new_run_takes_over(run_file: RunFiles, follow: Callable[[], Any]) -> None:
@@ -113,6 +135,8 @@ def test_a_run_without_a_line_hides_no_result(run_file: RunFiles, follow: Callab
     run_file("lfs", OLD).add("note", message="result")
     new = run_file("lfs", NEW)
     new.raw(b"")
+    # in a directory that has not changed for long
+    os.utime(new.path.parent, (1000, 1000))
     follower = follow().follower
     assert messages(follower) == [(OLD, "result")]
     assert follower.older_runs("lfs") == []

@@ -36,7 +36,7 @@ def test_every_shell_example_runs(
         text=True,
         check=False,
     )
-    assert f"    {done.stderr}" in guide
+    assert f"```text\n{done.stderr}```" in guide
 
 
 def test_the_table_of_figures_is_true(guide: str) -> None:

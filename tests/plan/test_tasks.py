@@ -41,22 +41,16 @@ def install_example(repository: Path, top: Path) -> None:
 
 @pytest.mark.usefixtures("system")
 @pytest.mark.parametrize("page", PAGES)
-def test_every_example_and_link_of_a_task_works(
+def test_every_example_of_a_task_works(
     page: str,
     repository: Path,
     tmp_path: Path,
     run_examples: Callable[..., Any],
     book: Callable[..., Path],
 ) -> None:
-    """A reader can type a page's shell blocks one after another, and its links lead to pages and headings."""
+    """A reader can type a page's shell blocks one after another, and sees what the page shows."""
     path = repository / "docs/tasks" / page
     text = path.read_text()
-    for target, _, heading in re.findall(r"\]\((?!https?://)([^)#]*)(#([^)]+))?\)", text):
-        linked = (path.parent / target).resolve() if target else path
-        assert linked.exists(), target
-        if heading:
-            titles = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
-            assert heading in [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles], heading
     blocks = len(re.findall(r"^```sh$", text, re.MULTILINE))
     if not blocks:
         return

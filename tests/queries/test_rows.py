@@ -11,7 +11,6 @@ import pytest
 
 from build_exporter.estimate import Accuracy
 from build_exporter.queries import suites
-from build_exporter.queries.alerts import alerts
 from build_exporter.queries.attempts import attempts
 from build_exporter.queries.attention import attention
 from build_exporter.queries.build import board
@@ -19,10 +18,8 @@ from build_exporter.queries.cells import cell
 from build_exporter.queries.commands import find
 from build_exporter.queries.context import BadRequestError
 from build_exporter.queries.estimate import estimate
-from build_exporter.queries.incidents import Kind, context_words, incidents, tier_times
 from build_exporter.queries.request import Reply, Request, Sample
 from build_exporter.queries.steps import StepFilter, steps
-from build_exporter.tracker.alerts import Answer
 
 START = 1.78e9
 SECRET = {"message": "cannot log in: password=hunter2hunter2"}
@@ -345,91 +342,3 @@ def test_results_of_suites_are_added_up(builder: Callable[..., Any]) -> None:
         assert "\x1b" not in row.phase
     (look,) = attention(build.context(), build.tracker.builds["lfs"].current)
     assert (look.kind, look.severity, look.message.startswith("xx: ")) == ("tests", "info", True)
-
-
-@pytest.mark.parametrize(
-    ("event", "age", "kinds"),
-    [
-        ({"event": "note", "message": "waiting-for-input: disk 2"}, 19.9, []),
-        ({"event": "note", "message": "waiting-for-input: disk 2"}, 20.0, [Kind.WAITING_FOR_INPUT]),
-        ({"event": "build_finished", "status": "failed"}, 86399.0, [Kind.FAILED]),
-        ({"event": "build_finished", "status": "failed"}, 86400.0, []),
-    ],
-)
-def test_incidents_stand_from_their_limit_on(
-    builder: Callable[..., Any], event: dict[str, Any], age: float, kinds: list[Kind]
-) -> None:
-    """A question that nobody answers for 20 s is one; a build that has been silent for a day is none any more."""
-    build = builder()
-    build.step("p", "s")
-    build.add(**event)
-    found = incidents(build.tracker.builds.values(), (), build.clock + age)
-    assert [each.kind for each in found] == kinds
-    assert [each.since - build.clock for each in found] == [20.0 if "note" in event["event"] else 0.0] * len(kinds)
-
-
-@pytest.mark.parametrize(("log", "message", "due"), [("/l", None, True), ("/l", "x", False), (None, None, False)])
-def test_a_reason_is_due_where_a_log_may_hold_it(
-    builder: Callable[..., Any], log: str | None, message: str | None, due: bool
-) -> None:
-    """Of a step that failed, and of one that failed while others run, as long as nothing is known of why."""
-    build = builder()
-    build.add("step_started", phase="p", step="a", log=log)
-    build.add("step_finished", phase="p", step="a", status="failed", message=message)
-    for going_on in (False, True):
-        (found,) = incidents(build.tracker.builds.values(), (), build.clock)
-        assert (found.kind is Kind.STEP_FAILED, found.is_reason_due) == (going_on, due)
-        build.add("step_started", phase="p", step="b")
-
-
-def test_a_failed_build_is_described_by_its_first_failure(builder: Callable[..., Any]) -> None:
-    """The step that failed first is the cause; the number is the time of the last, 20 s after 20:26:40."""
-    build = builder()
-    build.step("p", "a", status="failed", error_class="killed")
-    build.step("p", "b", status="failed", error_class="test-failure")
-    build.add("build_finished", status="failed")
-    (found,) = incidents(build.tracker.builds.values(), (), build.clock)
-    assert (found.step, found.failure_class, found.failure) == ("p / a", "killed", "20260528T202700.000Z")
-    assert found.description == "Build lfs failed at p / a, the first of 2 failed steps (killed)."
-
-
-def test_an_incident_has_no_secret(builder: Callable[..., Any]) -> None:
-    """Neither of what a log said nor of what is asked; beside them how far the build is."""
-    build = builder()
-    build.step("p", "a")
-    build.step("p", "b", status="failed", **SECRET)
-    build.add("note", message="waiting-for-input: password=hunter2hunter2")
-    failed, waiting = incidents(build.tracker.builds.values(), (), build.clock + 99)
-    assert (failed.kind, failed.excerpt) == (Kind.FAILED, "cannot log in: password=***")
-    assert failed.description == "Build lfs failed at p / b (other): cannot log in: password=***"
-    assert waiting.description == "Build lfs waits until a person answers: password=***."
-    assert context_words(build.tracker.builds["lfs"].current, failed)["progress"] == "1 step done."
-    other = builder(build="other")
-    other.tracker, other.clock = build.tracker, build.clock + 9
-    other.step("p", "c", status="failed")
-    assert [(row.build, row.alert) for row in alerts(other.context(99)).alerts] == [
-        ("lfs", "BuildWaitingForInput"), ("other", "BuildFailed"), ("lfs", "BuildFailed"),
-    ], "the newest first"  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("taken", "sent_on", "now", "tiers"),
-    [
-        (None, [], 9.9, (0.0,)),
-        (None, [], 10.0, (0.0, 10.0)),
-        (None, [], 99.0, (0.0, 10.0, 20.0)),
-        (15.0, [], 99.0, (0.0, 10.0)),
-        (10.0, [], 99.0, (0.0, 10.0)),
-        (9.0, [], 99.0, (0.0,)),
-        (5.0, [(7.0, 2)], 99.0, (0.0, 7.0)),
-        (None, [(4.0, 3)], 5.0, (0.0, 4.0, 4.0)),
-        (None, [(12.0, 2)], 12.0, (0.0, 10.0)),
-    ],
-)
-def test_tiers_are_reached_by_time_or_by_a_person(
-    taken: float | None, sent_on: list[tuple[float, int]], now: float, tiers: tuple[float, ...]
-) -> None:
-    """After 10 and 20 s, unless somebody has it by then; whom a person calls is called at once, and those before."""
-    answer = None if taken is None else Answer(taken, "BuildFailed", "f", "me", "")
-    calls = [Answer(at, "BuildFailed", "f", "me", "", tier) for at, tier in sent_on]
-    assert tier_times(0.0, answer, calls, (10.0, 20.0), now) == tiers

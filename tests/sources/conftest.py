@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from journals import runs_of
 
-from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.attach import Attachment
 from build_exporter.sources.protocol import Source
 from build_exporter.tracker import Run
 
@@ -43,11 +43,7 @@ class Follower:
 
     def runs(self) -> list[Run]:
         """Return the runs the journal holds, oldest first."""
-        return [
-            read_run(run_path(str(self.journal), build, name), build, name)
-            for build in builds(str(self.journal))
-            for name in runs(str(self.journal), build)
-        ]
+        return runs_of(self.journal)
 
     @property
     def newest(self) -> Run:

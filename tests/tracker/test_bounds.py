@@ -18,7 +18,8 @@ from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import StepState
 from build_exporter.tracker import Run, apply_all
 from build_exporter.tracker.aggregates import MAX_PHASES
-from build_exporter.tracker.fold import MAX_MILESTONES, MAX_SUITES
+from build_exporter.tracker.fold import MAX_SUITES
+from build_exporter.tracker.records import MAX_MILESTONES
 
 BASE: dict[str, Any] = {"build": "b"}
 

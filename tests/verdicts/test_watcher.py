@@ -87,6 +87,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Wa
             made.asked.append(made.now)
             return made.waits
 
+        monkeypatch.setattr(watcher, "JUDGE_SECONDS", 2.0)
         monkeypatch.setattr(watcher, "judge", judge)
         monkeypatch.setattr(watcher, "waits_of", waits_of)
         return made

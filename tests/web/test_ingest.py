@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,29 @@ def test_what_is_no_batch_is_refused(served: Any, body: bytes, content_type: str
     assert (got, answer["error"]["code"]) == (status, code)
     assert answer["error"]["message"]
     assert sorted(served.journal.iterdir()) == before, "no build is begun"
+
+
+def test_a_request_in_one_packet_is_taken_as_one_in_two(served: Any, poll: Callable[..., None], remote: str) -> None:
+    """Batches of one connection, whole at once or with the body behind the head, are answered and kept in order."""
+    sent = [event(remote, "step_started", phase="p", step="s")]
+    sent += [event(remote, "step_progress", 1.78e9 + n, phase="p", step="s", ratio=n / 20) for n in range(1, 20)]
+    statuses = []
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answers = connection.makefile("rb")
+        for number, body in enumerate([*map(ndjson, sent), b"{}", b"[", b"\n"]):
+            head = f"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            for packet in [head + body] if number % 2 else [head, body]:
+                connection.sendall(packet)
+            statuses.append(int(answers.readline().split()[1]))
+            length = 0
+            while line := answers.readline().strip():
+                length = int(line[15:]) if line.lower().startswith(b"content-length:") else length
+            answers.read(length)
+    assert statuses == [200] * 20 + [422, 400, 200]
+    ((_, lines),) = journaled(served.journal, remote).items()
+    assert lines == sent
+    poll(lambda: served.value("build_step_progress_ratio", build=remote, step="s") == 0.95, what="the last is read")
 
 
 def test_batches_join_the_run_that_goes_on(served: Any, remote: str) -> None:

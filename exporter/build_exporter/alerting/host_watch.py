@@ -33,7 +33,6 @@ KILL_SECONDS: Final = 600.0
 ANSWER_SECONDS: Final = 10.0
 """A step that was not seen to wait for so long has got its answer."""
 MAX_PROCESSES: Final = 50
-VMSTAT: Final = Path("/proc/vmstat")
 
 
 @dataclass(slots=True)
@@ -45,7 +44,7 @@ class HostWatch:
 
     monitor: Monitor
     clock: Callable[[], float] = time.time
-    kills: Callable[[], int | None] = field(default_factory=lambda: oom_kills)
+    kills: Callable[[], int] = lambda: 0
     verdict: Callable[[Run, Step], Judgement | None] = lambda run, step: None
     standing: list[Incident] = field(default_factory=list)
     _conditions: HostConditions = field(init=False)
@@ -130,9 +129,8 @@ class HostWatch:
         return {condition: f"The kernel killed a process for lack of memory while build {run.build} ran."}
 
     def _has_killed(self) -> bool:
-        kills, before = self.kills(), self._kills
-        self._kills = kills
-        return kills is not None and before is not None and kills > before
+        before, self._kills = self._kills, self.kills()
+        return before is not None and self._kills > before
 
 
 def _places(run: Run) -> set[str]:
@@ -168,12 +166,3 @@ def _is_full(place: str) -> bool:
         return False
     no_files = state.f_files > 0 and state.f_favail == 0
     return state.f_blocks > 0 and (state.f_bavail * state.f_frsize < FULL_BYTES or no_files)
-
-
-def oom_kills() -> int | None:
-    """Return how many processes the kernel has killed for lack of memory since it started; None where unknown."""
-    try:
-        count = VMSTAT.read_bytes().partition(b"\noom_kill ")[2].partition(b"\n")[0]
-    except OSError:
-        return None
-    return int(count) if count.isdigit() else None

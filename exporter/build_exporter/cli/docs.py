@@ -39,7 +39,7 @@ def render_configuration() -> str:
 def _sections() -> Iterator[str]:
     for command, path, context in commands(main, "build-exporter", terminal_width=_WIDTH, max_content_width=_WIDTH):
         lines = (line.rstrip() for line in command.get_help(context).splitlines())
-        yield f"## {path}\n\n```\n" + "\n".join(lines) + "\n```\n"
+        yield f"## {path}\n\n```text\n" + "\n".join(lines) + "\n```\n"
 
 
 if __name__ == "__main__":

@@ -75,13 +75,13 @@ log = logging.getLogger("build_exporter.serve")
 
 RETENTION_SECONDS = 600.0
 JOURNAL_SIZE_SECONDS = 15.0
-LIVENESS_SECONDS = 2.0
+LIVENESS_SECONDS = 4.0
 PLATFORM_SECONDS = 60.0
-ANALYSIS_SECONDS = 5.0
+ANALYSIS_SECONDS = 10.0
 STATUS_SECONDS = 2.0
-PROCESS_REST_SECONDS = 2.0
-"""Interval of samples of the running steps' processes while nobody asks: verdicts and alerts need them all the same."""
-CCACHE_SECONDS = 15.0
+PROCESS_SECONDS = 2.0
+"""Interval of samples of the running steps' processes, also while nobody asks: verdicts and alerts need them."""
+CACHES_SECONDS = 15.0
 
 
 PLUGIN_COLLECTORS, REFUSED_COLLECTORS = plugin_collectors({*BUILD_COLLECTORS, *(row.name for row in HOST_COLLECTORS)})
@@ -144,7 +144,7 @@ class Exporter:
         self._builds = BuildCollector(self.monitor, config.metrics.max_builds, estimator)
         self._analysis = AnalysisCollector(self.monitor, config.schedule, config.metrics.max_builds, estimator)
         self._custom = CustomMetrics(config.metrics.extra)
-        self.monitor.listeners.append(self._custom.on_events)
+        self.monitor.listeners += [self._custom.on_events, self._step_logs.on_events]
         self._hooks = HookRunner(self.monitor, config.hooks)
         self._milestones = MilestoneWatcher(self.monitor, config.milestones)
         self._source_files = SourceFilesCollector(self.monitor, config.metrics.max_builds)
@@ -158,6 +158,7 @@ class Exporter:
         self._overrides = overrides
         alerting = overrides.of(config.alerting)
         self._alerts = AlertService(self.monitor, alerting, lambda: self.service.scraped_at, self._verdicts.judgement)
+        self._alerts.host.kills = self._step_logs.memory_kills.count
         self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self._own.parts_up = self._parts_up
         self.service.alerts = self._alerts
@@ -169,6 +170,7 @@ class Exporter:
             alerting.incidents, alerting.details, alerting.address, alerting.times, self.monitor.clock
         )
         shown = (self._builds, self._steps, self._shown_verdicts, self._source_files)
+        platform = PlatformCollector(self._surveyor.files)
         direct = (*shown, self._thresholds, self._own, ProcessCollector())
         return [
             *(
@@ -181,9 +183,9 @@ class Exporter:
                     self._custom,
                 )
             ),
-            BackgroundRunner(self._analysis, ANALYSIS_SECONDS),
+            BackgroundRunner(self._analysis, ANALYSIS_SECONDS, rest=REST_SECONDS),
             BackgroundRunner(JournalSizeCollector(self.monitor.follower.root), JOURNAL_SIZE_SECONDS, thread="files"),
-            *([BackgroundRunner(PlatformCollector(), PLATFORM_SECONDS, thread="files")] if self._surveys else []),
+            *([BackgroundRunner(platform, PLATFORM_SECONDS, thread="files")] if self._surveys else []),
             *(collector for collector in self._of_builds() if collector.name in enabled),
             *(
                 BackgroundRunner(row.make(), row.interval, thread=row.thread, rest=REST_SECONDS)
@@ -201,10 +203,10 @@ class Exporter:
         """Return the collectors that need to know the builds, each with the name it is switched by."""
         helpers = self._surveyor.helpers
         return [
-            BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe), rest=PROCESS_REST_SECONDS),
+            BackgroundRunner(ProcessTrees(self._roots, observe=self._verdicts.observe), PROCESS_SECONDS),
             DirectRunner(self._toolchains),
-            BackgroundRunner(CcacheCollector(helpers), CCACHE_SECONDS, thread="caches"),
-            BackgroundRunner(DistccCollector(helpers), thread="caches", rest=REST_SECONDS),
+            BackgroundRunner(CcacheCollector(helpers), CACHES_SECONDS, thread="caches"),
+            BackgroundRunner(DistccCollector(helpers), CACHES_SECONDS, thread="caches"),
         ]
 
     def _parts_up(self) -> dict[str, bool]:

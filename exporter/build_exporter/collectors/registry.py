@@ -21,7 +21,7 @@ class HostCollector:
     target: str
     help: str
     enabled: bool = True
-    interval: float = 1.0
+    interval: float = 4.0
     thread: str = "machine"
 
     def make(self) -> Collector:
@@ -33,21 +33,23 @@ class HostCollector:
 _HOST: Final = "build_exporter.collectors.host"
 
 HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
-    HostCollector("cpu", f"{_HOST}.cpu:Cpu", "CPU time by mode, tasks that run or are blocked, context switches."),
+    HostCollector(
+        "cpu", f"{_HOST}.cpu:Cpu", "CPU time by mode, tasks that run or are blocked, context switches.", interval=2.0
+    ),
     HostCollector("load", f"{_HOST}.load:Load", "Load averages."),
-    HostCollector("memory", f"{_HOST}.memory:Memory", "Memory: total, available, caches, unwritten."),
+    HostCollector("memory", f"{_HOST}.memory:Memory", "Memory: total, available, caches, unwritten.", interval=2.0),
     HostCollector("swap", f"{_HOST}.swap:Swap", "Swap, paging and out-of-memory kills."),
     HostCollector("pressure", f"{_HOST}.pressure:Pressure", "Time lost waiting for CPU, memory and I/O."),
     HostCollector("disk", f"{_HOST}.disk:Disk", "Disk reads, writes and busy time."),
     HostCollector("network", f"{_HOST}.network:Network", "Network traffic, errors and drops."),
     HostCollector(
-        "throttling", f"{_HOST}.throttling:Throttling", "CPUs slowed down by heat.", interval=5.0, thread="sensors"
+        "throttling", f"{_HOST}.throttling:Throttling", "CPUs slowed down by heat.", interval=15.0, thread="sensors"
     ),
     HostCollector(
-        "temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=5.0, thread="sensors"
+        "temperature", f"{_HOST}.temperature:Temperature", "Temperature sensors.", interval=15.0, thread="sensors"
     ),
     HostCollector(
-        "frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=5.0, thread="sensors"
+        "frequency", f"{_HOST}.frequency:Frequency", "Clock frequency of the CPUs.", interval=15.0, thread="sensors"
     ),
     HostCollector(
         "filesystem", f"{_HOST}.filesystem:Filesystem", "Space on file systems.", interval=15.0, thread="filesystem"

@@ -16,6 +16,9 @@ REST_AFTER_SECONDS: Final = 20.0
 """After so long without a scrape nobody asks."""
 REST_SECONDS: Final = 15.0
 """Interval of samples then that nothing but a scrape shows."""
+COST_RATIO: Final = 1000.0
+"""Least interval of samples, as a multiple of the CPU time of one, up to `COSTLY_SECONDS`."""
+COSTLY_SECONDS: Final = 5.0
 
 
 class Collector(Protocol):
@@ -77,7 +80,7 @@ class BackgroundRunner:
 
     A scrape takes the newest sample and never waits. A collector that hangs for `timeout` seconds counts as failed
     and its old sample is no longer shown. Those with the same `thread` are sampled by one thread, one after another.
-    One with a `rest` is sampled every so many seconds while nobody asks for it.
+    One with a `rest` is sampled every so many seconds while nobody asks for it, a costly one up to every five.
     """
 
     def __init__(
@@ -123,11 +126,13 @@ class BackgroundRunner:
 
     def sample(self) -> None:
         """Take a sample and set when the next one is due."""
+        began = time.thread_time()
         self._sample = self._direct.families()
+        cost = min(COSTLY_SECONDS, (time.thread_time() - began) * COST_RATIO)
         self.seconds = self._direct.seconds
         now = time.monotonic()
         unasked = now - self._asked > REST_AFTER_SECONDS
-        pause = max(self._interval, self._rest) if unasked else self._interval
+        pause = max(self._interval, cost, self._rest if unasked else 0.0)
         # in step with the others of its thread, so that it wakes up once for all
         self.due = max(self.due + pause, now)
         self._fresh_until = self.due + self._timeout

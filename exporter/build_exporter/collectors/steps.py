@@ -97,8 +97,8 @@ class RunSeries:
         changed = self.run.changed
         if len(changed) <= self._limit:
             return changed.items()
-        begun = {key: _importance(step) for key, step in changed.items() if step.state is not StepState.PENDING}
-        chosen = set(heapq.nlargest(self._limit, begun, key=begun.__getitem__))
+        begun = (step for step in changed.values() if step.state is not StepState.PENDING)
+        chosen = {step.key for step in heapq.nlargest(self._limit, begun, key=_importance)}
         for key in self._shown.keys() & changed.keys() - chosen:
             self._drop(key)
         return [(key, step) for key, step in changed.items() if key in chosen]

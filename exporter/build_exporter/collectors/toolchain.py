@@ -30,8 +30,9 @@ class PlatformCollector:
 
     name = "platform"
 
-    def __init__(self) -> None:
-        self._files = Files()
+    def __init__(self, files: Files | None = None) -> None:
+        """Share what `files` found."""
+        self._files = Files(files)
 
     def collect(self) -> Iterable[Family]:
         """Return the one family."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import fmean, median
-from typing import Final, NamedTuple
+from typing import Final
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import MAX_OWN, History, Taken
+from build_exporter.estimate.kinds import Kind
 from build_exporter.estimate.paces import Paces
-from build_exporter.estimate.sources import Done, Source, Sources
+from build_exporter.estimate.sources import Source, Sources
 from build_exporter.estimate.table import VARIANTS, Variant, by_package, typical_logs, typical_package, typical_steps
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
@@ -31,17 +32,6 @@ OUTLIER: Final = 1.5
 """Logarithm: a time further than this from the middle of at least three is no time of this work."""
 ABSURD: Final = 3.0
 """Logarithm: a time further than this from what is typical of the step is none, even where it is the only one."""
-
-
-class Wanted(NamedTuple):
-    """A step to come: what it is called and builds, what the plan says of it, how many steps will run beside it."""
-
-    name: Name
-    package: str
-    version: str | None
-    planned_seconds: float | None
-    planned_sbu: float | None
-    beside: int
 
 
 Candidate = tuple[float, float, Source]
@@ -79,7 +69,7 @@ class Expectations:
     variances: dict[float, float] = field(default_factory=dict)
     unknown: list[float] = field(default_factory=list)
     unknown_packages: list[float] = field(default_factory=list)
-    own_packages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    guesses: dict[bool, Expected] = field(default_factory=dict)
     of_package: dict[str, float] = field(default_factory=dict)
     usual: float | None = None
     scatter_before: float = 0.0
@@ -91,32 +81,31 @@ class Expectations:
         tuning = self.tuning
         self.paces = Paces(tuning, tuning.pace_clip if self.history.repeats else tuning.pace_clip_packages)
 
-    def learn(self, done: Sequence[Done]) -> None:
-        """Take the steps done: the pace of short and long ones, and of those that nothing is known of."""
-        known: list[tuple[Done, float, float]] = []
-        for step in done:
-            candidates, usual = self._candidates(step.name, step.planned_seconds, step.planned_sbu, step.beside)
-            self.own_packages[step.package].append(step.seconds)
-            if not candidates:
-                (self.unknown_packages if step.version else self.unknown).append(exp(step.seconds))
-            else:
-                expected = _mean(candidates)
-                known.append((step, expected, usual))
-                self.paces.add(step.seconds - expected, expected, step.rank)
+    def learn(self, kinds: Sequence[Kind], newest: Sequence[tuple[Kind, float]]) -> None:
+        """Take the steps done: the pace of short and long ones, and of those that nothing is known of.
+
+        `newest` are the last that ended, the last one first: only they show the pace.
+        """
+        known: dict[Kind, tuple[float, float]] = {}
+        for kind in kinds:
+            if not kind.is_known:
+                (self.unknown_packages if kind.version else self.unknown).extend(map(exp, kind.taken))
+            elif kind.taken:
+                candidates, usual = self._candidates(kind, 0)
+                known[kind] = (_mean(candidates), usual)
+        for rank, (kind, seconds) in enumerate(newest):
+            if kind in known:
+                expected, _ = known[kind]
+                self.paces.add(seconds - expected, expected, rank)
         if not self.history.repeats:
-            self._carry_over(len(done))
+            self._carry_over(sum(len(kind.taken) for kind in kinds))
         if not self.history.repeats and self.history.recent:
             self.usual = fmean(taken.seconds for _, taken in self.history.recent)
         self.paces.settle()
-        for step, expected, usual in known:
-            error = step.seconds - expected - self.paces.of(expected)
-            # short steps are timed too coarsely to say how sure long ones are
-            weight = exp(step.seconds) / TELLING_SECONDS if step.seconds < _TELLING else 1.0
-            sums, square = self.scatter[usual], error * error
-            sums[0] += weight
-            sums[1] += weight * square if square < 1.0 else weight
+        for kind, (expected, usual) in known.items():
+            _scatter(kind.taken, expected + self.paces.of(expected), self.scatter[usual])
         self.variances.clear()
-        new = [(step, expected) for step, expected, _ in known if self.is_new(step.name, step.version)]
+        new = [(kind, expected) for kind, (expected, _) in known.items() if self.is_new(kind.name, kind.version)]
         self.of_package = _by_package(new, self.paces, self.tuning)
 
     def _carry_over(self, ranks: int) -> None:
@@ -132,23 +121,26 @@ class Expectations:
                 squares.append(min(1.0, (taken.seconds - expected) ** 2))
         self.scatter_before = fmean(squares) if squares else 0.0
 
-    def of(self, wanted: Wanted) -> Expected:
-        """Return what a step should take."""
-        name, package, version, planned_seconds, planned_sbu, beside = wanted
-        found = self.known(name, planned_seconds, planned_sbu, beside)
-        if found is not None:
-            found.seconds += self.paces.of(found.seconds)
-            if self.is_new(name, version):
-                found.seconds += self.of_package.get(package, 0.0)
-                found.spread = hypot(found.spread, self.tuning.spread_version)
-            return found
+    def of(self, kind: Kind, beside: int) -> Expected:
+        """Return what a step of a kind should take that a source knows, with so many steps beside it."""
+        found = self._blend(kind, beside)
+        found.seconds += self.paces.of(found.seconds)
+        if self.is_new(kind.name, kind.version):
+            found.seconds += self.of_package.get(kind.package, 0.0)
+            found.spread = hypot(found.spread, self.tuning.spread_version)
+        return found
+
+    def of_unknown(self, package: str, elsewhere: Sequence[float], *, is_package: bool) -> Expected:
+        """Return what a step should take that no source knows by name or figure.
+
+        `elsewhere` is what the other steps of its package took in this run, as logarithms.
+        """
         tuning = self.tuning
-        elsewhere = self.own_packages.get(package)
         if elsewhere:
             if self.sources.is_lfs:
                 return Expected(fmean(elsewhere), tuning.spread_plan)
             # unpacking a package says little of testing it
-            seconds = fmean([self._guess(is_package=version is not None), *map(exp, elsewhere)])
+            seconds = fmean([self._guess(is_package=is_package), *map(exp, elsewhere)])
             return Expected(log(seconds), tuning.spread_unknown, guess=True)
         times = self.history.packages.get(package)
         if times:
@@ -159,7 +151,10 @@ class Expectations:
             jobs = self.facts.jobs_or_default
             seconds = self._typical(lambda variant: typical.sbu(jobs, variant.tests, variant.abis))
             return Expected(seconds + self.paces.of(seconds), tuning.spread_plan)
-        return Expected(log(self._guess(is_package=version is not None)), tuning.spread_unknown, guess=True)
+        if is_package not in self.guesses:
+            seconds = log(self._guess(is_package=is_package))
+            self.guesses[is_package] = Expected(seconds, tuning.spread_unknown, guess=True)
+        return self.guesses[is_package]
 
     def _typical(self, sbu: Callable[[Variant], float]) -> float:
         """Return the logarithm of the seconds that so many SBU take in the likeliest variant of the shipped table."""
@@ -182,15 +177,11 @@ class Expectations:
         times = self.history.names.get(name) if version is not None else None
         return times is not None and version is not None and times[0].version not in {None, version}
 
-    def known(
-        self, name: Name, planned_seconds: float | None, planned_sbu: float | None, beside: int
-    ) -> Expected | None:
-        """Return what the sources say of a step, None where none knows it."""
-        candidates, spread = self._candidates(name, planned_seconds, planned_sbu, beside)
-        if not candidates:
-            return None
+    def _blend(self, kind: Kind, beside: int) -> Expected:
+        """Return what the sources say of a step."""
+        candidates, spread = self._candidates(kind, beside)
         seconds, variance = candidates[0][1], 0.0
-        # loops, here and below, because this is done of every step to come whenever one has ended
+        # loops, here and below, because this is done of every kind of steps to come whenever one has ended
         if len(candidates) > 1:
             seconds, whole = _mean(candidates), 0.0
             for weight, each, _ in candidates:
@@ -200,8 +191,8 @@ class Expectations:
         count = min(len(candidates), 6)
         variance = (variance * count + 3 * self._usual_variance(spread)) / (count + 3)
         doubt = 0.0
-        if name in self.tables[0] and name not in self.history.names:
-            doubt = typical_steps()[name].doubt(self._likeliest.tests)
+        if kind.name in self.tables[0] and kind.name not in self.history.names:
+            doubt = typical_steps()[kind.name].doubt(self._likeliest.tests)
             variance += doubt * doubt
         if self.usual is not None:
             share = variance / _times(self.tuning.decay, len(candidates)) / self.tuning.packages_spread**2
@@ -220,11 +211,9 @@ class Expectations:
                 self.variances[each] = (SPREAD_PRIOR * each**2 + squares) / (SPREAD_PRIOR + steps)
         return self.variances.get(spread, spread**2)
 
-    def _candidates(
-        self, name: Name, planned_seconds: float | None, planned_sbu: float | None, beside: int
-    ) -> tuple[list[Candidate], float]:
+    def _candidates(self, kind: Kind, beside: int) -> tuple[list[Candidate], float]:
         """Return the times that the sources give for a step, and how much steps known in such a way deviate."""
-        tuning, sources = self.tuning, self.sources
+        tuning, sources, name = self.tuning, self.sources, kind.name
         times = self.history.names.get(name)
         candidates = self._of_runs(times, name, beside) if times else []
         spread = tuning.spread_own if candidates else tuning.spread_plan
@@ -236,12 +225,12 @@ class Expectations:
                 (source.weight, table[name] + self.sbu + source.pace, source)
                 for source, table in zip(sources.variants, self.tables, strict=True)
             ]
-        if planned_seconds:
+        if kind.planned_seconds:
             source = sources.plan_seconds
-            beyond.append((source.weight, log(planned_seconds) + source.pace, source))
-        elif planned_sbu:
+            beyond.append((source.weight, log(kind.planned_seconds) + source.pace, source))
+        elif kind.planned_sbu:
             source = sources.plan_sbu
-            seconds = log(planned_sbu) + self.sbu + source.pace
+            seconds = log(kind.planned_sbu) + self.sbu + source.pace
             beyond.append((source.weight, seconds, source))
         return (_without_absurd(candidates, beyond) + beyond if candidates else beyond), spread
 
@@ -263,17 +252,30 @@ class Expectations:
         return candidates
 
 
-def _by_package(known: Sequence[tuple[Done, float]], paces: Paces, tuning: Tuning) -> dict[str, float]:
+def _scatter(taken: Iterable[float], expected: float, sums: list[float]) -> None:
+    """Add the weights and the squared errors of steps that should all have taken as long."""
+    weights, squares = sums
+    for seconds in taken:
+        # short steps are timed too coarsely to say how sure long ones are
+        weight = exp(seconds) / TELLING_SECONDS if seconds < _TELLING else 1.0
+        square = (seconds - expected) ** 2
+        weights += weight
+        squares += weight * square if square < 1.0 else weight
+    sums[:] = weights, squares
+
+
+def _by_package(known: Sequence[tuple[Kind, float]], paces: Paces, tuning: Tuning) -> dict[str, float]:
     """Return how much longer than expected, as a logarithm, the steps of each package took beyond the run's pace.
 
     A new compiler that takes longer in its first pass does so in its last.
     """
     sums: dict[str, tuple[float, float]] = {}
-    for step, expected in known:
+    for kind, expected in known:
         weight = min(exp(expected), MOST_OF_A_PACKAGE)
-        residual = max(-CLIPPED, min(CLIPPED, step.seconds - expected - paces.of(expected)))
-        whole, total = sums.get(step.package, (tuning.package_prior, 0.0))
-        sums[step.package] = (whole + weight, total + weight * residual)
+        for seconds in kind.taken:
+            residual = max(-CLIPPED, min(CLIPPED, seconds - expected - paces.of(expected)))
+            whole, total = sums.get(kind.package, (tuning.package_prior, 0.0))
+            sums[kind.package] = (whole + weight, total + weight * residual)
     return {package: total / whole for package, (whole, total) in sums.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
@@ -10,16 +10,16 @@ from statistics import NormalDist
 from typing import Final
 
 from build_exporter.estimate.basis import basis_of
-from build_exporter.estimate.expect import SPREAD_PRIOR, Expectations, Expected, Wanted
+from build_exporter.estimate.expect import SPREAD_PRIOR, Expectations, Expected
 from build_exporter.estimate.facts import Facts, facts_of
-from build_exporter.estimate.history import History, PastRun, log_of
+from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.kinds import Kind, Steps
 from build_exporter.estimate.parallel import Parallel, parallel_of
-from build_exporter.estimate.sources import Done, Source, Sources, sources_of, usual_pace_spread
-from build_exporter.estimate.table import typical_steps
+from build_exporter.estimate.sources import Source, Sources, sources_of, usual_pace_spread
 from build_exporter.estimate.tuning import Tuning, between
-from build_exporter.model.states import DONE, StepState
-from build_exporter.tracker import Key, Run, Step, work_seconds
-from build_exporter.tracker.names import Name, name_of, package_of
+from build_exporter.model.states import StepState
+from build_exporter.tracker import Key, Run, Step
+from build_exporter.tracker.names import name_of, package_of
 
 PERCENTILE_90: Final = 1.2816
 """Standard deviations between mean and 90th percentile of a normal distribution."""
@@ -33,6 +33,8 @@ GAP_EVIDENCE: Final = 600.0
 """Seconds of steps that weigh as much as earlier runs for the time between steps."""
 SLOWEST: Final = 5.0
 """Most by which a machine is believed to be slower before a step has ended: a first step that takes longer hangs."""
+RANKS: Final = 40.0
+"""Half-lives after which the pace of a step counts for nothing: a millionth of a millionth."""
 TAIL: Final = 1e-9
 """Probability below which the hazard of a normal distribution is its distance from the middle."""
 _NORMAL: Final = NormalDist()
@@ -189,15 +191,16 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     """Return what is to come of a run, None where nothing is known of its steps to come."""
     if not run.has_plan:
         return None
-    named = [(step, name_of(step.phase, step.step, step.version)) for step in list(run.steps.values())]
-    done, table = done_steps(run, named), typical_steps()
-    facts = facts_of(run, history, ((step.name, exp(step.seconds)) for step in done if step.name in table))
-    sources = sources_of(history, facts, done, {name: step.sbu for step, name in named}, tuning)
+    steps = Steps(run, history)
+    facts = facts_of(run, history, steps.typical())
+    # where runs are of the same steps nobody asks
+    names = set() if history.repeats else {name_of(step.phase, step.step, step.version) for step in steps.all}
+    sources = sources_of(history, facts, steps.kinds, tuning, names)
     expectations = Expectations(history, facts, sources, tuning)
-    expectations.learn(done)
-    beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
-    opened = {step.key: _expect(expectations, step, name, beside) for step, name in named if step.state not in DONE}
-    seconds = sum(exp(step.seconds) for step in done)
+    expectations.learn(steps.kinds, steps.last_ended(round(RANKS * tuning.half_life)))
+    opened = _opened(run, steps, expectations)
+    done = sum(len(kind.taken) for kind in steps.kinds)
+    seconds = sum(exp(taken) for kind in steps.kinds for taken in kind.taken)
     is_early = not done or (opened and seconds < GUESS_SECONDS)
     if is_early and not any(expected.candidates for expected in opened.values()):
         return None
@@ -210,7 +213,7 @@ def outlook_of(run: Run, history: History, now: float, tuning: Tuning) -> Outloo
     )
     outlook.done_seconds = seconds
     outlook.bands = _bands(outlook)
-    outlook.basis = basis_of(outlook, len(done))
+    outlook.basis = basis_of(outlook, done)
     return outlook
 
 
@@ -221,29 +224,24 @@ def _model(history: History, sources: Sources) -> PastRun | None:
     return max(found, key=lambda each: each[0])[1] if found else None
 
 
-def done_steps(run: Run, named: Sequence[tuple[Step, Name]]) -> list[Done]:
-    """Return the steps that succeeded, of steps with their names, the one that ended last first."""
-    succeeded = StepState.SUCCEEDED
-    ended = [each for each in named if each[0].state is succeeded and each[0].seconds is not None]
-    ended.sort(key=lambda each: each[0].end or 0.0, reverse=True)
-    return [
-        Done(
-            name,
-            package_of(name, step.package),
-            log_of(work_seconds(run, step) or 0.0),
-            step.expected_seconds or None,
-            step.sbu or None,
-            rank,
-            0,
-            step.version,
-        )
-        for rank, (step, name) in enumerate(ended)
+def _opened(run: Run, steps: Steps, expectations: Expectations) -> dict[Key, Expected]:
+    """Return what each open step should take: one object for all steps of which the same is known."""
+    opened = steps.opened()
+    packages = [
+        None if kind.is_known else package_of(name_of(step.phase, step.step, step.version), step.package)
+        for step, kind in opened
     ]
-
-
-def _expect(expectations: Expectations, step: Step, name: Name, beside: int) -> Expected:
-    package = package_of(name, step.package)
-    return expectations.of(Wanted(name, package, step.version, step.expected_seconds or None, step.sbu or None, beside))
+    elsewhere = steps.times_of(frozenset(filter(None, packages)))
+    beside = max(0, round(run.concurrency) - 1, len(run.running) - 1)
+    known: dict[Kind, Expected] = {}
+    found = {}
+    for (step, kind), package in zip(opened, packages, strict=True):
+        if package is not None:
+            expected = expectations.of_unknown(package, elsewhere.get(package, ()), is_package=step.version is not None)
+        else:
+            expected = known.get(kind) or known.setdefault(kind, expectations.of(kind, beside))
+        found[step.key] = expected
+    return found
 
 
 def _sum_up(outlook: Outlook, run: Run) -> None:
@@ -252,12 +250,14 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
     chances: dict[int, float] = defaultdict(float)
     apart: dict[int, float] = defaultdict(float)
     whole = 0.0
-    for key, expected in outlook.expected.items():
-        seconds = exp(expected.seconds)
+    counts = Counter(map(id, outlook.expected.values()))
+    running = Counter(id(outlook.expected[key]) for key, _ in _running(run, outlook))
+    for number, expected in {id(each): each for each in outlook.expected.values()}.items():
+        seconds, pending = exp(expected.seconds), counts[number] - running[number]
+        outlook.pending_seconds += pending * seconds
+        outlook.pending_variance += pending * outlook.variance_of(expected, seconds)
+        seconds *= counts[number]
         whole += seconds
-        if key not in run.running:
-            outlook.pending_seconds += seconds
-            outlook.pending_variance += outlook.variance_of(expected, seconds)
         weight, chance = 0.0, 0.0
         for each, _, source in expected.candidates:
             weight += each
@@ -270,6 +270,8 @@ def _sum_up(outlook: Outlook, run: Run) -> None:
             shares[place] += each * by_weight
             chances[place] += source.chance * by_chance
             apart[place] += seconds * (taken - middle)
+        # of a large build they are more than all else that is kept of an estimate
+        expected.candidates = ()
     outlook.shares = shares
     if whole > 0:
         outlook.guessed_ratio = sum(exp(e.seconds) for e in outlook.expected.values() if e.guess) / whole

@@ -5,14 +5,16 @@ A source is an earlier run, a variant of the shipped table, or the plan. All tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import copysign, exp, log, sqrt
-from typing import Final, NamedTuple
+from typing import Final
 
 from build_exporter.estimate.facts import Facts
 from build_exporter.estimate.history import History, PastRun
+from build_exporter.estimate.kinds import Kind
 from build_exporter.estimate.table import VARIANTS, typical_logs
 from build_exporter.estimate.tuning import Tuning
 from build_exporter.tracker.names import Name
@@ -34,19 +36,6 @@ TELLING_SECONDS: Final = 1.0
 """Shorter steps are recorded too coarsely to compare."""
 
 
-class Done(NamedTuple):
-    """A step done in this run, its time, its figure in the plan, and its place from the last that ended, 0."""
-
-    name: Name
-    package: str
-    seconds: float
-    planned_seconds: float | None
-    planned_sbu: float | None
-    rank: int
-    beside: int
-    version: str | None = None
-
-
 @dataclass(slots=True, eq=False)
 class Source:
     """A source of expected times.
@@ -54,7 +43,7 @@ class Source:
     Attributes:
         prior: how much it counts before anything is compared.
         strength: seconds of compared steps that count as much as the assumption that its pace is right.
-        pairs: of each step compared, by how much it took longer and what it weighs; none once they are judged.
+        residuals, weights: of each step compared, by how much it took longer and what it weighs; none once judged.
         middle: the middle of the first.
         pace: this run's time over its time.
         distance: its mean error on the steps compared, once its pace is allowed for in part.
@@ -67,7 +56,8 @@ class Source:
 
     prior: float
     strength: float
-    pairs: list[tuple[float, float]] = field(default_factory=list)
+    residuals: array[float] = field(default_factory=lambda: array("d"))
+    weights: array[float] = field(default_factory=lambda: array("d"))
     middle: float = 0.0
     pace: float = 0.0
     distance: float = 0.0
@@ -79,34 +69,40 @@ class Source:
     differs: bool = False
     is_same_work: bool = False
 
-    def compare(self, seconds: float, expected: float) -> None:
-        """Take a step that was done and the source's figure for it."""
-        weight = exp((seconds + expected) / 2)
-        if weight >= TELLING_SECONDS:
-            self.pairs.append((seconds - expected, min(weight, MOST_OF_A_STEP)))
+    def compare(self, taken: Iterable[float], expected: float) -> None:
+        """Take what steps took that were done, and the source's one figure for them."""
+        residuals, weights = self.residuals, self.weights
+        for seconds in taken:
+            weight = exp((seconds + expected) / 2)
+            if weight >= TELLING_SECONDS:
+                residuals.append(seconds - expected)
+                weights.append(min(MOST_OF_A_STEP, weight))
 
     def judge(self, tuning: Tuning) -> None:
         """Work out pace and weight from the steps compared."""
-        if self.pairs:
-            self.compared = sum(weight for _, weight in self.pairs)
-            middle = self.middle = weighted_median(self.pairs)
+        if residuals := self.residuals:
+            weights, self.residuals, self.weights = self.weights, array("d"), array("d")
+            self.compared = sum(weights)
+            middle = self.middle = weighted_median(zip(residuals, weights, strict=True))
             clipped = scatter = 0.0
-            for residual, weight in self.pairs:
+            for residual, weight in zip(residuals, weights, strict=True):
                 apart = residual - middle
                 clipped += weight * (apart if -CLIPPED < apart < CLIPPED else copysign(CLIPPED, apart))
                 scatter += weight * (apart if 0.0 <= apart < 1.0 else min(-apart, 1.0) if apart < 0.0 else 1.0)
             scatter /= self.compared
             strength = self.strength
-            if len(self.pairs) > 2 and abs(middle) > OTHER_MACHINE and scatter < abs(middle) / 2:
+            if len(residuals) > 2 and abs(middle) > OTHER_MACHINE and scatter < abs(middle) / 2:
                 strength *= OTHER_MACHINE_STRENGTH
             self.pace = (middle * self.compared + clipped) / (self.compared + strength)
             # a source of the same machine should be right as it is, too; figures in SBU need only be alike
             allowed = middle / 2 if strength > MOST_OF_A_STEP else middle
-            error = sum(w * min(abs(r - allowed), 1.0) for r, w in self.pairs)
+            error, pace, squares = 0.0, self.pace, 0.0
+            for residual, weight in zip(residuals, weights, strict=True):
+                apart, square = abs(residual - allowed), (residual - pace) ** 2
+                error += weight * apart if apart < 1.0 else weight
+                squares += square if square < 1.0 else 1.0  # noqa: FURB136 - the call of `min` takes longer than all else here
             self.distance = error / (self.compared + tuning.evidence)
-            self.count, self.squares = len(self.pairs), sum(min(abs(r - self.pace), 1.0) ** 2 for r, _ in self.pairs)
-            # of a large build they are more than all else that is kept of an estimate
-            self.pairs.clear()
+            self.count, self.squares = len(residuals), squares
         self.weight = self.prior * exp(-self.distance / tuning.likeness)
         self.chance = self.prior * exp(-self.distance / tuning.doubt)
 
@@ -131,9 +127,9 @@ class Sources:
 
 
 def sources_of(
-    history: History, facts: Facts, done: Iterable[Done], names: Mapping[Name, float | None], tuning: Tuning
+    history: History, facts: Facts, kinds: Sequence[Kind], tuning: Tuning, names: AbstractSet[Name] = frozenset()
 ) -> Sources:
-    """Return every source, judged by the steps done so far; `names` are those of all its steps, with their SBU."""
+    """Return every source, judged by what steps took so far; `names` are those of all steps, where runs differ."""
     sbu = log(facts.sbu_seconds)
     # the more its runs differ, the sooner this one's own pace counts
     pace = tuning.own_pace * (tuning.pace_spread / usual_pace_spread(history, tuning)) ** 2
@@ -143,27 +139,30 @@ def sources_of(
         plan_seconds=Source(tuning.plan_seconds, tuning.other_pace),
         plan_sbu=Source(tuning.plan, tuning.scale_pace),
     )
-    favour_same_work(found, history, names.keys())
+    favour_same_work(found, history, names)
     tables = [typical_logs(facts.jobs_or_default, variant) for variant in VARIANTS]
-    found.is_lfs = not names.keys().isdisjoint(tables[0])
-    for step in done:
-        for taken in history.names.get(step.name, ()):
+    found.is_lfs = any(kind.name in tables[0] for kind in kinds)
+    for kind in kinds:
+        if not kind.taken:
+            continue
+        for taken in history.names.get(kind.name, ()):
             source = found.runs[taken.run]
-            shift = facts.shift(history.runs[taken.run], step.name) if source.differs else 0.0
-            source.compare(step.seconds, taken.seconds + shift)
-        if step.name in tables[0]:
+            shift = facts.shift(history.runs[taken.run], kind.name) if source.differs else 0.0
+            source.compare(kind.taken, taken.seconds + shift)
+        if kind.name in tables[0]:
             for source, table in zip(found.variants, tables, strict=True):
-                source.compare(step.seconds, table[step.name] + sbu)
-        if step.planned_seconds:
-            found.plan_seconds.compare(step.seconds, log(step.planned_seconds))
-        elif step.planned_sbu:
-            found.plan_sbu.compare(step.seconds, log(step.planned_sbu) + sbu)
+                source.compare(kind.taken, table[kind.name] + sbu)
+        if kind.planned_seconds:
+            found.plan_seconds.compare(kind.taken, log(kind.planned_seconds))
+        elif kind.planned_sbu:
+            found.plan_sbu.compare(kind.taken, log(kind.planned_sbu) + sbu)
     for source in found.all:
         source.judge(tuning)
     if not found.plan_sbu.count:
         # whoever measured the plan's SBU did so with another -j: until a step shows it, they are as long as the table's
         typical = max(zip(found.variants, tables, strict=True), key=lambda pair: pair[0].weight)[1]
-        pairs = [(typical[name] - log(figure), figure) for name, figure in names.items() if figure and name in typical]
+        known = dict.fromkeys((kind.name, kind.planned_sbu) for kind in kinds if kind.name in typical)
+        pairs = [(typical[name] - log(figure), figure) for name, figure in known if figure]
         found.plan_sbu.pace = weighted_median(pairs) if pairs else 0.0
     return found
 

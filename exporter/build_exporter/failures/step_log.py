@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from build_exporter.failures.card import Card, card
 from build_exporter.journal.layout import run_path
-from build_exporter.sources.files import open_regular, read_ends
+from build_exporter.sources.files import may_be_read_to, read_ends
 from build_exporter.tracker import Run, Step
 
 MAX_KEPT: Final = 256
@@ -28,22 +27,11 @@ def last_lines(journal: str, run: Run, step: Step) -> list[str]:
         return []
     path = Path(step.log)
     try:
-        if not _may_read(journal, run, path):
+        if not may_be_read_to(run_path(journal, run.build, run.run), path):
             return []
         return read_ends(path, 0, TAIL_BYTES, follow_links=False).tail.splitlines()
     except OSError:
         return []
-
-
-def _may_read(journal: str, run: Run, path: Path) -> bool:
-    writer = Path(run_path(journal, run.build, run.run)).stat().st_uid
-    if writer == 0:
-        return True
-    descriptor = open_regular(path, follow_links=False)
-    try:
-        return os.fstat(descriptor).st_uid == writer
-    finally:
-        os.close(descriptor)
 
 
 class Cards:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LEAST_BYTES: Final = 64 * 1024
+LEAST_BYTES: Final = 16 * 1024
 """A smaller block is decoded sooner than looked through with gain."""
 MOST_STEPS: Final = 4
 FIRST_LINES: Final = 16
 """Lines that are looked at to find the steps."""
 _BEGIN: Final = b'{"time":'
+_PROGRESS: Final = b',"event":"step_progress",'
 _OF_STEP: Final = re.compile(
     rb'\{"time":[0-9.]+(,"event":"step_progress","build":"[^"\\]+","phase":"[^"\\]+","step":"[^"\\]+","ratio":)'
 )
@@ -31,17 +32,40 @@ def coalesce(data: bytes) -> tuple[bytes, int]:
     steps, others = _steps(data)
     if not steps:
         return data, 0
-    lines = data.count(b"\n")
-    # a line that is no progress of these steps makes one of the sums smaller, two objects on a line make one larger
-    if not others and sum(map(data.count, steps)) == lines == data.count(_BEGIN):
+    lines = 0 if others else data.count(b"\n")
+    # a line that is no progress of these steps makes one sum smaller, two objects on a line make the other larger
+    if lines and sum(map(data.count, steps)) == lines and _objects(data, lines) == lines:
         return (data, 0) if data.rfind(_ESTIMATED) >= 0 or not _is_text(data) else _newest(data, steps, lines)
-    half = len(data) // 2
-    # the last line may be longer than all before it
-    middle = (data.find(b"\n", half, -1) + 1) or (data.rfind(b"\n", 0, half) + 1)
-    if not middle:
+    cut = _cut(data)
+    if not cut:
         return data, 0
-    (first, out), (second, more) = coalesce(data[:middle]), coalesce(data[middle:])
+    (first, out), (second, more) = coalesce(data[:cut]), coalesce(data[cut:])
     return first + second, out + more
+
+
+def _objects(data: bytes, lines: int) -> int:
+    """Return how many objects begin in lines that each have one, and possibly braces in their words."""
+    # the second count takes longer
+    return lines if data.count(b"{") == lines else data.count(_BEGIN)
+
+
+def _cut(data: bytes) -> int:
+    """Return where to cut a block in which other lines stand among the progress, 0 where there is no such place.
+
+    That is where progress begins, or where that of the first line's step ends, but about the middle where the latter is
+    near the beginning: a block of many steps is not cut once for each.
+    """
+    half, first = len(data) // 2, _OF_STEP.match(data)
+    if first is None:
+        place = data.rfind(b"\n", 0, max(0, data.find(_PROGRESS))) + 1
+        least = 1
+    else:
+        place = _end_of_line(data, data.rfind(first[1]))
+        least = half // 4
+    if least <= place < len(data):
+        return place
+    # the last line may be longer than all before it
+    return (data.find(b"\n", half, -1) + 1) or (data.rfind(b"\n", 0, half) + 1)
 
 
 def _steps(data: bytes) -> tuple[set[bytes], bool]:

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -40,7 +39,6 @@ MOST_GLUED: Final = 64
 """Events that are looked for in one line: each that is torn costs an exception."""
 _BEGIN: Final = re.compile(rb'(?=\{"(?:time|event)":)')
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_time_of, _build_of = attrgetter("time"), attrgetter("build")
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
 
@@ -199,7 +197,7 @@ class Decoder:
             for event in events:
                 clean_names(event)
         horizon = self.horizon
-        if events and (max(map(_time_of, events)) > horizon or set(map(_build_of, events)) != {build}):
+        if events and (max([event.time for event in events]) > horizon or {event.build for event in events} != {build}):
             events = list(self._plausible(events, build, horizon))
         return events
 

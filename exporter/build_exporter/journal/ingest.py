@@ -52,15 +52,16 @@ class Ingest:
         self.root = root
         self._open: dict[str, _Open] = {}
 
-    def is_ready(self, piece: Piece) -> bool:
-        """Return whether a piece goes to an open run, so that appending it does not block."""
-        known = self._open.get(piece.build)
-        return (
-            known is not None
-            and not (known.over and piece.goes_on)
-            and not piece.starts
-            and self._stamp(piece.build, known.writer) == known.stamp
-        )
+    def append_at_once(self, piece: Piece) -> bool:
+        """Append a piece that goes to an open run, which does not block; return whether it does.
+
+        Raises:
+            OSError: the journal can't be written.
+        """
+        known = self._ready(piece)
+        if known is not None:
+            self._write(known, piece)
+        return known is not None
 
     def append(self, piece: Piece) -> None:
         """Append the lines of a piece by one write.
@@ -68,13 +69,23 @@ class Ingest:
         Raises:
             OSError: the journal can't be written.
         """
-        build = piece.build
-        ready = self.is_ready(piece)
-        known = self._open.pop(build, None)
-        if known is None or not ready:
-            if known is not None:
-                known.writer.close()
+        known = self._ready(piece)
+        if known is None:
+            if piece.build in self._open:
+                self._open.pop(piece.build).writer.close()
             known = _Open(Writer(self._join(piece)), (0, 0, 0), over=False)
+        self._write(known, piece)
+
+    def _ready(self, piece: Piece) -> _Open | None:
+        """Return the open run that a piece goes to, None where another one is to be found or made."""
+        known = self._open.get(piece.build)
+        if known is None or piece.starts or (known.over and piece.goes_on):
+            return None
+        return known if self._stamp(piece.build, known.writer) == known.stamp else None
+
+    def _write(self, known: _Open, piece: Piece) -> None:
+        build = piece.build
+        self._open.pop(build, None)
         try:
             known.writer.append_lines(piece.lines)
         except OSError:

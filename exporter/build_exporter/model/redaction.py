@@ -9,6 +9,7 @@ patterns neither find where it ends nor leave diagnostics of compilers alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 from unicodedata import normalize
@@ -230,6 +231,12 @@ def _plainly(found: re.Match[str]) -> str:
 def masked_name(name: str) -> str:
     """Return a name, which comes again and again, without its secrets."""
     return redact(name)
+
+
+def are_plain(names: Iterable[str]) -> bool:
+    """Return whether none of many names can have a secret, in one look at all of them."""
+    text = "\n".join(names).lower()
+    return text.isascii() and not any(word in text for word in _WORDS)
 
 
 def _mask(text: str) -> str:

@@ -53,6 +53,7 @@ _be_newline='
 # Every character that stands for itself in JSON; `]` first and `-` last, as it is used inside brackets.
 # Spelled out, because a range contains other characters in other locales.
 _be_plain=']ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 !#$%&'\''()*+,./:;<=>?@[^_`{|}~-'
+_be_plain_name='ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-'
 _be_no_clock='no clock: neither /proc/uptime nor a date command'
 
 # ---------------------------------------------------------------------------------------------------- JSON text
@@ -265,11 +266,16 @@ _be_decimal() {
 
 # _be_file_name TEXT FALLBACK: set _be_named to TEXT as a build's name, which is a file's name too.
 _be_file_name() {
+	_be_named=$1
+	case $1 in
+	'' | -* | *- | *[!$_be_plain_name]*) ;;
+	*[!.]*) [ "${#1}" -gt 100 ] || return 0 ;;
+	esac
 	_be_rest=$1 _be_named='' _be_n=0 _be_last=''
 	while [ -n "$_be_rest" ] && [ "$_be_n" -lt 100 ]; do
 		_be_piece=${_be_rest%%"${_be_rest#?}"} _be_rest=${_be_rest#?}
 		case $_be_piece in
-		[ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-]) _be_last='' ;;
+		[$_be_plain_name]) _be_last='' ;;
 		*)
 			[ -z "$_be_last" ] || continue
 			_be_piece=- _be_last=replaced
@@ -398,8 +404,9 @@ _be_run_name() {
 	_be_month=$((_be_month + 3)) _be_year=$((_be_year + 400 * _be_era))
 	if [ "$_be_month" -gt 12 ]; then _be_month=$((_be_month - 12)) _be_year=$((_be_year + 1)); fi
 	_be_n=$(($1 % 86400))
-	_be_run=$(printf '%04d%02d%02dT%02d%02d%02dZ' "$_be_year" "$_be_month" "$_be_day" \
-		"$((_be_n / 3600))" "$((_be_n / 60 % 60))" "$((_be_n % 60))")
+	# the leading 1 keeps the zeros of the time
+	_be_n=$((1000000 + 10000 * (_be_n / 3600) + 100 * (_be_n / 60 % 60) + _be_n % 60))
+	_be_run=$((_be_year * 10000 + _be_month * 100 + _be_day))T${_be_n#1}Z
 }
 
 # ------------------------------------------------------------------------------------------------------- writing
@@ -857,6 +864,12 @@ _be_is_compound() {
 	'' | */* | : | true | false | test | '[' | echo | printf) return 1 ;;
 	. | source | eval | exit) return 0 ;;
 	esac
+	# bash knows without a fork; >/dev/null only where that is the device
+	if [ -n "${BASH_VERSION-}" ] && [ -c /dev/null ]; then
+		# shellcheck disable=SC3044
+		declare -F -- "$1" >/dev/null
+		return
+	fi
 	case $(LC_ALL=C type "$1") in
 	"$1 is a function"* | "$1 is a shell function"*) return 0 ;;
 	esac

@@ -108,6 +108,22 @@ def open_regular(path: Path, *, follow_links: bool = True) -> int:
     return descriptor
 
 
+def may_be_read_to(record: str, path: Path) -> bool:
+    """Return whether a file may be read to the user whose record names it: it belongs to him, or he is root.
+
+    Raises:
+        OSError: one of them can't be opened, or `path` is a link or no regular file.
+    """
+    writer = os.stat(record).st_uid  # noqa: PTH116 - each second for each step
+    if writer == 0:
+        return True
+    descriptor = open_regular(path, follow_links=False)
+    try:
+        return os.fstat(descriptor).st_uid == writer
+    finally:
+        os.close(descriptor)
+
+
 @cache
 def _of_kernel() -> frozenset[int]:
     places = (Path("/proc"), Path("/sys"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -38,10 +39,11 @@ class Files:
         bytes_read: bytes searched in this poll.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, other: Files | None = None) -> None:
+        """Begin with what was found by `other`, and share what is found from now on."""
         self.owner: int | None = None
         self.bytes_read = 0
-        self._kept: OrderedDict[Hashable, bytes | None] = OrderedDict()
+        self._kept: OrderedDict[Hashable, bytes | None] = other._kept if other is not None else OrderedDict()
 
     def begin(self, owner: int | None) -> None:
         """Begin a poll for a user's id, None for root; what may be read is counted again."""
@@ -68,7 +70,7 @@ class Files:
         try:
             found = os.fstat(descriptor)
             key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, pattern)
-            if key in self._kept:
+            with contextlib.suppress(KeyError):
                 self._kept.move_to_end(key)
                 return self._kept[key]
             text = self._search(descriptor, pattern)

@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 FIRST_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 5.0
 STILL_SECONDS: Final = 20.0
-"""Longest rest between polls of builds in which no process has begun."""
-REST_RATIO: Final = 50.0
-"""Rest after a poll, as a multiple of the time it took: two percent of a core at most."""
+"""Rest between polls of builds in which no process has begun."""
+REST_RATIO: Final = 5000.0
+"""Rest after a poll, as a multiple of the CPU time it took, up to `STILL_SECONDS`."""
 
 RESCAN_SECONDS: Final = 600.0
 """Between searches for tools while no step ends: a step that installs one may take long."""
 
-SYSTEM_RATIO: Final = 500.0
+SYSTEM_RATIO: Final = 5000.0
 """Between searches of the system that builds as steps end, as a multiple of the CPU time of one; it seldom changes."""
 
 SETTLED_SECONDS: Final = 300.0
@@ -109,6 +109,7 @@ class Surveyor:
     knows its directories.
 
     Attributes:
+        files: what the files of tools hold, kept.
         elapsed: the clock, never set, that says what is due.
     """
 
@@ -127,7 +128,7 @@ class Surveyor:
         self.elapsed: Callable[[], float] = time.monotonic
         self._build_context = build_context
         self._system = system
-        self._files = Files()
+        self.files = Files()
         self._processes = Processes()
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._is_still = False
@@ -176,7 +177,7 @@ class Surveyor:
         except OSError:
             return 0
         facts = self._processes.facts_of(pids, owner or None)
-        self._files.begin(owner or None)
+        self.files.begin(owner or None)
         self._search(watched, run, Survey(facts, around, self._system, watched.recorded.target))
         self._count(watched, facts, owner or None)
         return self._emit(watched, run, self._amount(watched, facts, now))
@@ -197,9 +198,9 @@ class Surveyor:
         now = self.elapsed()
         if whole or watched.machine is None or now >= watched.system_due:
             began = time.thread_time()
-            watched.machine = survey.machine(self._files)
+            watched.machine = survey.machine(self.files)
             watched.system_due = now + (time.thread_time() - began) * SYSTEM_RATIO
-        watched.tools = [*watched.machine.tools, *survey.tools(self._files)]
+        watched.tools = [*watched.machine.tools, *survey.tools(self.files)]
 
     def _count(self, watched: _Watched, facts: ProcessFacts, owner: int | None) -> None:
         cache, state = cache_directory(facts), state_directory(facts)
@@ -212,7 +213,7 @@ class Surveyor:
 
     def _read_counts(self, watched: _Watched) -> None:
         cache = watched.helpers.cache
-        found = read_statistics(self._files, cache) if cache is not None else None
+        found = read_statistics(self.files, cache) if cache is not None else None
         if found is None:
             return
         shown = (found.direct_hits + found.preprocessed_hits, found.misses)
@@ -268,7 +269,7 @@ class Surveyor:
         """Record what the last steps of a finished run installed, and the last counts."""
         if run is None or watched.survey is None:
             return 0
-        self._files.begin(watched.helpers.owner)
+        self.files.begin(watched.helpers.owner)
         self._find(watched, watched.survey, whole=True)
         self._read_counts(watched)
         watched.reported_counts = -math.inf
@@ -288,7 +289,7 @@ class Surveyor:
     def _run(self) -> None:
         rest, message = FIRST_SECONDS, ""
         while not self._stop.wait(rest):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.thread_time()
             try:
                 self.poll()
                 message = ""
@@ -298,7 +299,9 @@ class Surveyor:
                 if str(error) != message:
                     log.exception("surveying the builds' tools failed")
                 message, rest = str(error), POLL_SECONDS
-            rest = max(rest, (time.perf_counter() - began) * REST_RATIO)
+            # a slow file system takes no CPU time
+            took, used = time.perf_counter() - began, time.thread_time() - used
+            rest = max(rest, took, min(STILL_SECONDS, used * REST_RATIO))
 
 
 def _is_active(run: Run, now: float) -> bool:

@@ -17,6 +17,7 @@ COARSE: Final = 1.0
 """Seconds by which clocks may differ that were never set."""
 IDLE_REPEAT: Final = 0.05
 """A step repeated after a success in less than this share of its time had nothing to do."""
+_SUCCEEDED: Final = StepState.SUCCEEDED
 MAX_PAST_STEPS: Final = 20_000
 """Steps kept of one run for estimates: the largest BitBake builds have half of that."""
 
@@ -46,8 +47,8 @@ def work_seconds(run: Run, step: Step) -> float | None:
 
 def keep_work(run: Run, step: Step) -> None:
     """Keep what a step that is about to be repeated took, for where the repeat has nothing to do."""
-    seconds = work_seconds(run, step)
-    if step.state is StepState.SUCCEEDED and seconds is not None:
+    seconds = step.seconds
+    if step.state is _SUCCEEDED and seconds is not None and seconds >= IDLE_REPEAT * run.worked.get(step.key, 0.0):
         run.worked[step.key] = seconds
 
 

@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 from build_exporter.model import events as e
-from build_exporter.model.event_names import mask_names
 from build_exporter.model.names import MAX_TEXT_LENGTH
 from build_exporter.model.states import BuildState, FailureClass, StepState, failure_class
 from build_exporter.tracker.adopted_plan import follow_earlier
@@ -27,18 +26,29 @@ from build_exporter.tracker.in_order import (
     is_plain,
     start_attempt,
 )
-from build_exporter.tracker.plans import check_milestones, note_milestone, take_plan
+from build_exporter.tracker.plans import check_milestones, take_plan
 from build_exporter.tracker.progress import CEILING, raise_floors, step_progress
+from build_exporter.tracker.records import (
+    Handler,
+    masking,
+    reach_milestone,
+    take_alert,
+    take_answer,
+    take_loss,
+    take_note,
+    take_rating,
+    take_sources,
+    take_toolchain,
+)
 from build_exporter.tracker.state import CLASS_SECONDS, LogShape, Run
 from build_exporter.tracker.step import MAX_ATTEMPT_TIMES, Key, Step, with_time
 
 MAX_LOGS = 10_000
 """Most steps per run whose logs serve as the next run's reference; only longer steps count."""
-MAX_NOTES = 100
-MAX_MILESTONES = 1000
 MAX_SUITES = 100
-"""Milestones kept of a run, and test suites of a step: each of them is some series."""
+"""Test suites kept of a step: each of them is some series."""
 
+_StepProgress: Final = e.StepProgress
 _FINISHED: Final = {
     "succeeded": StepState.SUCCEEDED,
     "failed": StepState.FAILED,
@@ -59,24 +69,20 @@ def apply_all(run: Run, events: Iterable[e.Event]) -> None:
         if event is taken or event is None:
             continue
         time, kind = event.time, type(event)
+        handler, quick, is_activity = _HANDLING[kind]
         if time > newest:
             newest = run.newest = time
-            quick = _IN_ORDER.get(kind) if plain else None
-            if quick is not None:
+            if plain and quick is not None:
                 run.last_event = time
                 taken = quick(run, event, following)
                 if taken is not None:
                     newest = run.newest = taken.time
                     continue
-        if (run.last_event is None or time > run.last_event) and kind not in e.NOT_BUILD_ACTIVITY:
+        if is_activity and (run.last_event is None or time > run.last_event):
             run.last_event = time
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            if kind in _NAMING:
-                mask_names(event)
-            handler(run, event)
-            if kind is not e.StepProgress:
-                plain = is_plain(run)
+        handler(run, event)
+        if kind is not _StepProgress:
+            plain = is_plain(run)
 
 
 def _build_started(run: Run, event: e.BuildStarted) -> None:
@@ -144,9 +150,10 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
 
 def _step_progress(run: Run, event: e.StepProgress) -> None:
     key = (event.phase, event.step)
-    if key not in run.steps:
-        key = masked_key(*key)
     step = run.running.get(key)
+    if step is None and key not in run.steps:
+        key = masked_key(*key)
+        step = run.running.get(key)
     if step is None:
         _step_log_read(run, event, key)
         return
@@ -289,13 +296,6 @@ def _tests_reported(run: Run, event: e.TestsReported) -> None:
     run.changed[step.key] = step
 
 
-def _milestone_reached(run: Run, event: e.MilestoneReached) -> None:
-    if event.milestone not in run.milestones and len(run.milestones) >= MAX_MILESTONES:
-        run.ignored["too_many_milestones"] += 1
-        return
-    note_milestone(run, event.milestone, event.time)
-
-
 def _build_finished(run: Run, event: e.BuildFinished) -> None:
     if event.time in run.ends:
         run.ignored["build_finished"] += 1
@@ -311,30 +311,6 @@ def _build_finished(run: Run, event: e.BuildFinished) -> None:
     if run.start is None:
         run.start = event.time
     check_milestones(run, event.time)
-
-
-def _toolchain(run: Run, event: e.Toolchain) -> None:
-    if run.toolchain is None or event.time >= run.toolchain.time:
-        run.toolchain = event
-
-
-def _note(run: Run, event: e.Note) -> None:
-    run.notes.append((event.time, event.message[:MAX_TEXT_LENGTH]))
-    del run.notes[:-MAX_NOTES]
-
-
-def _alert(run: Run, event: e.Alert) -> None:
-    run.alerts.take(event)
-
-
-def _answered(run: Run, event: e.Acknowledged | e.Escalated) -> None:
-    run.alerts.answer(event)
-
-
-def _sources_verified(run: Run, event: e.SourcesVerified) -> None:
-    known = run.sources_verified
-    if known is None or event.time >= known.time:
-        run.sources_verified = event
 
 
 def _interrupt_running(run: Run, time: float) -> None:
@@ -367,35 +343,33 @@ def _remember(times: list[float], time: float) -> None:
     del times[:-MAX_ATTEMPT_TIMES]
 
 
-def _feedback(run: Run, event: e.Feedback) -> None:
-    run.ratings[event.rating] = run.ratings.get(event.rating, 0) + 1
+_Quick = Callable[[Run, Any, e.Event | None], e.Event | None]
 
-
-_NAMING: Final[frozenset[type[e.Event]]] = frozenset(
-    {e.BuildStarted, e.TestsReported, e.MilestoneReached, e.Toolchain, e.Alert, e.Acknowledged, e.Escalated}
-)
-"""Events whose names are masked as they come; those of steps are where a step is entered, as most come again."""
-
-_IN_ORDER: Final[dict[type[e.Event], Callable[[Run, Any, e.Event | None], e.Event | None]]] = {
-    e.StepStarted: begin,
-    e.StepFinished: finish,
-}
-"""What is tried first of an event later than all before it, and of the one that follows it."""
-
-_HANDLERS: Final[dict[type[e.Event], Callable[[Run, Any], None]]] = {
-    e.Feedback: _feedback,
-    e.BuildStarted: _build_started,
+_HANDLERS: Final[dict[type[e.Event], Handler]] = {
+    e.Feedback: take_rating,
+    e.BuildStarted: masking(_build_started),
     e.Plan: _plan,
     e.StepStarted: _step_started,
     e.StepProgress: _step_progress,
     e.StepFinished: _step_finished,
-    e.TestsReported: _tests_reported,
-    e.MilestoneReached: _milestone_reached,
+    e.TestsReported: masking(_tests_reported),
+    e.MilestoneReached: masking(reach_milestone),
     e.BuildFinished: _build_finished,
-    e.Toolchain: _toolchain,
-    e.Note: _note,
-    e.Alert: _alert,
-    e.Acknowledged: _answered,
-    e.Escalated: _answered,
-    e.SourcesVerified: _sources_verified,
+    e.Toolchain: masking(take_toolchain),
+    e.Note: take_note,
+    e.EventsLost: take_loss,
+    e.Alert: masking(take_alert),
+    e.Acknowledged: masking(take_answer),
+    e.Escalated: masking(take_answer),
+    e.SourcesVerified: take_sources,
 }
+
+_IN_ORDER: Final[dict[type[e.Event], _Quick]] = {e.StepStarted: begin, e.StepFinished: finish}
+
+_HANDLING: Final[dict[type[e.Event], tuple[Handler, _Quick | None, bool]]] = {
+    kind: (handler, _IN_ORDER.get(kind), kind not in e.NOT_BUILD_ACTIVITY) for kind, handler in _HANDLERS.items()
+}
+"""How each event is applied, what is tried before where it is later than all before it, and whether the build did it.
+
+What is tried takes the event that follows too.
+"""

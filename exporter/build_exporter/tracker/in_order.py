@@ -13,8 +13,9 @@ from build_exporter.tracker.durations import keep_work, work_seconds
 from build_exporter.tracker.plans import check_milestones
 from build_exporter.tracker.progress import expected_seconds, raise_floors
 from build_exporter.tracker.state import Run
-from build_exporter.tracker.step import NO_TESTS, Step, with_time
+from build_exporter.tracker.step import NO_PROCESS, NO_TESTS, Step, with_time
 
+_StepFinished = e.StepFinished
 _PENDING, _RUNNING, _SUCCEEDED = StepState.PENDING, StepState.RUNNING, StepState.SUCCEEDED
 
 
@@ -34,22 +35,24 @@ def begin(run: Run, event: e.StepStarted, following: e.Event | None) -> e.Event 
     Returns:
         The last event that was applied, None where neither was.
     """
-    step = run.steps.get((event.phase, event.step))
+    phase_name, step_name = event.phase, event.step
+    step = run.steps.get((phase_name, step_name))
     if step is None:
         return None
+    state = step.state
     if (
-        type(following) is e.StepFinished
-        and following.step == event.step
-        and following.phase == event.phase
+        type(following) is _StepFinished
+        and following.step == step_name
+        and following.phase == phase_name
         and following.status == "succeeded"
         and following.time > event.time
         and not run.running
-        and (step.state is _PENDING or step.state is _SUCCEEDED)
+        and (state is _SUCCEEDED or state is _PENDING)
     ):
         _attempt(run, step, event, following)
         return following
-    if step.state is not _PENDING:
-        if step.state not in DONE:
+    if state is not _PENDING:
+        if state not in DONE:
             return None
         phase = run.phases[step.phase]
         keep_work(run, step)
@@ -65,8 +68,9 @@ def begin(run: Run, event: e.StepStarted, following: e.Event | None) -> e.Event 
 
 def _attempt(run: Run, step: Step, start: e.StepStarted, end: e.StepFinished) -> None:
     """Take an attempt that nothing ran beside: what its start adds to the sums and its end takes back is left out."""
-    phase = run.phases[step.phase]
+    began, ended = start.time, end.time
     if step.state is _PENDING:
+        phase = run.phases[step.phase]
         phase.done_weight += step.weight
         run.done_weight += step.weight
         phase.states[0] -= 1
@@ -78,11 +82,12 @@ def _attempt(run: Run, step: Step, start: e.StepStarted, end: e.StepFinished) ->
         if run.warning_flags:
             count_flags(run, step.key, {})
     _describe_attempt(run, step, start)
-    add_work_time(run)
-    passed = end.time - start.time
-    run.busy_seconds += passed
-    run.work_seconds += passed
-    run.last_event = run.counted_until = end.time
+    # nothing runs, and the start is the newest event
+    if run.counted_until and began - run.counted_until <= MAX_GAP_SECONDS:
+        run.gap_seconds += began - run.counted_until
+    run.busy_seconds += ended - began
+    run.work_seconds += ended - began
+    run.last_event = run.counted_until = ended
     _succeed(run, step, end)
 
 
@@ -127,10 +132,8 @@ def describe(run: Run, step: Step, event: e.StepStarted) -> None:
     log, pid = event.log, event.pid
     if event.package != step.package or event.version != step.version:
         name(step, event.package, event.version)
-    step.pid = pid
-    step.pid_namespace = event.pid_namespace
-    if event.pid_namespace is None and pid == run.pid:
-        step.pid_namespace = run.pid_namespace
+    namespace = event.pid_namespace
+    step.process = (pid, run.pid_namespace if namespace is None and pid == run.pid else namespace)
     if log != step.log_form:
         step.log = log = log if log and is_path(log) else None
     if log:
@@ -186,6 +189,7 @@ def _succeed(run: Run, step: Step, event: e.StepFinished) -> None:
 def end_attempt(step: Step, event: e.StepFinished) -> None:
     """Take the figures of an attempt that ended."""
     time = event.time
+    step.process = NO_PROCESS
     step.ended = with_time(step.ended, time)
     step.end = time
     seconds = event.seconds

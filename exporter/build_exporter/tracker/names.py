@@ -14,13 +14,14 @@ Name = tuple[str, str]
 """Phase and bare name."""
 
 _NUMBER: Final = re.compile(r"^(?:(?:\d{3,4}|Cus)-(?:\d{2,3}-)?(?=[A-Za-z]))")
+_NUMBERED: Final = "0123456789C"
 _PASS: Final = re.compile(r"-(?:pass|build_)\d$")
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def name_of(phase: str, step: str, version: str | None) -> Name:
     """Return a step's phase and bare name."""
-    bare = _NUMBER.sub("", step)
+    bare = _NUMBER.sub("", step) if step[:1] in _NUMBERED else step
     if version:
         head, found, _ = bare.partition(f"-{version}")
         bare = head if found and head else bare

@@ -5,20 +5,21 @@ from __future__ import annotations
 from build_exporter.model import events as e
 from build_exporter.model.event_names import mask_names
 from build_exporter.model.names import is_path
-from build_exporter.model.redaction import masked_name
+from build_exporter.model.redaction import are_plain, masked_name
 from build_exporter.model.states import StepState
 from build_exporter.tracker.aggregates import enter, has_room, masked_key, name, place, recount
 from build_exporter.tracker.names import name_of
 from build_exporter.tracker.progress import build_progress, is_reached, raise_floors
 from build_exporter.tracker.state import Run
-from build_exporter.tracker.step import Step, shared
+from build_exporter.tracker.step import NO_DEMAND, Demand, Key, Step, shared
 
 
 def take_plan(run: Run, event: e.Plan) -> None:
     """Take a plan in place of the one there was, or what a long one continues with."""
-    if event.continues and _only_adds(run, event.steps):
-        for planned in event.steps:
-            step = Step(*masked_key(planned.phase, planned.step), len(run.steps))
+    keys = _masked_keys(event.steps) if event.continues else []
+    if event.continues and _only_adds(run, keys):
+        for key, planned in zip(keys, event.steps, strict=True):
+            step = Step(*key, len(run.steps))
             _describe_planned(run, step, planned)
             enter(run, step)
     else:
@@ -35,14 +36,21 @@ def take_plan(run: Run, event: e.Plan) -> None:
             run.milestones.setdefault(milestone.name, event.time)
 
 
-def _only_adds(run: Run, steps: list[e.PlannedStep]) -> bool:
+def _masked_keys(steps: list[e.PlannedStep]) -> list[Key]:
+    """Return the keys of planned steps with secrets masked."""
+    if are_plain(name for planned in steps for name in (planned.phase, planned.step)):
+        return [(planned.phase, planned.step) for planned in steps]
+    return [masked_key(planned.phase, planned.step) for planned in steps]
+
+
+def _only_adds(run: Run, keys: list[Key]) -> bool:
     """Return whether steps can be put after the others: a plan of many lines must not be counted again with each."""
     last = next(reversed(run.steps.values()), None)
-    fresh = {masked_key(planned.phase, planned.step) for planned in steps}
+    fresh = set(keys)
     return (
         last is not None
         and last.planned
-        and len(fresh) == len(steps)
+        and len(fresh) == len(keys)
         and not any(key in run.steps for key in fresh)
         and has_room(run, fresh)
     )
@@ -60,7 +68,7 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
         raise_floors(run, event.time, run.phases.values())
     if not event.continues:
         for step in run.steps.values():
-            step.planned = False
+            step.demand = None
     old = run.steps
     run.steps = {key: step for key, step in old.items() if step.planned}
     for planned in event.steps:
@@ -82,10 +90,9 @@ def _replace_plan(run: Run, event: e.Plan) -> None:
 def _describe_planned(run: Run, step: Step, planned: e.PlannedStep) -> None:
     name(step, planned.package, planned.version)
     step.sbu, step.expected_seconds = planned.sbu and shared(planned.sbu), planned.expected_seconds
-    step.planned_disk_bytes, step.planned_memory_bytes = planned.disk_bytes, planned.memory_bytes
-    step.after = tuple(map(masked_name, planned.after or ()))
-    step.sources = tuple(planned.sources or ())
-    step.planned = True
+    step.after = tuple(map(masked_name, planned.after)) if planned.after else ()
+    demand = Demand(planned.disk_bytes, planned.memory_bytes, tuple(planned.sources or ()))
+    step.demand = demand if demand != NO_DEMAND else NO_DEMAND
     if run.earlier is not None:
         step.usual_seconds = run.earlier.seconds.get(name_of(step.phase, step.step, step.version))
     step.weigh()

@@ -57,6 +57,18 @@ def shared(number: float) -> float:
     return number
 
 
+class Demand(NamedTuple):
+    """What a step needs by its plan; most plans have nothing of it, and one object serves all of their steps."""
+
+    disk_bytes: int | None = None
+    memory_bytes: int | None = None
+    sources: tuple[SourceFile, ...] = ()
+
+
+NO_DEMAND: Final = Demand()
+NO_PROCESS: Final[tuple[int | None, str | None]] = (None, None)
+
+
 class Waits(NamedTuple):
     """Seconds in which some process of the machine waited for a CPU, for memory, for the disk while a step ran."""
 
@@ -122,11 +134,9 @@ class Step:
     expected_seconds: float | None = None
     usual_seconds: float | None = None
     """Its durations in earlier runs of this build."""
-    planned_disk_bytes: int | None = None
-    planned_memory_bytes: int | None = None
+    demand: Demand | None = None
+    """What the plan says that it needs, None where no plan has it."""
     after: tuple[str, ...] = ()
-    sources: tuple[SourceFile, ...] = ()
-    planned: bool = False
     expected_at_start: float | None = None
     state: StepState = StepState.PENDING
     attempts: int = 0
@@ -141,8 +151,8 @@ class Step:
     """Whether what its log amounted to was reported: it need not be read again."""
     shares_log: bool = False
     """Whether other steps name the same log: what is in it is then not the step's own."""
-    pid: int | None = None
-    pid_namespace: str | None = None
+    process: tuple[int | None, str | None] = NO_PROCESS
+    """The process of the attempt that runs, and its namespace."""
     warnings: int | None = None
     error_class: str | None = None
     floor: float = 0.0
@@ -164,6 +174,36 @@ class Step:
         self.phase = sys.intern(self.phase)
         self.key = (self.phase, self.step)
         self.weigh()
+
+    @property
+    def planned(self) -> bool:
+        """Whether the plan has it."""
+        return self.demand is not None
+
+    @property
+    def planned_disk_bytes(self) -> int | None:
+        """Bytes of disk that it needs by the plan."""
+        return (self.demand or NO_DEMAND).disk_bytes
+
+    @property
+    def planned_memory_bytes(self) -> int | None:
+        """Bytes of memory that it needs by the plan."""
+        return (self.demand or NO_DEMAND).memory_bytes
+
+    @property
+    def sources(self) -> tuple[SourceFile, ...]:
+        """The files that it is built from by the plan."""
+        return (self.demand or NO_DEMAND).sources
+
+    @property
+    def pid(self) -> int | None:
+        """The process of the attempt that runs."""
+        return self.process[0]
+
+    @property
+    def pid_namespace(self) -> str | None:
+        """The namespace of that process."""
+        return self.process[1]
 
     @property
     def starts(self) -> tuple[float, ...]:

@@ -18,7 +18,8 @@ from build_exporter.verdicts.blocked import Waits, waits_of
 from build_exporter.verdicts.judge import IDLE_CPU, LEAST_SILENCE_SECONDS, Judgement, Observation, judge
 from build_exporter.verdicts.limits import Limits
 
-JUDGE_SECONDS: Final = 2.0
+JUDGE_SECONDS: Final = 3.5
+"""Every second sample is judged: what a person sees need not be newer."""
 STILL_SECONDS: Final = 20.0
 STILL_JUDGE_SECONDS: Final = 10.0
 """A step that has done nothing for that long, its log and its processes' states as before, is judged so seldom."""
@@ -97,7 +98,7 @@ class _Watch:
 
 
 class Verdicts:
-    """Judges running steps each `JUDGE_SECONDS`; `judgement` may be called from any thread.
+    """Judges running steps from every second sample; `judgement` may be called from any thread.
 
     `clock` must stand still while the machine is suspended: a step isn't silent then.
     """

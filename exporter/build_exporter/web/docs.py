@@ -37,7 +37,7 @@ OpenAPI 3.1 document.
 Programs and machines that can't write to the journal post its [events](events.md), one or many at a time, as a JSON
 array, as one JSON object, or as one JSON object a line (`application/x-ndjson`):
 
-```
+```text
 curl --data-binary @events.jsonl -H 'Content-Type: application/x-ndjson' http://localhost:10110/api/v1/events
 ```
 

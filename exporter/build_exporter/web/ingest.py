@@ -180,7 +180,7 @@ def _build_of(line: bytes) -> str:
 
 def _may_name_local(text: bytes) -> bool:
     # `"l\\u006fg"` is `log` too
-    return b"\\u" in text or any(map(text.__contains__, _LOCAL_KEYS))
+    return (b"\\" in text and b"\\u" in text) or any(map(text.__contains__, _LOCAL_KEYS))
 
 
 def _without_local_fields(line: bytes) -> bytes:

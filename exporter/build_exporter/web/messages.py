@@ -29,7 +29,8 @@ class Request:
         method: in capitals.
         raw_path: the path as it was sent; `path` is the same decoded, `query` the parameters behind it in their order.
         headers: name in lower case and value of each, in their order.
-        body: its parts as they come; raises ClientGoneError where they end too early.
+        body: its parts as they come; raises ClientGoneError where they end too early. `at_once` returns all of it where
+            it has come with the head, else None; it may be asked before `body` alone.
         peer: address of the client; `server`: address and port it connected to, empty where unknown.
         is_upgrade: whether the client wants to go on by WebSocket.
         path_params: what the route found in the path; `handler`: path of that route.
@@ -46,6 +47,7 @@ class Request:
     is_upgrade: bool = False
     path_params: dict[str, str] = field(default_factory=dict)
     handler: str = OTHER
+    at_once: Callable[[], bytes | None] = field(default=lambda: None)
     path: str = field(init=False)
     query: Sequence[tuple[str, str]] = field(init=False)
 

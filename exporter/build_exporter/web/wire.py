@@ -48,6 +48,10 @@ class Body:
         self.is_whole, self.is_lost = not is_lost, is_lost
         self._arrived.set()
 
+    def at_once(self) -> bytes | None:
+        """Return all of it where it is there and no part was taken yet, else None."""
+        return b"".join(self._parts) if self.is_whole else None
+
     def discard(self) -> None:
         """Take nothing more: the request is answered."""
         self.is_unwanted = True
@@ -134,7 +138,9 @@ def take_head(
     is_other = wants_other and not is_old and not length and method == "GET"
     is_websocket = is_other and named.get(b"upgrade", b"").lower() == b"websocket"
     body = Body(more, is_awaited=not is_old and named.get(b"expect", b"").lower() == b"100-continue")
-    request = Request(method, url.path or b"/", url.query or b"", headers, aiter(body), is_upgrade=is_websocket)
+    request = Request(
+        method, url.path or b"/", url.query or b"", headers, aiter(body), is_upgrade=is_websocket, at_once=body.at_once
+    )
     keep_alive = parser.should_keep_alive() and not is_old
     return Pending(request, body, keep_alive, is_old, length, wants_other and length > 0)
 

@@ -7,19 +7,18 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 from ports import free_port
+from webhooks import Webhook
 
 Json = dict[str, Any]
 
@@ -48,34 +47,16 @@ def programs() -> list[Any]:
     return list(dict.fromkeys(program for program in found if program)) or [missing]
 
 
-class Recorder:
+class Recorder(Webhook):
     """An HTTP server that keeps what it is sent: path, headers in lower case, body; and answers `answer`."""
 
     def __init__(self, answer: bytes = b"ok", kind: str = "text/plain") -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        recorder = self
+        super().__init__(200, answer, kind)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                recorder.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Keep quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self.server.shutdown()
-        self.server.server_close()
+    def received(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        """Keep a request."""
+        self.requests.append((path, headers, body))
 
     def messages(self, path: str) -> list[Json]:
         """Return the JSON documents sent to a path."""

@@ -143,6 +143,21 @@ def test_a_hostile_step_adds_no_header_to_a_mail(mailing: tuple[Any, Mailbox]) -
     assert "Bcc: thief@example.org" in parsed(mail)["Subject"]
 
 
+def aimed(config: Json, kind: str, address: str) -> Json:
+    """Return a configuration whose receivers of a kind call a service's API at an address of this machine."""
+    for receiver in config["receivers"]:
+        for each in receiver.get(kind, ()):
+            each["api_url"] = address
+    return config
+
+
+def rerouted(config: Json, there: str, here: str) -> Json:
+    """Return a configuration that sends to an address of this machine what was for another one."""
+    text = json.dumps(config)
+    assert there in text
+    return dict(json.loads(text.replace(there, here)))
+
+
 PUBLISHED: Final = (
     b'<PublishResponse xmlns="https://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId>'
     b"</PublishResult><ResponseMetadata><RequestId>2</RequestId></ResponseMetadata></PublishResponse>"
@@ -154,11 +169,7 @@ def test_sms(
 ) -> None:
     """A failure is published to SNS: signed, to the number, in words that fit into one text message."""
     sns = recorder(PUBLISHED, "text/xml")
-    config = configuration("sms")
-    for receiver in config["receivers"]:
-        for each in receiver.get("sns_configs", ()):
-            each["api_url"] = sns.url
-    running = alertmanager(config)
+    running = alertmanager(aimed(configuration("sms"), "sns_configs", sns.url))
     running.post("BuildFailed", **BUILD)
     running.wait(lambda: sns.requests, "the call of SNS")
     _, headers, body = sns.requests[0]
@@ -213,14 +224,11 @@ def test_sms_by_an_implementation_of_sns(
     subscriber = recorder()
     topic = "arn:aws:sns:eu-central-1:123456789012:builds"
     call_sns(moto, Action="Subscribe", TopicArn=topic, Protocol="http", Endpoint=subscriber.url)
-    config = configuration("sms")
-    for receiver in config["receivers"]:
-        for each in receiver.get("sns_configs", ()):
-            each["api_url"] = moto
-        if receiver["name"] == "page":
-            (sms,) = receiver["sns_configs"]
-            by_topic = {key: value for key, value in sms.items() if key != "phone_number"}
-            receiver["sns_configs"] = [sms, {**by_topic, "topic_arn": topic}]
+    config = aimed(configuration("sms"), "sns_configs", moto)
+    (page,) = [receiver for receiver in config["receivers"] if receiver["name"] == "page"]
+    (sms,) = page["sns_configs"]
+    by_topic = {key: value for key, value in sms.items() if key != "phone_number"}
+    page["sns_configs"] = [sms, {**by_topic, "topic_arn": topic}]
     running = alertmanager(config)
     running.post("BuildFailed", **BUILD)
     running.wait(lambda: running.counted("alertmanager_notifications_total", "sns") == 2, "both messages")
@@ -259,11 +267,7 @@ def test_telegram(
     """A failure is sent to Telegram's API with the bot's token, as HTML in which the log is text."""
     sent = b'{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":-1000000000000,"type":"group"},"text":"x"}}'
     telegram = recorder(sent, "application/json")
-    config = configuration("telegram")
-    for receiver in config["receivers"]:
-        for each in receiver.get("telegram_configs", ()):
-            each["api_url"] = telegram.url
-    running = alertmanager(config)
+    running = alertmanager(aimed(configuration("telegram"), "telegram_configs", telegram.url))
     running.post("BuildFailed", **BUILD)
     running.wait(lambda: telegram.requests, "Telegram's message")
     path, _, body = telegram.requests[0]
@@ -284,11 +288,7 @@ def test_ntfy(
     """A failure is posted to the topic with the token and a high priority, for ntfy to make the text of."""
     ntfy = recorder()
     (tmp_path / "secrets/ntfy-token").write_text("tk_secret")
-    config = configuration("ntfy")
-    for receiver in config["receivers"]:
-        for each in receiver.get("webhook_configs", ()):
-            each["url"] = each["url"].replace("https://ntfy.example.org", ntfy.url)
-    running = alertmanager(config)
+    running = alertmanager(rerouted(configuration("ntfy"), "https://ntfy.example.org", ntfy.url))
     running.post("BuildFailed", **BUILD)
     running.wait(lambda: ntfy.requests, "ntfy's message")
     path, headers, body = ntfy.requests[0]
@@ -302,11 +302,7 @@ def test_webhook(
 ) -> None:
     """A program of one's own gets the group as JSON; the dead man's switch goes to another address."""
     own = recorder()
-    config = configuration("webhook")
-    for receiver in config["receivers"]:
-        for each in receiver.get("webhook_configs", ()):
-            each["url"] = each["url"].replace("http://localhost:8080", own.url)
-    running = alertmanager(config)
+    running = alertmanager(rerouted(configuration("webhook"), "http://localhost:8080", own.url))
     running.post("BuildFailed", **BUILD)
     running.post("BuildDeadMansSwitch", severity="info")
     running.wait(lambda: own.messages("/alerts") and own.messages("/heartbeat"), "both messages")
@@ -322,11 +318,7 @@ def test_discord(
 ) -> None:
     """A failure is posted to Discord's webhook with its links, and what a log printed stays in its code block."""
     discord = recorder(b"")
-    config = configuration("discord")
-    for receiver in config["receivers"]:
-        for each in receiver.get("discord_configs", ()):
-            each["webhook_url"] = each["webhook_url"].replace("https://discord.com", discord.url)
-    running = alertmanager(config)
+    running = alertmanager(rerouted(configuration("discord"), "https://discord.com", discord.url))
     running.post("BuildFailed", FENCED, **BUILD)
     running.wait(lambda: discord.requests, "Discord's message")
     path, _, body = discord.requests[0]
@@ -346,11 +338,7 @@ def test_matrix(
 ) -> None:
     """What is posted to the Matrix bridge becomes one message by the shipped transformation, a log stays text."""
     bridge = recorder()
-    config = configuration("matrix")
-    for receiver in config["receivers"]:
-        for each in receiver.get("webhook_configs", ()):
-            each["url"] = each["url"].replace("https://hookshot.example.org", bridge.url)
-    running = alertmanager(config)
+    running = alertmanager(rerouted(configuration("matrix"), "https://hookshot.example.org", bridge.url))
     running.post(
         "BuildFailed",
         {"summary": "A build has failed and stopped.", "description": "<script>alert(1)</script>"},

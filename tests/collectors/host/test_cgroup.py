@@ -28,6 +28,7 @@ class Kernel(Protocol):
 
 
 Charge = Callable[..., None]
+Shown = Callable[..., Callable[[], dict[str, float]]]
 
 
 @pytest.fixture
@@ -57,24 +58,32 @@ def groups(kernel: Kernel, samples_of: SamplesOf) -> Callable[[ProcessTrees], di
     return take
 
 
+@pytest.fixture
+def shown(
+    kernel: Kernel, groups: Callable[[ProcessTrees], dict[str, float]], process_trees: Callable[..., ProcessTrees]
+) -> Shown:
+    """Return the function that watches planted processes and gives a look at the figures of their control groups."""
+
+    def watch(*roots: int) -> Callable[[], dict[str, float]]:
+        trees = process_trees(lambda: {"lfs": [*roots]}, str(kernel.proc), boottime=lambda: kernel.uptime)
+        return lambda: groups(trees)
+
+    return watch
+
+
 def enter(kernel: Kernel, pid: int, path: str) -> None:
     """Move a planted process into a control group."""
     (kernel.proc / str(pid) / "cgroup").write_text(f"4:memory:/old\n0::{path}\n")
 
 
-def test_a_control_group_of_the_builds_own_is_shown(
-    kernel: Kernel,
-    charge: Charge,
-    groups: Callable[[ProcessTrees], dict[str, float]],
-    process_trees: Callable[..., ProcessTrees],
-) -> None:
+def test_a_control_group_of_the_builds_own_is_shown(kernel: Kernel, charge: Charge, shown: Shown) -> None:
     """CPU, throttling, memory, I/O and out-of-memory kills of the step's control group are reported."""
     root = kernel.fork()
     enter(kernel, root, "/build.slice")
     files = {"memory_current": "1000\n", "memory_peak": "9000\n", "memory_events": "low 0\noom 2\noom_kill 4\n"}
     charge("build.slice", 5_000_000, io_stat="8:0 rbytes=10 wbytes=20 rios=1\n8:16 rbytes=1 wbytes=2\n", **files)
-    trees = process_trees(lambda: {"lfs": [root]}, str(kernel.proc), boottime=lambda: kernel.uptime)
-    assert groups(trees) == {
+    look = shown(root)
+    assert look() == {
         'cpu_seconds_total{build="lfs"}': 0,
         'throttled_seconds_total{build="lfs"}': 0,
         'memory_bytes{build="lfs"}': 1000,
@@ -85,60 +94,44 @@ def test_a_control_group_of_the_builds_own_is_shown(
     }
     files["memory_events"] = "oom_kill 5\n"
     charge("build.slice", 7_500_000, io_stat="8:0 rbytes=110 wbytes=220\n8:16 rbytes=1 wbytes=2\n", **files)
-    shown = groups(trees)
-    assert shown['cpu_seconds_total{build="lfs"}'] == 2.5
-    assert shown['throttled_seconds_total{build="lfs"}'] == 1.25
-    assert (shown['read_bytes_total{build="lfs"}'], shown['written_bytes_total{build="lfs"}']) == (100, 200)
-    assert shown['oom_kills_total{build="lfs"}'] == 1
+    found = look()
+    assert found['cpu_seconds_total{build="lfs"}'] == 2.5
+    assert found['throttled_seconds_total{build="lfs"}'] == 1.25
+    assert (found['read_bytes_total{build="lfs"}'], found['written_bytes_total{build="lfs"}']) == (100, 200)
+    assert found['oom_kills_total{build="lfs"}'] == 1
 
 
-def test_the_counters_continue_over_the_groups_of_many_packages(
-    kernel: Kernel,
-    charge: Charge,
-    groups: Callable[[ProcessTrees], dict[str, float]],
-    process_trees: Callable[..., ProcessTrees],
-) -> None:
+def test_the_counters_continue_over_the_groups_of_many_packages(kernel: Kernel, charge: Charge, shown: Shown) -> None:
     """A group for each package comes and goes, a name comes back empty: the build's counter only rises."""
     root = kernel.fork()
-    trees = process_trees(lambda: {"lfs": [root]}, str(kernel.proc), boottime=lambda: kernel.uptime)
+    look = shown(root)
     seen = []
     for path, usage in (("a", 10), ("a", 13), ("b", 100), ("b", 105), ("b", 2), ("gone", 0)):
         enter(kernel, root, f"/{path}")
         if path != "gone":
             charge(path, usage * 1_000_000)
-        seen.append(groups(trees)['cpu_seconds_total{build="lfs"}'])
+        seen.append(look()['cpu_seconds_total{build="lfs"}'])
     assert seen == [0, 3, 3, 8, 10, 10]
 
 
-def test_a_group_that_holds_the_exporter_is_not_the_builds(
-    kernel: Kernel,
-    charge: Charge,
-    groups: Callable[[ProcessTrees], dict[str, float]],
-    process_trees: Callable[..., ProcessTrees],
-) -> None:
+def test_a_group_that_holds_the_exporter_is_not_the_builds(kernel: Kernel, charge: Charge, shown: Shown) -> None:
     """Where build and exporter share a group, or the exporter is within the build's, its figures would say nothing."""
     root = kernel.fork()
-    trees = process_trees(lambda: {"lfs": [root]}, str(kernel.proc), boottime=lambda: kernel.uptime)
+    look = shown(root)
     for path in ("/system.slice/exporter.service", "/system.slice", "/", "/../outside"):
         charge(path.strip("/"), 1_000_000, memory_current="5\n")
         enter(kernel, root, path)
-        assert groups(trees) == {}, path
+        assert look() == {}, path
 
 
-def test_a_group_within_anothers_is_counted_once(
-    kernel: Kernel,
-    charge: Charge,
-    groups: Callable[[ProcessTrees], dict[str, float]],
-    process_trees: Callable[..., ProcessTrees],
-) -> None:
+def test_a_group_within_anothers_is_counted_once(kernel: Kernel, charge: Charge, shown: Shown) -> None:
     """Two steps of which one's group is within the other's: the outer's figures hold both."""
     outer, inner = kernel.fork(), kernel.fork()
     enter(kernel, outer, "/build")
     enter(kernel, inner, "/build/package")
     charge("build", 1, memory_current="700\n")
     charge("build/package", 1, memory_current="300\n")
-    trees = process_trees(lambda: {"lfs": [outer, inner]}, str(kernel.proc), boottime=lambda: kernel.uptime)
-    assert groups(trees)['memory_bytes{build="lfs"}'] == 700
+    assert shown(outer, inner)()['memory_bytes{build="lfs"}'] == 700
 
 
 @pytest.mark.parametrize("text", ["", "8:0 \n", "max\n"])

@@ -119,7 +119,7 @@ def test_processes_are_listed_while_some_come_or_go(kernel: Kernel, watch: Watch
 
 
 def test_a_machine_at_rest_is_listed_now_and_then(kernel: Kernel, watch: Watch, listings: list[int]) -> None:
-    """Once a minute processes are listed whatever the kernel's figures, and when another step begins."""
+    """In every thirtieth sample processes are listed whatever the kernel's figures, and when another step begins."""
     root, other = kernel.fork(), kernel.fork()
     kernel.fork(other)
     watch.roots = {"lfs": [root]}
@@ -129,6 +129,18 @@ def test_a_machine_at_rest_is_listed_now_and_then(kernel: Kernel, watch: Watch, 
     watch.roots = {"lfs": [root, other]}
     assert watch.sample()["lfs:processes"] == 3
     assert len(listings) == 4
+
+
+def test_of_a_still_tree_every_second_sample_is_left_out(kernel: Kernel, watch: Watch) -> None:
+    """What begins after twenty seconds of stillness is seen within four seconds, and all that follows within two."""
+    root = kernel.fork()
+    watch.roots = {"lfs": [root]}
+    for _ in range(12):
+        watch.sample()
+    child = kernel.fork(root)
+    assert [watch.sample()["lfs:processes"] for _ in range(2)] == [1, 2]
+    kernel.fork(child)
+    assert watch.sample()["lfs:processes"] == 3
 
 
 @pytest.mark.parametrize("missing", ["self/ns/pid", "sys/kernel/ns_last_pid"])
@@ -183,7 +195,7 @@ def test_a_counter_is_held_where_less_can_be_seen_than_before(kernel: Kernel, wa
 
 @pytest.mark.parametrize("seen_gone", [True, False])
 def test_a_strangers_pid_given_to_a_compiler_is_the_builds(kernel: Kernel, watch: Watch, seen_gone: bool) -> None:
-    """Pids go round: one passed over as a stranger's is checked again, within a minute at the latest."""
+    """Pids go round: one passed over as a stranger's is checked again after thirty samples at the latest."""
     stranger, root = kernel.fork(), kernel.fork()
     watch.roots = {"lfs": [root]}
     assert watch.sample()["lfs:processes"] == 1

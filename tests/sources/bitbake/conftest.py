@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from journals import runs_of
 
-from build_exporter.journal.layout import builds, run_path, runs
-from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.attach import Attachment
 from build_exporter.sources.bitbake.source import BitBake
 from build_exporter.sources.protocol import Settings
 from build_exporter.tracker import Run
@@ -88,11 +88,7 @@ class Follower:
 
     def runs(self) -> list[Run]:
         """Return the runs the journal holds, oldest first."""
-        return [
-            read_run(run_path(str(self.journal), build, name), build, name)
-            for build in builds(str(self.journal))
-            for name in runs(str(self.journal), build)
-        ]
+        return runs_of(self.journal)
 
 
 @pytest.fixture

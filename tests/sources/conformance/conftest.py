@@ -9,10 +9,10 @@ from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import pytest
+from journals import runs_of
 from tests.sources.conftest import MADE, Piece, Record
 
-from build_exporter.journal.layout import run_path, runs
-from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.attach import Attachment
 from build_exporter.sources.protocol import Settings, Source, SourceError
 from build_exporter.sources.registry import kinds
 from build_exporter.tracker import Run, Step
@@ -105,8 +105,7 @@ class Place:
 
     def runs(self, journal: str) -> list[Run]:
         """Return a journal's runs, oldest first."""
-        root = str(self.top / journal)
-        return [read_run(run_path(root, "build", name), "build", name) for name in runs(root, "build")]
+        return [run for run in runs_of(self.top / journal) if run.build == "build"]
 
     def lines(self, journal: str) -> list[str]:
         """Return a journal's lines."""

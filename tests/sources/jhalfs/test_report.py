@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import runs_of
 
-from build_exporter.journal.layout import run_path, runs
+from build_exporter.journal.layout import runs
 from build_exporter.model.states import BuildState
 from build_exporter.plan.jhalfs_makefile import read
-from build_exporter.sources.attach import Attachment, read_run
+from build_exporter.sources.attach import Attachment
 from build_exporter.sources.files import Ends
 from build_exporter.sources.jhalfs.report import MAX_BYTES, JhalfsReports, parse_report
 from build_exporter.sources.protocol import Settings, SourceError
@@ -64,8 +65,7 @@ def taken(journal: Path) -> Callable[[Path], list[Run]]:
         attachment = Attachment(JhalfsReports(Settings(path)), str(journal))
         attachment.poll(0.0, over=True)
         attachment.close()
-        build = attachment.source.build
-        return [read_run(run_path(str(journal), build, name), build, name) for name in runs(str(journal), build)]
+        return [run for run in runs_of(journal) if run.build == attachment.source.build]
 
     return take
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from build_exporter.model.states import BuildState
-from build_exporter.sources.make.directories import Open
+from build_exporter.sources.make.directories import Directories, Open
 from build_exporter.sources.make.failures import MAX_UNPLACED, Reasons, UnplacedFailure, UnplacedFailures
 from build_exporter.sources.make.history import is_of
 from build_exporter.sources.make.open_files import FileWriters
@@ -81,6 +81,23 @@ def test_which_of_several_makes_failed(
 ) -> None:
     """The one that the caller's target names, else the last that was left, else the last; not one known to have."""
     assert UnplacedFailure(FAILED, None, candidates, list(left)).place(target, broken) is expected
+
+
+@pytest.mark.parametrize(
+    ("top", "paths", "names"),
+    [
+        ("/tmp/linux", ("/tmp/hn", "/tmp/linux/fs/ext4/x", "/tmp/t/perf"), ("hn", "fs/ext4", "t/perf")),
+        ("/srv/a", ("/tmp/hn", "/var/tmp/x", "/var/tmp/x/y/z", "/opt/tmp/hn"), ("hn", "x", "y/z", "tmp/hn")),
+        ("/srv/b/a", ("/srv/b/c", "/srv/b/a/d"), ("c", "a/d")),
+    ],
+)  # fmt: skip
+def test_a_directory_beside_the_build_has_its_own_name(
+    top: str, paths: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    """Below the top its path; elsewhere its last two parts, without where the temporary files of all programs are."""
+    directories = Directories()
+    assert directories.name(top) == ""
+    assert tuple(directories.name(path) for path in paths) == names
 
 
 def test_failures_that_wait() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from build_exporter import plugin, plugin_testing
+from build_exporter.model.states import FailureClass
 
 if TYPE_CHECKING:
     from tests.sources.plugins.conftest import Site
@@ -71,6 +72,18 @@ def test_the_collector_of_the_page_succeeds(
     site.install("fans-plugin", (written / "package" / "fans.py").read_text(), "build_exporter.collectors", fans="Fans")
     served = serve(environment=site.environment)
     poll(lambda: served.value("build_exporter_collector_success", collector="fans") == 1, what="it succeeds")
+
+
+def test_the_report_format_and_the_rule_of_the_page_work(repository: Path) -> None:
+    """The two functions of the page are what their entry points ask for."""
+    page = (repository / "docs" / "guide" / "plugins.md").read_text()
+    short, rules = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[-2:]
+    scope: dict[str, Any] = {}
+    exec(short + rules, scope)
+    assert scope["short"]({"summary": "lfs succeeded"}) == "lfs succeeded\n"
+    (rule,) = scope["rules"]()
+    assert rule.error_class in set(FailureClass)
+    assert re.search(rule.pattern, "frobnicator 7 is not licensed")
 
 
 def test_the_page_and_the_interface_have_the_same_version(repository: Path) -> None:

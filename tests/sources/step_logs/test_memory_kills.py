@@ -98,3 +98,15 @@ def test_a_killed_step_of_any_writer_is_out_of_memory_only_with_evidence(
     step = current.steps["p", "s"]
     assert (step.state, step.error_class) == (StepState.FAILED, kind)
     assert ("for want of memory" in (step.message or "")) == bool(kills)
+
+
+@pytest.mark.parametrize(
+    ("text", "kills"), [("a 1\noom_kill 12\nb 2\n", 12), ("a 1\nnuma_oom_kill 3\n", 0), ("a\noom_kill x\n", 0)]
+)
+def test_the_kernels_count_of_kills_is_read(tmp_path: Path, text: str, kills: int) -> None:
+    """A kernel that does not count has no kills to compare, and neither has one whose file is not there."""
+    watched = MemoryKills(proc=str(tmp_path))
+    assert watched.count() == 0
+    (tmp_path / "vmstat").write_text(text)
+    watched.poll()
+    assert watched.count() == kills

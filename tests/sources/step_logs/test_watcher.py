@@ -82,6 +82,24 @@ def test_test_results_come_though_the_builder_swallows_them(watched: Watched) ->
     assert watched.run.path.read_text() == reported, "a restart reports nothing twice"
 
 
+def test_a_failure_is_explained_at_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, poll: Callable[..., None]
+) -> None:
+    """The reason of a failed step does not wait for the next look at the logs."""
+    monkeypatch.setattr("build_exporter.sources.step_logs.watcher.POLL_SECONDS", 3600.0)
+    watched.monitor.listeners.append(watched.inside.on_events)
+    watched.inside.start()
+    watched.write("a.c:1:1: error: no\n")
+    watched.run.add("step_finished", after=60, phase="p", step="s", status="failed")
+
+    def is_explained() -> bool:
+        watched.monitor.poll()
+        return watched.runs()[0].steps["p", "s"].error_class == "compiler-error"
+
+    poll(is_explained, 30, what="the reason")
+    watched.inside.stop()
+
+
 def test_what_ended_while_nobody_looked_is_caught_up_with(watched: Watched) -> None:
     """An exporter started amid a build knows the tests of the steps before, and reads their logs no second time."""
     watched.write("Testsuite summary for m4\n# PASS:  250\n# FAIL:  3\n")

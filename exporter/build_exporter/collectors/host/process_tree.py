@@ -6,12 +6,12 @@ lost or counted twice when it ends:
 * For each live process the kernel reports its own usage and that of children it has waited for. The tree's usage is the
   sum over the processes alive, for a child that ended and was waited for has moved into its parent's share.
 * A process that ended when no ancestor of it in the tree was left to wait for it (the root itself; one whose parent
-  ended first) keeps its last known share. What it used after it was last read, a second at most, or two while nobody
-  asks for metrics, is not seen.
+  ended first) keeps its last known share. What it used after it was last read, two to five seconds, is not seen.
 * A process that has done nothing for some samples is read in every fourth one alone, and where a child of it ended.
+  Where none of them did anything, only every second sample is taken.
 * Members stay members when their parent ends and they are given to another: they are known by pid and start time.
-* Not seen at all is who left the tree within a second of its birth (a daemon that forks twice), and a child whose
-  parent ignores SIGCHLD: the kernel adds it to no one.
+* Not seen at all is who left the tree between two samples (a daemon that forks twice), and a child whose parent
+  ignores SIGCHLD: the kernel adds it to no one.
 * A sample that reads a parent before, and its child after, the child's end finds too little: the counter is held.
 """
 
@@ -48,7 +48,7 @@ _QUIET_SAMPLES: Final = 10
 _QUIET_INTERVAL: Final = 4
 """After so many samples without CPU time or I/O a process is read in every fourth sample."""
 
-_FORGET_FOREIGN_SAMPLES: Final = 60
+_FORGET_FOREIGN_SAMPLES: Final = 30
 """After so many samples processes outside the trees are read again: their pids may have been reused."""
 
 
@@ -87,26 +87,37 @@ class ProcessTrees:
         self._known: dict[int, Process] = {}
         self._foreign: set[int] = set()
         self._samples = 0
+        self._running: Mapping[str, Collection[int]] = {}
+        self._rests = False
+        self._shown: list[Family] = []
         self._tick = 1 / os.sysconf("SC_CLK_TCK")
         self._page = os.sysconf("SC_PAGE_SIZE")
 
-    def collect(self) -> Iterator[Family]:
-        """Take a sample and return the families.
+    def collect(self) -> Iterable[Family]:
+        """Take a sample, unless everything is still, and return the families.
 
         Raises:
             OSError: the processes can't be listed or read.
         """
         running = self._roots()
+        if self._may_rest(running):
+            return self._shown
+        self._running = running
         self._sample(running)
         if self._observe is not None:
             self._observe({build: processes.trees for build, processes in self._step_processes.items()})
-        yield from self._families()
-        yield from self._cgroups.families(
-            {
-                build: sorted(tree.root.pid for tree in processes.living())
-                for build, processes in self._step_processes.items()
-            }
-        )
+        roots = {
+            build: sorted(tree.root.pid for tree in processes.living())
+            for build, processes in self._step_processes.items()
+        }
+        self._shown = [*self._families(), *self._cgroups.families(roots)]
+        return self._shown
+
+    def _may_rest(self, running: Mapping[str, Collection[int]]) -> bool:
+        """Return whether this sample is left out: where all processes have been still, every second one is."""
+        is_still = running == self._running and all(each.quiet >= _QUIET_SAMPLES for each in self._known.values())
+        self._rests = is_still and bool(self._known) and not self._rests
+        return self._rests
 
     def close(self) -> None:
         """Give back all descriptors."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os.path
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -128,11 +130,11 @@ class Buildroot(WithJournal):
             self._make.poll(now)
         # first what is printed of a failure: a step can't have ended before
         causes = self._console.poll()
-        self._read(now)
-        self._fail_at_once(causes)
+        self._read(now, dated := deque(cause for cause in causes if cause.time is not None))
+        self._fail_until(math.inf, dated)
         if over or self._is_over(now):
             self._log.end(is_cut=over and bool(self.tail.torn))
-        self._causes = explain(self._log.out, self._causes + causes)
+        self._causes = explain(self._log.out, self._causes + causes, self._console)
         if not over:
             self._limit_history()
         return iter(list(self._with_plan(has_new_plan=self._info.poll())))
@@ -143,7 +145,7 @@ class Buildroot(WithJournal):
         self._skipped: set[WorkSession] = set()
         self._planned: WorkSession | None = None
 
-    def _read(self, now: float) -> None:
+    def _read(self, now: float, causes: deque[Cause]) -> None:
         more = True
         while more:
             try:
@@ -157,24 +159,23 @@ class Buildroot(WithJournal):
                 self._begin()
             for entry in entries:
                 if EARLIEST <= entry.time <= latest:
+                    # dates in a console are of whole seconds
+                    self._fail_until(entry.time - 1, causes)
                     self._log.feed(entry)
                 else:
                     self._log.leave_out(entry.time)
             more = found.more
 
-    def _fail_at_once(self, causes: list[Cause]) -> None:
-        """Let the steps fail that make has given up, though it may wait for others, or has no step for it."""
-        session = self._log.current
-        if session is None:
-            return
-        for cause in causes:
-            # dates in a console are of whole seconds
-            if cause.time is None or cause.time < int(session.clock):
+    def _fail_until(self, moment: float, causes: deque[Cause]) -> None:
+        """Let steps fail that make gave up before a moment: it may wait for others, or have no step for it."""
+        while causes and (time := causes[0].time or 0.0) <= moment:
+            cause, session = causes.popleft(), self._log.current
+            if session is None or time < int(session.clock):
                 continue
             if cause.phase == AFTERWARDS:
-                self._log.fail((AFTERWARDS, cause.directory), cause.time)
-            elif (key := cause.step_of(session.open)) is not None:
-                self._log.fail(key, cause.time)
+                self._log.fail((AFTERWARDS, cause.directory), time)
+            elif (key := cause.step_of({*session.open, *session.lost})) is not None:
+                self._log.fail(key, time)
 
     def _is_over(self, now: float) -> bool:
         """Return whether nothing more will come: no make is at work, or nothing was done for long."""

@@ -23,6 +23,9 @@ MAX_ANNOUNCED: Final = 64
 """Directories that are to be entered, by what was printed before the first is: as many as jobs may run at once."""
 
 _ANNOUNCED: Final = re.compile(r"^Making \S+ in (\S+)$|\bmake\b.* -C ?(\S+)|\bcd (\S+) *(?:&&|;)")
+_PACKAGE: Final = re.compile(r"/build/([A-Za-z][\w.+~-]{0,99}-\d[\w.+~-]{0,40})(?=/|$)")
+"""A package's directory where many are built below one, as Buildroot does: that is the part, not `output/build`."""
+_TEMPORARY: Final = re.compile(r"^/(?:var/|usr/)?tmp/(?=.)")
 _LINKED: Final = re.compile(r"^(?:\./)?\.?(?:tmp_)?(?:vmlinux|modules)\b|^System\.map$")
 
 
@@ -117,11 +120,14 @@ class Directories:
             if not below and "/*" in self._announced:
                 below = "/" + path.rpartition("/")[2]
             self.top = path.removesuffix(below) or "/"
+        package = _PACKAGE.search(path)
+        if package is not None and not self.top.startswith(path[: package.end()]):
+            return _short(package[1])
         if path != self.top and not path.startswith(self.top.rstrip("/") + "/"):
             common = os.path.commonpath([path, self.top]) if path.startswith("/") and self.top.startswith("/") else "/"
             if common.count("/") < 2:
-                # elsewhere altogether
-                return _short("/".join(path.strip("/").split("/")[-MAX_PARTS:]))
+                # elsewhere altogether; where all temporary files are says nothing of this one
+                return _short("/".join(_TEMPORARY.sub("", path).strip("/").split("/")[-MAX_PARTS:]))
             self.top = common
         below = path[len(self.top) :].strip("/")
         return _short("/".join(below.split("/")[:MAX_PARTS]))

@@ -1,4 +1,4 @@
-"""Processes that the kernel killed for want of memory: its counter, looked at each second, and its log where readable.
+"""Processes that the kernel killed for want of memory: its counter, and its log where readable.
 
 oom_kill 3                                                      (/proc/vmstat)
 6,812,4711000000,-;Out of memory: Killed process 812 (cc1plus) total-vm:…   (/dev/kmsg: µs since boot)
@@ -50,6 +50,10 @@ class MemoryKills:
             self._times.append(self._clock())
         self._count = count
 
+    def count(self) -> int:
+        """Return how many processes the kernel has killed since it started, at the last look; 0 where unknown."""
+        return self._count
+
     def evidence(self, begin: float | None, end: float | None) -> str:
         """Return in words what was killed between two Unix times; empty where nothing was, or nobody may know."""
         begin, end = begin or 0.0, (end or self._clock()) + SLACK_SECONDS
@@ -62,8 +66,8 @@ class MemoryKills:
 
     def _read_count(self) -> int:
         try:
-            with open(self._vmstat, "rb") as file:  # noqa: PTH123 - each second
-                found = file.read().partition(b"oom_kill ")[2].partition(b"\n")[0]
+            with open(self._vmstat, "rb") as file:  # noqa: PTH123 - a string
+                found = file.read().partition(b"\noom_kill ")[2].partition(b"\n")[0]
         except OSError:
             return 0
         return int(found) if found.isdigit() else 0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,9 @@ from build_exporter.diagnostics.rules import own_rules
 from build_exporter.journal.append import Writer
 from build_exporter.journal.isolation import Isolation
 from build_exporter.journal.layout import run_path
-from build_exporter.model.events import Event, StepProgress, encode_line
+from build_exporter.model.events import Event, StepFinished, StepProgress, encode_line
 from build_exporter.model.states import FailureClass, StepState
-from build_exporter.sources.files import open_regular, read_ends
+from build_exporter.sources.files import may_be_read_to, read_ends
 from build_exporter.sources.step_logs.attempt_logs import AttemptLogs
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns, ExpectedFailures
 from build_exporter.sources.step_logs.memory_kills import MemoryKills
@@ -31,14 +30,15 @@ from build_exporter.tracker import Key, LogShape, Run, Step
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 2.0
+"""Between looks; after a failure there is one at once, for its reason."""
 REASON_BYTES: Final = 512 * 1024
 """Bytes of the end of a failed step's log that are searched for the reason."""
 
 MAX_WATCHED: Final = 64
 """Logs followed at a time."""
 
-POLL_BYTES: Final = 8 * 1024 * 1024
+POLL_BYTES: Final = 16 * 1024 * 1024
 """Bytes of all logs together read in one poll: at most a quarter of a core, whatever is written."""
 
 OVERLAP_SECONDS: Final = 30.0
@@ -111,7 +111,7 @@ class StepLogWatcher:
             history: what is known beside the logs.
             memory_kills: what the kernel killed for want of memory.
         """
-        self._memory_kills = memory_kills or MemoryKills(clock)
+        self.memory_kills = memory_kills or MemoryKills(clock)
         self._journal = journal
         self._history = history or StepHistory()
         self._runs = runs
@@ -121,17 +121,24 @@ class StepLogWatcher:
         self._over: set[Name] = set()
         self._classified: set[Name] = set()
         self._polled = clock()
-        self._stop = threading.Event()
+        self._stopped = False
+        self._wake = threading.Event()
         # a daemon: a log on a file system that hangs must not keep the exporter from ending
         self._thread = threading.Thread(target=self._run, name="inside-steps", daemon=True)
 
     def start(self) -> None:
-        """Start looking each second."""
+        """Start looking."""
         self._thread.start()
 
     def stop(self) -> None:
         """End looking soon."""
-        self._stop.set()
+        self._stopped = True
+        self._wake.set()
+
+    def on_events(self, build: str, run: str, events: Sequence[Event], live: bool) -> None:
+        """Look at once where a step has failed; called where the journal is read."""
+        if live and any(type(event) is StepFinished and event.status == StepState.FAILED.label for event in events):
+            self._wake.set()
 
     def catch_up(self) -> int:
         """Read the logs of steps that ended while nobody looked; return how many events that gave.
@@ -145,13 +152,13 @@ class StepLogWatcher:
             if (run.last_event or 0.0) < before - LEFT_SECONDS:
                 continue
             for step in [step for step in list(run.steps.values()) if _is_unread(step, before)]:
-                if not self._stop.is_set():
+                if not self._stopped:
                     count += self._append(run, list(self._backfill(run, step)))
         return count
 
     def poll(self) -> int:
         """Read what is new in the logs, append its events, and return how many."""
-        self._memory_kills.poll()
+        self.memory_kills.poll()
         since, self._polled = self._polled, self._clock()
         attempts = dict(self._attempts(since - OVERLAP_SECONDS))
         count = 0
@@ -196,7 +203,9 @@ class StepLogWatcher:
             )
         is_over = step.state is not StepState.RUNNING
         try:
-            if not attempt_logs.read(partial(self._may_read, run), over=is_over, share=share):
+            if not attempt_logs.read(
+                partial(may_be_read_to, run_path(self._journal, run.build, run.run)), over=is_over, share=share
+            ):
                 return
             is_over = is_over and not attempt_logs.behind
             yield from self._emit(attempt_logs, run, step, over=is_over)
@@ -221,7 +230,7 @@ class StepLogWatcher:
     def _backfill(self, run: Run, step: Step) -> Iterator[Event]:
         logs = AttemptLogs(new_readers, Path(step.log or ""), step.step, None)
         try:
-            if logs.read(partial(self._may_read, run), over=True):
+            if logs.read(partial(may_be_read_to, run_path(self._journal, run.build, run.run)), over=True):
                 yield from self._emit(logs, run, step, over=True, time=step.end)
         except OSError:
             return
@@ -257,7 +266,7 @@ class StepLogWatcher:
         """Emit what lines say of a failure that nobody knew, or that a user's own rule knows better."""
         names = [name for report in step.tests.values() for name in report.failing or ()]
         found = with_failed_tests(diagnose(lines, exit_code=step.exit_code, signal=step.signal), names)
-        if found.error_class == FailureClass.KILLED and (said := self._memory_kills.evidence(step.start, step.end)):
+        if found.error_class == FailureClass.KILLED and (said := self.memory_kills.evidence(step.start, step.end)):
             found = found._replace(error_class=FailureClass.OUT_OF_MEMORY.value, reason=f"{found.reason} ({said})")
         is_better = found.error_class not in (step.error_class, FailureClass.OTHER) and step.error_class in _VAGUE
         is_better = is_better or (bool(lines) and not step.message)
@@ -267,16 +276,6 @@ class StepLogWatcher:
             )
             progress.error_class = found.error_class
             yield progress
-
-    def _may_read(self, run: Run, path: Path) -> bool:
-        writer = os.stat(run_path(self._journal, run.build, run.run)).st_uid  # noqa: PTH116 - each second for each step
-        if writer == 0:
-            return True
-        descriptor = open_regular(path, follow_links=False)
-        try:
-            return os.fstat(descriptor).st_uid == writer
-        finally:
-            os.close(descriptor)
 
     def _append(self, run: Run, emitted: list[Event]) -> int:
         if not emitted:
@@ -297,7 +296,9 @@ class StepLogWatcher:
             self.catch_up()
         except Exception:
             log.exception("reading the logs of earlier steps failed")
-        while not self._stop.wait(POLL_SECONDS):
+        while not self._stopped:
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
             try:
                 self.poll()
             except Exception:

@@ -13,7 +13,7 @@ from build_exporter.queries.context import BadRequestError
 from build_exporter.web.endpoint import Endpoint, JsonResponse, Nothing
 from build_exporter.web.errors import error
 from build_exporter.web.ingest import Batch, Ingested, TooManyEventsError, lines_of, read_batch
-from build_exporter.web.messages import App, ClientGoneError, Request, Response
+from build_exporter.web.messages import Answer, ClientGoneError, Request, Response
 from build_exporter.web.routing import Route
 from build_exporter.web.service import Service
 
@@ -42,43 +42,82 @@ class _Bodies:
 _bodies: Final = _Bodies()
 
 
-def _accepting(service: Service) -> App:
-    ingest = Ingest(service.monitor.follower.root)
-    lock = asyncio.Lock()
+class _Intake:
+    """Takes batches of events, one after the other."""
 
-    async def accept(request: Request) -> Response:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._ingest = Ingest(service.monitor.follower.root)
+        self._lock = asyncio.Lock()
+
+    def __call__(self, request: Request) -> Answer:
+        """Return the answer to a batch, at once where nothing has to be waited for."""
         if request.header(b"content-encoding", "identity") != "identity":
             return error(415, "unsupported-encoding", "send the body without content-encoding")
+        body = request.at_once()
+        if body is None or len(body) > self._service.max_body_bytes:
+            return self._take_later(request)
+        batch = self._read(request, body)
+        if isinstance(batch, Response):
+            return batch
         try:
-            body = await body_of(request, service.max_body_bytes)
-            lines = lines_of(body, request.header(b"content-type"))
-            batch = read_batch(lines, service.monitor.clock() + FUTURE_TOLERANCE_SECONDS)
+            return self._answer(batch) if self._is_written(batch) else self._write(batch)
+        except OSError as problem:
+            return _unwritable(problem)
+
+    async def _take_later(self, request: Request) -> Response:
+        try:
+            batch = self._read(request, await body_of(request, self._service.max_body_bytes))
         except (BodyTooLargeError, BusyBodiesError) as problem:
             return refused_body(problem)
+        except BadRequestError as problem:
+            return error(400, "not-json", str(problem))
+        return batch if isinstance(batch, Response) else await self._write(batch)
+
+    def _read(self, request: Request, body: bytes) -> Batch | Response:
+        try:
+            lines = lines_of(body, request.header(b"content-type"))
         except TooManyEventsError as problem:
             return error(413, "too-many-events", str(problem))
         except BadRequestError as problem:
             return error(400, "not-json", str(problem))
+        return read_batch(lines, self._service.monitor.clock() + FUTURE_TOLERANCE_SECONDS)
+
+    def _is_written(self, batch: Batch) -> bool:
+        """Append a batch of one piece to an open run; return whether it could be done without waiting."""
+        if self._lock.locked() or len(batch.pieces) != 1 or not self._ingest.append_at_once(batch.pieces[0]):
+            return False
+        self._expect(batch)
+        return True
+
+    async def _write(self, batch: Batch) -> Response:
         try:
-            async with lock:
-                if batch.events:
-                    service.monitor.decoder.expect(batch.pieces[0].lines, batch.pieces[0].build, batch.events)
-                await _append(ingest, batch)
+            async with self._lock:
+                self._expect(batch)
+                for piece in batch.pieces:
+                    if not self._ingest.append_at_once(piece):
+                        # it may have to wait for the build's lock
+                        await asyncio.to_thread(self._ingest.append, piece)
         except OSError as problem:
-            log.warning("posted events can't be written", extra={"error": problem.strerror or str(problem)})
-            return error(507, "journal-not-writable", f"the journal can't be written: {problem.strerror}")
-        return _answer(service, batch)
+            return _unwritable(problem)
+        return self._answer(batch)
 
-    return accept
+    def _expect(self, batch: Batch) -> None:
+        if batch.events:
+            self._service.monitor.decoder.expect(batch.pieces[0].lines, batch.pieces[0].build, batch.events)
+
+    def _answer(self, batch: Batch) -> Response:
+        answer, counts = batch.answer, self._service.counts.ingested
+        counts["accepted"] += answer.accepted
+        counts["rejected"] += answer.rejected
+        if answer.rejected and not answer.accepted:
+            return error(422, "no-event-accepted", "no event of the batch could be accepted", answer)
+        return JsonResponse(answer, 207 if answer.rejected else 200)
 
 
-def _answer(service: Service, batch: Batch) -> Response:
-    answer = batch.answer
-    service.counts.ingested["accepted"] += answer.accepted
-    service.counts.ingested["rejected"] += answer.rejected
-    if answer.rejected and not answer.accepted:
-        return error(422, "no-event-accepted", "no event of the batch could be accepted", answer)
-    return JsonResponse(answer, 207 if answer.rejected else 200)
+def _unwritable(problem: OSError) -> Response:
+    log.warning("posted events can't be written", extra={"error": problem.strerror or str(problem)})
+    return error(507, "journal-not-writable", f"the journal can't be written: {problem.strerror}")
 
 
 ENDPOINTS: Final = (
@@ -89,7 +128,7 @@ ENDPOINTS: Final = (
         Ingested,
         method="POST",
         body=list[AnyEvent],
-        handler=_accepting,
+        handler=_Intake,
         statuses={
             207: "Some of the events were rejected; the answer says which.",
             400: "The body is neither an event nor an array of events.",
@@ -106,15 +145,6 @@ ENDPOINTS: Final = (
 def routes(service: Service) -> list[Route]:
     """Return the route that accepts events."""
     return [endpoint.route(service) for endpoint in ENDPOINTS]
-
-
-async def _append(ingest: Ingest, batch: Batch) -> None:
-    for piece in batch.pieces:
-        if ingest.is_ready(piece):
-            ingest.append(piece)
-        else:
-            # it may have to wait for the build's lock
-            await asyncio.to_thread(ingest.append, piece)
 
 
 def refused_body(problem: BodyTooLargeError | BusyBodiesError) -> Response:
