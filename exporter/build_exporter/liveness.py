@@ -122,7 +122,7 @@ class Liveness:
                 return is_of_an_earlier_boot()
             # it ended before it was first looked at
             watched = self._watched[identity] = _Watched(-1.0)
-        if is_its_own and created == watched.created:
+        if (is_its_own and created == watched.created) or (created is None and _is_hidden(pid)):
             watched.gone_since = None
             return False
         if watched.gone_since is None:
@@ -136,6 +136,17 @@ class Liveness:
         except OSError:
             return False
         return max(touched, run.last_event or 0.0) < psutil.boot_time()
+
+
+def _is_hidden(pid: int) -> bool:
+    """Return whether a process is there that /proc does not show: another user's, where that has `hidepid`."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not os.path.exists(f"/proc/{pid}")  # noqa: PTH110
+    except (OSError, OverflowError):
+        pass
+    return False
 
 
 def _created(pid: int) -> float | None:
@@ -161,7 +172,8 @@ def mark_writer(run: Run, here: str | None, created: Callable[[int], float | Non
     known = [(run.pid, run.pid_namespace, run.start)]
     known += [(step.pid, step.pid_namespace, step.start) for step in run.running.values()]
     run.writer_is_gone = all(
-        pid is not None and where == here and not _is_there(created(pid), began or 0.0) for pid, where, began in known
+        pid is not None and where == here and not (_is_there(created(pid), began or 0.0) or _is_hidden(pid))
+        for pid, where, began in known
     )
 
 

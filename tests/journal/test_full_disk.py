@@ -197,6 +197,20 @@ def test_root_writes_for_a_user_into_their_own_runs_alone(
     assert (recover(str(journal)), run.read_bytes()) == (1, b"{}\n")
 
 
+def test_what_cannot_be_kept_leaves_nothing_behind(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory-backed storage is full too, or went with its user's session, nothing is left there or made anew."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(small))
+    assert keep(f"{tmp_path}/journal/b/r.jsonl", b"{}\n", 1.0)
+    fill(small)
+    assert not keep(f"{tmp_path}/journal/b/r.jsonl", b"{}\n" * 5000, 2.0)
+    assert [path.name[:8] for path in (small / "build-exporter").iterdir()] == ["1.000000"]
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    assert not keep(f"{tmp_path}/journal/b/r.jsonl", b"{}\n", 3.0)
+    assert not (tmp_path / "gone").exists()
+
+
 def test_events_of_another_journal_stay(journal: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     """An exporter takes what belongs to its own journal and leaves the rest to others."""
     assert keep(f"{tmp_path}/other/b/20260101T000000Z.jsonl", b"{}\n", 1.0)

@@ -92,6 +92,40 @@ def test_a_step_that_shows_its_end_is_left_alone(monitor: Monitor, clock: Clock,
     assert _state(monitor, "s") is StepState.FAILED
 
 
+POLLS = """
+import sys, time
+from build_exporter.liveness import Liveness
+from build_exporter.monitor import Monitor
+now = time.time()
+monitor = Monitor(sys.argv[1], lambda: now)
+liveness = Liveness(monitor)
+for _ in range(3):
+    monitor.poll()
+    liveness.poll()
+    now += 6
+"""
+OTHER_USER = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+SEES_NO_OTHERS = ("--regid", "65534", "--clear-groups", "--bounding-set", "-sys_ptrace,-kill", "--inh-caps", "-all")
+
+
+def test_a_process_that_proc_hides_is_not_gone(journal: Path, monitor: Monitor, run_file: Callable[..., Any]) -> None:
+    """Where /proc shows each user no process but their own (`hidepid`), a step of another user runs on."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("mounting /proc takes root")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with subprocess.Popen([*OTHER_USER, "sleep", "600"]) as hidden:
+        run = run_file()
+        for name, pid in (("hidden", hidden.pid), ("gone", gone.pid)):
+            run.add("step_started", phase="p", step=name, pid=pid, pid_namespace=pid_namespace())
+        command = ["setpriv", *SEES_NO_OTHERS, sys.executable, "-c", POLLS, str(journal)]
+        mount = ["unshare", "-m", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"]
+        subprocess.run([*mount, *command], check=True, timeout=60)
+        states = [_state(monitor, name) for name in ("hidden", "gone")]
+        hidden.kill()
+    assert states == [StepState.RUNNING, StepState.INTERRUPTED]
+
+
 def test_other_steps_of_the_build_continue(monitor: Monitor, clock: Clock, run_file: Callable[..., Any]) -> None:
     """One lost step of a parallel build does not end the build."""
     child = subprocess.Popen(["sleep", "600"])

@@ -295,6 +295,8 @@ def test_each_request_on_a_connection_gets_its_own_answer(served: Any, requests:
 def test_whoever_was_answered_leaves_nothing_behind(served: Any, poll: Callable[..., None]) -> None:
     """Connections of clients that go, with an answer, a refusal, half a request or in the middle, are all closed."""
     descriptors = Path(f"/proc/{served.process.pid}/fd")
+    raw(served.port, POST % b"" + HEALTH)
+    poll(lambda: b"posted" in served.get("/api/v1/builds")[2], what="the run's file is open")
     before = len(list(descriptors.iterdir()))
     half = (POST % b"")[:-5]
     sent = (HEALTH, HEALTH + b"BAD\1\r\n\r\n", POST % b"" + half, half, HEALTH[:9], CHUNKED % (b"chunked", 1, EVENT))
@@ -305,6 +307,7 @@ def test_whoever_was_answered_leaves_nothing_behind(served: Any, poll: Callable[
             if requests not in (half, HEALTH[:9]):
                 connection.recv(65536)
     poll(lambda: len(list(descriptors.iterdir())) <= before, what="all are closed")
+    assert "Traceback" not in served.log.read_text()
 
 
 def test_metrics_may_be_elsewhere(serve: Serve) -> None:

@@ -167,10 +167,17 @@ def test_requests_beyond_the_limits_are_told_so(served: Any, request_: bytes, st
 
 def test_a_client_that_sends_all_its_body_first_learns_that_it_is_too_large(served: Any) -> None:
     """The answer reaches whoever reads it only after 30 MB, as many libraries do: the connection is not cut before."""
-    body = b" " * 30_000_000
-    head = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
-    status, answer = ask(served.port, head + body)
+    status, answer = ask(served.port, BODY.replace(b"100000", b"30000000") + b" " * 29_999_999)
     assert (status, json.loads(answer)["error"]["code"]) == (413, "too-large")
+
+
+def test_a_refused_client_that_stays_does_not_hold_up_the_end(serve: Serve) -> None:
+    """What is read on after a refusal has its time when the exporter ends too: it ends before it gives up waiting."""
+    served = serve("--no-collector.cpu")
+    with connections(served.port, 1, BODY.replace(b"100000", b"99999999")) as (client,):
+        assert client.recv(65536).startswith(b"HTTP/1.1 413 ")
+        assert served.stop() == 0
+    assert "ended before everything was answered" not in served.log.read_text()
 
 
 def test_a_flood_of_nonsense_is_a_line_in_the_log(serve: Serve) -> None:

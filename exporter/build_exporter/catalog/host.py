@@ -18,7 +18,7 @@ _CPU: Final = (
         "build_host_cpu_busy_peak_ratio",
         "ratio",
         "",
-        "Largest share of CPU time that was neither idle nor waiting for I/O between two samples two seconds apart, "
+        "Largest share of CPU time that was neither idle nor waiting for I/O between two samples a second apart, "
         "within the last 60 seconds.",
     ),
     counter("build_host_context_switches_total", "", "", "Switches of a CPU from one task to another."),
@@ -60,7 +60,7 @@ _MEMORY: Final = (
         "build_host_memory_available_lowest_bytes",
         "bytes",
         "",
-        "Least available memory of the samples of the last 60 seconds, taken each two seconds.",
+        "Least available memory of the samples of the last 60 seconds, taken each second.",
     ),
     gauge("build_host_memory_free_bytes", "bytes", "", "Memory that holds nothing at all."),
     gauge("build_host_memory_buffers_bytes", "bytes", "", "Memory that caches block devices."),
@@ -157,8 +157,8 @@ _PROCESS: Final = (
         "build_process_peak_memory_bytes",
         "bytes",
         "build",
-        "Largest resident memory of the process trees in the samples, taken every two to five seconds, since a step "
-        "was started while none that was watched ran on.",
+        "Largest resident memory of the process trees in the samples, taken each second, or up to every five where one "
+        "costs more than a millisecond, since a step was started while none that was watched ran on.",
     ),
     counter(
         "build_process_read_bytes_total",

@@ -79,7 +79,7 @@ LIVENESS_SECONDS = 4.0
 PLATFORM_SECONDS = 300.0
 ANALYSIS_SECONDS = 10.0
 STATUS_SECONDS = 2.0
-PROCESS_SECONDS = 2.0
+PROCESS_SECONDS = 1.0
 """Interval of samples of the running steps' processes, also while nobody asks: verdicts and alerts need them."""
 CACHES_SECONDS = 15.0
 

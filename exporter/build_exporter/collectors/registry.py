@@ -34,10 +34,10 @@ _HOST: Final = "build_exporter.collectors.host"
 
 HOST_COLLECTORS: Final[tuple[HostCollector, ...]] = (
     HostCollector(
-        "cpu", f"{_HOST}.cpu:Cpu", "CPU time by mode, tasks that run or are blocked, context switches.", interval=2.0
+        "cpu", f"{_HOST}.cpu:Cpu", "CPU time by mode, tasks that run or are blocked, context switches.", interval=1.0
     ),
     HostCollector("load", f"{_HOST}.load:Load", "Load averages."),
-    HostCollector("memory", f"{_HOST}.memory:Memory", "Memory: total, available, caches, unwritten.", interval=2.0),
+    HostCollector("memory", f"{_HOST}.memory:Memory", "Memory: total, available, caches, unwritten.", interval=1.0),
     HostCollector("swap", f"{_HOST}.swap:Swap", "Swap, paging and out-of-memory kills."),
     HostCollector("pressure", f"{_HOST}.pressure:Pressure", "Time lost waiting for CPU, memory and I/O."),
     HostCollector("disk", f"{_HOST}.disk:Disk", "Disk reads, writes and busy time."),

@@ -33,17 +33,18 @@ def keep(run_path: str, lines: bytes, now: float) -> bool:
     directory = spool_directory()
     if not directory or "\n" in run_path:
         return False
+    make_spool()
     try:
-        os.makedirs(directory, 0o700, exist_ok=True)
         path = f"{directory}/{now:.6f}-{os.getpid()}.jsonl"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        whole = False
         try:
             data = os.fsencode(run_path) + b"\n" + lines
             whole = os.write(descriptor, data) == len(data)
         finally:
             os.close(descriptor)
-        if not whole:
-            os.unlink(path)
+            if not whole:
+                os.unlink(path)
     except OSError:
         return False
     return whole
@@ -52,7 +53,8 @@ def keep(run_path: str, lines: bytes, now: float) -> bool:
 def make_spool() -> None:
     """Make the directory for events kept by this user: by it the shell hook sees that somebody will take them."""
     try:  # noqa: SIM105 - without contextlib
-        os.makedirs(spool_directory() or "/", 0o700, exist_ok=True)
+        # not its parent: a runtime directory goes with its user, and belongs to the system
+        os.mkdir(spool_directory() or "/", 0o700)
     except OSError:
         pass
 

@@ -19,7 +19,7 @@ from build_exporter.verdicts.judge import IDLE_CPU, LEAST_SILENCE_SECONDS, Judge
 from build_exporter.verdicts.limits import Limits
 
 JUDGE_SECONDS: Final = 3.5
-"""Every second sample is judged: what a person sees need not be newer."""
+"""Every fourth sample is judged: what a person sees need not be newer."""
 STILL_SECONDS: Final = 20.0
 STILL_JUDGE_SECONDS: Final = 10.0
 """A step that has done nothing for that long, its log and its processes' states as before, is judged so seldom."""
@@ -98,7 +98,7 @@ class _Watch:
 
 
 class Verdicts:
-    """Judges running steps from every second sample; `judgement` may be called from any thread.
+    """Judges running steps from every fourth sample; `judgement` may be called from any thread.
 
     `clock` must stand still while the machine is suspended: a step isn't silent then.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -328,6 +329,8 @@ class HttpProtocol(asyncio.Protocol):
     async def _send_parts(self, found: Streamed, pending: Pending, *, has_body: bool) -> None:
         try:
             async for part in found.chunks if has_body else nothing():
+                if self._transport.is_closing():
+                    return
                 self._transport.write(part if pending.is_old else b"%x\r\n%b\r\n" % (len(part), part))
                 if self._writable is not None:
                     await self._writable.wait()
@@ -385,8 +388,9 @@ class HttpProtocol(asyncio.Protocol):
         self._is_done = True
         self._transport.write(data)
         if self._transport.can_write_eof():
-            # the client sees the end at once
-            self._transport.write_eof()
+            # the client sees the end at once, unless it has gone
+            with contextlib.suppress(OSError):
+                self._transport.write_eof()
         self._due(LINGER_SECONDS)
 
     def _due(self, seconds: float) -> None:

@@ -155,8 +155,6 @@ class Server:
         finally:
             for acceptor in acceptors:
                 acceptor.close()
-            if self._sweeper is not None:
-                self._sweeper.cancel()
         for connection in list(self.limiter):
             connection.end()
         try:
@@ -165,6 +163,9 @@ class Server:
                     await asyncio.sleep(END_SECONDS)
         except TimeoutError:
             log.warning("ended before everything was answered", extra={"requests": len(self._shared.tasks)})
+        finally:
+            if self._sweeper is not None:
+                self._sweeper.cancel()
 
     def end(self) -> None:
         """Finish what is being answered and return from `serve`."""
@@ -184,12 +185,13 @@ class Server:
         if self._sweeps % MEASURE_SWEEPS == 0:
             self.limiter.measure()
         self._sweeps += 1
-        for connection in list(self.limiter):
-            connection.check(loop.time())
         is_over = self._sweeper is not None and not len(self.limiter)
+        # before anything can go wrong with one of them
         self._sweeper = None if is_over else loop.call_later(until_tick(SWEEP_SECONDS), self._sweep)
         if is_over:
             self._sweeps = 0
+        for connection in list(self.limiter):
+            connection.check(loop.time())
 
 
 def no_tls() -> ssl.SSLContext | None:

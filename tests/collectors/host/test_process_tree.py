@@ -132,7 +132,7 @@ def test_a_machine_at_rest_is_listed_now_and_then(kernel: Kernel, watch: Watch, 
 
 
 def test_of_a_still_tree_every_second_sample_is_left_out(kernel: Kernel, watch: Watch) -> None:
-    """What begins after twenty seconds of stillness is seen within four seconds, and all that follows within two."""
+    """What begins after ten seconds of stillness is seen within two seconds, and all that follows within one."""
     root = kernel.fork()
     watch.roots = {"lfs": [root]}
     for _ in range(12):

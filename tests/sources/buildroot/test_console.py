@@ -99,6 +99,18 @@ def test_a_build_that_was_stopped_has_not_failed(output: Any, imported: Callable
     assert (str(run.state), run.steps["build", "host-tool"].state.label) == ("interrupted", "interrupted")
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_make_that_was_ended_with_its_console(is_kept: bool, output: Any, imported: Callable[..., Runs]) -> None:
+    """Ctrl-C ends `utils/brmake`, too, before make can say so: where it was kept up to then, nothing has failed."""
+    output.clock = 1_790_000_000.5
+    begun = output.add("start", "build", "host-tool", 0)
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(begun - (5 if is_kept else -5)))
+    (output.output / "br.log").write_text(f"{at} >>> host-tool 1.2 Building\n{at} cc -c a.c\n")
+    (run,) = imported(output.output)
+    state = "interrupted" if is_kept else "failed"
+    assert (str(run.state), run.steps["build", "host-tool"].state.label) == (state, state)
+
+
 def test_a_failure_is_known_while_others_go_on(
     output: Any, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]
 ) -> None:
@@ -140,6 +152,25 @@ def test_a_dated_console_dates_failures(output: Any, imported: Callable[..., Run
     (output.output / "br.log").write_text("".join(f"{at} {line}\n" for line in printed.splitlines()))
     step = imported(output.output)[0].steps["build", "acl"]
     assert (list(step.ends), step.attempts) == ([1_790_000_040.0, output.clock], 2)
+
+
+def test_a_console_written_late(output: Any, attach: Callable[..., Attachment], runs_of: Callable[..., Runs]) -> None:
+    """Where what make printed comes after it was seen to be gone, the step has failed for that reason all the same."""
+    output.clock = time.time() - 60
+    console: Path = output.output / "br.log"
+    console.write_text(f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.localtime(output.clock))} >>> acl 2.4 Building\n")
+    output.add("start", "build", "acl")
+    follower = attach(output.output)
+    follower.poll(time.time())
+    follower.source._log.end()  # type: ignore[attr-defined]
+    follower.poll(time.time())
+    assert str(runs_of()[0].status) == "interrupted"
+    with console.open("a") as file:
+        file.write(failed("a.c:1:1: error: x", "acl-2.4", "built"))
+    follower.poll(time.time())
+    (run,) = runs_of()
+    step = run.steps["build", "acl"]
+    assert (step.state.label, step.message, step.attempts) == ("failed", "a.c:1:1: error: x", 1)
 
 
 def test_what_fails_after_the_last_step_fails_the_build(

@@ -6,7 +6,7 @@ lost or counted twice when it ends:
 * For each live process the kernel reports its own usage and that of children it has waited for. The tree's usage is the
   sum over the processes alive, for a child that ended and was waited for has moved into its parent's share.
 * A process that ended when no ancestor of it in the tree was left to wait for it (the root itself; one whose parent
-  ended first) keeps its last known share. What it used after it was last read, two to five seconds, is not seen.
+  ended first) keeps its last known share. What it used after it was last read, one to five seconds, is not seen.
 * A process that has done nothing for some samples is read in every fourth one alone, and where a child of it ended.
   Where none of them did anything, only every second sample is taken.
 * Members stay members when their parent ends and they are given to another: they are known by pid and start time.

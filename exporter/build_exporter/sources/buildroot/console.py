@@ -6,6 +6,7 @@ the step it gave up.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Final, Literal
 
 from build_exporter.diagnostics.diagnosis import Diagnosis
 from build_exporter.diagnostics.terminal import shown
-from build_exporter.model.events import BuildFinished, Event, StepFinished
+from build_exporter.model.events import BuildFinished, Event, StepFinished, StepStarted
 from build_exporter.model.states import FailureClass
 from build_exporter.sources.buildroot.log import AFTERWARDS, Key, WorkSession
 from build_exporter.sources.buildroot.plan import STAMPS
@@ -82,6 +83,18 @@ class Console:
         self._failed: list[Cause] = []
         self._is_parallel = False
         self._has_gone_on = False
+        self._since = math.inf
+        self._starts: dict[Key, float] = {}
+
+    def start_of(self, event: Event) -> float:
+        """Remember when a step began; return it at its end, in Unix seconds."""
+        if isinstance(event, StepStarted):
+            self._starts[event.phase, event.step] = event.time
+        return self._starts.get((event.phase, event.step), 0.0) if isinstance(event, StepFinished) else 0.0
+
+    def covers(self, start: float) -> bool:
+        """Return whether what make printed of a step that began then is here: it is not from before, nor from after."""
+        return self._tail is not None and self._since <= start <= self._tail.changed
 
     def poll(self) -> list[Cause]:
         """Return why steps failed, as far as it was printed since the last poll; nothing where it can't be read."""
@@ -102,6 +115,8 @@ class Console:
             for raw in read.lines:
                 for piece in shown(raw):
                     self._take(piece, causes)
+        # what comes from now on is seen, as is all that is dated
+        self._since = min(self._since, self._tail.changed)
         for cause in causes:
             # of what was there before anybody watched only the last is as old as the file's last change
             if cause.time is None and (not is_first or cause is causes[-1]) and not self._has_gone_on:
@@ -110,6 +125,7 @@ class Console:
 
     def _take(self, piece: str, causes: list[Cause]) -> None:
         text, date = stamped(piece, self._tail.changed if self._tail is not None else 0.0)
+        self._since = min(self._since, date if date is not None else math.inf)
         text = _UNFINISHED.sub("", text) if text.startswith("checking ") else text
         if title := _TITLE.match(text):
             self._begin(title[1])
@@ -170,26 +186,31 @@ def _is_own(failure: Failure) -> bool:
     return is_last and (failure.exit_code is not None or failure.stopped)
 
 
-def explain(out: Iterable[tuple[WorkSession, Event]], causes: list[Cause]) -> list[Cause]:
+def explain(out: Iterable[tuple[WorkSession, Event]], causes: list[Cause], console: Console) -> list[Cause]:
     """Put causes into the failures among new events, the newest first; return the causes that are of none of them.
 
-    A console kept of the last make only, or of all of them, ends alike.
+    A console kept of the last make only, or of all of them, ends alike. Where it was kept and make gave nothing up in
+    it, somebody ended make.
     """
+    events = list(out)
+    starts = [console.start_of(event) for _, event in events]
     ended: dict[WorkSession, BuildFinished] = {}
     left = list(causes)
-    for session, event in reversed(list(out)):
+    for (session, event), start in zip(reversed(events), reversed(starts), strict=True):
         if isinstance(event, BuildFinished):
             ended[session] = event
         if not isinstance(event, StepFinished) or event.status != "failed":
             continue
         key = (event.phase, event.step)
         found = next((cause for cause in reversed(left) if cause.is_of(key)), None)
-        if found is None:
-            continue
-        left.remove(found)
-        event.status, event.exit_code = found.status, found.exit_code
-        event.message, event.error_class = found.reason, found.error_class
-        if found.status == "interrupted":
+        if found is not None:
+            left.remove(found)
+            session.lost.discard(key)
+            event.status, event.exit_code = found.status, found.exit_code
+            event.message, event.error_class = found.reason, found.error_class
+        elif console.covers(start):
+            event.status, event.message = "interrupted", None
+        if event.status == "interrupted":
             session.failed.discard(key)
             if session in ended and not session.failed:
                 ended[session].status = "interrupted"

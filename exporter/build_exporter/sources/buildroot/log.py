@@ -65,6 +65,7 @@ class WorkSession:
         is_parallel: whether a step ended that another one had begun beside.
         done: steps that have ended.
         mark: how many steps had ended before it.
+        lost: steps without an end of which it is not known why.
     """
 
     start: float
@@ -76,6 +77,7 @@ class WorkSession:
     is_over: bool = False
     done: set[Key] = field(default_factory=set)
     failed: set[Key] = field(default_factory=set)
+    lost: set[Key] = field(default_factory=set)
 
     @property
     def may_be_parallel(self) -> bool:
@@ -150,7 +152,7 @@ class BuildTimeLog:
             session.is_over = False
             self._emit_begin(session, session.last)
         moment = max(time, session.last)
-        if session.open.pop(key, None) is None:
+        if session.open.pop(key, None) is None and key not in session.lost:
             started = StepStarted(time=moment, build=self._build, phase=key[0], step=key[1], package=key[1])
             self.out.append((session, started))
         self._fail(session, key, moment)
@@ -217,6 +219,7 @@ class BuildTimeLog:
         for each in session.open.values():
             each.left = session.last if each.left is None else each.left
         session.open[entry.key] = Open(entry.time)
+        session.lost.discard(entry.key)
         # that make goes on shows that what failed after the steps was seen to
         session.failed = {key for key in session.failed if key != entry.key and key[0] != AFTERWARDS}
         phase, step = entry.key
@@ -250,6 +253,7 @@ class BuildTimeLog:
     def _fail(self, session: WorkSession, key: Key, time: float) -> None:
         phase, step = key
         session.failed.add(key)
+        session.lost.add(key)
         self.out.append(
             (
                 session,

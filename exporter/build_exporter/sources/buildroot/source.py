@@ -134,7 +134,7 @@ class Buildroot(WithJournal):
         self._fail_until(math.inf, dated)
         if over or self._is_over(now):
             self._log.end(is_cut=over and bool(self.tail.torn))
-        self._causes = explain(self._log.out, self._causes + causes)
+        self._causes = explain(self._log.out, self._causes + causes, self._console)
         if not over:
             self._limit_history()
         return iter(list(self._with_plan(has_new_plan=self._info.poll())))
@@ -174,7 +174,7 @@ class Buildroot(WithJournal):
                 continue
             if cause.phase == AFTERWARDS:
                 self._log.fail((AFTERWARDS, cause.directory), time)
-            elif (key := cause.step_of(session.open)) is not None:
+            elif (key := cause.step_of({*session.open, *session.lost})) is not None:
                 self._log.fail(key, time)
 
     def _is_over(self, now: float) -> bool:
