@@ -122,10 +122,11 @@ def test_many_builds_side_by_side(run_file: RunFiles, follow: Callable[[], Any])
             file.add("note", message=f"{round_} {number}")
         reported = {batch.build: [event.message for event in batch.events] for batch in followed.poll()}
         assert reported == {f"build-{number}": [f"{round_} {number}"] for number in range(100)}
-    files[0].add("note", message="again")
-    assert followed.messages() == ["again"]
-    # the one that grew last is among those that stay open
-    assert _open_files().count(str(files[0].path)) == 1
+    for file in (files[0], files[-1]):
+        file.add("note", message="again")
+        assert followed.messages() == ["again"]
+        # the one that grew last is among those that stay open
+        assert _open_files().count(str(file.path)) == 1
     before = len(list(Path("/proc/self/fd").iterdir()))
     for file in files:
         shutil.rmtree(file.path.parent)
