@@ -8,7 +8,7 @@ from build_exporter.estimate import Accuracy, Estimator
 from build_exporter.exposition import Family
 from build_exporter.model.states import BuildState, StepState
 from build_exporter.monitor import Monitor
-from build_exporter.tracker import Build, Run, build_progress, phases_progress
+from build_exporter.tracker import Build, Run, progress_at
 from build_exporter.tracker.aggregates import OTHER_FLAG
 
 FINISH_STATUSES = ("succeeded", "failed", "skipped", "interrupted")
@@ -74,12 +74,13 @@ def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -
     state = run.state
     for each in BuildState:
         families["build_state"].add(int(each is state), name, each.value)
+    done, phases = progress_at(run, now)
     times = {
         "build_jobs": run.jobs_used,
         "build_start_timestamp_seconds": run.start,
         "build_end_timestamp_seconds": run.stopped,
         "build_last_event_timestamp_seconds": run.last_event,
-        "build_progress_ratio": build_progress(run, now),
+        "build_progress_ratio": done,
         "build_sbu_seconds": run.seconds_per_sbu,
         "build_gap_seconds": run.gap_seconds,
     }
@@ -88,7 +89,7 @@ def _show_run(families: _Families, run: Run, now: float, estimator: Estimator) -
             families[family].add(value, name)
     families["build_waiting_for_input"].add(int(run.waiting_for is not None), name)
     steps = families["build_steps"]
-    for phase, ratio in phases_progress(run, now):
+    for phase, ratio in phases:
         for step_state, label in _STEP_STATES:
             steps.add(phase.states[step_state], name, phase.name, label)
         if run.has_plan:

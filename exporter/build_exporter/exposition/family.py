@@ -57,8 +57,8 @@ class _Kept(NamedTuple):
     prefix: str | tuple[str, ...]
 
 
-_kept: Final[dict[tuple[object, ...], dict[tuple[str, ...], _Kept]]] = {}
-"""By name, label names and bounds of a family, then by label values: most samples are those of the scrape before."""
+_kept: Final[dict[str | Metric, tuple[Metric, dict[tuple[str, ...], _Kept]]]] = {}
+"""By what a family was made of its row, and by label values: most samples are those of the scrape before."""
 
 
 class Family:
@@ -71,10 +71,12 @@ class Family:
     __slots__ = ("_kept", "count", "lines", "metric")
 
     def __init__(self, name: str | Metric) -> None:
-        row = self.metric = metric(name) if isinstance(name, str) else name
+        known = _kept.get(name)
+        if known is None:
+            known = _kept[name] = (metric(name) if isinstance(name, str) else name, {})
+        self.metric, self._kept = known
         self.lines: list[bytes] = []
         self.count = 0
-        self._kept = _kept.setdefault((row.name, row.labels, row.buckets), {})
 
     def add(self, value: float, *labels: str) -> Family:
         """Add one sample, label values in the catalog's order; return the family itself.

@@ -11,6 +11,7 @@ from build_exporter.tracker.progress import (
     expected_at_start,
     expected_seconds,
     phases_progress,
+    progress_at,
     step_progress,
 )
 from build_exporter.tracker.state import LogShape, Run
@@ -39,6 +40,7 @@ __all__ = [
     "masked_key",
     "past_steps",
     "phases_progress",
+    "progress_at",
     "step_progress",
     "summarise",
     "tally",

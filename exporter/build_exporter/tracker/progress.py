@@ -84,24 +84,26 @@ def approach(share: float) -> float:
 
 def build_progress(run: Run, now: float) -> float | None:
     """Return the run's ratio at `now`, None where the steps to come are not known."""
-    if run.status is BuildState.SUCCEEDED:
-        return 1.0
-    if not run.has_plan:
-        return None
-    return max(run.floor, min(_whole(run, _credit(run, now, {})), CEILING))
+    return progress_at(run, now)[0]
 
 
 def phases_progress(run: Run, now: float) -> list[tuple[Phase, float]]:
-    """Return each phase and its ratio at `now`: 1 once its run succeeded, by whatever step a failure was repaired.
+    """Return each phase with its ratio at `now`."""
+    return progress_at(run, now)[1]
 
-    A phase none of whose steps ever ran stays at 0.
+
+def progress_at(run: Run, now: float) -> tuple[float | None, list[tuple[Phase, float]]]:
+    """Return the run's ratio at `now`, None where the steps to come are not known, and each phase with its ratio.
+
+    All are 1 once the run succeeded, by whatever step a failure was repaired, but of a phase none of whose steps ever
+    ran: that stays at 0.
     """
     phases = list(run.phases.values())
     if run.status is BuildState.SUCCEEDED:
-        return [(each, 0.0 if 0 < each.steps == each.states[StepState.PENDING] else 1.0) for each in phases]
+        return 1.0, [(each, 0.0 if 0 < each.steps == each.states[StepState.PENDING] else 1.0) for each in phases]
     by_phase: dict[str, float] = {}
-    _credit(run, now, by_phase)
-    return [(each, _phase_ratio(each, by_phase.get(each.name, 0.0))) for each in phases]
+    whole = max(run.floor, min(_whole(run, _credit(run, now, by_phase)), CEILING)) if run.has_plan else None
+    return whole, [(each, _phase_ratio(each, by_phase.get(each.name, 0.0))) for each in phases]
 
 
 def _phase_ratio(phase: Phase, credit: float) -> float:
