@@ -26,6 +26,7 @@ from build_exporter.web.rate import Allowance
 
 Serve = Callable[..., Any]
 BODY = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n["
+CHUNKED = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -136,7 +137,8 @@ def cpu_seconds(pid: int) -> float:
         (b"GET /" + b"a" * 33_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "too-long"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 33_000 + b"\r\n\r\n", 431, "too-large"),
         (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 2000 + b"\r\n", 431, "too-large"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 3_000_000 + b"\r\n\r\n", 431, "too-large"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 3_000_000, 431, "too-large"),
+        (CHUNKED + b"2\r\n[]\r\n0\r\nA: " + b"a" * 60_000, 431, "too-large"),
         (b"NONSENSE\r\n\r\n", 400, "bad-request"),
         (b"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n", 501, "not-implemented"),
         (b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n", 501, "not-implemented"),
@@ -148,7 +150,8 @@ def cpu_seconds(pid: int) -> float:
         "address",
         "one header",
         "many headers",
-        "huge header",
+        "a header without end",
+        "a trailer without end",
         "nonsense",
         "unknown",
         "proxy",

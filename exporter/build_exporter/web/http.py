@@ -23,8 +23,9 @@ MAX_URL_BYTES: Final = 32 * 1024
 MAX_HEADER_BYTES: Final = 32 * 1024
 """Of all headers: the cookies of a single sign-on in front of the exporter take 8 KiB and more."""
 _HEADER_COST: Final = 32  # beside its text, as HTTP/2 counts (RFC 9113, 6.5.2)
+_TOO_LARGE: Final = (431, "too-large", f"headers have at most {MAX_HEADER_BYTES} bytes")
 MAX_HELD_BYTES: Final = 64 * 1024
-"""Of a body that its handler has not taken; more waits unread."""
+"""Of a body that its handler has not taken, and of all requests that wait behind one; more waits unread."""
 HEADER_SECONDS: Final = 10.0
 """From a connection's opening, or a request's first byte, to the end of the headers."""
 BODY_SECONDS: Final = 60.0
@@ -59,7 +60,7 @@ class HttpProtocol(asyncio.Protocol):
         self._refusal: bytes | None = None
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._size = 0
+        self._size = self._unended = 0  # of all headers; of what the parser keeps and has reported nothing of
         self._in_headers = False
         self._left = 0
         self._newest: Pending | None = None
@@ -113,21 +114,25 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_in_body():
             cast("Pending", self._newest).body.end(is_lost=True)
         in_hand = self._current is not None or bool(self._waiting)
-        return in_hand and self._stream is None and not self._is_secure
+        if in_hand and self._stream is None and not self._is_secure:
+            return True
+        self._close()
+        return False
 
     def pause_writing(self) -> None:
         """Wait for the reader, but not for ever."""
         self._writable = asyncio.Event()
-        self._shared.limiter.is_idle(self)
-        self._stalled_at, self._untaken = self._loop.time() + STALL_SECONDS, self._transport.get_write_buffer_size()
+        self._await_reader()
 
     def resume_writing(self) -> None:
         """Go on with what waited."""
-        self._stalled_at = inf
+        if not self._transport.is_closing():
+            # a connection that closes waits for its reader until the last byte
+            self._stalled_at = inf
+            self._mark_busy()
         if self._writable is not None:
             self._writable.set()
             self._writable = None
-            self._mark_busy()
             self._loop.call_soon(self._go_on)
 
     # what the server calls
@@ -146,7 +151,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._refuse(408, "too-slow", "the request did not come in time")
                 self._go_on()
             else:
-                self._transport.close()
+                self._close()
 
     def evict(self) -> None:
         """Close at once."""
@@ -159,7 +164,7 @@ class HttpProtocol(asyncio.Protocol):
         """Close as soon as the request in hand is answered."""
         self._is_ending = True
         if self._current is None and self._transport is not None:
-            self._transport.close()
+            self._close()
 
     # what the parser calls
 
@@ -169,15 +174,17 @@ class HttpProtocol(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
+        self._unended = 0
         self._url += url
         if len(self._url) > MAX_URL_BYTES:
             raise Refused(414, "too-long", f"an address has at most {MAX_URL_BYTES} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
+        self._unended = 0
         self._size += len(name) + len(value) + _HEADER_COST
         if self._size > MAX_HEADER_BYTES:
-            raise Refused(431, "too-large", f"headers have at most {MAX_HEADER_BYTES} bytes")
+            raise Refused(*_TOO_LARGE)
         if self._in_headers:
             # what follows a body in chunks is no header: whoever checked those in front has not seen it
             self._headers.append((name.lower(), value.rstrip(b" \t")))
@@ -189,12 +196,14 @@ class HttpProtocol(asyncio.Protocol):
         self._due(inf if newest.body.is_awaited else BODY_SECONDS)
         newest.request.peer, newest.request.server, newest.request.is_secure = self.peer, self._server, self._is_secure
         self._left, self._is_upgrade = newest.length, newest.request.is_upgrade
+        newest.head_size, self._unended = len(self._url) + self._size, 0
         self._newest = newest
         self._waiting.append(newest)
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
         assert self._newest is not None
+        self._unended = 0
         self._left -= len(part)
         self._newest.body.add(part)
 
@@ -221,7 +230,7 @@ class HttpProtocol(asyncio.Protocol):
         elif self._refusal is not None:
             self._send_last(self._refusal)
         elif self._is_over:
-            self._transport.close()
+            self._close()
         elif self._due_at == inf:
             self._due(HEADER_SECONDS if self._in_headers else KEEP_ALIVE_SECONDS)
 
@@ -237,6 +246,7 @@ class HttpProtocol(asyncio.Protocol):
                 self.on_message_complete()
                 continue
             try:
+                self._unended += len(piece)
                 self._parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
                 self._unparsed = piece[upgrade.args[0] :] + self._unparsed
@@ -244,12 +254,14 @@ class HttpProtocol(asyncio.Protocol):
                 log.warning("Invalid HTTP request received")
                 self._refuse(*reason_of(problem, piece))
                 return
+            if self._unended > MAX_HEADER_BYTES:
+                self._refuse(*_TOO_LARGE)
         self._hold(is_held=False)
 
     def _is_full(self) -> bool:
-        newest = self._newest
-        is_body_full = newest is not None and newest.body.size > MAX_HELD_BYTES
-        return is_body_full or self._is_upgrade or len(self._waiting) >= MAX_PIPELINED or self._writable is not None
+        is_body_full = self._newest is not None and self._newest.body.size > MAX_HELD_BYTES
+        are_many = len(self._waiting) >= MAX_PIPELINED or sum(each.size for each in self._waiting) > MAX_HELD_BYTES
+        return is_body_full or self._is_upgrade or are_many or self._writable is not None
 
     def _hold(self, *, is_held: bool) -> None:
         if is_held != self._is_held and not self._transport.is_closing():
@@ -303,9 +315,9 @@ class HttpProtocol(asyncio.Protocol):
         self._go_on()
 
     def _fail(self) -> None:
+        self._refuse(500, "internal", "the exporter met an error it did not expect; its log has it")
         self._current = None
         self._waiting.clear()
-        self._refuse(500, "internal", "the exporter met an error it did not expect; its log has it")
 
     def _answer(self, found: Response) -> None:
         pending = self._current
@@ -336,7 +348,7 @@ class HttpProtocol(asyncio.Protocol):
                     await self._writable.wait()
         except Exception:
             log.exception("an answer can't go on")
-            self._transport.close()
+            self._close()
             return
         if has_body and not pending.is_old:
             self._transport.write(b"0\r\n\r\n")
@@ -350,7 +362,7 @@ class HttpProtocol(asyncio.Protocol):
         if pending.keep_alive and not self._is_ending:
             self._shared.limiter.is_idle(self)
         elif pending.body.is_whole:
-            self._transport.close()
+            self._close()
         else:
             self._refusal = self._unparsed = b""
             self._hold(is_held=False)
@@ -392,6 +404,15 @@ class HttpProtocol(asyncio.Protocol):
             with contextlib.suppress(OSError):
                 self._transport.write_eof()
         self._due(LINGER_SECONDS)
+
+    def _close(self) -> None:
+        """Close once the client has taken what was sent, for which it has its time."""
+        self._await_reader()
+        self._transport.close()
+
+    def _await_reader(self) -> None:
+        self._shared.limiter.is_idle(self)
+        self._stalled_at, self._untaken = self._loop.time() + STALL_SECONDS, self._transport.get_write_buffer_size()
 
     def _due(self, seconds: float) -> None:
         """Expect something within so many seconds."""

@@ -27,7 +27,7 @@ class Request:
 
     Attributes:
         method: in capitals.
-        raw_path: the path as it was sent; `path` is the same decoded, `query` the parameters behind it in their order.
+        raw_path: the path as it was sent; `path` is the same decoded.
         headers: name in lower case and value of each, in their order.
         body: its parts as they come; raises ClientGoneError where they end too early. `at_once` returns all of it where
             it has come with the head, else None; it may be asked before `body` alone.
@@ -49,13 +49,20 @@ class Request:
     handler: str = OTHER
     at_once: Callable[[], bytes | None] = field(default=lambda: None)
     path: str = field(init=False)
-    query: Sequence[tuple[str, str]] = field(init=False)
+    _query: Sequence[tuple[str, str]] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         path = self.raw_path.decode("ascii")
         self.path = unquote(path) if "%" in path else path
-        text = self.query_string.decode("latin-1")
-        self.query = parse_qsl(text, keep_blank_values=True) if text else ()
+
+    @property
+    def query(self) -> Sequence[tuple[str, str]]:
+        """The parameters behind the path in their order."""
+        # a long query takes forty times its bytes: not before somebody asks for it
+        if self._query is None:
+            text = self.query_string.decode("latin-1")
+            self._query = parse_qsl(text, keep_blank_values=True) if text else ()
+        return self._query
 
     def header(self, name: bytes, default: str = "") -> str:
         """Return the first header of a name in lower case."""

@@ -90,6 +90,7 @@ class Pending:
         length: bytes of the body, 0 where the head does not say.
         is_passed_over: whether the parser leaves the body out: what follows a request for another protocol is that
             protocol's, unless it is answered by this one.
+        head_size: bytes of address and headers.
     """
 
     request: Request
@@ -98,6 +99,12 @@ class Pending:
     is_old: bool
     length: int
     is_passed_over: bool
+    head_size: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of it in memory: its head and what has come of the body."""
+        return self.head_size + self.body.size
 
     @property
     def is_last(self) -> bool:

@@ -90,6 +90,10 @@ class Connection(asyncio.Protocol):
             # it has pings answered and does not take the answers
             self.transport.pause_reading()
 
+    def eof_received(self) -> None:
+        """Close: the client sends no more."""
+        self._end()
+
     def pause_writing(self) -> None:
         """Note that the client is slow."""
         self.writable.clear()
@@ -106,6 +110,9 @@ class Connection(asyncio.Protocol):
             return
         self._protocol.send_close(code, reason)
         self._send()
+        self._end()
+
+    def _end(self) -> None:
         self.transport.close()
         asyncio.get_running_loop().call_later(ABORT_SECONDS, self.transport.abort)
 
@@ -114,7 +121,7 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(b"".join(parts))
             if SEND_EOF in parts:
-                self.transport.close()
+                self._end()
 
     def _later(self) -> None:
         self._ping = asyncio.get_running_loop().call_later(PING_SECONDS, self._check)
