@@ -158,7 +158,7 @@ class Exporter:
         self._overrides = overrides
         alerting = overrides.of(config.alerting)
         self._alerts = AlertService(self.monitor, alerting, lambda: self.service.scraped_at, self._verdicts.judgement)
-        self._alerts.host.kills = self._step_logs.memory_kills.count
+        self._alerts.host.kills = self._step_logs.memory_kills.poll
         self._own.alert_posts, self._own.alerts_received = self._alerts.fast_path.posts, self._alerts.inbox.counts
         self._own.parts_up = self._parts_up
         self.service.alerts = self._alerts
