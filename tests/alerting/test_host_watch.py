@@ -238,7 +238,7 @@ def test_where_a_build_writes_is_asked_every_quarter_of_a_minute(
         run.add("build_finished", status="failed")
         monitor.poll()
         watch.poll()
-        assert asked == []
+        assert (asked, watch._places) == ([], {})
     finally:
         os.kill(psutil.Process(child.pid).children()[0].pid, 9)
         child.wait()
