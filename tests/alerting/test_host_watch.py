@@ -18,6 +18,7 @@ from build_exporter.alerting.host_watch import HostWatch
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
 from build_exporter.queries.incidents import Kind
+from build_exporter.sources.step_logs.memory_kills import MemoryKills
 from build_exporter.tracker import Run, Step
 from build_exporter.verdicts import Judgement
 
@@ -75,27 +76,33 @@ def test_a_disk_that_fills_is_reported_after_three_seconds_and_over_with_space(
 
 
 def test_a_kill_for_lack_of_memory_is_reported_once_and_for_ten_minutes(
-    journal: Path, run_file: Callable[..., Any]
+    journal: Path, tmp_path: Path, run_file: Callable[..., Any]
 ) -> None:
-    """Only kills while a build runs count; a second one within ten minutes is the same incident."""
+    """Only kills while a build runs count, and none waits for the reading of logs; within ten minutes they are one."""
     run = run_file(clock=START)
     run.add("step_started", phase="p", step="s")
-    monitor, clock, kills = Monitor(str(journal)), Clock(), [7]
+    monitor, clock = Monitor(str(journal)), Clock()
     monitor.poll()
-    watch = HostWatch(monitor, clock, lambda: kills[0])
+
+    def count(kills: int) -> None:
+        (tmp_path / "vmstat").write_text(f"a 1\noom_kill {kills}\n")
+
+    count(7)
+    watch = HostWatch(monitor, clock, MemoryKills(proc=str(tmp_path)).poll)
     watch.poll()
     assert watch.standing == []
-    kills[0] = 8
+    count(8)
     watch.poll()
     (found,) = watch.standing
     assert (found.kind, found.since) == (Kind.OUT_OF_MEMORY, START + 10)
-    for kills[0], clock.now in ((8, START + 300), (9, START + 609), (9, START + 609.9)):
+    for kills, clock.now in ((8, START + 300), (9, START + 609), (9, START + 609.9)):
+        count(kills)
         watch.poll()
         assert [each.failure for each in watch.standing] == [found.failure]
     clock.now = START + 610
     watch.poll()
     assert watch.standing == []
-    kills[0] = 10
+    count(10)
     watch.poll()
     run.add("step_finished", phase="p", step="s", status="succeeded")
     monitor.poll()
@@ -231,7 +238,7 @@ def test_where_a_build_writes_is_asked_every_quarter_of_a_minute(
         run.add("build_finished", status="failed")
         monitor.poll()
         watch.poll()
-        assert asked == []
+        assert (asked, watch._places) == ([], {})
     finally:
         os.kill(psutil.Process(child.pid).children()[0].pid, 9)
         child.wait()

@@ -16,6 +16,8 @@ from build_exporter.collectors.steps import FAMILIES, RunSeries
 from build_exporter.model import events as e
 from build_exporter.model.states import StepState
 from build_exporter.queries.course import course
+from build_exporter.summary import _misspelt
+from build_exporter.toolchain.steps import tools_of_steps
 from build_exporter.tracker import Run, apply_all
 
 BASE: dict[str, Any] = {"time": st.just(0.0), "build": st.just("b")}
@@ -31,7 +33,7 @@ some_event = st.one_of(
     st.builds(e.BuildStarted, **BASE),
     st.builds(e.Plan, **BASE, steps=st.lists(planned_steps, max_size=8), continues=st.booleans()),
     st.builds(e.StepStarted, **STEP, attempt=st.none() | st.integers(0, 5)),
-    st.builds(e.StepStarted, **STEP),
+    st.builds(e.StepStarted, **STEP, package=st.just("gcc"), version=st.none() | st.sampled_from("12")),
     st.builds(e.StepProgress, **STEP, ratio=st.none() | st.floats(0, 1), done=amounts, total=amounts),
     st.builds(
         e.StepFinished,
@@ -86,11 +88,12 @@ def test_lines_kept_are_those_of_a_new_start(story: list[tuple[list[e.Event], fl
 
 @given(stories)
 def test_what_is_kept_of_all_steps_is_what_a_new_look_finds(story: list[tuple[list[e.Event], float]]) -> None:
-    """Sums, tests, and the steps that ended last or come next are those of now, however often they were asked for."""
+    """Sums, tests, tools, and the steps that ended last or come next are those of now, however often asked for."""
     run = Run("b", "20260101T000000Z")
     for _ in lived(run, story):
-        assert course(run) == inspect.unwrap(course)(run)
-        assert course(run) is course(run)
+        for find in (course, tools_of_steps, _misspelt):
+            assert find(run) == inspect.unwrap(find)(run)
+            assert find(run) is find(run)
 
 
 def test_nothing_is_kept_of_a_run_that_is_gone() -> None:

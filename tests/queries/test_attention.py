@@ -139,6 +139,22 @@ def test_steps_are_compared_once_for_each_change(builder: Callable[..., Any], mo
     assert kinds(build) == []
 
 
+def test_a_slower_step_is_compared_with_runs_alike(builder: Callable[..., Any]) -> None:
+    """Once its processes show another -j, a run is compared with the earlier ones that had it, though no step ended."""
+    build = builder()
+    for day, (jobs, seconds) in enumerate([(4, 100.0)] * 3 + [(8, 200.0)] * 3 + [(4, 200.0)], 1):
+        build.run = f"2026010{day}T000000Z"
+        build.add("build_started", jobs=jobs)
+        for name in "abc":
+            build.step("p", name, 100.0)
+        build.step("p", "s", seconds)
+        if day < 7:
+            build.add("build_finished", status="succeeded")
+    assert [(kind, step) for kind, _, step, _ in kinds(build)] == [("slower", "s")]
+    build.add("toolchain", jobs=8)
+    assert kinds(build) == []
+
+
 def test_many_misspelt_steps_are_counted(builder: Callable[..., Any]) -> None:
     """Of thousands of names beside the plan three are named, and looking costs no more than for some."""
     build = builder()

@@ -57,6 +57,17 @@ def test_the_passes_of_lfs_are_cross_and_target() -> None:
     }
 
 
+@pytest.mark.parametrize("seconds", [None, 9.0])
+def test_a_start_read_after_its_end_names_the_tool(seconds: float | None) -> None:
+    """Tools asked for between an end and its start, which came late, are those of now when they are asked for again."""
+    run = Run("lfs", "20260101T000000Z")
+    name: dict[str, Any] = {"build": "lfs", "phase": "chapter-8", "step": "gcc"}
+    apply_all(run, [e.StepFinished(time=10.0, status="succeeded", seconds=seconds, **name)])
+    assert reported(run) == {}
+    apply_all(run, [e.StepStarted(time=1.0, package="gcc", version="15.1.0", **name)])
+    assert (run.steps["chapter-8", "gcc"].attempts, reported(run)) == (1, {("target", "", "gcc"): "15.1.0"})
+
+
 def test_only_steps_that_succeeded_have_built_anything() -> None:
     """A compiler whose step failed, or never began, is none."""
     assert reported(run_of(*LFS, status="failed")) == reported(run_of(*LFS, status="skipped")) == {}

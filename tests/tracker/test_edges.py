@@ -295,6 +295,12 @@ def test_phases_do_not_go_back_either() -> None:
     assert (phases_progress(run, 7)[0][1], build_progress(run, 7)) == (1.0, 0.999)
 
 
+def test_a_phase_moves_with_its_running_step_without_a_plan() -> None:
+    """Where the steps to come are not known the build has no ratio, and a phase that of the steps it has."""
+    run = run_of(start(0), at(1, ratio=0.5))
+    assert (build_progress(run, 1), phases_progress(run, 1)[0][1]) == (None, 0.5)
+
+
 def test_a_phase_that_never_began_is_at_nothing() -> None:
     """Also of a run that succeeded, in which every other phase is full, however its failure was repaired."""
     run = run_of(plan({"a": 1, "b": 1}), plan({"c": 1}, phase="q", continues=True), start(1, "a"), over(2))

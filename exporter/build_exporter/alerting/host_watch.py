@@ -39,12 +39,13 @@ MAX_PROCESSES: Final = 50
 class HostWatch:
     """Looks at the machine for the sake of running builds; `standing` are the incidents found by the newest look.
 
-    `kills` returns how many processes the kernel has killed for lack of memory, `verdict` judges a running step.
+    `kills` returns how many processes the kernel has killed for lack of memory (None where unknown),
+    `verdict` judges a running step.
     """
 
     monitor: Monitor
     clock: Callable[[], float] = time.time
-    kills: Callable[[], int] = lambda: 0
+    kills: Callable[[], int | None] = lambda: None
     verdict: Callable[[Run, Step], Judgement | None] = lambda run, step: None
     standing: list[Incident] = field(default_factory=list)
     _conditions: HostConditions = field(init=False)
@@ -79,6 +80,8 @@ class HostWatch:
             return
         now = self.clock()
         running = [run for run in self.monitor.newest_runs() if run.running and run.status is None]
+        names = {run.build for run in running}
+        self._places = {name: found for name, found in self._places.items() if name in names}
         seen: dict[HostCondition, str] = {}
         has_killed = self._has_killed()
         for run in running:
@@ -130,7 +133,7 @@ class HostWatch:
 
     def _has_killed(self) -> bool:
         before, self._kills = self._kills, self.kills()
-        return before is not None and self._kills > before
+        return before is not None and self._kills is not None and self._kills > before
 
 
 def _places(run: Run) -> set[str]:

@@ -27,7 +27,7 @@ MAX_COMPARED: Final = 2000
 _URGENCY: Final[dict[Severity, int]] = {"critical": 0, "warning": 1, "info": 2}
 _STUCK: Final = frozenset({Verdict.STUCK, Verdict.WAITING_FOR_INPUT, Verdict.SUSPENDED})
 _SLOWED: Final = frozenset({Verdict.SWAPPING, Verdict.THROTTLED})
-_slower_steps: WeakKeyDictionary[Run, tuple[tuple[int, ...], list[Difference]]] = WeakKeyDictionary()
+_slower_steps: WeakKeyDictionary[Run, tuple[tuple[object, ...], list[Difference]]] = WeakKeyDictionary()
 """The slower steps of a run, and for which state of it: each question of a page asks for them again."""
 
 
@@ -146,7 +146,7 @@ def _slower(context: Context, run: Run) -> Iterator[Attention]:
     build = context.builds.get(run.build)
     if build is None or not build.history or len(run.steps) > MAX_COMPARED:
         return
-    state = (run.revision, Past.changes)
+    state = (run.revision, Past.changes, run.machine, run.jobs_used, run.target, run.tests)
     kept = _slower_steps.get(run)
     if kept is None or kept[0] != state:
         found = differences(run, list(build.history.values())).differences

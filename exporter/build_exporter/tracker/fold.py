@@ -126,8 +126,8 @@ def _step_started(run: Run, event: e.StepStarted) -> None:
         step.start = event.time
         if step.seconds is None and step.end is not None:
             step.seconds = step.end - step.start
-            run.revision += 1
         describe(run, step, event)
+        run.revision += 1
         run.changed[step.key] = step
         return
     if step.state is not StepState.PENDING:
@@ -260,8 +260,8 @@ def _step_finished(run: Run, event: e.StepFinished) -> None:
     state = _FINISHED[event.status]
     corrects = step.state is StepState.INTERRUPTED and state is not StepState.INTERRUPTED
     # clocks are coarse: better news of the newest end may bear the very time of it
-    is_told = event.time in step.ends and not (corrects and event.time == step.end)
-    if is_told or (step.state is state and not corrects):
+    is_known = event.time in step.ends and not (corrects and event.time == step.end)
+    if is_known or (step.state is state and not corrects):
         run.ignored["step_finished"] += 1
         return
     # a step that was done and has failed after all takes from what is shown

@@ -102,7 +102,8 @@ def progress_at(run: Run, now: float) -> tuple[float | None, list[tuple[Phase, f
     if run.status is BuildState.SUCCEEDED:
         return 1.0, [(each, 0.0 if 0 < each.steps == each.states[StepState.PENDING] else 1.0) for each in phases]
     by_phase: dict[str, float] = {}
-    whole = max(run.floor, min(_whole(run, _credit(run, now, by_phase)), CEILING)) if run.has_plan else None
+    credit = _credit(run, now, by_phase)
+    whole = max(run.floor, min(_whole(run, credit), CEILING)) if run.has_plan else None
     return whole, [(each, _phase_ratio(each, by_phase.get(each.name, 0.0))) for each in phases]
 
 

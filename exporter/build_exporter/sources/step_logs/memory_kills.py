@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,7 +29,7 @@ _KILLED: Final = re.compile(rb"^\d+,\d+,(\d+),.*?;.*[Oo]ut of memory: Killed pro
 
 
 class MemoryKills:
-    """Knows when the kernel killed processes for want of memory, and which, as far as it may be read."""
+    """Knows when the kernel killed processes for want of memory, and which, as far as it may be read; of any thread."""
 
     def __init__(
         self,
@@ -40,19 +41,21 @@ class MemoryKills:
         """Begin to look; `clock` is Unix time, `uptime` that of the kernel's log."""
         self._clock, self._uptime = clock, uptime
         self._vmstat, self._kernel_log = f"{proc}/vmstat", kernel_log
-        self._count = self._read_count()
+        self._lock = threading.Lock()
+        self._count: int | None = None
         self._times: deque[float] = deque(maxlen=KEPT)
+        self.poll()
 
-    def poll(self) -> None:
-        """Look whether there were any since the last time."""
-        count = self._read_count()
-        if count > self._count:
-            self._times.append(self._clock())
-        self._count = count
+    def poll(self) -> int | None:
+        """Look whether there were any since the last time; return how many there were since the kernel started.
 
-    def count(self) -> int:
-        """Return how many processes the kernel has killed since it started, at the last look; 0 where unknown."""
-        return self._count
+        It is the number of the last look where the kernel's can't be read, and None as long as it never could.
+        """
+        with self._lock:
+            before, self._count = self._count, self._read_count()
+            if before is not None and self._count is not None and self._count > before:
+                self._times.append(self._clock())
+            return self._count
 
     def evidence(self, begin: float | None, end: float | None) -> str:
         """Return in words what was killed between two Unix times; empty where nothing was, or nobody may know."""
@@ -60,17 +63,20 @@ class MemoryKills:
         names = [name for moment, name in self._logged() if begin <= moment <= end]
         if names:
             return f"the kernel killed {', '.join(dict.fromkeys(names))} for want of memory"
-        if any(begin <= moment <= end for moment in self._times):
+        with self._lock:
+            times = tuple(self._times)
+        if any(begin <= moment <= end for moment in times):
             return "the kernel killed a process for want of memory"
         return ""
 
-    def _read_count(self) -> int:
+    def _read_count(self) -> int | None:
         try:
             with open(self._vmstat, "rb") as file:  # noqa: PTH123 - a string
                 found = file.read().partition(b"\noom_kill ")[2].partition(b"\n")[0]
         except OSError:
-            return 0
-        return int(found) if found.isdigit() else 0
+            # a moment without descriptors or memory: with any other number the next look would find a kill
+            return self._count
+        return int(found) if found.isdigit() else self._count
 
     def _logged(self) -> list[tuple[float, str]]:
         """Return Unix time and name of the processes that the kernel's log says it killed."""
