@@ -89,7 +89,7 @@ class Estimator:
                 self._kept.pop(run.build, None)
             return None
         past = self._past_state(run)
-        state = (id(run), run.run, run.plans, run.tests, run.jobs_used, run.revision)
+        state = (id(run), run.run, run.plan_revision, run.tests, run.jobs_used, run.revision)
         if kept is None or kept.past != past or not kept.holds(state):
             began = time.thread_time()
             history = kept.history if kept is not None and kept.past == past else history_of(run, self._builds)
