@@ -73,7 +73,10 @@ def test_counts_over_runs_follow_each_change_of_the_earlier_ones() -> None:
     def counted() -> tuple[dict[str, int], dict[tuple[str, str], int]]:
         return dict(tracker.builds["lfs"].runs_by_result()), dict(tracker.builds["lfs"].failures())
 
-    failed = [e.StepFinished(time=1.0, status="failed", **STEP), e.BuildFinished(time=2.0, build="lfs", status="failed")]
+    failed = [
+        e.StepFinished(time=1.0, status="failed", **STEP),
+        e.BuildFinished(time=2.0, build="lfs", status="failed"),
+    ]
     tracker.feed("lfs", "20260101T000000Z", failed)
     first = counted()
     assert (first[0], sum(first[1].values())) == ({"failed": 1}, 1)
