@@ -15,9 +15,12 @@ import pytest
 from build_exporter.alerting import host_watch
 from build_exporter.alerting.conditions import FILE, HostCondition, HostConditions
 from build_exporter.alerting.host_watch import HostWatch
+from build_exporter.cli.exporter import Exporter, Overrides
+from build_exporter.config.schema import Config
 from build_exporter.model.states import Verdict
 from build_exporter.monitor import Monitor
 from build_exporter.queries.incidents import Kind
+from build_exporter.sources.runner import SourceRunner
 from build_exporter.sources.step_logs.memory_kills import MemoryKills
 from build_exporter.tracker import Run, Step
 from build_exporter.verdicts import Judgement
@@ -238,7 +241,7 @@ def test_where_a_build_writes_is_asked_every_quarter_of_a_minute(
         run.add("build_finished", status="failed")
         monitor.poll()
         watch.poll()
-        assert asked == []
+        assert (asked, watch._places) == ([], {})
     finally:
         os.kill(psutil.Process(child.pid).children()[0].pid, 9)
         child.wait()
@@ -271,3 +274,10 @@ def test_of_two_conditions_the_first_is_the_incident(tmp_path: Path) -> None:
         assert (incident.description, incident.since) == ("z is full", 103.0)
     found.keep({second: "a is full"}, 111.0)
     assert [each.description for each in found.incidents(112.0)] == ["a is full"]
+
+
+def test_the_exporter_counts_kills_for_its_alert(journal: Path) -> None:
+    """An exporter as it is put together counts the kernel's kills, also while no log is read."""
+    exporter = Exporter(str(journal), Config(), None, "/metrics", set(), SourceRunner([]), Overrides())
+    counter = Path("/proc/vmstat").read_text("ascii")
+    assert (exporter._alerts.host.kills() is not None) == ("\noom_kill " in counter)

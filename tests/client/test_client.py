@@ -108,13 +108,13 @@ def test_steps_take_the_time_they_took(journal: Path) -> None:
     operation.update("a")
     time.sleep(0.05)  # what is measured is time that passes
     operation.update("a", "still")
+    assert newest(journal, "import").steps["unnamed", "a"].pid == os.getpid()
     operation.update("b")
     took = time.monotonic() - began
     operation.complete()
     steps = newest(journal, "import").steps
     seconds = [steps["unnamed", name].seconds or 0.0 for name in "ab"]
     assert 0.05 <= seconds[0] <= took
-    assert [step.pid for step in steps.values()] == [os.getpid()] * 2
 
 
 def test_each_operation_is_a_run_of_its_own(journal: Path) -> None:
@@ -156,14 +156,14 @@ def test_a_workflow_has_phases_and_milestones(journal: Path) -> None:
         workflow.skip("chapter-5", "gcc")
         workflow.milestone("coffee")
         with workflow.step("chapter-6", "m4", log="/logs/m4.log"):
-            pass
+            assert newest(journal, "lfs").steps["chapter-6", "m4"].pid == os.getpid()
     run = newest(journal, "lfs")
     assert set(run.milestones) == {"cross toolchain", "coffee"}
     assert (run.state, run.target, run.jobs) == (BuildState.SUCCEEDED, "x86_64-lfs-linux-gnu", 4)
     assert run.steps["chapter-5", "gcc"].state is StepState.SKIPPED
     assert [step.expected_seconds for step in run.steps.values()] == [60.0, 600.0, None]
     m4 = run.steps["chapter-6", "m4"]
-    assert (m4.log, m4.pid, 0 <= (m4.seconds or -1.0) < 60) == ("/logs/m4.log", os.getpid(), True)
+    assert (m4.log, 0 <= (m4.seconds or -1.0) < 60) == ("/logs/m4.log", True)
 
 
 def test_a_workflow_that_caught_a_failure_still_failed(journal: Path) -> None:

@@ -71,6 +71,20 @@ def test_a_slower_step_has_its_ratio(run_file: Callable[..., Any], show: Any) ->
     assert found["build_step_regression_ratio", "a", "lfs", "p"] == pytest.approx(1.5)
 
 
+def test_a_build_that_is_forgotten_leaves_no_differences(monitor: Monitor, run_file: Callable[..., Any]) -> None:
+    """What was found of a build is kept between scrapes as long as the build is known."""
+    for build in ("a", "b"):
+        run_file(build).step("p", "s", seconds=100.0)
+    monitor.poll()
+    collector = AnalysisCollector(monitor, Schedule(), 10)
+    kept = []
+    for _ in range(2):
+        list(collector.collect())
+        kept.append(set(collector._slower))
+        monitor.tracker.forget("a")
+    assert kept == [{"a", "b"}, {"b"}]
+
+
 def test_where_a_run_writes(monitor: Monitor, run_file: Callable[..., Any], tmp_path: Path) -> None:
     """The directory of the sources shows which disk counts; one that is gone is stood for by its parent."""
     run = run_file("lfs")

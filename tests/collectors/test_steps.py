@@ -11,6 +11,8 @@ from build_exporter.collectors.steps import StepCollector
 from build_exporter.exposition import TEXT, render
 from build_exporter.failures import EXCERPT_LENGTH
 from build_exporter.monitor import Monitor
+from build_exporter.queries.context import Context
+from build_exporter.web.page.rows import Rows
 
 NOW = 1.79e9
 RunFiles = Callable[..., Any]
@@ -115,6 +117,35 @@ def test_the_steps_are_those_of_the_newest_run_and_plan(
     assert set(collector._series) == {"later"}, "nothing is kept of a build that is not shown"
     collector.limit(100, 2)
     assert set(shown("build_step_status")) == {"a", "z"}
+
+
+def test_a_plan_after_that_of_earlier_runs_was_given_up_is_shown_whole(
+    run_file: RunFiles, monitor: Monitor, samples: Callable[..., dict[Any, float]]
+) -> None:
+    """A run does other steps than those before and plans late: steps, estimates and rows of the page are the plan's."""
+    first = run_file("b", run="20260101T000000Z", clock=NOW - 2000)
+    for number in range(8):
+        first.step("p", f"a{number}", 9.0)
+    first.add("build_finished", status="succeeded")
+    second = run_file("b", run="20260102T000000Z", clock=NOW - 1000)
+    second.step("p", "a0", 9.0)
+    monitor.poll()
+    collector, rows = StepCollector(monitor, 100, 1), Rows()
+    assert len([name for name, _ in samples(collector.collect()) if name == "build_step_status"]) == 8
+    context = Context(monitor.tracker.builds, NOW)
+    run = context.build("b")[1]
+    rows.update(context, run)
+    cursor = rows.cursor
+    for number in range(5):
+        second.step("p", f"new{number}", 9.0)
+    second.add("plan", steps=[{"phase": "p", "step": f"new{number}"} for number in range(20)])
+    monitor.poll()
+    planned = {f"new{number}" for number in range(20)} | {"a0"}
+    labels = [dict(each) for name, each in samples(collector.collect()) if name == "build_step_status"]
+    assert {each["step"] for each in labels} == planned
+    rows.update(context, run)
+    changes = rows.changed(context, run, cursor)
+    assert (changes.whole, {row.step for row in changes.rows}) == (True, planned)
 
 
 @pytest.mark.parametrize(

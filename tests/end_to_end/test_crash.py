@@ -107,7 +107,7 @@ def test_an_exporter_killed_again_and_again_shows_what_another_shows(
     build = read_recording(recording).build
     for number in range(1, 3):
         earlier = run_file(build, run=f"2025010{number}T000000Z")
-        earlier.step("phase-0", "0-step", status="failed", error_class="disk-full")
+        earlier.step("phase-0", "0-step", status="failed", error_class="checksum-mismatch")
         earlier.add("build_finished", status="failed")
     choose = random.Random(11)
     undisturbed = serve()
@@ -137,7 +137,7 @@ def test_an_exporter_killed_again_and_again_shows_what_another_shows(
     shown = comparable(disturbed.samples())
     assert shown == comparable(undisturbed.samples())
     assert disturbed.value("build_state", build=build, state="succeeded") == 1
-    assert disturbed.value("build_failures_total", build=build, **{"class": "disk-full"}) == 2
+    assert disturbed.value("build_failures_total", build=build, **{"class": "checksum-mismatch"}) == 2
     assert disturbed.value("build_runs_total", build=build, result="succeeded") == 1
     assert len(shown) > 100
 

@@ -142,3 +142,9 @@ def test_nothing_is_kept_of_a_run_that_is_over() -> None:
     assert any(id(each) == kept for each in gc.get_objects() if isinstance(each, Outlook))
     assert estimator.outlook(run, now) is None
     assert not any(id(each) == kept for each in gc.get_objects() if isinstance(each, Outlook))
+    other = tracker.feed("other", "20260602T000000Z", events("other", 100.0, over=False))
+    run = tracker.feed("lfs", "20260603T000000Z", events("lfs", 100.0, over=False))
+    assert estimator.outlook(run, now)
+    tracker.forget("lfs")
+    assert estimator.outlook(other, now)
+    assert list(estimator._kept) == ["other"], "nor of a build that was removed while it ran"

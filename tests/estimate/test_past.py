@@ -286,7 +286,8 @@ def test_the_newest_five_good_runs_are_scored_one_at_a_time() -> None:
     good = [summary(f"r{day}", steps(("a", 100.0), ("b", 300.0))) for day in range(1, 8)]
     huge = summary("r0", steps(*((str(n), 1.0) for n in range(2001))))
     of = build("x", *good, huge, summary("r8", steps(("a", 9.0)), "failed"), summary("r9", ()))
-    accuracy = Accuracy({"x": of, "y": build("y", huge), "z": build("z", *good[:2])})
+    builds = {"x": of, "y": build("y", huge), "z": build("z", *good[:2])}
+    accuracy = Accuracy(builds)
     for scored in ("r7", "r6", "r5", "r4", "r3", "r3"):
         accuracy.work("x")
         assert list(accuracy._scored)[-1] == ("x", scored)
@@ -298,6 +299,10 @@ def test_the_newest_five_good_runs_are_scored_one_at_a_time() -> None:
     accuracy.work("z")
     accuracy.work("z")
     assert (accuracy.of("z")[0.5].runs, len(accuracy._scored)) == (1, 7)
+    of.history["r77"] = replace(good[-1], run="r77")
+    del builds["z"]
+    accuracy.work("x")
+    assert {run for _, run in accuracy._scored} == {"r77", "r7", "r6", "r5", "r4"}, "older ones and z are dropped"
 
 
 def test_a_remembered_run_is_played_as_it_was() -> None:

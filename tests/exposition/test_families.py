@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_form
 from build_exporter.catalog import CATALOG, Kind
 from build_exporter.catalog.metric import gauge
 from build_exporter.exposition import OPENMETRICS, TEXT, Family, label_block, render, sample_line
-from build_exporter.exposition.family import MAX_KEPT, number
+from build_exporter.exposition.family import KEPT_SECONDS, MAX_KEPT, number
 
 # a lone surrogate is no character: it can be in no event
 labels = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -215,6 +215,20 @@ def test_the_lines_kept_for_the_next_scrape_are_bounded() -> None:
     for each in range(MAX_KEPT + 10):
         assert Family(row).add(each, f"{each}").lines == [b'build_bounded{a="%d"} %d\n' % (each, each)]
     assert len(Family(row)._kept) <= MAX_KEPT
+
+
+def test_lines_that_no_scrape_shows_any_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few builds that come and go leave nothing either; what is shown at each scrape is rendered once."""
+    now = [0.0]
+    monkeypatch.setattr("build_exporter.exposition.family.time.monotonic", lambda: now[0])
+    row = gauge("build_aged", "", "a", "x")
+    first = Family(row).add(1, "gone").add(1, "shown").lines[1]
+    for seconds in (KEPT_SECONDS - 0.1, KEPT_SECONDS, 2 * KEPT_SECONDS - 0.1, 2 * KEPT_SECONDS):
+        now[0] = seconds
+        family = Family(row).add(1, "shown")
+        assert family.lines[0] is first
+        is_kept = ("gone",) in family._kept or ("gone",) in family._older
+        assert is_kept == (seconds < 2 * KEPT_SECONDS)
 
 
 def test_blocks_of_labels() -> None:

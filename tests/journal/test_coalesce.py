@@ -73,6 +73,23 @@ def test_braces_in_what_a_step_prints_are_only_words() -> None:
     assert coalesce(b"".join(lines)) == (lines[-1], LINES - 1)
 
 
+@pytest.mark.parametrize("begin", [b'{"time":', b'{"event":"step_finished","time":'])
+def test_a_torn_line_does_not_hide_another_kind_of_line(begin: bytes) -> None:
+    """A line that holds two pieces of progress does not make up for an end elsewhere in the block: that stays."""
+    lines = [progress(number) for number in range(1, LINES + 1)]
+    end = finished(1100.0)
+    if not end.startswith(begin):
+        end = begin + end[8:].replace(b',"event":"step_finished"', b"")
+    lines[1000] = end
+    cut = lines[1500].index(b',"message"')
+    # twice the marker; where the end begins as no progress does, the torn line begins twice as well
+    lines[1500] = lines[1500][:cut] + (lines[1501] if begin != b'{"time":' else lines[1501][lines[1501].index(b",") :])
+    del lines[1501]
+    left, out = coalesce(b"".join(lines))
+    assert end in left
+    assert left.count(b"\n") + out == LINES - 1
+
+
 def test_a_block_of_many_steps_stays_as_it_is() -> None:
     """1,500 steps with two lines each, one after the other: all of them are left."""
     data = b"".join(progress(number, f"step-{number // 2}") for number in range(LINES))

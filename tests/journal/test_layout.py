@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -172,4 +173,19 @@ def test_a_note_takes_nothing_back_of_an_end(tmp_path: Path) -> None:
     for lines, goes_on, ends, runs in ((end, False, True, 1), (note, False, False, 1), (note, True, False, 2)):
         ingest.append(Piece("b", lines, NOW, goes_on, starts=False, ends=ends))
         assert len(layout.runs(str(tmp_path), "b")) == runs
+    ingest.close()
+
+
+def test_a_run_removed_while_it_was_written_to_is_not_written_to_again(tmp_path: Path) -> None:
+    """Posted events after the removal are in a run of the journal, not in the file that was removed."""
+    note = b'{"time":1,"event":"note","build":"b","message":"x"}\n'
+    ingest, piece = Ingest(str(tmp_path)), Piece("b", note, NOW, goes_on=True, starts=False, ends=False)
+    ingest.append(piece)
+    # as if it were removed between the write and the look at what was written
+    shutil.rmtree(tmp_path / "b")
+    known = ingest._open["b"]
+    ingest._write(known, piece)
+    ingest.append(piece)
+    (run,) = layout.runs(str(tmp_path), "b")
+    assert (tmp_path / "b" / f"{run}.jsonl").read_bytes() == note
     ingest.close()

@@ -87,8 +87,8 @@ def test_a_cursor_of_hundreds_of_builds_fits_in_an_address() -> None:
 
 
 def test_a_cursor_is_not_unpacked_without_end() -> None:
-    """Text that would become hundreds of megabytes is no cursor, and neither is one that ends too early."""
-    packed = zlib.compress(b'[1.0,{"b":["' + b" " * 5_000_000 + b'",0]}]')
+    """Text that would become more than 512 KiB is no cursor, and neither is one that ends too early."""
+    packed = zlib.compress(b'[1.0,{"b":["' + b" " * (512 * 1024) + b'",0]}]')
     for data in (packed, zlib.compress(b'[1.0,{"b":["",0]}]')[:-9]):
         with pytest.raises(CursorError):
             decode_cursor(base64.urlsafe_b64encode(data).decode())

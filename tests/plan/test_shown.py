@@ -128,12 +128,13 @@ def test_what_a_page_shows_comes_out(
     arguments = write(top, int(time.time()) - 60)
     done = command("import", *arguments, "--journal", journal)
     assert done.returncode == 0, done.stderr
+    wide = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     seen = 0
     for block in BLOCK.findall((repository / "docs" / "tasks" / f"{page}.md").read_text()):
         for line, shown in re.findall(r"^\$ build-exporter ([^\n]*)\n((?:(?!\$ )[^\n]*\n)*)", block, re.MULTILINE):
             if shown:
                 seen += 1
-                done = command(*line.split(), "--journal", journal)
+                done = command(*line.split(), "--journal", journal, env=wide)
                 out = rounded(done.stdout.replace(str(top), "/mnt/lfs/jhalfs"))
                 first, _, last = shown.partition("…\n")
                 wanted, end = rounded(first), rounded(last)

@@ -66,6 +66,30 @@ def test_a_run_that_nobody_ended_is_interrupted_after_ten_silent_minutes(now: fl
     assert tracker.builds["lfs"].runs_by_result() == results
 
 
+def test_counts_over_runs_follow_each_change_of_the_earlier_ones() -> None:
+    """Asked between any two changes: a run that another follows, one without an end, one that is removed."""
+    tracker = Tracker()
+
+    def counted() -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+        return dict(tracker.builds["lfs"].runs_by_result()), dict(tracker.builds["lfs"].failures())
+
+    failed = [
+        e.StepFinished(time=1.0, status="failed", **STEP),
+        e.BuildFinished(time=2.0, build="lfs", status="failed"),
+    ]
+    tracker.feed("lfs", "20260101T000000Z", failed)
+    first = counted()
+    assert (first[0], sum(first[1].values())) == ({"failed": 1}, 1)
+    tracker.feed("lfs", "20260102T000000Z", [e.StepStarted(time=3.0, **STEP)])
+    assert counted() == first
+    tracker.feed("lfs", "20260103T000000Z", [])
+    assert counted() == first
+    tracker.settle(3000.0)
+    assert counted() == (first[0] | {"interrupted": 1}, first[1])
+    tracker.builds["lfs"].history.pop("20260101T000000Z")
+    assert counted() == ({"interrupted": 1}, {})
+
+
 @pytest.mark.parametrize(("start", "order"), [(1000.0, "abc"), (901.0, "bca"), (901.5, "abc")])
 def test_steps_are_kept_in_the_order_in_which_they_began(start: float, order: str) -> None:
     """A clock that was set back to before the run's start leaves the journal's order; a second is no such thing."""

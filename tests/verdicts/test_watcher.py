@@ -16,7 +16,7 @@ from build_exporter.verdicts import watcher
 from build_exporter.verdicts.blocked import Waits
 from build_exporter.verdicts.judge import Judgement, Observation
 from build_exporter.verdicts.roots import _oldest, _Process
-from build_exporter.verdicts.watcher import NOT_KNOWN, Verdicts
+from build_exporter.verdicts.watcher import JUDGE_SECONDS, NOT_KNOWN, Verdicts
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -104,6 +104,20 @@ def test_processor_time_is_averaged_over_the_last_eight_seconds(watched: Callabl
     assert [each.seconds for each in step.seen] == [0, 2, 4, 6, 8, 8, 8, 8, 8]
     assert [each.quiet_seconds for each in step.seen] == [0, 0, 0, 0, 0, 2, 4, 6, 8]
     assert step.asked == [12, 14, 16], "what it waits for is asked after four quiet seconds"
+
+
+@pytest.mark.parametrize(("apart", "judged"), [(1, [0, 4, 8, 12]), (2, [0, 4, 8, 12]), (5, [0, 5, 10])])
+def test_a_step_is_judged_every_four_seconds(
+    watched: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch, apart: int, judged: list[float]
+) -> None:
+    """From samples each second, or two seconds apart; from those that cost more, at each of them."""
+    step = watched()
+    found: list[float] = []
+    monkeypatch.setattr(watcher, "JUDGE_SECONDS", JUDGE_SECONDS)
+    for second in range(0, 14, apart):
+        step.sample(second, ticks=TICKS * second)
+        found += [second] * (len(step.seen) - len(found))
+    assert found == judged
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -41,8 +42,9 @@ def test_a_client_that_goes_as_it_is_answered_is_no_error(request_: bytes, caplo
     assert not [each for each in caplog.records if each.exc_info]
 
 
-def test_trouble_with_one_connection_leaves_the_others_their_times() -> None:
-    """Whatever goes wrong as one connection is looked at, connections are looked at again: none stays for ever."""
+def test_trouble_with_one_connection_leaves_the_others_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong as one connection is checked, a silent one behind it is closed in its time."""
+    monkeypatch.setattr(http, "HEADER_SECONDS", 0.1)
 
     class Broken:
         peer, looks = "", 0
@@ -51,22 +53,26 @@ def test_trouble_with_one_connection_leaves_the_others_their_times() -> None:
             self.looks += 1
             raise OSError
 
+    def broken_first(limiter: ConnectionLimiter) -> Iterator[Connection]:
+        return iter(sorted(limiter._open, key=lambda each: not isinstance(each, Broken)))
+
+    monkeypatch.setattr(ConnectionLimiter, "__iter__", broken_first)
+
     async def looks() -> int:
         broken, server = Broken(), Server(lambda _: Response(), no_tls)
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
             serving = asyncio.create_task(server.serve([listening]))
             await asyncio.sleep(0)
+            server.limiter.enter(cast("Connection", broken))
             with socket.create_connection(address):
-                while not len(server.limiter):
+                while len(server.limiter) < 2:
                     await asyncio.sleep(0.05)
-                server.limiter.enter(cast("Connection", broken))
-                while broken.looks < 2:
+                while len(server.limiter) > 1:
                     await asyncio.sleep(0.05)
             server.limiter.leave(cast("Connection", broken))
             server.end()
             await serving
         return broken.looks
 
-    assert asyncio.run(asyncio.wait_for(looks(), 30)) >= 2
+    assert asyncio.run(asyncio.wait_for(looks(), 30)) >= 1

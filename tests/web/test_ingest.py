@@ -116,9 +116,11 @@ def test_each_line_has_its_answer(served: Any, remote: str) -> None:
         (b"[" * 100_000, "application/json", 400, "not-json"),
         (b"nope\nnope\n", NDJSON, 422, "no-event-accepted"),
         (ndjson(*[{}] * 5001), NDJSON, 413, "too-many-events"),
+        (b"[" + b"1," * 5000 + b"1]", "application/json", 413, "too-many-events"),
+        (b"[" + b"1," * 4999 + b"1]", "application/json", 422, "no-event-accepted"),
         (b" " * 10_485_761, NDJSON, 413, "too-large"),
     ],
-    ids=["object", "array", "empty", "deep", "no line", "many", "large"],
+    ids=["object", "array", "empty", "deep", "no line", "many", "array of many", "array of the most", "large"],
 )
 def test_what_is_no_batch_is_refused(served: Any, body: bytes, content_type: str, status: int, code: str) -> None:
     """A body that can't be understood, or is beyond the limits, is refused as a whole, and nothing is written."""

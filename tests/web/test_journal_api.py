@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from build_exporter.journal.positions import Cursor, decode_cursor
 from build_exporter.queries.log import coloured
 
 
@@ -43,6 +44,12 @@ def test_events_are_paged_by_cursor(serve: Callable[..., Any], run_file: Callabl
     assert ask(served, f"/api/v1/builds/lfs/events?after={row['cursor']}")[1]["events"] == []
     all_runs = ask(served, "/api/v1/builds/lfs/events?runs=all&event=step_started")[1]["events"]
     assert [each["event"]["step"] for each in all_runs] == ["old", "a", "b"]
+    place = decode_cursor(row["cursor"]).builds["lfs"]
+    others = {f"{'x' * 40}{n:x}{n * 7919:x}": (place[0], n * 7919) for n in range(500)}
+    of_stream = Cursor(1.78e9, {"lfs": place, **others}).encode()
+    assert 4096 < len(of_stream) < 32_000, "longer than one of a page, and fits in an address"
+    status, page = ask(served, f"/api/v1/builds/lfs/events?after={of_stream}")
+    assert (status, page["events"]) == (200, []), "a stream's cursor of many builds"
     status, answer = ask(served, "/api/v1/builds/lfs/events?after=nonsense")
     assert (status, answer["error"]["code"]) == (404, "not-found")
     for wrong in ("event=nothing", "limit=0", "runs=some"):

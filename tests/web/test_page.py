@@ -10,8 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from build_exporter.collectors.host.cpu import Cpu
+from build_exporter.collectors.host.load import Load
+from build_exporter.collectors.runners import BackgroundRunner
 from build_exporter.failures import card
+from build_exporter.queries.context import Context
 from build_exporter.web.page import templates
+from build_exporter.web.page.host import host_lines
+from build_exporter.web.page.rows import Rows
 from build_exporter.web.page.templates import error_lines, more_evidence
 
 RunFiles = Callable[..., Any]
@@ -245,6 +251,10 @@ def test_a_long_plan_comes_in_parts_without_a_script(run_file: RunFiles, page: P
     (before,) = [link for link in page("/builds/lfs").links if link.startswith("?begin=")]
     assert shown("/builds/lfs" + before.partition("#")[0]) == [str(n) for n in range(300)]
     assert shown("/builds/lfs?begin=10000&q=s25") == ["25", *(str(n) for n in range(250, 260))]
+    run.add("step_started", phase="p", step="s390")
+    run.add("step_finished", phase="p", step="s390", status="failed")
+    assert "#s390" in page("/builds/lfs").links
+    assert "#s250" in page("/builds/lfs?q=s2").links, "with the failed step outside the filter"
 
 
 def test_the_line_that_says_why_stands_out_once(run_file: RunFiles, site: Any) -> None:
@@ -281,6 +291,29 @@ def test_only_rows_that_changed_are_sent_again(run_file: RunFiles, site: Any) ->
     assert not whole
     assert rows(after)[0] == []
     assert rows("elsewhere.7")[2]
+
+
+def test_times_to_come_follow_a_clock_that_is_set_back(run_file: RunFiles, site: Any) -> None:
+    """Where the clock goes back by an hour, the planned times are worked out at once, not after that hour."""
+    now = site.service.context().now
+    run = run_file("lfs", clock=now - 60)
+    run.add("plan", steps=[{"phase": "p", "step": step, "expected_seconds": 90.0} for step in "as"])
+    run.add("step_started", phase="p", step="a")
+    site.get("/")
+    builds, rows = site.service.context().builds, Rows()
+    for then in (now, now - 3600):
+        context = Context(builds, then)
+        rows.update(context, context.build("lfs")[1])
+        assert rows.planned["p", "s"][0] == pytest.approx(then, abs=120)
+
+
+def test_the_machines_load_is_shown(site: Any) -> None:
+    """The load of the last minute stands beside the number of processors that it is to be compared with."""
+    runners = [BackgroundRunner(Load()), BackgroundRunner(Cpu())]
+    for each in runners:
+        each.sample()
+    (line,) = [each for each in host_lines(runners, "/", None) if each.name == "Load"]
+    assert re.fullmatch(r"\d+\.\d on \d+ cores?", line.value)
 
 
 def test_secrets_in_a_failure_are_masked(run_file: RunFiles, page: Pages) -> None:

@@ -14,6 +14,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from build_exporter.journal.positions import decode_cursor
+
 Serve = Callable[..., Any]
 
 
@@ -108,6 +110,23 @@ def test_a_resumed_client_crosses_runs_and_builds(serve: Serve, run_file: Callab
         )
     with stream(served, f"after={messages[2]['cursor']}") as client:
         assert steps(client.events(2)) == steps(messages[3:])
+
+
+def test_a_client_gets_every_run_of_a_build_that_was_over_for_long(serve: Serve, run_file: Callable[..., Any]) -> None:
+    """Cursors leave out builds that are over for five minutes; two runs of one meanwhile both come, and no others."""
+    for name, ago in (("old", 330), ("late", 270)):
+        for day in (1, 2):
+            run = run_file(name, run=f"2026010{day}T000000Z", clock=time.time() - ago)
+            run.step("p", "before", seconds=1.0)
+            run.add("build_finished", status="succeeded")
+    served = serve()
+    with stream(served) as client:
+        cursor = client.message()["cursor"]
+    assert decode_cursor(cursor).builds.keys() == {"late"}
+    for day, name in ((3, "a"), (4, "b")):
+        run_file("old", run=f"2026010{day}T000000Z").step("p", name)
+    with stream(served, f"after={cursor}") as client:
+        assert steps(client.events(4)) == [(kind, name) for name in "ab" for kind in ("step_started", "step_finished")]
 
 
 def test_filters_and_heartbeats(serve: Serve, run_file: Callable[..., Any]) -> None:

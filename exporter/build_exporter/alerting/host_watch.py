@@ -80,6 +80,8 @@ class HostWatch:
             return
         now = self.clock()
         running = [run for run in self.monitor.newest_runs() if run.running and run.status is None]
+        names = {run.build for run in running}
+        self._places = {name: found for name, found in self._places.items() if name in names}
         seen: dict[HostCondition, str] = {}
         has_killed = self._has_killed()
         for run in running:

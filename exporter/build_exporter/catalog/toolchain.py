@@ -38,7 +38,7 @@ TOOLCHAIN: Final[tuple[Metric, ...]] = (
         "build_distcc_jobs",
         "",
         "build host phase",
-        "Jobs of the build's distcc at the moment, by the host they run on and what they do there.",
+        "Jobs of the build's distcc, by the host they run on and what they do there; counted every 15 seconds.",
     ),
     counter(
         "build_host_distccd_jobs_total",

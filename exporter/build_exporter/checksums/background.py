@@ -126,8 +126,8 @@ class BackgroundVerifier:
             self._plans.pop(run.build, None)
             return []
         name, plans, files = self._plans.get(run.build, ("", 0, []))
-        if (name, plans) != (run.run, run.plans):
-            plans = run.plans
+        if (name, plans) != (run.run, run.plan_revision):
+            plans = run.plan_revision
             found: dict[str, SourceFile] = {}
             for _, each in planned_sources(run):
                 found[each.file] = merged(found, each)

@@ -51,7 +51,7 @@ from build_exporter.probes.prober import Prober
 from build_exporter.sources.runner import SourceRunner
 from build_exporter.sources.step_logs.expected_failures import ExpectedFailurePatterns
 from build_exporter.sources.step_logs.watcher import StepHistory, StepLogWatcher
-from build_exporter.ticks import tick
+from build_exporter.ticks import check_every, tick
 from build_exporter.toolchain.surveyor import Surveyor
 from build_exporter.tracker import Step
 from build_exporter.verdicts import Match, StepRoots, Verdicts
@@ -76,6 +76,9 @@ log = logging.getLogger("build_exporter.serve")
 RETENTION_SECONDS = 600.0
 JOURNAL_SIZE_SECONDS = 15.0
 LIVENESS_SECONDS = 4.0
+MARKS_SECONDS = 2.0
+"""Between looks at clocks and milestones."""
+SPOOL_SECONDS = 2.0
 PLATFORM_SECONDS = 300.0
 ANALYSIS_SECONDS = 10.0
 STATUS_SECONDS = 2.0
@@ -278,7 +281,8 @@ class Exporter:
             self._surveyor.start()
         chores = [
             asyncio.create_task(self._retain(), name="retention"),
-            asyncio.create_task(self._check_steps(), name="liveness"),
+            asyncio.create_task(check_every(LIVENESS_SECONDS, Liveness(self.monitor).poll), name="liveness"),
+            asyncio.create_task(check_every(MARKS_SECONDS, ClockWatch(self.monitor).poll, self._milestones.check)),
             asyncio.create_task(self._write_status(), name="status file"),
             asyncio.create_task(self._recover_events(), name="spool"),
             asyncio.create_task(self._alerts.run(), name="alerts"),
@@ -352,30 +356,18 @@ class Exporter:
             file.write(self.config.metrics.status_file)
             await tick(STATUS_SECONDS)
 
-    async def _check_steps(self) -> None:
-        liveness, clocks = Liveness(self.monitor), ClockWatch(self.monitor)
-        while True:
-            try:
-                clocks.poll()
-                liveness.poll()
-                self._milestones.check()
-            except Exception:
-                # a check that fails must not end all checks
-                log.exception("checking running steps failed")
-            await tick(LIVENESS_SECONDS)
-
     async def _recover_events(self) -> None:
         """Write to the journal what writers kept while it was full."""
         make_spool()
         while not self.monitor.ready:
-            await asyncio.sleep(LIVENESS_SECONDS)
+            await asyncio.sleep(SPOOL_SECONDS)
         while True:
             # a thread only where there is something to do: each look would cost as much as a scrape
             if has_kept(self.monitor.follower.root) and (
                 recovered := await asyncio.to_thread(recover, self.monitor.follower.root)
             ):
                 log.info("events kept while the journal was full are written", extra={"runs": recovered})
-            await tick(LIVENESS_SECONDS)
+            await tick(SPOOL_SECONDS)
 
     async def _retain(self) -> None:
         while not self.monitor.history_complete:

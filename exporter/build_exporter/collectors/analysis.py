@@ -43,6 +43,8 @@ class AnalysisCollector:
         """Return the families of the builds that were active last."""
         families = {name: Family(name) for name in _NAMES}
         now = self._monitor.clock()
+        for gone in self._slower.keys() - self._monitor.tracker.builds.keys():
+            del self._slower[gone]
         for build in self._monitor.tracker.recent(self.max_builds):
             if build.current is not None:
                 self._add_schedule(families, build.current, now)

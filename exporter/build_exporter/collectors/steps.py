@@ -63,7 +63,7 @@ class RunSeries:
         self._dirty: set[str] = set(FAMILIES)
         self._prefixes: dict[Key, str] = {}
         self._shown: dict[Key, tuple[StepState, int]] = {}
-        self._plans = run.plans
+        self._plans = run.plan_revision
         run.changed.update(run.steps)
 
     def bodies(self, now: float) -> dict[str, bytes]:
@@ -71,7 +71,7 @@ class RunSeries:
         run = self.run
         # asked once for all steps: it compares what is known of every build
         self._outlook = self._estimator.outlook(run, now)
-        if run.plans != self._plans:
+        if run.plan_revision != self._plans:
             self._forget_unplanned()
         if run.changed:
             for key, step in self._worth_rendering():
@@ -190,7 +190,7 @@ class RunSeries:
 
     def _forget_unplanned(self) -> None:
         """Take up the plan's order, and leave out steps it no longer has."""
-        self._plans = self.run.plans
+        self._plans = self.run.plan_revision
         self._shown.clear()
         self._prefixes.clear()
         for lines in self._lines.values():

@@ -75,7 +75,7 @@ class _Known(NamedTuple):
 
 def _tools(run: Run, kept: _Known | None) -> _Known:
     """Return the run's tools; the steps are gone through only when one has ended, of many thousand now and then."""
-    state, finished, now = (run.run, run.toolchain, run.plans), run.finished.total(), time.monotonic()
+    state, finished, now = (run.run, run.toolchain, run.plan_revision), run.finished.total(), time.monotonic()
     if kept is not None and kept.state == state and (kept.finished == finished or now < kept.until):
         return kept
     began = time.thread_time()

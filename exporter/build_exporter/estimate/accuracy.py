@@ -26,10 +26,18 @@ class Accuracy:
 
     def work(self, build: str) -> None:
         """Score the newest run of a build that has not been scored, if there is one."""
-        for summary in self._runs(build):
-            if (build, summary.run) not in self._scored:
-                self._scored[build, summary.run] = self._score(build, summary)
-                return
+        runs = self._runs(build)
+        summary = next((each for each in runs if (build, each.run) not in self._scored), None)
+        if summary is None:
+            return
+        newest = {each.run for each in runs}
+        # neither older runs nor builds that are gone are asked for again
+        kept = {
+            (name, run): scored
+            for (name, run), scored in self._scored.items()
+            if (run in newest if name == build else name in self._builds)
+        }
+        self._scored = {**kept, (build, summary.run): self._score(build, summary)}
 
     def of(self, build: str) -> dict[float, Score]:
         """Return the scores of a build by mark; empty before an earlier run was scored."""

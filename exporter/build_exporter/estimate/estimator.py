@@ -89,7 +89,7 @@ class Estimator:
                 self._kept.pop(run.build, None)
             return None
         past = self._past_state(run)
-        state = (id(run), run.run, run.plans, run.tests, run.jobs_used, run.revision)
+        state = (id(run), run.run, run.plan_revision, run.tests, run.jobs_used, run.revision)
         if kept is None or kept.past != past or not kept.holds(state):
             began = time.thread_time()
             history = kept.history if kept is not None and kept.past == past else history_of(run, self._builds)
@@ -98,6 +98,7 @@ class Estimator:
             rest = max(0.0, time.thread_time() - began - FREE_SECONDS) * REST_RATIO
             kept = _Kept(state, past, history, outlook, time.monotonic() + rest, newest)
             self._kept[run.build] = kept
+            self._drop_gone()
         return kept.outlook
 
     def expected_seconds(self, run: Run, step: Step, now: float) -> float | None:
@@ -120,6 +121,13 @@ class Estimator:
         outlook = self.outlook(run, now)
         name = name_of(step.phase, step.step, step.version)
         return len(outlook.history.names.get(name, ())) if outlook is not None else 0
+
+    def _drop_gone(self) -> None:
+        """Drop what is kept of builds that were forgotten before they were over."""
+        if self._builds:
+            for name in list(self._kept):
+                if name not in self._builds:
+                    self._kept.pop(name, None)
 
     def _past_state(self, run: Run) -> tuple[object, ...]:
         # which other builds are alike depends on the steps of this one, and on its machine, which shows later

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -11,6 +13,8 @@ from build_exporter.catalog import Kind, Metric, metric
 
 MAX_KEPT: Final = 4096
 """Lines of a family that are kept for the next scrape."""
+KEPT_SECONDS: Final = 300.0
+"""Lines that no scrape has shown for so long are dropped within twice that time."""
 
 
 def escape_label(value: str) -> str:
@@ -57,8 +61,24 @@ class _Kept(NamedTuple):
     prefix: str | tuple[str, ...]
 
 
-_kept: Final[dict[str | Metric, tuple[Metric, dict[tuple[str, ...], _Kept]]]] = {}
-"""By what a family was made of its row, and by label values: most samples are those of the scrape before."""
+@dataclass(slots=True)
+class _Row:
+    """A family's row with its lines by label values: those shown of late, and those shown before and not again yet."""
+
+    metric: Metric
+    recent: dict[tuple[str, ...], _Kept] = field(default_factory=dict)
+    older: dict[tuple[str, ...], _Kept] = field(default_factory=dict)
+    until: float = 0.0
+
+    def age(self) -> None:
+        """Drop the lines that were not shown again for a while."""
+        now = time.monotonic()
+        if now >= self.until:
+            self.recent, self.older, self.until = {}, self.recent, now + KEPT_SECONDS
+
+
+_rows: Final[dict[str | Metric, _Row]] = {}
+"""By what a family was made of: most samples are those of the scrape before."""
 
 
 class Family:
@@ -68,13 +88,14 @@ class Family:
         KeyError: the name is not in the catalog.
     """
 
-    __slots__ = ("_kept", "count", "lines", "metric")
+    __slots__ = ("_kept", "_older", "count", "lines", "metric")
 
     def __init__(self, name: str | Metric) -> None:
-        known = _kept.get(name)
-        if known is None:
-            known = _kept[name] = (metric(name) if isinstance(name, str) else name, {})
-        self.metric, self._kept = known
+        row = _rows.get(name)
+        if row is None:
+            row = _rows[name] = _Row(metric(name) if isinstance(name, str) else name)
+        row.age()
+        self.metric, self._kept, self._older = row.metric, row.recent, row.older
         self.lines: list[bytes] = []
         self.count = 0
 
@@ -84,7 +105,7 @@ class Family:
         Raises:
             ValueError: not one value for each label of the catalog's row.
         """
-        kept = self._kept.get(labels)
+        kept = self._kept.get(labels) or self._again(labels)
         if kept is None or kept.value != value:
             prefix = kept.prefix if kept is not None else self.metric.name + label_block(self.metric.labels, labels)
             kept = self._keep(labels, _Kept(value, f"{prefix} {number(value)}\n".encode("utf-8", "replace"), prefix))
@@ -107,7 +128,7 @@ class Family:
         if self.metric.kind is not Kind.HISTOGRAM or len(counts) != len(self.metric.buckets) + 1:
             raise ValueError(f"{self.metric.name} has {len(self.metric.buckets)} bounds, got {len(counts)} counts")
         value = (*accumulate(counts), total)
-        kept = self._kept.get(labels)
+        kept = self._kept.get(labels) or self._again(labels)
         if kept is None or kept.value != value:
             prefixes = kept.prefix if kept is not None else self._prefixes(labels)
             shown = zip(prefixes, (*value, value[-2]), strict=True)
@@ -116,6 +137,11 @@ class Family:
         self.lines.append(kept.lines)
         self.count += len(counts) + 2
         return self
+
+    def _again(self, labels: tuple[str, ...]) -> _Kept | None:
+        """Return the lines of labels that were not shown of late, None where there are none."""
+        kept = self._older.pop(labels, None)
+        return self._keep(labels, kept) if kept is not None else None
 
     def _keep(self, labels: tuple[str, ...], kept: _Kept) -> _Kept:
         if len(self._kept) >= MAX_KEPT:

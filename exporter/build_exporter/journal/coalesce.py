@@ -15,6 +15,7 @@ MOST_STEPS: Final = 4
 FIRST_LINES: Final = 16
 """Lines that are looked at to find the steps."""
 _BEGIN: Final = b'{"time":'
+_EVENT: Final = b'"event":'
 _PROGRESS: Final = b',"event":"step_progress",'
 _OF_STEP: Final = re.compile(
     rb'\{"time":[0-9.]+(,"event":"step_progress","build":"[^"\\]+","phase":"[^"\\]+","step":"[^"\\]+","ratio":)'
@@ -33,8 +34,8 @@ def coalesce(data: bytes) -> tuple[bytes, int]:
     if not steps:
         return data, 0
     lines = 0 if others else data.count(b"\n")
-    # a line that is no progress of these steps makes one sum smaller, two objects on a line make the other larger
-    if lines and sum(map(data.count, steps)) == lines and _objects(data, lines) == lines:
+    # a line that is no progress of these steps makes one sum smaller, two objects on a line make the others larger
+    if lines and sum(map(data.count, steps)) == data.count(_EVENT) == lines == _objects(data, lines):
         return (data, 0) if data.rfind(_ESTIMATED) >= 0 or not _is_text(data) else _newest(data, steps, lines)
     cut = _cut(data)
     if not cut:

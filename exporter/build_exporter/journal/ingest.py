@@ -41,7 +41,7 @@ class _Open:
     """A run that was written to: its file, and what file and directory looked like after that."""
 
     writer: Writer
-    stamp: tuple[int, int, int]
+    stamp: tuple[int, int, int] | None
     over: bool
 
 
@@ -73,7 +73,7 @@ class Ingest:
         if known is None:
             if piece.build in self._open:
                 self._open.pop(piece.build).writer.close()
-            known = _Open(Writer(self._join(piece)), (0, 0, 0), over=False)
+            known = _Open(Writer(self._join(piece)), None, over=False)
         self._write(known, piece)
 
     def _ready(self, piece: Piece) -> _Open | None:
@@ -81,7 +81,8 @@ class Ingest:
         known = self._open.get(piece.build)
         if known is None or piece.starts or (known.over and piece.goes_on):
             return None
-        return known if self._stamp(piece.build, known.writer) == known.stamp else None
+        is_same = known.stamp is not None and known.stamp == self._stamp(piece.build, known.writer)
+        return known if is_same else None
 
     def _write(self, known: _Open, piece: Piece) -> None:
         build = piece.build
@@ -110,10 +111,10 @@ class Ingest:
             began = max(began, run_start(newest.rpartition("/")[2][:16]) + 1.0)
         return join_run(self.root, piece.build, began, resume=piece.starts, goes_on=piece.goes_on)
 
-    def _stamp(self, build: str, writer: Writer) -> tuple[int, int, int]:
-        """Return what changes when another writer appends to the run, or begins another one."""
+    def _stamp(self, build: str, writer: Writer) -> tuple[int, int, int] | None:
+        """Return what changes when another writer appends to the run, or begins another one; None without the file."""
         try:
             found = os.stat(writer.path)
             return (found.st_ino, found.st_size, os.stat(f"{self.root}/{build}").st_mtime_ns)
         except OSError:
-            return (-1, -1, -1)
+            return None

@@ -16,9 +16,12 @@ from build_exporter.model.names import MAX_LINE_BYTES, is_build_name, is_run_nam
 READ_BYTES: Final = 256 * 1024
 """Most that is read of a run's file at a time."""
 
-PACKED_FROM: Final = 4096
+PACKED_FROM: Final = 2048
 """Bytes from which a cursor is packed, so that one of hundreds of builds fits in the address of a request."""
-_MAX_UNPACKED: Final = 4 * 1024 * 1024
+_MAX_UNPACKED: Final = 512 * 1024
+"""Several times what packs into an address, of builds with the longest names."""
+MAX_TEXT: Final = 65_536
+"""Characters of a cursor; addresses and headers have less room."""
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 

@@ -78,7 +78,9 @@ def recover(journal: str) -> int:
 
 
 def _kept(root: str) -> list[str]:
-    paths = (path for directory in _directories() for path in _files(directory))
+    paths = [path for directory in _directories() for path in _files(directory)]
+    # those taken away since need not be remembered
+    _foreign.difference_update([each for each in _foreign if each[0] == root and each[1] not in paths])
     return [path for path in paths if (root, path) not in _foreign]
 
 

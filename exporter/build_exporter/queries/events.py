@@ -10,6 +10,7 @@ from msgspec import Meta
 from build_exporter.config.schema import EventName
 from build_exporter.journal.decode import glued, judge
 from build_exporter.journal.positions import (
+    MAX_TEXT,
     START,
     Cursor,
     CursorError,
@@ -53,7 +54,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     after: Annotated[
         str,
-        Meta(max_length=4096, description="Cursor of an event, a page or a stream. Default: the newest run's begin."),
+        Meta(max_length=MAX_TEXT, description="Cursor of an event, page or stream. Default: the newest run's begin."),
     ] = ""
     event: Annotated[EventName | None, Meta(description="Only events of this name.")] = None
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE, description="Most events in the answer.")] = 100

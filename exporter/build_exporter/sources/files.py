@@ -16,16 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from build_exporter.sources.lines import LINE_BYTES, LineCutter, decoded
 from build_exporter.sources.links import check_links
 
 POLL_BYTES: Final = 1024 * 1024
 """Most that one poll reads of a file; the rest comes with the next."""
-
-LINE_BYTES: Final = 64 * 1024
-"""Longest line; what is beyond is left out."""
-
-CUT_MARK: Final = " […]"
-"""Stands at the end of a line that was longer."""
 
 GRAIN_NS: Final = 50_000_000
 """A directory changed this recently may change again within the same tick of its time stamp."""
@@ -114,7 +109,7 @@ def may_be_read_to(record: str, path: Path) -> bool:
     Raises:
         OSError: one of them can't be opened, or `path` is a link or no regular file.
     """
-    writer = os.stat(record).st_uid  # noqa: PTH116 - each second for each step
+    writer = os.stat(record).st_uid  # noqa: PTH116 - each poll for each step
     if writer == 0:
         return True
     descriptor = open_regular(path, follow_links=False)
@@ -128,71 +123,6 @@ def may_be_read_to(record: str, path: Path) -> bool:
 def _of_kernel() -> frozenset[int]:
     places = (Path("/proc"), Path("/sys"))
     return frozenset(place.stat().st_dev for place in places if place.is_mount())
-
-
-class LineCutter:
-    """Bytes to lines: what is torn waits for its rest, what is too long is cut and marked, bad UTF-8 is replaced."""
-
-    def __init__(self, line_bytes: int = LINE_BYTES) -> None:
-        self._line_bytes = line_bytes
-        self._torn = b""
-        self._skipping = False
-
-    @property
-    def torn(self) -> str:
-        """The beginning of a line whose end has not come yet."""
-        return decoded(self._torn)
-
-    def skip_to_line_end(self) -> None:
-        """Drop what is torn, and what comes before the next line's beginning."""
-        self._torn = b""
-        self._skipping = True
-
-    def reset(self) -> None:
-        """Forget what is torn."""
-        self._torn = b""
-        self._skipping = False
-
-    def cut(self, data: bytes) -> list[str]:
-        """Return the lines that `data` completes; a line too long is returned as soon as it is."""
-        return self.lines(self.block(data))
-
-    def lines(self, block: bytes) -> list[str]:
-        """Return the lines of a block of whole ones."""
-        return [self._line(piece) for piece in block[:-1].split(b"\n")] if block else []
-
-    def block(self, data: bytes) -> bytes:
-        """Return the bytes of the lines that `data` completes, each with its end; those too long may be longer."""
-        if self._skipping:
-            end = data.find(b"\n")
-            if end < 0:
-                return b""
-            self._skipping = False
-            data = data[end + 1 :]
-        end = data.rfind(b"\n") + 1
-        if end:
-            block = b"".join((self._torn, memoryview(data)[:end])) if self._torn else data[:end]
-            self._torn = data[end:]
-        else:
-            block, self._torn = b"", self._torn + data
-        if len(self._torn) > self._line_bytes:
-            block += self._torn[: self._line_bytes + 1] + b"\n"
-            self.skip_to_line_end()
-        return block
-
-    def flush(self) -> list[str]:
-        """Return what is torn as a line: nothing more will come."""
-        return self.lines(self.flush_block())
-
-    def flush_block(self) -> bytes:
-        """Return what is torn as the bytes of a line: nothing more will come."""
-        torn, self._torn = self._torn, b""
-        return torn + b"\n" if torn else b""
-
-    def _line(self, piece: bytes) -> str:
-        if len(piece) > self._line_bytes:
-            return decoded(piece[: self._line_bytes]) + CUT_MARK
-        return decoded(piece.removesuffix(b"\r"))
 
 
 class TailFile:
@@ -399,8 +329,3 @@ class Directory:
 def milliseconds(nanoseconds: int) -> float:
     """Return a file's time in Unix seconds, rounded to the millisecond, so that it is stable."""
     return round(nanoseconds / 1e9, 3)
-
-
-def decoded(data: bytes) -> str:
-    """Return bytes as text, with line ends as Unix has them: a record may have gone through Windows, or a mail."""
-    return data.decode("utf-8", "replace").replace("\r\n", "\n")

@@ -41,7 +41,10 @@ RESCAN_SECONDS: Final = 600.0
 """Between searches for tools while no step ends: a step that installs one may take long."""
 
 SYSTEM_RATIO: Final = 5000.0
-"""Between searches of the system that builds as steps end, as a multiple of the CPU time of one; it seldom changes."""
+"""Between searches of the system that builds, as a multiple of the CPU time of one; it seldom changes.
+
+At most `RESCAN_SECONDS`.
+"""
 
 SETTLED_SECONDS: Final = 300.0
 """Seconds after which a smaller -j is believed, and interval of recording ccache counts."""
@@ -199,7 +202,7 @@ class Surveyor:
         if whole or watched.machine is None or now >= watched.system_due:
             began = time.thread_time()
             watched.machine = survey.machine(self.files)
-            watched.system_due = now + (time.thread_time() - began) * SYSTEM_RATIO
+            watched.system_due = now + min(RESCAN_SECONDS, (time.thread_time() - began) * SYSTEM_RATIO)
         watched.tools = [*watched.machine.tools, *survey.tools(self.files)]
 
     def _count(self, watched: _Watched, facts: ProcessFacts, owner: int | None) -> None:

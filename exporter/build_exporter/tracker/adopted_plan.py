@@ -46,6 +46,7 @@ def _count_stranger(run: Run, event: e.StepStarted) -> None:
     if run.strangers > max(STRANGERS, STRANGERS_RATIO * begun):
         _drop(run, set(run.steps), event.time)
         run.plans, run.adopted, run.earlier = 0, False, None
+        run.plan_revision += 1
 
 
 def _drop(run: Run, keys: set[tuple[str, str]], time: float) -> None:
@@ -58,6 +59,6 @@ def _drop(run: Run, keys: set[tuple[str, str]], time: float) -> None:
         del run.steps[key]
         run.changed.pop(key, None)
     recount(run)
-    run.plans += 1
+    run.plan_revision += 1
     # whoever shows the steps sees by this that some are gone
     run.changed.update(run.steps)

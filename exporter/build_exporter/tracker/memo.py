@@ -18,7 +18,7 @@ def kept(find: Callable[[Run], T]) -> Callable[[Run], T]:
 
     @wraps(find)
     def found(run: Run) -> T:
-        state = (run.revision, run.reports, run.plans, len(run.steps))
+        state = (run.revision, run.reports, run.plan_revision, len(run.steps))
         before = known.get(run)
         if before is None or before[0] != state:
             before = known[run] = (state, find(run))

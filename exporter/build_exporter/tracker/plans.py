@@ -25,6 +25,7 @@ def take_plan(run: Run, event: e.Plan) -> None:
     else:
         _replace_plan(run, event)
     run.plans += 1
+    run.plan_revision += 1
     for milestone in event.milestones or ():
         mask_names(milestone)
     run.planned_milestones = event.milestones or run.planned_milestones

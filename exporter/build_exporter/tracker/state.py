@@ -98,6 +98,8 @@ class Run:
     strangers: int = 0
     """Steps begun that an adopted plan has not."""
     plans: int = 0
+    plan_revision: int = 0
+    """Counts changes of the steps to come; it only rises, also where an adopted plan is given up."""
     reopened: bool = False
     """Whether the run was taken up after a success and no plan has said since what there is to do."""
     steps: dict[Key, Step] = field(default_factory=dict)

@@ -135,15 +135,39 @@ class Past(dict[str, RunSummary]):
     """
 
     changes: ClassVar[int] = 0
+    _version = 0
+    _sums: tuple[int, Counter[str], Counter[Key]] = (-1, Counter(), Counter())
 
     def __setitem__(self, run: str, summary: RunSummary) -> None:
         super().__setitem__(run, summary)
-        Past.changes = next(_changes)
+        self._version = Past.changes = next(_changes)
 
     def pop(self, run: str, *default: Any) -> Any:
         """Remove a run and return it."""
-        Past.changes = next(_changes)
-        return super().pop(run, *default)
+        found = super().pop(run, *default)
+        self._version = Past.changes = next(_changes)
+        return found
+
+    @property
+    def results(self) -> Counter[str]:
+        """How often the runs ended, by result."""
+        return self._summed()[1]
+
+    @property
+    def failures(self) -> Counter[Key]:
+        """How many attempts failed in the runs, by (phase, class)."""
+        return self._summed()[2]
+
+    def _summed(self) -> tuple[int, Counter[str], Counter[Key]]:
+        # each scrape asks; read first, as a run that another thread adds meanwhile may be in or not
+        version = self._version
+        if self._sums[0] != version:
+            results, failures = Counter[str](), Counter[Key]()
+            for summary in list(self.values()):
+                results.update(summary.results)
+                failures.update(summary.failures)
+            self._sums = (version, results, failures)
+        return self._sums
 
 
 _changes = counting(1)
@@ -158,7 +182,7 @@ class Build:
 
     name: str
     current: Run | None = None
-    history: dict[str, RunSummary] = field(default_factory=Past)
+    history: Past = field(default_factory=Past)
     removed: Tally = field(default_factory=Tally)
     history_complete: bool = False
     logs: dict[Key, tuple[str, LogShape]] = field(default_factory=dict)
@@ -169,8 +193,7 @@ class Build:
     def runs_by_result(self) -> Counter[str]:
         """Return how often runs ended, by result; what the newest had ended with stays counted when it continues."""
         counts = Counter(self.current.results) if self.current is not None else Counter()
-        for summary in self.history.values():
-            counts.update(summary.results)
+        counts.update(self.history.results)
         counts.update(self.removed.results)
         return counts
 
@@ -216,8 +239,7 @@ class Build:
     def failures(self, now: float = math.inf) -> Counter[Key]:
         """Return how many attempts failed over all runs until `now`, by (phase, class); see `Run.failure_counts`."""
         total = self.current.failure_counts(now) if self.current is not None else Counter()
-        for summary in self.history.values():
-            total.update(summary.failures)
+        total.update(self.history.failures)
         for phase, classes in self.removed.failures.items():
             total.update({(phase, name): count for name, count in classes.items()})
         return total

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from io import BytesIO
+from itertools import islice
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -16,6 +18,7 @@ from build_exporter.model.names import MAX_LINE_BYTES, is_build_name
 from build_exporter.queries.context import BadRequestError
 
 MAX_EVENTS: Final = 5000
+_TOO_MANY: Final = f"a request holds at most {MAX_EVENTS} events"
 ACCEPTED: Final = "accepted"
 UNKNOWN: Final = "unknown-event"
 
@@ -25,7 +28,7 @@ _LOCAL_FIELDS: Final = ("log", "pid", "pid_namespace", "tarballs")
 _LOCAL_KEYS: Final = tuple(f'"{name}"'.encode() for name in _LOCAL_FIELDS)
 
 _value_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
-_array_decoder: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_array_decoder: Final = msgspec.json.Decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_EVENTS)])
 _decoder: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(AnyEvent)
 _Line = tuple[bytes, Event | None]
 
@@ -82,11 +85,15 @@ def lines_of(body: bytes, content_type: str) -> list[bytes]:
         elif content_type.partition(";")[0].strip().lower() == "application/json":
             lines = _elements([_value_decoder.decode(body)])
         else:
-            lines = [line for line in body.split(b"\n") if line.strip()]
+            found = (line.removesuffix(b"\n") for line in BytesIO(body) if line.strip())
+            lines = list(islice(found, MAX_EVENTS + 1))
+    except msgspec.ValidationError:
+        # an element may be anything: there are too many
+        raise TooManyEventsError(_TOO_MANY) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise BadRequestError(f"the body is neither an event nor an array of events: {problem}") from None
     if len(lines) > MAX_EVENTS:
-        raise TooManyEventsError(f"a request holds at most {MAX_EVENTS} events, not {len(lines)}")
+        raise TooManyEventsError(_TOO_MANY)
     return lines
 
 

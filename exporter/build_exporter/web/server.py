@@ -186,12 +186,15 @@ class Server:
             self.limiter.measure()
         self._sweeps += 1
         is_over = self._sweeper is not None and not len(self.limiter)
-        # before anything can go wrong with one of them
         self._sweeper = None if is_over else loop.call_later(until_tick(SWEEP_SECONDS), self._sweep)
         if is_over:
             self._sweeps = 0
         for connection in list(self.limiter):
-            connection.check(loop.time())
+            try:
+                connection.check(loop.time())
+            except Exception:
+                # those behind it have their times too
+                log.warning("failed to check a connection", exc_info=True)
 
 
 def no_tls() -> ssl.SSLContext | None:
@@ -201,6 +204,6 @@ def no_tls() -> ssl.SSLContext | None:
 
 def make_server(app: App, tls: Callable[[], ssl.SSLContext | None] = no_tls) -> Server:
     """Return a server for the application; `tls` returns the context of a new connection, None for plain HTTP."""
-    for name in ("build_exporter.web.http", "websockets.server"):
+    for name in (__name__, "build_exporter.web.http", "websockets.server"):
         logging.getLogger(name).addFilter(_Seldom())
     return Server(app, tls)

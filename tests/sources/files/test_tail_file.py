@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from build_exporter.sources.files import CUT_MARK, Limits, TailFile
+from build_exporter.sources.files import Limits, TailFile
+from build_exporter.sources.lines import CUT_MARK
 
 Append = Callable[[bytes], None]
 

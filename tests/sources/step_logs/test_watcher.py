@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from build_exporter.diagnostics.rules import Rank, Rule, use
+from build_exporter.model.events import StepFinished
 from build_exporter.model.states import StepState
 from build_exporter.monitor import Monitor
 from build_exporter.sources.step_logs.watcher import StepLogWatcher
@@ -98,6 +99,54 @@ def test_a_failure_is_explained_at_once(
 
     poll(is_explained, 30, what="the reason")
     watched.inside.stop()
+
+
+def test_failures_without_end_take_a_quarter_of_a_core_at_most(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, poll: Callable[..., None]
+) -> None:
+    """Where step after step fails, looks at the logs keep apart: by a quarter second, or three times what one took."""
+    looks: list[tuple[float, float]] = []
+    failure = StepFinished(time=1.0, build="lfs", phase="p", step="s", status="failed")
+
+    def look() -> int:
+        began = time.monotonic()
+        until = time.thread_time() + (0.0, 0.2, 0.0)[min(len(looks), 2)]
+        while time.thread_time() < until:
+            pass
+        looks.append((began, time.monotonic()))
+        watched.inside.on_events("lfs", "r", [failure], live=True)
+        return 0
+
+    monkeypatch.setattr(watched.inside, "poll", look)
+    watched.inside.on_events("lfs", "r", [failure], live=True)
+    watched.inside.start()
+    poll(lambda: len(looks) >= 3, 30, what="three looks")
+    watched.inside.stop()
+    (_, first), (second, heavy), (third, _) = looks[:3]
+    assert second - first >= 0.25
+    assert third - heavy >= 0.6
+
+
+def test_an_ended_reader_looks_no_more(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that hangs when the exporter ends is not touched again: the end does not begin another look."""
+    looks: list[int] = []
+    monkeypatch.setattr(watched.inside, "poll", lambda: looks.append(1))
+    watched.inside.start()
+    watched.inside.stop()
+    watched.inside._thread.join(30)
+    assert not watched.inside._thread.is_alive()
+    assert looks == []
+
+
+def test_failures_that_were_put_right_are_forgotten(watched: Watched) -> None:
+    """An exporter that runs for months keeps no name of each step that ever failed without a log."""
+    watched.run.add("step_started", phase="p", step="t")
+    for each in ("failed", "failed", "succeeded"):
+        watched.run.add("step_finished", phase="p", step="t", status=each, message="cc: error: no")
+        watched.monitor.poll()
+        watched.poll()
+        watched.run.add("step_started", phase="p", step="t")
+        assert len(watched.inside._classified) == (each == "failed")
 
 
 def test_what_ended_while_nobody_looked_is_caught_up_with(watched: Watched) -> None:

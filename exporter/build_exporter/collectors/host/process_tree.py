@@ -6,9 +6,10 @@ lost or counted twice when it ends:
 * For each live process the kernel reports its own usage and that of children it has waited for. The tree's usage is the
   sum over the processes alive, for a child that ended and was waited for has moved into its parent's share.
 * A process that ended when no ancestor of it in the tree was left to wait for it (the root itself; one whose parent
-  ended first) keeps its last known share. What it used after it was last read, one to five seconds, is not seen.
+  ended first) keeps its last known share. What it used after it was last read is not seen.
 * A process that has done nothing for some samples is read in every fourth one alone, and where a child of it ended.
-  Where none of them did anything, only every second sample is taken.
+  Where none of them did anything, only every second sample is due: what one does again is seen eight samples later at
+  most. They are a second apart, or up to five where one takes long.
 * Members stay members when their parent ends and they are given to another: they are known by pid and start time.
 * Not seen at all is who left the tree between two samples (a daemon that forks twice), and a child whose parent
   ignores SIGCHLD: the kernel adds it to no one.
@@ -48,8 +49,8 @@ _QUIET_SAMPLES: Final = 10
 _QUIET_INTERVAL: Final = 4
 """After so many samples without CPU time or I/O a process is read in every fourth sample."""
 
-_FORGET_FOREIGN_SAMPLES: Final = 30
-"""After so many samples processes outside the trees are read again: their pids may have been reused."""
+_FORGET_FOREIGN_SECONDS: Final = 30.0
+"""After so long processes outside the trees are read again: their pids may have been reused."""
 
 
 def _boottime() -> float:
@@ -86,8 +87,9 @@ class ProcessTrees:
         self._step_processes: dict[str, StepProcesses] = {}
         self._known: dict[int, Process] = {}
         self._foreign: set[int] = set()
+        self._foreign_since = 0.0
         self._samples = 0
-        self._running: Mapping[str, Collection[int]] = {}
+        self._running: Mapping[str, Collection[int]] | None = None
         self._rests = False
         self._shown: list[Family] = []
         self._tick = 1 / os.sysconf("SC_CLK_TCK")
@@ -102,7 +104,7 @@ class ProcessTrees:
         running = self._roots()
         if self._may_rest(running):
             return self._shown
-        self._running = running
+        self._running = None  # where this sample fails, no older one is shown in place of the next
         self._sample(running)
         if self._observe is not None:
             self._observe({build: processes.trees for build, processes in self._step_processes.items()})
@@ -111,6 +113,7 @@ class ProcessTrees:
             for build, processes in self._step_processes.items()
         }
         self._shown = [*self._families(), *self._cgroups.families(roots)]
+        self._running = running
         return self._shown
 
     def _may_rest(self, running: Mapping[str, Collection[int]]) -> bool:
@@ -138,7 +141,7 @@ class ProcessTrees:
                 del self._step_processes[build]
         if added:
             self._foreign.clear()  # the descendants of the new roots may be among those passed over so far
-        gone, new = self._refresh()
+        gone, new = self._refresh(now)
         # and among those that are in other trees
         children = by_parent([*self._known.values(), *new] if added else new)
         for processes in self._step_processes.values():
@@ -164,11 +167,12 @@ class ProcessTrees:
         processes.add_root(Tree(root, has_past=root_age > step_age + _YOUNG_SECONDS))
         return True
 
-    def _refresh(self) -> tuple[dict[int, Process], list[Process]]:
+    def _refresh(self, now: float) -> tuple[dict[int, Process], list[Process]]:
         """Read the processes known again; return those gone and those new."""
         self._samples += 1
-        if self._samples % _FORGET_FOREIGN_SAMPLES == 0:
+        if now - self._foreign_since >= _FORGET_FOREIGN_SECONDS:
             self._foreign.clear()
+            self._foreign_since = now
         # listed before any is read: what has ended by now is already in its parent's share
         listed = self._listed()
         gone = {pid: process for pid, process in self._known.items() if pid not in listed}

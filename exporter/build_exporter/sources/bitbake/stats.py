@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from build_exporter.sources.files import Directory, decoded, open_regular, read_ends
+from build_exporter.sources.files import Directory, open_regular, read_ends
+from build_exporter.sources.lines import decoded
 
 Key = tuple[str, str]
 """Task (`do_compile`) and recipe (`zlib-1.3.1-r0`): phase and step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,10 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 2.0
 """Between looks; after a failure there is one at once, for its reason."""
+REST_SECONDS: Final = 0.25
+"""Least time between two looks, however many steps fail."""
+REST_RATIO: Final = 3.0
+"""Rest after a look, as a multiple of the CPU time it took: at most a quarter of a core, whatever is written."""
 REASON_BYTES: Final = 512 * 1024
 """Bytes of the end of a failed step's log that are searched for the reason."""
 
@@ -39,7 +44,7 @@ MAX_WATCHED: Final = 64
 """Logs followed at a time."""
 
 POLL_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of all logs together read in one poll: at most a quarter of a core, whatever is written."""
+"""Bytes of all logs together read in one poll."""
 
 OVERLAP_SECONDS: Final = 30.0
 """A step that ended so long before the last poll may have become known only after it."""
@@ -52,6 +57,10 @@ _VAGUE: Final = (FailureClass.OTHER, FailureClass.KILLED)
 
 Name = tuple[str, str, Key, int]
 """Build, run, step and attempt."""
+
+
+def _name(run: Run, step: Step) -> Name:
+    return run.build, run.run, step.key, step.attempts
 
 
 READERS: Final[tuple[Callable[[], Reader], ...]] = (SuiteReader, WarningReader, EbuildPhase, LogProgress)
@@ -121,7 +130,7 @@ class StepLogWatcher:
         self._over: set[Name] = set()
         self._classified: set[Name] = set()
         self._polled = clock()
-        self._stopped = False
+        self._ended = threading.Event()
         self._wake = threading.Event()
         # a daemon: a log on a file system that hangs must not keep the exporter from ending
         self._thread = threading.Thread(target=self._run, name="inside-steps", daemon=True)
@@ -132,7 +141,7 @@ class StepLogWatcher:
 
     def stop(self) -> None:
         """End looking soon."""
-        self._stopped = True
+        self._ended.set()
         self._wake.set()
 
     def on_events(self, build: str, run: str, events: Sequence[Event], live: bool) -> None:
@@ -152,7 +161,7 @@ class StepLogWatcher:
             if (run.last_event or 0.0) < before - LEFT_SECONDS:
                 continue
             for step in [step for step in list(run.steps.values()) if _is_unread(step, before)]:
-                if not self._stopped:
+                if not self._ended.is_set():
                     count += self._append(run, list(self._backfill(run, step)))
         return count
 
@@ -167,10 +176,13 @@ class StepLogWatcher:
             with self._isolated.of(run.build):
                 emitted = [event for name, step in steps.items() for event in self._poll_step(name, run, step, share)]
                 count += self._append(run, emitted)
+        failed: set[Name] = set()
         for run in self._runs():
             if run.failed:
                 with self._isolated.of(run.build):
                     count += self._append(run, list(self._classify(run)))
+                failed |= {_name(run, step) for step in list(run.failed.values())}
+        self._classified &= failed
         wanted = {name for _, steps in attempts.values() for name in steps}
         for name in self._watched.keys() - wanted:
             del self._watched[name]
@@ -188,7 +200,7 @@ class StepLogWatcher:
                 steps += [step for step in list(run.steps.values()) if step.end is not None and step.end >= since]
             left = [run.steps.get(key) for build, name, key in behind if (build, name) == (run.build, run.run)]
             steps += [step for step in left if step is not None and step not in steps]
-            logged = {(run.build, run.run, step.key, step.attempts): step for step in steps if step.log}
+            logged = {_name(run, step): step for step in steps if step.log}
             if logged:
                 yield run.build, (run, logged)
 
@@ -221,7 +233,7 @@ class StepLogWatcher:
     def _classify(self, run: Run) -> Iterator[StepProgress]:
         """Emit the class of failed steps without a log, from their message or their command's end."""
         for step in list(run.failed.values()):
-            name = (run.build, run.run, step.key, step.attempts)
+            name = _name(run, step)
             if step.log or name in self._classified:
                 continue
             self._classified.add(name)
@@ -296,11 +308,16 @@ class StepLogWatcher:
             self.catch_up()
         except Exception:
             log.exception("reading the logs of earlier steps failed")
-        while not self._stopped:
-            self._wake.wait(POLL_SECONDS)
+        rest = 0.0
+        while not self._ended.wait(rest):
+            self._wake.wait(max(0.0, POLL_SECONDS - rest))
             self._wake.clear()
+            if self._ended.is_set():
+                return
+            began = time.thread_time()
             try:
                 self.poll()
             except Exception:
                 # one odd log must not end the reading of all
                 log.exception("reading the logs of steps failed")
+            rest = max(REST_SECONDS, (time.thread_time() - began) * REST_RATIO)

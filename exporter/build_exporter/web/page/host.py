@@ -15,7 +15,7 @@ from build_exporter.queries.context import shown
 HIGH: Final = 0.9
 """Share in use from which a line is marked."""
 HIGH_PRESSURE: Final = 0.2
-_SAMPLE: Final = re.compile(rb"^[a-z_]+(?:\{(.*)\})? (\S+)\n$")
+_SAMPLE: Final = re.compile(rb"^[a-z0-9_]+(?:\{(.*)\})? (\S+)\n$")
 _MOUNT: Final = re.compile(r'mountpoint="((?:[^"\\]|\\.)*)"')
 _READ: Final = frozenset({"filesystem", "memory", "swap", "load", "cpu"})
 _SHOWN: Final = frozenset(

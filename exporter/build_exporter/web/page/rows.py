@@ -78,11 +78,11 @@ class Rows:
     def update(self, context: Context, run: Run) -> None:
         """Find out which rows changed."""
         steps = run.steps
-        shape = (run.run, run.plans)
+        shape = (run.run, run.plan_revision)
         if shape != self._shape:
             self._shape, self._known, self._planned_at, self.epoch = shape, {}, 0.0, os.urandom(4).hex()
         self.number += 1
-        if context.now - self._planned_at >= len(steps) / _STEPS_A_SECOND:
+        if not 0.0 <= context.now - self._planned_at < len(steps) / _STEPS_A_SECOND:
             self.planned, self._planned_at = schedule(context, run), context.now
             ends = (end - (run.start or end) for _, end in self.planned.values())
             self._grain = 2.0 ** round(math.log2(_SHARE_SEEN * max(60.0, *ends, 60.0)))

@@ -115,8 +115,8 @@ def build_page(service: Service, context: Context, name: str, rows: Rows, wanted
 def _table(context: Context, run: Run, rows: Rows, along: Axis | None, wanted: Wanted) -> dict[str, Any]:
     """Return a part of the rows, with their bars, and where the parts before and after it begin."""
     found = sorted((step for step in list(run.steps.values()) if matches(step, wanted)), key=lambda step: step.index)
-    wants = StepState.FAILED if run.failed else StepState.RUNNING
-    current = next((at for at, step in enumerate(found) if step.state is wants), None)
+    wanted_first = (StepState.FAILED, StepState.RUNNING)
+    current = next((at for state in wanted_first for at, step in enumerate(found) if step.state is state), None)
     begin = wanted.begin if wanted.begin is not None else (current or 0) - FIRST_ROWS // 3
     begin = max(0, min(begin, len(found) - FIRST_ROWS))
     part = [rows.row(context, run, step) for step in found[begin : begin + FIRST_ROWS]]

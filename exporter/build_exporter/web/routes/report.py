@@ -17,7 +17,7 @@ from build_exporter.journal.lines import LineFile
 from build_exporter.model.events import Event
 from build_exporter.queries import request as questions
 from build_exporter.queries.context import BadRequestError, Context, NotFoundError
-from build_exporter.tracker import Tracker
+from build_exporter.tracker import Past, Tracker
 from build_exporter.web.endpoint import Endpoint, parameters_of, readers, refused
 from build_exporter.web.messages import App, Request, Response
 from build_exporter.web.routing import Route
@@ -67,7 +67,7 @@ def _question(context: Context, wanted: OfReport) -> questions.Request:
     events = _events(context, known.name, name)
     tracker = Tracker()
     tracker.feed(known.name, name, events)
-    tracker.builds[known.name].history = {key: each for key, each in dict(known.history).items() if key < name}
+    tracker.builds[known.name].history = Past({key: each for key, each in dict(known.history).items() if key < name})
     still = Context(tracker.builds, context.now, card=context.card, thresholds=context.thresholds)
     return questions.Request(still, f"the journal {context.journal}", known.name, events=lambda run: events)
 

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, Protocol
 
 from build_exporter.collectors.exporter import WebCounts
-from build_exporter.journal.layout import run_path
+from build_exporter.journal.layout import run_path, runs
 from build_exporter.journal.positions import Cursor, CursorError, Position
 from build_exporter.queries.context import Context
 from build_exporter.sources.birthtime import birth_time
@@ -28,8 +29,8 @@ log = logging.getLogger(__name__)
 JOIN_SECONDS: Final = 0.01
 """Events that come within this are sent together: a write to each client costs as much for many as for one."""
 
-IDLE_SECONDS: Final = 3600.0
-"""A build that is over and unchanged for so long is left out of cursors over all builds."""
+IDLE_SECONDS: Final = 300.0
+"""A build that is over and unchanged for so long is left out of cursors over all builds: each event has one."""
 
 CATCH_UP_SECONDS: Final = 30.0
 """A client that resumes and takes none of what it missed for so long is too slow."""
@@ -170,11 +171,23 @@ class Hub:
                 positions[name] = Position(*after.builds[name])
                 continue
             # it was not there then, or over and unchanged for a while
-            path = Path(run_path(self._journal, name, end.run))
-            positions[name] = end if _modified(path) <= after.time else Position(end.run, 0)
-            if (birth_time(path) or 0.0) <= after.time:
+            if _modified(Path(run_path(self._journal, name, end.run))) <= after.time:
+                positions[name] = end
+                continue
+            run = self._first_missed(name, end.run, after.time)
+            positions[name] = Position(run, 0)
+            if self._born(name, run) <= after.time:
                 since[name] = after.time
         return positions, since
+
+    def _first_missed(self, build: str, newest: str, since: float) -> str:
+        """Return the first of the runs that followed an older one after a time, the newest where there are none."""
+        earlier = [run for run in runs(self._journal, build) if run <= newest]
+        missed = list(takewhile(lambda run: self._born(build, run) > since, reversed(earlier)))
+        return missed[-1] if 0 < len(missed) < len(earlier) else newest
+
+    def _born(self, build: str, run: str) -> float:
+        return birth_time(Path(run_path(self._journal, build, run))) or 0.0
 
     def _ends(self, wanted: Filter) -> list[tuple[str, Position]]:
         return [(name, end) for name, end in self._positions.items() if wanted.wants_build(name)]

@@ -7,7 +7,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from build_exporter.journal.positions import Position, read_on
+from build_exporter.journal.positions import MAX_TEXT, Position, read_on
 from build_exporter.model.events import EVENT_NAMES
 from build_exporter.model.names import is_build_name
 from build_exporter.queries.build import Board, board
@@ -26,7 +26,7 @@ class StreamParameters(msgspec.Struct, frozen=True, kw_only=True):
 
     build: Annotated[str, Meta(max_length=8192)] = ""
     event: Annotated[str, Meta(max_length=1024)] = ""
-    after: Annotated[str, Meta(max_length=65536)] = ""
+    after: Annotated[str, Meta(max_length=MAX_TEXT)] = ""
     heartbeat: Annotated[float, Meta(ge=0.1, le=300)] = 15.0
 
 
