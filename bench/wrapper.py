@@ -53,7 +53,7 @@ def measure(*, pairs: int = 100, load_seconds: float = 10.0) -> dict[str, object
             "wrapper_cpu_ratio": {f"{jobs} jobs": _load_ratio(place, jobs, load_seconds, start) for jobs in (2, 8)},
             "wrapper_logged_mb_per_second": _throughput(place),
             "goals": {"wrapper_added_ms": GOAL_MS, "wrapper_cpu_ratio": GOAL_CPU_RATIO},
-            "command": _command(),
+            "command": [Path(each).name for each in _command()],
         }
 
 
